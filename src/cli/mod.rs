@@ -1,0 +1,1 @@
+//! Arguments, options, passwords, the daemon and its control socket.

@@ -1,0 +1,1 @@
+//! The maildrop as it stands across sessions.

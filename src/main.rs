@@ -1,0 +1,3 @@
+//! `pop3fs`: arguments in, exit code out.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What a message says: dates, and later text, parts and names for people.

@@ -1,0 +1,1 @@
+//! One stream to the server: TCP, TLS, STLS and time-outs.
