@@ -1,0 +1,152 @@
+//! An embedded maildrop for trying the mount without an account: a small POP3 server (RFC 1939, RFC 2449) on loopback
+//! with a few sample mails.
+//!
+//! It shares no code with [`crate::pop3`], so that a misreading of the RFC on one side shows on the other.
+//! ```text
+//! server    accepts, bounds the sessions, hangs up; reads commands and writes replies
+//! session   the states of RFC 1939: what each command answers
+//! command   one line in, one command out
+//! maildrop  the sample mails, and which of them are left
+//! ```
+
+mod command;
+mod maildrop;
+mod server;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+
+use nix::sys::socket::{Shutdown, shutdown};
+
+use maildrop::Maildrop;
+
+/// The user name that the demo maildrop knows.
+pub const USER: &str = "demo";
+
+/// A POP3 server on a free port of 127.0.0.1, alive as long as this value.
+///
+/// What a session deletes stays deleted until the server is dropped; the next one has all the mails again.
+pub struct DemoServer {
+    address: SocketAddr,
+    password: String,
+    listener: TcpListener,
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl DemoServer {
+    /// Binds, fills the maildrop and accepts from then on.
+    ///
+    /// Fails where loopback cannot be bound, `/dev/urandom` cannot be read or no thread can be started.
+    pub fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let password = random_password()?;
+        let accepting = {
+            let (listener, password) = (listener.try_clone()?, password.clone());
+            let serve = move || server::run(&listener, &Maildrop::of_samples(), &password);
+            thread::Builder::new()
+                .name("demo server".into())
+                .spawn(serve)?
+        };
+        Ok(Self {
+            address,
+            password,
+            listener,
+            accepting: Some(accepting),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The password of [`USER`], another one each start: every local user can reach loopback.
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+}
+
+impl Drop for DemoServer {
+    /// Hangs up on every session, without UPDATE, and waits until all threads are gone.
+    fn drop(&mut self) {
+        // On Linux this wakes accept(2), with EINVAL.
+        if let Err(error) = shutdown(self.listener.as_raw_fd(), Shutdown::Both) {
+            log::warn!("the demo server cannot be stopped: {error}");
+            return;
+        }
+        if let Some(accepting) = self.accepting.take() {
+            let _ = accepting.join();
+        }
+    }
+}
+
+impl fmt::Debug for DemoServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DemoServer")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What to try on the demo maildrop mounted at `dir`: commands to copy into a shell, one a line, each with a word on it.
+///
+/// `dir` is quoted where the shell needs it; octets of it that are not UTF-8 are replaced.
+pub fn suggestions(dir: &Path) -> String {
+    let mails = shell_word(dir);
+    let contents = shell_word(&dir.join(""));
+    let raffle = shell_word(&dir.join("15-raffle.eml"));
+    let commands = [
+        (format!("ls -l {mails}"), "every message is a file"),
+        (
+            format!("grep -r invoice {mails}"),
+            "a file holds what the server sent",
+        ),
+        (
+            format!("rsync -a {contents} backup/"),
+            "the second time, nothing is left to copy",
+        ),
+        (format!("rm {raffle}"), "nothing happens on the server yet"),
+        (
+            format!("pop3fs umount {mails}"),
+            "now it does, and you see what the server answers",
+        ),
+    ];
+    let width = commands
+        .iter()
+        .map(|(command, _)| command.chars().count())
+        .max()
+        .unwrap_or(0);
+    let lines = commands
+        .iter()
+        .map(|(command, remark)| format!("  {command:<width$}  # {remark}\n"));
+    format!("Try, in another terminal:\n{}", lines.collect::<String>())
+}
+
+/// `path` as one word of a POSIX shell, never taken for an option.
+fn shell_word(path: &Path) -> String {
+    let mut path = path.to_string_lossy().into_owned();
+    if path.starts_with('-') {
+        path.insert_str(0, "./");
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@,:%".contains(c);
+    if path.chars().all(is_plain) && !path.is_empty() {
+        return path;
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
+}
+
+/// 128 bits of the kernel's randomness in hexadecimal.
+fn random_password() -> io::Result<String> {
+    let mut octets = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut octets)?;
+    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+}
