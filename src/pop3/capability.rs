@@ -1,0 +1,196 @@
+//! What the server announces with CAPA (RFC 2449).
+
+use std::fmt;
+
+use super::limits::{MAX_CAPABILITY_LINES, MAX_MECHANISM_NAME, MAX_SASL_MECHANISMS};
+use super::text::ServerText;
+
+/// The capabilities of a session, in the state that it was in when it was asked.
+///
+/// A promise in one direction only: many servers know UIDL and TOP without saying so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// TOP works.
+    pub top: bool,
+    /// UIDL works.
+    pub uidl: bool,
+    /// USER and PASS work.
+    pub user: bool,
+    /// Commands may be written before the replies to earlier ones have come. To be believed after the login only.
+    pub pipelining: bool,
+    /// A text that begins with `[` begins with a response code.
+    pub resp_codes: bool,
+    /// `[AUTH]` and `[SYS/…]` tell wrong credentials from a server out of order (RFC 3206).
+    pub auth_resp_code: bool,
+    /// TLS can be begun (RFC 2595).
+    pub stls: bool,
+    /// Headers can be served as UTF-8 (RFC 6856).
+    pub utf8: bool,
+    /// User names and passwords may be UTF-8 (RFC 6856 section 2).
+    pub utf8_user: bool,
+    /// The SASL mechanisms, in capitals, in the server's order (RFC 5034).
+    pub sasl: Vec<String>,
+    /// The least time between two logins, in seconds.
+    pub login_delay: Option<u32>,
+    /// How long messages stay.
+    pub expire: Option<Expire>,
+    /// The name of the server's program, for people: nothing may depend on it.
+    pub implementation: Option<ServerText>,
+    announced: Vec<ServerText>,
+}
+
+/// How long the server keeps a message (RFC 2449 section 6.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expire {
+    /// Until somebody deletes it.
+    Never,
+    /// At least so many days. With 0 days a message that was retrieved may be gone after QUIT, although no DELE was
+    /// sent.
+    Days(u32),
+}
+
+impl Capabilities {
+    /// Nothing is announced.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in a line of CAPA's reply. Unknown ones are kept for [`fmt::Display`] only, lines beyond
+    /// [`MAX_CAPABILITY_LINES`] not at all.
+    ///
+    /// ```text
+    /// capability   = capa-tag *(SP param) CRLF      ; RFC 2449 section 3
+    /// ```
+    pub fn add(&mut self, line: &[u8]) {
+        if self.announced.len() == MAX_CAPABILITY_LINES {
+            return;
+        }
+        self.announced.push(ServerText::from(line));
+        let text = String::from_utf8_lossy(line);
+        let mut words = text.split_ascii_whitespace();
+        let Some(tag) = words.next() else { return };
+        self.take(&tag.to_ascii_uppercase(), words);
+    }
+
+    /// Whether the server offers the SASL mechanism, in whatever case it is written.
+    pub fn offers_sasl(&self, mechanism: &str) -> bool {
+        self.sasl
+            .iter()
+            .any(|offered| offered.eq_ignore_ascii_case(mechanism))
+    }
+
+    /// Whether the server announced nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.announced.is_empty()
+    }
+
+    fn take<'a>(&mut self, tag: &str, mut parameters: impl Iterator<Item = &'a str>) {
+        match tag {
+            "TOP" => self.top = true,
+            "UIDL" => self.uidl = true,
+            "USER" => self.user = true,
+            "PIPELINING" => self.pipelining = true,
+            "RESP-CODES" => self.resp_codes = true,
+            "AUTH-RESP-CODE" => self.auth_resp_code = true,
+            "STLS" => self.stls = true,
+            "UTF8" => {
+                self.utf8 = true;
+                self.utf8_user |= parameters.any(|word| word.eq_ignore_ascii_case("USER"));
+            }
+            "SASL" => parameters.for_each(|name| self.add_mechanism(name)),
+            "LOGIN-DELAY" => {
+                self.login_delay = parameters.next().and_then(|seconds| seconds.parse().ok());
+            }
+            "EXPIRE" => self.expire = parameters.next().and_then(Expire::parse),
+            // GNU mailutils leaves out the space.
+            "EXPIRENEVER" => self.expire = Some(Expire::Never),
+            "IMPLEMENTATION" => self.implementation = Some(joined(parameters)),
+            _ => {}
+        }
+    }
+
+    fn add_mechanism(&mut self, name: &str) {
+        let acceptable = name.len() <= MAX_MECHANISM_NAME && !self.offers_sasl(name);
+        if acceptable && self.sasl.len() < MAX_SASL_MECHANISMS {
+            self.sasl.push(name.to_ascii_uppercase());
+        }
+    }
+}
+
+/// The lines as they were announced, between commas.
+impl fmt::Display for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, line) in self.announced.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Expire {
+    fn parse(word: &str) -> Option<Self> {
+        if word.eq_ignore_ascii_case("NEVER") {
+            return Some(Self::Never);
+        }
+        word.parse().ok().map(Self::Days)
+    }
+}
+
+fn joined<'a>(words: impl Iterator<Item = &'a str>) -> ServerText {
+    let text = words.collect::<Vec<_>>().join(" ");
+    ServerText::from(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announced(lines: &[&str]) -> Capabilities {
+        let mut capabilities = Capabilities::new();
+        lines
+            .iter()
+            .for_each(|line| capabilities.add(line.as_bytes()));
+        capabilities
+    }
+
+    #[test]
+    fn tags_and_mechanisms_have_no_case() {
+        let capabilities = announced(&[
+            "top",
+            "Uidl",
+            "SASL plain Scram-Sha-256",
+            "SASL PLAIN x-a-name-of-21-octets",
+        ]);
+        assert!(capabilities.top && capabilities.uidl && !capabilities.pipelining);
+        assert_eq!(capabilities.sasl, ["PLAIN", "SCRAM-SHA-256"]);
+        assert!(capabilities.offers_sasl("plain"));
+        assert_eq!(
+            capabilities.to_string(),
+            "top, Uidl, SASL plain Scram-Sha-256, SASL PLAIN x-a-name-of-21-octets"
+        );
+    }
+
+    #[test]
+    fn expiry_is_read_in_each_of_its_forms() {
+        for (line, expire) in [
+            ("EXPIRE NEVER", Some(Expire::Never)),
+            ("EXPIRENEVER", Some(Expire::Never)),
+            ("EXPIRE 0", Some(Expire::Days(0))),
+            ("expire 30 USER", Some(Expire::Days(30))),
+            ("EXPIRE", None),
+            ("EXPIRE 4294967296", None),
+        ] {
+            assert_eq!(announced(&[line]).expire, expire, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_endless_list_is_kept_up_to_its_limit() {
+        let mut capabilities = Capabilities::new();
+        (0..3 * MAX_CAPABILITY_LINES)
+            .for_each(|n| capabilities.add(format!("SASL M{n}").as_bytes()));
+        assert_eq!(capabilities.announced.len(), MAX_CAPABILITY_LINES);
+        assert_eq!(capabilities.sasl.len(), MAX_SASL_MECHANISMS);
+    }
+}

@@ -1,0 +1,398 @@
+//! What the client writes.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use zeroize::Zeroizing;
+
+use super::decoder::Shape;
+use super::error::{Argument, CommandError};
+use super::limits::{COMMAND_LENGTH, MAX_MECHANISM_NAME};
+use super::text::ServerText;
+use super::types::MessageNumber;
+
+/// A command, or the client's part of a SASL exchange.
+///
+/// Neither `Debug` nor `Display` shows a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// What can the server do? (RFC 2449 section 5)
+    Capa,
+    /// Begin TLS. Nothing may be written until it is up (RFC 2595 section 4).
+    Stls,
+    /// Serve messages as they are, with UTF-8 in headers (RFC 6856 section 2).
+    Utf8,
+    /// Who wants the maildrop.
+    User(&'a str),
+    /// The password, in clear within the line.
+    Pass(&'a str),
+    /// Who wants it, with the MD5 of the greeting's timestamp and the secret (RFC 1939 section 7).
+    Apop {
+        /// The name of the maildrop, without a space.
+        user: &'a str,
+        /// 32 hexadecimal digits.
+        digest: &'a str,
+    },
+    /// Begin a SASL exchange (RFC 5034 section 4).
+    Auth {
+        /// A name of the registry, such as `PLAIN`.
+        mechanism: &'a str,
+        /// The first response before its base64, where [`Command::initial_response_fits`].
+        initial: Option<&'a [u8]>,
+    },
+    /// The answer to a challenge, before its base64.
+    SaslResponse(&'a [u8]),
+    /// The end of a SASL exchange by the client: the server answers -ERR.
+    SaslCancel,
+    /// How many messages and octets?
+    Stat,
+    /// The size of every message.
+    List,
+    /// The unique-id of every message.
+    Uidl,
+    /// The headers of a message and the first lines of what follows.
+    Top {
+        /// Whose headers.
+        message: MessageNumber,
+        /// How many lines after the empty one.
+        lines: u32,
+    },
+    /// A whole message.
+    Retr(MessageNumber),
+    /// Mark a message for the deletion at QUIT.
+    Dele(MessageNumber),
+    /// Nothing, but the server's idle clock starts anew.
+    Noop,
+    /// Take back every DELE of the session.
+    Rset,
+    /// Commit: the server enters UPDATE state and deletes what is marked.
+    Quit,
+}
+
+impl Command<'_> {
+    /// Appends the line to `out`, with its CRLF.
+    ///
+    /// `out` then holds the secret of a PASS or a SASL response: the caller wipes it.
+    ///
+    /// # Errors
+    /// The caller's arguments cannot be carried; `out` is then as it was.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), CommandError> {
+        self.check()?;
+        let start = out.len();
+        self.write(out);
+        out.extend_from_slice(b"\r\n");
+        match self.bounded_by() {
+            Some(argument) if out.len() - start > COMMAND_LENGTH => {
+                out.truncate(start);
+                Err(CommandError::TooLong(argument))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How the reply is framed.
+    ///
+    /// [`Command::SaslResponse`] and [`Command::SaslCancel`] answer within a reply that AUTH made the server owe: it is
+    /// not to be expected once more.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Capa | Self::List | Self::Uidl => Shape::Lines,
+            Self::Top { .. } | Self::Retr(_) => Shape::Body,
+            Self::Auth { .. } | Self::SaslResponse(_) | Self::SaslCancel => Shape::Sasl,
+            _ => Shape::Status,
+        }
+    }
+
+    /// The command for a log, with `***` where the secret is.
+    pub fn logged(&self) -> String {
+        self.to_string()
+    }
+
+    /// Whether AUTH may carry this first response. Where it may not, the server asks for it with an empty challenge.
+    pub fn initial_response_fits(mechanism: &str, initial: &[u8]) -> bool {
+        let encoded = initial.len().div_ceil(3).saturating_mul(4).max("=".len());
+        let framing = "AUTH ".len() + mechanism.len() + " ".len() + "\r\n".len();
+        encoded.saturating_add(framing) <= COMMAND_LENGTH
+    }
+
+    fn check(&self) -> Result<(), CommandError> {
+        match *self {
+            Self::User(user) => {
+                check_not_empty(user, Argument::UserName)?;
+                check_line(user, Argument::UserName)
+            }
+            Self::Pass(password) => check_line(password, Argument::Password),
+            Self::Apop { user, digest } => {
+                check_word(user, Argument::UserName)?;
+                check_word(digest, Argument::Digest)
+            }
+            Self::Auth { mechanism, .. } => check_mechanism(mechanism),
+            _ => Ok(()),
+        }
+    }
+
+    /// The argument that can make the command too long.
+    fn bounded_by(&self) -> Option<Argument> {
+        match self {
+            Self::User(_) | Self::Apop { .. } => Some(Argument::UserName),
+            Self::Pass(_) => Some(Argument::Password),
+            Self::Auth { .. } => Some(Argument::InitialResponse),
+            _ => None,
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.verb().as_bytes());
+        match *self {
+            Self::User(text) | Self::Pass(text) => write_argument(text.as_bytes(), out),
+            Self::Apop { user, digest } => {
+                write_argument(user.as_bytes(), out);
+                write_argument(digest.as_bytes(), out);
+            }
+            Self::Auth { mechanism, initial } => {
+                write_argument(mechanism.as_bytes(), out);
+                write_initial_response(initial, out);
+            }
+            Self::SaslResponse(response) => write_base64(response, out),
+            Self::Top { message, lines } => {
+                write_argument(message.to_string().as_bytes(), out);
+                write_argument(lines.to_string().as_bytes(), out);
+            }
+            Self::Retr(message) | Self::Dele(message) => {
+                write_argument(message.to_string().as_bytes(), out);
+            }
+            _ => {}
+        }
+    }
+
+    /// The first word of the line. A SASL response has none.
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::Capa => "CAPA",
+            Self::Stls => "STLS",
+            Self::Utf8 => "UTF8",
+            Self::User(_) => "USER",
+            Self::Pass(_) => "PASS",
+            Self::Apop { .. } => "APOP",
+            Self::Auth { .. } => "AUTH",
+            Self::SaslResponse(_) => "",
+            Self::SaslCancel => "*",
+            Self::Stat => "STAT",
+            Self::List => "LIST",
+            Self::Uidl => "UIDL",
+            Self::Top { .. } => "TOP",
+            Self::Retr(_) => "RETR",
+            Self::Dele(_) => "DELE",
+            Self::Noop => "NOOP",
+            Self::Rset => "RSET",
+            Self::Quit => "QUIT",
+        }
+    }
+}
+
+impl fmt::Display for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.verb())?;
+        match *self {
+            Self::User(user) => write!(f, " {}", ServerText::from(user.as_bytes())),
+            Self::Apop { user, .. } => write!(f, " {} ***", ServerText::from(user.as_bytes())),
+            Self::Auth { mechanism, initial } => {
+                write!(f, " {}", ServerText::from(mechanism.as_bytes()))?;
+                f.write_str(initial.map_or("", |_| " ***"))
+            }
+            Self::Pass(_) => f.write_str(" ***"),
+            Self::SaslResponse(_) => f.write_str("***"),
+            Self::Top { message, lines } => write!(f, " {message} {lines}"),
+            Self::Retr(message) | Self::Dele(message) => write!(f, " {message}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Command({self})")
+    }
+}
+
+fn write_argument(octets: &[u8], out: &mut Vec<u8>) {
+    out.push(b' ');
+    out.extend_from_slice(octets);
+}
+
+/// `AUTH mechanism [initial-response]`, where the empty response is `=` (RFC 5034 section 4).
+fn write_initial_response(initial: Option<&[u8]>, out: &mut Vec<u8>) {
+    match initial {
+        None => {}
+        Some([]) => write_argument(b"=", out),
+        Some(response) => {
+            out.push(b' ');
+            write_base64(response, out);
+        }
+    }
+}
+
+fn write_base64(octets: &[u8], out: &mut Vec<u8>) {
+    let encoded = Zeroizing::new(BASE64.encode(octets));
+    out.extend_from_slice(encoded.as_bytes());
+}
+
+fn check_not_empty(text: &str, argument: Argument) -> Result<(), CommandError> {
+    if text.is_empty() {
+        return Err(CommandError::Empty(argument));
+    }
+    Ok(())
+}
+
+fn check_line(text: &str, argument: Argument) -> Result<(), CommandError> {
+    if text.contains(['\r', '\n', '\0']) {
+        return Err(CommandError::ForbiddenOctet(argument));
+    }
+    Ok(())
+}
+
+fn check_word(text: &str, argument: Argument) -> Result<(), CommandError> {
+    check_not_empty(text, argument)?;
+    check_line(text, argument)?;
+    if text.contains(' ') {
+        return Err(CommandError::ForbiddenSpace(argument));
+    }
+    Ok(())
+}
+
+fn check_mechanism(name: &str) -> Result<(), CommandError> {
+    check_word(name, Argument::Mechanism)?;
+    let known_octets = name
+        .bytes()
+        .all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet));
+    if !known_octets || name.len() > MAX_MECHANISM_NAME {
+        return Err(CommandError::BadMechanism(ServerText::from(
+            name.as_bytes(),
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(command: Command<'_>) -> Result<String, CommandError> {
+        let mut out = Vec::new();
+        command.encode(&mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_line_end_in_an_argument_is_refused() {
+        for text in ["a\r\nDELE 1", "a\n", "a\0b"] {
+            let error = CommandError::ForbiddenOctet;
+            assert_eq!(encoded(Command::User(text)), Err(error(Argument::UserName)));
+            assert_eq!(encoded(Command::Pass(text)), Err(error(Argument::Password)));
+            assert_eq!(
+                encoded(Command::Apop {
+                    user: "a",
+                    digest: text
+                }),
+                Err(error(Argument::Digest))
+            );
+            let auth = Command::Auth {
+                mechanism: text,
+                initial: None,
+            };
+            assert_eq!(encoded(auth), Err(error(Argument::Mechanism)));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_one_word_is_refused_where_it_must_be() {
+        let apop = |user| encoded(Command::Apop { user, digest: "0" });
+        assert_eq!(
+            apop("a b"),
+            Err(CommandError::ForbiddenSpace(Argument::UserName))
+        );
+        assert_eq!(apop(""), Err(CommandError::Empty(Argument::UserName)));
+        assert_eq!(
+            encoded(Command::User("")),
+            Err(CommandError::Empty(Argument::UserName))
+        );
+        assert_eq!(encoded(Command::User("a b")).unwrap(), "USER a b\r\n");
+        assert_eq!(encoded(Command::Pass(" ")).unwrap(), "PASS  \r\n");
+        let auth = |mechanism| {
+            encoded(Command::Auth {
+                mechanism,
+                initial: None,
+            })
+        };
+        assert!(matches!(auth("PLAIN;"), Err(CommandError::BadMechanism(_))));
+        assert!(matches!(
+            auth("A-NAME-OF-21-OCTETS-X"),
+            Err(CommandError::BadMechanism(_))
+        ));
+    }
+
+    #[test]
+    fn a_command_of_more_than_255_octets_is_refused_and_leaves_nothing_behind() {
+        let longest = "x".repeat(COMMAND_LENGTH - "PASS \r\n".len());
+        assert_eq!(
+            encoded(Command::Pass(&longest)).unwrap().len(),
+            COMMAND_LENGTH
+        );
+        let mut out = b"STAT\r\n".to_vec();
+        let error = Command::Pass(&format!("{longest}x")).encode(&mut out);
+        assert_eq!(error, Err(CommandError::TooLong(Argument::Password)));
+        assert_eq!(out, b"STAT\r\n");
+    }
+
+    #[test]
+    fn an_initial_response_fits_exactly_where_auth_can_be_written() {
+        for length in 0..300 {
+            let response = vec![b'x'; length];
+            let auth = Command::Auth {
+                mechanism: "SCRAM-SHA-256",
+                initial: Some(&response),
+            };
+            let fits = Command::initial_response_fits("SCRAM-SHA-256", &response);
+            assert_eq!(encoded(auth).is_ok(), fits, "{length} octets");
+        }
+        assert_eq!(
+            encoded(Command::SaslResponse(&[b'x'; 3000])).unwrap().len(),
+            4002
+        );
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let commands = [
+            (Command::Pass("secret"), "PASS ***"),
+            (
+                Command::Apop {
+                    user: "alice",
+                    digest: "secret",
+                },
+                "APOP alice ***",
+            ),
+            (
+                Command::Auth {
+                    mechanism: "PLAIN",
+                    initial: Some(b"secret"),
+                },
+                "AUTH PLAIN ***",
+            ),
+            (
+                Command::Auth {
+                    mechanism: "PLAIN",
+                    initial: None,
+                },
+                "AUTH PLAIN",
+            ),
+            (Command::SaslResponse(b"secret"), "***"),
+            (Command::User("alice\n"), r"USER alice\x0a"),
+        ];
+        for (command, shown) in commands {
+            assert_eq!(command.logged(), shown);
+            assert_eq!(format!("{command:?}"), format!("Command({shown})"));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What can go wrong: the server's fault and the caller's.
+
+use std::fmt;
+
+use super::limits::COMMAND_LENGTH;
+use super::text::ServerText;
+
+/// The server broke the protocol. Its place in the stream is unknown, so the session is over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProtocolError {
+    /// The server wrote a line while no reply was owed, as Dovecot does before it closes an idle session.
+    #[error("the server said, unasked: {0}")]
+    Unsolicited(ServerText),
+    /// Neither `+OK` nor `-ERR`, or a `+` challenge outside of a SASL exchange.
+    #[error("the server's reply is neither +OK nor -ERR: {0}")]
+    NotAStatus(ServerText),
+    /// A status line, a line of a listing or a challenge has more octets than are read.
+    #[error("the server sent a line of more than {limit} octets: {text}")]
+    LineTooLong {
+        /// The cap, in octets without the LF.
+        limit: usize,
+        /// How the line begins.
+        text: ServerText,
+    },
+    /// A listing has more lines than a maildrop may have messages.
+    #[error("the server sent a listing of more than {limit} lines")]
+    TooManyLines {
+        /// The cap, in lines.
+        limit: usize,
+    },
+    /// The text after STAT's `+OK` is not two numbers.
+    #[error("the server's answer to STAT is not a count and a size: {0}")]
+    BadStat(ServerText),
+    /// A line of LIST is not a message number and a size.
+    #[error("the server's listing holds a line that is not a message number and a size: {0}")]
+    BadListing(ServerText),
+    /// A line of UIDL does not begin with a message number.
+    #[error("the server's unique-id listing holds a line without a message number: {0}")]
+    BadUniqueIdListing(ServerText),
+}
+
+/// The caller asked for a command that cannot be written. Nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The octet would end the command and begin another.
+    #[error("the {0} holds a CR, LF or NUL, which POP3 cannot carry")]
+    ForbiddenOctet(Argument),
+    /// The argument holds a space, where a space ends it.
+    #[error("the {0} holds a space, which this command cannot carry")]
+    ForbiddenSpace(Argument),
+    /// An argument is missing that must not be.
+    #[error("the {0} is empty")]
+    Empty(Argument),
+    /// RFC 2449 section 4 has no room for the argument.
+    #[error("the {0} is too long: a command has {COMMAND_LENGTH} octets at most")]
+    TooLong(Argument),
+    /// Not 1 to 20 of `A-Z 0-9 - _` (RFC 4422 section 3.1).
+    #[error("{0} is not a name of a SASL mechanism")]
+    BadMechanism(ServerText),
+}
+
+/// The argument of a command that an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// Of USER and APOP.
+    UserName,
+    /// Of PASS.
+    Password,
+    /// Of APOP.
+    Digest,
+    /// Of AUTH.
+    Mechanism,
+    /// Of AUTH.
+    InitialResponse,
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UserName => "user name",
+            Self::Password => "password",
+            Self::Digest => "APOP digest",
+            Self::Mechanism => "SASL mechanism",
+            Self::InitialResponse => "initial SASL response",
+        })
+    }
+}

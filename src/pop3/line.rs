@@ -1,0 +1,117 @@
+//! Lines out of chunks.
+
+use memchr::memchr;
+
+use super::error::ProtocolError;
+use super::text::ServerText;
+
+/// What ended a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LineEnd {
+    /// CRLF, as RFC 1939 section 3 has it.
+    CrLf,
+    /// LF alone.
+    Lf,
+}
+
+/// A line without its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    pub(super) octets: &'a [u8],
+    pub(super) end: LineEnd,
+}
+
+/// Holds the beginning of a line until its end has come.
+#[derive(Debug, Default)]
+pub(super) struct LineBuffer {
+    held: Vec<u8>,
+    /// `held` is a line that was given away, and is wiped before the next.
+    given: bool,
+}
+
+impl LineBuffer {
+    /// Takes a line from the front of `input`; `None` when its end has not come yet.
+    ///
+    /// A line that is whole in `input` is not copied. `limit` is in octets without the LF.
+    pub(super) fn take<'a, 'i: 'a>(
+        &'a mut self,
+        input: &mut &'i [u8],
+        limit: usize,
+    ) -> Result<Option<Line<'a>>, ProtocolError> {
+        if self.given {
+            self.held.clear();
+            self.given = false;
+        }
+        let Some(end) = memchr(b'\n', input) else {
+            self.hold(input, limit)?;
+            *input = &[];
+            return Ok(None);
+        };
+        let (last, rest) = (&input[..end], &input[end + 1..]);
+        *input = rest;
+        if self.held.is_empty() && last.len() <= limit {
+            return Ok(Some(without_cr(last)));
+        }
+        self.hold(last, limit)?;
+        self.given = true;
+        Ok(Some(without_cr(&self.held)))
+    }
+
+    fn hold(&mut self, octets: &[u8], limit: usize) -> Result<(), ProtocolError> {
+        let room = limit.saturating_sub(self.held.len());
+        self.held
+            .extend_from_slice(&octets[..octets.len().min(room)]);
+        if octets.len() > room {
+            return Err(ProtocolError::LineTooLong {
+                limit,
+                text: ServerText::from(&*self.held),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn without_cr(octets: &[u8]) -> Line<'_> {
+    match octets.strip_suffix(b"\r") {
+        Some(octets) => Line {
+            octets,
+            end: LineEnd::CrLf,
+        },
+        None => Line {
+            octets,
+            end: LineEnd::Lf,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(
+        lines: &mut LineBuffer,
+        mut input: &[u8],
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, ProtocolError> {
+        Ok(lines
+            .take(&mut input, limit)?
+            .map(|line| line.octets.to_vec()))
+    }
+
+    #[test]
+    fn the_limit_counts_every_octet_before_the_lf() {
+        let mut lines = LineBuffer::default();
+        assert_eq!(taken(&mut lines, b"abc\r\n", 4), Ok(Some(b"abc".to_vec())));
+        assert_eq!(taken(&mut lines, b"ab", 4), Ok(None));
+        assert_eq!(taken(&mut lines, b"c\r", 4), Ok(None));
+        assert_eq!(taken(&mut lines, b"\n", 4), Ok(Some(b"abc".to_vec())));
+        assert!(taken(&mut lines, b"abcd\r\n", 4).is_err());
+    }
+
+    #[test]
+    fn an_endless_line_is_not_kept_beyond_its_limit() {
+        let mut lines = LineBuffer::default();
+        assert!(taken(&mut lines, &[b'x'; 100_000], 1000).is_err());
+        assert!(lines.held.capacity() <= 1000);
+    }
+}

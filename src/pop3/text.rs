@@ -1,0 +1,78 @@
+//! A server's words, made safe for logs and terminals.
+
+use std::fmt;
+
+use super::limits::MAX_SERVER_TEXT;
+
+/// What a server wrote, for people: printable ASCII as it is, a backslash doubled, every other octet as `\xNN`, cut after
+/// [`MAX_SERVER_TEXT`] characters with `...`.
+///
+/// No server can move a terminal's cursor, forge a second log line or fill the log with it (CVE-2008-2711,
+/// CVE-2021-36386 in fetchmail).
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct ServerText(Box<str>);
+
+impl ServerText {
+    /// The escaped text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for ServerText {
+    fn from(octets: &[u8]) -> Self {
+        let mut text = String::new();
+        for &octet in octets {
+            let before = text.len();
+            push_escaped(&mut text, octet);
+            if text.len() > MAX_SERVER_TEXT {
+                text.truncate(before);
+                text.push_str("...");
+                break;
+            }
+        }
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for ServerText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ServerText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+fn push_escaped(text: &mut String, octet: u8) {
+    match octet {
+        b'\\' => text.push_str("\\\\"),
+        b' '..=b'~' => text.push(char::from(octet)),
+        _ => text.push_str(&format!("\\x{octet:02x}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_and_other_alphabets_are_escaped() {
+        let text = ServerText::from(&b"a\x1b[2J\r\n\0\\ \xc3\xa9~"[..]);
+        assert_eq!(text.as_str(), r"a\x1b[2J\x0d\x0a\x00\\ \xc3\xa9~");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_two_escapes() {
+        let text = ServerText::from(&[0xff; 1000][..]);
+        assert_eq!(
+            text.as_str(),
+            format!("{}...", r"\xff".repeat(MAX_SERVER_TEXT / 4))
+        );
+        let fits = "x".repeat(MAX_SERVER_TEXT);
+        assert_eq!(ServerText::from(fits.as_bytes()).as_str(), fits);
+    }
+}

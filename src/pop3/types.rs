@@ -1,0 +1,55 @@
+//! What a session calls a message, and what a message is called for good.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use super::text::ServerText;
+
+/// The number of a message, which means something within one session only (RFC 1939 section 5).
+///
+/// Never 0: `RETR 0` ends the process of one server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageNumber(NonZeroU32);
+
+impl MessageNumber {
+    /// The number, unless it is 0.
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    /// The number, at least 1.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for MessageNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What UIDL calls a message in every session (RFC 1939 section 7).
+///
+/// A hostile input: it may be empty, hold `/`, `..`, NUL or 8-bit octets, be as long as a line of a listing, and name
+/// two messages at once.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UniqueId(Box<[u8]>);
+
+impl UniqueId {
+    /// The identifier as the server wrote it. The cap on a line of a listing bounds its length.
+    pub fn from_wire(octets: &[u8]) -> Self {
+        Self(octets.into())
+    }
+
+    /// The octets as the server wrote them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UniqueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UniqueId({:?})", ServerText::from(&*self.0))
+    }
+}
