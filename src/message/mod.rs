@@ -1,1 +1,72 @@
-//! What a message says: dates, and later text, parts and names for people.
+//! What a message says: when it arrived. mail-parser is used here only.
+//!
+//! A message is hostile input: any octets, any length. Nothing here fails or panics; what cannot be read is left out.
+mod arrival;
+
+pub use arrival::{DatePreference, arrival};
+
+use memchr::memchr_iter;
+
+/// The octets up to and including the blank line that ends the headers (RFC 5322 section 2.1), or all of them where there
+/// is none. A line ends in CRLF or in LF; a bare CR ends none.
+pub fn header_block(message: &[u8]) -> &[u8] {
+    let mut line = 0;
+    for end in memchr_iter(b'\n', message) {
+        if matches!(&message[line..end], b"" | b"\r") {
+            return &message[..=end];
+        }
+        line = end + 1;
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_blank_line_ends_the_header_block() {
+        for (block, body) in [
+            ("A: b\r\n\r\n", "C: d\r\n\r\n"),
+            ("A: b\n\n", "C: d\n\n"),
+            ("A: b\r\n\n", "C: d"),
+            ("A: b\n\r\n", "C: d"),
+            ("\r\n", "A: b\r\n\r\n"),
+            ("\n", "\n"),
+            ("A: b\r\r\n\r\n", "C: d"),
+            ("A: b\r\n \r\n\r\n", "C: d"),
+        ] {
+            let message = format!("{block}{body}");
+            assert_eq!(
+                header_block(message.as_bytes()),
+                block.as_bytes(),
+                "{message:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_blank_line_all_is_header() {
+        for message in [
+            "",
+            "\r",
+            "A: b",
+            "A: b\r\n",
+            "A: b\r\rC: d\r\r",
+            "A: b\r\n\r",
+        ] {
+            assert_eq!(header_block(message.as_bytes()), message.as_bytes());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_block_is_its_own_header_block(message in "[a\r\n]{0,20}") {
+            let block = header_block(message.as_bytes());
+            prop_assert!(message.as_bytes().starts_with(block));
+            prop_assert_eq!(header_block(block), block);
+        }
+    }
+}

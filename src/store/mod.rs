@@ -1,1 +1,30 @@
 //! What was learnt and fetched: the index on disk and the bodies in memory.
+//!
+//! | what | where | lives |
+//! |---|---|---|
+//! | inode, exact size and arrival by unique-id ([`Index`]) | `BASE/ACCOUNT/index.sqlite` | across mounts |
+//! | complete bodies ([`Bodies`]) | memory, least recently used goes first | one mount |
+//!
+//! BASE is `$XDG_CACHE_HOME/pop3fs`, or `~/.cache/pop3fs` ([`CacheFolder::default_base`]). Each account has a folder of its
+//! own in it ([`CacheFolder`]), named by what can be read of the account and a digest of all of it.
+//!
+//! The index is an SQLite file in WAL mode. Its `application_id` is ours, its `user_version` is the format: a newer one is
+//! refused, a damaged one is set aside, because the server can tell everything in it again. Several mounts may share it.
+//!
+//! All of it belongs to the user who mounts, and nobody else may read it: a unique-id and a time already tell who got mail
+//! and when. Folders are 0700, files 0600, and what another user owns is refused.
+mod bodies;
+mod body;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod folder;
+mod format;
+mod index;
+mod writer;
+
+pub use bodies::Bodies;
+pub use body::Body;
+pub use error::StoreError;
+pub use folder::CacheFolder;
+pub use index::{Index, Row};

@@ -1,0 +1,70 @@
+//! What can go wrong with what is kept on disk.
+use std::io;
+use std::path::PathBuf;
+
+/// Why the cache cannot be used. Each sentence names the path and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The system refused an operation on a file or folder.
+    #[error("cannot {doing} {}; make it possible, name another folder with cache_dir, or set cache=off", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        doing: &'static str,
+        /// The file or folder that it was tried on.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The user's: something else, perhaps a symbolic link, stands where a folder of the cache belongs.
+    #[error("{} is not a folder (a symbolic link is not followed); remove it or name another folder with cache_dir", path.display())]
+    NotAFolder {
+        /// What stands there.
+        path: PathBuf,
+    },
+    /// The user's: something else, perhaps a symbolic link, stands where the index belongs.
+    #[error("{} is not a regular file (a symbolic link is not followed); remove it", path.display())]
+    NotAFile {
+        /// What stands there.
+        path: PathBuf,
+    },
+    /// Another user's, or left by a mount under sudo: that user could read or forge what is kept.
+    #[error("{} belongs to user {owner}; remove it or name another folder with cache_dir", path.display())]
+    AnotherOwner {
+        /// The file or folder that is not ours.
+        path: PathBuf,
+        /// The user id that owns it.
+        owner: u32,
+    },
+    /// The user's: others may write to the folder that holds the caches, and so exchange them.
+    #[error("others may write to {} (mode {mode:03o}); chmod 700 it or name another folder with cache_dir", path.display())]
+    WritableByOthers {
+        /// The folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A newer pop3fs wrote the index.
+    #[error("{} has format {found} and this pop3fs knows {known}; use the newer pop3fs, or remove the file: it is learnt again", path.display())]
+    NewerFormat {
+        /// The index.
+        path: PathBuf,
+        /// The format that it has.
+        found: i32,
+        /// The newest format that this program reads.
+        known: i32,
+    },
+    /// SQLite could not do what was asked: no room, no permission, or a broken disk.
+    #[error("cannot use {}; make room or repair the disk, name another folder with cache_dir, or set cache=off", path.display())]
+    Sqlite {
+        /// The index.
+        path: PathBuf,
+        /// SQLite's answer.
+        source: rusqlite::Error,
+    },
+    /// Ours: the thread that writes the index ended before its time.
+    #[error("the writer of {} has ended; mount again", path.display())]
+    NoWriter {
+        /// The index.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,149 @@
+//! The thread that alone talks to the index file, so that nobody else waits for the disk.
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender};
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::format::{LEARN, LOAD};
+use super::{Row, StoreError};
+
+/// What the writer is asked for; it does one after the other, so a load sees what was learnt before it.
+pub(super) enum Order {
+    /// Keep these rows.
+    Learn(Vec<Row>),
+    /// Give all rows.
+    Load(Sender<Result<Vec<Row>, StoreError>>),
+    /// Say when all before this is on disk, or why some of it is not.
+    Flush(Sender<Result<(), StoreError>>),
+}
+
+/// The open index file, and what became of the last write.
+pub(super) struct Writer {
+    connection: Connection,
+    path: PathBuf,
+    writing: Writing,
+    /// Why rows were dropped since the last flush.
+    dropped: Option<StoreError>,
+}
+
+/// Whether the last write went well: a failure is logged when it begins, not at each write.
+#[derive(PartialEq)]
+enum Writing {
+    Well,
+    Failing,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, path: PathBuf) -> Self {
+        Self {
+            connection,
+            path,
+            writing: Writing::Well,
+            dropped: None,
+        }
+    }
+
+    /// Works until the last sender is gone and the queue is empty. Rows that wait together are written together.
+    pub(super) fn run(mut self, orders: &Receiver<Order>) {
+        while let Ok(first) = orders.recv() {
+            let mut batch = Vec::new();
+            let mut order = Some(first);
+            while let Some(Order::Learn(rows)) = order {
+                batch.extend(rows);
+                order = orders.try_recv().ok();
+            }
+            self.write(&batch);
+            if let Some(question) = order {
+                self.answer(question);
+            }
+        }
+    }
+
+    fn answer(&mut self, question: Order) {
+        // Who asked may be gone, and then nobody misses the answer.
+        match question {
+            Order::Learn(rows) => self.write(&rows),
+            Order::Load(reply) => {
+                let _ = reply.send(load(&self.connection).map_err(|error| self.fault(error)));
+            }
+            Order::Flush(reply) => {
+                let _ = reply.send(self.flush());
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        if let Some(error) = self.dropped.take() {
+            return Err(error);
+        }
+        checkpoint(&self.connection).map_err(|error| self.fault(error))
+    }
+
+    /// Rows that cannot be written are dropped: they can be learnt again, and the mount goes on.
+    fn write(&mut self, rows: &[Row]) {
+        if rows.is_empty() {
+            return;
+        }
+        match learn(&mut self.connection, rows) {
+            Ok(()) => self.writing = Writing::Well,
+            Err(error) => self.drop_rows(rows.len(), error),
+        }
+    }
+
+    fn drop_rows(&mut self, count: usize, error: rusqlite::Error) {
+        if self.writing == Writing::Well {
+            log::warn!(
+                "cannot write {}: {error}; what is learnt now is forgotten at unmount",
+                self.path.display()
+            );
+        }
+        log::debug!("{count} rows are not kept: {error}");
+        self.writing = Writing::Failing;
+        self.dropped = Some(self.fault(error));
+    }
+
+    fn fault(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Sqlite {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = connection.prepare_cached(LOAD)?;
+    let rows = statement.query_map([], |row| {
+        Ok(Row {
+            uidl: row.get_ref(0)?.as_blob()?.into(),
+            ordinal: row.get(1)?,
+            inode: row.get::<_, i64>(2)?.cast_unsigned(),
+            size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+            arrived: row.get(4)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
+    // IMMEDIATE waits for another mount's transaction instead of failing in the midst of ours.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    {
+        let mut statement = transaction.prepare_cached(LEARN)?;
+        for row in rows {
+            let size = row.size.map(u64::cast_signed);
+            statement.execute(params![
+                &*row.uidl,
+                row.ordinal,
+                row.inode.cast_signed(),
+                size,
+                row.arrived
+            ])?;
+        }
+    }
+    transaction.commit()
+}
+
+/// Brings the write-ahead log to the disk, as far as no other mount reads it.
+fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
