@@ -1,1 +1,23 @@
 //! The maildrop as a filesystem.
+//!
+//! ```text
+//! kernel ──▶ fuse.rs (one call, one reply) ──▶ filesystem.rs (operations) ──▶ maildrop
+//!    ▲                                             │ owed.rs: a reply that waits,
+//!    └───────────── reply, from any thread ◀───────┘ its deadline, its caller's signals
+//! ```
+//!
+//! No handler waits for the network: it answers from memory or owes its [`Answer`] to a want of the maildrop.
+
+mod attributes;
+mod errno;
+mod filesystem;
+mod fuse;
+mod handles;
+mod interrupt;
+mod owed;
+
+pub use attributes::{Attributes, Kind, Validity};
+pub use errno::Error;
+pub use filesystem::{Access, DELETED, Entry, Filesystem, Opened, ROOT, Slice};
+pub use fuse::{Owner, Serving};
+pub use owed::{Answer, Ledger, Patience};

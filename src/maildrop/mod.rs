@@ -1,1 +1,364 @@
-//! The maildrop as it stands across sessions.
+//! The maildrop as it stands across sessions: what is listed, what is wanted, what is to be deleted.
+//!
+//! # Theory of operation
+//!
+//! ```text
+//!  any thread                    state (one lock)               the engine's thread
+//!  ──────────                    ────────────────               ───────────────────
+//!  look up, list, unlink ──────▶ catalogue
+//!  want a body, headers ───────▶ wants ─────────ring──────────▶ Session: window of commands ──▶ server
+//!  commit, refresh, close ─────▶ orders ────────ring──────────▶ ...
+//!                                catalogue, bodies ◀──────────── what came; then the waiters are answered
+//! ```
+//!
+//! The lock is held for moments, never over input or output; nothing here waits for the network but the engine. A
+//! [`Waiter`] is answered by the engine's thread with no lock held.
+//!
+//! A [`MessageId`] is a message for as long as the mount. A message number is known to the session alone: after each
+//! log-in UIDL maps the messages anew, and a DELE is sent only for a message that is [`Standing::Unlinked`], by the
+//! number that this session's UIDL gave it, with QUIT right behind.
+
+mod catalogue;
+mod commit;
+mod engine;
+mod fault;
+mod inode;
+mod link;
+mod login;
+mod name;
+mod session;
+mod state;
+mod want;
+
+use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+
+pub use catalogue::{Message, MessageId, Standing, Totals};
+pub use commit::{Kept, Verdict};
+pub use fault::Fault;
+pub use login::{Login, Mechanism, Secret, Security};
+pub use state::{Change, Connection};
+pub use want::Waiter;
+
+use crate::net::WakeUp;
+use crate::store::{Bodies, Body, Index, StoreError};
+use engine::Engine;
+use state::{Ending, State};
+
+/// What the maildrop needs to know.
+#[derive(Debug)]
+pub struct Settings {
+    /// How to log in.
+    pub login: Login,
+    /// After so long without use the session is closed.
+    pub idle_timeout: Duration,
+    /// A listing older than this is renewed when the directory is read.
+    pub refresh: Duration,
+    /// How many commands may be in flight.
+    pub pipeline: Pipeline,
+    /// The most octets of bodies kept in memory.
+    pub memory: u64,
+    /// The most octets of one body.
+    pub max_message: u64,
+    /// Where the mtime of a message comes from.
+    pub dating: Dating,
+}
+
+/// How many commands may be in flight where the server offers PIPELINING after the log-in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pipeline {
+    /// As many as the window of octets allows.
+    #[default]
+    Auto,
+    /// One.
+    Off,
+    /// So many at the most.
+    Most(u16),
+}
+
+/// Where the mtime of a message comes from.
+pub enum Dating {
+    /// From the header octets, in Unix seconds; where they tell nothing, the first time that the message was seen.
+    Headers(Box<dyn Fn(&[u8]) -> Option<i64> + Send + Sync>),
+    /// The first time that the message was seen: nothing is asked for.
+    FirstSeen,
+}
+
+impl std::fmt::Debug for Dating {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Dating::Headers(_) => "Headers",
+            Dating::FirstSeen => "FirstSeen",
+        })
+    }
+}
+
+/// How the maildrop is left at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// The pending deletions are committed.
+    Commit,
+    /// They are forgotten: everything stays on the server.
+    Discard,
+}
+
+/// The maildrop. All calls answer from memory, but for [`Maildrop::close`].
+#[derive(Debug)]
+pub struct Maildrop {
+    shared: Arc<Shared>,
+    engine: Mutex<Option<JoinHandle<()>>>,
+}
+
+pub(super) struct Shared {
+    settings: Settings,
+    index: Index,
+    wake_up: WakeUp,
+    state: Mutex<State>,
+    pulse: state::Pulse,
+    on_change: OnceLock<Box<dyn Fn(Change) + Send + Sync>>,
+}
+
+/// Why a mount cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The server cannot be reached, or does not let us in.
+    #[error(transparent)]
+    Maildrop(#[from] Fault),
+    /// The index cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gives no thread.
+    #[error("cannot start a thread ({0})")]
+    Thread(std::io::Error),
+}
+
+impl Maildrop {
+    /// Logs in and lists: blocks until the first listing is there.
+    ///
+    /// # Errors
+    /// What keeps the mount from beginning.
+    pub fn open(settings: Settings, index: Index) -> Result<Maildrop, OpenError> {
+        let state = State::new(index.load()?, Bodies::new(settings.memory));
+        let shared = Arc::new(Shared {
+            wake_up: WakeUp::new().map_err(Fault::from)?,
+            pulse: state::Pulse::new(),
+            state: Mutex::new(state),
+            on_change: OnceLock::new(),
+            settings,
+            index,
+        });
+        let mut engine = Engine::new(Arc::clone(&shared));
+        engine.open_session()?;
+        let thread = std::thread::Builder::new().name("engine".to_owned());
+        let thread = thread
+            .spawn(move || engine.run())
+            .map_err(OpenError::Thread)?;
+        Ok(Maildrop {
+            shared,
+            engine: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Says who is told of changes that no call of theirs made. To be called once; later calls are without effect.
+    pub fn on_change(&self, tell: impl Fn(Change) + Send + Sync + 'static) {
+        let _only_the_first = self.shared.on_change.set(Box::new(tell));
+    }
+
+    /// The message of that name among those of that standing.
+    #[must_use]
+    pub fn by_name(&self, name: &str, standing: Standing) -> Option<MessageId> {
+        self.shared.state.lock().catalogue.by_name(name, standing)
+    }
+
+    /// The message of that inode number, wherever it stands.
+    #[must_use]
+    pub fn by_inode(&self, inode: u64) -> Option<MessageId> {
+        self.shared.state.lock().catalogue.by_inode(inode)
+    }
+
+    /// What is known of a message now.
+    #[must_use]
+    pub fn message(&self, id: MessageId) -> Message {
+        self.shared.state.lock().catalogue.get(id).clone()
+    }
+
+    /// Shows `visit` the messages of that standing behind an inode number, in directory order, until it has enough.
+    pub fn visit_after(
+        &self,
+        inode: u64,
+        standing: Standing,
+        mut visit: impl FnMut(&Message) -> std::ops::ControlFlow<()>,
+    ) {
+        let state = self.shared.state.lock();
+        for (_, message) in state.catalogue.after(inode, standing) {
+            if visit(message).is_break() {
+                return;
+            }
+        }
+    }
+
+    /// Messages and octets in the directory.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.shared.state.lock().catalogue.totals()
+    }
+
+    /// When the directory last changed.
+    #[must_use]
+    pub fn changed(&self) -> SystemTime {
+        self.shared.state.lock().catalogue.changed
+    }
+
+    /// The names of the pending deletions, in directory order.
+    #[must_use]
+    pub fn pending(&self) -> Vec<String> {
+        let state = self.shared.state.lock();
+        state
+            .catalogue
+            .after(0, Standing::Unlinked)
+            .map(|(_, message)| message.name())
+            .collect()
+    }
+
+    /// How the connection stands.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        self.shared.state.lock().connection.clone()
+    }
+
+    /// How long ago the server listed the maildrop.
+    #[must_use]
+    pub fn listing_age(&self) -> Duration {
+        self.shared.state.lock().listed_at.elapsed()
+    }
+
+    /// When the server last said anything.
+    #[must_use]
+    pub fn last_heard(&self) -> std::time::Instant {
+        self.shared.pulse.last()
+    }
+
+    /// The longest silence of the server.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.shared.settings.login.timeout
+    }
+
+    /// The body, where it is in memory.
+    #[must_use]
+    pub fn cached_body(&self, id: MessageId) -> Option<Arc<Body>> {
+        self.shared.state.lock().cached_body(id)
+    }
+
+    /// Fetches the body; the waiter is answered at once where it is in memory.
+    pub fn want_body(&self, id: MessageId, waiter: Waiter<Arc<Body>>) {
+        let mut state = self.shared.state.lock();
+        if let Some(body) = state.cached_body(id) {
+            drop(state);
+            return waiter.answer(Ok(body));
+        }
+        state.wants.body(id, waiter);
+        drop(state);
+        self.shared.wake_up.ring();
+    }
+
+    /// Finds out when the message arrived; answered at once where that is known.
+    pub fn want_arrival(&self, id: MessageId, waiter: Waiter<()>) {
+        let mut state = self.shared.state.lock();
+        if state.catalogue.get(id).arrived.is_some() {
+            drop(state);
+            return waiter.answer(Ok(()));
+        }
+        state.wants.headers(id, waiter);
+        drop(state);
+        self.shared.wake_up.ring();
+    }
+
+    /// Asks for a new listing where the last one is older than `refresh` and nothing is in flight; the waiter is
+    /// answered at once otherwise.
+    pub fn want_fresh_listing(&self, waiter: Waiter<()>) {
+        let mut state = self.shared.state.lock();
+        if state.listed_at.elapsed() < self.shared.settings.refresh || !state.is_idle() {
+            drop(state);
+            return waiter.answer(Ok(()));
+        }
+        state.orders.refresh.push(waiter);
+        drop(state);
+        self.shared.wake_up.ring();
+    }
+
+    /// Takes the message out of the directory; the next commit deletes it.
+    ///
+    /// # Errors
+    /// [`Fault::Departed`] where it is not in the directory.
+    pub fn unlink(&self, id: MessageId) -> Result<(), Fault> {
+        self.shared
+            .state
+            .lock()
+            .stand(id, Standing::Listed, Standing::Unlinked)
+    }
+
+    /// Takes a pending deletion back.
+    ///
+    /// # Errors
+    /// [`Fault::Departed`] where it is not pending, or being committed.
+    pub fn restore(&self, id: MessageId) -> Result<(), Fault> {
+        self.shared
+            .state
+            .lock()
+            .stand(id, Standing::Unlinked, Standing::Listed)
+    }
+
+    /// Deletes what is unlinked on the server.
+    pub fn commit(&self, waiter: Waiter<Verdict>) {
+        let mut state = self.shared.state.lock();
+        if state.has_no_deletions() {
+            drop(state);
+            return waiter.answer(Ok(Verdict::default()));
+        }
+        state.orders.commit.push(waiter);
+        drop(state);
+        self.shared.wake_up.ring();
+    }
+
+    /// Ends: commits or discards, leaves the session, writes the index. Blocks, as long as the server's time-outs.
+    ///
+    /// # Errors
+    /// Why the deletions were not committed; nothing is deleted then but what the verdict tells.
+    pub fn close(&self, farewell: Farewell) -> Result<Verdict, Fault> {
+        let Some(engine) = self.engine.lock().take() else {
+            return Err(Fault::Ending);
+        };
+        let (tell, told) = mpsc::channel();
+        let mut state = self.shared.state.lock();
+        let nothing_to_do = farewell == Farewell::Discard || state.has_no_deletions();
+        state.orders.ending = Some(Ending { farewell, tell });
+        drop(state);
+        self.shared.wake_up.ring();
+        let verdict = if nothing_to_do {
+            // An engine that hangs in a connect has nothing to tell.
+            told.recv_timeout(session::FAREWELL)
+                .unwrap_or(Ok(Verdict::default()))
+        } else {
+            let verdict = told.recv().unwrap_or(Err(Fault::Ending));
+            let _ended = engine.join();
+            verdict
+        };
+        if let Err(error) = self.shared.index.flush() {
+            log::warn!("{error}");
+        }
+        verdict
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,1 +1,14 @@
-//! One stream to the server: TCP, TLS, STLS and time-outs.
+//! One stream to the server: TCP, TLS, STLS and time-outs. The only door to native-tls.
+//!
+//! A [`Stream`] is non-blocking once it is connected; [`wait`] blocks until it is ready, until the
+//! [`WakeUp`] rings, or until a deadline. What is sent over it, and when, is somebody else's matter.
+
+mod error;
+mod stream;
+mod tls;
+mod wait;
+
+pub use error::NetError;
+pub use stream::{Endpoint, Protection, Stream, Transfer};
+pub use tls::Tls;
+pub use wait::{Interest, Ready, WakeUp, wait};

@@ -1,0 +1,83 @@
+//! Why an operation fails, and the one table that makes an errno of it.
+
+use crate::maildrop::Fault;
+
+/// Why an operation fails.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The maildrop could not give it.
+    #[error(transparent)]
+    Maildrop(#[from] Fault),
+    /// The server kept some of the messages that a commit was to delete; they are listed again.
+    #[error("the server kept {0} of the messages that were to be deleted")]
+    Kept(usize),
+    /// No such name in the directory.
+    #[error("no such message")]
+    NotFound,
+    /// The kernel asks for an inode that never was.
+    #[error("no such inode")]
+    Stale,
+    /// A directory was needed.
+    #[error("not a directory")]
+    NotADirectory,
+    /// A message was needed.
+    #[error("is a directory")]
+    IsADirectory,
+    /// The name cannot be one of ours.
+    #[error("the name is too long")]
+    NameTooLong,
+    /// A maildrop takes no writes, new files or new names.
+    #[error("a maildrop cannot be written to")]
+    NotPermitted,
+    /// The mount is read-only.
+    #[error("mounted read-only")]
+    ReadOnly,
+    /// The file handle is not open.
+    #[error("not an open file")]
+    NotOpen,
+    /// The caller has a deadly signal pending.
+    #[error("interrupted")]
+    Interrupted,
+    /// The server was silent for too long.
+    #[error("the server does not answer")]
+    TimedOut,
+}
+
+impl Error {
+    /// The errno that the caller sees.
+    #[must_use]
+    pub fn errno(&self) -> i32 {
+        match self {
+            Error::Maildrop(fault) => of_fault(fault),
+            Error::Kept(_) => libc::EIO,
+            Error::NotFound => libc::ENOENT,
+            Error::Stale => libc::ESTALE,
+            Error::NotADirectory => libc::ENOTDIR,
+            Error::IsADirectory => libc::EISDIR,
+            Error::NameTooLong => libc::ENAMETOOLONG,
+            Error::NotPermitted => libc::EPERM,
+            Error::ReadOnly => libc::EROFS,
+            Error::NotOpen => libc::EBADF,
+            Error::Interrupted => libc::EINTR,
+            Error::TimedOut => libc::ETIMEDOUT,
+        }
+    }
+}
+
+fn of_fault(fault: &Fault) -> i32 {
+    match fault {
+        Fault::Link(_) if fault.is_silence() => libc::ETIMEDOUT,
+        Fault::Departed => libc::ESTALE,
+        Fault::TooLarge => libc::EFBIG,
+        Fault::Busy(_) => libc::EBUSY,
+        Fault::LoginRefused(_) | Fault::Unsendable(_) => libc::EACCES,
+        Fault::Link(_)
+        | Fault::Protocol(_)
+        | Fault::ServerFault(_)
+        | Fault::Unsupported(_)
+        | Fault::Refused { .. }
+        | Fault::EmptyBody
+        | Fault::OutcomeUnknown(_)
+        | Fault::Ending => libc::EIO,
+    }
+}

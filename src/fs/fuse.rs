@@ -1,0 +1,529 @@
+//! The thin adapter to the kernel: each request is one call of [`Filesystem`] and one reply. The only door to fuser.
+
+use std::ffi::OsStr;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, OnceLock, mpsc};
+use std::time::{Duration, SystemTime};
+
+use fuser::{
+    BsdFileFlags, Config, Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation, INodeNo,
+    InitFlags, KernelConfig, LockOwner, Notifier, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
+    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs,
+    Request, Session, SessionACL, TimeOrNow,
+};
+
+use super::attributes::{Attributes, Kind, Validity};
+use super::errno::Error;
+use super::filesystem::{Entry, Filesystem, ROOT};
+use super::owed::Answer;
+use crate::maildrop::Change;
+
+/// How long the kernel may keep what it was told and not told otherwise.
+const LASTING: Duration = Duration::from_secs(3600);
+/// Threads that take requests. None of them ever waits, so more gain nothing.
+const THREADS: usize = 2;
+/// The block size that stat and df count in.
+const BLOCK: u32 = 512;
+/// What tools are told to read at once.
+const READ_SIZE: u32 = 128 * 1024;
+
+/// Who owns what is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The user id.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
+}
+
+/// A mount that is answered, until it is unmounted.
+pub struct Serving(Session<Adapter>);
+
+impl std::fmt::Debug for Serving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Serving")
+    }
+}
+
+impl Serving {
+    /// Shakes hands with the kernel over the device of a mount.
+    ///
+    /// # Errors
+    /// When the kernel does not, or the system gives no thread.
+    pub fn begin(
+        filesystem: Arc<Filesystem>,
+        owner: Owner,
+        device: OwnedFd,
+    ) -> io::Result<Serving> {
+        let notifier = Arc::new(OnceLock::new());
+        let adapter = Adapter {
+            filesystem,
+            owner,
+            notifier: Arc::clone(&notifier),
+        };
+        let mut config = Config::default();
+        config.n_threads = Some(THREADS);
+        // The kernel itself keeps other users out, unless the mount allows them.
+        let session = Session::from_fd(adapter, device, SessionACL::All, config)?;
+        let _first = notifier.set(session.notifier());
+        Ok(Serving(session))
+    }
+
+    /// Passes the maildrop's changes on to the kernel.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn teller(&self) -> io::Result<impl Fn(Change) + Send + Sync + 'static> {
+        let notifier = self.0.notifier();
+        let (changes, told) = mpsc::channel();
+        let later = notifier.clone();
+        std::thread::Builder::new()
+            .name("notifier".to_owned())
+            .spawn(move || {
+                for change in told {
+                    tell(&later, &change);
+                }
+            })?;
+        Ok(move |change: Change| match change {
+            // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
+            Change::Size { .. } => tell(&notifier, &change),
+            // These take locks that a request of ours may hold: not from a thread that answers requests.
+            Change::Directory | Change::Gone { .. } | Change::Content { .. } => {
+                let _notifier_outlives_the_engine = changes.send(change);
+            }
+        })
+    }
+
+    /// Answers requests until the mount is gone.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn run(self) -> io::Result<()> {
+        self.0.run()
+    }
+}
+
+fn tell(notifier: &Notifier, change: &Change) {
+    let told = match change {
+        Change::Directory => notifier.inval_inode(INodeNo(ROOT), 0, 0),
+        Change::Gone { name } => notifier.inval_entry(INodeNo(ROOT), OsStr::new(name)),
+        Change::Size { inode } => notifier.inval_inode(INodeNo(*inode), -1, 0),
+        Change::Content { inode } => notifier.inval_inode(INodeNo(*inode), 0, 0),
+    };
+    if let Err(error) = told {
+        log::debug!("the kernel was not told of {change:?}: {error}");
+    }
+}
+
+struct Adapter {
+    filesystem: Arc<Filesystem>,
+    owner: Owner,
+    notifier: Arc<OnceLock<Notifier>>,
+}
+
+impl Adapter {
+    fn attr(&self, attributes: &Attributes) -> FileAttr {
+        file_attr(attributes, self.owner)
+    }
+
+    fn refuse(&self) -> Errno {
+        errno(&self.filesystem.refusal())
+    }
+}
+
+impl fuser::Filesystem for Adapter {
+    fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        for wish in [
+            InitFlags::FUSE_DO_READDIRPLUS,
+            InitFlags::FUSE_PARALLEL_DIROPS,
+        ] {
+            let _old_kernels_lack_it = config.add_capabilities(wish);
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        match utf8(name).and_then(|name| self.filesystem.lookup(parent.0, name)) {
+            Ok(found) => {
+                reply.entry_with_ttls(&ttl(&found), &LASTING, &self.attr(&found), Generation(0))
+            }
+            Err(error) => reply.error(errno(&error)),
+        }
+    }
+
+    fn getattr(&self, req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        let owner = self.owner;
+        let answer = Answer::new(
+            req.pid(),
+            move |result: Result<Attributes, Error>| match result {
+                Ok(found) => reply.attr(&ttl(&found), &file_attr(&found, owner)),
+                Err(error) => reply.error(errno(&error)),
+            },
+        );
+        self.filesystem.getattr(ino.0, answer);
+    }
+
+    fn open(&self, req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let notifier = Arc::clone(&self.notifier);
+        let answer = Answer::new(
+            req.pid(),
+            move |result: Result<super::filesystem::Opened, Error>| match result {
+                Ok(opened) => {
+                    if let (Some(inode), Some(notifier)) = (opened.resized, notifier.get()) {
+                        tell(notifier, &Change::Size { inode });
+                    }
+                    // Under a unique-id the content never changes, so the kernel keeps its pages.
+                    reply.opened(
+                        FileHandle(opened.handle),
+                        FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
+                    );
+                }
+                Err(error) => reply.error(errno(&error)),
+            },
+        );
+        self.filesystem.open(ino.0, flags.0, answer);
+    }
+
+    fn read(
+        &self,
+        req: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let answer = Answer::new(
+            req.pid(),
+            move |result: Result<super::filesystem::Slice, Error>| match result {
+                Ok(slice) => reply.data(slice.octets()),
+                Err(error) => reply.error(errno(&error)),
+            },
+        );
+        self.filesystem.read(fh.0, offset, size, answer);
+    }
+
+    fn release(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.filesystem.release(fh.0);
+        reply.ok();
+    }
+
+    fn flush(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn opendir(&self, req: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        let answer = Answer::new(req.pid(), move |result| match result {
+            Ok(()) => reply.opened(FileHandle(0), FopenFlags::empty()),
+            Err(error) => reply.error(errno(&error)),
+        });
+        self.filesystem.opendir(ino.0, answer);
+    }
+
+    fn readdir(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        let listed = self.filesystem.readdir(ino.0, offset, |entry: &Entry<'_>| {
+            let attributes = &entry.attributes;
+            full(reply.add(
+                INodeNo(attributes.inode),
+                entry.cookie,
+                file_type(attributes.kind),
+                entry.name,
+            ))
+        });
+        match listed {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(errno(&error)),
+        }
+    }
+
+    fn readdirplus(
+        &self,
+        _req: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        let listed = self.filesystem.readdir(ino.0, offset, |entry: &Entry<'_>| {
+            let attributes = &entry.attributes;
+            let (ttl, attr) = (ttl(attributes), self.attr(attributes));
+            full(reply.add(
+                INodeNo(attributes.inode),
+                entry.cookie,
+                entry.name,
+                &ttl,
+                &attr,
+                Generation(0),
+            ))
+        });
+        match listed {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(errno(&error)),
+        }
+    }
+
+    fn fsyncdir(
+        &self,
+        req: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        let answer = Answer::new(req.pid(), move |result| empty(reply, result));
+        self.filesystem.fsyncdir(answer);
+    }
+
+    fn fsync(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        reply.ok();
+    }
+
+    fn unlink(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        empty(
+            reply,
+            utf8(name).and_then(|name| self.filesystem.unlink(parent.0, name)),
+        );
+    }
+
+    fn rename(
+        &self,
+        _req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        if flags.contains(RenameFlags::RENAME_EXCHANGE) {
+            return reply.error(Errno::EINVAL);
+        }
+        let renamed = utf8(name).and_then(|name| {
+            // A name that is no UTF-8 is no name of ours, so nothing can be moved to it.
+            let new_name = utf8(newname).map_err(|_| self.filesystem.refusal())?;
+            self.filesystem
+                .rename(parent.0, name, newparent.0, new_name)
+        });
+        empty(reply, renamed);
+    }
+
+    fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        let totals = self.filesystem.statfs();
+        let blocks = totals.octets.div_ceil(u64::from(BLOCK));
+        reply.statfs(blocks, 0, 0, totals.messages, 0, BLOCK, 255, BLOCK);
+    }
+
+    fn setattr(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _mode: Option<u32>,
+        _uid: Option<u32>,
+        _gid: Option<u32>,
+        _size: Option<u64>,
+        _atime: Option<TimeOrNow>,
+        _mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        _fh: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        reply.error(self.refuse());
+    }
+
+    fn mknod(
+        &self,
+        _req: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        _rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        reply.error(self.refuse());
+    }
+
+    fn mkdir(
+        &self,
+        _req: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        reply: ReplyEntry,
+    ) {
+        reply.error(self.refuse());
+    }
+
+    fn create(
+        &self,
+        _req: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        _flags: i32,
+        reply: ReplyCreate,
+    ) {
+        reply.error(self.refuse());
+    }
+
+    fn rmdir(&self, _req: &Request, _parent: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
+        reply.error(self.refuse());
+    }
+
+    fn symlink(
+        &self,
+        _req: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _target: &std::path::Path,
+        reply: ReplyEntry,
+    ) {
+        reply.error(self.refuse());
+    }
+
+    fn link(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _newparent: INodeNo,
+        _newname: &OsStr,
+        reply: ReplyEntry,
+    ) {
+        reply.error(self.refuse());
+    }
+
+    // Answered ENOSYS once, these are never asked again in this mount: `ls -l` would ask two of each file.
+    fn getxattr(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _name: &OsStr,
+        _size: u32,
+        reply: fuser::ReplyXattr,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn listxattr(&self, _req: &Request, _ino: INodeNo, _size: u32, reply: fuser::ReplyXattr) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn setxattr(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        _name: &OsStr,
+        _value: &[u8],
+        _flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn removexattr(&self, _req: &Request, _ino: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn access(&self, _req: &Request, _ino: INodeNo, _mask: fuser::AccessFlags, reply: ReplyEmpty) {
+        reply.error(Errno::ENOSYS);
+    }
+}
+
+fn empty(reply: ReplyEmpty, result: Result<(), Error>) {
+    match result {
+        Ok(()) => reply.ok(),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+fn full(is_full: bool) -> ControlFlow<()> {
+    if is_full {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Our names are ASCII: one that is not UTF-8 is not there.
+fn utf8(name: &OsStr) -> Result<&str, Error> {
+    name.to_str().ok_or(Error::NotFound)
+}
+
+fn errno(error: &Error) -> Errno {
+    Errno::from_i32(error.errno())
+}
+
+fn ttl(attributes: &Attributes) -> Duration {
+    match attributes.validity {
+        Validity::Lasting => LASTING,
+        Validity::Provisional => Duration::ZERO,
+    }
+}
+
+fn file_type(kind: Kind) -> FileType {
+    match kind {
+        Kind::Directory => FileType::Directory,
+        Kind::File => FileType::RegularFile,
+    }
+}
+
+fn file_attr(attributes: &Attributes, owner: Owner) -> FileAttr {
+    FileAttr {
+        ino: INodeNo(attributes.inode),
+        size: attributes.size,
+        blocks: attributes.size.div_ceil(u64::from(BLOCK)),
+        atime: attributes.modified,
+        mtime: attributes.modified,
+        ctime: attributes.modified,
+        crtime: attributes.modified,
+        kind: file_type(attributes.kind),
+        perm: attributes.permissions(),
+        nlink: attributes.links(),
+        uid: owner.uid,
+        gid: owner.gid,
+        rdev: 0,
+        blksize: READ_SIZE,
+        flags: 0,
+    }
+}

@@ -1,0 +1,193 @@
+//! Replies owed to the kernel.
+//!
+//! A handler that cannot answer at once leaves its [`Answer`] with what it waits for, and the [`Ledger`] watches it
+//! meanwhile: a reply is never owed for ever, and a caller with a deadly signal pending is let go. The kernel would tell
+//! of that by FUSE_INTERRUPT, which fuser answers ENOSYS, so the caller's pending signals are looked at instead.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::errno::Error;
+use super::interrupt::is_interrupted;
+use crate::maildrop::{Fault, Waiter};
+
+/// How often the owed replies are looked at: Ctrl-C takes that long at the most.
+const WATCH: Duration = Duration::from_millis(100);
+
+/// The reply to one request: given exactly once, by whoever comes first.
+pub struct Answer<T>(Arc<Slot<T>>);
+
+type Give<T> = Box<dyn FnOnce(Result<T, Error>) + Send>;
+
+struct Slot<T> {
+    give: Mutex<Option<Give<T>>>,
+    caller: u32,
+}
+
+/// How long a reply may be owed.
+#[derive(Debug)]
+pub enum Patience<T> {
+    /// As long as the server says something at least every so often.
+    WhileHeard(Duration),
+    /// So long; then this is the answer.
+    Until(Duration, T),
+}
+
+impl<T: Send + 'static> Answer<T> {
+    /// `caller` is the thread that waits in the kernel; `give` sends the reply.
+    pub fn new(caller: u32, give: impl FnOnce(Result<T, Error>) + Send + 'static) -> Answer<T> {
+        Answer(Arc::new(Slot {
+            give: Mutex::new(Some(Box::new(give))),
+            caller,
+        }))
+    }
+
+    /// Answers, unless the ledger did so already.
+    pub fn give(self, result: Result<T, Error>) {
+        self.0.give(result);
+    }
+
+    /// Leaves the answer with something that comes later; the ledger watches it.
+    pub fn owe<U: Send + 'static>(
+        self,
+        ledger: &Ledger,
+        patience: Patience<T>,
+        then: impl FnOnce(Result<U, Fault>) -> Result<T, Error> + Send + 'static,
+    ) -> Waiter<U> {
+        ledger.watch(Arc::clone(&self.0), patience);
+        let slot = Arc::clone(&self.0);
+        Waiter::new(
+            move || slot.is_owed(),
+            move |result| self.give_with(|| then(result)),
+        )
+    }
+
+    /// Computes nothing for a caller who has gone.
+    fn give_with(self, result: impl FnOnce() -> Result<T, Error>) {
+        let give = self.0.give.lock().take();
+        if let Some(give) = give {
+            give(result());
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    fn is_owed(&self) -> bool {
+        self.give.lock().is_some()
+    }
+
+    fn give(&self, result: Result<T, Error>) {
+        let give = self.give.lock().take();
+        if let Some(give) = give {
+            give(result);
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Answer(to {})", self.0.caller)
+    }
+}
+
+/// The watch over the replies owed.
+#[derive(Clone)]
+pub struct Ledger(Arc<Inner>);
+
+struct Inner {
+    debts: Mutex<Vec<Box<dyn Debt>>>,
+    grown: Condvar,
+    /// When the server last said anything.
+    last_heard: Box<dyn Fn() -> Instant + Send + Sync>,
+}
+
+impl Ledger {
+    /// Starts the watch, which lasts as long as the process.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        last_heard: impl Fn() -> Instant + Send + Sync + 'static,
+    ) -> std::io::Result<Ledger> {
+        let inner = Arc::new(Inner {
+            debts: Mutex::default(),
+            grown: Condvar::new(),
+            last_heard: Box::new(last_heard),
+        });
+        let watched = Arc::clone(&inner);
+        std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || watched.watch())?;
+        Ok(Ledger(inner))
+    }
+
+    fn watch<T: Send + 'static>(&self, slot: Arc<Slot<T>>, patience: Patience<T>) {
+        let since = Instant::now();
+        self.0.debts.lock().push(Box::new(Owed {
+            slot,
+            patience: Some(patience),
+            since,
+        }));
+        self.0.grown.notify_one();
+    }
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ledger({} owed)", self.0.debts.lock().len())
+    }
+}
+
+impl Inner {
+    fn watch(&self) {
+        loop {
+            let mut debts = self.debts.lock();
+            while debts.is_empty() {
+                self.grown.wait(&mut debts);
+            }
+            drop(debts);
+            std::thread::sleep(WATCH);
+            let mut under_review = std::mem::take(&mut *self.debts.lock());
+            let heard = (self.last_heard)();
+            under_review.retain_mut(|debt| debt.is_still_owed(heard));
+            self.debts.lock().append(&mut under_review);
+        }
+    }
+}
+
+trait Debt: Send {
+    /// Settles the debt where its time is over or its caller is to go.
+    fn is_still_owed(&mut self, last_heard: Instant) -> bool;
+}
+
+struct Owed<T> {
+    slot: Arc<Slot<T>>,
+    patience: Option<Patience<T>>,
+    since: Instant,
+}
+
+impl<T: Send> Debt for Owed<T> {
+    fn is_still_owed(&mut self, last_heard: Instant) -> bool {
+        if !self.slot.is_owed() {
+            return false;
+        }
+        if is_interrupted(self.slot.caller) {
+            self.slot.give(Err(Error::Interrupted));
+            return false;
+        }
+        let is_over = match &self.patience {
+            Some(Patience::WhileHeard(silence)) => self.since.max(last_heard).elapsed() > *silence,
+            Some(Patience::Until(limit, _)) => self.since.elapsed() > *limit,
+            None => true,
+        };
+        if is_over {
+            self.slot.give(match self.patience.take() {
+                Some(Patience::Until(_, fallback)) => Ok(fallback),
+                _ => Err(Error::TimedOut),
+            });
+        }
+        !is_over
+    }
+}

@@ -1,0 +1,252 @@
+//! Carrying out the pending deletions.
+//!
+//! # Theory of operation
+//!
+//! ```text
+//!  unlinked ──▶ session ──▶ DELE, for each number that its UIDL gave ──▶ QUIT ──▶ +OK: all that took DELE are deleted
+//!                  ▲              │ -ERR: that one is kept                │
+//!                  │              │ the link fails: nothing is deleted,   │ -ERR, closed, silent: who knows?
+//!                  └──────────────┘ once more                             ▼
+//!                                                       another session: what UIDL still names is kept, the rest deleted
+//! ```
+//!
+//! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault:
+//! then it stays pending.
+
+use super::catalogue::{MessageId, Standing};
+use super::engine::Engine;
+use super::fault::Fault;
+use crate::pop3::{Command, Event, MessageNumber, ServerText};
+
+/// Attempts at a commit, and at looking what an unanswered one did.
+const ATTEMPTS: u32 = 3;
+
+/// What became of the pending deletions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Messages that the server deleted.
+    pub deleted: usize,
+    /// Messages that were gone already.
+    pub gone: usize,
+    /// Messages that the server kept; they are listed again.
+    pub kept: Vec<Kept>,
+}
+
+/// A message that was to be deleted and is still there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its file name.
+    pub name: String,
+    /// The server's words.
+    pub reason: ServerText,
+}
+
+/// How QUIT was answered.
+enum Answer {
+    Committed,
+    /// Refused, or not at all.
+    Doubtful(ServerText),
+}
+
+/// What DELE did, before QUIT.
+#[derive(Default)]
+struct Marked {
+    accepted: Vec<MessageId>,
+    refused: Vec<(MessageId, ServerText)>,
+}
+
+impl Engine {
+    /// Deletes what is unlinked now.
+    pub(super) fn commit(&mut self) -> Result<Verdict, Fault> {
+        let pending = self.begin();
+        if pending.is_empty() {
+            return Ok(Verdict::default());
+        }
+        let result = self.carry_out(&pending);
+        self.shared.state.lock().committing.clear();
+        match &result {
+            Ok(verdict) => log::info!(
+                "{} messages deleted, {} gone already, {} kept by the server",
+                verdict.deleted,
+                verdict.gone,
+                verdict.kept.len()
+            ),
+            Err(fault) => log::error!("nothing is known to be deleted: {fault}"),
+        }
+        result
+    }
+
+    /// From here on what is pending cannot be restored.
+    fn begin(&self) -> Vec<MessageId> {
+        let mut state = self.shared.state.lock();
+        let pending: Vec<MessageId> = state
+            .catalogue
+            .after(0, Standing::Unlinked)
+            .map(|(id, _)| id)
+            .collect();
+        state.committing = pending.iter().copied().collect();
+        pending
+    }
+
+    fn carry_out(&mut self, pending: &[MessageId]) -> Result<Verdict, Fault> {
+        let mut attempt = 1;
+        let (marked, verdict) = loop {
+            match self.mark(pending) {
+                Ok(marked) => break marked,
+                Err(fault) if attempt < ATTEMPTS && fault.is_of_the_link() => {
+                    log::warn!("the deletions are tried again: {fault}");
+                    attempt += 1;
+                }
+                Err(fault) => return Err(fault),
+            }
+        };
+        match self.quit() {
+            Answer::Committed => Ok(self.committed(marked, verdict)),
+            Answer::Doubtful(reason) => self.look(marked, verdict, &reason),
+        }
+    }
+
+    /// Sends DELE for each pending message that the session has. Without the QUIT behind it this deletes nothing.
+    fn mark(&mut self, pending: &[MessageId]) -> Result<(Marked, Verdict), Fault> {
+        self.forgive();
+        self.ensure_session()?;
+        let Some(session) = &mut self.session else {
+            return Err(Fault::Ending);
+        };
+        let mut verdict = Verdict::default();
+        let mut to_delete: Vec<(MessageId, MessageNumber)> = Vec::new();
+        {
+            let state = self.shared.state.lock();
+            for &id in pending {
+                // The listing of a new session may have found it altered, and listed it again, or gone.
+                let standing = state.catalogue.get(id).standing;
+                match session.number_of(id) {
+                    Some(number) if standing == Standing::Unlinked => to_delete.push((id, number)),
+                    Some(_) => verdict.kept.push(Kept {
+                        name: state.catalogue.get(id).name(),
+                        reason: ServerText::from(&b"it changed since it was unlinked"[..]),
+                    }),
+                    None => verdict.gone += 1,
+                }
+            }
+        }
+        let marked = session
+            .delete(&to_delete)
+            .inspect_err(|_| self.session = None)?;
+        Ok((marked, verdict))
+    }
+
+    /// Enters UPDATE state. The session is over either way.
+    fn quit(&mut self) -> Answer {
+        let Some(mut session) = self.session.take() else {
+            return Answer::Doubtful(ServerText::default());
+        };
+        let answer = session.link.status(&Command::Quit, |status| {
+            if status.is_ok() {
+                Answer::Committed
+            } else {
+                Answer::Doubtful(status.server_text())
+            }
+        });
+        drop(session);
+        self.drop_session();
+        answer.unwrap_or_else(|fault| {
+            Answer::Doubtful(ServerText::from(fault.to_string().as_bytes()))
+        })
+    }
+
+    fn committed(&self, marked: Marked, mut verdict: Verdict) -> Verdict {
+        self.shared.stand(&marked.accepted, Standing::Departed);
+        verdict.deleted = marked.accepted.len();
+        self.keep(marked.refused, verdict)
+    }
+
+    /// Asks a new session which of the messages are still there.
+    fn look(
+        &mut self,
+        marked: Marked,
+        mut verdict: Verdict,
+        reason: &ServerText,
+    ) -> Result<Verdict, Fault> {
+        log::warn!("QUIT was not confirmed ({reason}): looking what is left");
+        let mut attempt = 1;
+        while let Err(fault) = self.look_again() {
+            if attempt == ATTEMPTS {
+                return Err(Fault::OutcomeUnknown(format!("{reason}; then: {fault}")));
+            }
+            attempt += 1;
+        }
+        let Some(session) = &self.session else {
+            return Err(Fault::Ending);
+        };
+        let (left, deleted): (Vec<MessageId>, Vec<MessageId>) = marked
+            .accepted
+            .into_iter()
+            .partition(|&id| session.number_of(id).is_some());
+        self.shared.stand(&deleted, Standing::Departed);
+        verdict.deleted = deleted.len();
+        let left = left.into_iter().map(|id| (id, reason.clone()));
+        Ok(self.keep(left.chain(marked.refused).collect(), verdict))
+    }
+
+    fn look_again(&mut self) -> Result<(), Fault> {
+        self.forgive();
+        self.ensure_session()
+    }
+
+    /// Lists again what the server kept.
+    fn keep(&self, left: Vec<(MessageId, ServerText)>, mut verdict: Verdict) -> Verdict {
+        let ids: Vec<MessageId> = left.iter().map(|&(id, _)| id).collect();
+        self.shared.stand(&ids, Standing::Listed);
+        let state = self.shared.state.lock();
+        verdict
+            .kept
+            .extend(left.into_iter().map(|(id, reason)| Kept {
+                name: state.catalogue.get(id).name(),
+                reason,
+            }));
+        verdict
+    }
+}
+
+impl super::session::Session {
+    /// DELE for each, as many ahead as the server lets pipeline; the answers in order.
+    fn delete(&mut self, messages: &[(MessageId, MessageNumber)]) -> Result<Marked, Fault> {
+        let ahead = if self.capabilities.pipelining { 256 } else { 1 };
+        let mut marked = Marked::default();
+        let mut unsent = messages.iter();
+        let mut unanswered = messages.iter();
+        while unanswered.len() > 0 {
+            while unanswered.len() - unsent.len() < ahead
+                && let Some(&(_, number)) = unsent.next()
+            {
+                self.link.queue(&Command::Dele(number))?;
+            }
+            match self.link.next_event()? {
+                Some(Event::Done(status)) => {
+                    let Some(&(id, _)) = unanswered.next() else {
+                        break;
+                    };
+                    if status.is_ok() {
+                        marked.accepted.push(id);
+                    } else {
+                        marked.refused.push((id, status.server_text()));
+                    }
+                }
+                Some(_) => {}
+                None => {
+                    self.link.exchange(None, None)?;
+                }
+            }
+        }
+        Ok(marked)
+    }
+}
+
+impl Verdict {
+    /// True where every pending deletion is done.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.kept.is_empty()
+    }
+}

@@ -1,0 +1,97 @@
+//! Why something wanted of the maildrop could not be had, and whose fault that is.
+
+use std::sync::Arc;
+
+use crate::net::NetError;
+use crate::pop3::{CommandError, ProtocolError, ResponseCode, ServerText, Status};
+
+/// A want that failed. Cheap to clone: one fault of the link fails everything that waits on it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Fault {
+    /// The way to the server: the network's fault, or that of the options naming the server.
+    #[error(transparent)]
+    Link(Arc<NetError>),
+    /// The server broke the protocol.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// The user name or the password cannot be sent.
+    #[error(transparent)]
+    Unsendable(#[from] CommandError),
+    /// The server does not take the user name and the password. Never tried again by itself.
+    #[error("the server refused the login ({0}): check the user name and the password")]
+    LoginRefused(ServerText),
+    /// Another session holds the maildrop, or the server asks to wait (RFC 2449 section 8.1, RFC 3206 section 4).
+    #[error("the maildrop is busy ({0}): another program may be reading it, try again in a while")]
+    Busy(ServerText),
+    /// The server has a trouble of its own that it calls permanent (RFC 3206 section 5).
+    #[error("the server has a permanent fault ({0}): ask its administrator")]
+    ServerFault(ServerText),
+    /// The server cannot do what was asked for, and nothing else will do.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// The server answered -ERR to a command that it should carry out.
+    #[error("the server refused {command} ({text})")]
+    Refused {
+        /// The command's verb.
+        command: &'static str,
+        /// The server's words.
+        text: ServerText,
+    },
+    /// The message is no longer in the maildrop.
+    #[error("the message is no longer on the server")]
+    Departed,
+    /// The body is larger than `max_message` allows.
+    #[error("the message is larger than max_message: -o max_message= allows larger ones")]
+    TooLarge,
+    /// RETR gave no octet of a message that LIST says has some (Exchange does this).
+    #[error("the server sent an empty body for a message that is not empty")]
+    EmptyBody,
+    /// QUIT had no answer, or a refusal, and the maildrop could not be looked at since.
+    #[error("the server did not confirm the deletions ({0}), and could not be asked what is left")]
+    OutcomeUnknown(String),
+    /// The mount is ending.
+    #[error("the mount is ending")]
+    Ending,
+}
+
+impl From<NetError> for Fault {
+    fn from(error: NetError) -> Fault {
+        Fault::Link(Arc::new(error))
+    }
+}
+
+impl Fault {
+    /// The fault behind a -ERR to a command of the login.
+    pub(super) fn of_login(status: &Status<'_>) -> Fault {
+        let text = status.server_text();
+        match status.code {
+            Some(ResponseCode::InUse | ResponseCode::LoginDelay | ResponseCode::SysTemp) => {
+                Fault::Busy(text)
+            }
+            Some(ResponseCode::SysPerm) => Fault::ServerFault(text),
+            Some(ResponseCode::Auth) => Fault::LoginRefused(text),
+            _ if speaks_of_a_lock(&text) => Fault::Busy(text),
+            _ => Fault::LoginRefused(text),
+        }
+    }
+
+    /// True where a new connection may have what this one lost.
+    pub(super) fn is_of_the_link(&self) -> bool {
+        matches!(self, Fault::Link(_) | Fault::Protocol(_))
+    }
+
+    /// True for a silence that lasted a whole time-out.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Fault::Link(error) if matches!(**error, NetError::Silence(_)))
+    }
+}
+
+/// Servers without response codes say in words that another session holds the maildrop
+/// (mpopd: "cannot access mailbox"; Qpopper, Courier, popa3d: "lock", "in use", "busy").
+fn speaks_of_a_lock(text: &ServerText) -> bool {
+    let text = text.as_str().to_ascii_lowercase();
+    ["lock", "in use", "busy", "cannot access mailbox"]
+        .iter()
+        .any(|words| text.contains(words))
+}

@@ -1,0 +1,202 @@
+//! A connection with its protocol state: commands go out, events come in, silence is noticed.
+
+use std::time::{Duration, Instant};
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::fault::Fault;
+use super::state::Pulse;
+use crate::net::{Interest, NetError, Protection, Ready, Stream, Tls, Transfer, WakeUp, wait};
+use crate::pop3::{Command, Decoder, Event, Status};
+
+/// Octets read at once: some round trips' worth, and few system calls for a large body.
+const READ_OCTETS: usize = 256 * 1024;
+
+/// A connection. Blocking calls ([`Link::status`], [`Link::lines`]) are for the log-in, where one reply decides the
+/// next command; [`Link::queue`], [`Link::exchange`] and [`Link::next_event`] are for a pipeline.
+#[derive(Debug)]
+pub(super) struct Link {
+    stream: Stream,
+    decoder: Decoder,
+    incoming: Vec<u8>,
+    /// What of `incoming` is not decoded yet.
+    unread: std::ops::Range<usize>,
+    outgoing: Zeroizing<Vec<u8>>,
+    timeout: Duration,
+    /// When the server last said anything, or was first owed something.
+    heard: Instant,
+    pulse: Pulse,
+}
+
+impl Link {
+    /// The server owes its greeting.
+    pub(super) fn new(stream: Stream, timeout: Duration, pulse: Pulse) -> Link {
+        let mut decoder = Decoder::new();
+        decoder.expect(crate::pop3::Shape::Status);
+        Link {
+            stream,
+            decoder,
+            incoming: vec![0; READ_OCTETS],
+            unread: 0..0,
+            outgoing: Zeroizing::new(Vec::new()),
+            timeout,
+            heard: Instant::now(),
+            pulse,
+        }
+    }
+
+    pub(super) fn protection(&self) -> Protection {
+        self.stream.protection()
+    }
+
+    /// Puts TLS on the connection. Octets that came in clear behind the +OK of STLS were injected by somebody between
+    /// (CVE-2020-14954, CVE-2021-22947), and end the session.
+    pub(super) fn secure(self, tls: &Tls) -> Result<Link, Fault> {
+        if !self.unread.is_empty() || self.owed() > 0 {
+            return Err(Fault::Unsupported(
+                "octets came in clear behind the server's answer to STLS: somebody may be tampering with the connection",
+            ));
+        }
+        let stream = self.stream.secure(tls)?;
+        Ok(Link {
+            stream,
+            heard: Instant::now(),
+            ..self
+        })
+    }
+
+    /// How many replies the server owes.
+    pub(super) fn owed(&self) -> usize {
+        self.decoder.owed()
+    }
+
+    /// Writes the command into the buffer that the next [`Link::exchange`] sends.
+    pub(super) fn queue(&mut self, command: &Command<'_>) -> Result<(), Fault> {
+        log::trace!("C: {command}");
+        command.encode(&mut self.outgoing)?;
+        if self.decoder.owed() == 0 {
+            self.heard = Instant::now();
+        }
+        if !matches!(command, Command::SaslResponse(_) | Command::SaslCancel) {
+            self.decoder.expect(command.shape());
+        }
+        Ok(())
+    }
+
+    /// The next event of what has come, `None` where more must come first.
+    pub(super) fn next_event(&mut self) -> Result<Option<Event<'_>>, Fault> {
+        let mut input = &self.incoming[self.unread.clone()];
+        let event = self.decoder.next(&mut input);
+        self.unread.start = self.unread.end - input.len();
+        Ok(event?)
+    }
+
+    /// Sends and receives until something has come, the bell rings, or `until`; but silence for a whole time-out
+    /// while a reply is owed is an error.
+    pub(super) fn exchange(
+        &mut self,
+        wake_up: Option<&WakeUp>,
+        until: Option<Instant>,
+    ) -> Result<Ready, Fault> {
+        self.send()?;
+        if self.receive()? {
+            return Ok(Ready {
+                readable: true,
+                ..Ready::default()
+            });
+        }
+        let patience = (self.owed() > 0).then(|| self.heard + self.timeout);
+        let deadline = [patience, until].into_iter().flatten().min();
+        let interest = if self.outgoing.is_empty() {
+            Interest::Read
+        } else {
+            Interest::ReadAndWrite
+        };
+        let ready = wait(Some((&self.stream, interest)), wake_up, deadline)?;
+        if ready.writable {
+            self.send()?;
+        }
+        if ready.readable {
+            self.receive()?;
+        } else if patience.is_some_and(|patience| Instant::now() >= patience) {
+            return Err(NetError::Silence(self.timeout).into());
+        }
+        Ok(ready)
+    }
+
+    /// Queues a command of a one-line reply, waits for it, and looks at it.
+    pub(super) fn status<T>(
+        &mut self,
+        command: &Command<'_>,
+        look: impl FnOnce(&Status<'_>) -> T,
+    ) -> Result<T, Fault> {
+        self.queue(command)?;
+        self.reply(look)
+    }
+
+    /// Waits for a one-line reply that is owed already.
+    pub(super) fn reply<T>(&mut self, look: impl FnOnce(&Status<'_>) -> T) -> Result<T, Fault> {
+        loop {
+            if let Some(event) = self.next_event()? {
+                return match event {
+                    Event::Done(status) => Ok(look(&status)),
+                    _ => Err(Fault::Unsupported(
+                        "the server sent a reply of several lines where one line was due",
+                    )),
+                };
+            }
+            self.exchange(None, None)?;
+        }
+    }
+
+    /// Queues a command of a reply of several lines and takes each; an -ERR ends it with `refuse`'s fault.
+    pub(super) fn lines(
+        &mut self,
+        command: &Command<'_>,
+        refuse: impl FnOnce(&Status<'_>) -> Fault,
+        mut take: impl FnMut(&[u8]) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.queue(command)?;
+        loop {
+            match self.next_event()? {
+                Some(Event::Done(status)) => return Err(refuse(&status)),
+                Some(Event::Line(line)) => take(line)?,
+                Some(Event::End) => return Ok(()),
+                Some(Event::Opened(_) | Event::Challenge(_) | Event::Body(_)) => {}
+                None => {
+                    self.exchange(None, None)?;
+                }
+            }
+        }
+    }
+
+    fn send(&mut self) -> Result<(), Fault> {
+        let mut sent = 0;
+        while sent < self.outgoing.len() {
+            match self.stream.write(&self.outgoing[sent..])? {
+                Transfer::Moved(octets) => sent += octets,
+                Transfer::NotNow => break,
+            }
+        }
+        // A password may have gone out.
+        self.outgoing[..sent].zeroize();
+        self.outgoing.drain(..sent);
+        Ok(())
+    }
+
+    /// Reads once into an empty buffer; true where there is something to decode.
+    fn receive(&mut self) -> Result<bool, Fault> {
+        if !self.unread.is_empty() {
+            return Ok(true);
+        }
+        match self.stream.read(&mut self.incoming)? {
+            Transfer::Moved(octets) => {
+                self.unread = 0..octets;
+                self.heard = Instant::now();
+                self.pulse.beat();
+                Ok(true)
+            }
+            Transfer::NotNow => Ok(false),
+        }
+    }
+}

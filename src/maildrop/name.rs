@@ -1,0 +1,139 @@
+//! The file name of a message, from its unique-id; the same in every session.
+//!
+//! ```text
+//! name    = id [ "~" ordinal ] ".eml"         ; ordinal from 2, in maildrop order
+//! id      = 1*( safe / "%" 2HEXDIG ) / "%"    ; "%" alone is the empty unique-id
+//! safe    = ALPHA / DIGIT / "." / "_" / "+" / "=" / "@" / "," / "-"   ; the first neither "." nor "-"
+//! longer than 255 octets:
+//! name    = prefix-of-id "~=" 32HEXDIG [ "~" ordinal ] ".eml"         ; a digest of the unique-id
+//! ```
+//! `~` is never in an id, so no unique-id can take another's name; nothing of a server's choosing can be a path,
+//! a hidden file or an option.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use crate::pop3::UniqueId;
+
+/// The most octets of a name, as of every Linux filesystem.
+const NAME_MAX: usize = 255;
+/// What every message's name ends in.
+pub(super) const SUFFIX: &str = ".eml";
+/// Octets of the digest in a name that would be too long.
+const DIGEST_OCTETS: usize = 16;
+/// What of an escaped id stays before `~=`, the digest, `~`, an ordinal of ten digits and the suffix.
+const PREFIX_ROOM: usize = NAME_MAX - (2 + 2 * DIGEST_OCTETS) - 11 - SUFFIX.len();
+
+/// The name of the message that is the `ordinal`-th (from 1) of those that share the unique-id.
+#[must_use]
+pub(super) fn file_name(uidl: &UniqueId, ordinal: u32) -> String {
+    let id = escaped(uidl.as_bytes());
+    let name = with_suffix(&id, ordinal);
+    if name.len() <= NAME_MAX {
+        return name;
+    }
+    let mut short = id[..whole_escapes(&id, PREFIX_ROOM)].to_owned();
+    short.push_str("~=");
+    push_hex(
+        &mut short,
+        &Sha256::digest(uidl.as_bytes())[..DIGEST_OCTETS],
+    );
+    with_suffix(&short, ordinal)
+}
+
+fn with_suffix(id: &str, ordinal: u32) -> String {
+    if ordinal > 1 {
+        return format!("{id}~{ordinal}{SUFFIX}");
+    }
+    format!("{id}{SUFFIX}")
+}
+
+fn escaped(id: &[u8]) -> String {
+    if id.is_empty() {
+        return "%".to_owned();
+    }
+    let mut name = String::with_capacity(id.len() + SUFFIX.len());
+    for (at, &octet) in id.iter().enumerate() {
+        if is_safe(octet) && (at > 0 || !matches!(octet, b'.' | b'-')) {
+            name.push(char::from(octet));
+        } else {
+            name.push('%');
+            push_hex(&mut name, &[octet]);
+        }
+    }
+    name
+}
+
+fn is_safe(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"._+=@,-".contains(&octet)
+}
+
+fn push_hex(name: &mut String, octets: &[u8]) {
+    for octet in octets {
+        let _infallible = write!(name, "{octet:02X}");
+    }
+}
+
+/// The greatest length up to `most` that cuts no `%XX` in two.
+fn whole_escapes(name: &str, most: usize) -> usize {
+    match name[most - 2..most].find('%') {
+        Some(at) => most - 2 + at,
+        None => most,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    fn name(id: &[u8]) -> String {
+        file_name(&UniqueId::from_wire(id), 1)
+    }
+
+    #[test]
+    fn a_plain_unique_id_is_its_own_name() {
+        assert_eq!(name(b"000000045f3e2a1b"), "000000045f3e2a1b.eml");
+        assert_eq!(name(b"<a+b=c@d,e>"), "%3Ca+b=c@d,e%3E.eml");
+    }
+
+    #[test]
+    fn a_hostile_unique_id_is_a_harmless_name() {
+        assert_eq!(name(b"../../etc/passwd"), "%2E.%2F..%2Fetc%2Fpasswd.eml");
+        assert_eq!(name(b"-rf"), "%2Drf.eml");
+        assert_eq!(name(b"."), "%2E.eml");
+        assert_eq!(name(b""), "%.eml");
+        assert_eq!(name(b"a\0b\xff~2"), "a%00b%FF%7E2.eml");
+    }
+
+    #[test]
+    fn duplicates_are_numbered_from_the_second() {
+        assert_eq!(file_name(&UniqueId::from_wire(b"x"), 2), "x~2.eml");
+    }
+
+    #[test]
+    fn a_name_that_would_be_too_long_ends_in_a_digest() {
+        let one = name(&[b'/'; 5000]);
+        let other = name(&[b'/'; 5001]);
+        assert!(one.len() <= NAME_MAX && one.contains("~="), "{one}");
+        assert_ne!(one, other);
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_files_of_their_own(ids in proptest::collection::hash_set(proptest::collection::vec(any::<u8>(), 0..400), 1..20), ordinal in 1u32..4) {
+            let mut taken = HashMap::new();
+            for id in ids {
+                for ordinal in 1..=ordinal {
+                    let name = file_name(&UniqueId::from_wire(&id), ordinal);
+                    prop_assert!(name.len() <= NAME_MAX);
+                    prop_assert!(!name.starts_with(['.', '-']));
+                    prop_assert!(name.bytes().all(|b| b.is_ascii_graphic() && b != b'/'));
+                    prop_assert_eq!(taken.insert(name, (id.clone(), ordinal)), None);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What can go wrong between here and the server's socket.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A fault of the way to the server: of the network, of its TLS, or of the options that describe them.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// The name has no address: a typing error, or no name service.
+    #[error("{host} has no address ({source}): is the name right, and the network up?")]
+    Resolve {
+        /// The host name asked for.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// No address of the host took the connection.
+    #[error(
+        "{host} port {port} does not answer ({source}): is that the right port, and the server up?"
+    )]
+    Connect {
+        /// The host name asked for.
+        host: String,
+        /// The TCP port asked for.
+        port: u16,
+        /// What the last address tried gave.
+        source: io::Error,
+    },
+    /// Nothing came for as long as the time-out allows.
+    #[error("the server was silent for {} s", .0.as_secs_f32())]
+    Silence(Duration),
+    /// The server, or something between, closed the connection.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The connection broke.
+    #[error("the connection broke ({0})")]
+    Broken(io::Error),
+    /// The server's certificate does not convince, or it speaks no TLS that we accept.
+    #[error("TLS with {host} failed: {reason}")]
+    Handshake {
+        /// The host name that the certificate had to be for.
+        host: String,
+        /// OpenSSL's words, and the option that would help.
+        reason: String,
+    },
+    /// `ca_file` cannot be read or holds no certificate.
+    #[error("ca_file {}: {reason}", path.display())]
+    CaFile {
+        /// The file named by the option.
+        path: PathBuf,
+        /// Why it cannot be used.
+        reason: String,
+    },
+    /// The system's TLS library gave no client.
+    #[error("TLS is not to be had on this system: {0}")]
+    NoTls(String),
+    /// The kernel gave no event file descriptor, or poll failed.
+    #[error("this system refused {what} ({source})")]
+    System {
+        /// The thing asked for.
+        what: &'static str,
+        /// Its errno.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,194 @@
+//! A connected stream, in clear or under TLS.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use native_tls::TlsStream;
+use nix::sys::socket::{setsockopt, sockopt};
+
+use super::{NetError, Tls};
+
+/// A host name or address, and a TCP port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A name to resolve, and to find in the certificate, or an address.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+}
+
+/// Who can read what is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Everybody on the way.
+    Clear,
+    /// The server whose certificate was verified.
+    Tls,
+}
+
+/// What one read or write on a non-blocking stream came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transfer {
+    /// So many octets went; never 0.
+    Moved(usize),
+    /// None for now.
+    NotNow,
+}
+
+/// A connected stream. Non-blocking but for [`Stream::secure`].
+#[derive(Debug)]
+pub struct Stream {
+    wire: Wire,
+    endpoint: Endpoint,
+    timeout: Duration,
+}
+
+enum Wire {
+    Clear(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Connects to the first address of the host that answers; each is given `timeout`.
+    ///
+    /// # Errors
+    /// [`NetError::Resolve`] or [`NetError::Connect`].
+    pub fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Stream, NetError> {
+        let mut refusal = io::Error::new(ErrorKind::NotFound, "no address");
+        for address in addresses(endpoint)? {
+            match TcpStream::connect_timeout(&address, timeout) {
+                Ok(socket) => return Stream::over(socket, endpoint, timeout),
+                Err(error) => refusal = error,
+            }
+        }
+        Err(NetError::Connect {
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+            source: refusal,
+        })
+    }
+
+    fn over(socket: TcpStream, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, NetError> {
+        socket.set_nodelay(true).map_err(NetError::Broken)?;
+        // Providers and NAT boxes drop an idle connection without a word.
+        setsockopt(&socket, sockopt::KeepAlive, &true)
+            .map_err(|errno| NetError::Broken(errno.into()))?;
+        socket.set_nonblocking(true).map_err(NetError::Broken)?;
+        Ok(Stream {
+            wire: Wire::Clear(socket),
+            endpoint: endpoint.clone(),
+            timeout,
+        })
+    }
+
+    /// Puts TLS on a stream that is in clear; within the time-out of the connection.
+    ///
+    /// # Errors
+    /// [`NetError::Handshake`] where the server does not convince, [`NetError::Silence`] where it says nothing.
+    pub fn secure(self, tls: &Tls) -> Result<Stream, NetError> {
+        let Wire::Clear(socket) = self.wire else {
+            return Ok(self);
+        };
+        let deadline = Instant::now() + self.timeout;
+        socket.set_nonblocking(false).map_err(NetError::Broken)?;
+        socket
+            .set_read_timeout(Some(self.timeout))
+            .map_err(NetError::Broken)?;
+        socket
+            .set_write_timeout(Some(self.timeout))
+            .map_err(NetError::Broken)?;
+        let secured = tls.secure(socket, &self.endpoint.host, deadline)?;
+        secured
+            .get_ref()
+            .set_nonblocking(true)
+            .map_err(NetError::Broken)?;
+        Ok(Stream {
+            wire: Wire::Tls(Box::new(secured)),
+            ..self
+        })
+    }
+
+    /// Who can read what is sent from now on.
+    #[must_use]
+    pub fn protection(&self) -> Protection {
+        match self.wire {
+            Wire::Clear(_) => Protection::Clear,
+            Wire::Tls(_) => Protection::Tls,
+        }
+    }
+
+    /// Reads what has come. TLS holds octets that poll does not see: read until [`Transfer::NotNow`].
+    ///
+    /// # Errors
+    /// [`NetError::Closed`] at the end of the stream, [`NetError::Broken`] otherwise.
+    pub fn read(&mut self, into: &mut [u8]) -> Result<Transfer, NetError> {
+        let read = match &mut self.wire {
+            Wire::Clear(socket) => socket.read(into),
+            Wire::Tls(tls) => tls.read(into),
+        };
+        transfer(read)
+    }
+
+    /// Writes as much as the kernel takes.
+    ///
+    /// # Errors
+    /// As [`Stream::read`].
+    pub fn write(&mut self, from: &[u8]) -> Result<Transfer, NetError> {
+        let written = match &mut self.wire {
+            Wire::Clear(socket) => socket.write(from),
+            Wire::Tls(tls) => tls.write(from),
+        };
+        transfer(written)
+    }
+
+    pub(super) fn socket(&self) -> &TcpStream {
+        match &self.wire {
+            Wire::Clear(socket) => socket,
+            Wire::Tls(tls) => tls.get_ref(),
+        }
+    }
+}
+
+fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetError> {
+    (endpoint.host.as_str(), endpoint.port)
+        .to_socket_addrs()
+        .map(Iterator::collect)
+        .map_err(|source| NetError::Resolve {
+            host: endpoint.host.clone(),
+            source,
+        })
+}
+
+fn transfer(result: io::Result<usize>) -> Result<Transfer, NetError> {
+    match result {
+        Ok(0) => Err(NetError::Closed),
+        Ok(octets) => Ok(Transfer::Moved(octets)),
+        Err(error) => match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(Transfer::NotNow),
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+                Err(NetError::Closed)
+            }
+            _ => Err(NetError::Broken(error)),
+        },
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Wire::Clear(_) => "Clear",
+            Wire::Tls(_) => "Tls",
+        })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            return write!(f, "[{}]:{}", self.host, self.port);
+        }
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}

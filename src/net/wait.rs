@@ -1,0 +1,157 @@
+//! Waiting for the socket and for a wake-up at once: poll(2) and an eventfd.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::{NetError, Stream};
+
+/// A bell that other threads ring to end a [`wait`]. Rung before the wait, it ends it at once.
+#[derive(Debug)]
+pub struct WakeUp(EventFd);
+
+impl WakeUp {
+    /// A bell that nobody has rung.
+    ///
+    /// # Errors
+    /// [`NetError::System`] when the process has no file descriptor left.
+    pub fn new() -> Result<WakeUp, NetError> {
+        EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
+            .map(WakeUp)
+            .map_err(|errno| NetError::System {
+                what: "an eventfd",
+                source: errno.into(),
+            })
+    }
+
+    /// Rings. Never blocks: a counter that is full has been rung.
+    pub fn ring(&self) {
+        let _full_is_rung = self.0.write(1);
+    }
+
+    /// Takes all the rings so far.
+    fn silence(&self) {
+        let _none_is_silent = self.0.read();
+    }
+}
+
+/// What a wait on the stream is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Octets from the server.
+    Read,
+    /// The same, or room for octets to it.
+    ReadAndWrite,
+}
+
+/// Why a wait ended; more than one may be so, and none at the deadline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// There are octets, an end or an error to read.
+    pub readable: bool,
+    /// The stream takes octets.
+    pub writable: bool,
+    /// The bell was rung; it is silent again.
+    pub woken: bool,
+}
+
+impl Ready {
+    /// True where the deadline ended the wait.
+    #[must_use]
+    pub fn is_nothing(self) -> bool {
+        self == Ready::default()
+    }
+}
+
+/// Waits for the stream, where there is one, and for the bell, where there is one, until the deadline, where there is one.
+///
+/// # Errors
+/// [`NetError::System`] when poll(2) itself fails.
+pub fn wait(
+    stream: Option<(&Stream, Interest)>,
+    wake_up: Option<&WakeUp>,
+    deadline: Option<Instant>,
+) -> Result<Ready, NetError> {
+    let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(2);
+    if let Some((stream, interest)) = stream {
+        fds.push(PollFd::new(stream.as_fd(), interest.flags()));
+    }
+    if let Some(bell) = wake_up {
+        fds.push(PollFd::new(bell.0.as_fd(), PollFlags::POLLIN));
+    }
+    match poll(&mut fds, timeout(deadline)) {
+        Ok(_) => {}
+        Err(Errno::EINTR) => return Ok(Ready::default()),
+        Err(errno) => {
+            return Err(NetError::System {
+                what: "to poll",
+                source: errno.into(),
+            });
+        }
+    }
+    let mut events = fds
+        .iter()
+        .map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
+    let mut ready = Ready::default();
+    if stream.is_some() {
+        let of_stream = events.next().unwrap_or(PollFlags::empty());
+        ready.readable =
+            of_stream.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR);
+        ready.writable = of_stream.contains(PollFlags::POLLOUT);
+    }
+    ready.woken = events
+        .next()
+        .is_some_and(|of_bell| of_bell.contains(PollFlags::POLLIN));
+    if let (true, Some(bell)) = (ready.woken, wake_up) {
+        bell.silence();
+    }
+    Ok(ready)
+}
+
+impl Interest {
+    fn flags(self) -> PollFlags {
+        match self {
+            Interest::Read => PollFlags::POLLIN,
+            Interest::ReadAndWrite => PollFlags::POLLIN | PollFlags::POLLOUT,
+        }
+    }
+}
+
+/// Rounded up, so that a wait never ends a fraction of a millisecond before its deadline and spins.
+fn timeout(deadline: Option<Instant>) -> PollTimeout {
+    let Some(deadline) = deadline else {
+        return PollTimeout::NONE;
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    let milliseconds = left.as_nanos().div_ceil(1_000_000);
+    PollTimeout::try_from(milliseconds.min(i32::MAX as u128)).unwrap_or(PollTimeout::MAX)
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket().as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_bell_rung_before_the_wait_ends_it_once() {
+        let bell = WakeUp::new().unwrap();
+        bell.ring();
+        bell.ring();
+        assert!(wait(None, Some(&bell), None).unwrap().woken);
+        let deadline = Instant::now() + Duration::from_millis(1);
+        assert!(
+            wait(None, Some(&bell), Some(deadline))
+                .unwrap()
+                .is_nothing()
+        );
+    }
+}
