@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::command::stdout_of;
-use super::launch::{Launched, give_to_mail_owner, launch, mail_owner, program, server_folder};
+use super::launch::{
+    Launched, give_to_mail_owner, is_root, launch, mail_owner, program, server_folder,
+};
 use super::mbox::Mbox;
 
 /// What a test may ask of mailutils.
@@ -41,6 +43,10 @@ impl Mailutils {
     /// Starts a server whose maildrop holds the messages, which are given with CRLF line ends.
     pub fn start(messages: &[Vec<u8>], options: MailutilsOptions) -> Self {
         let pop3d = program(&["/usr/sbin/pop3d"], "mailutils-pop3d");
+        assert!(
+            is_root(),
+            "mailutils' pop3d joins the group mail, so the tests need root"
+        );
         let folder = server_folder();
         let home = folder.path().join("home");
         fs::create_dir(&home).expect("a home folder");

@@ -1,6 +1,7 @@
 //! The program under test, mounted in a folder of its own.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -306,7 +307,11 @@ impl Place {
     fn create() -> Self {
         let folder = tempfile::tempdir().expect("a mount's folder");
         for name in ["mnt", "cache", "config", "home", "run"] {
-            fs::create_dir(folder.path().join(name)).expect("a mount's folder");
+            // As the specification of XDG_RUNTIME_DIR demands, and right for the others.
+            DirBuilder::new()
+                .mode(0o700)
+                .create(folder.path().join(name))
+                .expect("a mount's folder");
         }
         // The kernel's table shows the path without symbolic links.
         let mount_point = folder
