@@ -1,0 +1,137 @@
+#!/bin/bash
+# Everything that has to hold before a change is good: format, lints, documentation, tests, and nothing left behind.
+# Works on a fresh Debian 12 with a Rust toolchain: whatever else is missing is installed with apt.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Seconds for all steps together.
+readonly LIMIT=1500
+
+readonly PACKAGES=(
+    gcc libc6-dev pkg-config libssl-dev ca-certificates git   # to build
+    dovecot-pop3d mailutils-pop3d mpop openssl                # servers and certificates of the tests
+    rsync less mutt attr python3 fuse3 procps                 # programs that the tests run on a mount
+)
+
+announce() { printf '\n== %s\n' "$*"; }
+fail() { printf 'check.sh: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "not root and no sudo: cannot run $*"
+    fi
+}
+
+# Runs a command within what is left of the limit, and ends it with the script.
+step() {
+    announce "$*"
+    local left=$((LIMIT - SECONDS)) status=0
+    ((left > 0)) || fail "the limit of $LIMIT s is over"
+    timeout --kill-after=10 "$left" "$@" &
+    running=$!
+    wait "$running" || status=$?
+    running=
+    case $status in
+        0) ;;
+        124 | 137) fail "the limit of $LIMIT s is over: $*" ;;
+        *) fail "failed with $status: $*" ;;
+    esac
+}
+running=
+trap '[ -z "$running" ] || kill "$running" 2>/dev/null; exit 130' INT TERM
+
+missing_packages() {
+    local package
+    for package in "${PACKAGES[@]}"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || echo "$package"
+    done
+}
+
+# The tests start servers of their own, so no installed service need start.
+install_packages() {
+    local policy=/usr/sbin/policy-rc.d added=
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+        added=yes
+    fi
+    as_root apt-get update -q || fail "apt-get update failed"
+    local status=0
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@" || status=$?
+    [ -z "$added" ] || as_root rm -f "$policy"
+    [ "$status" -eq 0 ] || fail "apt-get install failed: $*"
+}
+
+ensure_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages)
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    announce "apt-get install ${missing[*]}"
+    install_packages "${missing[@]}"
+}
+
+ensure_component() {
+    local command=$1 component=$2
+    ! cargo "$command" --version >/dev/null 2>&1 || return 0
+    command -v rustup >/dev/null || fail "cargo $command is missing, and so is rustup to add it"
+    announce "rustup component add $component"
+    rustup component add "$component"
+}
+
+ensure_fuse() {
+    [ -c /dev/fuse ] || as_root modprobe fuse 2>/dev/null || true
+    [ -c /dev/fuse ] || fail "/dev/fuse is missing: modprobe fuse, or start the container with --device /dev/fuse --cap-add SYS_ADMIN"
+}
+
+mounts() { grep 'fuse\.pop3fs' /proc/mounts | sort || true; }
+
+# Those that run; a zombie holds nothing any more.
+processes() {
+    {
+        pgrep --runstates R,S,D,T -x pop3fs || true
+        pgrep --runstates R,S,D,T -f '^/usr/(sbin/dovecot -F -c|sbin/pop3d --config-file|bin/mpopd --interface)' || true
+    } | sort
+}
+
+check_nothing_left() {
+    announce "nothing is left mounted or running"
+    local left
+    left=$(comm -13 <(printf '%s\n' "$mounts_before") <(mounts))
+    [ -z "$left" ] || fail "still mounted: $left"
+    left=$(comm -13 <(printf '%s\n' "$processes_before") <(processes))
+    [ -z "$left" ] || fail "still running: $(ps -o pid=,args= -p "$(paste -sd, <<<"$left")")"
+}
+
+# mailutils' server needs root, so a user's test programs run under sudo; they are built without it.
+run_tests_as_root() {
+    [ "$(id -u)" -ne 0 ] || return 0
+    command -v sudo >/dev/null || fail "the tests need root or sudo"
+    local target
+    target=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+    export "CARGO_TARGET_${target}_RUNNER=sudo --preserve-env"
+}
+
+export PATH="$PATH:$HOME/.cargo/bin"
+command -v cargo >/dev/null || fail "cargo is missing: see https://rustup.rs"
+ensure_packages
+ensure_component fmt rustfmt
+ensure_component clippy clippy
+ensure_fuse
+run_tests_as_root
+
+mounts_before=$(mounts)
+processes_before=$(processes)
+# Most tests wait for a server most of the time.
+threads=$(($(nproc) * 2))
+export RUST_TEST_THREADS=$((threads > 8 ? 8 : threads))
+
+step cargo fmt --check
+step cargo clippy --all-targets --locked -- -D warnings
+step env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+step cargo test --locked
+check_nothing_left
+announce "all is well after $SECONDS s"

@@ -1,0 +1,279 @@
+//! Dovecot's POP3 server on loopback.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::unistd::{Gid, Group, Uid, User};
+use tempfile::TempDir;
+
+use super::launch::{
+    Launched, free_port, give_to_mail_owner, is_root, launch, mail_owner, program, server_folder,
+};
+use super::maildir::Maildir;
+use super::mbox::Mbox;
+use super::tls::{Certificate, Identity};
+
+/// How Dovecot keeps the messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Store {
+    /// A Maildir: every message has a unique-id of its own.
+    #[default]
+    Maildir,
+    /// An mbox whose unique-ids are digests: equal messages share one.
+    MboxWithEqualUidls,
+}
+
+/// What a test may ask of Dovecot; the default is a Maildir, no TLS and as many sessions as one likes.
+#[derive(Debug, Clone, Default)]
+pub struct DovecotOptions {
+    /// How the messages are kept.
+    pub store: Store,
+    /// Offer STLS on the plain port and TLS from the first byte on another, with this certificate.
+    pub tls: Option<Certificate>,
+    /// Let one session at a time have the maildrop (`pop3_lock_session`).
+    pub lock_session: bool,
+    /// More lines for the configuration.
+    pub extra: String,
+}
+
+/// A running Dovecot. Any user name is right with the password [`Dovecot::PASSWORD`], and all have the same maildrop.
+#[derive(Debug)]
+pub struct Dovecot {
+    launched: Launched,
+    mail: Mail,
+    tls_port: u16,
+    identity: Option<Identity>,
+    folder: TempDir,
+}
+
+#[derive(Debug)]
+enum Mail {
+    Maildir(Maildir),
+    Mbox(Mbox),
+}
+
+impl Dovecot {
+    /// A user name for tests that need no particular one.
+    pub const USER: &str = "alice";
+    /// The password of every user.
+    pub const PASSWORD: &str = "secret";
+
+    /// Starts a Dovecot whose maildrop holds the messages, which are given with CRLF line ends.
+    pub fn start(messages: &[Vec<u8>], options: &DovecotOptions) -> Self {
+        program(&["/usr/lib/dovecot/pop3"], "dovecot-pop3d");
+        let dovecot = program(&["/usr/sbin/dovecot"], "dovecot-core");
+        let folder = server_folder();
+        let mail = Mail::create(options.store, folder.path(), messages);
+        let identity = options
+            .tls
+            .map(|certificate| certificate.issue(folder.path()));
+        let tls_port = free_port();
+        let launched = launch(&folder.path().join("output"), |port| {
+            let configuration = Configuration {
+                folder: folder.path(),
+                port,
+                tls_port,
+                identity: identity.as_ref(),
+                options,
+            };
+            let path = folder.path().join("dovecot.conf");
+            fs::write(&path, configuration.text()).expect("dovecot.conf");
+            let mut command = Command::new(&dovecot);
+            command.arg("-F").arg("-c").arg(path).stdin(Stdio::null());
+            command
+        });
+        Self {
+            launched,
+            mail,
+            tls_port,
+            identity,
+            folder,
+        }
+    }
+
+    /// The port of plain POP3, with STLS where a certificate was asked for.
+    pub fn port(&self) -> u16 {
+        self.launched.port
+    }
+
+    /// The port of TLS from the first byte; nobody listens there unless a certificate was asked for.
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port
+    }
+
+    /// `pop://alice@127.0.0.1:PORT`; needs `tls=off` unless a certificate was asked for.
+    pub fn source(&self) -> String {
+        format!("pop://{}@127.0.0.1:{}", Self::USER, self.port())
+    }
+
+    /// `pops://alice@localhost:PORT`.
+    pub fn tls_source(&self) -> String {
+        format!("pops://{}@localhost:{}", Self::USER, self.tls_port)
+    }
+
+    /// The file of the authority that signed the certificate. Panics without TLS.
+    pub fn ca_file(&self) -> &Path {
+        &self
+            .identity
+            .as_ref()
+            .expect("a Dovecot with TLS")
+            .authority
+    }
+
+    /// The file of the server's own certificate. Panics without TLS.
+    pub fn certificate_file(&self) -> &Path {
+        &self
+            .identity
+            .as_ref()
+            .expect("a Dovecot with TLS")
+            .certificate
+    }
+
+    /// The messages on disk now, in maildrop order and with CRLF line ends. An mbox shows Dovecot's own headers too.
+    pub fn messages_left(&self) -> Vec<Vec<u8>> {
+        match &self.mail {
+            Mail::Maildir(maildir) => maildir.messages(),
+            Mail::Mbox(mbox) => mbox.messages(),
+        }
+    }
+
+    /// Puts one more message into the maildrop, for the next session to see.
+    pub fn deliver(&mut self, message: &[u8]) {
+        match &mut self.mail {
+            Mail::Maildir(maildir) => maildir.deliver(message),
+            Mail::Mbox(mbox) => mbox.deliver(message),
+        }
+    }
+
+    /// Freezes every process of the server: connections stay open and nothing answers.
+    pub fn pause(&self) {
+        self.launched.processes.pause();
+    }
+
+    /// Ends [`Dovecot::pause`].
+    pub fn resume(&self) {
+        self.launched.processes.resume();
+    }
+
+    /// Kills every process of the server. The mail stays readable by [`Dovecot::messages_left`].
+    pub fn stop(&mut self) {
+        self.launched.processes.kill();
+    }
+
+    /// What Dovecot logged up to now.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("output")).expect("Dovecot's log")
+    }
+}
+
+impl Mail {
+    fn create(store: Store, folder: &Path, messages: &[Vec<u8>]) -> Self {
+        match store {
+            Store::Maildir => Self::Maildir(Maildir::create(folder.join("Maildir"), messages)),
+            Store::MboxWithEqualUidls => {
+                let spool = spool(folder);
+                fs::create_dir(&spool).expect("a spool folder");
+                give_to_mail_owner(&spool);
+                Self::Mbox(Mbox::create(spool.join("inbox"), messages))
+            }
+        }
+    }
+}
+
+/// Where the mbox is: a folder that the mail's owner may write, because mbox locks are files beside it.
+fn spool(folder: &Path) -> PathBuf {
+    folder.join("spool")
+}
+
+struct Configuration<'a> {
+    folder: &'a Path,
+    port: u16,
+    tls_port: u16,
+    identity: Option<&'a Identity>,
+    options: &'a DovecotOptions,
+}
+
+impl Configuration<'_> {
+    fn text(&self) -> String {
+        [
+            self.base(),
+            self.mail_location(),
+            self.login_service(),
+            self.without_root(),
+            self.lock_session(),
+            self.options.extra.clone(),
+        ]
+        .join("\n")
+    }
+
+    fn base(&self) -> String {
+        let folder = self.folder.display();
+        let (uid, gid) = mail_owner();
+        let password = Dovecot::PASSWORD;
+        format!(
+            "base_dir = {folder}/run\nstate_dir = {folder}/state\nlog_path = /dev/stderr\nprotocols = pop3\n\
+             listen = 127.0.0.1\ndisable_plaintext_auth = no\nfirst_valid_uid = 1\n\
+             mail_max_userip_connections = 1000\n\
+             passdb {{\n  driver = static\n  args = password={password}\n}}\n\
+             userdb {{\n  driver = static\n  args = uid={uid} gid={gid} home={folder}/home\n}}\n"
+        )
+    }
+
+    fn mail_location(&self) -> String {
+        let spool = spool(self.folder);
+        match self.options.store {
+            Store::Maildir => format!("mail_location = maildir:{}/Maildir", self.folder.display()),
+            Store::MboxWithEqualUidls => format!(
+                "mail_location = mbox:{0}/folders:INBOX={0}/inbox\npop3_uidl_format = %g",
+                spool.display()
+            ),
+        }
+    }
+
+    fn login_service(&self) -> String {
+        let chroot = if is_root() { "" } else { "chroot =" };
+        let plain = format!("inet_listener pop3 {{\n port = {}\n}}", self.port);
+        let Some(identity) = self.identity else {
+            return format!("ssl = no\nservice pop3-login {{\n{chroot}\n{plain}\n}}");
+        };
+        format!(
+            "ssl = yes\nssl_cert = <{}\nssl_key = <{}\n\
+             service pop3-login {{\n{chroot}\n{plain}\ninet_listener pop3s {{\n port = {}\n ssl = yes\n}}\n}}",
+            identity.certificate.display(),
+            identity.key.display(),
+            self.tls_port
+        )
+    }
+
+    /// Without root, Dovecot runs as us throughout and cannot change its root directory.
+    fn without_root(&self) -> String {
+        if is_root() {
+            return String::new();
+        }
+        let (user, group) = (own_user_name(), own_group_name());
+        format!(
+            "default_internal_user = {user}\ndefault_internal_group = {group}\ndefault_login_user = {user}\n\
+             service anvil {{\n chroot =\n}}\nservice stats {{\n chroot =\n}}"
+        )
+    }
+
+    fn lock_session(&self) -> String {
+        let switch = if self.options.lock_session {
+            "yes"
+        } else {
+            "no"
+        };
+        format!("pop3_lock_session = {switch}")
+    }
+}
+
+fn own_user_name() -> String {
+    let user = User::from_uid(Uid::current()).expect("the user database");
+    user.expect("our own user name").name
+}
+
+fn own_group_name() -> String {
+    let group = Group::from_gid(Gid::current()).expect("the group database");
+    group.expect("our own group name").name
+}

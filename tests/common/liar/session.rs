@@ -1,0 +1,400 @@
+//! One client's session with the liar.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::state::{Effect, Message, Received, Shared, verb};
+use super::{Liar, Reply, RetrFault};
+use crate::common::scripted::Peer;
+
+/// What a command is answered with.
+struct Answer {
+    octets: Vec<u8>,
+    fault: Option<RetrFault>,
+    then: Then,
+}
+
+#[derive(PartialEq)]
+enum Then {
+    GoOn,
+    End,
+}
+
+/// Where the login stands.
+enum Login {
+    NotYet {
+        user: Option<String>,
+    },
+    /// `AUTH PLAIN` came without its initial response (RFC 5034 section 4).
+    AwaitsPlain,
+    Done,
+}
+
+pub(super) struct Session<'a> {
+    shared: &'a Arc<Shared>,
+    peer: &'a mut Peer,
+    login: Login,
+    /// The maildrop as it was at login; the message number is the index plus 1.
+    messages: Vec<Message>,
+    deleted: BTreeSet<u64>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(shared: &'a Arc<Shared>, peer: &'a mut Peer) -> Self {
+        Self {
+            shared,
+            peer,
+            login: Login::NotYet { user: None },
+            messages: Vec::new(),
+            deleted: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn run(&mut self) -> io::Result<()> {
+        let greeting = self.shared.state.lock().greeting.clone();
+        self.send(&greeting)?;
+        while let Some(line) = self.read_line()? {
+            if self.respond(&line)? == Then::End {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_line(&mut self) -> io::Result<Option<String>> {
+        let line = self.peer.read_line()?;
+        if let Some(line) = &line {
+            let received = Received {
+                connection: self.peer.connection(),
+                line: line.clone(),
+            };
+            self.shared.state.lock().received.push(received);
+            self.shared.changed.notify_all();
+        }
+        Ok(line)
+    }
+
+    fn respond(&mut self, line: &str) -> io::Result<Then> {
+        let rule = self.shared.state.lock().take_rule(line);
+        match rule {
+            None => {
+                let answer = self.perform(line);
+                self.give(answer)
+            }
+            Some(Effect::Instead(reply)) => self.say(reply, line),
+            Some(Effect::After(reply)) => {
+                self.perform(line);
+                self.say(reply, line)
+            }
+        }
+    }
+
+    fn say(&mut self, reply: Reply, line: &str) -> io::Result<Then> {
+        match reply {
+            Reply::Ok(text) => self.give(Answer::ok(text)),
+            Reply::Err(text) => self.give(Answer::err(text)),
+            Reply::Raw(octets) => self.give(Answer::of(octets)),
+            Reply::RawThenClose(octets) => self.give(Answer::last(octets)),
+            Reply::Close => Ok(Then::End),
+            Reply::Reset => {
+                self.peer.reset();
+                Ok(Then::End)
+            }
+            Reply::Silent => {
+                while self.read_line()?.is_some() {}
+                Ok(Then::End)
+            }
+            Reply::Held(gate) => {
+                self.peer.wait(&gate)?;
+                let answer = self.perform(line);
+                self.give(answer)
+            }
+        }
+    }
+
+    fn give(&mut self, answer: Answer) -> io::Result<Then> {
+        let octets = &answer.octets;
+        // A fault counts from the body's first octet, behind the status line.
+        let body = octets
+            .iter()
+            .position(|&octet| octet == b'\n')
+            .map_or(0, |end| end + 1);
+        let until = |sent: usize| (body + sent).min(octets.len());
+        match answer.fault {
+            None => self.send(octets)?,
+            Some(RetrFault::Close { after }) => {
+                self.send(&octets[..until(after)])?;
+                return Ok(Then::End);
+            }
+            Some(RetrFault::Reset { after }) => {
+                self.send(&octets[..until(after)])?;
+                self.peer.reset();
+                return Ok(Then::End);
+            }
+            Some(RetrFault::Hold { after, gate }) => {
+                self.send(&octets[..until(after)])?;
+                self.peer.wait(&gate)?;
+                self.send(&octets[until(after)..])?;
+            }
+        }
+        Ok(answer.then)
+    }
+
+    fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+        let chunk_size = self.shared.state.lock().chunk_size;
+        match chunk_size {
+            Some(size) => self.peer.send_in_chunks(octets, size),
+            None => self.peer.send(octets),
+        }
+    }
+
+    fn perform(&mut self, line: &str) -> Answer {
+        let argument = line.split_once(' ').map_or("", |(_, argument)| argument);
+        match (verb(line).as_str(), &self.login) {
+            (_, Login::AwaitsPlain) => self.check_plain(line),
+            ("CAPA", _) => self.capabilities(),
+            ("QUIT", _) => self.quit(),
+            ("NOOP", Login::Done) => Answer::ok(""),
+            ("USER", Login::NotYet { .. }) => {
+                self.login = Login::NotYet {
+                    user: Some(argument.to_owned()),
+                };
+                Answer::ok("send PASS")
+            }
+            ("PASS", Login::NotYet { user: Some(user) }) => self.check(&user.clone(), argument),
+            ("AUTH", Login::NotYet { .. }) => self.authenticate(argument),
+            ("STAT", Login::Done) => self.stat(),
+            ("LIST", Login::Done) => self.list(argument, |message| {
+                message.listed().to_string().into_bytes()
+            }),
+            ("UIDL", Login::Done) => self.list(argument, |message| message.uidl.clone()),
+            ("RETR", Login::Done) => self.retr(argument),
+            ("TOP", Login::Done) => self.top(argument),
+            ("DELE", Login::Done) => self.dele(argument),
+            ("RSET", Login::Done) => {
+                self.deleted.clear();
+                Answer::ok("")
+            }
+            _ => Answer::err("unknown command, or not now"),
+        }
+    }
+
+    fn capabilities(&self) -> Answer {
+        let state = self.shared.state.lock();
+        let lines = match self.login {
+            Login::Done => &state.capabilities_after_login,
+            Login::NotYet { .. } | Login::AwaitsPlain => &state.capabilities,
+        };
+        match lines {
+            None => Answer::err("unknown command"),
+            Some(lines) => Answer::multi_line(
+                "capabilities",
+                lines.iter().map(|line| line.clone().into_bytes()),
+            ),
+        }
+    }
+
+    fn authenticate(&mut self, argument: &str) -> Answer {
+        match argument.split_once(' ') {
+            Some((mechanism, response)) if mechanism.eq_ignore_ascii_case("PLAIN") => {
+                self.check_plain(response)
+            }
+            None if argument.eq_ignore_ascii_case("PLAIN") => {
+                self.login = Login::AwaitsPlain;
+                Answer::of(b"+ \r\n".to_vec())
+            }
+            _ => Answer::err("unknown mechanism"),
+        }
+    }
+
+    fn check_plain(&mut self, response: &str) -> Answer {
+        self.login = Login::NotYet { user: None };
+        let decoded = STANDARD.decode(response).unwrap_or_default();
+        let text = String::from_utf8_lossy(&decoded);
+        match text.split('\0').collect::<Vec<_>>().as_slice() {
+            [_, user, password] => self.check(user, password),
+            _ => Answer::err("[AUTH] not a PLAIN response"),
+        }
+    }
+
+    fn check(&mut self, user: &str, password: &str) -> Answer {
+        let connection = self.peer.connection();
+        let mut state = self.shared.state.lock();
+        if state.loses_what_follows_pass {
+            // An error would be the client's leaving, which the next read sees too.
+            let _ = self.peer.lose_octets_behind();
+        }
+        if (user, password) != (Liar::USER, Liar::PASSWORD) {
+            self.login = Login::NotYet { user: None };
+            return Answer::err("[AUTH] wrong user or password");
+        }
+        if state.locking && state.locked_by.is_some() {
+            self.login = Login::NotYet { user: None };
+            return Answer::err("[IN-USE] another session has the maildrop");
+        }
+        state.locked_by = Some(connection);
+        self.messages.clone_from(&state.messages);
+        self.login = Login::Done;
+        Answer::ok("logged in")
+    }
+
+    fn stat(&self) -> Answer {
+        let octets: i64 = self.present().map(|(_, message)| message.listed()).sum();
+        Answer::ok(&format!("{} {octets}", self.present().count()))
+    }
+
+    /// LIST and UIDL: one line a message, or the one that the argument names.
+    fn list(&self, argument: &str, shown: impl Fn(&Message) -> Vec<u8>) -> Answer {
+        let line = |(number, message): (usize, &Message)| {
+            [format!("{number} ").into_bytes(), shown(message)].concat()
+        };
+        if argument.is_empty() {
+            return Answer::multi_line("listing follows", self.present().map(line));
+        }
+        let wanted = argument.parse().ok();
+        match self.present().find(|(number, _)| Some(*number) == wanted) {
+            Some(found) => Answer::of([b"+OK ", line(found).as_slice(), b"\r\n"].concat()),
+            None => Answer::err("no such message"),
+        }
+    }
+
+    fn retr(&self, argument: &str) -> Answer {
+        let Some(message) = self.stored(argument) else {
+            return Answer::err("no such message");
+        };
+        let fault = self.shared.state.lock().take_retr_fault(message.serial);
+        Answer {
+            fault,
+            ..Answer::body(&message.sent())
+        }
+    }
+
+    fn top(&self, argument: &str) -> Answer {
+        let (number, lines) = argument.split_once(' ').unwrap_or_default();
+        match (self.stored(number), lines.parse()) {
+            (Some(message), Ok(lines)) => Answer::body(&head(&message.sent(), lines)),
+            _ => Answer::err("no such message"),
+        }
+    }
+
+    fn dele(&mut self, argument: &str) -> Answer {
+        let Some(serial) = self.stored(argument).map(|message| message.serial) else {
+            return Answer::err("no such message");
+        };
+        self.deleted.insert(serial);
+        Answer::ok("marked")
+    }
+
+    /// The UPDATE state (RFC 1939 section 6): here, and nowhere else, messages are deleted.
+    fn quit(&self) -> Answer {
+        let mut state = self.shared.state.lock();
+        state
+            .messages
+            .retain(|message| !self.deleted.contains(&message.serial));
+        state.unlock(self.peer.connection());
+        Answer::last(b"+OK bye\r\n".to_vec())
+    }
+
+    /// The messages of the session that are not marked, with their numbers.
+    fn present(&self) -> impl Iterator<Item = (usize, &Message)> {
+        (1..)
+            .zip(&self.messages)
+            .filter(|(_, message)| !self.deleted.contains(&message.serial))
+    }
+
+    /// A message that is not marked and that no other client has taken away.
+    fn stored(&self, number: &str) -> Option<&Message> {
+        let wanted: usize = number.parse().ok()?;
+        let (_, message) = self.present().find(|(number, _)| *number == wanted)?;
+        let state = self.shared.state.lock();
+        state
+            .messages
+            .iter()
+            .any(|stored| stored.serial == message.serial)
+            .then_some(message)
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.shared.state.lock().unlock(self.peer.connection());
+    }
+}
+
+impl Answer {
+    fn of(octets: Vec<u8>) -> Self {
+        Self {
+            octets,
+            fault: None,
+            then: Then::GoOn,
+        }
+    }
+
+    fn last(octets: Vec<u8>) -> Self {
+        Self {
+            then: Then::End,
+            ..Self::of(octets)
+        }
+    }
+
+    fn ok(text: &str) -> Self {
+        Self::of(format!("+OK {text}\r\n").into_bytes())
+    }
+
+    fn err(text: &str) -> Self {
+        Self::of(format!("-ERR {text}\r\n").into_bytes())
+    }
+
+    fn multi_line(status: &str, lines: impl Iterator<Item = Vec<u8>>) -> Self {
+        let mut octets = format!("+OK {status}\r\n").into_bytes();
+        for line in lines {
+            octets.extend(line);
+            octets.extend_from_slice(b"\r\n");
+        }
+        octets.extend_from_slice(b".\r\n");
+        Self::of(octets)
+    }
+
+    fn body(sent: &[u8]) -> Self {
+        Self::of(
+            [
+                b"+OK message follows\r\n",
+                stuffed(sent).as_slice(),
+                b".\r\n",
+            ]
+            .concat(),
+        )
+    }
+}
+
+/// With a dot before every dot that stands at the start of a CRLF-ended line (RFC 1939 section 3).
+fn stuffed(sent: &[u8]) -> Vec<u8> {
+    let mut stuffed = Vec::with_capacity(sent.len() + 16);
+    for (index, &octet) in sent.iter().enumerate() {
+        if octet == b'.' && (index == 0 || sent[..index].ends_with(b"\r\n")) {
+            stuffed.push(b'.');
+        }
+        stuffed.push(octet);
+    }
+    stuffed
+}
+
+/// The headers, the empty line and so many lines of the body (RFC 1939 section 7).
+fn head(sent: &[u8], lines: usize) -> Vec<u8> {
+    let mut left = None;
+    let mut head = Vec::new();
+    for line in sent.split_inclusive(|&octet| octet == b'\n') {
+        match &mut left {
+            Some(0) => break,
+            Some(left) => *left -= 1,
+            None if line == b"\r\n" => left = Some(lines),
+            None => {}
+        }
+        head.extend_from_slice(line);
+    }
+    head
+}

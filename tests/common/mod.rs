@@ -1,0 +1,37 @@
+//! What the integration tests stand on: real POP3 servers, servers that lie, an independent client, and the mount itself.
+//!
+//! Real servers: [`Dovecot`], [`Mailutils`], [`Mpopd`]. A server that lies: [`Liar`], built on the byte-level [`Scripted`].
+//! The truth about a server: [`retr_all`]. The product: [`Mount`]. Other programs, none of which can hang a test: [`run`].
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "every test file is a crate of its own and uses only a part of this"
+)]
+
+mod client;
+mod command;
+pub mod corpus;
+mod dovecot;
+mod launch;
+mod liar;
+mod maildir;
+mod mailutils;
+mod mbox;
+mod mount;
+mod mpopd;
+mod patience;
+mod process_group;
+mod scripted;
+mod tls;
+
+pub use client::{ReferenceClient, Retrieved, retr_all};
+pub use command::{output_within, run, stdout_of};
+pub use dovecot::{Dovecot, DovecotOptions, Store};
+pub use liar::{Liar, Received, Reply, RetrFault};
+pub use mailutils::{Mailutils, MailutilsOptions};
+pub use mount::{Ended, Mount, MountBuilder};
+pub use mpopd::Mpopd;
+pub use patience::{PATIENCE, eventually};
+pub use scripted::{Gate, Peer, Scripted};
+pub use tls::Certificate;

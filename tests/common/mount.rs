@@ -1,0 +1,454 @@
+//! The program under test, mounted in a folder of its own.
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::mount::{MntFlags, umount2};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use super::command::output_within;
+use super::patience::{PATIENCE, before, eventually};
+use super::process_group::{is_alive, pid_of};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_pop3fs");
+
+/// How long one mounted process may live: a system call that hangs in it then fails, and so does the test.
+const LIFETIME: Duration = Duration::from_secs(180);
+
+/// How long `umount` and the end of the process may take.
+const ENDING: Duration = Duration::from_secs(60);
+
+/// What to mount and how; [`MountBuilder::mount`] does it.
+#[derive(Debug, Clone)]
+pub struct MountBuilder {
+    source: String,
+    options: Vec<String>,
+    password: Option<String>,
+    environment: Vec<(String, String)>,
+    mode: Mode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Foreground,
+    Daemon,
+}
+
+impl MountBuilder {
+    /// A source in the foreground, with the password `secret` in `POP3FS_PASSWORD`.
+    pub fn new(source: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            options: Vec::new(),
+            password: Some("secret".to_owned()),
+            environment: Vec::new(),
+            mode: Mode::Foreground,
+        }
+    }
+
+    /// Adds `-o option`.
+    pub fn option(mut self, option: &str) -> Self {
+        self.options.push(option.to_owned());
+        self
+    }
+
+    /// Another password, or none in the environment.
+    pub fn password(mut self, password: Option<&str>) -> Self {
+        self.password = password.map(ToOwned::to_owned);
+        self
+    }
+
+    /// One more variable of the environment.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Goes to the background, as without `-f`.
+    pub fn daemon(mut self) -> Self {
+        self.mode = Mode::Daemon;
+        self
+    }
+
+    /// Mounts; fails the test, showing what the program wrote, if it is not mounted within 20 s.
+    pub fn mount(self) -> Mount {
+        let mut mount = Mount {
+            place: Place::create(),
+            setup: self,
+            process: None,
+        };
+        mount.start();
+        mount
+    }
+
+    /// Runs the program, which must refuse to mount and end; returns what it wrote and how it ended.
+    pub fn refused(self) -> Output {
+        let place = Place::create();
+        let output = output_within(ENDING, &mut self.command(&place));
+        if place.is_mounted() {
+            place.detach();
+            panic!("{} was mounted although it should be refused", self.source);
+        }
+        assert!(!output.status.success(), "a refusal that exits with 0");
+        output
+    }
+
+    fn command(&self, place: &Place) -> Command {
+        let mut command = place.program();
+        if self.mode == Mode::Foreground {
+            command.arg("-f");
+        }
+        for option in &self.options {
+            command.args(["-o", option]);
+        }
+        command.arg(&self.source).arg(place.mount_point());
+        command.envs(
+            self.password
+                .iter()
+                .map(|password| ("POP3FS_PASSWORD", password)),
+        );
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+}
+
+/// How a mounted process ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit status; `None` for a daemon, which is no child of the test.
+    pub status: Option<ExitStatus>,
+    /// What the process wrote to standard error since it was started.
+    pub stderr: String,
+}
+
+/// A mounted maildrop, with cache, home and runtime folders of its own.
+///
+/// Dropping it kills the process and takes the mount away, so that nothing stays mounted when a test panics.
+#[derive(Debug)]
+pub struct Mount {
+    // The process goes before the folders that it uses.
+    process: Option<Running>,
+    setup: MountBuilder,
+    place: Place,
+}
+
+impl Mount {
+    /// Mounts in the foreground with these `-o` options and the password `secret`.
+    pub fn new(source: &str, options: &[&str]) -> Self {
+        let builder = MountBuilder::new(source);
+        options
+            .iter()
+            .fold(builder, |builder, option| builder.option(option))
+            .mount()
+    }
+
+    /// The mount point.
+    pub fn path(&self) -> &Path {
+        &self.place.mount_point
+    }
+
+    /// The path of a name below the mount point.
+    pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path().join(name)
+    }
+
+    /// The mount point as an argument for [`super::run`].
+    pub fn arg(&self) -> &str {
+        self.path().to_str().expect("a mount point in ASCII")
+    }
+
+    /// The folder of the cache, which a remount finds again.
+    pub fn cache_dir(&self) -> PathBuf {
+        self.place.folder.path().join("cache")
+    }
+
+    /// The process that serves the mount. Panics after it has ended.
+    pub fn pid(&self) -> Pid {
+        self.process.as_ref().expect("a running mount").pid
+    }
+
+    /// Whether the kernel has the mount in its table.
+    pub fn is_mounted(&self) -> bool {
+        self.place.is_mounted()
+    }
+
+    /// `pop3fs SUBCOMMAND…` in the environment of this mount, limited to 60 s.
+    pub fn subcommand(&self, arguments: &[&str]) -> Output {
+        output_within(ENDING, self.place.program().args(arguments))
+    }
+
+    /// `pop3fs umount` of this mount, limited to 60 s.
+    pub fn umount(&self) -> Output {
+        self.subcommand(&["umount", self.arg()])
+    }
+
+    /// Sends the process a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("a signal for the mount's process");
+    }
+
+    /// Kills the process as a power cut would, and takes the dead mount away.
+    pub fn kill9(&mut self) {
+        if let Some(running) = self.process.take() {
+            running.kill();
+        }
+        self.place.detach();
+    }
+
+    /// Waits until the process has ended by itself; fails the test if that takes 60 s.
+    pub fn wait(&mut self) -> Ended {
+        let mut running = self.process.take().expect("a running mount");
+        let Some(status) = before(Instant::now() + ENDING, || running.ended()) else {
+            running.kill();
+            panic!(
+                "the mount's process did not end; it wrote:\n{}",
+                self.stderr()
+            );
+        };
+        Ended {
+            status,
+            stderr: self.stderr(),
+        }
+    }
+
+    /// What the process has written to standard error since it was last started.
+    pub fn stderr(&self) -> String {
+        let written = fs::read(self.place.stderr()).unwrap_or_default();
+        String::from_utf8_lossy(&written).into_owned()
+    }
+
+    /// Mounts again with the same cache, first unmounting by `pop3fs umount` if it is still mounted.
+    pub fn remount(&mut self) {
+        self.remount_with(&[]);
+    }
+
+    /// As [`Mount::remount`], with more `-o` options.
+    pub fn remount_with(&mut self, options: &[&str]) {
+        if self.process.is_some() {
+            let output = self.umount();
+            assert!(
+                output.status.success(),
+                "umount: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            self.wait();
+        }
+        self.place.detach();
+        self.setup
+            .options
+            .extend(options.iter().map(|&option| option.to_owned()));
+        self.start();
+    }
+
+    fn start(&mut self) {
+        let stderr = File::create(self.place.stderr()).expect("a file for errors");
+        let mut command = self.setup.command(&self.place);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr);
+        let child = command.spawn().expect("the program under test");
+        let running = match self.setup.mode {
+            Mode::Foreground => self.await_mounted(Running::foreground(child)),
+            Mode::Daemon => self.await_daemon(child),
+        };
+        self.process = Some(running);
+    }
+
+    fn await_mounted(&self, mut running: Running) -> Running {
+        let mounted = before(Instant::now() + PATIENCE, || {
+            let ended = running.ended().is_some();
+            (ended || self.place.is_mounted()).then_some(!ended)
+        });
+        if mounted != Some(true) {
+            running.kill();
+            panic!("not mounted; the program wrote:\n{}", self.stderr());
+        }
+        running
+    }
+
+    /// The parent ends once the daemon has mounted; the daemon is then found by its mount point.
+    fn await_daemon(&self, parent: Child) -> Running {
+        let mut parent = Running::foreground(parent);
+        let status = before(Instant::now() + PATIENCE, || parent.ended()).flatten();
+        if !status.is_some_and(|status| status.success()) {
+            parent.kill();
+            panic!(
+                "{status:?} instead of going to the background:\n{}",
+                self.stderr()
+            );
+        }
+        assert!(self.place.is_mounted(), "in the background but not mounted");
+        Running::daemon(eventually("the daemon's process", || self.place.daemon()))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        self.kill9();
+    }
+}
+
+/// The folders of one mount.
+#[derive(Debug)]
+struct Place {
+    folder: TempDir,
+    mount_point: PathBuf,
+}
+
+impl Place {
+    fn create() -> Self {
+        let folder = tempfile::tempdir().expect("a mount's folder");
+        for name in ["mnt", "cache", "config", "home", "run"] {
+            // As the specification of XDG_RUNTIME_DIR demands, and right for the others.
+            DirBuilder::new()
+                .mode(0o700)
+                .create(folder.path().join(name))
+                .expect("a mount's folder");
+        }
+        // The kernel's table shows the path without symbolic links.
+        let mount_point = folder
+            .path()
+            .join("mnt")
+            .canonicalize()
+            .expect("a mount point");
+        Self {
+            folder,
+            mount_point,
+        }
+    }
+
+    fn mount_point(&self) -> &Path {
+        &self.mount_point
+    }
+
+    fn stderr(&self) -> PathBuf {
+        self.folder.path().join("stderr")
+    }
+
+    /// The program under test, unable to see the user's own folders and secrets.
+    fn program(&self) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .env("HOME", self.folder.path().join("home"))
+            .env("XDG_CACHE_HOME", self.folder.path().join("cache"))
+            .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
+            .env("XDG_RUNTIME_DIR", self.folder.path().join("run"))
+            .env_remove("POP3FS_PASSWORD")
+            .env_remove("CREDENTIALS_DIRECTORY")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn is_mounted(&self) -> bool {
+        let path = self.mount_point.to_str().expect("a mount point in ASCII");
+        let table = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
+        table
+            .lines()
+            .any(|line| line.split(' ').nth(4) == Some(path))
+    }
+
+    /// Takes every mount off the mount point, busy or dead.
+    fn detach(&self) {
+        eventually("the mount to go away", || {
+            if !self.is_mounted() {
+                return Some(());
+            }
+            if umount2(
+                &self.mount_point,
+                MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW,
+            )
+            .is_err()
+            {
+                // Without root, fusermount3 may unmount what its user has mounted.
+                let _ = Command::new("fusermount3")
+                    .arg("-uzq")
+                    .arg(&self.mount_point)
+                    .status();
+            }
+            None
+        });
+    }
+
+    /// The process of the program that has our mount point as an argument.
+    fn daemon(&self) -> Option<Pid> {
+        let path = self.mount_point.to_str()?;
+        fs::read_dir("/proc")
+            .ok()?
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .find(|pid| {
+                let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                arguments
+                    .split(|&octet| octet == 0)
+                    .any(|argument| argument == path.as_bytes())
+            })
+            .map(Pid::from_raw)
+    }
+}
+
+/// The process behind a mount, and the limit of its life.
+#[derive(Debug)]
+struct Running {
+    pid: Pid,
+    child: Option<Child>,
+    // Dropping it tells the thread of the limit that the process is no longer ours to kill.
+    _limit: Sender<()>,
+}
+
+impl Running {
+    fn foreground(child: Child) -> Self {
+        let pid = pid_of(&child);
+        Self {
+            pid,
+            child: Some(child),
+            _limit: limit_lifetime(pid),
+        }
+    }
+
+    fn daemon(pid: Pid) -> Self {
+        Self {
+            pid,
+            child: None,
+            _limit: limit_lifetime(pid),
+        }
+    }
+
+    /// `Some` once the process has ended, with its status if it is our child.
+    fn ended(&mut self) -> Option<Option<ExitStatus>> {
+        match &mut self.child {
+            Some(child) => child
+                .try_wait()
+                .expect("wait for the mount's process")
+                .map(Some),
+            None => (!is_alive(self.pid)).then_some(None),
+        }
+    }
+
+    fn kill(mut self) {
+        if self.ended().is_some() {
+            return;
+        }
+        // It may have ended this instant, and then there is nothing to kill.
+        let _ = kill(self.pid, Signal::SIGKILL);
+        eventually("the mount's process to die", || self.ended());
+    }
+}
+
+fn limit_lifetime(pid: Pid) -> Sender<()> {
+    let (alive, limit) = channel();
+    thread::spawn(move || {
+        if limit.recv_timeout(LIFETIME) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("the mount's process {pid} lived {LIFETIME:?}; killed");
+            // Whatever hangs in the mount now fails with ENOTCONN.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    });
+    alive
+}

@@ -1,0 +1,289 @@
+//! A server of bytes: it knows no protocol, so that a test can make it say anything.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::libc;
+use nix::sys::socket::{setsockopt, sockopt};
+use parking_lot::{Condvar, Mutex};
+
+use super::patience::PATIENCE;
+
+/// A listening server that runs a closure for every connection, each in a thread of its own.
+///
+/// Dropping it closes every connection and waits for the closures; one that panicked fails the test.
+#[derive(Debug)]
+pub struct Scripted {
+    port: u16,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<Vec<JoinHandle<()>>>>,
+}
+
+impl Scripted {
+    /// Listens on a free port of loopback. An `Err` of the handler means that the client has gone, and is no failure.
+    pub fn start(handler: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let shared = Arc::new(Shared::default());
+        let handler: Arc<Handler> = Arc::new(handler);
+        let acceptor = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || accept(&listener, &shared, &handler))
+        };
+        Self {
+            port,
+            shared,
+            acceptor: Some(acceptor),
+        }
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How many connections were accepted since the start.
+    pub fn connections(&self) -> usize {
+        self.shared.state.lock().accepted
+    }
+
+    /// How many connections are open now, seen from the server.
+    pub fn open_connections(&self) -> usize {
+        self.shared.state.lock().open.len()
+    }
+
+    /// Returns once `count` connections were accepted since the start; fails the test if that takes 20 s.
+    pub fn wait_for_connections(&self, count: usize) {
+        self.wait_until(&format!("{count} connections"), |state| {
+            state.accepted >= count
+        });
+    }
+
+    /// Returns once no connection is open; fails the test if that takes 20 s.
+    pub fn wait_until_idle(&self) {
+        self.wait_until("the last connection to end", |state| state.open.is_empty());
+    }
+
+    /// Cuts every open connection, as a link does that breaks. New ones are accepted.
+    pub fn cut_all(&self) {
+        for stream in self.shared.state.lock().open.values() {
+            // A client that has gone already is cut as well.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn wait_until(&self, what: &str, condition: impl Fn(&State) -> bool) {
+        let mut state = self.shared.state.lock();
+        let timed_out = self
+            .shared
+            .changed
+            .wait_while_for(&mut state, |state| !condition(state), PATIENCE)
+            .timed_out();
+        assert!(!timed_out, "waited {} s for {what}", PATIENCE.as_secs());
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        // Only wakes the acceptor, which sees that it is to end.
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+        let handlers = self
+            .acceptor
+            .take()
+            .and_then(|acceptor| acceptor.join().ok());
+        self.cut_all();
+        let failures: Vec<_> = handlers
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|handler| handler.join().err())
+            .collect();
+        match failures.into_iter().next() {
+            Some(failure) if !thread::panicking() => panic::resume_unwind(failure),
+            _ => {}
+        }
+    }
+}
+
+/// A door that starts closed, for a server that is to stay silent until the test says so. Clones share the door.
+#[derive(Debug, Clone, Default)]
+pub struct Gate {
+    inner: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Gate {
+    /// A closed gate.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets everybody through who waits or will wait.
+    pub fn open(&self) {
+        *self.inner.0.lock() = true;
+        self.inner.1.notify_all();
+    }
+
+    fn is_open_within(&self, limit: Duration) -> bool {
+        let mut open = self.inner.0.lock();
+        self.inner.1.wait_while_for(&mut open, |open| !*open, limit);
+        *open
+    }
+}
+
+/// One client, seen from the server.
+#[derive(Debug)]
+pub struct Peer {
+    number: usize,
+    stream: Option<BufReader<TcpStream>>,
+    shared: Arc<Shared>,
+}
+
+impl Peer {
+    /// Which connection this is, counted from 1.
+    pub fn connection(&self) -> usize {
+        self.number
+    }
+
+    /// The next line without its LF or CRLF and with invalid UTF-8 replaced; `None` when the client closed.
+    pub fn read_line(&mut self) -> io::Result<Option<String>> {
+        let mut line = Vec::new();
+        if self.stream()?.read_until(b'\n', &mut line)? == 0 {
+            return Ok(None);
+        }
+        let text = String::from_utf8_lossy(&line);
+        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    /// How many octets have come behind the last line read: what the client pipelined in the same packet.
+    pub fn octets_behind(&self) -> usize {
+        self.stream
+            .as_ref()
+            .map_or(0, |stream| stream.buffer().len())
+    }
+
+    /// Loses whatever the client pipelined in the same packet.
+    pub fn lose_octets_behind(&mut self) -> io::Result<()> {
+        let octets = self.octets_behind();
+        self.stream()?.consume(octets);
+        Ok(())
+    }
+
+    /// Sends the octets.
+    pub fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.stream()?.get_mut().write_all(octets)
+    }
+
+    /// Sends the octets in pieces of `size`, each in a packet of its own.
+    pub fn send_in_chunks(&mut self, octets: &[u8], size: usize) -> io::Result<()> {
+        octets.chunks(size).try_for_each(|chunk| self.send(chunk))
+    }
+
+    /// Does nothing until the gate opens. Fails when the server ends first.
+    pub fn wait(&self, gate: &Gate) -> io::Result<()> {
+        while !gate.is_open_within(Duration::from_millis(50)) {
+            if self.shared.stopping.load(Ordering::SeqCst) {
+                return Err(ErrorKind::ConnectionAborted.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads whatever comes and answers nothing, until the client closes.
+    pub fn stay_silent(&mut self) -> io::Result<()> {
+        while self.read_line()?.is_some() {}
+        Ok(())
+    }
+
+    /// Ends the connection in order (FIN). Nothing can be sent or read any more.
+    pub fn close(&mut self) {
+        self.forget();
+        if let Some(stream) = self.stream.take() {
+            // The client may have been the first to close.
+            let _ = stream.get_ref().shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Breaks the connection (RST). Nothing can be sent or read any more.
+    pub fn reset(&mut self) {
+        self.forget();
+        if let Some(stream) = self.stream.take() {
+            let at_once = libc::linger {
+                l_onoff: 1,
+                l_linger: 0,
+            };
+            setsockopt(stream.get_ref(), sockopt::Linger, &at_once).expect("SO_LINGER");
+        }
+    }
+
+    fn stream(&mut self) -> io::Result<&mut BufReader<TcpStream>> {
+        self.stream.as_mut().ok_or(ErrorKind::NotConnected.into())
+    }
+
+    /// Drops the server's second handle: a socket ends with its last one.
+    fn forget(&self) {
+        self.shared.state.lock().open.remove(&self.number);
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    stopping: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    accepted: usize,
+    open: BTreeMap<usize, TcpStream>,
+}
+
+type Handler = dyn Fn(&mut Peer) -> io::Result<()> + Send + Sync;
+
+fn accept(
+    listener: &TcpListener,
+    shared: &Arc<Shared>,
+    handler: &Arc<Handler>,
+) -> Vec<JoinHandle<()>> {
+    let mut handlers = Vec::new();
+    for stream in listener.incoming() {
+        if shared.stopping.load(Ordering::SeqCst) {
+            break;
+        }
+        let mut peer = admit(stream.expect("a connection"), shared);
+        let handler = Arc::clone(handler);
+        handlers.push(thread::spawn(move || {
+            // An error is the client's leaving.
+            let _ = handler(&mut peer);
+        }));
+    }
+    handlers
+}
+
+fn admit(stream: TcpStream, shared: &Arc<Shared>) -> Peer {
+    stream.set_nodelay(true).expect("no delay");
+    let second = stream.try_clone().expect("a second handle of a socket");
+    let mut state = shared.state.lock();
+    state.accepted += 1;
+    let number = state.accepted;
+    state.open.insert(number, second);
+    shared.changed.notify_all();
+    Peer {
+        number,
+        stream: Some(BufReader::new(stream)),
+        shared: Arc::clone(shared),
+    }
+}
