@@ -1,4 +1,56 @@
 //! A POP3 maildrop as a directory.
+//!
+//! ```text
+//!   shell, grep, rsync, mutt                                         POP3 server
+//!        │ system calls                                                    ▲
+//!        ▼                                                                 │ TLS
+//!   kernel ──FUSE──▶ fs ────── looks up, wants ──────▶ maildrop ──────────▶ net
+//!                    ▲                                 │  engine: one thread,
+//!                    └── reply, when the want is met ──┘  one connection; pop3: bytes ⇄ events
+//!                                                      │
+//!                                                      ▼
+//!                                                    store: index on disk, bodies in memory
+//! ```
+//!
+//! # What flows where
+//!
+//! * **A directory listing** is STAT, UIDL and LIST of a session, kept by [`maildrop`] until a later session renews it.
+//!   `readdir` and `lookup` answer from it and from nothing else.
+//! * **A stat** shows LIST's octets until the body was seen once, and the exact size from then on; its time is the arrival
+//!   told by the headers, which costs one TOP, the first time that a `getattr` asks for it.
+//! * **An open** of a message whose exact size is not known wants the body: the engine RETRieves it, corrects the size,
+//!   has the kernel forget the old one, and then the open is answered. A **read** answers from the body.
+//! * **An unlink** makes the message pending. A commit (`fsync` of the directory, `pop3fs commit`, the end of the mount)
+//!   sends DELE for what is pending, and QUIT; what the server answers is the verdict that the user sees.
+//! * **What was learnt** (inode number, exact size, arrival, by unique-id) goes to the index and is there at the next mount.
+//!
+//! # Invariants
+//!
+//! 1. A message that was not unlinked is never deleted by us, whatever the server, the link or the machine does. DELE is
+//!    sent only for a number that this session's UIDL gave a pending message, with QUIT right behind; a crash, a kill or a
+//!    lost link sends no QUIT.
+//! 2. Bytes read are the bytes that the server sent; a short or broken transfer is an error, never a short file.
+//! 3. Size after open, name, inode number and mtime are exact, and the same in every session and mount.
+//! 4. No handler waits for the network: it answers from memory or leaves its reply with what it waits for
+//!    ([`fs::Answer`]). No reply is owed for ever. A dead link leaves the mount usable for what is cached.
+//! 5. Nothing from the server or from a message can write outside of its place, make us allocate without bound, or panic.
+//! 6. The password is never in an argument, a log or the environment of a child, nor on a clear link unasked.
+//!
+//! # Modules
+//!
+//! Dependencies point one way: `cli` → `fs` → `maildrop`, `store`, `message`; `maildrop` → `pop3`, `net`, `store`; and
+//! `pop3`, `net`, `message`, `store` know nothing else of ours. Each outside crate has one door.
+//!
+//! | module | what it is | to change it for |
+//! |---|---|---|
+//! | [`cli`] | arguments, options, passwords, daemon, control socket, the order of a mount's life | a new option or command |
+//! | [`fs`] | operations without a reply type, errno table, FUSE adapter, mount(2) | what a user sees of a file |
+//! | [`maildrop`] | log-in, engine, listing, wants, pending deletions, commit, reconnect | a quirk of a server |
+//! | [`pop3`] | the protocol, sans-IO: commands, decoder, replies | a quirk of the wire |
+//! | [`net`] | TCP, TLS, time-outs | how the server is reached |
+//! | [`store`] | the index and the bodies | what is remembered |
+//! | [`message`] | what a message says: dates | what is read out of headers |
+//! | [`demo`] | a small maildrop of its own, to try the rest on | `pop3fs demo` |
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod cli;

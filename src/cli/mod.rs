@@ -1,1 +1,18 @@
 //! Arguments, options, passwords, the daemon and its control socket.
+
+pub mod arguments;
+pub mod client;
+pub mod control;
+pub mod daemon;
+pub mod options;
+pub mod password;
+pub mod signals;
+pub mod source;
+
+mod demo;
+mod serve;
+
+pub use arguments::{Command, Invocation, MountArguments};
+pub use client::Format;
+pub use demo::demo;
+pub use serve::mount;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::attributes::Attributes;
 use super::errno::Error;
 use super::handles::{Handles, OpenMessage};
+use super::mount::Access;
 use super::owed::{Answer, Ledger, Patience};
 use crate::maildrop::{Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict};
 use crate::store::Body;
@@ -23,15 +24,6 @@ const NAME_MAX: usize = 255;
 const LISTING_PATIENCE: Duration = Duration::from_secs(5);
 /// A server may be silent for so many time-outs while it deletes.
 const COMMIT_PATIENCE: u32 = 5;
-
-/// Whether the mount takes deletions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Messages can be unlinked.
-    ReadWrite,
-    /// Nothing changes.
-    ReadOnly,
-}
 
 /// The maildrop as a directory.
 #[derive(Debug)]

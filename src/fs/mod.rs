@@ -14,10 +14,12 @@ mod filesystem;
 mod fuse;
 mod handles;
 mod interrupt;
+pub mod mount;
 mod owed;
 
 pub use attributes::{Attributes, Kind, Validity};
 pub use errno::Error;
-pub use filesystem::{Access, DELETED, Entry, Filesystem, Opened, ROOT, Slice};
+pub use filesystem::{DELETED, Entry, Filesystem, Opened, ROOT, Slice};
 pub use fuse::{Owner, Serving};
+pub use mount::Access;
 pub use owed::{Answer, Ledger, Patience};

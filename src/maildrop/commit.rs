@@ -13,9 +13,12 @@
 //! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault:
 //! then it stays pending.
 
+use std::time::Instant;
+
 use super::catalogue::{MessageId, Standing};
 use super::engine::Engine;
 use super::fault::Fault;
+use super::session::FAREWELL;
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
 /// Attempts at a commit, and at looking what an unanswered one did.
@@ -148,7 +151,9 @@ impl Engine {
                 Answer::Doubtful(status.server_text())
             }
         });
-        drop(session);
+        if let Ok(Answer::Committed) = answer {
+            session.link.wait_for_close(Instant::now() + FAREWELL);
+        }
         self.drop_session();
         answer.unwrap_or_else(|fault| {
             Answer::Doubtful(ServerText::from(fault.to_string().as_bytes()))

@@ -170,6 +170,16 @@ impl Link {
         }
     }
 
+    /// Waits until the server has closed the connection: mpopd answers QUIT before it deletes, and closes when it has.
+    pub(super) fn wait_for_close(mut self, until: Instant) {
+        while Instant::now() < until {
+            self.unread = 0..0;
+            if self.exchange(None, Some(until)).is_err() {
+                return;
+            }
+        }
+    }
+
     fn send(&mut self) -> Result<(), Fault> {
         let mut sent = 0;
         while sent < self.outgoing.len() {

@@ -302,6 +302,16 @@ impl Maildrop {
             .stand(id, Standing::Listed, Standing::Unlinked)
     }
 
+    /// Bodies in memory, and their octets.
+    #[must_use]
+    pub fn cached(&self) -> Totals {
+        let state = self.shared.state.lock();
+        Totals {
+            messages: state.bodies.len() as u64,
+            octets: state.bodies.octets(),
+        }
+    }
+
     /// Takes a pending deletion back.
     ///
     /// # Errors
@@ -310,7 +320,9 @@ impl Maildrop {
         self.shared
             .state
             .lock()
-            .stand(id, Standing::Unlinked, Standing::Listed)
+            .stand(id, Standing::Unlinked, Standing::Listed)?;
+        self.shared.tell(Change::Directory);
+        Ok(())
     }
 
     /// Deletes what is unlinked on the server.

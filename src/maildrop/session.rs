@@ -11,7 +11,7 @@ use crate::net::Protection;
 use crate::pop3::reply::{list_line, stat, uidl_line};
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber, Stat, Status, UniqueId};
 
-/// The longest wait for the answer to a QUIT that commits nothing.
+/// The longest wait for the server to close the connection after QUIT.
 pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A session. Dropped without [`Session::leave`] it ends without QUIT, and the server deletes nothing (RFC 1939 section 6).
@@ -97,20 +97,14 @@ impl Session {
             );
             return;
         }
-        if self.link.owed() > 0 || self.link.queue(&Command::Quit).is_err() {
+        if self.link.owed() > 0 {
             return;
         }
-        let until = Instant::now() + FAREWELL;
-        while self.link.owed() > 0 && Instant::now() < until {
-            let answered = match self.link.next_event() {
-                Ok(Some(_)) => continue,
-                Ok(None) => self.link.exchange(None, Some(until)),
-                Err(fault) => Err(fault),
-            };
-            if answered.is_err() {
-                return;
-            }
+        if let Err(fault) = self.link.status(&Command::Quit, |_| ()) {
+            log::debug!("QUIT: {fault}");
+            return;
         }
+        self.link.wait_for_close(Instant::now() + FAREWELL);
     }
 }
 
