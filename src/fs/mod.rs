@@ -1,1 +1,2 @@
 //! The maildrop as a filesystem.
+pub mod mount;
