@@ -1,1 +1,3 @@
 //! Arguments, options, passwords, the daemon and its control socket.
+pub mod options;
+pub mod source;

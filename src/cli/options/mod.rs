@@ -1,0 +1,396 @@
+//! The `-o` options: parsed once, into types.
+
+mod command_line;
+mod setting;
+mod table;
+mod values;
+mod words;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::source::Source;
+use crate::fs::mount::{Access, Visibility};
+pub use command_line::Settings;
+pub use setting::Setting;
+pub use table::{Kind, Row, TABLE};
+pub use values::{Octets, Period, Unreadable};
+pub use words::{Auth, Caching, Mtime, Pipeline, TlsPolicy, words};
+
+/// A misspelt option this much like a real one (1 is equal) is taken for it.
+const ALIKE: f64 = 0.6;
+
+/// What the user asked for, with the defaults of the table for everything else. Paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Overrides the scheme's policy.
+    pub tls: Option<TlsPolicy>,
+    /// PEM certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Overrides SOURCE's `;AUTH=`.
+    pub auth: Option<Auth>,
+    /// Where the password comes from. The last of several options counts.
+    pub password: PasswordSource,
+    /// The longest silence while connecting, in the handshake and in each reply: 1 s to 1 h.
+    pub timeout: Duration,
+    /// 1 s to 1 h.
+    pub idle_timeout: Duration,
+    /// 1 s to 1 day.
+    pub refresh: Duration,
+    /// The most commands in flight.
+    pub pipeline: Pipeline,
+    /// Whether anything is kept on disk.
+    pub cache: Caching,
+    /// Where, if not in the user's cache folder.
+    pub cache_dir: Option<PathBuf>,
+    /// For bodies: 1 MiB to 1 TiB.
+    pub memory: Octets,
+    /// 1 KiB to 1 TiB.
+    pub max_message: Octets,
+    /// Where a message's time comes from.
+    pub mtime: Mtime,
+    /// Read-write or read-only.
+    pub access: Access,
+    /// Who may look into the mount.
+    pub visibility: Visibility,
+    /// The owner to show; who mounts if unsaid.
+    pub uid: Option<u32>,
+    /// The group to show; that of who mounts if unsaid.
+    pub gid: Option<u32>,
+}
+
+/// Where the password comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// The environment's POP3FS_PASSWORD, else a prompt.
+    Unsaid,
+    /// The first line that `sh -c` of it prints.
+    Command(String),
+    /// The first line of the file, which only its owner can read.
+    File(PathBuf),
+    /// The first line of standard input.
+    StandardInput,
+}
+
+/// Why options are refused. All are the caller's. The value of an unknown option is not shown: it may be a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OptionError {
+    /// No row of the table, and none of mount(8)'s words.
+    #[error("unknown option {name:?}{}: `pop3fs --help` lists them", did_you_mean(*.nearest))]
+    Unknown {
+        /// As given.
+        name: String,
+        /// A real one that looks like it.
+        nearest: Option<&'static str>,
+    },
+    /// `-o timeout`.
+    #[error("option {name} needs a value: {name}={value}")]
+    NeedsValue {
+        /// Of the table.
+        name: &'static str,
+        /// The word for the value in the help.
+        value: &'static str,
+    },
+    /// `-o ro=1`.
+    #[error("option {0} takes no value")]
+    TakesNoValue(&'static str),
+    /// Unreadable or out of range.
+    #[error("{name}={value:?} is not possible: allowed is {allowed}")]
+    Invalid {
+        /// Of the table.
+        name: &'static str,
+        /// As given.
+        value: String,
+        /// For a sentence.
+        allowed: String,
+    },
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tls: None,
+            ca_file: None,
+            auth: None,
+            password: PasswordSource::Unsaid,
+            timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+            refresh: Duration::from_secs(60),
+            pipeline: Pipeline::Auto,
+            cache: Caching::On,
+            cache_dir: None,
+            memory: Octets::mib(64),
+            max_message: Octets::gib(1),
+            mtime: Mtime::Received,
+            access: Access::ReadWrite,
+            visibility: Visibility::Owner,
+            uid: None,
+            gid: None,
+        }
+    }
+}
+
+impl Options {
+    /// Understands settings in their order: a later one overrides an earlier.
+    pub fn from_settings(settings: &[Setting]) -> Result<Self, OptionError> {
+        let mut options = Self::default();
+        for setting in settings {
+            options.apply(setting)?;
+        }
+        Ok(options)
+    }
+
+    /// `-o auth=`, else SOURCE's `;AUTH=`, else `auto`.
+    pub fn auth_for(&self, source: &Source) -> Auth {
+        self.auth.or(source.auth()).unwrap_or(Auth::Auto)
+    }
+
+    /// Where to keep things on disk: `cache_dir`, else `$XDG_CACHE_HOME/pop3fs`, else `~/.cache/pop3fs`.
+    /// `None` with `cache=off`, or where there is not even a home.
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        if self.cache == Caching::Off {
+            return None;
+        }
+        self.cache_dir
+            .clone()
+            .or_else(|| Some(user_cache()?.join("pop3fs")))
+    }
+
+    fn apply(&mut self, Setting { name, value }: &Setting) -> Result<(), OptionError> {
+        let Some(row) = TABLE.iter().find(|row| row.name == name) else {
+            return check_for_mount(name, value.as_deref());
+        };
+        let text = match (row.kind, value) {
+            (Kind::Flag, None) => "",
+            (Kind::Flag, Some(_)) => return Err(OptionError::TakesNoValue(row.name)),
+            (Kind::Value(_), Some(text)) => text,
+            (Kind::Value(value), None) => {
+                let name = row.name;
+                return Err(OptionError::NeedsValue { name, value });
+            }
+        };
+        (row.set)(self, text).map_err(|allowed| OptionError::Invalid {
+            name: row.name,
+            value: text.to_owned(),
+            allowed,
+        })
+    }
+}
+
+fn check_for_mount(name: &str, value: Option<&str>) -> Result<(), OptionError> {
+    let word = match value {
+        Some(value) => format!("{name}={value}"),
+        None => name.to_owned(),
+    };
+    if table::is_for_mount(&word) {
+        return Ok(());
+    }
+    Err(OptionError::Unknown {
+        name: name.to_owned(),
+        nearest: nearest(name),
+    })
+}
+
+fn nearest(name: &str) -> Option<&'static str> {
+    let likeness = |row: &Row| strsim::normalized_damerau_levenshtein(name, row.name);
+    TABLE
+        .iter()
+        .map(|row| (likeness(row), row.name))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, name)| name)
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(name) => format!(" (did you mean {name}?)"),
+        None => String::new(),
+    }
+}
+
+/// The XDG base directory specification: a relative path in the variable is to be ignored.
+fn user_cache() -> Option<PathBuf> {
+    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    match named.filter(|path| path.is_absolute()) {
+        Some(path) => Some(path),
+        None => Some(std::env::home_dir()?.join(".cache")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(list: &str) -> Result<Options, OptionError> {
+        Options::from_settings(&Setting::split(list))
+    }
+
+    fn sentence(list: &str) -> String {
+        parse(list).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nothing_said_is_the_default() {
+        assert_eq!(parse("").unwrap(), Options::default());
+    }
+
+    #[test]
+    fn the_defaults_in_the_help_are_the_defaults() {
+        for name in [
+            "timeout",
+            "idle_timeout",
+            "refresh",
+            "pipeline",
+            "cache",
+            "memory",
+            "max_message",
+            "mtime",
+        ] {
+            let row = TABLE.iter().find(|row| row.name == name).unwrap();
+            let said = parse(&format!("{name}={}", row.default)).unwrap();
+            assert_eq!(said, Options::default(), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_in_the_table_are_unique_and_not_those_of_mount() {
+        for row in TABLE {
+            let alike = TABLE.iter().filter(|other| other.name == row.name);
+            assert_eq!(alike.count(), 1, "{}", row.name);
+            assert!(!table::is_for_mount(row.name), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn each_option_sets_its_own_field() {
+        let options = parse(
+            "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,refresh=1h,pipeline=off,cache=off,\
+             cache_dir=/c,memory=1G,max_message=2M,mtime=none,ro,uid=7,gid=8,allow_other,password_file=/pw",
+        )
+        .unwrap();
+        let expected = Options {
+            tls: Some(TlsPolicy::Off),
+            ca_file: Some("/ca".into()),
+            auth: Some(Auth::Plain),
+            password: PasswordSource::File("/pw".into()),
+            timeout: Duration::from_secs(300),
+            idle_timeout: Duration::from_secs(10),
+            refresh: Duration::from_secs(3600),
+            pipeline: Pipeline::Off,
+            cache: Caching::Off,
+            cache_dir: Some("/c".into()),
+            memory: Octets::gib(1),
+            max_message: Octets::mib(2),
+            mtime: Mtime::None,
+            access: Access::ReadOnly,
+            visibility: Visibility::Everyone,
+            uid: Some(7),
+            gid: Some(8),
+        };
+        assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn the_last_of_several_counts() {
+        let options = parse("timeout=5,timeout=6,password_file=/pw,password_stdin").unwrap();
+        assert_eq!(options.timeout, Duration::from_secs(6));
+        assert_eq!(options.password, PasswordSource::StandardInput);
+    }
+
+    #[test]
+    fn the_words_of_mount_are_passed_over() {
+        let list = "rw,_netdev,nofail,noauto,auto,user,nouser,users,owner,group,defaults,x-systemd.automount,\
+                    x-gvfs-name=a,comment=b,user=al,nosuid,nodev,noexec,suid,dev,exec,atime,noatime,relatime,sync,\
+                    async,dirsync,,";
+        assert_eq!(parse(list).unwrap(), Options::default());
+    }
+
+    #[test]
+    fn an_unknown_option_is_named_with_the_nearest_real_one() {
+        assert_eq!(
+            sentence("idle-timeuot=5"),
+            "unknown option \"idle-timeuot\" (did you mean idle_timeout?): `pop3fs --help` lists them"
+        );
+        assert_eq!(
+            sentence("qqq"),
+            "unknown option \"qqq\": `pop3fs --help` lists them"
+        );
+        assert_eq!(nearest("alow_other"), Some("allow_other"));
+        assert_eq!(nearest("tsl"), Some("tls"));
+    }
+
+    #[test]
+    fn the_value_of_an_unknown_option_is_not_repeated() {
+        let sentence = sentence("password=hunter2");
+        assert!(
+            sentence.contains("unknown option \"password\""),
+            "{sentence}"
+        );
+        assert!(!sentence.contains("hunter2"), "{sentence}");
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_told_what_is_allowed() {
+        for (list, expected) in [
+            (
+                "timeout=0",
+                "timeout=\"0\" is not possible: allowed is 1s to 1h",
+            ),
+            (
+                "timeout=2h",
+                "timeout=\"2h\" is not possible: allowed is 1s to 1h",
+            ),
+            (
+                "refresh=500ms",
+                "refresh=\"500ms\" is not possible: allowed is 1s to 1day",
+            ),
+            (
+                "memory=1K",
+                "memory=\"1K\" is not possible: allowed is 1M to 1T",
+            ),
+            (
+                "tls=yes",
+                "tls=\"yes\" is not possible: allowed is implicit, starttls or off",
+            ),
+            (
+                "pipeline=0",
+                "pipeline=\"0\" is not possible: allowed is auto, off or 1 to 65535",
+            ),
+            (
+                "uid=4294967295",
+                "uid=\"4294967295\" is not possible: allowed is 0 to 4294967294",
+            ),
+            (
+                "ca_file=",
+                "ca_file=\"\" is not possible: allowed is a path",
+            ),
+            (
+                "password_command= ",
+                "password_command=\" \" is not possible: allowed is a command",
+            ),
+            ("ro=1", "option ro takes no value"),
+            ("timeout", "option timeout needs a value: timeout=TIME"),
+        ] {
+            assert_eq!(sentence(list), expected);
+        }
+    }
+
+    #[test]
+    fn the_url_says_the_mechanism_unless_an_option_does() {
+        let source: Source = "pops://al;AUTH=plain@h".parse().unwrap();
+        assert_eq!(parse("").unwrap().auth_for(&source), Auth::Plain);
+        assert_eq!(parse("auth=user").unwrap().auth_for(&source), Auth::User);
+        let source: Source = "pops://al@h".parse().unwrap();
+        assert_eq!(parse("").unwrap().auth_for(&source), Auth::Auto);
+    }
+
+    #[test]
+    fn the_cache_folder_is_the_named_one_unless_caching_is_off() {
+        let named = parse("cache_dir=/c").unwrap();
+        assert_eq!(named.cache_folder(), Some("/c".into()));
+        assert_eq!(
+            parse("cache_dir=/c,cache=off").unwrap().cache_folder(),
+            None
+        );
+    }
+}

@@ -1,0 +1,278 @@
+//! The one list of `-o` options: the parser, the command line's `--name` and the help are made from it.
+
+use std::env;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
+use super::values::{self, Octets, Period};
+use super::words::words;
+use super::{Options, PasswordSource};
+use crate::fs::mount::{Access, Visibility};
+
+const SECOND: Period = Period::seconds(1);
+const HOUR: Period = Period::seconds(60 * 60);
+const TEBIBYTE: Octets = Octets::gib(1024);
+const DAY: Period = Period::seconds(24 * 60 * 60);
+
+/// Whether an option takes a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only its name.
+    Flag,
+    /// `name=value`; the word stands for the value in the help.
+    Value(&'static str),
+}
+
+/// One option.
+#[derive(Debug)]
+pub struct Row {
+    /// As after `-o`, and as `--name`.
+    pub name: &'static str,
+    /// Whether it takes a value.
+    pub kind: Kind,
+    /// For the help; empty where nothing is the default.
+    pub default: &'static str,
+    /// For the help.
+    pub help: &'static str,
+    /// Takes the value over, or says what would be allowed. Flags get an empty value.
+    pub(super) set: fn(&mut Options, &str) -> Result<(), String>,
+}
+
+/// All options, in the order of the help.
+pub static TABLE: &[Row] = &[
+    Row {
+        name: "tls",
+        kind: Kind::Value("POLICY"),
+        default: "by scheme",
+        help: "implicit, starttls or off (off: the password goes in clear)",
+        set: |options, text| word(text).map(|value| options.tls = Some(value)),
+    },
+    Row {
+        name: "ca_file",
+        kind: Kind::Value("FILE"),
+        default: "the system's store",
+        help: "Certificates (PEM) to trust instead of the system's",
+        set: |options, text| path(text).map(|value| options.ca_file = Some(value)),
+    },
+    Row {
+        name: "auth",
+        kind: Kind::Value("MECHANISM"),
+        default: "auto",
+        help: "auto, user or plain",
+        set: |options, text| word(text).map(|value| options.auth = Some(value)),
+    },
+    Row {
+        name: "password_command",
+        kind: Kind::Value("COMMAND"),
+        default: "",
+        help: "Run by `sh -c`; the first line of its output is the password",
+        set: |options, text| {
+            filled(text).map(|value| options.password = PasswordSource::Command(value))
+        },
+    },
+    Row {
+        name: "password_file",
+        kind: Kind::Value("FILE"),
+        default: "",
+        help: "Its first line is the password; only its owner may read it",
+        set: |options, text| path(text).map(|value| options.password = PasswordSource::File(value)),
+    },
+    Row {
+        name: "password_stdin",
+        kind: Kind::Flag,
+        default: "",
+        help: "The first line of standard input is the password",
+        set: |options, _| {
+            options.password = PasswordSource::StandardInput;
+            Ok(())
+        },
+    },
+    Row {
+        name: "timeout",
+        kind: Kind::Value("TIME"),
+        default: "30s",
+        help: "The longest silence of the server while we wait for it",
+        set: |options, text| {
+            within(text, &(SECOND..=HOUR)).map(|value| options.timeout = value.get())
+        },
+    },
+    Row {
+        name: "idle_timeout",
+        kind: Kind::Value("TIME"),
+        default: "60s",
+        help: "An unused session is closed after this, and reopened on demand",
+        set: |options, text| {
+            within(text, &(SECOND..=HOUR)).map(|value| options.idle_timeout = value.get())
+        },
+    },
+    Row {
+        name: "refresh",
+        kind: Kind::Value("TIME"),
+        default: "60s",
+        help: "An older listing is renewed when the directory is read",
+        set: |options, text| {
+            within(text, &(SECOND..=DAY)).map(|value| options.refresh = value.get())
+        },
+    },
+    Row {
+        name: "pipeline",
+        kind: Kind::Value("MOST"),
+        default: "auto",
+        help: "auto, off, or the most commands in flight",
+        set: |options, text| {
+            one_of(text, "auto, off or 1 to 65535").map(|value| options.pipeline = value)
+        },
+    },
+    Row {
+        name: "cache",
+        kind: Kind::Value("ON|OFF"),
+        default: "on",
+        help: "Whether anything is kept on disk",
+        set: |options, text| word(text).map(|value| options.cache = value),
+    },
+    Row {
+        name: "cache_dir",
+        kind: Kind::Value("DIR"),
+        default: "$XDG_CACHE_HOME/pop3fs",
+        help: "Where it is kept",
+        set: |options, text| path(text).map(|value| options.cache_dir = Some(value)),
+    },
+    Row {
+        name: "memory",
+        kind: Kind::Value("SIZE"),
+        default: "64M",
+        help: "For the message bodies in memory",
+        set: |options, text| {
+            within(text, &(Octets::mib(1)..=TEBIBYTE)).map(|value| options.memory = value)
+        },
+    },
+    Row {
+        name: "max_message",
+        kind: Kind::Value("SIZE"),
+        default: "1G",
+        help: "A larger message is refused with EFBIG",
+        set: |options, text| {
+            within(text, &(Octets::kib(1)..=TEBIBYTE)).map(|value| options.max_message = value)
+        },
+    },
+    Row {
+        name: "mtime",
+        kind: Kind::Value("HEADER"),
+        default: "received",
+        help: "received, date, or none: when this machine first saw it",
+        set: |options, text| word(text).map(|value| options.mtime = value),
+    },
+    Row {
+        name: "ro",
+        kind: Kind::Flag,
+        default: "",
+        help: "Read-only: nothing can be removed",
+        set: |options, _| {
+            options.access = Access::ReadOnly;
+            Ok(())
+        },
+    },
+    Row {
+        name: "uid",
+        kind: Kind::Value("NUMBER"),
+        default: "who mounts",
+        help: "The owner of the files",
+        set: |options, text| id(text).map(|value| options.uid = Some(value)),
+    },
+    Row {
+        name: "gid",
+        kind: Kind::Value("NUMBER"),
+        default: "who mounts",
+        help: "The group of the files",
+        set: |options, text| id(text).map(|value| options.gid = Some(value)),
+    },
+    Row {
+        name: "allow_other",
+        kind: Kind::Flag,
+        default: "",
+        help: "Let other users in, as far as owner and mode of the files allow",
+        set: |options, _| {
+            options.visibility = Visibility::Everyone;
+            Ok(())
+        },
+    },
+];
+
+/// Words of mount(8) and fstab(5) that are for mount(8), or that hold here anyway.
+pub(super) fn is_for_mount(word: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "_netdev",
+        "async",
+        "atime",
+        "auto",
+        "defaults",
+        "dev",
+        "diratime",
+        "dirsync",
+        "exec",
+        "group",
+        "lazytime",
+        "loud",
+        "noatime",
+        "noauto",
+        "nodev",
+        "nodiratime",
+        "noexec",
+        "nofail",
+        "nogroup",
+        "noowner",
+        "norelatime",
+        "nosuid",
+        "nouser",
+        "nousers",
+        "owner",
+        "relatime",
+        "rw",
+        "silent",
+        "strictatime",
+        "suid",
+        "sync",
+        "user",
+        "users",
+    ];
+    const BEGINNINGS: &[&str] = &["x-", "X-", "comment=", "user="];
+    WORDS.contains(&word) || BEGINNINGS.iter().any(|start| word.starts_with(start))
+}
+
+fn word<T: ValueEnum>(text: &str) -> Result<T, String> {
+    T::from_str(text, false).map_err(|_| words::<T>())
+}
+
+fn one_of<T: FromStr>(text: &str, allowed: &str) -> Result<T, String> {
+    text.parse().map_err(|_| allowed.to_owned())
+}
+
+fn within<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    range: &RangeInclusive<T>,
+) -> Result<T, String> {
+    match text.parse() {
+        Ok(value) if range.contains(&value) => Ok(value),
+        _ => Err(format!("{} to {}", range.start(), range.end())),
+    }
+}
+
+/// The largest number means "no id" to chown(2), so it is none.
+fn id(text: &str) -> Result<u32, String> {
+    within(text, &(0..=u32::MAX - 1))
+}
+
+fn filled(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() {
+        true => Err("a command".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    values::path(text, env::var_os("HOME").as_deref()).ok_or_else(|| "a path".to_owned())
+}
