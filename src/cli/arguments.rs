@@ -1,0 +1,317 @@
+//! The command line, as people and mount.fuse(8) write it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use super::options::{OptionError, Options, Settings};
+use super::source::{Source, SourceError};
+use crate::fs::mount::Access;
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Invocation {
+    /// `pop3fs SOURCE MOUNTPOINT`.
+    Mount(MountArguments),
+    /// `pop3fs COMMAND`.
+    Command(Command),
+}
+
+/// A POP3 maildrop as a directory
+#[derive(Debug, Parser)]
+#[command(
+    name = "pop3fs",
+    version,
+    arg_required_else_help = true,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    override_usage = "pop3fs [-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT\n       pop3fs COMMAND"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    operands: Option<Operands>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// The arguments of a mount. SOURCE and options are not understood yet: see [`MountArguments::source`] and
+/// [`MountArguments::options`].
+#[derive(Debug)]
+pub struct MountArguments {
+    operands: Operands,
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+struct Operands {
+    /// The maildrop: pops://USER@HOST (TLS), or pop://USER@HOST (STLS)
+    #[arg(value_name = "SOURCE")]
+    source: String,
+    /// An existing directory
+    #[arg(value_name = "MOUNTPOINT")]
+    mountpoint: PathBuf,
+    /// Stay in the foreground
+    #[arg(short)]
+    foreground: bool,
+    /// Stay in the foreground and log everything
+    #[arg(short)]
+    debug: bool,
+    /// Read-only, as -o ro
+    #[arg(short)]
+    read_only: bool,
+    /// Log what happens (in the foreground)
+    #[arg(short)]
+    verbose: bool,
+}
+
+/// What to do with an existing mount, or without a mail server.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Commit the deletions, unmount, and say what the server answered
+    Umount {
+        /// The mount point
+        dir: PathBuf,
+    },
+    /// Delete on the server what was removed here, and stay mounted
+    Commit {
+        /// The mount point
+        dir: PathBuf,
+    },
+    /// Take deletions back that are not committed yet
+    Restore {
+        /// The mount point
+        dir: PathBuf,
+        /// Messages, as they were listed; all if none is named
+        names: Vec<String>,
+    },
+    /// Show what is mounted and what is pending
+    Status {
+        /// The mount point
+        dir: PathBuf,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Mount a maildrop that comes with pop3fs, to try it out
+    Demo {
+        /// Where; a new directory if unsaid
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Where the process serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where it was started, with the log on stderr.
+    Foreground,
+    /// As a daemon.
+    Background,
+}
+
+impl Invocation {
+    /// Reads the process's arguments. Wrong ones, `--help` and `--version` end the process.
+    pub fn from_process() -> Self {
+        Self::parse(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn parse(
+        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let arguments = Arguments::try_parse_from(line)?;
+        let settings = arguments.settings;
+        match (arguments.command, arguments.operands) {
+            (Some(command), _) => Ok(Self::Command(command)),
+            (None, Some(operands)) => Ok(Self::Mount(MountArguments { operands, settings })),
+            // Of `pop3fs -f`, clap makes neither.
+            (None, None) => Err(command_line().error(
+                ErrorKind::MissingRequiredArgument,
+                "SOURCE and MOUNTPOINT are missing",
+            )),
+        }
+    }
+}
+
+impl MountArguments {
+    /// Where to mount, as given.
+    pub fn mountpoint(&self) -> &Path {
+        &self.operands.mountpoint
+    }
+
+    /// SOURCE, with the policy of `-o tls` applied.
+    pub fn source(&self, options: &Options) -> Result<Source, SourceError> {
+        let source: Source = self.operands.source.parse()?;
+        Ok(match options.tls {
+            Some(tls) => source.with_tls(tls),
+            None => source,
+        })
+    }
+
+    /// All `-o` and `--name` options in their order, and `-r`.
+    pub fn options(&self) -> Result<Options, OptionError> {
+        let mut options = Options::from_settings(self.settings.as_slice())?;
+        if self.operands.read_only {
+            options.access = Access::ReadOnly;
+        }
+        Ok(options)
+    }
+
+    /// `-d` implies the foreground.
+    pub fn place(&self) -> Place {
+        match self.operands.foreground || self.operands.debug {
+            true => Place::Foreground,
+            false => Place::Background,
+        }
+    }
+
+    /// Up to where to log.
+    pub fn log_level(&self) -> log::LevelFilter {
+        match (self.operands.debug, self.operands.verbose) {
+            (true, _) => log::LevelFilter::Debug,
+            (false, true) => log::LevelFilter::Info,
+            (false, false) => log::LevelFilter::Warn,
+        }
+    }
+}
+
+/// The command line's definition, for its help, completions and man page.
+pub fn command_line() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::options::TlsPolicy;
+    use std::time::Duration;
+
+    fn parse(line: &str) -> Result<Invocation, clap::Error> {
+        Invocation::parse(line.split_whitespace())
+    }
+
+    fn mount(line: &str) -> MountArguments {
+        match parse(line).unwrap() {
+            Invocation::Mount(mount) => mount,
+            Invocation::Command(command) => panic!("{command:?}"),
+        }
+    }
+
+    fn command(line: &str) -> Command {
+        match parse(line).unwrap() {
+            Invocation::Command(command) => command,
+            Invocation::Mount(mount) => panic!("{mount:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        command_line().debug_assert();
+    }
+
+    #[test]
+    fn options_may_follow_the_operands_as_mount_fuse_writes_them() {
+        let arguments = mount("pop3fs pops://al@h /mnt -o rw,ro,nodev,nosuid,timeout=5 -v");
+        let options = arguments.options().unwrap();
+        assert_eq!(options.access, Access::ReadOnly);
+        assert_eq!(options.timeout, Duration::from_secs(5));
+        assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
+        assert_eq!(arguments.place(), Place::Background);
+        assert_eq!(arguments.log_level(), log::LevelFilter::Info);
+    }
+
+    #[test]
+    fn an_option_is_the_same_in_both_forms_and_the_last_counts() {
+        for (line, seconds) in [
+            ("pop3fs --idle_timeout 7 s m", 7),
+            ("pop3fs --idle-timeout=7 s m", 7),
+            ("pop3fs --idle_timeout 7 -o idle_timeout=8 s m", 8),
+            ("pop3fs -o idle_timeout=8 s m --idle_timeout 7", 7),
+            ("pop3fs --idle_timeout 9 -o ro --idle_timeout 7 s m", 7),
+        ] {
+            let options = mount(line).options().unwrap();
+            assert_eq!(options.idle_timeout, Duration::from_secs(seconds), "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_take_no_value_and_may_be_repeated() {
+        let options = mount("pop3fs --ro s --ro m --password_stdin")
+            .options()
+            .unwrap();
+        assert_eq!(options.access, Access::ReadOnly);
+        let options = mount("pop3fs s m").options().unwrap();
+        assert_eq!(options.access, Access::ReadWrite);
+    }
+
+    #[test]
+    fn a_comma_in_the_long_form_needs_no_escape() {
+        let options = mount("pop3fs s m --password_command a,b")
+            .options()
+            .unwrap();
+        let expected = crate::cli::options::PasswordSource::Command("a,b".to_owned());
+        assert_eq!(options.password, expected);
+    }
+
+    #[test]
+    fn the_letters_mean_what_they_say() {
+        let arguments = mount("pop3fs -fr s m");
+        assert_eq!(arguments.place(), Place::Foreground);
+        assert_eq!(arguments.log_level(), log::LevelFilter::Warn);
+        assert_eq!(arguments.options().unwrap().access, Access::ReadOnly);
+        let arguments = mount("pop3fs -d s m");
+        assert_eq!(arguments.place(), Place::Foreground);
+        assert_eq!(arguments.log_level(), log::LevelFilter::Debug);
+    }
+
+    #[test]
+    fn tls_overrides_the_scheme() {
+        let arguments = mount("pop3fs pop://al@h m -o tls=implicit");
+        let source = arguments.source(&arguments.options().unwrap()).unwrap();
+        assert_eq!((source.tls(), source.port()), (TlsPolicy::Implicit, 995));
+    }
+
+    #[test]
+    fn commands_stand_beside_mounts() {
+        let dir = PathBuf::from("m");
+        assert_eq!(
+            command("pop3fs umount m"),
+            Command::Umount { dir: dir.clone() }
+        );
+        assert_eq!(
+            command("pop3fs commit m"),
+            Command::Commit { dir: dir.clone() }
+        );
+        assert_eq!(
+            command("pop3fs restore m a.eml b.eml"),
+            Command::Restore {
+                dir: dir.clone(),
+                names: vec!["a.eml".to_owned(), "b.eml".to_owned()]
+            }
+        );
+        assert_eq!(
+            command("pop3fs status --json m"),
+            Command::Status {
+                dir: dir.clone(),
+                json: true
+            }
+        );
+        assert_eq!(command("pop3fs demo"), Command::Demo { dir: None });
+    }
+
+    #[test]
+    fn incomplete_lines_are_errors() {
+        for line in [
+            "pop3fs",
+            "pop3fs -f",
+            "pop3fs s",
+            "pop3fs umount",
+            "pop3fs s m x",
+            "pop3fs -o",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}
