@@ -1,4 +1,7 @@
 //! Arguments, options, passwords, the daemon and its control socket.
 pub mod arguments;
+pub mod daemon;
 pub mod options;
+pub mod password;
+pub mod signals;
 pub mod source;

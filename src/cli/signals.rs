@@ -1,0 +1,48 @@
+//! The signals that end a mount. They are blocked everywhere and waited for in one place, so that no handler runs.
+//!
+//! SIGPIPE needs nothing: Rust's runtime ignores it before `main`, and gives children its default back.
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal};
+
+/// What asks a daemon to end: SIGTERM (service managers), SIGINT (Ctrl-C), SIGHUP (the terminal is gone).
+const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+
+/// The ending signals, blocked in this thread and all that it starts from now on.
+#[derive(Debug, Clone, Copy)]
+pub struct Signals(SigSet);
+
+impl Signals {
+    /// Blocks them. To be called before any other thread runs, and after the password was asked for: until then
+    /// Ctrl-C ends the process as usual.
+    pub fn block() -> Result<Self, Errno> {
+        let set = SigSet::from_iter(ENDING);
+        set.thread_block()?;
+        Ok(Self(set))
+    }
+
+    /// Waits for the next of them, however long that takes.
+    pub fn wait(&self) -> Result<Signal, Errno> {
+        loop {
+            match self.0.wait() {
+                Err(Errno::EINTR) => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::raise;
+
+    #[test]
+    fn a_blocked_signal_is_waited_for_instead_of_ending_the_process() {
+        let signals = Signals::block().unwrap();
+        for signal in ENDING {
+            raise(signal).unwrap();
+            assert_eq!(signals.wait(), Ok(signal));
+        }
+    }
+}
