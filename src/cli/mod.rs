@@ -1,5 +1,7 @@
 //! Arguments, options, passwords, the daemon and its control socket.
 pub mod arguments;
+pub mod client;
+pub mod control;
 pub mod daemon;
 pub mod options;
 pub mod password;

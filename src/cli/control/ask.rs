@@ -1,0 +1,293 @@
+//! The client's end of the control socket.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
+
+use super::server::{read_line, write_line};
+use super::{Request, Response, folder};
+use crate::fs::mount::{DeviceNumber, FindError, MountPoint, find};
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The caller's, mostly: no pop3fs is mounted there.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// The caller's: not one's own mount.
+    #[error("{} was mounted by user id {owner}: only they and root can do that", path.display())]
+    Foreign {
+        /// The mount point.
+        path: PathBuf,
+        /// Who mounted.
+        owner: u32,
+    },
+    /// Nobody's, or a crash: the mount is there without its daemon.
+    #[error("the pop3fs that served {path} is gone: clear the mount with `umount -l {path}` (not root: `fusermount3 -uz {path}`)", path = path.display())]
+    Gone {
+        /// The mount point.
+        path: PathBuf,
+    },
+    /// A crash of the daemon, between request and answer.
+    #[error("the pop3fs that served {} ended without an answer: what it deleted shows at the next mount", path.display())]
+    Unanswered {
+        /// The mount point.
+        path: PathBuf,
+    },
+    /// Two versions, mostly: the answer is not readable.
+    #[error("the answer is not readable ({0}): the pop3fs that mounted is of another version")]
+    Garbled(serde_json::Error),
+}
+
+/// Asks the daemon behind the mount at `dir`, and waits for its answer: a commit takes as long as the server does.
+pub fn ask(dir: &Path, request: &Request) -> Result<Response, ControlError> {
+    let mount = find(dir)?;
+    check_owner(&mount)?;
+    let sockets = sockets_of(&mount);
+    ask_first(&sockets, &mount.path, request)
+}
+
+fn check_owner(mount: &MountPoint) -> Result<(), ControlError> {
+    let us = geteuid();
+    if us.is_root() || us.as_raw() == mount.owner {
+        return Ok(());
+    }
+    Err(ControlError::Foreign {
+        path: mount.path.clone(),
+        owner: mount.owner,
+    })
+}
+
+/// All that could be the daemon's: its environment may have named another folder than ours does.
+fn sockets_of(mount: &MountPoint) -> Vec<PathBuf> {
+    let us = geteuid().as_raw();
+    let mut sockets = sockets_in(&folder::own(), us, mount.device);
+    if us != mount.owner {
+        sockets.extend(sockets_in(
+            &folder::of(mount.owner),
+            mount.owner,
+            mount.device,
+        ));
+    }
+    sockets
+}
+
+fn sockets_in(folders: &[PathBuf], uid: u32, device: DeviceNumber) -> Vec<PathBuf> {
+    folders
+        .iter()
+        .flat_map(|folder| folder::sockets(folder, uid, device))
+        .collect()
+}
+
+/// The first that takes a connection: files of daemons that were killed take none.
+fn ask_first(
+    sockets: &[PathBuf],
+    path: &Path,
+    request: &Request,
+) -> Result<Response, ControlError> {
+    let connected = sockets
+        .iter()
+        .find_map(|socket| UnixStream::connect(socket).ok());
+    let client = connected.ok_or_else(|| ControlError::Gone {
+        path: path.to_owned(),
+    })?;
+    let line = exchange(client, request).map_err(|error| {
+        log::debug!("no answer: {error}");
+        ControlError::Unanswered {
+            path: path.to_owned(),
+        }
+    })?;
+    serde_json::from_slice(&line).map_err(ControlError::Garbled)
+}
+
+fn exchange(mut client: UnixStream, request: &Request) -> io::Result<Vec<u8>> {
+    write_line(&mut client, request)?;
+    read_line(&client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Handler, Outcome, Reply, Server, Status};
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, channel};
+
+    const DEVICE: DeviceNumber = DeviceNumber {
+        major: 0,
+        minor: 52,
+    };
+
+    fn ask_in(folder: &Path, request: &Request) -> Result<Response, ControlError> {
+        let sockets = sockets_in(&[folder.to_owned()], geteuid().as_raw(), DEVICE);
+        ask_first(&sockets, Path::new("/mnt"), request)
+    }
+
+    /// A handler that leaves each request with whoever holds the other end.
+    fn leave() -> (Handler, Receiver<(Request, Reply)>) {
+        let (left, taken) = channel();
+        let handler: Handler = Arc::new(move |request, reply| {
+            left.send((request, reply)).unwrap();
+        });
+        (handler, taken)
+    }
+
+    fn private_folder() -> tempfile::TempDir {
+        let mode = std::fs::Permissions::from_mode(0o700);
+        tempfile::Builder::new()
+            .permissions(mode)
+            .tempdir()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_request_reaches_the_handler_and_its_answer_the_client() {
+        let dir = private_folder();
+        let handler: Handler = Arc::new(|request, reply| match request {
+            Request::Status => reply.send(&Response::status(Status {
+                messages: 3,
+                pending: vec!["a\nb.eml".to_owned()],
+                ..Status::default()
+            })),
+            Request::Restore { names } => reply.send(&Response::failed(names.join(" "))),
+            other => panic!("{other:?}"),
+        });
+        let _serving = Server::listen_in(dir.path(), DEVICE)
+            .unwrap()
+            .serve(handler)
+            .unwrap();
+        let status = ask_in(dir.path(), &Request::Status)
+            .unwrap()
+            .status
+            .unwrap();
+        assert_eq!(
+            (status.messages, status.pending),
+            (3, vec!["a\nb.eml".to_owned()])
+        );
+        let names = vec!["x".to_owned(), "y".to_owned()];
+        let response = ask_in(dir.path(), &Request::Restore { names }).unwrap();
+        assert_eq!(response, Response::failed("x y"));
+    }
+
+    #[test]
+    fn an_answer_may_come_later_from_another_thread_and_others_are_served_meanwhile() {
+        let dir = private_folder();
+        let (handler, taken) = leave();
+        let _serving = Server::listen_in(dir.path(), DEVICE)
+            .unwrap()
+            .serve(handler)
+            .unwrap();
+        std::thread::scope(|scope| {
+            let commit = scope.spawn(|| ask_in(dir.path(), &Request::Commit).unwrap());
+            let (request, owed) = taken.recv().unwrap();
+            assert_eq!(request, Request::Commit);
+            let status = scope.spawn(|| ask_in(dir.path(), &Request::Status).unwrap());
+            taken.recv().unwrap().1.send(&Response::done("status"));
+            assert_eq!(status.join().unwrap(), Response::done("status"));
+            owed.send(&Response::done("3 messages deleted"));
+            assert_eq!(commit.join().unwrap(), Response::done("3 messages deleted"));
+        });
+    }
+
+    #[test]
+    fn a_silent_client_keeps_nobody_waiting() {
+        let dir = private_folder();
+        let handler: Handler = Arc::new(|_, reply| reply.send(&Response::done("here")));
+        let _serving = Server::listen_in(dir.path(), DEVICE)
+            .unwrap()
+            .serve(handler)
+            .unwrap();
+        let socket = dir
+            .path()
+            .join(folder::socket_name(DEVICE, std::process::id()));
+        let mut silent = UnixStream::connect(socket).unwrap();
+        silent.write_all(b"\"sta").unwrap();
+        assert_eq!(
+            ask_in(dir.path(), &Request::Umount).unwrap(),
+            Response::done("here")
+        );
+    }
+
+    #[test]
+    fn a_dropped_reply_tells_the_client() {
+        let dir = private_folder();
+        let handler: Handler = Arc::new(|_, reply| drop(reply));
+        let _serving = Server::listen_in(dir.path(), DEVICE)
+            .unwrap()
+            .serve(handler)
+            .unwrap();
+        let response = ask_in(dir.path(), &Request::Commit).unwrap();
+        assert_eq!(response.outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn an_unknown_request_is_answered_with_a_sentence() {
+        let dir = private_folder();
+        let (handler, _taken) = leave();
+        let _serving = Server::listen_in(dir.path(), DEVICE)
+            .unwrap()
+            .serve(handler)
+            .unwrap();
+        let socket = dir
+            .path()
+            .join(folder::socket_name(DEVICE, std::process::id()));
+        let mut client = UnixStream::connect(socket).unwrap();
+        client.write_all(b"\"fetch\"\n").unwrap();
+        let response: Response = serde_json::from_slice(&read_line(&client).unwrap()).unwrap();
+        assert_eq!(response.outcome, Outcome::Failed);
+        assert!(response.lines[0].contains("version"));
+    }
+
+    #[test]
+    fn the_socket_is_gone_with_its_server_and_a_dead_one_is_passed_over() {
+        let dir = private_folder();
+        let (handler, _taken) = leave();
+        let serving = Server::listen_in(dir.path(), DEVICE)
+            .unwrap()
+            .serve(handler)
+            .unwrap();
+        drop(serving);
+        assert_eq!(dir.path().read_dir().unwrap().count(), 0);
+        let dead = dir.path().join(folder::socket_name(DEVICE, 1));
+        drop(std::os::unix::net::UnixListener::bind(dead).unwrap());
+        assert!(matches!(
+            ask_in(dir.path(), &Request::Status),
+            Err(ControlError::Gone { .. })
+        ));
+        let handler: Handler = Arc::new(|_, reply| reply.send(&Response::done("here")));
+        let _serving = Server::listen_in(dir.path(), DEVICE)
+            .unwrap()
+            .serve(handler)
+            .unwrap();
+        assert_eq!(
+            ask_in(dir.path(), &Request::Status).unwrap(),
+            Response::done("here")
+        );
+    }
+
+    #[test]
+    fn a_daemon_that_ends_without_an_answer_is_no_success() {
+        let dir = private_folder();
+        let socket = dir.path().join(folder::socket_name(DEVICE, 1));
+        let listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| ask_in(dir.path(), &Request::Umount));
+            drop(read_line(&listener.accept().unwrap().0).unwrap());
+            assert!(matches!(
+                asked.join().unwrap(),
+                Err(ControlError::Unanswered { .. })
+            ));
+        });
+    }
+
+    #[test]
+    fn without_a_mount_nothing_is_asked() {
+        let dir = private_folder();
+        let error = ask(dir.path(), &Request::Status).unwrap_err();
+        let sentence = format!("nothing is mounted at {}", dir.path().display());
+        assert_eq!(error.to_string(), sentence);
+    }
+}

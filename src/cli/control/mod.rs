@@ -1,0 +1,135 @@
+//! The control socket: how `pop3fs umount`, `commit`, `restore` and `status` reach the daemon behind a mount.
+//!
+//! It lies outside the mount, so that a hung server or an unmounted directory does not cut it off. Each daemon has a name
+//! of its own, `MAJOR:MINOR-PID.sock`: two daemons can share a device number while one still commits after its unmount.
+//!
+//! One line of JSON goes each way: a [`Request`], and in its own time a [`Response`].
+
+mod ask;
+mod folder;
+mod server;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use ask::{ControlError, ask};
+pub use server::{Handler, Reply, Server, Serving};
+
+/// The longest line either side takes, in octets: a `Restore` may name thousands of messages.
+const LONGEST_LINE: u64 = 8 * 1024 * 1024;
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Unmount if nobody uses the mount, then commit. Answered after the commit.
+    Umount,
+    /// Commit the pending deletions. Answered after the commit.
+    Commit,
+    /// Take pending deletions back.
+    Restore {
+        /// As they were listed; all if empty.
+        names: Vec<String>,
+    },
+    /// Tell how things are.
+    Status,
+}
+
+/// The daemon's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Response {
+    /// Whether it was done, all of it.
+    pub outcome: Outcome,
+    /// Sentences for the user.
+    #[serde(default)]
+    pub lines: Vec<String>,
+    /// The answer to [`Request::Status`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// As asked.
+    Done,
+    /// Not, or not wholly: the lines say what is left.
+    Failed,
+}
+
+impl Response {
+    /// Done, with a sentence.
+    pub fn done(line: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Done,
+            lines: vec![line.into()],
+            status: None,
+        }
+    }
+
+    /// Failed, with a sentence that says what to do.
+    pub fn failed(line: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Failed,
+            ..Self::done(line)
+        }
+    }
+
+    /// The answer to [`Request::Status`].
+    pub fn status(status: Status) -> Self {
+        Self {
+            outcome: Outcome::Done,
+            lines: Vec::new(),
+            status: Some(status),
+        }
+    }
+}
+
+/// How a mount stands. `pop3fs status --json` prints it, so fields are added but never renamed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// The URL of the maildrop.
+    pub source: String,
+    /// Where it is mounted.
+    pub mountpoint: PathBuf,
+    /// The daemon's process.
+    pub pid: u32,
+    /// In the listing.
+    pub messages: u64,
+    /// Of these messages, by LIST or, where it is known, exactly.
+    pub octets: u64,
+    /// Since the listing was last renewed; none before the first.
+    pub listing_age_seconds: Option<u64>,
+    /// Whether a session is open now.
+    pub session: Session,
+    /// What really protects the session, as `TLSv1.3`; none in clear or without a session.
+    pub tls: Option<String>,
+    /// The names of removed messages that are not deleted on the server yet.
+    pub pending: Vec<String>,
+    /// The bodies at hand without asking the server.
+    pub cached: Cached,
+}
+
+/// Whether a session with the server is open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Session {
+    /// It is opened again on demand.
+    #[default]
+    Closed,
+    /// Logged in.
+    Open,
+}
+
+/// Bodies at hand, in memory and on disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cached {
+    /// How many messages.
+    pub messages: u64,
+    /// How many octets.
+    pub octets: u64,
+}
