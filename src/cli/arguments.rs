@@ -1,13 +1,12 @@
 //! The command line, as people and mount.fuse(8) write it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use super::options::{Kind, OptionError, Options, Row, Setting, TABLE};
+use super::options::{OptionError, Options, Settings};
 use super::source::{Source, SourceError};
 use crate::fs::mount::Access;
 
@@ -34,19 +33,27 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    mount: Option<MountArguments>,
+    operands: Option<Operands>,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 /// The arguments of a mount. SOURCE and options are not understood yet: see [`MountArguments::source`] and
 /// [`MountArguments::options`].
-#[derive(Debug, Args)]
+#[derive(Debug)]
 pub struct MountArguments {
+    operands: Operands,
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+struct Operands {
     /// The maildrop: pops://USER@HOST (TLS), or pop://USER@HOST (STLS)
     #[arg(value_name = "SOURCE")]
-    pub source: String,
+    source: String,
     /// An existing directory
     #[arg(value_name = "MOUNTPOINT")]
-    pub mountpoint: PathBuf,
+    mountpoint: PathBuf,
     /// Stay in the foreground
     #[arg(short)]
     foreground: bool,
@@ -59,8 +66,6 @@ pub struct MountArguments {
     /// Log what happens (in the foreground)
     #[arg(short)]
     verbose: bool,
-    #[command(flatten)]
-    settings: Settings,
 }
 
 /// What to do with an existing mount, or without a mail server.
@@ -117,9 +122,10 @@ impl Invocation {
         line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
         let arguments = Arguments::try_parse_from(line)?;
-        match (arguments.command, arguments.mount) {
+        let settings = arguments.settings;
+        match (arguments.command, arguments.operands) {
             (Some(command), _) => Ok(Self::Command(command)),
-            (None, Some(mount)) => Ok(Self::Mount(mount)),
+            (None, Some(operands)) => Ok(Self::Mount(MountArguments { operands, settings })),
             // Of `pop3fs -f`, clap makes neither.
             (None, None) => Err(command_line().error(
                 ErrorKind::MissingRequiredArgument,
@@ -130,9 +136,14 @@ impl Invocation {
 }
 
 impl MountArguments {
+    /// Where to mount, as given.
+    pub fn mountpoint(&self) -> &Path {
+        &self.operands.mountpoint
+    }
+
     /// SOURCE, with the policy of `-o tls` applied.
     pub fn source(&self, options: &Options) -> Result<Source, SourceError> {
-        let source: Source = self.source.parse()?;
+        let source: Source = self.operands.source.parse()?;
         Ok(match options.tls {
             Some(tls) => source.with_tls(tls),
             None => source,
@@ -141,8 +152,8 @@ impl MountArguments {
 
     /// All `-o` and `--name` options in their order, and `-r`.
     pub fn options(&self) -> Result<Options, OptionError> {
-        let mut options = Options::from_settings(&self.settings.0)?;
-        if self.read_only {
+        let mut options = Options::from_settings(self.settings.as_slice())?;
+        if self.operands.read_only {
             options.access = Access::ReadOnly;
         }
         Ok(options)
@@ -150,7 +161,7 @@ impl MountArguments {
 
     /// `-d` implies the foreground.
     pub fn place(&self) -> Place {
-        match self.foreground || self.debug {
+        match self.operands.foreground || self.operands.debug {
             true => Place::Foreground,
             false => Place::Background,
         }
@@ -158,7 +169,7 @@ impl MountArguments {
 
     /// Up to where to log.
     pub fn log_level(&self) -> log::LevelFilter {
-        match (self.debug, self.verbose) {
+        match (self.operands.debug, self.operands.verbose) {
             (true, _) => log::LevelFilter::Debug,
             (false, true) => log::LevelFilter::Info,
             (false, false) => log::LevelFilter::Warn,
@@ -169,96 +180,6 @@ impl MountArguments {
 /// The command line's definition, for its help, completions and man page.
 pub fn command_line() -> clap::Command {
     <Arguments as clap::CommandFactory>::command()
-}
-
-/// The options of the table, each as `-o name=value` and as `--name value`, in the order given.
-#[derive(Debug)]
-struct Settings(Vec<Setting>);
-
-const LIST: &str = "o";
-
-impl Args for Settings {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        let list = Arg::new(LIST)
-            .short('o')
-            .value_name("opt[,opt…]")
-            .action(ArgAction::Append)
-            .help("Any of the options below, as -o name=value; a comma in a value is \\,");
-        command.arg(list).args(TABLE.iter().map(long_option))
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for Settings {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut found: Vec<(usize, Vec<Setting>)> = Vec::new();
-        for (index, list) in occurrences(matches, LIST) {
-            found.push((index, Setting::split(list)));
-        }
-        for row in TABLE {
-            found.extend(settings_of(matches, row));
-        }
-        found.sort_by_key(|(index, _)| *index);
-        Ok(Self(
-            found
-                .into_iter()
-                .flat_map(|(_, settings)| settings)
-                .collect(),
-        ))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-fn long_option(row: &'static Row) -> Arg {
-    let help = match row.default {
-        "" => row.help.to_owned(),
-        default => format!("{} [default: {default}]", row.help),
-    };
-    let option = Arg::new(row.name)
-        .long(row.name)
-        .alias(row.name.replace('_', "-"))
-        .help_heading("Mount options, as --name VALUE or -o name=VALUE")
-        .help(help);
-    match row.kind {
-        Kind::Flag => option.action(ArgAction::Count),
-        Kind::Value(name) => option.action(ArgAction::Append).value_name(name),
-    }
-}
-
-fn settings_of(matches: &ArgMatches, row: &Row) -> Vec<(usize, Vec<Setting>)> {
-    let setting = |value: Option<&str>| {
-        vec![Setting {
-            name: row.name.to_owned(),
-            value: value.map(str::to_owned),
-        }]
-    };
-    let typed = matches.value_source(row.name) == Some(ValueSource::CommandLine);
-    match row.kind {
-        Kind::Value(_) => occurrences(matches, row.name)
-            .map(|(index, value)| (index, setting(Some(value))))
-            .collect(),
-        // A count has a default, which has an index too.
-        Kind::Flag if typed => matches
-            .indices_of(row.name)
-            .into_iter()
-            .flatten()
-            .map(|index| (index, setting(None)))
-            .collect(),
-        Kind::Flag => Vec::new(),
-    }
-}
-
-fn occurrences<'a>(matches: &'a ArgMatches, name: &str) -> impl Iterator<Item = (usize, &'a str)> {
-    let indices = matches.indices_of(name).into_iter().flatten();
-    let values = matches.get_many::<String>(name).into_iter().flatten();
-    indices.zip(values.map(String::as_str))
 }
 
 #[cfg(test)]
@@ -296,7 +217,7 @@ mod tests {
         let options = arguments.options().unwrap();
         assert_eq!(options.access, Access::ReadOnly);
         assert_eq!(options.timeout, Duration::from_secs(5));
-        assert_eq!(arguments.mountpoint, PathBuf::from("/mnt"));
+        assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
         assert_eq!(arguments.place(), Place::Background);
         assert_eq!(arguments.log_level(), log::LevelFilter::Info);
     }

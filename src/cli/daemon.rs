@@ -11,6 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 
 use nix::fcntl::OFlag;
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
 
@@ -47,6 +48,9 @@ pub enum LaunchError {
     /// The daemon's own sentence.
     #[error("{0}")]
     Failed(String),
+    /// The user's: Ctrl-C.
+    #[error("interrupted: nothing is mounted")]
+    Interrupted,
     /// Ours: it crashed or was killed.
     #[error("ended before the mount was ready ({0}): run it again with -d to see where")]
     Died(String),
@@ -77,7 +81,7 @@ impl Launcher {
     pub fn verdict(self) -> Result<(), LaunchError> {
         match read_verdict(self.verdict) {
             Some(verdict) => verdict.map_err(LaunchError::Failed),
-            None => Err(LaunchError::Died(how_it_ended(self.daemon))),
+            None => Err(how_it_ended(self.daemon)),
         }
     }
 }
@@ -117,13 +121,14 @@ fn read_verdict(pipe: impl Read) -> Option<Result<(), String>> {
     }
 }
 
-fn how_it_ended(daemon: Pid) -> String {
-    match waitpid(daemon, None) {
-        Ok(WaitStatus::Exited(_, code)) => format!("exit code {code}"),
+fn how_it_ended(daemon: Pid) -> LaunchError {
+    LaunchError::Died(match waitpid(daemon, None) {
+        Ok(WaitStatus::Signaled(_, Signal::SIGINT, _)) => return LaunchError::Interrupted,
         Ok(WaitStatus::Signaled(_, signal, _)) => signal.to_string(),
+        Ok(WaitStatus::Exited(_, code)) => format!("exit code {code}"),
         Ok(other) => format!("{other:?}"),
         Err(errno) => errno.to_string(),
-    }
+    })
 }
 
 fn leave_terminal() -> io::Result<()> {

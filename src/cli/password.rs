@@ -86,8 +86,8 @@ pub enum PasswordError {
 
 /// Gets the password from where `options` say, else from POP3FS_PASSWORD, else by asking on the terminal.
 ///
-/// POP3FS_PASSWORD leaves the environment in any case, so that no child inherits it. For that the process must still
-/// have one thread only.
+/// POP3FS_PASSWORD leaves the environment in any case, so that no child inherits it (the kernel goes on to show it to the
+/// same user in /proc). For that the process must still have one thread only.
 pub fn obtain(options: &Options, source: &Source) -> Result<Password, PasswordError> {
     let from_environment = take_variable();
     match &options.password {
@@ -221,7 +221,7 @@ fn first_line(mut reader: impl Read, from: &'static str) -> Result<Password, Pas
 fn one_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    lines.join("; ").escape_debug().to_string()
+    lines.join("; ").replace(char::is_control, "?")
 }
 
 fn after_colon(said: &str) -> String {

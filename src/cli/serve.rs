@@ -90,7 +90,7 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
     // Asked for while there still is a terminal, and a parent that Ctrl-C ends.
     let password = password::obtain(&options, &source)?;
     let mountpoint =
-        std::path::absolute(&arguments.mountpoint).map_err(system("the current directory"))?;
+        std::path::absolute(arguments.mountpoint()).map_err(system("the current directory"))?;
     let plan = Plan {
         source,
         options,

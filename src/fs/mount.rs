@@ -303,6 +303,8 @@ fn check_unoccupied(dir: &Path, kind: &str) -> Result<(), MountError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::fcntl::{OFlag, open};
+    use nix::sys::stat::Mode;
 
     fn options() -> MountOptions {
         MountOptions {
@@ -403,21 +405,20 @@ mod tests {
     }
 
     #[test]
-    fn an_open_directory_makes_a_mount_busy() {
-        let dir = tempfile::tempdir().unwrap();
-        let mounted = mount(dir.path(), &options()).unwrap();
-        let handle = nix::fcntl::open(
-            mounted.mount.mountpoint(),
-            nix::fcntl::OFlag::O_PATH,
-            nix::sys::stat::Mode::empty(),
-        )
-        .unwrap();
-        assert!(matches!(
-            mounted.mount.unmount(Unmount::IfIdle),
-            Err(UnmountError::Busy { .. })
-        ));
-        mounted.mount.unmount(Unmount::Detach).unwrap();
-        drop(handle);
+    fn an_open_directory_makes_a_mount_busy_either_way() {
+        for mount in [mount_ourselves, mount_by_fusermount] {
+            let dir = tempfile::tempdir().unwrap();
+            let mounted = mount(dir.path().canonicalize().unwrap(), &options()).unwrap();
+            let path = mounted.mount.mountpoint();
+            let handle = open(path, OFlag::O_PATH, Mode::empty()).unwrap();
+            assert!(matches!(
+                mounted.mount.unmount(Unmount::IfIdle),
+                Err(UnmountError::Busy { .. })
+            ));
+            mounted.mount.unmount(Unmount::Detach).unwrap();
+            assert!(matches!(find(path), Err(FindError::NotMounted { .. })));
+            drop(handle);
+        }
     }
 
     #[test]

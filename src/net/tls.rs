@@ -15,7 +15,7 @@ use super::NetError;
 pub struct Tls(TlsConnector);
 
 impl Tls {
-    /// Trusts the system's store, and the PEM certificates of `ca_file` where one is given.
+    /// Trusts the system's store, or the PEM certificates of `ca_file` alone where one is given.
     ///
     /// # Errors
     /// [`NetError::CaFile`] where the file is unreadable or holds no certificate.
@@ -23,6 +23,7 @@ impl Tls {
         let mut builder = TlsConnector::builder();
         builder.min_protocol_version(Some(Protocol::Tlsv12));
         if let Some(path) = ca_file {
+            builder.disable_built_in_roots(true);
             for certificate in certificates(path)? {
                 builder.add_root_certificate(certificate);
             }

@@ -25,7 +25,7 @@ pub enum ControlError {
         owner: u32,
     },
     /// Nobody's, or a crash: the mount is there without its daemon.
-    #[error("the pop3fs that served {path} is gone, and nothing was deleted: clear the mount with `umount -l {path}` (not root: `fusermount3 -uz {path}`)", path = path.display())]
+    #[error("the pop3fs that served {path} is gone: clear the mount with `umount -l {path}` (not root: `fusermount3 -uz {path}`)", path = path.display())]
     Gone {
         /// The mount point.
         path: PathBuf,
@@ -112,6 +112,7 @@ mod tests {
     use super::super::{Handler, Outcome, Reply, Server, Status};
     use super::*;
     use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
     use std::sync::mpsc::{Receiver, channel};
 
@@ -134,9 +135,17 @@ mod tests {
         (handler, taken)
     }
 
+    fn private_folder() -> tempfile::TempDir {
+        let mode = std::fs::Permissions::from_mode(0o700);
+        tempfile::Builder::new()
+            .permissions(mode)
+            .tempdir()
+            .unwrap()
+    }
+
     #[test]
     fn a_request_reaches_the_handler_and_its_answer_the_client() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_folder();
         let handler: Handler = Arc::new(|request, reply| match request {
             Request::Status => reply.send(&Response::status(Status {
                 messages: 3,
@@ -165,7 +174,7 @@ mod tests {
 
     #[test]
     fn an_answer_may_come_later_from_another_thread_and_others_are_served_meanwhile() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_folder();
         let (handler, taken) = leave();
         let _serving = Server::listen_in(dir.path(), DEVICE)
             .unwrap()
@@ -185,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_silent_client_keeps_nobody_waiting() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_folder();
         let handler: Handler = Arc::new(|_, reply| reply.send(&Response::done("here")));
         let _serving = Server::listen_in(dir.path(), DEVICE)
             .unwrap()
@@ -204,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_dropped_reply_tells_the_client() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_folder();
         let handler: Handler = Arc::new(|_, reply| drop(reply));
         let _serving = Server::listen_in(dir.path(), DEVICE)
             .unwrap()
@@ -216,7 +225,7 @@ mod tests {
 
     #[test]
     fn an_unknown_request_is_answered_with_a_sentence() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_folder();
         let (handler, _taken) = leave();
         let _serving = Server::listen_in(dir.path(), DEVICE)
             .unwrap()
@@ -234,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_socket_is_gone_with_its_server_and_a_dead_one_is_passed_over() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_folder();
         let (handler, _taken) = leave();
         let serving = Server::listen_in(dir.path(), DEVICE)
             .unwrap()
@@ -261,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_daemon_that_ends_without_an_answer_is_no_success() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_folder();
         let socket = dir.path().join(folder::socket_name(DEVICE, 1));
         let listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
         std::thread::scope(|scope| {
@@ -276,7 +285,7 @@ mod tests {
 
     #[test]
     fn without_a_mount_nothing_is_asked() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_folder();
         let error = ask(dir.path(), &Request::Status).unwrap_err();
         let sentence = format!("nothing is mounted at {}", dir.path().display());
         assert_eq!(error.to_string(), sentence);

@@ -135,8 +135,10 @@ mod tests {
     #[test]
     fn a_folder_of_another_user_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(check_private(dir.path(), uid()).is_ok());
-        assert!(check_private(dir.path(), uid() + 1).is_err());
+        let folder = dir.path().join("pop3fs");
+        make(&folder).unwrap();
+        assert!(check_private(&folder, uid()).is_ok());
+        assert!(check_private(&folder, uid() + 1).is_err());
     }
 
     #[test]
@@ -152,6 +154,8 @@ mod tests {
     #[test]
     fn sockets_are_those_of_the_device_the_newest_first() {
         let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("pop3fs");
+        make(&folder).unwrap();
         for (name, seconds) in [
             ("0:52-9.sock", 10),
             ("0:52-10.sock", 30),
@@ -159,12 +163,12 @@ mod tests {
             ("0:5-1.sock", 40),
         ] {
             let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-            File::create(dir.path().join(name))
+            File::create(folder.join(name))
                 .unwrap()
                 .set_modified(time)
                 .unwrap();
         }
-        let names: Vec<_> = sockets(dir.path(), uid(), DEVICE)
+        let names: Vec<_> = sockets(&folder, uid(), DEVICE)
             .iter()
             .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
             .collect();

@@ -1,5 +1,7 @@
 //! The `-o` options: parsed once, into types.
 
+mod command_line;
+mod setting;
 mod table;
 mod values;
 mod words;
@@ -9,6 +11,8 @@ use std::time::Duration;
 
 use super::source::Source;
 use crate::fs::mount::{Access, Visibility};
+pub use command_line::Settings;
+pub use setting::Setting;
 pub use table::{Kind, Row, TABLE};
 pub use values::{Octets, Period, Unreadable};
 pub use words::{Auth, Caching, Mtime, Pipeline, TlsPolicy, words};
@@ -66,15 +70,6 @@ pub enum PasswordSource {
     File(PathBuf),
     /// The first line of standard input.
     StandardInput,
-}
-
-/// One `name` or `name=value`, not yet understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    /// The option's name.
-    pub name: String,
-    /// What stood behind the `=`.
-    pub value: Option<String>,
 }
 
 /// Why options are refused. All are the caller's. The value of an unknown option is not shown: it may be a password.
@@ -180,50 +175,6 @@ impl Options {
             allowed,
         })
     }
-}
-
-impl Setting {
-    /// The settings of one `-o` argument: commas separate, `\,` is a comma and `\\` a backslash.
-    pub fn split(list: &str) -> Vec<Self> {
-        separate(list)
-            .iter()
-            .filter(|text| !text.is_empty())
-            .map(|text| Self::parse(text))
-            .collect()
-    }
-
-    fn parse(text: &str) -> Self {
-        let (name, value) = match text.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
-            None => (text, None),
-        };
-        Self {
-            name: name.to_owned(),
-            value,
-        }
-    }
-}
-
-/// Other backslashes stay as they are, so that commands survive.
-fn separate(list: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut characters = list.chars().peekable();
-    while let Some(character) = characters.next() {
-        let next = match character {
-            ',' => {
-                parts.push(String::new());
-                continue;
-            }
-            '\\' => characters
-                .next_if(|&next| matches!(next, ',' | '\\'))
-                .unwrap_or(character),
-            _ => character,
-        };
-        if let Some(part) = parts.last_mut() {
-            part.push(next);
-        }
-    }
-    parts
 }
 
 fn check_for_mount(name: &str, value: Option<&str>) -> Result<(), OptionError> {
@@ -337,24 +288,6 @@ mod tests {
             gid: Some(8),
         };
         assert_eq!(options, expected);
-    }
-
-    #[test]
-    fn an_escaped_comma_belongs_to_the_value() {
-        let options =
-            parse(r"ro,password_command=pass a\,b | sed s/\\//\\n/ \w\\,timeout=9").unwrap();
-        let command = r"pass a,b | sed s/\//\n/ \w\".to_owned();
-        assert_eq!(options.password, PasswordSource::Command(command));
-        assert_eq!(options.timeout, Duration::from_secs(9));
-    }
-
-    #[test]
-    fn a_value_may_hold_equal_signs() {
-        let options = parse("password_command=a=b=c").unwrap();
-        assert_eq!(
-            options.password,
-            PasswordSource::Command("a=b=c".to_owned())
-        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -95,7 +96,9 @@ pub static TABLE: &[Row] = &[
         kind: Kind::Value("TIME"),
         default: "30s",
         help: "The longest silence of the server while we wait for it",
-        set: |options, text| within(text, SECOND, HOUR).map(|value| options.timeout = value.get()),
+        set: |options, text| {
+            within(text, &(SECOND..=HOUR)).map(|value| options.timeout = value.get())
+        },
     },
     Row {
         name: "idle_timeout",
@@ -103,7 +106,7 @@ pub static TABLE: &[Row] = &[
         default: "60s",
         help: "An unused session is closed after this, and reopened on demand",
         set: |options, text| {
-            within(text, SECOND, HOUR).map(|value| options.idle_timeout = value.get())
+            within(text, &(SECOND..=HOUR)).map(|value| options.idle_timeout = value.get())
         },
     },
     Row {
@@ -111,7 +114,9 @@ pub static TABLE: &[Row] = &[
         kind: Kind::Value("TIME"),
         default: "60s",
         help: "An older listing is renewed when the directory is read",
-        set: |options, text| within(text, SECOND, DAY).map(|value| options.refresh = value.get()),
+        set: |options, text| {
+            within(text, &(SECOND..=DAY)).map(|value| options.refresh = value.get())
+        },
     },
     Row {
         name: "pipeline",
@@ -142,7 +147,7 @@ pub static TABLE: &[Row] = &[
         default: "64M",
         help: "For the message bodies in memory",
         set: |options, text| {
-            within(text, Octets::mib(1), TEBIBYTE).map(|value| options.memory = value)
+            within(text, &(Octets::mib(1)..=TEBIBYTE)).map(|value| options.memory = value)
         },
     },
     Row {
@@ -151,7 +156,7 @@ pub static TABLE: &[Row] = &[
         default: "1G",
         help: "A larger message is refused with EFBIG",
         set: |options, text| {
-            within(text, Octets::kib(1), TEBIBYTE).map(|value| options.max_message = value)
+            within(text, &(Octets::kib(1)..=TEBIBYTE)).map(|value| options.max_message = value)
         },
     },
     Row {
@@ -246,16 +251,19 @@ fn one_of<T: FromStr>(text: &str, allowed: &str) -> Result<T, String> {
     text.parse().map_err(|_| allowed.to_owned())
 }
 
-fn within<T: FromStr + PartialOrd + Display>(text: &str, least: T, most: T) -> Result<T, String> {
+fn within<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    range: &RangeInclusive<T>,
+) -> Result<T, String> {
     match text.parse() {
-        Ok(value) if (&least..=&most).contains(&&value) => Ok(value),
-        _ => Err(format!("{least} to {most}")),
+        Ok(value) if range.contains(&value) => Ok(value),
+        _ => Err(format!("{} to {}", range.start(), range.end())),
     }
 }
 
 /// The largest number means "no id" to chown(2), so it is none.
 fn id(text: &str) -> Result<u32, String> {
-    within(text, 0, u32::MAX - 1)
+    within(text, &(0..=u32::MAX - 1))
 }
 
 fn filled(text: &str) -> Result<String, String> {

@@ -143,7 +143,7 @@ fn said(output: &Output) -> String {
     if lines.is_empty() {
         return format!("{PROGRAM} ended with {}", output.status);
     }
-    lines.join("; ").escape_debug().to_string()
+    lines.join("; ").replace(char::is_control, "?")
 }
 
 #[cfg(test)]

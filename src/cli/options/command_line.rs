@@ -1,0 +1,103 @@
+//! The options on the command line: arguments for clap, made from the table.
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
+
+use super::{Kind, Row, Setting, TABLE};
+
+/// The options of the table, each as `-o name=value` and as `--name value`, in the order given.
+#[derive(Debug)]
+pub struct Settings(Vec<Setting>);
+
+const LIST: &str = "o";
+
+impl Settings {
+    /// In the order of the command line.
+    pub fn as_slice(&self) -> &[Setting] {
+        &self.0
+    }
+}
+
+impl Args for Settings {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let list = Arg::new(LIST)
+            .short('o')
+            .value_name("opt[,opt…]")
+            .action(ArgAction::Append)
+            .help("Any of the options below, as -o name=value; a comma in a value is \\,");
+        command.arg(list).args(TABLE.iter().map(long_option))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Settings {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut found: Vec<(usize, Vec<Setting>)> = Vec::new();
+        for (index, list) in occurrences(matches, LIST) {
+            found.push((index, Setting::split(list)));
+        }
+        for row in TABLE {
+            found.extend(settings_of(matches, row));
+        }
+        found.sort_by_key(|(index, _)| *index);
+        Ok(Self(
+            found
+                .into_iter()
+                .flat_map(|(_, settings)| settings)
+                .collect(),
+        ))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn long_option(row: &'static Row) -> Arg {
+    let help = match row.default {
+        "" => row.help.to_owned(),
+        default => format!("{} [default: {default}]", row.help),
+    };
+    let option = Arg::new(row.name)
+        .long(row.name)
+        .alias(row.name.replace('_', "-"))
+        .help_heading("Mount options, as --name VALUE or -o name=VALUE")
+        .help(help);
+    match row.kind {
+        Kind::Flag => option.action(ArgAction::SetTrue).overrides_with(row.name),
+        Kind::Value(name) => option.action(ArgAction::Append).value_name(name),
+    }
+}
+
+fn settings_of(matches: &ArgMatches, row: &Row) -> Vec<(usize, Vec<Setting>)> {
+    let setting = |value: Option<&str>| {
+        vec![Setting {
+            name: row.name.to_owned(),
+            value: value.map(str::to_owned),
+        }]
+    };
+    let typed = matches.value_source(row.name) == Some(ValueSource::CommandLine);
+    match row.kind {
+        Kind::Value(_) => occurrences(matches, row.name)
+            .map(|(index, value)| (index, setting(Some(value))))
+            .collect(),
+        // Where it was not typed, its default has an index too.
+        Kind::Flag if typed => matches
+            .indices_of(row.name)
+            .into_iter()
+            .flatten()
+            .map(|index| (index, setting(None)))
+            .collect(),
+        Kind::Flag => Vec::new(),
+    }
+}
+
+fn occurrences<'a>(matches: &'a ArgMatches, name: &str) -> impl Iterator<Item = (usize, &'a str)> {
+    let indices = matches.indices_of(name).into_iter().flatten();
+    let values = matches.get_many::<String>(name).into_iter().flatten();
+    indices.zip(values.map(String::as_str))
+}
