@@ -143,7 +143,7 @@ impl Catalogue {
         let messages: Vec<Message> = rows
             .into_iter()
             .filter(|row| inode::is_message(row.inode))
-            .map(departed)
+            .map(|row| departed(&row))
             .collect();
         let mut by_name: Vec<MessageId> = (0..).map(MessageId).take(messages.len()).collect();
         by_name.sort_by_cached_key(|&id| messages[id.index()].name());
@@ -433,7 +433,7 @@ impl MessageId {
     }
 }
 
-fn departed(row: Row) -> Message {
+fn departed(row: &Row) -> Message {
     Message {
         uidl: UniqueId::from_wire(&row.uidl),
         ordinal: row.ordinal,

@@ -80,10 +80,13 @@ pub enum Pipeline {
     Most(u16),
 }
 
+/// Reads Unix seconds out of header octets.
+pub type DateOf = dyn Fn(&[u8]) -> Option<i64> + Send + Sync;
+
 /// Where the mtime of a message comes from.
 pub enum Dating {
-    /// From the header octets, in Unix seconds; where they tell nothing, the first time that the message was seen.
-    Headers(Box<dyn Fn(&[u8]) -> Option<i64> + Send + Sync>),
+    /// From the headers; where they tell nothing, the first time that the message was seen.
+    Headers(Box<DateOf>),
     /// The first time that the message was seen: nothing is asked for.
     FirstSeen,
 }
