@@ -205,7 +205,7 @@ impl MountedMaildrop {
             };
             let listening = control::Server::listen(mount.device_number())?;
             let control = listening.serve(Arc::new(move |request, reply| {
-                handler.handle(request, reply)
+                handler.handle(request, reply);
             }))?;
             let unmounter = mount.clone();
             thread::Builder::new()

@@ -147,7 +147,7 @@ impl fuser::Filesystem for Adapter {
     fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         match utf8(name).and_then(|name| self.filesystem.lookup(parent.0, name)) {
             Ok(found) => {
-                reply.entry_with_ttls(&ttl(&found), &LASTING, &self.attr(&found), Generation(0))
+                reply.entry_with_ttls(&ttl(&found), &LASTING, &self.attr(&found), Generation(0));
             }
             Err(error) => reply.error(errno(&error)),
         }

@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::link::Link;
 use super::state::Pulse;
 use crate::net::{Endpoint, Protection, Stream, Tls};
-use crate::pop3::{Capabilities, Command, Event, Status};
+use crate::pop3::{Capabilities, Command, Event, Indicator, Status};
 
 /// How to log in, any number of times.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl Login {
         loop {
             match link.next_event()? {
                 Some(Event::Challenge(_)) => {
-                    link.queue(&Command::SaslResponse(response.as_bytes()))?
+                    link.queue(&Command::SaslResponse(response.as_bytes()))?;
                 }
                 Some(Event::Done(status)) if status.is_ok() => return Ok(()),
                 Some(Event::Done(status)) => return Err(Fault::of_login(&status)),
@@ -189,8 +189,8 @@ fn capabilities(link: &mut Link) -> Result<Capabilities, Fault> {
 
 /// Never goes on in clear, whatever the server says or offers.
 fn start_tls(mut link: Link, tls: &Tls) -> Result<Link, Fault> {
-    let agreed = link.status(&Command::Stls, |status| status.is_ok())?;
-    if !agreed {
+    let agreed = link.status(&Command::Stls, |status| status.indicator)?;
+    if agreed == Indicator::Err {
         return Err(Fault::Unsupported(
             "the server refuses STLS: try the pops:// scheme, or -o tls=off if the password may go in clear",
         ));

@@ -47,7 +47,7 @@ impl Tls {
                 Ok(stream) => return Ok(stream),
                 Err(HandshakeError::Failure(error)) => return Err(refusal(host, &error)),
                 Err(HandshakeError::WouldBlock(unfinished)) => {
-                    attempt = resume(unfinished, deadline)?
+                    attempt = resume(unfinished, deadline)?;
                 }
             }
         }
