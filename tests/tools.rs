@@ -329,3 +329,14 @@ fn git_adds_the_whole_of_a_message_that_was_seen() {
         );
     }
 }
+
+/// As busybox's cat and cp do.
+#[test]
+fn sendfile_without_fstat_sends_the_whole_message() {
+    let script = "import os, sys\n\
+                  source, at = os.open(sys.argv[1], os.O_RDONLY), 0\n\
+                  while sent := os.sendfile(1, source, at, 1 << 20):\n at += sent";
+    Maildrop::unread().assert_prints(&["python3", "-c", script], &[], |message| {
+        message.octets.clone()
+    });
+}

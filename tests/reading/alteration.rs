@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use super::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus};
+use super::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus, retr_all};
 use super::renewal::list_until;
-use super::{in_clear, listed, read, read_all};
+use super::{assert_same, by_identity, in_clear, listed, read, read_all};
 
 const NAME: &str = "same.eml";
 
@@ -49,6 +49,16 @@ fn other_octets_show_when_the_listing_is_renewed() {
 }
 
 #[test]
+fn other_octets_show_after_a_remount() {
+    for (before, after) in [(short(), long()), (long(), short())] {
+        let (liar, mut mount) = read_once(&before, &[]);
+        replace(&liar, &after);
+        mount.remount();
+        assert_shows(&mount, NAME, &after);
+    }
+}
+
+#[test]
 fn the_twin_that_stays_shows_its_own_octets_when_the_listing_is_renewed() {
     let (liar, mount) = read_once(&short(), &["refresh=1s"]);
     let twin = liar.add(&long());
@@ -60,7 +70,35 @@ fn the_twin_that_stays_shows_its_own_octets_when_the_listing_is_renewed() {
     assert_shows(&mount, NAME, &long());
 }
 
+#[test]
+fn the_twin_that_stays_shows_its_own_octets_after_a_remount() {
+    let (liar, mut mount) = read_once(&short(), &[]);
+    let twin = liar.add(&long());
+    liar.set_uidl(twin, b"same");
+    mount.remount();
+    assert_shows(&mount, "same~2.eml", &long());
+    liar.remove(1);
+    mount.remount();
+    assert_shows(&mount, NAME, &long());
+}
+
 /// mailutils adds `X-UID` and `Status` to the messages at the end of the first session.
+#[test]
+fn what_mailutils_adds_to_its_messages_shows_after_a_remount() {
+    let mailutils = Mailutils::start(&corpus::realistic(50, 3), MailutilsOptions::default());
+    let mut mount = in_clear(&mailutils.source(), &[]);
+    read_all(&mount);
+    mount.umount();
+    mount.wait();
+    let sent = by_identity(retr_all(
+        mailutils.port(),
+        Mailutils::USER,
+        Mailutils::PASSWORD,
+    ));
+    mount.remount();
+    assert_same(&read_all(&mount), &sent);
+}
+
 #[test]
 fn what_mailutils_adds_to_its_messages_shows_when_the_listing_is_renewed() {
     let mailutils = Mailutils::start(&corpus::realistic(51, 3), MailutilsOptions::default());

@@ -240,6 +240,13 @@ fn a_name_of_256_octets_is_too_long() {
     assert_eq!(errno(fs::rename(&message, &too_long)), Errno::ENAMETOOLONG);
 }
 
+#[test]
+fn a_name_of_256_octets_is_too_long_even_if_they_are_no_text() {
+    let (_liar, mount) = maildrop(&[]);
+    let too_long = mount.path().join(OsStr::from_bytes(&[0xff; 256]));
+    assert_eq!(errno(fs::metadata(too_long)), Errno::ENAMETOOLONG);
+}
+
 /// The errno of getxattr, listxattr, setxattr and removexattr.
 fn xattr_refusals(mount: &Mount) -> Vec<i32> {
     let script = "import os, sys\n\
