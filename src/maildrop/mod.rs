@@ -20,6 +20,7 @@
 
 mod catalogue;
 mod commit;
+mod delivery;
 mod engine;
 mod fault;
 mod inode;
@@ -29,6 +30,7 @@ mod name;
 mod read_ahead;
 mod session;
 mod state;
+mod transfer;
 mod want;
 
 use std::sync::mpsc;
