@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::state::Change;
 use super::want::{Urgency, Want, answer_all};
 use super::{Dating, Shared};
-use crate::store::{Body, Incoming};
+use crate::store::{Body, BodyKey, Found, Incoming};
 
 /// The octets that are looked at for a date.
 const LONGEST_HEADERS: usize = 256 * 1024;
@@ -23,6 +23,8 @@ impl Shared {
         }
     }
 
+    /// The next want to send. A body that has come to memory or disk since it was wanted is not sent for again: only the
+    /// engine's thread, which asks here, makes that so.
     pub(super) fn next_want(&self) -> Option<(Want, u64)> {
         loop {
             let mut state = self.state.lock();
@@ -33,17 +35,31 @@ impl Shared {
             let message = state.catalogue.get(want.message());
             let (octets, inode, key) =
                 (message.expected_octets(), message.inode, message.body_key());
-            let is_body = matches!(want, Want::Body(_));
-            let is_in_memory = is_body && state.bodies.contains(inode);
+            let Want::Body(id) = want else {
+                return Some((want, octets));
+            };
+            let is_in_memory = state.bodies.contains(inode);
             drop(state);
-            let is_planned_in_vain =
-                urgency == Urgency::Ahead && is_body && (is_in_memory || self.disk.contains(&key));
-            if !is_planned_in_vain {
+            let is_here = match urgency {
+                Urgency::Asked => self.answer_from_cache(id, inode, &key),
+                Urgency::Ahead => is_in_memory || self.disk.contains(&key),
+            };
+            if !is_here {
                 return Some((want, octets));
             }
-            // Whoever asked meanwhile is told to ask again by the queue.
+            // Of those who came meanwhile nobody is forgotten.
             self.state.lock().wants.put_back(want);
         }
+    }
+
+    fn answer_from_cache(&self, id: MessageId, inode: u64, key: &BodyKey) -> bool {
+        let in_memory = self.state.lock().bodies.get(inode).map(Found::body);
+        let Some(body) = in_memory.or_else(|| self.disk.load(key)) else {
+            return false;
+        };
+        let readers = self.state.lock().wants.take_body(id);
+        answer_all(readers, &Ok(body));
+        true
     }
 
     pub(super) fn fail(&self, want: Want, fault: &Fault) {

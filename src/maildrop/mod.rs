@@ -277,7 +277,7 @@ impl Maildrop {
             None => {}
         }
         drop(state);
-        let loaded = self.shared.disk.load(&key).map(Arc::new);
+        let loaded = self.shared.disk.load(&key);
         let mut state = self.shared.state.lock();
         match &loaded {
             Some(body) => state.bodies.insert(inode, Arc::clone(body)),
