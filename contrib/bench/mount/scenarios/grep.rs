@@ -54,13 +54,19 @@ impl Sides {
     ) -> Result<Self> {
         let link = Link::to(dovecot.port(), round_trip)?;
         let mut sides = Self::default();
+        // From here on every message is in the page cache, for whoever comes first.
+        raw(dovecot.port(), maildrop)?;
         for _ in 0..place.arguments.runs {
+            settle();
             sides.raw.push(raw(link.port(), maildrop)?);
+            settle();
             sides.pop3fs(place, maildrop, link.port())?;
+            settle();
             let (fetching, maildir) = peers::mpop(place, link.port())?;
             sides.mpop.push(fetching + place.grep(&maildir, maildrop)?);
             // It waits for each reply before the next command: at a distance it has nothing to tell.
             if round_trip.is_zero() {
+                settle();
                 let (fetching, folder) = peers::curl(place, link.port(), maildrop.messages())?;
                 sides.curl.push(fetching + place.grep(&folder, maildrop)?);
             }
@@ -127,6 +133,11 @@ fn faster_than_mpop(round_trip: Duration) -> Demand {
         _ => 8.0,
     };
     Demand::AsFast { must, aim: None }
+}
+
+/// Writes out what the side before has left in memory, which the next one would pay for.
+fn settle() {
+    nix::unistd::sync();
 }
 
 /// Every octet must have come.
