@@ -1,11 +1,11 @@
 //! The bodies on disk: one file a message, shared by all mounts of the account.
 //!
-//! A file is written under a temporary name and renamed when it is whole, by a thread of its own, so that no reader waits
-//! for the disk. It is verified when it is read: a damaged one is removed, and fetched again. The files that were read
+//! Files are written by a thread of its own, so that no reader waits for the disk. A file is verified when it is read: one
+//! that is damaged, or was not written to its end, is removed and fetched again. The files that were read
 //! longest ago go first when all together are larger than the limit; the mtime of a file tells when that was.
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, FileTimes};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, IoSliceMut, Read, Seek, SeekFrom};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,9 +25,9 @@ const FOLDER: &str = "bodies";
 /// A body of more octets is read from its file as it is asked for, and not into the memory.
 const MOST_IN_MEMORY: u64 = 4 * 1024 * 1024;
 /// With more octets than this waiting for the disk, it is behind.
-const BEHIND: u64 = 16 * 1024 * 1024;
+const BEHIND: u64 = 32 * 1024 * 1024;
 /// With more octets than this waiting, a body is not kept on disk at all.
-const FAR_BEHIND: u64 = 48 * 1024 * 1024;
+const FAR_BEHIND: u64 = 64 * 1024 * 1024;
 /// How exactly it is known when a file was read last.
 const READ_GRAIN: Duration = Duration::from_secs(3600);
 
@@ -220,32 +220,45 @@ impl Drop for Cache {
 /// A small body comes into the memory; a large one is read once to be verified, and stays where it is.
 fn read_verified(path: &Path) -> io::Result<Body> {
     let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let length = metadata
+        .len()
+        .checked_sub(HEADER as u64)
+        .ok_or(ErrorKind::UnexpectedEof)?;
+    note_reading(&file, metadata.modified()?);
+    if length <= MOST_IN_MEMORY {
+        return read_small(&mut file, length as usize);
+    }
     let mut head = [0; HEADER];
     file.read_exact(&mut head)?;
-    let header = Header::parse(head).ok_or(ErrorKind::InvalidData)?;
-    let metadata = file.metadata()?;
-    if metadata.len() != header.length + HEADER as u64 {
-        return Err(ErrorKind::UnexpectedEof.into());
-    }
-    note_reading(&file, metadata.modified()?);
-    if header.length <= MOST_IN_MEMORY {
-        let mut octets = Vec::with_capacity(header.length as usize);
-        file.read_to_end(&mut octets)?;
-        check(crc32fast::hash(&octets), header)?;
-        return Ok(Body::new(octets));
-    }
-    check(checksum_of_rest(&mut file)?, header)?;
+    check(&head, length, checksum_of_rest(&mut file)?)?;
     let temporary = Mutex::new(None);
     Ok(Body::in_file(InFile {
         file,
         start: HEADER as u64,
-        length: header.length,
+        length,
         temporary,
     }))
 }
 
-fn check(checksum: u32, header: Header) -> io::Result<()> {
-    if checksum == header.checksum {
+/// In one system call, as a rule.
+fn read_small(file: &mut File, length: usize) -> io::Result<Body> {
+    let mut head = [0; HEADER];
+    let mut octets = vec![0; length];
+    let read =
+        file.read_vectored(&mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut octets)])?;
+    if read < HEADER + length {
+        file.seek(SeekFrom::Start(0))?;
+        file.read_exact(&mut head)?;
+        file.read_exact(&mut octets)?;
+    }
+    check(&head, length as u64, crc32fast::hash(&octets))?;
+    Ok(Body::new(octets))
+}
+
+fn check(head: &[u8; HEADER], length: u64, checksum: u32) -> io::Result<()> {
+    let is_whole = Header::parse(*head) == Some(Header { length, checksum });
+    if is_whole {
         Ok(())
     } else {
         Err(ErrorKind::InvalidData.into())

@@ -1,6 +1,7 @@
 //! The thread that writes bodies to disk, and removes those that were read longest ago.
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -87,18 +88,34 @@ impl DiskWriter {
         Ok(())
     }
 
+    /// One system call, under the name that it is going to have: a temporary name and a rename cost more than all the
+    /// rest, and a file that is not whole is found out when it is read.
     fn write(&self, octets: &[u8], path: &Path) -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(TEMPORARY)
-            .tempfile_in(&self.folder)?;
         let header = Header {
             length: octets.len() as u64,
             checksum: crc32fast::hash(octets),
+        }
+        .octets();
+        let mut file = match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+        {
+            // Another mount has it.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+            file => file?,
         };
-        file.write_all(&header.octets())?;
-        file.write_all(octets)?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        let written = file
+            .write_vectored(&[IoSlice::new(&header), IoSlice::new(octets)])
+            .and_then(|written| {
+                let rest = [
+                    &header[written.min(HEADER)..],
+                    &octets[written.saturating_sub(HEADER)..],
+                ];
+                rest.iter().try_for_each(|rest| file.write_all(rest))
+            });
+        written.inspect_err(|_| forget(path))
     }
 
     /// Removes a tenth more than must go, so that not every body makes us look at all of them. Looks at what is really

@@ -1,11 +1,15 @@
 //! The thread that alone talks to the index file, so that nobody else waits for the disk.
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::format::{LEARN, LOAD};
 use super::{Row, StoreError};
+
+/// How long a row may wait for others, to be written with them.
+const GATHERING: Duration = Duration::from_millis(500);
 
 /// What the writer is asked for; it does one after the other, so a load sees what was learnt before it.
 pub(super) enum Order {
@@ -43,17 +47,13 @@ impl Writer {
         }
     }
 
-    /// Works until the last sender is gone and the queue is empty. Rows that wait together are written together.
+    /// Works until the last sender is gone and the queue is empty. Rows are gathered for a while and written together: a
+    /// transaction for each would write the same pages again and again.
     pub(super) fn run(mut self, orders: &Receiver<Order>) {
         while let Ok(first) = orders.recv() {
-            let mut batch = Vec::new();
-            let mut order = Some(first);
-            while let Some(Order::Learn(rows)) = order {
-                batch.extend(rows);
-                order = orders.try_recv().ok();
-            }
+            let (batch, question) = gather(first, orders);
             self.write(&batch);
-            if let Some(question) = order {
+            if let Some(question) = question {
                 self.answer(question);
             }
         }
@@ -108,6 +108,21 @@ impl Writer {
             source,
         }
     }
+}
+
+/// Rows up to the next question, for as long as [`GATHERING`] at most.
+fn gather(first: Order, orders: &Receiver<Order>) -> (Vec<Row>, Option<Order>) {
+    let until = Instant::now() + GATHERING;
+    let mut batch = Vec::new();
+    let mut order = first;
+    while let Order::Learn(rows) = order {
+        batch.extend(rows);
+        match orders.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(next) => order = next,
+            Err(_late_or_over) => return (batch, None),
+        }
+    }
+    (batch, Some(order))
 }
 
 fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
