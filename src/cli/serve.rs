@@ -32,7 +32,7 @@ use crate::maildrop::{
 };
 use crate::message::{DatePreference, arrival};
 use crate::net::{Endpoint, NetError, Protection, Tls};
-use crate::store::{CacheFolder, Index, StoreError};
+use crate::store::{CacheFolder, Disk, Index, StoreError};
 
 /// Everything that a mount needs to know, before anything was done.
 #[derive(Debug)]
@@ -147,10 +147,11 @@ impl MountedMaildrop {
             password,
             mountpoint,
         } = plan;
-        let index = index(&options, &source)?;
+        let (index, disk) = store(&options, &source)?;
         let maildrop = Arc::new(Maildrop::open(
             settings(&source, &options, &password)?,
             index,
+            disk,
         )?);
         drop(password);
         let how = MountOptions {
@@ -251,13 +252,16 @@ impl MountedMaildrop {
     }
 }
 
-fn index(options: &Options, source: &Source) -> Result<Index, ServeError> {
+fn store(options: &Options, source: &Source) -> Result<(Index, Disk), ServeError> {
     if options.cache == Caching::Off {
-        return Ok(Index::in_memory());
+        return Ok((Index::in_memory(), Disk::off()));
     }
     let base = options.cache_folder().ok_or(ServeError::NoCacheFolder)?;
     let folder = CacheFolder::open(&base, &source.account())?;
-    Ok(Index::open(&folder)?)
+    Ok((
+        Index::open(&folder)?,
+        Disk::open(&folder, options.cache_size.get())?,
+    ))
 }
 
 fn settings(

@@ -11,6 +11,9 @@ pub enum Error {
     /// The server kept some of the messages that a commit was to delete; they are listed again.
     #[error("the server kept {0} of the messages that were to be deleted")]
     Kept(usize),
+    /// The disk of the cache broke under an open file.
+    #[error("the cache cannot be read")]
+    Cache,
     /// No such name in the directory.
     #[error("no such message")]
     NotFound,
@@ -49,7 +52,7 @@ impl Error {
     pub fn errno(&self) -> i32 {
         match self {
             Error::Maildrop(fault) => of_fault(fault),
-            Error::Kept(_) => libc::EIO,
+            Error::Kept(_) | Error::Cache => libc::EIO,
             Error::NotFound => libc::ENOENT,
             Error::Stale => libc::ESTALE,
             Error::NotADirectory => libc::ENOTDIR,
@@ -69,6 +72,7 @@ fn of_fault(fault: &Fault) -> i32 {
         Fault::Link(_) if fault.is_silence() => libc::ETIMEDOUT,
         Fault::Departed => libc::ESTALE,
         Fault::TooLarge => libc::EFBIG,
+        Fault::NoRoom(error) => error.raw_os_error().unwrap_or(libc::ENOSPC),
         Fault::Busy(_) => libc::EBUSY,
         Fault::LoginRefused(_) | Fault::Unsendable(_) => libc::EACCES,
         Fault::Link(_)

@@ -1,5 +1,6 @@
 //! The operations, without a word of FUSE: each is answered from memory, or owed.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,9 +62,16 @@ pub struct Slice {
 
 impl Slice {
     /// The octets; fewer than asked for only at the end of the body.
-    #[must_use]
-    pub fn octets(&self) -> &[u8] {
-        self.body.slice(self.offset, self.length)
+    ///
+    /// # Errors
+    /// [`Error::Cache`].
+    pub fn octets(&self) -> Result<Cow<'_, [u8]>, Error> {
+        self.body
+            .read_at(self.offset, self.length)
+            .map_err(|error| {
+                log::warn!("the cache cannot be read: {error}");
+                Error::Cache
+            })
     }
 }
 
@@ -140,7 +148,7 @@ impl Filesystem {
             Err(error) => return answer.give(Err(error)),
         };
         let message = self.maildrop.message(id);
-        let body = self.maildrop.cached_body(id);
+        let body = self.maildrop.access_body(id);
         if body.is_some() || message.is_size_exact() {
             return answer.give(Ok(opened(&self.handles, id, &message, body)));
         }

@@ -200,7 +200,10 @@ impl fuser::Filesystem for Adapter {
         let answer = Answer::new(
             req.pid(),
             move |result: Result<super::filesystem::Slice, Error>| match result {
-                Ok(slice) => reply.data(slice.octets()),
+                Ok(slice) => match slice.octets() {
+                    Ok(octets) => reply.data(&octets),
+                    Err(error) => reply.error(errno(&error)),
+                },
                 Err(error) => reply.error(errno(&error)),
             },
         );

@@ -20,7 +20,7 @@ use std::time::SystemTime;
 use super::inode::{self, Room};
 use super::name::file_name;
 use crate::pop3::UniqueId;
-use crate::store::Row;
+use crate::store::{BodyKey, Row};
 
 /// A message of this mount; its place in the catalogue, for as long as the mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,6 +82,11 @@ impl Message {
         self.exact.unwrap_or(self.listed)
     }
 
+    /// Its place in the cache on disk.
+    pub(super) fn body_key(&self) -> BodyKey {
+        BodyKey::new(self.uidl.as_bytes(), self.ordinal)
+    }
+
     pub(super) fn row(&self) -> Row {
         Row {
             uidl: self.uidl.as_bytes().into(),
@@ -139,11 +144,11 @@ pub struct Totals {
 
 impl Catalogue {
     /// What the index remembers of the account; nothing of it is listed yet.
-    pub(super) fn remembered(rows: Vec<Row>) -> Catalogue {
+    pub(super) fn remembered(rows: &[Row]) -> Catalogue {
         let messages: Vec<Message> = rows
-            .into_iter()
+            .iter()
             .filter(|row| inode::is_message(row.inode))
-            .map(|row| departed(&row))
+            .map(departed)
             .collect();
         let mut by_name: Vec<MessageId> = (0..).map(MessageId).take(messages.len()).collect();
         by_name.sort_by_cached_key(|&id| messages[id.index()].name());
@@ -470,7 +475,7 @@ mod tests {
 
     #[test]
     fn new_mail_is_numbered_between_its_neighbours_by_name() {
-        let mut catalogue = Catalogue::remembered(Vec::new());
+        let mut catalogue = Catalogue::remembered(&[]);
         catalogue.update(entries(&[("c", 1), ("a", 1), ("e", 1)]));
         let before = catalogue
             .by_name("c.eml", Standing::Listed)
@@ -497,12 +502,12 @@ mod tests {
 
     #[test]
     fn a_remembered_message_keeps_its_number_and_size() {
-        let mut catalogue = Catalogue::remembered(Vec::new());
+        let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update(entries(&[("a", 5), ("b", 6)]));
         catalogue.learn_size(order[1], Some(7));
         let rows: Vec<Row> = order.iter().map(|&id| catalogue.get(id).row()).collect();
         let inode = catalogue.get(order[1]).inode;
-        let mut later = Catalogue::remembered(rows);
+        let mut later = Catalogue::remembered(&rows);
         let (order, changes) = later.update(entries(&[("b", 6), ("0", 1)]));
         assert_eq!(
             (later.get(order[0]).inode, later.get(order[0]).size()),
@@ -520,7 +525,7 @@ mod tests {
 
     #[test]
     fn what_another_client_deleted_departs() {
-        let mut catalogue = Catalogue::remembered(Vec::new());
+        let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update(entries(&[("a", 5), ("b", 6)]));
         catalogue.stand(order[1], Standing::Unlinked);
         let (_, changes) = catalogue.update(Vec::new());
@@ -531,7 +536,7 @@ mod tests {
 
     #[test]
     fn an_unlinked_twin_is_reprieved_when_its_group_changes() {
-        let mut catalogue = Catalogue::remembered(Vec::new());
+        let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update(entries(&[("x", 5), ("x", 5)]));
         assert_eq!(names(&catalogue, Standing::Listed), ["x.eml", "x~2.eml"]);
         catalogue.stand(order[0], Standing::Unlinked);
@@ -545,7 +550,7 @@ mod tests {
 
     #[test]
     fn other_octets_under_a_known_unique_id_void_what_was_known() {
-        let mut catalogue = Catalogue::remembered(Vec::new());
+        let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update(entries(&[("x", 5)]));
         catalogue.learn_size(order[0], Some(9));
         let (_, changes) = catalogue.update(entries(&[("x", 6)]));

@@ -27,19 +27,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::catalogue::{Changes, MessageId, Standing};
 use super::fault::Fault;
 use super::session::{Session, Top};
-use super::state::{Change, Connection, Ending};
-use super::want::{Waiter, Want, answer_all};
+use super::state::{Change, Connection, Ending, HEADER_OCTETS};
+use super::want::{Urgency, Waiter, Want, answer_all};
 use super::{Dating, Farewell, Pipeline, Shared, Verdict};
 use crate::net::wait;
 use crate::pop3::{Command, Event};
-use crate::store::Body;
+use crate::store::{Body, Incoming};
 
 /// The octets that may be expected of commands in flight: small messages fly by the hundred, a large one flies alone.
-const WINDOW_OCTETS: u64 = 2 * 1024 * 1024;
+/// A connection of 1 Gbit/s carries that much in 100 ms.
+const WINDOW_OCTETS: u64 = 16 * 1024 * 1024;
 /// The commands that may be in flight.
-const WINDOW_COMMANDS: usize = 256;
-/// Octets that TOP is expected to give.
-const HEADER_OCTETS: u64 = 4 * 1024;
+const WINDOW_COMMANDS: usize = 2048;
+/// The octets that are looked at for a date.
+const LONGEST_HEADERS: usize = 256 * 1024;
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
 /// After a failure to log in nothing is tried for so long; doubled with each failure in a row.
@@ -58,7 +59,7 @@ pub(super) struct Engine {
 struct InFlight {
     want: Want,
     expected: u64,
-    received: Vec<u8>,
+    received: Incoming,
     /// The answer comes from RETR, though headers are wanted.
     whole: bool,
 }
@@ -126,7 +127,7 @@ impl Engine {
         if !state.orders.refresh.is_empty() {
             return Task::Refresh(std::mem::take(&mut state.orders.refresh));
         }
-        if state.wants.is_empty() {
+        if state.wants.is_empty(self.shared.least_urgency()) {
             Task::Rest
         } else {
             Task::Fetch
@@ -330,7 +331,7 @@ impl Engine {
             self.flight.push_back(InFlight {
                 want,
                 expected: octets,
-                received: Vec::new(),
+                received: self.shared.disk.incoming(),
                 whole,
             });
         }
@@ -368,12 +369,12 @@ impl Engine {
                 if flown.received.is_empty() && flown.expected > 0 {
                     self.shared.fail(flown.want, &Fault::EmptyBody);
                 } else {
-                    self.shared.deliver_body(id, flown.received);
+                    self.shared.receive_body(flown.want, flown.received);
                 }
             }
             Outcome::Received => {
                 self.top_is(Top::Works);
-                self.shared.deliver_headers(id, &flown.received);
+                self.shared.receive_headers(id, flown.received);
             }
             Outcome::Refused(_) if !flown.whole => {
                 self.top_is(Top::Missing);
@@ -420,7 +421,7 @@ impl Engine {
     }
 
     fn fail_all(&self, fault: &Fault) {
-        let wants = self.shared.state.lock().wants.take_all();
+        let wants = self.shared.state.lock().wants.all();
         for want in wants {
             self.shared.fail(want, fault);
         }
@@ -435,57 +436,87 @@ enum Renewal {
 }
 
 impl InFlight {
-    /// Room is made for what has come, never for what LIST says.
     fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
-        if (self.received.len() + octets.len()) as u64 > most {
+        if self.received.len() + octets.len() as u64 > most {
             return Err(Fault::TooLarge);
         }
-        self.received.extend_from_slice(octets);
-        Ok(())
+        self.received.push(octets).map_err(Fault::no_room)
     }
 }
 
 impl Shared {
-    fn next_want(&self) -> Option<(Want, u64)> {
-        let mut state = self.state.lock();
-        if !state.orders.is_empty() {
-            return None;
+    /// A disk that is behind with writing is given no more than what somebody waits for.
+    fn least_urgency(&self) -> Urgency {
+        if self.disk.is_behind() {
+            Urgency::Asked
+        } else {
+            Urgency::Ahead
         }
-        let want = state.wants.next()?;
-        let octets = state.catalogue.get(want.message()).expected_octets();
-        Some((want, octets))
+    }
+
+    fn next_want(&self) -> Option<(Want, u64)> {
+        loop {
+            let mut state = self.state.lock();
+            if !state.orders.is_empty() {
+                return None;
+            }
+            let (want, urgency) = state.wants.next(self.least_urgency())?;
+            let message = state.catalogue.get(want.message());
+            let (octets, inode, key) =
+                (message.expected_octets(), message.inode, message.body_key());
+            let is_body = matches!(want, Want::Body(_));
+            let is_in_memory = is_body && state.bodies.contains(inode);
+            drop(state);
+            let is_planned_in_vain =
+                urgency == Urgency::Ahead && is_body && (is_in_memory || self.disk.contains(&key));
+            if !is_planned_in_vain {
+                return Some((want, octets));
+            }
+            // Whoever asked meanwhile is told to ask again by the queue.
+            self.state.lock().wants.put_back(want);
+        }
     }
 
     fn fail(&self, want: Want, fault: &Fault) {
         let mut state = self.state.lock();
-        match want {
-            Want::Body(id) => {
-                let waiters = state.wants.take_body(id);
-                drop(state);
-                answer_all(waiters, &Err(fault.clone()));
-            }
-            Want::Headers(id) => {
-                let waiters = state.wants.take_headers(id);
-                drop(state);
-                answer_all(waiters, &Err(fault.clone()));
-            }
+        let name = state.catalogue.get(want.message()).name();
+        let (readers, others) = match want {
+            Want::Body(id) => (state.wants.take_body(id), Vec::new()),
+            Want::Headers(id) => (Vec::new(), state.wants.take_arrival(id)),
+        };
+        drop(state);
+        if !fault.is_of_the_link() {
+            log::warn!("{name}: {fault}");
         }
+        answer_all(readers, &Err(fault.clone()));
+        answer_all(others, &Err(fault.clone()));
     }
 
     /// A complete body: its size is exact now, and its headers tell when it arrived.
-    fn deliver_body(&self, id: MessageId, octets: Vec<u8>) {
-        let arrived = self.arrival(&octets);
-        let body = Arc::new(Body::new(octets));
+    fn receive_body(&self, want: Want, received: Incoming) {
+        match received.finish() {
+            Ok(body) => self.deliver_body(want.message(), Arc::new(body)),
+            Err(error) => self.fail(want, &Fault::no_room(error)),
+        }
+    }
+
+    fn deliver_body(&self, id: MessageId, body: Arc<Body>) {
+        let arrived = self.arrival(&body);
         let mut state = self.state.lock();
         let resized = state.catalogue.learn_size(id, Some(body.len()));
         state.catalogue.learn_arrival(id, arrived);
         let message = state.catalogue.get(id);
-        let (inode, row) = (message.inode, message.row());
-        state.bodies.insert(inode, Arc::clone(&body));
+        let (inode, key, row) = (message.inode, message.body_key(), message.row());
         let readers = state.wants.take_body(id);
-        let others = state.wants.take_headers(id);
+        let others = state.wants.take_arrival(id);
+        if readers.is_empty() {
+            state.bodies.insert_ahead(inode, Arc::clone(&body));
+        } else {
+            state.bodies.insert(inode, Arc::clone(&body));
+        }
         drop(state);
         self.index.learn(vec![row]);
+        self.disk.keep(key, &body);
         if resized {
             self.tell(Change::Size { inode });
         }
@@ -493,22 +524,28 @@ impl Shared {
         answer_all(others, &Ok(()));
     }
 
-    fn deliver_headers(&self, id: MessageId, octets: &[u8]) {
-        let arrived = self.arrival(octets);
+    fn receive_headers(&self, id: MessageId, received: Incoming) {
+        let arrived = match received.finish() {
+            Ok(headers) => self.arrival(&headers),
+            Err(error) => return self.fail(Want::Headers(id), &Fault::no_room(error)),
+        };
         let mut state = self.state.lock();
         state.catalogue.learn_arrival(id, arrived);
         let row = state.catalogue.get(id).row();
-        let waiters = state.wants.take_headers(id);
+        let waiters = state.wants.take_arrival(id);
         drop(state);
         self.index.learn(vec![row]);
         answer_all(waiters, &Ok(()));
     }
 
     /// Unix seconds; now, where the headers do not tell.
-    fn arrival(&self, headers: &[u8]) -> i64 {
-        match &self.settings.dating {
-            Dating::Headers(date) => date(headers).unwrap_or_else(now),
-            Dating::FirstSeen => now(),
+    fn arrival(&self, message: &Body) -> i64 {
+        let Dating::Headers(date) = &self.settings.dating else {
+            return now();
+        };
+        match message.read_at(0, LONGEST_HEADERS) {
+            Ok(headers) => date(&headers).unwrap_or_else(now),
+            Err(_) => now(),
         }
     }
 
@@ -527,8 +564,10 @@ impl Shared {
             .collect();
         let mut told = Vec::new();
         for &id in &changes.altered {
-            let inode = state.catalogue.get(id).inode;
+            let message = state.catalogue.get(id);
+            let (inode, key) = (message.inode, message.body_key());
             state.bodies.remove(inode);
+            self.disk.forget(&key);
             told.push(Change::Content { inode });
         }
         for &id in &changes.reprieved {

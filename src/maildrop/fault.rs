@@ -46,6 +46,9 @@ pub enum Fault {
     /// RETR gave no octet of a message that LIST says has some (Exchange does this).
     #[error("the server sent an empty body for a message that is not empty")]
     EmptyBody,
+    /// This machine has no room for the body, which is too large for the memory.
+    #[error("there is no room for the message on this machine ({0})")]
+    NoRoom(Arc<std::io::Error>),
     /// QUIT had no answer, or a refusal, and the maildrop could not be looked at since.
     #[error("the server did not confirm the deletions ({0}), and could not be asked what is left")]
     OutcomeUnknown(String),
@@ -73,6 +76,10 @@ impl Fault {
             _ if speaks_of_a_lock(&text) => Fault::Busy(text),
             _ => Fault::LoginRefused(text),
         }
+    }
+
+    pub(super) fn no_room(error: std::io::Error) -> Fault {
+        Fault::NoRoom(Arc::new(error))
     }
 
     /// True where a new connection may have what this one lost.

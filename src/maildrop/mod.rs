@@ -26,6 +26,7 @@ mod inode;
 mod link;
 mod login;
 mod name;
+mod read_ahead;
 mod session;
 mod state;
 mod want;
@@ -44,8 +45,10 @@ pub use login::{Login, Mechanism, Secret, Security};
 pub use state::{Change, Connection};
 pub use want::Waiter;
 
+use want::Urgency;
+
 use crate::net::WakeUp;
-use crate::store::{Bodies, Body, Index, StoreError};
+use crate::store::{Bodies, Body, Disk, Found, Index, StoreError};
 use engine::Engine;
 use state::{Ending, State};
 
@@ -119,6 +122,7 @@ pub struct Maildrop {
 pub(super) struct Shared {
     settings: Settings,
     index: Index,
+    disk: Disk,
     wake_up: WakeUp,
     state: Mutex<State>,
     pulse: state::Pulse,
@@ -144,8 +148,8 @@ impl Maildrop {
     ///
     /// # Errors
     /// What keeps the mount from beginning.
-    pub fn open(settings: Settings, index: Index) -> Result<Maildrop, OpenError> {
-        let state = State::new(index.load()?, Bodies::new(settings.memory));
+    pub fn open(settings: Settings, index: Index, disk: Disk) -> Result<Maildrop, OpenError> {
+        let state = State::new(&index.load()?, Bodies::new(settings.memory));
         let shared = Arc::new(Shared {
             wake_up: WakeUp::new().map_err(Fault::from)?,
             pulse: state::Pulse::new(),
@@ -153,6 +157,7 @@ impl Maildrop {
             on_change: OnceLock::new(),
             settings,
             index,
+            disk,
         });
         let mut engine = Engine::new(Arc::clone(&shared));
         engine.open_session()?;
@@ -251,32 +256,62 @@ impl Maildrop {
         self.shared.settings.login.timeout
     }
 
-    /// The body, where it is in memory.
+    /// The body, where it is in memory or on disk. An access in directory order has what comes next fetched ahead.
     #[must_use]
-    pub fn cached_body(&self, id: MessageId) -> Option<Arc<Body>> {
-        self.shared.state.lock().cached_body(id)
+    pub fn access_body(&self, id: MessageId) -> Option<Arc<Body>> {
+        let mut state = self.shared.state.lock();
+        let (inode, key) = (
+            state.catalogue.get(id).inode,
+            state.catalogue.get(id).body_key(),
+        );
+        match state.bodies.get(inode) {
+            Some(Found::Used(body)) => return Some(body),
+            Some(Found::Ahead(body)) => {
+                state.read_bodies_ahead(id);
+                drop(state);
+                self.shared.wake_up.ring();
+                return Some(body);
+            }
+            None => {}
+        }
+        drop(state);
+        let loaded = self.shared.disk.load(&key).map(Arc::new);
+        let mut state = self.shared.state.lock();
+        match &loaded {
+            Some(body) => state.bodies.insert(inode, Arc::clone(body)),
+            // The want that is going to follow rings.
+            None => state.read_bodies_ahead(id),
+        }
+        loaded
     }
 
-    /// Fetches the body; the waiter is answered at once where it is in memory.
+    /// Fetches the body, which [`Maildrop::access_body`] did not have.
     pub fn want_body(&self, id: MessageId, waiter: Waiter<Arc<Body>>) {
         let mut state = self.shared.state.lock();
-        if let Some(body) = state.cached_body(id) {
+        let inode = state.catalogue.get(id).inode;
+        if let Some(found) = state.bodies.get(inode) {
             drop(state);
-            return waiter.answer(Ok(body));
+            return waiter.answer(Ok(found.body()));
         }
         state.wants.body(id, waiter);
         drop(state);
         self.shared.wake_up.ring();
     }
 
-    /// Finds out when the message arrived; answered at once where that is known.
+    /// Finds out when the message arrived; answered at once where that is known. An access in directory order has the
+    /// headers of what comes next fetched ahead.
     pub fn want_arrival(&self, id: MessageId, waiter: Waiter<()>) {
         let mut state = self.shared.state.lock();
+        state.read_headers_ahead(id);
         if state.catalogue.get(id).arrived.is_some() {
+            let is_planned = !state.wants.is_empty(Urgency::Ahead);
             drop(state);
+            if is_planned {
+                self.shared.wake_up.ring();
+            }
             return waiter.answer(Ok(()));
         }
-        state.wants.headers(id, waiter);
+        state.wants.arrival(id, waiter);
         drop(state);
         self.shared.wake_up.ring();
     }

@@ -11,6 +11,8 @@ use crate::net::Protection;
 use crate::pop3::reply::{list_line, stat, uidl_line};
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber, Stat, Status, UniqueId};
 
+/// What is believed of LIST: sums over a million messages stay in range.
+const MOST_OCTETS: u64 = 1 << 40;
 /// The longest wait for the server to close the connection after QUIT.
 pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -125,7 +127,7 @@ impl Listing {
             if let Ok(at) = sizes.binary_search_by_key(&number, |&(number, _)| number) {
                 listing.entries.push(Entry {
                     uidl,
-                    octets: sizes[at].1,
+                    octets: sizes[at].1.min(MOST_OCTETS),
                 });
                 listing.numbers.push(number);
             }

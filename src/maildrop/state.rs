@@ -7,12 +7,20 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::Farewell;
-use super::catalogue::{Catalogue, MessageId, Standing};
+use super::catalogue::{Catalogue, Message, MessageId, Standing};
 use super::commit::Verdict;
 use super::fault::Fault;
-use super::want::{Waiter, Wants};
+use super::read_ahead::ReadAhead;
+use super::want::{Waiter, Want, Wants};
 use crate::net::Protection;
-use crate::store::{Bodies, Body, Row};
+use crate::store::{Bodies, Row};
+
+/// The most octets of bodies read ahead: what a connection of 1 Gbit/s carries in 100 ms, and some.
+const MOST_AHEAD: u64 = 16 * 1024 * 1024;
+/// Octets that TOP is expected to give.
+pub(super) const HEADER_OCTETS: u64 = 4 * 1024;
+/// The same of headers.
+const MOST_HEADERS_AHEAD: u64 = 1024 * HEADER_OCTETS;
 
 /// A change that the kernel must be told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +81,8 @@ pub(super) struct Ending {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) catalogue: Catalogue,
+    body_walks: ReadAhead,
+    header_walks: ReadAhead,
     pub(super) bodies: Bodies,
     pub(super) wants: Wants,
     pub(super) orders: Orders,
@@ -83,9 +93,11 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(remembered: Vec<Row>, bodies: Bodies) -> State {
+    pub(super) fn new(remembered: &[Row], bodies: Bodies) -> State {
         State {
             catalogue: Catalogue::remembered(remembered),
+            body_walks: ReadAhead::new(MOST_AHEAD.min(bodies.limit() / 2)),
+            header_walks: ReadAhead::new(MOST_HEADERS_AHEAD),
             bodies,
             wants: Wants::default(),
             orders: Orders::default(),
@@ -95,9 +107,32 @@ impl State {
         }
     }
 
-    pub(super) fn cached_body(&mut self, id: MessageId) -> Option<Arc<Body>> {
-        let inode = self.catalogue.get(id).inode;
-        self.bodies.get(inode)
+    /// Notes an access to a body that was not in memory, or was read ahead.
+    pub(super) fn read_bodies_ahead(&mut self, id: MessageId) {
+        let schedule = self.body_walks.access(id, &self.catalogue, |message| {
+            Some(message.expected_octets())
+        });
+        for id in schedule.abandoned {
+            self.wants.abandon(Want::Body(id));
+            self.bodies.release_ahead(self.catalogue.get(id).inode);
+        }
+        for id in schedule.ahead {
+            if !self.bodies.contains(self.catalogue.get(id).inode) {
+                self.wants.plan(Want::Body(id));
+            }
+        }
+    }
+
+    /// Notes that somebody wants to know when a message arrived.
+    pub(super) fn read_headers_ahead(&mut self, id: MessageId) {
+        let unknown = |message: &Message| message.arrived.is_none().then_some(HEADER_OCTETS);
+        let schedule = self.header_walks.access(id, &self.catalogue, unknown);
+        for id in schedule.abandoned {
+            self.wants.abandon(Want::Headers(id));
+        }
+        for id in schedule.ahead {
+            self.wants.plan(Want::Headers(id));
+        }
     }
 
     /// True where nothing is wanted and nothing is in flight.

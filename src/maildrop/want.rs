@@ -61,121 +61,184 @@ impl Want {
     }
 }
 
-/// Those who wait for one want, and how often it was lost with its connection.
+/// Who is behind a want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Somebody waits.
+    Asked,
+    /// Somebody is going to ask, perhaps.
+    Ahead,
+}
+
+/// Where a want is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Queued(Urgency),
+    InFlight,
+}
+
+/// How far a want has come.
 #[derive(Debug)]
-struct Waiting<T> {
-    waiters: Vec<Waiter<T>>,
+struct Progress {
+    stage: Stage,
+    /// How often it was lost with its connection.
     losses: u8,
 }
 
-impl<T> Default for Waiting<T> {
-    fn default() -> Self {
-        Waiting {
-            waiters: Vec::new(),
-            losses: 0,
-        }
-    }
-}
-
-/// The wants: a queue of those not sent, and for each one sent or not, who waits.
+/// The wants: two queues of those not sent, and for each one, sent or not, its progress and who waits.
+///
+/// An entry of a queue counts only if its want stands in that queue's stage: one that was sent by way of the other queue,
+/// or that nobody needs any more, is passed over when its turn comes.
 #[derive(Debug, Default)]
 pub(super) struct Wants {
-    queue: VecDeque<Want>,
-    bodies: HashMap<MessageId, Waiting<Arc<Body>>>,
-    headers: HashMap<MessageId, Waiting<()>>,
+    asked: VecDeque<Want>,
+    ahead: VecDeque<Want>,
+    progress: HashMap<Want, Progress>,
+    bodies: HashMap<MessageId, Vec<Waiter<Arc<Body>>>>,
+    arrivals: HashMap<MessageId, Vec<Waiter<()>>>,
 }
 
 impl Wants {
     pub(super) fn body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
-        let waiting = self.bodies.entry(message).or_default();
-        if waiting.waiters.is_empty() {
-            self.queue.push_back(Want::Body(message));
-        }
-        waiting.waiters.push(waiter);
+        self.bodies.entry(message).or_default().push(waiter);
+        self.ask(Want::Body(message));
     }
 
-    pub(super) fn headers(&mut self, message: MessageId, waiter: Waiter<()>) {
-        let waiting = self.headers.entry(message).or_default();
-        if waiting.waiters.is_empty() {
-            self.queue.push_back(Want::Headers(message));
-        }
-        waiting.waiters.push(waiter);
+    pub(super) fn arrival(&mut self, message: MessageId, waiter: Waiter<()>) {
+        self.arrivals.entry(message).or_default().push(waiter);
+        self.ask(Want::Headers(message));
     }
 
-    /// The next want that somebody still waits for; it is in flight then.
-    pub(super) fn next(&mut self) -> Option<Want> {
-        loop {
-            let want = self.queue.pop_front()?;
-            if self.is_waited_for(want) {
-                return Some(want);
+    /// Wants something that nobody waits for yet.
+    pub(super) fn plan(&mut self, want: Want) {
+        let stage = Stage::Queued(Urgency::Ahead);
+        if !self.progress.contains_key(&want) {
+            self.progress.insert(want, Progress { stage, losses: 0 });
+            self.ahead.push_back(want);
+        }
+    }
+
+    /// Takes back what was planned, if nobody waits for it by now and it is not sent.
+    pub(super) fn abandon(&mut self, want: Want) {
+        if self.stands(want, Stage::Queued(Urgency::Ahead)) {
+            self.progress.remove(&want);
+        }
+    }
+
+    /// The next want to send, those that somebody waits for first; it is in flight then.
+    pub(super) fn next(&mut self, least: Urgency) -> Option<(Want, Urgency)> {
+        while let Some(want) = self.asked.pop_front() {
+            if self.stands(want, Stage::Queued(Urgency::Asked)) && self.takes_off(want) {
+                return Some((want, Urgency::Asked));
             }
-            self.forget(want);
         }
+        while least == Urgency::Ahead {
+            let want = self.ahead.pop_front()?;
+            if self.stands(want, Stage::Queued(Urgency::Ahead)) {
+                self.set_stage(want, Stage::InFlight);
+                return Some((want, Urgency::Ahead));
+            }
+        }
+        None
     }
 
-    /// True where nothing is to be sent.
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+    /// True where nothing is to be sent that is at least so urgent.
+    pub(super) fn is_empty(&self, least: Urgency) -> bool {
+        self.asked.is_empty() && (least == Urgency::Asked || self.ahead.is_empty())
     }
 
     /// True where nothing is to be sent and nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        self.bodies.is_empty() && self.headers.is_empty()
+        self.progress.is_empty()
     }
 
-    /// Puts a want that was in flight back in front; gives how often that happened.
+    /// Puts a want that was in flight back in front; gives how often that happened. What nobody waits for is dropped.
     pub(super) fn put_back(&mut self, want: Want) -> u8 {
-        let losses = match want {
-            Want::Body(id) => self.bodies.get_mut(&id).map(|waiting| &mut waiting.losses),
-            Want::Headers(id) => self.headers.get_mut(&id).map(|waiting| &mut waiting.losses),
+        if !self.is_waited_for(want) {
+            self.drop_want(want);
+            return 0;
+        }
+        let Some(progress) = self.progress.get_mut(&want) else {
+            return 0;
         };
-        let Some(losses) = losses else { return 0 };
-        *losses = losses.saturating_add(1);
-        let losses = *losses;
-        self.queue.push_front(want);
-        losses
+        progress.losses = progress.losses.saturating_add(1);
+        progress.stage = Stage::Queued(Urgency::Asked);
+        self.asked.push_front(want);
+        progress.losses
     }
 
+    /// Those who wait for the body, which is no longer wanted.
     pub(super) fn take_body(&mut self, message: MessageId) -> Vec<Waiter<Arc<Body>>> {
-        self.bodies
-            .remove(&message)
-            .map(|waiting| waiting.waiters)
-            .unwrap_or_default()
+        self.progress.remove(&Want::Body(message));
+        self.bodies.remove(&message).unwrap_or_default()
     }
 
-    pub(super) fn take_headers(&mut self, message: MessageId) -> Vec<Waiter<()>> {
-        self.headers
-            .remove(&message)
-            .map(|waiting| waiting.waiters)
-            .unwrap_or_default()
+    /// Those who wait to know when the message arrived, which is no longer wanted.
+    pub(super) fn take_arrival(&mut self, message: MessageId) -> Vec<Waiter<()>> {
+        self.progress.remove(&Want::Headers(message));
+        self.arrivals.remove(&message).unwrap_or_default()
     }
 
-    /// Everybody, for a fault that concerns all.
-    pub(super) fn take_all(&mut self) -> Vec<Want> {
-        self.queue.clear();
-        let bodies = self.bodies.keys().copied().map(Want::Body);
-        bodies
-            .chain(self.headers.keys().copied().map(Want::Headers))
-            .collect()
+    /// Everything, for a fault that concerns all.
+    pub(super) fn all(&self) -> Vec<Want> {
+        self.progress.keys().copied().collect()
+    }
+
+    fn ask(&mut self, want: Want) {
+        let queued = Stage::Queued(Urgency::Asked);
+        let progress = self.progress.entry(want).or_insert(Progress {
+            stage: Stage::Queued(Urgency::Ahead),
+            losses: 0,
+        });
+        if progress.stage == Stage::Queued(Urgency::Ahead) {
+            progress.stage = queued;
+            self.asked.push_back(want);
+        }
+    }
+
+    /// False where nobody waits any more: then it is dropped.
+    fn takes_off(&mut self, want: Want) -> bool {
+        if self.is_waited_for(want) {
+            self.set_stage(want, Stage::InFlight);
+            return true;
+        }
+        self.drop_want(want);
+        false
+    }
+
+    fn stands(&self, want: Want, stage: Stage) -> bool {
+        self.progress
+            .get(&want)
+            .is_some_and(|progress| progress.stage == stage)
+    }
+
+    fn set_stage(&mut self, want: Want, stage: Stage) {
+        if let Some(progress) = self.progress.get_mut(&want) {
+            progress.stage = stage;
+        }
     }
 
     fn is_waited_for(&self, want: Want) -> bool {
         match want {
-            Want::Body(id) => self.bodies.get(&id).is_some_and(Waiting::is_waited_for),
-            Want::Headers(id) => self.headers.get(&id).is_some_and(Waiting::is_waited_for),
+            Want::Body(id) => self
+                .bodies
+                .get(&id)
+                .is_some_and(|waiters| is_anyone_waiting(waiters)),
+            Want::Headers(id) => self
+                .arrivals
+                .get(&id)
+                .is_some_and(|waiters| is_anyone_waiting(waiters)),
         }
     }
 
-    fn forget(&mut self, want: Want) {
+    fn drop_want(&mut self, want: Want) {
         match want {
-            Want::Body(id) => drop(self.bodies.remove(&id)),
-            Want::Headers(id) => drop(self.headers.remove(&id)),
+            Want::Body(id) => drop(self.take_body(id)),
+            Want::Headers(id) => drop(self.take_arrival(id)),
         }
     }
 }
 
-impl<T> Waiting<T> {
-    fn is_waited_for(&self) -> bool {
-        self.waiters.iter().any(|waiter| (waiter.is_waiting)())
-    }
+fn is_anyone_waiting<T>(waiters: &[Waiter<T>]) -> bool {
+    waiters.iter().any(|waiter| (waiter.is_waiting)())
 }

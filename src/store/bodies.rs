@@ -1,80 +1,151 @@
 //! The bodies in memory.
+use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use lru::LruCache;
 
 use super::Body;
 
-/// Complete bodies by inode, bounded in octets: the least recently used goes first. Whoever owns it locks it.
+/// Bodies in files that are kept open: a descriptor each.
+const MOST_FILES: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
+/// Complete bodies by inode, bounded in octets: the least recently used goes first, but none that was read ahead and not
+/// used yet. Whoever owns it locks it.
 pub struct Bodies {
     limit: u64,
     octets: u64,
-    kept: LruCache<u64, Arc<Body>>,
+    used: LruCache<u64, Arc<Body>>,
+    ahead: HashMap<u64, Arc<Body>>,
+    /// Of `octets`, those of `ahead`.
+    ahead_octets: u64,
+    /// Those that take no memory.
+    files: LruCache<u64, Arc<Body>>,
+}
+
+/// A body that was looked for.
+#[derive(Debug)]
+pub enum Found {
+    /// It was read ahead, and is used for the first time.
+    Ahead(Arc<Body>),
+    /// It was used before.
+    Used(Arc<Body>),
+}
+
+impl Found {
+    /// The body.
+    pub fn body(self) -> Arc<Body> {
+        match self {
+            Self::Ahead(body) | Self::Used(body) => body,
+        }
+    }
 }
 
 impl Bodies {
     /// An empty set that keeps at most `limit` octets.
     pub fn new(limit: u64) -> Self {
-        let kept = LruCache::unbounded();
         Self {
             limit,
             octets: 0,
-            kept,
+            used: LruCache::unbounded(),
+            ahead: HashMap::new(),
+            ahead_octets: 0,
+            files: LruCache::new(MOST_FILES),
         }
     }
 
     /// The body of `inode`, which becomes the most recently used.
-    pub fn get(&mut self, inode: u64) -> Option<Arc<Body>> {
-        self.kept.get(&inode).cloned()
+    pub fn get(&mut self, inode: u64) -> Option<Found> {
+        if let Some(body) = self.used.get(&inode).or_else(|| self.files.get(&inode)) {
+            return Some(Found::Used(Arc::clone(body)));
+        }
+        self.use_ahead(inode).map(Found::Ahead)
     }
 
     /// Whether the body of `inode` is here; its age stays as it is.
     pub fn contains(&self, inode: u64) -> bool {
-        self.kept.contains(&inode)
+        self.used.contains(&inode) || self.ahead.contains_key(&inode) || self.files.contains(&inode)
     }
 
-    /// Keeps a body as the most recently used and evicts others until all fit. A body larger than the limit is not kept,
-    /// and evicts nothing.
+    /// Keeps a body as the most recently used and evicts others until all fit. A body that cannot fit is not kept, and
+    /// evicts nothing.
     pub fn insert(&mut self, inode: u64, body: Arc<Body>) {
-        if body.len() > self.limit {
-            return;
-        }
         self.remove(inode);
-        self.make_room(body.len());
-        self.octets += body.len();
-        self.kept.put(inode, body);
+        if body.in_memory() < body.len() {
+            self.files.put(inode, body);
+        } else if self.make_room(body.in_memory()) {
+            self.octets += body.in_memory();
+            self.used.put(inode, body);
+        }
+    }
+
+    /// Keeps a body that is going to be used: it is not evicted before.
+    pub fn insert_ahead(&mut self, inode: u64, body: Arc<Body>) {
+        self.insert(inode, body);
+        if let Some(body) = self.used.pop(&inode) {
+            self.ahead_octets += body.in_memory();
+            self.ahead.insert(inode, body);
+        }
+    }
+
+    /// Nobody is going to use what was read ahead of this inode: it may be evicted, before others.
+    pub fn release_ahead(&mut self, inode: u64) {
+        if self.use_ahead(inode).is_some() {
+            self.used.demote(&inode);
+        }
     }
 
     /// Lets go of the body of `inode`, and gives it back.
     pub fn remove(&mut self, inode: u64) -> Option<Arc<Body>> {
-        let body = self.kept.pop(&inode)?;
-        self.octets -= body.len();
+        if let Some(body) = self.files.pop(&inode) {
+            return Some(body);
+        }
+        self.use_ahead(inode);
+        let body = self.used.pop(&inode)?;
+        self.octets -= body.in_memory();
         Some(body)
     }
 
-    /// The octets of all bodies here, never more than the limit.
+    /// The octets that the bodies here take of the memory, never more than the limit.
     pub fn octets(&self) -> u64 {
         self.octets
     }
 
+    /// The most octets of the memory.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// How many bodies are here.
     pub fn len(&self) -> usize {
-        self.kept.len()
+        self.used.len() + self.ahead.len() + self.files.len()
     }
 
     /// Whether no body is here.
     pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.len() == 0
     }
 
-    fn make_room(&mut self, wanted: u64) {
-        while self.limit - self.octets < wanted {
-            let Some((_, evicted)) = self.kept.pop_lru() else {
-                return;
-            };
-            self.octets -= evicted.len();
+    fn use_ahead(&mut self, inode: u64) -> Option<Arc<Body>> {
+        let body = self.ahead.remove(&inode)?;
+        self.ahead_octets -= body.in_memory();
+        self.used.put(inode, Arc::clone(&body));
+        Some(body)
+    }
+
+    /// False where even an eviction of all that may go would not make it.
+    fn make_room(&mut self, wanted: u64) -> bool {
+        if self.ahead_octets + wanted > self.limit {
+            return false;
         }
+        while self.octets + wanted > self.limit {
+            let Some((_, evicted)) = self.used.pop_lru() else {
+                return false;
+            };
+            self.octets -= evicted.in_memory();
+        }
+        true
     }
 }
 
@@ -161,20 +232,39 @@ mod tests {
         assert!(bodies.is_empty());
     }
 
+    #[test]
+    fn what_was_read_ahead_stays_until_it_is_used_or_released() {
+        let mut bodies = Bodies::new(30);
+        bodies.insert_ahead(1, body(10));
+        bodies.insert_ahead(2, body(10));
+        (3..=6).for_each(|inode| bodies.insert(inode, body(10)));
+        assert!(bodies.contains(1) && bodies.contains(2) && bodies.contains(6));
+        bodies.insert(7, body(15));
+        assert!(!bodies.contains(7) && bodies.contains(6));
+        assert!(matches!(bodies.get(1), Some(Found::Ahead(_))));
+        assert!(matches!(bodies.get(1), Some(Found::Used(_))));
+        bodies.release_ahead(2);
+        bodies.insert(8, body(10));
+        assert!(!bodies.contains(2) && bodies.contains(1));
+    }
+
     proptest! {
         #[test]
         fn octets_are_the_sum_of_the_bodies_and_within_the_limit(
-            steps in prop::collection::vec((0_u64..8, 0_usize..40, 0_u8..3), 0..200)
+            steps in prop::collection::vec((0_u64..8, 0_usize..40, 0_u8..5), 0..200)
         ) {
             let mut bodies = Bodies::new(64);
             for (inode, length, step) in steps {
                 match step {
                     0 => { bodies.get(inode); }
                     1 => { bodies.remove(inode); }
+                    2 => bodies.insert_ahead(inode, body(length)),
+                    3 => bodies.release_ahead(inode),
                     _ => bodies.insert(inode, body(length)),
                 }
-                let sum: u64 = bodies.kept.iter().map(|(_, body)| body.len()).sum();
-                prop_assert_eq!(bodies.octets(), sum);
+                let ahead: u64 = bodies.ahead.values().map(|body| body.len()).sum();
+                let sum: u64 = ahead + bodies.used.iter().map(|(_, body)| body.len()).sum::<u64>();
+                prop_assert_eq!((bodies.octets(), bodies.ahead_octets), (sum, ahead));
                 prop_assert!(sum <= 64);
             }
         }

@@ -1,48 +1,92 @@
-//! One complete message.
+//! A body: the octets of one message.
+use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 
-/// The octets of one whole message as the server sent them, without the dots of the transfer. It never changes: share it
-/// as `Arc<Body>`.
-pub struct Body {
-    octets: Box<[u8]>,
+use parking_lot::Mutex;
+use tempfile::TempPath;
+
+/// A complete message as the server sent it; it never changes, so it is shared as an `Arc<Body>`.
+pub struct Body(Octets);
+
+enum Octets {
+    Memory(Box<[u8]>),
+    File(InFile),
+}
+
+/// A body too large for memory, or that is on disk anyway.
+pub(super) struct InFile {
+    pub(super) file: File,
+    /// Where in the file it begins.
+    pub(super) start: u64,
+    pub(super) length: u64,
+    /// The name of a file that is not in the cache yet; without one it goes with its last reader.
+    pub(super) temporary: Mutex<Option<TempPath>>,
 }
 
 impl Body {
-    /// Takes the octets of a complete message.
+    /// Takes the octets over.
     pub fn new(octets: Vec<u8>) -> Self {
-        let octets = octets.into_boxed_slice();
-        Self { octets }
+        Self(Octets::Memory(octets.into()))
     }
 
-    /// The length in octets.
+    pub(super) fn in_file(file: InFile) -> Self {
+        Self(Octets::File(file))
+    }
+
+    /// In octets.
     pub fn len(&self) -> u64 {
-        self.octets.len() as u64
+        match &self.0 {
+            Octets::Memory(octets) => octets.len() as u64,
+            Octets::File(file) => file.length,
+        }
     }
 
-    /// Whether there is not one octet.
+    /// Whether there is no octet in it.
     pub fn is_empty(&self) -> bool {
-        self.octets.is_empty()
+        self.len() == 0
+    }
+
+    /// The octets that it takes of the memory.
+    pub fn in_memory(&self) -> u64 {
+        match &self.0 {
+            Octets::Memory(octets) => octets.len() as u64,
+            Octets::File(_) => 0,
+        }
     }
 
     /// At most `length` octets from `offset` on: fewer at the end, none past it.
-    pub fn slice(&self, offset: u64, length: usize) -> &[u8] {
-        let start = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(self.octets.len());
-        let end = start.saturating_add(length).min(self.octets.len());
-        &self.octets[start..end]
+    ///
+    /// # Errors
+    /// Those of reading a file of the cache, whose disk may break.
+    pub fn read_at(&self, offset: u64, length: usize) -> io::Result<Cow<'_, [u8]>> {
+        let start = offset.min(self.len());
+        let end = start.saturating_add(length as u64).min(self.len());
+        match &self.0 {
+            // `start` and `end` are bounded by the length of the octets, a usize.
+            Octets::Memory(octets) => Ok(Cow::Borrowed(&octets[start as usize..end as usize])),
+            Octets::File(file) => {
+                let mut read = vec![0; (end - start) as usize];
+                file.file.read_exact_at(&mut read, file.start + start)?;
+                Ok(Cow::Owned(read))
+            }
+        }
     }
 
-    /// All octets.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.octets
+    pub(super) fn octets(&self) -> Result<&[u8], &InFile> {
+        match &self.0 {
+            Octets::Memory(octets) => Ok(octets),
+            Octets::File(file) => Err(file),
+        }
     }
 }
 
+/// The length only: a log holds no mail.
 impl fmt::Debug for Body {
-    /// The length only: mail does not belong into a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Body({} octets)", self.octets.len())
+        write!(f, "Body({} octets)", self.len())
     }
 }
 
@@ -50,32 +94,39 @@ impl fmt::Debug for Body {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_slice_is_clamped_to_the_body() {
-        let body = Body::new(b"0123456789".to_vec());
-        assert_eq!(body.slice(0, 4), b"0123");
-        assert_eq!(body.slice(8, 4), b"89");
-        assert_eq!(body.slice(3, usize::MAX), b"3456789");
-        assert_eq!(body.slice(3, 0), b"");
+    fn both(octets: &[u8]) -> [Body; 2] {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(b"head", 0).unwrap();
+        file.write_all_at(octets, 4).unwrap();
+        let in_file = InFile {
+            file,
+            start: 4,
+            length: octets.len() as u64,
+            temporary: Mutex::new(None),
+        };
+        [Body::new(octets.to_vec()), Body::in_file(in_file)]
     }
 
     #[test]
-    fn a_slice_past_the_end_is_empty() {
-        let body = Body::new(b"0123456789".to_vec());
-        assert_eq!(body.slice(10, 1), b"");
-        assert_eq!(body.slice(u64::MAX, usize::MAX), b"");
+    fn a_read_ends_with_the_body() {
+        for body in both(b"0123456789") {
+            assert_eq!(*body.read_at(0, 4).unwrap(), *b"0123");
+            assert_eq!(*body.read_at(8, 4).unwrap(), *b"89");
+            assert_eq!(*body.read_at(3, usize::MAX).unwrap(), *b"3456789");
+        }
     }
 
     #[test]
-    fn an_empty_body_is_empty() {
-        let body = Body::new(Vec::new());
-        assert!(body.is_empty());
-        assert_eq!(body.len(), 0);
-        assert_eq!(body.slice(0, 1), b"");
+    fn past_the_end_there_is_nothing() {
+        for body in both(b"0123456789") {
+            assert!(body.read_at(10, 4).unwrap().is_empty());
+            assert!(body.read_at(u64::MAX, usize::MAX).unwrap().is_empty());
+        }
+        assert!(both(b"").iter().all(Body::is_empty));
     }
 
     #[test]
-    fn debug_does_not_show_the_mail() {
+    fn debug_shows_no_mail() {
         assert_eq!(
             format!("{:?}", Body::new(b"secret".to_vec())),
             "Body(6 octets)"

@@ -1,9 +1,11 @@
-//! What was learnt and fetched: the index on disk and the bodies in memory.
+//! What was learnt and fetched: the index, and the bodies on disk and in memory.
 //!
 //! | what | where | lives |
 //! |---|---|---|
 //! | inode, exact size and arrival by unique-id ([`Index`]) | `BASE/ACCOUNT/index.sqlite` | across mounts |
+//! | complete bodies ([`Disk`]) | `BASE/ACCOUNT/bodies/`, one file a message, read longest ago goes first | across mounts |
 //! | complete bodies ([`Bodies`]) | memory, least recently used goes first | one mount |
+//! | large bodies ([`Incoming`]) | a temporary file, which becomes one of the cache or goes with its last reader | |
 //!
 //! BASE is `$XDG_CACHE_HOME/pop3fs`, or `~/.cache/pop3fs` ([`CacheFolder::default_base`]). Each account has a folder of its
 //! own in it ([`CacheFolder`]), named by what can be read of the account and a digest of all of it.
@@ -15,16 +17,23 @@
 //! and when. Folders are 0700, files 0600, and what another user owns is refused.
 mod bodies;
 mod body;
+mod disk;
+mod disk_writer;
 mod error;
 #[cfg(test)]
 mod fixture;
 mod folder;
 mod format;
+mod incoming;
 mod index;
+mod layout;
 mod writer;
 
-pub use bodies::Bodies;
+pub use bodies::{Bodies, Found};
 pub use body::Body;
+pub use disk::Disk;
 pub use error::StoreError;
 pub use folder::CacheFolder;
+pub use incoming::Incoming;
 pub use index::{Index, Row};
+pub use layout::BodyKey;

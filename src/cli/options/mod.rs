@@ -43,7 +43,9 @@ pub struct Options {
     pub cache: Caching,
     /// Where, if not in the user's cache folder.
     pub cache_dir: Option<PathBuf>,
-    /// For bodies: 1 MiB to 1 TiB.
+    /// For bodies on disk: 1 MiB to 1 TiB.
+    pub cache_size: Octets,
+    /// For bodies in memory: 1 MiB to 1 TiB.
     pub memory: Octets,
     /// 1 KiB to 1 TiB.
     pub max_message: Octets,
@@ -119,6 +121,7 @@ impl Default for Options {
             pipeline: Pipeline::Auto,
             cache: Caching::On,
             cache_dir: None,
+            cache_size: Octets::gib(1),
             memory: Octets::mib(64),
             max_message: Octets::gib(1),
             mtime: Mtime::Received,
@@ -265,7 +268,7 @@ mod tests {
     fn each_option_sets_its_own_field() {
         let options = parse(
             "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,refresh=1h,pipeline=off,cache=off,\
-             cache_dir=/c,memory=1G,max_message=2M,mtime=none,ro,uid=7,gid=8,allow_other,password_file=/pw",
+             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,mtime=none,ro,uid=7,gid=8,allow_other,password_file=/pw",
         )
         .unwrap();
         let expected = Options {
@@ -279,6 +282,7 @@ mod tests {
             pipeline: Pipeline::Off,
             cache: Caching::Off,
             cache_dir: Some("/c".into()),
+            cache_size: Octets::gib(3),
             memory: Octets::gib(1),
             max_message: Octets::mib(2),
             mtime: Mtime::None,

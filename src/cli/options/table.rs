@@ -142,6 +142,15 @@ pub static TABLE: &[Row] = &[
         set: |options, text| path(text).map(|value| options.cache_dir = Some(value)),
     },
     Row {
+        name: "cache_size",
+        kind: Kind::Value("SIZE"),
+        default: "1G",
+        help: "For the message bodies on disk",
+        set: |options, text| {
+            within(text, &(Octets::mib(1)..=TEBIBYTE)).map(|value| options.cache_size = value)
+        },
+    },
+    Row {
         name: "memory",
         kind: Kind::Value("SIZE"),
         default: "64M",

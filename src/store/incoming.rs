@@ -1,0 +1,125 @@
+//! A body on its way from the server.
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use tempfile::TempPath;
+
+use super::Body;
+use super::body::InFile;
+use super::layout::{HEADER, Header, TEMPORARY};
+
+/// A body of more octets than this goes through a file, whatever the memory allows.
+const MOST_IN_MEMORY: usize = 4 * 1024 * 1024;
+
+/// The octets of a body so far: in memory, or in a temporary file where they are many.
+#[derive(Debug)]
+pub struct Incoming {
+    memory: Vec<u8>,
+    file: Option<Spool>,
+    length: u64,
+    /// Where a temporary file goes: the cache, or nowhere to stay.
+    folder: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Spool {
+    file: File,
+    /// None where it has no name, and so leaves nothing behind.
+    path: Option<TempPath>,
+    checksum: crc32fast::Hasher,
+}
+
+impl Incoming {
+    pub(super) fn new(folder: Option<PathBuf>) -> Self {
+        Self {
+            memory: Vec::new(),
+            file: None,
+            length: 0,
+            folder,
+        }
+    }
+
+    /// The octets so far.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether nothing has come yet.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Takes the next octets.
+    ///
+    /// # Errors
+    /// No room on disk for a body that is too large for the memory.
+    pub fn push(&mut self, octets: &[u8]) -> io::Result<()> {
+        if self.file.is_none() && self.memory.len() + octets.len() > MOST_IN_MEMORY {
+            let spool = Spool::new(self.folder.as_deref(), &self.memory)?;
+            self.memory = Vec::new();
+            self.file = Some(spool);
+        }
+        match &mut self.file {
+            Some(spool) => spool.push(octets)?,
+            None => self.memory.extend_from_slice(octets),
+        }
+        self.length += octets.len() as u64;
+        Ok(())
+    }
+
+    /// The complete body.
+    ///
+    /// # Errors
+    /// As [`Incoming::push`].
+    pub fn finish(self) -> io::Result<Body> {
+        match self.file {
+            None => Ok(Body::new(self.memory)),
+            Some(spool) => spool.finish(self.length),
+        }
+    }
+}
+
+impl Spool {
+    fn new(folder: Option<&Path>, begun: &[u8]) -> io::Result<Self> {
+        let (file, path) = match folder {
+            None => (tempfile::tempfile()?, None),
+            Some(folder) => {
+                let named = tempfile::Builder::new()
+                    .prefix(TEMPORARY)
+                    .tempfile_in(folder)?;
+                let (file, path) = named.into_parts();
+                (file, Some(path))
+            }
+        };
+        let mut spool = Self {
+            file,
+            path,
+            checksum: crc32fast::Hasher::new(),
+        };
+        spool.file.write_all(&[0; HEADER])?;
+        spool.push(begun)?;
+        Ok(spool)
+    }
+
+    fn push(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.checksum.update(octets);
+        self.file.write_all(octets)
+    }
+
+    fn finish(self, length: u64) -> io::Result<Body> {
+        Header {
+            length,
+            checksum: self.checksum.finalize(),
+        }
+        .write(&self.file)?;
+        let temporary = Mutex::new(self.path);
+        Ok(Body::in_file(InFile {
+            file: self.file,
+            start: HEADER as u64,
+            length,
+            temporary,
+        }))
+    }
+}

@@ -1,0 +1,120 @@
+//! A server that gives a known unique-id to other octets: nothing that was known of the old ones may show.
+
+use std::fs;
+
+use super::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus, retr_all};
+use super::renewal::list_until;
+use super::{assert_same, by_identity, in_clear, listed, read, read_all};
+
+const NAME: &str = "same.eml";
+
+/// A maildrop of one message, which was read through a mount.
+fn read_once(message: &[u8], options: &[&str]) -> (Liar, Mount) {
+    let liar = Liar::start(&[message.to_vec()]);
+    liar.set_uidl(1, b"same");
+    let mount = in_clear(&liar.source(), options);
+    assert_eq!(read(&mount.join(NAME)), message);
+    (liar, mount)
+}
+
+/// Puts another message in the place of the first.
+fn replace(liar: &Liar, message: &[u8]) {
+    liar.remove(1);
+    let serial = liar.add(message);
+    liar.set_uidl(serial, b"same");
+}
+
+fn short() -> Vec<u8> {
+    corpus::large(5_000)
+}
+
+fn long() -> Vec<u8> {
+    corpus::large(50_000)
+}
+
+fn assert_shows(mount: &Mount, name: &str, message: &[u8]) {
+    let octets = read(&mount.join(name));
+    assert!(octets == message, "{} octets", octets.len());
+}
+
+#[test]
+fn other_octets_show_when_the_listing_is_renewed() {
+    for (before, after) in [(short(), long()), (long(), short())] {
+        let (liar, mount) = read_once(&before, &["refresh=1s"]);
+        replace(&liar, &after);
+        let listings = liar.count("LIST");
+        list_until(&mount, "a new listing", |_| liar.count("LIST") > listings);
+        assert_shows(&mount, NAME, &after);
+    }
+}
+
+#[test]
+fn other_octets_show_after_a_remount() {
+    for (before, after) in [(short(), long()), (long(), short())] {
+        let (liar, mut mount) = read_once(&before, &[]);
+        replace(&liar, &after);
+        mount.remount();
+        assert_shows(&mount, NAME, &after);
+    }
+}
+
+#[test]
+fn the_twin_that_stays_shows_its_own_octets_when_the_listing_is_renewed() {
+    let (liar, mount) = read_once(&short(), &["refresh=1s"]);
+    let twin = liar.add(&long());
+    liar.set_uidl(twin, b"same");
+    list_until(&mount, "the twin", |names| names.len() == 2);
+    assert_shows(&mount, "same~2.eml", &long());
+    liar.remove(1);
+    list_until(&mount, "the first to go", |names| names == [NAME]);
+    assert_shows(&mount, NAME, &long());
+}
+
+#[test]
+fn the_twin_that_stays_shows_its_own_octets_after_a_remount() {
+    let (liar, mut mount) = read_once(&short(), &[]);
+    let twin = liar.add(&long());
+    liar.set_uidl(twin, b"same");
+    mount.remount();
+    assert_shows(&mount, "same~2.eml", &long());
+    liar.remove(1);
+    mount.remount();
+    assert_shows(&mount, NAME, &long());
+}
+
+/// mailutils adds `X-UID` and `Status` to the messages at the end of the first session.
+#[test]
+fn what_mailutils_adds_to_its_messages_shows_after_a_remount() {
+    let mailutils = Mailutils::start(&corpus::realistic(50, 3), MailutilsOptions::default());
+    let mut mount = in_clear(&mailutils.source(), &[]);
+    read_all(&mount);
+    mount.umount();
+    mount.wait();
+    let sent = by_identity(retr_all(
+        mailutils.port(),
+        Mailutils::USER,
+        Mailutils::PASSWORD,
+    ));
+    mount.remount();
+    assert_same(&read_all(&mount), &sent);
+}
+
+#[test]
+fn what_mailutils_adds_to_its_messages_shows_when_the_listing_is_renewed() {
+    let mailutils = Mailutils::start(&corpus::realistic(51, 3), MailutilsOptions::default());
+    let mount = in_clear(&mailutils.source(), &["refresh=1s"]);
+    let before = read_all(&mount);
+    let sizes = || -> Vec<u64> {
+        let stat = |name: &String| fs::metadata(mount.join(name)).expect("stat").len();
+        listed(&mount).iter().map(stat).collect()
+    };
+    let sizes_before = sizes();
+    list_until(&mount, "other sizes", |_| sizes() != sizes_before);
+    let after = read_all(&mount);
+    assert!(before.keys().eq(after.keys()));
+    assert!(
+        before
+            .iter()
+            .all(|(identity, octets)| after[identity] != *octets)
+    );
+}
