@@ -19,8 +19,8 @@ pub const ROOT: u64 = 1;
 pub const DELETED: u64 = 2;
 /// Where the pending deletions are: reached by name, never listed.
 const DELETED_NAME: &str = ".deleted";
-/// The most octets of a name.
-const NAME_MAX: usize = 255;
+/// What the kernel keeps files in.
+const PAGE: u64 = 4096;
 /// The longest wait for a new listing when a directory is opened; then the last one is shown.
 const LISTING_PATIENCE: Duration = Duration::from_secs(5);
 /// A server may be silent for so many time-outs while it deletes.
@@ -44,12 +44,24 @@ enum Node {
 }
 
 /// A message that was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// The handle to read by.
     pub handle: u64,
-    /// Where set, the kernel may hold another size of this inode, and must forget it before it learns of the open.
-    pub resized: Option<u64>,
+    /// Where set, the kernel may hold another size, and must learn better before it learns of the open.
+    pub resized: Option<Resized>,
+}
+
+/// A message whose size was shown as another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resized {
+    /// Its inode number.
+    pub inode: u64,
+    /// The last page of a message that is larger than was shown: where it begins, and its octets up to the end.
+    /// sendfile(2) believes the size that the kernel has, and never asks; a page that is stored behind it corrects it. A
+    /// size that was too large is corrected by the first short read. None while the message is open, for a read of it
+    /// may hold the page.
+    pub tail: Option<(u64, Vec<u8>)>,
 }
 
 /// Octets of a body.
@@ -107,9 +119,6 @@ impl Filesystem {
     /// # Errors
     /// [`Error::NotFound`], and what a bad name gives.
     pub fn lookup(&self, parent: u64, name: &str) -> Result<Attributes, Error> {
-        if name.len() > NAME_MAX {
-            return Err(Error::NameTooLong);
-        }
         let parent = self.node(parent)?;
         if parent == Node::Root && name == DELETED_NAME {
             return Ok(self.directory(DELETED));
@@ -367,8 +376,21 @@ impl Filesystem {
 }
 
 fn opened(handles: &Handles, id: MessageId, message: &Message, body: Option<Arc<Body>>) -> Opened {
+    let resized = message.size_before.map(|before| Resized {
+        inode: message.inode,
+        tail: body
+            .as_deref()
+            .filter(|body| body.len() > before && !handles.is_open(id))
+            .and_then(last_page),
+    });
     Opened {
         handle: handles.open(id, body),
-        resized: message.resized.then_some(message.inode),
+        resized,
     }
+}
+
+fn last_page(body: &Body) -> Option<(u64, Vec<u8>)> {
+    let offset = body.len().checked_sub(1)? / PAGE * PAGE;
+    let octets = body.read_at(offset, PAGE as usize).ok()?;
+    Some((offset, octets.into_owned()))
 }

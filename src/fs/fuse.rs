@@ -16,7 +16,7 @@ use fuser::{
 
 use super::attributes::{Attributes, Kind, Validity};
 use super::errno::Error;
-use super::filesystem::{Entry, Filesystem, ROOT};
+use super::filesystem::{Entry, Filesystem, Opened, ROOT, Resized, Slice};
 use super::owed::Answer;
 use crate::maildrop::Change;
 
@@ -24,6 +24,8 @@ use crate::maildrop::Change;
 const LASTING: Duration = Duration::from_secs(3600);
 /// Threads that take requests. None of them ever waits, so more gain nothing.
 const THREADS: usize = 2;
+/// The most octets of a name.
+const NAME_MAX: u32 = 255;
 /// The block size that stat and df count in.
 const BLOCK: u32 = 512;
 /// What tools are told to read at once.
@@ -117,6 +119,21 @@ fn tell(notifier: &Notifier, change: &Change) {
     }
 }
 
+fn correct_size(notifier: &Notifier, resized: &Resized) {
+    let inode = INodeNo(resized.inode);
+    if let Some((offset, octets)) = &resized.tail
+        && let Err(error) = notifier.store(inode, *offset, octets)
+    {
+        log::debug!("the kernel took no page of {inode}: {error}");
+    }
+    tell(
+        notifier,
+        &Change::Size {
+            inode: resized.inode,
+        },
+    );
+}
+
 struct Adapter {
     filesystem: Arc<Filesystem>,
     owner: Owner,
@@ -169,10 +186,10 @@ impl fuser::Filesystem for Adapter {
         let notifier = Arc::clone(&self.notifier);
         let answer = Answer::new(
             req.pid(),
-            move |result: Result<super::filesystem::Opened, Error>| match result {
+            move |result: Result<Opened, Error>| match result {
                 Ok(opened) => {
-                    if let (Some(inode), Some(notifier)) = (opened.resized, notifier.get()) {
-                        tell(notifier, &Change::Size { inode });
+                    if let (Some(resized), Some(notifier)) = (&opened.resized, notifier.get()) {
+                        correct_size(notifier, resized);
                     }
                     // Under a unique-id the content never changes, so the kernel keeps its pages.
                     reply.opened(
@@ -199,7 +216,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let answer = Answer::new(
             req.pid(),
-            move |result: Result<super::filesystem::Slice, Error>| match result {
+            move |result: Result<Slice, Error>| match result {
                 Ok(slice) => match slice.octets() {
                     Ok(octets) => reply.data(&octets),
                     Err(error) => reply.error(errno(&error)),
@@ -347,7 +364,7 @@ impl fuser::Filesystem for Adapter {
     fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
         let totals = self.filesystem.statfs();
         let blocks = totals.octets.div_ceil(u64::from(BLOCK));
-        reply.statfs(blocks, 0, 0, totals.messages, 0, BLOCK, 255, BLOCK);
+        reply.statfs(blocks, 0, 0, totals.messages, 0, BLOCK, NAME_MAX, BLOCK);
     }
 
     fn setattr(
@@ -490,6 +507,9 @@ fn full(is_full: bool) -> ControlFlow<()> {
 
 /// Our names are ASCII: one that is not UTF-8 is not there.
 fn utf8(name: &OsStr) -> Result<&str, Error> {
+    if name.len() > NAME_MAX as usize {
+        return Err(Error::NameTooLong);
+    }
     name.to_str().ok_or(Error::NotFound)
 }
 

@@ -33,6 +33,14 @@ impl Handles {
         handle
     }
 
+    /// Whether anybody has the message open.
+    pub(super) fn is_open(&self, message: MessageId) -> bool {
+        self.open
+            .lock()
+            .values()
+            .any(|open| open.message == message)
+    }
+
     pub(super) fn get(&self, handle: u64) -> Option<OpenMessage> {
         self.open.lock().get(&handle).cloned()
     }

@@ -19,7 +19,7 @@ mod owed;
 
 pub use attributes::{Attributes, Kind, Validity};
 pub use errno::Error;
-pub use filesystem::{DELETED, Entry, Filesystem, Opened, ROOT, Slice};
+pub use filesystem::{DELETED, Entry, Filesystem, Opened, ROOT, Resized, Slice};
 pub use fuse::{Owner, Serving};
 pub use mount::Access;
 pub use owed::{Answer, Ledger, Patience};

@@ -42,7 +42,7 @@ pub enum Standing {
 pub struct Message {
     uidl: UniqueId,
     ordinal: u32,
-    /// How many share the unique-id; 0 until the message was listed in this mount.
+    /// How many shared the unique-id when the message was listed last.
     twins: u32,
     /// The inode number, the same in every session.
     pub inode: u64,
@@ -53,8 +53,8 @@ pub struct Message {
     pub arrived: Option<i64>,
     /// Where it stands.
     pub standing: Standing,
-    /// The size shown has been another in this mount: the kernel may still hold it.
-    pub resized: bool,
+    /// The size shown before, if it was another in this mount: the kernel may still hold it.
+    pub size_before: Option<u64>,
 }
 
 impl Message {
@@ -94,6 +94,8 @@ impl Message {
             inode: self.inode,
             size: self.exact,
             arrived: self.arrived,
+            listed: self.listed,
+            twins: self.twins,
         }
     }
 }
@@ -227,17 +229,18 @@ impl Catalogue {
         true
     }
 
-    /// Keeps what RETR showed; true where the size shown so far was another.
-    pub(super) fn learn_size(&mut self, id: MessageId, octets: Option<u64>) -> bool {
+    /// Keeps what RETR showed, or forgets it.
+    pub(super) fn learn_size(&mut self, id: MessageId, octets: Option<u64>) {
         let message = &mut self.messages[id.index()];
         let before = message.size();
         message.exact = octets;
         let after = message.size();
-        message.resized |= before != after;
+        if before != after {
+            message.size_before = Some(before);
+        }
         if message.standing == Standing::Listed {
             self.listed.octets = self.listed.octets - before + after;
         }
-        before != after
     }
 
     /// Keeps when the message arrived, if nothing was shown yet: a date never changes.
@@ -252,9 +255,7 @@ impl Catalogue {
 
     fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
         let message = &mut self.messages[id.index()];
-        let first_time = message.twins == 0;
-        let altered =
-            !first_time && (message.twins != listed.twins || message.listed != listed.octets);
+        let altered = message.twins != listed.twins || message.listed != listed.octets;
         message.twins = listed.twins;
         if altered {
             changes.altered.push(id);
@@ -299,7 +300,7 @@ impl Catalogue {
             exact: None,
             arrived: None,
             standing: Standing::Departed,
-            resized: false,
+            size_before: None,
         });
         self.stand(id, Standing::Listed);
         id
@@ -442,13 +443,13 @@ fn departed(row: &Row) -> Message {
     Message {
         uidl: UniqueId::from_wire(&row.uidl),
         ordinal: row.ordinal,
-        twins: 0,
+        twins: row.twins,
         inode: row.inode,
-        listed: 0,
+        listed: row.listed,
         exact: row.size,
         arrived: row.arrived,
         standing: Standing::Departed,
-        resized: false,
+        size_before: None,
     }
 }
 

@@ -503,7 +503,8 @@ impl Shared {
     fn deliver_body(&self, id: MessageId, body: Arc<Body>) {
         let arrived = self.arrival(&body);
         let mut state = self.state.lock();
-        let resized = state.catalogue.learn_size(id, Some(body.len()));
+        let shown = state.catalogue.get(id).size();
+        state.catalogue.learn_size(id, Some(body.len()));
         state.catalogue.learn_arrival(id, arrived);
         let message = state.catalogue.get(id);
         let (inode, key, row) = (message.inode, message.body_key(), message.row());
@@ -517,7 +518,7 @@ impl Shared {
         drop(state);
         self.index.learn(vec![row]);
         self.disk.keep(key, &body);
-        if resized {
+        if body.len() != shown {
             self.tell(Change::Size { inode });
         }
         answer_all(readers, &Ok(body));
@@ -557,11 +558,8 @@ impl Shared {
                 state.catalogue.learn_arrival(id, now());
             }
         }
-        let rows = changes
-            .unknown
-            .iter()
-            .map(|&id| state.catalogue.get(id).row())
-            .collect();
+        let learnt = changes.unknown.iter().chain(&changes.altered);
+        let rows = learnt.map(|&id| state.catalogue.get(id).row()).collect();
         let mut told = Vec::new();
         for &id in &changes.altered {
             let message = state.catalogue.get(id);

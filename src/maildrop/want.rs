@@ -1,5 +1,6 @@
 //! What is wanted of the server, and who waits for it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -112,8 +113,8 @@ impl Wants {
     /// Wants something that nobody waits for yet.
     pub(super) fn plan(&mut self, want: Want) {
         let stage = Stage::Queued(Urgency::Ahead);
-        if !self.progress.contains_key(&want) {
-            self.progress.insert(want, Progress { stage, losses: 0 });
+        if let Entry::Vacant(unknown) = self.progress.entry(want) {
+            unknown.insert(Progress { stage, losses: 0 });
             self.ahead.push_back(want);
         }
     }
@@ -132,14 +133,16 @@ impl Wants {
                 return Some((want, Urgency::Asked));
             }
         }
-        while least == Urgency::Ahead {
+        if least == Urgency::Asked {
+            return None;
+        }
+        loop {
             let want = self.ahead.pop_front()?;
             if self.stands(want, Stage::Queued(Urgency::Ahead)) {
                 self.set_stage(want, Stage::InFlight);
                 return Some((want, Urgency::Ahead));
             }
         }
-        None
     }
 
     /// True where nothing is to be sent that is at least so urgent.

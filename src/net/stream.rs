@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use native_tls::TlsStream;
-use nix::sys::socket::{setsockopt, sockopt};
+use socket2::SockRef;
 
 use super::{NetError, Tls};
 
@@ -73,8 +73,9 @@ impl Stream {
     fn over(socket: TcpStream, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, NetError> {
         socket.set_nodelay(true).map_err(NetError::Broken)?;
         // Providers and NAT boxes drop an idle connection without a word.
-        setsockopt(&socket, sockopt::KeepAlive, &true)
-            .map_err(|errno| NetError::Broken(errno.into()))?;
+        SockRef::from(&socket)
+            .set_keepalive(true)
+            .map_err(NetError::Broken)?;
         socket.set_nonblocking(true).map_err(NetError::Broken)?;
         Ok(Stream {
             wire: Wire::Clear(socket),
@@ -128,6 +129,7 @@ impl Stream {
             Wire::Clear(socket) => socket.read(into),
             Wire::Tls(tls) => tls.read(into),
         };
+        self.acknowledge();
         transfer(read)
     }
 
@@ -141,6 +143,14 @@ impl Stream {
             Wire::Tls(tls) => tls.write(from),
         };
         transfer(written)
+    }
+
+    /// mailutils and mpopd write a reply in two pieces with Nagle's algorithm on: the second waits for the acknowledgement
+    /// of the first, which the kernel would delay by 40 ms. The option does not last, so it is set after each read.
+    fn acknowledge(&self) {
+        if let Err(error) = SockRef::from(self.socket()).set_tcp_quickack(true) {
+            log::debug!("acknowledgements may be slow: {error}");
+        }
     }
 
     pub(super) fn socket(&self) -> &TcpStream {

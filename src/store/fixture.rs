@@ -42,5 +42,7 @@ pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
         inode,
         size: None,
         arrived: None,
+        listed: 0,
+        twins: 1,
     }
 }

@@ -17,18 +17,22 @@ pub(super) const CREATE: &str = "CREATE TABLE message (
     inode INTEGER NOT NULL UNIQUE,
     size INTEGER,
     arrived INTEGER,
+    listed INTEGER NOT NULL,
+    twins INTEGER NOT NULL,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
-/// All rows; `inode` and `size` are the bits of a u64.
-pub(super) const LOAD: &str = "SELECT uidl, ordinal, inode, size, arrived FROM message";
+/// All rows; `inode`, `size` and `listed` are the bits of a u64.
+pub(super) const LOAD: &str =
+    "SELECT uidl, ordinal, inode, size, arrived, listed, twins FROM message";
 
 /// What was shown stays: the inode and the arrival that came first. A size comes from a body that was seen, so the last one
-/// is right. A new message whose inode another message has is left out: the next mount gives it another.
+/// is right, until the message is listed otherwise than it was then. A new message whose inode another message has is left out: the next mount gives it another.
 pub(super) const LEARN: &str =
-    "INSERT INTO message (uidl, ordinal, inode, size, arrived) VALUES (?1, ?2, ?3, ?4, ?5)
+    "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
     ON CONFLICT (uidl, ordinal) DO UPDATE SET
-        size = coalesce(excluded.size, size), arrived = coalesce(arrived, excluded.arrived)
+        size = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.size, size), excluded.size),
+        arrived = coalesce(arrived, excluded.arrived), listed = excluded.listed, twins = excluded.twins
     ON CONFLICT (inode) DO NOTHING";
 
 /// The format that this program reads and writes, kept as `user_version`. It grows with every change of [`CREATE`].
@@ -234,6 +238,8 @@ mod tests {
     inode INTEGER NOT NULL UNIQUE,
     size INTEGER,
     arrived INTEGER,
+    listed INTEGER NOT NULL,
+    twins INTEGER NOT NULL,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
@@ -379,7 +385,7 @@ mod tests {
         outside
             .execute_batch(
                 "PRAGMA application_id = 1886351411; PRAGMA user_version = 1;
-                INSERT INTO message VALUES (x'6100', 1, 17, 2345, 1700000000), (x'62', 0, -1, NULL, NULL);",
+                INSERT INTO message VALUES (x'6100', 1, 17, 2345, 1700000000, 2340, 2), (x'62', 0, -1, NULL, NULL, 0, 1);",
             )
             .unwrap();
         drop(outside);
@@ -389,6 +395,8 @@ mod tests {
             inode: 17,
             size: Some(2345),
             arrived: Some(1_700_000_000),
+            listed: 2340,
+            twins: 2,
         };
         assert_eq!(account.rows(), [first, row(b"b", u64::MAX)]);
     }

@@ -20,6 +20,10 @@ pub struct Row {
     pub size: Option<u64>,
     /// The mtime that was shown, in Unix seconds: once kept it never changes.
     pub arrived: Option<i64>,
+    /// LIST's octets when all this was learnt: where it says otherwise later, the content may be another.
+    pub listed: u64,
+    /// How many messages shared the unique-id then.
+    pub twins: u32,
 }
 
 /// The index of one account. Whoever learns never waits for the disk: a thread writes what has gathered. Several processes
@@ -188,6 +192,28 @@ mod tests {
             }]);
         }
         assert_eq!(index.load().unwrap()[0].arrived, Some(5));
+    }
+
+    #[test]
+    fn a_size_is_forgotten_when_the_message_is_listed_otherwise() {
+        let account = Account::new();
+        let index = account.open();
+        let learnt = |listed, twins, size| {
+            index.learn(vec![Row {
+                size,
+                listed,
+                twins,
+                ..row(b"a", 2)
+            }]);
+        };
+        learnt(5, 1, Some(6));
+        learnt(5, 1, None);
+        assert_eq!(index.load().unwrap()[0].size, Some(6));
+        learnt(7, 1, None);
+        assert_eq!(index.load().unwrap()[0].size, None);
+        learnt(7, 1, Some(8));
+        learnt(7, 2, None);
+        assert_eq!(index.load().unwrap()[0].size, None);
     }
 
     #[test]

@@ -119,6 +119,8 @@ fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
             inode: row.get::<_, i64>(2)?.cast_unsigned(),
             size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
             arrived: row.get(4)?,
+            listed: row.get::<_, i64>(5)?.cast_unsigned(),
+            twins: row.get(6)?,
         })
     })?;
     rows.collect()
@@ -136,7 +138,9 @@ fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
                 row.ordinal,
                 row.inode.cast_signed(),
                 size,
-                row.arrived
+                row.arrived,
+                row.listed.cast_signed(),
+                row.twins
             ])?;
         }
     }
