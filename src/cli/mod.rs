@@ -10,7 +10,9 @@ pub mod signals;
 pub mod source;
 
 mod demo;
+mod requests;
 mod serve;
+mod settings;
 
 pub use arguments::{Command, Invocation, MountArguments};
 pub use client::Format;

@@ -20,6 +20,7 @@
 
 mod catalogue;
 mod commit;
+mod delivery;
 mod engine;
 mod fault;
 mod inode;
@@ -29,6 +30,7 @@ mod name;
 mod read_ahead;
 mod session;
 mod state;
+mod transfer;
 mod want;
 
 use std::sync::mpsc;
@@ -275,7 +277,7 @@ impl Maildrop {
             None => {}
         }
         drop(state);
-        let loaded = self.shared.disk.load(&key).map(Arc::new);
+        let loaded = self.shared.disk.load(&key);
         let mut state = self.shared.state.lock();
         match &loaded {
             Some(body) => state.bodies.insert(inode, Arc::clone(body)),

@@ -3,12 +3,12 @@
 //! A file is written under a temporary name and renamed when it is whole, by a thread of its own, so that no reader waits
 //! for the disk. It is verified when it is read: a damaged one is removed, and fetched again. The files that were read
 //! longest ago go first when all together are larger than the limit; the mtime of a file tells when that was.
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, FileTimes};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
@@ -39,10 +39,39 @@ pub struct Disk(Option<Cache>);
 struct Cache {
     folder: PathBuf,
     limit: u64,
-    /// Octets that wait to be written.
-    waiting: Arc<AtomicU64>,
+    waiting: Arc<Mutex<Waiting>>,
     orders: Option<Sender<Order>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The bodies that are going to be written: they are found here until they are found on disk.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    bodies: HashMap<BodyKey, Arc<Body>>,
+    /// What they take of the memory.
+    octets: u64,
+}
+
+impl Waiting {
+    fn add(&mut self, key: BodyKey, body: &Arc<Body>) {
+        self.octets += body.in_memory();
+        if let Some(before) = self.bodies.insert(key, Arc::clone(body)) {
+            self.octets -= before.in_memory();
+        }
+    }
+
+    /// False where the body was forgotten, or another one is to be written for the message.
+    pub(super) fn awaits(&self, key: &BodyKey, body: &Arc<Body>) -> bool {
+        self.bodies
+            .get(key)
+            .is_some_and(|waiting| Arc::ptr_eq(waiting, body))
+    }
+
+    pub(super) fn forget(&mut self, key: &BodyKey) {
+        if let Some(body) = self.bodies.remove(key) {
+            self.octets -= body.in_memory();
+        }
+    }
 }
 
 /// What the writer's thread is asked for.
@@ -70,7 +99,7 @@ impl Disk {
             _ => {}
         }
         let (orders, taken) = mpsc::channel();
-        let waiting = Arc::new(AtomicU64::new(0));
+        let waiting = Arc::default();
         let writer = DiskWriter::new(folder.clone(), limit, Arc::clone(&waiting));
         let thread = thread::Builder::new()
             .name("disk".to_owned())
@@ -97,15 +126,18 @@ impl Disk {
     pub fn contains(&self, key: &BodyKey) -> bool {
         self.0
             .as_ref()
-            .is_some_and(|cache| cache.path(key).exists())
+            .is_some_and(|cache| cache.is_waiting(key) || cache.path(key).exists())
     }
 
     /// The body, verified; none where it is missing or damaged.
-    pub fn load(&self, key: &BodyKey) -> Option<Body> {
+    pub fn load(&self, key: &BodyKey) -> Option<Arc<Body>> {
         let cache = self.0.as_ref()?;
+        if let Some(body) = cache.waiting.lock().bodies.get(key) {
+            return Some(Arc::clone(body));
+        }
         let path = cache.path(key);
         match read_verified(&path) {
-            Ok(body) => Some(body),
+            Ok(body) => Some(Arc::new(body)),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {
                 log::warn!(
@@ -121,16 +153,19 @@ impl Disk {
     /// Keeps a body, soon. Where the disk is far behind, it does not.
     pub fn keep(&self, key: BodyKey, body: &Arc<Body>) {
         let Some(cache) = &self.0 else { return };
-        if body.len() > cache.limit || cache.waiting.load(Ordering::Relaxed) > FAR_BEHIND {
+        let mut waiting = cache.waiting.lock();
+        if body.len() > cache.limit || waiting.octets > FAR_BEHIND {
             return;
         }
-        cache.waiting.fetch_add(body.in_memory(), Ordering::Relaxed);
+        waiting.add(key, body);
+        drop(waiting);
         cache.order(Order::Keep(key, Arc::clone(body)));
     }
 
     /// Removes a body whose message has changed.
     pub fn forget(&self, key: &BodyKey) {
         if let Some(cache) = &self.0 {
+            cache.waiting.lock().forget(key);
             forget(&cache.path(key));
         }
     }
@@ -139,7 +174,7 @@ impl Disk {
     pub fn is_behind(&self) -> bool {
         self.0
             .as_ref()
-            .is_some_and(|cache| cache.waiting.load(Ordering::Relaxed) > BEHIND)
+            .is_some_and(|cache| cache.waiting.lock().octets > BEHIND)
     }
 
     /// A body that is going to arrive. Where it is large it goes through this disk or, without one, through an unlinked
@@ -158,6 +193,10 @@ impl Disk {
 }
 
 impl Cache {
+    fn is_waiting(&self, key: &BodyKey) -> bool {
+        self.waiting.lock().bodies.contains_key(key)
+    }
+
     fn path(&self, key: &BodyKey) -> PathBuf {
         self.folder.join(key.file_name())
     }
@@ -391,5 +430,15 @@ mod tests {
         disk.keep(key(1), &body);
         assert_eq!(octets(&body), patterned(5_000_000));
         assert!(disk.load(&key(1)).is_none());
+    }
+
+    #[test]
+    fn a_body_is_found_from_the_moment_it_is_kept() {
+        let fixture = Fixture::new();
+        let disk = fixture.disk(1 << 30);
+        for number in 1..200 {
+            disk.keep(key(number), &incoming(&disk, &patterned(20_000)));
+            assert!(disk.contains(&key(number)) && disk.load(&key(number)).is_some());
+        }
     }
 }

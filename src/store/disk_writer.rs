@@ -3,12 +3,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
+
 use super::Body;
-use super::disk::{Order, forget};
+use super::disk::{Order, Waiting, forget};
 use super::layout::{BodyKey, HEADER, Header, TEMPORARY};
 
 /// Temporary files older than this were left behind by a process that was killed.
@@ -17,7 +18,7 @@ const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct DiskWriter {
     folder: PathBuf,
     limit: u64,
-    waiting: Arc<AtomicU64>,
+    waiting: Arc<Mutex<Waiting>>,
     /// The octets on disk, as far as this process knows; none before the first look.
     octets: Option<u64>,
     failing: bool,
@@ -31,7 +32,7 @@ struct Kept {
 }
 
 impl DiskWriter {
-    pub(super) fn new(folder: PathBuf, limit: u64, waiting: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(folder: PathBuf, limit: u64, waiting: Arc<Mutex<Waiting>>) -> Self {
         Self {
             folder,
             limit,
@@ -47,11 +48,22 @@ impl DiskWriter {
             match order {
                 Order::Flush(reply) => drop(reply.send(())),
                 Order::Keep(key, body) => {
-                    let written = self.keep(&key, &body);
-                    self.waiting.fetch_sub(body.in_memory(), Ordering::Relaxed);
-                    self.note(written);
+                    if self.waiting.lock().awaits(&key, &body) {
+                        let written = self.keep(&key, &body);
+                        self.finish(&key, &body);
+                        self.note(written);
+                    }
                 }
             }
+        }
+    }
+
+    /// From here on the body is found on disk, unless it was forgotten while it was written.
+    fn finish(&self, key: &BodyKey, body: &Arc<Body>) {
+        let mut waiting = self.waiting.lock();
+        match waiting.awaits(key, body) {
+            true => waiting.forget(key),
+            false => forget(&self.folder.join(key.file_name())),
         }
     }
 

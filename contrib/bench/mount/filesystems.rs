@@ -1,0 +1,176 @@
+//! pop3fs, and bindfs for comparison.
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::command;
+use crate::servers::{PASSWORD, USER};
+use crate::started::{Group, MountPoint, Role};
+
+/// How long a filesystem may take to mount, or to end. A million messages have to be listed, at a round-trip time.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_pop3fs");
+
+/// A mounted maildrop. Dropping it kills the process and takes the mount away.
+#[derive(Debug)]
+pub(crate) struct Pop3fs {
+    served: Served,
+    folder: PathBuf,
+    sockets: PathBuf,
+    mount_seconds: f64,
+}
+
+/// Of the process that serves a mount, in MiB.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// Now.
+    pub(crate) resident: f64,
+    /// The most there ever was.
+    pub(crate) peak: f64,
+}
+
+impl Pop3fs {
+    /// Mounts in `folder`, where the cache is, too.
+    pub(crate) fn mount(
+        folder: &Path,
+        sockets: &Path,
+        port: u16,
+        options: &[String],
+    ) -> Result<Self> {
+        let mount_point = MountPoint::create(folder.join("mail"))?;
+        // It trusts no cache that others may write to.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder.join("cache"))?;
+        let mut command = program(folder, sockets);
+        command.args(["-f", "-o", "tls=off"]);
+        for option in options {
+            command.args(["-o", option]);
+        }
+        command
+            .arg(format!("pop://{USER}@127.0.0.1:{port}"))
+            .arg(mount_point.path())
+            .env("POP3FS_PASSWORD", PASSWORD);
+        let begun = Instant::now();
+        let served = Served::start(&mut command, mount_point, &folder.join("log"))?;
+        Ok(Self {
+            served,
+            folder: folder.to_owned(),
+            sockets: sockets.to_owned(),
+            mount_seconds: begun.elapsed().as_secs_f64(),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.served.mount_point.path()
+    }
+
+    /// From the start of the program until the kernel showed the mount.
+    pub(crate) fn mount_seconds(&self) -> f64 {
+        self.mount_seconds
+    }
+
+    pub(crate) fn memory(&self) -> Result<Memory> {
+        let path = format!("/proc/{}/status", self.served.process.pid());
+        let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+        Ok(Memory {
+            resident: mebibytes(&status, "VmRSS:")?,
+            peak: mebibytes(&status, "VmHWM:")?,
+        })
+    }
+
+    /// `pop3fs umount`, and the end of the process.
+    pub(crate) fn umount(mut self) -> Result<()> {
+        let mut command = program(&self.folder, &self.sockets);
+        command::run(command.arg("umount").arg(self.path()), PATIENCE)?;
+        let status = self.served.process.wait(PATIENCE)?;
+        ensure!(status.success(), "pop3fs ended with {status}");
+        Ok(())
+    }
+}
+
+/// pop3fs without the user's own settings and folders.
+fn program(folder: &Path, sockets: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command
+        .env("HOME", folder)
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .env("XDG_CONFIG_HOME", folder.join("config"))
+        .env("XDG_RUNTIME_DIR", sockets)
+        .env_remove("POP3FS_PASSWORD")
+        .env_remove("CREDENTIALS_DIRECTORY");
+    command
+}
+
+fn mebibytes(status: &str, field: &str) -> Result<f64> {
+    let kibibytes: f64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .and_then(|value| value.trim().strip_suffix(" kB"))
+        .with_context(|| format!("no {field} in the status of a process"))?
+        .parse()?;
+    Ok(kibibytes / 1024.0)
+}
+
+/// A folder shown at another place by bindfs. Dropping it takes the mount away.
+#[derive(Debug)]
+pub(crate) struct Bindfs {
+    served: Served,
+}
+
+impl Bindfs {
+    pub(crate) fn mount(folder: &Path, mount_point: PathBuf) -> Result<Self> {
+        let log = mount_point.with_extension("log");
+        let mount_point = MountPoint::create(mount_point)?;
+        let mut command = Command::new("bindfs");
+        command.arg("-f").arg(folder).arg(mount_point.path());
+        let served = Served::start(&mut command, mount_point, &log)?;
+        Ok(Self { served })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.served.mount_point.path()
+    }
+}
+
+/// A mount and the process behind it, which goes first.
+#[derive(Debug)]
+struct Served {
+    process: Group,
+    mount_point: MountPoint,
+}
+
+impl Served {
+    /// Returns when the mount is there.
+    fn start(command: &mut Command, mount_point: MountPoint, log: &Path) -> Result<Self> {
+        /// Less than what a mount is measured in.
+        const BETWEEN_LOOKS: Duration = Duration::from_micros(500);
+        let output = File::create(log)?;
+        command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        let mut process = Group::start(command, Role::FileSystem)?;
+        let deadline = Instant::now() + PATIENCE;
+        while !mount_point.is_mounted() {
+            if process.ended()?.is_some() || Instant::now() > deadline {
+                let said = fs::read_to_string(log).unwrap_or_default();
+                let program = command.get_program().display();
+                bail!("{program} did not mount: {}", said.trim_end());
+            }
+            thread::sleep(BETWEEN_LOOKS);
+        }
+        Ok(Self {
+            process,
+            mount_point,
+        })
+    }
+}

@@ -1,0 +1,199 @@
+//! Where the bench works, and how it calls the programs that it measures.
+
+use std::cell::OnceCell;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::arguments::Arguments;
+use crate::command::{self, Finished};
+use crate::filesystems::{Bindfs, Pop3fs};
+use crate::maildrop::{Kind, Maildrop, NEEDLE};
+use crate::servers::{Dovecot, mail_owner};
+use crate::started::Folder;
+
+/// The folders and the arguments of a run.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) arguments: Arguments,
+    results: PathBuf,
+    maildrops: PathBuf,
+    local_copy: OnceCell<PathBuf>,
+    work: Folder,
+    // Short, since the path of a socket has 108 octets at most.
+    sockets: Folder,
+    _maildrops_that_go: Option<Folder>,
+}
+
+/// What pop3fs finds of an earlier mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cache {
+    /// Nothing.
+    Empty,
+    /// What the mount before has left.
+    Kept,
+}
+
+impl Place {
+    /// Everything goes to `bench` in Cargo's target folder, and all but the maildrops and the results goes away again.
+    pub(crate) fn create(arguments: Arguments) -> Result<Self> {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .parent()
+            .context("Cargo's target folder")?;
+        let results = target.join("bench");
+        fs::create_dir_all(&results).context("create target/bench")?;
+        // As the kernel's table of mounts shows it.
+        let results = results.canonicalize()?;
+        let temporary = std::env::temp_dir();
+        let that_go = match is_open_to_mail_owner(&results)? {
+            true => None,
+            false => Some(Folder::create(&temporary)?),
+        };
+        if let Some(folder) = &that_go {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(Self {
+            arguments,
+            maildrops: match &that_go {
+                Some(folder) => folder.path().to_owned(),
+                None => results.join("maildrops"),
+            },
+            local_copy: OnceCell::new(),
+            work: Folder::create(&results)?,
+            sockets: Folder::create(&temporary)?,
+            results,
+            _maildrops_that_go: that_go,
+        })
+    }
+
+    /// Where what was measured is written to.
+    pub(crate) fn results(&self) -> &Path {
+        &self.results
+    }
+
+    /// The everyday maildrop.
+    pub(crate) fn realistic(&self) -> Result<Maildrop> {
+        self.maildrop(Kind::Realistic, self.arguments.messages)
+    }
+
+    /// The maildrop of many notes.
+    pub(crate) fn small(&self) -> Result<Maildrop> {
+        self.maildrop(Kind::Small, self.arguments.small_messages)
+    }
+
+    fn maildrop(&self, kind: Kind, messages: u32) -> Result<Maildrop> {
+        Maildrop::of(&self.maildrops, kind, messages, self.arguments.seed)
+    }
+
+    /// Runs the command within the limit of the arguments.
+    pub(crate) fn run(&self, command: &mut Command) -> Result<Finished> {
+        command::run(command, self.arguments.limit())
+    }
+
+    /// Seconds of `grep -rl` in a folder, which must find what there is to find.
+    pub(crate) fn grep(&self, folder: &Path, maildrop: &Maildrop) -> Result<f64> {
+        let finished = self.run(Command::new("grep").args(["-rl", NEEDLE]).arg(folder))?;
+        ensure!(
+            finished.lines() == maildrop.needles(),
+            "grep found {} instead of {} messages in {}",
+            finished.lines(),
+            maildrop.needles(),
+            folder.display()
+        );
+        Ok(finished.seconds)
+    }
+
+    /// Seconds of `ls` with the option, which must show so many messages.
+    pub(crate) fn list(&self, option: &str, folder: &Path, messages: u32) -> Result<f64> {
+        let finished = self.run(Command::new("ls").arg(option).arg(folder))?;
+        let listed = finished
+            .stdout
+            .split(|&octet| octet == b'\n')
+            .filter(|line| line.ends_with(b".eml"))
+            .count();
+        ensure!(
+            u32::try_from(listed) == Ok(messages),
+            "ls {option} shows {listed} instead of {messages} messages"
+        );
+        Ok(finished.seconds)
+    }
+
+    /// pop3fs on the maildrop at a port of loopback.
+    pub(crate) fn mount(&self, port: u16, cache: Cache) -> Result<Pop3fs> {
+        let folder = self.folder("pop3fs")?;
+        if cache == Cache::Empty {
+            empty(&folder.join("cache"))?;
+        }
+        Pop3fs::mount(&folder, self.sockets.path(), port, &self.arguments.options)
+    }
+
+    /// bindfs on a folder.
+    pub(crate) fn bind(&self, folder: &Path) -> Result<Bindfs> {
+        Bindfs::mount(folder, self.work.path().join("bindfs"))
+    }
+
+    /// The files of the realistic maildrop as pop3fs shows them, in a local folder.
+    pub(crate) fn local_copy(&self, dovecot: &Dovecot) -> Result<&Path> {
+        if self.local_copy.get().is_none() {
+            let copy = self.folder("local")?;
+            let mount = self.mount(dovecot.port(), Cache::Empty)?;
+            self.run(rsync(mount.path(), &copy).arg("--quiet"))?;
+            mount.umount()?;
+            // Nobody else sets it.
+            let _ = self.local_copy.set(copy);
+        }
+        self.local_copy
+            .get()
+            .map(PathBuf::as_path)
+            .context("a local copy")
+    }
+
+    /// A folder of that name, which goes away at the end.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.work.path().join(name);
+        fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// As [`Place::folder`], with nothing in it.
+    pub(crate) fn empty_folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.folder(name)?;
+        empty(&path)?;
+        Ok(path)
+    }
+}
+
+/// `rsync -a FROM/ TO/`, which names what it transfers.
+pub(crate) fn rsync(from: &Path, to: &Path) -> Command {
+    let mut command = Command::new("rsync");
+    command
+        .args(["-a", "--itemize-changes"])
+        .arg(from.join(""))
+        .arg(to.join(""));
+    command
+}
+
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder)?;
+    Ok(())
+}
+
+/// Whether the user that Dovecot serves as can enter the folder: a home directory is often closed.
+fn is_open_to_mail_owner(folder: &Path) -> Result<bool> {
+    const ENTER: u32 = 0o001;
+    if mail_owner().is_none() {
+        return Ok(true);
+    }
+    for ancestor in folder.ancestors() {
+        if ancestor.metadata()?.permissions().mode() & ENTER == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,88 @@
+//! `ls -l`: cold beside TOP of every message at once, and the second time beside the same files in a local folder.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{Link, round_trips, seconds_of};
+use crate::maildrop::Maildrop;
+use crate::place::{Cache, Place};
+use crate::raw::RawSession;
+use crate::report::{Demand, Report, Row};
+use crate::samples::Samples;
+use crate::servers::Dovecot;
+
+/// How often the second listing is measured in a mount: one alone takes too little time to tell much.
+const LOOKS: u32 = 5;
+
+pub(super) fn measure(place: &Place, report: &mut Report) -> Result<()> {
+    let maildrop = place.realistic()?;
+    let dovecot = Dovecot::serve(&maildrop)?;
+    let local = place.local_copy(&dovecot)?;
+    for round_trip in round_trips(place) {
+        let what = format!("`ls -l`, {} ms", round_trip.as_millis());
+        match Sides::measure(place, &maildrop, &dovecot, local, round_trip) {
+            Ok(sides) => sides.tell(&what, report),
+            Err(error) => report.failed(&what, &error),
+        }
+    }
+    Ok(())
+}
+
+/// Seconds.
+#[derive(Default)]
+struct Sides {
+    raw: Samples,
+    cold: Samples,
+    again: Samples,
+    local: Samples,
+}
+
+impl Sides {
+    fn measure(
+        place: &Place,
+        maildrop: &Maildrop,
+        dovecot: &Dovecot,
+        local: &Path,
+        round_trip: Duration,
+    ) -> Result<Self> {
+        let link = Link::to(dovecot.port(), round_trip)?;
+        let messages = maildrop.messages();
+        let mut sides = Self::default();
+        for _ in 0..place.arguments.runs {
+            let mut session = RawSession::open(link.port())?;
+            sides.raw.push(seconds_of(|| session.headers())?);
+            session.quit()?;
+            let mount = place.mount(link.port(), Cache::Empty)?;
+            sides.cold.push(place.list("-l", mount.path(), messages)?);
+            for _ in 0..LOOKS {
+                sides.again.push(place.list("-l", mount.path(), messages)?);
+                sides.local.push(place.list("-l", local, messages)?);
+            }
+            mount.umount()?;
+        }
+        Ok(sides)
+    }
+
+    fn tell(&self, what: &str, report: &mut Report) {
+        report.add(Row {
+            what: format!("cold {what}"),
+            ours: self.cold.seconds(),
+            beside: Some(("every TOP at once", self.raw.seconds())),
+            demand: Demand::Within {
+                must: 2.0,
+                aim: Some(1.3),
+            },
+        });
+        report.add(Row {
+            what: format!("second {what}"),
+            ours: self.again.seconds(),
+            beside: Some(("local folder", self.local.seconds())),
+            demand: Demand::Within {
+                must: 1.5,
+                aim: None,
+            },
+        });
+    }
+}

@@ -1,0 +1,204 @@
+//! From what the server sent to those who wait: the catalogue learns, the caches keep, the kernel is told.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::catalogue::{Changes, MessageId, Standing};
+use super::fault::Fault;
+use super::state::Change;
+use super::want::{Urgency, Want, answer_all};
+use super::{Dating, Shared};
+use crate::store::{Body, BodyKey, Found, Incoming};
+
+/// The octets that are looked at for a date.
+const LONGEST_HEADERS: usize = 256 * 1024;
+
+impl Shared {
+    /// A disk that is behind with writing is given no more than what somebody waits for.
+    pub(super) fn least_urgency(&self) -> Urgency {
+        if self.disk.is_behind() {
+            Urgency::Asked
+        } else {
+            Urgency::Ahead
+        }
+    }
+
+    /// The next want to send. A body that has come to memory or disk since it was wanted is not sent for again: only the
+    /// engine's thread, which asks here, makes that so.
+    pub(super) fn next_want(&self) -> Option<(Want, u64)> {
+        loop {
+            let mut state = self.state.lock();
+            if !state.orders.is_empty() {
+                return None;
+            }
+            let (want, urgency) = state.wants.next(self.least_urgency())?;
+            let message = state.catalogue.get(want.message());
+            let (octets, inode, key) =
+                (message.expected_octets(), message.inode, message.body_key());
+            let Want::Body(id) = want else {
+                return Some((want, octets));
+            };
+            let is_in_memory = state.bodies.contains(inode);
+            drop(state);
+            let is_here = match urgency {
+                Urgency::Asked => self.answer_from_cache(id, inode, &key),
+                Urgency::Ahead => is_in_memory || self.disk.contains(&key),
+            };
+            if !is_here {
+                return Some((want, octets));
+            }
+            // Of those who came meanwhile nobody is forgotten.
+            self.state.lock().wants.put_back(want);
+        }
+    }
+
+    fn answer_from_cache(&self, id: MessageId, inode: u64, key: &BodyKey) -> bool {
+        let in_memory = self.state.lock().bodies.get(inode).map(Found::body);
+        let Some(body) = in_memory.or_else(|| self.disk.load(key)) else {
+            return false;
+        };
+        let readers = self.state.lock().wants.take_body(id);
+        answer_all(readers, &Ok(body));
+        true
+    }
+
+    pub(super) fn fail(&self, want: Want, fault: &Fault) {
+        let mut state = self.state.lock();
+        let name = state.catalogue.get(want.message()).name();
+        let (readers, others) = match want {
+            Want::Body(id) => (state.wants.take_body(id), Vec::new()),
+            Want::Headers(id) => (Vec::new(), state.wants.take_arrival(id)),
+        };
+        drop(state);
+        if !fault.is_of_the_link() {
+            log::warn!("{name}: {fault}");
+        }
+        answer_all(readers, &Err(fault.clone()));
+        answer_all(others, &Err(fault.clone()));
+    }
+
+    /// A complete body: its size is exact now, and its headers tell when it arrived.
+    pub(super) fn receive_body(&self, want: Want, received: Incoming) {
+        match received.finish() {
+            Ok(body) => self.deliver_body(want.message(), Arc::new(body)),
+            Err(error) => self.fail(want, &Fault::no_room(error)),
+        }
+    }
+
+    fn deliver_body(&self, id: MessageId, body: Arc<Body>) {
+        let arrived = self.arrival(&body);
+        let mut state = self.state.lock();
+        let shown = state.catalogue.get(id).size();
+        state.catalogue.learn_size(id, Some(body.len()));
+        state.catalogue.learn_arrival(id, arrived);
+        let message = state.catalogue.get(id);
+        let (inode, key, row) = (message.inode, message.body_key(), message.row());
+        let readers = state.wants.take_body(id);
+        let others = state.wants.take_arrival(id);
+        if readers.is_empty() {
+            state.bodies.insert_ahead(inode, Arc::clone(&body));
+        } else {
+            state.bodies.insert(inode, Arc::clone(&body));
+        }
+        drop(state);
+        self.index.learn(vec![row]);
+        self.disk.keep(key, &body);
+        if body.len() != shown {
+            self.tell(Change::Size { inode });
+        }
+        answer_all(readers, &Ok(body));
+        answer_all(others, &Ok(()));
+    }
+
+    pub(super) fn receive_headers(&self, id: MessageId, received: Incoming) {
+        let arrived = match received.finish() {
+            Ok(headers) => self.arrival(&headers),
+            Err(error) => return self.fail(Want::Headers(id), &Fault::no_room(error)),
+        };
+        let mut state = self.state.lock();
+        state.catalogue.learn_arrival(id, arrived);
+        let row = state.catalogue.get(id).row();
+        let waiters = state.wants.take_arrival(id);
+        drop(state);
+        self.index.learn(vec![row]);
+        answer_all(waiters, &Ok(()));
+    }
+
+    /// Unix seconds; now, where the headers do not tell.
+    fn arrival(&self, message: &Body) -> i64 {
+        let Dating::Headers(date) = &self.settings.dating else {
+            return now();
+        };
+        match message.read_at(0, LONGEST_HEADERS) {
+            Ok(headers) => date(&headers).unwrap_or_else(now),
+            Err(_) => now(),
+        }
+    }
+
+    /// Keeps what a listing taught, drops what it made void, and tells the kernel.
+    pub(super) fn take_changes(&self, changes: &Changes) {
+        let mut state = self.state.lock();
+        if let Dating::FirstSeen = self.settings.dating {
+            for &id in &changes.appeared {
+                state.catalogue.learn_arrival(id, now());
+            }
+        }
+        let learnt = changes.unknown.iter().chain(&changes.altered);
+        let rows = learnt.map(|&id| state.catalogue.get(id).row()).collect();
+        let mut told = Vec::new();
+        for &id in &changes.altered {
+            let message = state.catalogue.get(id);
+            let (inode, key) = (message.inode, message.body_key());
+            state.bodies.remove(inode);
+            self.disk.forget(&key);
+            told.push(Change::Content { inode });
+        }
+        for &id in &changes.reprieved {
+            log::warn!(
+                "{} is not deleted: it changed on the server since it was unlinked",
+                state.catalogue.get(id).name()
+            );
+        }
+        told.extend(changes.vanished.iter().map(|&id| Change::Gone {
+            name: state.catalogue.get(id).name(),
+        }));
+        drop(state);
+        self.index.learn(rows);
+        if !(changes.appeared.is_empty()
+            && changes.vanished.is_empty()
+            && changes.reprieved.is_empty())
+        {
+            told.push(Change::Directory);
+        }
+        for change in told {
+            self.tell(change);
+        }
+    }
+
+    pub(super) fn tell(&self, change: Change) {
+        if let Some(tell) = self.on_change.get() {
+            tell(change);
+        }
+    }
+
+    /// Moves messages to another standing after a commit.
+    pub(super) fn stand(&self, messages: &[MessageId], standing: Standing) {
+        let mut state = self.state.lock();
+        let mut changed = false;
+        for &id in messages {
+            changed |= state.catalogue.stand(id, standing);
+            state.committing.remove(&id);
+        }
+        drop(state);
+        if changed {
+            self.tell(Change::Directory);
+        }
+    }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,278 @@
+//! Fetching: commands written ahead, replies matched to them.
+//!
+//! # Theory of operation
+//!
+//! ```text
+//!  wants ──▶ window ──▶ RETR 7, RETR 8, TOP 9 0 ... ──▶ server
+//!              ▲                                           │
+//!              │      flight: [7, 8, 9 ...]                ▼
+//!              └──── settled ◀── front ◀── replies, in order
+//! ```
+//!
+//! Commands are written ahead as long as their count and the octets expected of them fit the window; those that somebody
+//! waits for go first. Writing and reading go on at once, so neither side's buffers can fill up for good. An order lets no
+//! new command out: it waits for what is in flight, and for no more.
+//!
+//! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
+//! next session; the third loss is final, and so is a silence of a whole time-out. After a reply that does not fit its
+//! command, one command is sent at a time from then on: a few servers get pipelining wrong.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::Pipeline;
+use super::engine::Engine;
+use super::fault::Fault;
+use super::session::Top;
+use super::state::HEADER_OCTETS;
+use super::want::Want;
+use crate::pop3::{Command, Event, ServerText};
+use crate::store::Incoming;
+
+/// The octets that may be expected of commands in flight: small messages fly by the hundred, a large one flies alone.
+/// A connection of 1 Gbit/s carries that much in 100 ms.
+const WINDOW_OCTETS: u64 = 16 * 1024 * 1024;
+/// The commands that may be in flight.
+const WINDOW_COMMANDS: usize = 2048;
+/// How often a want may be lost with its connection.
+const MOST_LOSSES: u8 = 3;
+/// What the server was asked for and has not answered yet, in order.
+#[derive(Default)]
+pub(super) struct Flight {
+    wants: VecDeque<InFlight>,
+    /// The octets expected of them.
+    expected: u64,
+    pace: Pace,
+}
+
+/// Whether commands are written ahead.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Pace {
+    #[default]
+    Pipelined,
+    /// Pipelined replies have been out of step.
+    Sequential,
+}
+
+/// A want whose command is written, and what has come of its reply.
+struct InFlight {
+    want: Want,
+    expected: u64,
+    received: Incoming,
+    /// The answer comes from RETR, though headers are wanted.
+    whole: bool,
+}
+
+/// How a reply ended.
+enum Outcome {
+    Received,
+    /// -ERR, in the server's words.
+    Refused(ServerText),
+}
+
+/// Whether a new session must look at what is in the maildrop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Renewal {
+    Needed,
+    NotNeeded,
+}
+
+impl Engine {
+    /// Fetches until nothing is in flight and nothing is to be sent, or an order has waited for what was in flight.
+    pub(super) fn transfer(&mut self) -> Result<Renewal, Fault> {
+        let mut renewal = Renewal::NotNeeded;
+        loop {
+            if renewal == Renewal::NotNeeded {
+                self.fill_window()?;
+            }
+            if self.flight.is_empty() {
+                return Ok(renewal);
+            }
+            let shared = Arc::clone(&self.shared);
+            if let Some(session) = &mut self.session {
+                session.link.exchange(Some(&shared.wake_up), None)?;
+            }
+            while let Some((flown, outcome)) = self.absorb()? {
+                if self.settle(flown, outcome) == Renewal::Needed {
+                    renewal = Renewal::Needed;
+                }
+            }
+        }
+    }
+
+    fn fill_window(&mut self) -> Result<(), Fault> {
+        let most = self.most_in_flight();
+        while self.flight.has_room(most)
+            && let Some((want, octets)) = self.shared.next_want()
+        {
+            match self.send(want, octets) {
+                Ok(sent) => self.flight.push(sent),
+                Err(fault) if fault.is_of_the_link() => return Err(fault),
+                Err(fault) => self.shared.fail(want, &fault),
+            }
+        }
+        Ok(())
+    }
+
+    fn most_in_flight(&self) -> usize {
+        let offers_pipelining = self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.capabilities.pipelining);
+        match self.shared.settings.pipeline {
+            _ if !offers_pipelining || self.flight.pace == Pace::Sequential => 1,
+            Pipeline::Auto => WINDOW_COMMANDS,
+            Pipeline::Off => 1,
+            Pipeline::Most(commands) => usize::from(commands).clamp(1, WINDOW_COMMANDS),
+        }
+    }
+
+    /// Writes the command of a want; `octets` are what RETR is expected to give.
+    fn send(&mut self, want: Want, octets: u64) -> Result<InFlight, Fault> {
+        let Some(session) = &mut self.session else {
+            return Err(Fault::Ending);
+        };
+        let message = session.number_of(want.message()).ok_or(Fault::Departed)?;
+        let whole = matches!(want, Want::Body(_)) || session.top == Top::Missing;
+        if whole && octets > self.shared.settings.max_message {
+            return Err(Fault::TooLarge);
+        }
+        let (command, expected) = match whole {
+            true => (Command::Retr(message), octets),
+            false => (Command::Top { message, lines: 0 }, HEADER_OCTETS),
+        };
+        session.link.queue(&command)?;
+        Ok(InFlight {
+            want,
+            expected,
+            received: self.shared.disk.incoming(),
+            whole,
+        })
+    }
+
+    /// Takes what has come, up to the end of a reply; `None` where more must come first.
+    fn absorb(&mut self) -> Result<Option<(InFlight, Outcome)>, Fault> {
+        let Some(session) = &mut self.session else {
+            return Ok(None);
+        };
+        while let Some(event) = session.link.next_event()? {
+            let Some(current) = self.flight.wants.front_mut() else {
+                return Ok(None);
+            };
+            let outcome = match event {
+                Event::Body(octets) => {
+                    current.take(octets, self.shared.settings.max_message)?;
+                    continue;
+                }
+                Event::End => Outcome::Received,
+                Event::Done(status) => Outcome::Refused(status.server_text()),
+                Event::Opened(_) | Event::Line(_) | Event::Challenge(_) => continue,
+            };
+            return Ok(self.flight.pop_front().map(|flown| (flown, outcome)));
+        }
+        Ok(None)
+    }
+
+    /// Gives what came to those who wait. A message that is refused once may have gone: a new session tells.
+    fn settle(&mut self, flown: InFlight, outcome: Outcome) -> Renewal {
+        let id = flown.want.message();
+        match outcome {
+            Outcome::Received if flown.whole => {
+                if flown.received.is_empty() && flown.expected > 0 {
+                    self.shared.fail(flown.want, &Fault::EmptyBody);
+                } else {
+                    self.shared.receive_body(flown.want, flown.received);
+                }
+            }
+            Outcome::Received => {
+                self.top_is(Top::Works);
+                self.shared.receive_headers(id, flown.received);
+            }
+            Outcome::Refused(_) if !flown.whole => {
+                self.top_is(Top::Missing);
+                self.shared.state.lock().wants.put_back(flown.want);
+            }
+            Outcome::Refused(text) => {
+                let refusals = self.shared.state.lock().wants.put_back(flown.want);
+                match refusals {
+                    // It was only read ahead.
+                    0 => {}
+                    1 => return Renewal::Needed,
+                    _ => self.shared.fail(
+                        flown.want,
+                        &Fault::Refused {
+                            command: "RETR",
+                            text,
+                        },
+                    ),
+                }
+            }
+        }
+        Renewal::NotNeeded
+    }
+
+    fn top_is(&mut self, top: Top) {
+        if let Some(session) = &mut self.session {
+            session.top = top;
+        }
+    }
+
+    /// The session broke down. What was in flight is fetched anew, or fails with the fault.
+    pub(super) fn lose(&mut self, fault: &Fault) {
+        log::info!("lost the session: {fault}");
+        self.drop_session();
+        if matches!(fault, Fault::Protocol(_)) && self.flight.wants.len() > 1 {
+            log::warn!("one command at a time from now on: the server's replies were out of step");
+            self.flight.pace = Pace::Sequential;
+        }
+        let mut lost = self.flight.take();
+        if !fault.is_of_the_link() || fault.is_silence() {
+            // Its own fault, or it has waited long enough.
+            if let Some(culprit) = lost.pop_front() {
+                self.shared.fail(culprit.want, fault);
+            }
+        }
+        while let Some(flown) = lost.pop_back() {
+            let losses = self.shared.state.lock().wants.put_back(flown.want);
+            if losses >= MOST_LOSSES || fault.is_silence() {
+                self.shared.fail(flown.want, fault);
+            }
+        }
+    }
+}
+
+impl Flight {
+    fn is_empty(&self) -> bool {
+        self.wants.is_empty()
+    }
+
+    /// A window is filled up to its edge: the want that goes over it is the last.
+    fn has_room(&self, most: usize) -> bool {
+        self.wants.len() < most && self.expected < WINDOW_OCTETS
+    }
+
+    fn push(&mut self, sent: InFlight) {
+        self.expected += sent.expected;
+        self.wants.push_back(sent);
+    }
+
+    fn pop_front(&mut self) -> Option<InFlight> {
+        let settled = self.wants.pop_front()?;
+        self.expected -= settled.expected;
+        Some(settled)
+    }
+
+    fn take(&mut self) -> VecDeque<InFlight> {
+        self.expected = 0;
+        std::mem::take(&mut self.wants)
+    }
+}
+
+impl InFlight {
+    fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
+        if self.received.len() + octets.len() as u64 > most {
+            return Err(Fault::TooLarge);
+        }
+        self.received.push(octets).map_err(Fault::no_room)
+    }
+}
