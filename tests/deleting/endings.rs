@@ -77,6 +77,16 @@ fn a_signal_lets_an_open_file_be_read_to_its_end_and_then_commits() {
     assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
 }
 
+#[test]
+fn a_signal_ends_a_mount_whose_file_is_never_closed_and_commits() {
+    let (messages, dovecot, mut mount) = second_of_three_removed();
+    let name = &listed(&mount)[0];
+    let _kept_open = File::open(mount.join(name)).expect("a message");
+    mount.signal(Signal::SIGTERM);
+    assert!(mount.wait().status.is_some_and(|status| status.success()));
+    assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
+}
+
 fn assert_busy(mount: &Mount) {
     let output = mount.umount();
     assert_eq!(output.status.code(), Some(1));
