@@ -9,6 +9,7 @@ mod silence;
 
 use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread::{self, JoinHandle};
@@ -69,10 +70,11 @@ fn wait_until_the_session_is_closed(mount: &Mount) {
     });
 }
 
-/// So many threads that each read one message; returned once all wait for it.
-fn readers(mount: &Mount, count: usize) -> Vec<JoinHandle<io::Result<Vec<u8>>>> {
+/// A thread for each message, which reads it; returned once all wait for the mount.
+fn readers(mount: &Mount, serials: RangeInclusive<usize>) -> Vec<JoinHandle<io::Result<Vec<u8>>>> {
     let (tell, told) = std::sync::mpsc::channel();
-    let readers = (1..=count)
+    let count = serials.clone().count();
+    let readers = serials
         .map(|serial| {
             let path = mount.join(format!("liar-{serial}.eml"));
             let tell = tell.clone();

@@ -137,7 +137,7 @@ fn three_hundred_waiting_readers_keep_nobody_else_waiting_and_all_get_their_mess
     stdout_of(&["ls", "-l", mount.arg()]);
     let gate = Gate::new();
     liar.on("RETR", Reply::Held(gate.clone()));
-    let readers = readers(&mount, 300);
+    let readers = readers(&mount, 1..=300);
     at_once(&["ls", "-l", mount.arg()]);
     at_once(&["df", mount.arg()]);
     gate.open();
@@ -154,7 +154,7 @@ fn three_hundred_waiting_readers_of_a_server_that_stays_silent_all_get_a_time_ou
     let mount = mounted(&liar.source(), &["timeout=3s"]);
     stdout_of(&["ls", "-l", mount.arg()]);
     liar.on("RETR", Reply::Silent);
-    for reader in readers(&mount, 300) {
+    for reader in readers(&mount, 1..=300) {
         let error = reader.join().expect("a reader").expect_err("a time-out");
         assert_eq!(error.raw_os_error(), Some(Errno::ETIMEDOUT as i32));
     }
