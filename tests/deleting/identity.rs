@@ -98,3 +98,26 @@ fn a_server_that_deletes_what_was_read_gets_a_quit_for_a_deletion() {
     assert_eq!((liar.count("DELE 2"), liar.count("QUIT")), (1, 1));
     assert_eq!(liar.left_serials(), [1, 3]);
 }
+
+#[test]
+fn a_deletion_at_a_server_that_deletes_what_was_read_spares_what_was_read() {
+    let liar = liar(3);
+    liar.set_capabilities(Some(DELETES_WHAT_WAS_READ));
+    let mut mount = mounted(&liar.source(), &[]);
+    succeed(&[Path::new("cat"), &mount.join("liar-1.eml")]);
+    remove(&mount, "liar-2.eml");
+    umount(&mut mount);
+    let commands = liar.commands();
+    let with = |verb: &str| {
+        let connections = commands.iter().filter(|received| received.verb() == verb);
+        connections
+            .map(|received| received.connection)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(liar.left_serials(), [1, 3]);
+    let (read, quit) = (with("RETR"), with("QUIT"));
+    assert!(
+        quit.iter().all(|connection| !read.contains(connection)),
+        "a session that retrieved a message was ended by QUIT: {commands:#?}"
+    );
+}

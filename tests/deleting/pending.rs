@@ -153,3 +153,45 @@ fn a_read_only_mount_removes_nothing() {
     umount(&mut mount);
     assert_eq!((liar.left_serials().len(), liar.count("DELE")), (2, 0));
 }
+
+#[test]
+fn a_restored_message_is_no_longer_found_among_the_deleted() {
+    let liar = liar(2);
+    let mount = mounted(&liar.source(), &[]);
+    remove(&mount, "liar-2.eml");
+    let pending = mount.join(".deleted/liar-2.eml");
+    succeed(&[Path::new("stat"), &pending]);
+    let output = mount.subcommand(&["restore", mount.arg()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let missing = fs::metadata(&pending).expect_err("a restored message");
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_deleted_message_is_no_longer_found_among_the_deleted() {
+    let liar = liar(2);
+    let mount = mounted(&liar.source(), &[]);
+    remove(&mount, "liar-2.eml");
+    let pending = mount.join(".deleted/liar-2.eml");
+    succeed(&[Path::new("cat"), &pending]);
+    assert_eq!(sync(&mount).status.code(), Some(0));
+    let missing = fs::metadata(&pending).expect_err("a deleted message");
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_deleted_message_that_was_not_read_yet_can_be_read_by_who_has_it_open() {
+    // Larger than every cache: its size is known from the first mount, its body is not.
+    let messages = [corpus::large(1_200_000), corpus::with_body(b"other\r\n")];
+    let liar = Liar::start(&messages);
+    let mut mount = mounted(&liar.source(), &["memory=1M", "cache_size=1M"]);
+    succeed(&[Path::new("cat"), &mount.join("liar-1.eml")]);
+    mount.remount();
+    let mut file = File::open(mount.join("liar-1.eml")).expect("a message");
+    remove(&mount, "liar-1.eml");
+    assert_eq!(sync(&mount).status.code(), Some(0));
+    let mut octets = Vec::new();
+    let read = file.read_to_end(&mut octets);
+    assert!(read.is_ok(), "{read:?}");
+    assert!(octets == messages[0]);
+}

@@ -9,7 +9,7 @@ use crate::common::{
     corpus, stdout_of,
 };
 use crate::{
-    AT_ONCE, assert_fails, assert_reads, at_once, cat, mounted, stderr,
+    AT_ONCE, assert_fails, assert_reads, at_once, cat, mounted, readers, stderr,
     wait_until_the_session_is_closed,
 };
 
@@ -153,4 +153,26 @@ fn the_listing_outlasts_a_server_that_is_gone() {
     let name = stdout_of(&["ls", mount.arg()]);
     let name = name.lines().next().expect("a message");
     assert_fails(&cat(&mount, name), Errno::EIO);
+}
+
+#[test]
+fn a_message_that_always_breaks_the_connection_does_not_harm_those_behind_it() {
+    let messages = corpus::realistic(18, 20);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &[]);
+    stdout_of(&["ls", "-l", mount.arg()]);
+    let gate = Gate::new();
+    liar.on("RETR", Reply::Held(gate.clone()));
+    for _ in 0..20 {
+        liar.fault_retr(1, RetrFault::Close { after: 50 });
+    }
+    let waiting = Background::start(&[Path::new("cat"), &mount.join("liar-1.eml")]);
+    liar.wait_for("RETR 1", 1);
+    let readers = readers(&mount, 2..=20);
+    gate.open();
+    for (reader, message) in readers.into_iter().zip(&messages[1..]) {
+        let octets = reader.join().expect("a reader").expect("a message");
+        assert!(octets == *message);
+    }
+    assert_fails(&waiting.output_within(AT_ONCE), Errno::EIO);
 }

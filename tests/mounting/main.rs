@@ -6,6 +6,7 @@ mod common;
 mod control;
 mod daemon;
 mod demo;
+mod logins;
 mod passwords;
 mod refusals;
 mod several;

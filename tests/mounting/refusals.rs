@@ -7,7 +7,7 @@ use crate::common::{MountBuilder, PROGRAM, output_within};
 use crate::{Ground, LIMIT, assert_says, in_clear, liar, sentence};
 
 /// The sentence of a mount that is refused, which is the same in the foreground and as a daemon.
-fn refusal(builder: &MountBuilder) -> String {
+pub(crate) fn refusal(builder: &MountBuilder) -> String {
     let said = sentence(&builder.clone().refused());
     assert_eq!(sentence(&builder.clone().daemon().refused()), said);
     said
