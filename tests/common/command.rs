@@ -63,16 +63,16 @@ pub fn output_within(limit: Duration, command: &mut Command) -> Output {
     }
 }
 
-fn kill_group(child: &Child) {
+pub(super) fn kill_group(child: &Child) {
     // It may have ended this instant, and then there is nothing to kill.
     let _ = killpg(pid_of(child), Signal::SIGKILL);
 }
 
-fn handle(file: &File) -> Stdio {
+pub(super) fn handle(file: &File) -> Stdio {
     Stdio::from(file.try_clone().expect("a second handle of an output file"))
 }
 
-fn contents(mut file: File) -> Vec<u8> {
+pub(super) fn contents(mut file: File) -> Vec<u8> {
     let mut octets = Vec::new();
     file.rewind().expect("the start of an output file");
     file.read_to_end(&mut octets).expect("an output file");

@@ -9,6 +9,7 @@
     reason = "every test file is a crate of its own and uses only a part of this"
 )]
 
+mod background;
 mod client;
 mod command;
 pub mod corpus;
@@ -25,12 +26,13 @@ mod process_group;
 mod scripted;
 mod tls;
 
+pub use background::{Background, waits_for_fuse};
 pub use client::{ReferenceClient, Retrieved, retr_all};
 pub use command::{output_within, run, stdout_of};
 pub use dovecot::{Dovecot, DovecotOptions, Store};
 pub use liar::{Liar, Received, Reply, RetrFault};
 pub use mailutils::{Mailutils, MailutilsOptions};
-pub use mount::{Ended, Mount, MountBuilder};
+pub use mount::{Ended, Mount, MountBuilder, PROGRAM, Place};
 pub use mpopd::Mpopd;
 pub use patience::{PATIENCE, eventually};
 pub use scripted::{Gate, Peer, Scripted};

@@ -17,7 +17,8 @@ use super::command::output_within;
 use super::patience::{PATIENCE, before, eventually};
 use super::process_group::{is_alive, pid_of};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_pop3fs");
+/// The path of the program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pop3fs");
 
 /// How long one mounted process may live: a system call that hangs in it then fails, and so does the test.
 const LIFETIME: Duration = Duration::from_secs(180);
@@ -96,6 +97,7 @@ impl MountBuilder {
             place.detach();
             panic!("{} was mounted although it should be refused", self.source);
         }
+        place.wait_until_no_process_is_left();
         assert!(!output.status.success(), "a refusal that exits with 0");
         output
     }
@@ -181,7 +183,14 @@ impl Mount {
 
     /// `pop3fs SUBCOMMAND…` in the environment of this mount, limited to 60 s.
     pub fn subcommand(&self, arguments: &[&str]) -> Output {
-        output_within(ENDING, self.place.program().args(arguments))
+        output_within(ENDING, &mut self.subcommand_line(arguments))
+    }
+
+    /// The same, to be run by the test itself.
+    pub fn subcommand_line(&self, arguments: &[&str]) -> Command {
+        let mut command = self.place.program();
+        command.args(arguments);
+        command
     }
 
     /// `pop3fs umount` of this mount, limited to 60 s.
@@ -298,13 +307,14 @@ impl Drop for Mount {
 
 /// The folders of one mount.
 #[derive(Debug)]
-struct Place {
+pub struct Place {
     folder: TempDir,
     mount_point: PathBuf,
 }
 
 impl Place {
-    fn create() -> Self {
+    /// A mount point, a cache, a home and a runtime folder, all empty; removed when dropped.
+    pub fn create() -> Self {
         let folder = tempfile::tempdir().expect("a mount's folder");
         for name in ["mnt", "cache", "config", "home", "run"] {
             // As the specification of XDG_RUNTIME_DIR demands, and right for the others.
@@ -325,8 +335,14 @@ impl Place {
         }
     }
 
-    fn mount_point(&self) -> &Path {
+    /// The mount point.
+    pub fn mount_point(&self) -> &Path {
         &self.mount_point
+    }
+
+    /// The folder that holds `mnt`, `cache`, `config`, `home` and `run`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     fn stderr(&self) -> PathBuf {
@@ -334,8 +350,12 @@ impl Place {
     }
 
     /// The program under test, unable to see the user's own folders and secrets.
-    fn program(&self) -> Command {
-        let mut command = Command::new(PROGRAM);
+    pub fn program(&self) -> Command {
+        self.at_home(Command::new(PROGRAM))
+    }
+
+    /// The same environment for a program that is to start the one under test.
+    pub fn at_home(&self, mut command: Command) -> Command {
         command
             .env("HOME", self.folder.path().join("home"))
             .env("XDG_CACHE_HOME", self.folder.path().join("cache"))
@@ -347,7 +367,8 @@ impl Place {
         command
     }
 
-    fn is_mounted(&self) -> bool {
+    /// Whether the kernel has a mount at the mount point.
+    pub fn is_mounted(&self) -> bool {
         let path = self.mount_point.to_str().expect("a mount point in ASCII");
         let table = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
         table
@@ -356,7 +377,7 @@ impl Place {
     }
 
     /// Takes every mount off the mount point, busy or dead.
-    fn detach(&self) {
+    pub fn detach(&self) {
         eventually("the mount to go away", || {
             if !self.is_mounted() {
                 return Some(());
@@ -377,8 +398,15 @@ impl Place {
         });
     }
 
+    /// Returns once no process has our mount point as an argument; fails the test if that takes 20 s.
+    pub fn wait_until_no_process_is_left(&self) {
+        eventually("the last process to end", || {
+            self.daemon().is_none().then_some(())
+        });
+    }
+
     /// The process of the program that has our mount point as an argument.
-    fn daemon(&self) -> Option<Pid> {
+    pub fn daemon(&self) -> Option<Pid> {
         let path = self.mount_point.to_str()?;
         fs::read_dir("/proc")
             .ok()?

@@ -1,0 +1,172 @@
+//! The ends of a mount: which of them commit, and which commit nothing.
+
+use std::fs::File;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+
+use crate::common::{
+    Background, Dovecot, Gate, Mailutils, MailutilsOptions, Mount, Mpopd, Reply, corpus, eventually,
+};
+use crate::{
+    SOON, dovecot, files, liar, listed, mounted, remove, remove_all, stderr, subjects, succeed,
+    umount, without,
+};
+
+/// A maildrop of three where the second is removed.
+fn second_of_three_removed() -> (Vec<Vec<u8>>, Dovecot, Mount) {
+    let messages = corpus::realistic(5, 3);
+    let dovecot = dovecot(&messages);
+    let (name, _) = files(dovecot.port(), Dovecot::USER).swap_remove(1);
+    let mount = mounted(&dovecot.source(), &[]);
+    remove(&mount, &name);
+    (messages, dovecot, mount)
+}
+
+#[test]
+fn a_plain_umount_commits() {
+    let (messages, dovecot, mut mount) = second_of_three_removed();
+    succeed(&["umount", mount.arg()]);
+    assert!(mount.wait().status.is_some_and(|status| status.success()));
+    assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
+}
+
+#[test]
+fn fusermount_commits() {
+    let (messages, dovecot, mut mount) = second_of_three_removed();
+    succeed(&["fusermount3", "-u", mount.arg()]);
+    assert!(mount.wait().status.is_some_and(|status| status.success()));
+    assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
+}
+
+#[test]
+fn every_signal_that_asks_for_an_end_commits() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        let (messages, dovecot, mut mount) = second_of_three_removed();
+        mount.signal(signal);
+        let ended = mount.wait();
+        assert!(
+            ended.status.is_some_and(|status| status.success()),
+            "{signal}: {ended:?}"
+        );
+        assert!(!mount.is_mounted(), "{signal}");
+        assert_eq!(
+            dovecot.messages_left(),
+            without(&messages, &[1]),
+            "{signal}"
+        );
+    }
+}
+
+#[test]
+fn a_signal_lets_an_open_file_be_read_to_its_end_and_then_commits() {
+    let (messages, dovecot, mut mount) = second_of_three_removed();
+    let name = &listed(&mount)[0];
+    let mut file = File::open(mount.join(name)).expect("a message");
+    mount.signal(Signal::SIGTERM);
+    eventually("the mount to go out of sight", || {
+        (!mount.is_mounted()).then_some(())
+    });
+    let mut octets = Vec::new();
+    file.read_to_end(&mut octets).expect("the rest of the file");
+    assert_eq!(octets, messages[0]);
+    assert_eq!(dovecot.messages_left(), messages);
+    drop(file);
+    assert!(mount.wait().status.is_some_and(|status| status.success()));
+    assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
+}
+
+#[test]
+fn a_signal_ends_a_mount_whose_file_is_never_closed_and_commits() {
+    let (messages, dovecot, mut mount) = second_of_three_removed();
+    let name = &listed(&mount)[0];
+    let _kept_open = File::open(mount.join(name)).expect("a message");
+    mount.signal(Signal::SIGTERM);
+    assert!(mount.wait().status.is_some_and(|status| status.success()));
+    assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
+}
+
+fn assert_busy(mount: &Mount) {
+    let output = mount.umount();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(
+        said.contains("is busy") && said.contains("nothing was committed"),
+        "{said}"
+    );
+    assert!(mount.is_mounted());
+}
+
+#[test]
+fn a_mount_with_an_open_file_is_busy_and_nothing_is_committed() {
+    let (messages, dovecot, mut mount) = second_of_three_removed();
+    let name = &listed(&mount)[0];
+    let file = File::open(mount.join(name)).expect("a message");
+    assert_busy(&mount);
+    assert_eq!(dovecot.messages_left(), messages);
+    assert_eq!(listed(&mount).len(), 2);
+    drop(file);
+    umount(&mut mount);
+    assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
+}
+
+#[test]
+fn a_mount_that_a_shell_stands_in_is_busy_and_nothing_is_committed() {
+    let (messages, dovecot, mut mount) = second_of_three_removed();
+    let mut shell = Command::new("cat");
+    shell.current_dir(mount.path()).stdin(Stdio::piped());
+    let shell = Background::spawn(&mut shell);
+    assert_busy(&mount);
+    assert_eq!(dovecot.messages_left(), messages);
+    shell.signal(Signal::SIGKILL);
+    assert!(!shell.output_within(SOON).status.success());
+    umount(&mut mount);
+    assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
+}
+
+#[test]
+fn a_killed_mount_deletes_nothing_on_any_server() {
+    let messages = corpus::realistic(3, 12);
+    let kill = |source: &str, left: &dyn Fn() -> Vec<Vec<u8>>| {
+        let mut mount = mounted(source, &[]);
+        remove_all(&mount);
+        mount.kill9();
+        assert_eq!(subjects(&left()), subjects(&messages));
+        // The server, too, has seen the end of the session by now, or this one is not let in.
+        let again = mounted(source, &[]);
+        assert_eq!(listed(&again).len(), messages.len());
+    };
+    let server = dovecot(&messages);
+    kill(&server.source(), &|| server.messages_left());
+    let server = Mpopd::start(&messages);
+    kill(&server.source(), &|| server.messages_left());
+}
+
+#[test]
+fn a_killed_mount_deletes_nothing_on_mailutils() {
+    let messages = corpus::realistic(3, 12);
+    let mut server = Mailutils::start(&messages, MailutilsOptions::default());
+    let mut mount = mounted(&server.source(), &[]);
+    remove_all(&mount);
+    mount.kill9();
+    // Whatever a session would do at its end is done when its process has gone.
+    server.stop();
+    assert_eq!(subjects(&server.messages_left()), subjects(&messages));
+}
+
+#[test]
+fn a_mount_killed_in_the_midst_of_a_commit_deletes_nothing() {
+    let liar = liar(5);
+    let gate = Gate::new();
+    liar.once("DELE 3", Reply::Held(gate.clone()));
+    let mut mount = mounted(&liar.source(), &[]);
+    remove_all(&mount);
+    let commit = Background::start(&["sync", mount.arg()]);
+    liar.wait_for("DELE 3", 1);
+    mount.kill9();
+    gate.open();
+    liar.server().wait_until_idle();
+    drop(commit);
+    assert_eq!(liar.left_serials(), [1, 2, 3, 4, 5]);
+}

@@ -1,0 +1,115 @@
+//! What a removed file does to the maildrop, and above all what it does not, over real mounts and real servers.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod commits;
+mod endings;
+mod identity;
+mod pending;
+mod verdicts;
+
+use std::path::Path;
+use std::process::Output;
+use std::time::Duration;
+
+use common::{Dovecot, DovecotOptions, Liar, Mount, corpus, retr_all, run, stdout_of};
+
+/// For what a command must do at once.
+const SOON: Duration = Duration::from_secs(30);
+
+fn dovecot(messages: &[Vec<u8>]) -> Dovecot {
+    Dovecot::start(messages, &DovecotOptions::default())
+}
+
+fn liar(count: usize) -> Liar {
+    Liar::start(&corpus::realistic(7, count))
+}
+
+/// A mount without TLS and with these options besides.
+fn mounted(source: &str, options: &[&str]) -> Mount {
+    Mount::new(source, &[&["tls=off"], options].concat())
+}
+
+/// The names and contents that the server's own messages have in the mount.
+fn files(port: u16, user: &str) -> Vec<(String, Vec<u8>)> {
+    retr_all(port, user, "secret")
+        .into_iter()
+        .map(|message| {
+            let uidl = String::from_utf8(message.uidl).expect("a unique-id in ASCII");
+            (format!("{uidl}.eml"), message.bytes)
+        })
+        .collect()
+}
+
+/// The listing as `ls` shows it.
+fn listed(mount: &Mount) -> Vec<String> {
+    let shown = stdout_of(&["ls", "-1", mount.arg()]);
+    shown.lines().map(str::to_owned).collect()
+}
+
+fn succeed<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) {
+    stdout_of(arguments);
+}
+
+fn remove(mount: &Mount, name: &str) {
+    succeed(&[Path::new("rm"), &mount.join(name)]);
+}
+
+fn remove_all(mount: &Mount) {
+    succeed(&["sh", "-c", "rm -- \"$1\"/*", "sh", mount.arg()]);
+    assert_eq!(listed(mount), [""; 0]);
+}
+
+/// `sync DIR`: fsync of the directory, whose errno is the verdict.
+fn sync(mount: &Mount) -> Output {
+    run(&["sync", mount.arg()])
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Unmounts by `pop3fs umount`, which must succeed, and waits for the process, which must too; gives what was said.
+fn umount(mount: &mut Mount) -> String {
+    let output = mount.umount();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let ended = mount.wait();
+    assert!(
+        ended.status.is_some_and(|status| status.success()),
+        "{ended:?}"
+    );
+    stdout(&output)
+}
+
+/// As [`umount`], where the verdict must be bad; gives what was said.
+fn umount_in_vain(mount: &mut Mount) -> String {
+    let output = mount.umount();
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    let ended = mount.wait();
+    assert_eq!(ended.status.and_then(|status| status.code()), Some(1));
+    stderr(&output)
+}
+
+/// A message is known by its subject, for mailutils adds headers of its own.
+fn subjects(messages: &[Vec<u8>]) -> Vec<String> {
+    let subject = |message: &Vec<u8>| {
+        let text = String::from_utf8_lossy(message).into_owned();
+        let line = text.lines().find(|line| line.starts_with("Subject:"));
+        line.unwrap_or_default().to_owned()
+    };
+    messages.iter().map(subject).collect()
+}
+
+fn without(messages: &[Vec<u8>], indices: &[usize]) -> Vec<Vec<u8>> {
+    messages
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !indices.contains(index))
+        .map(|(_, message)| message.clone())
+        .collect()
+}

@@ -1,0 +1,129 @@
+//! The verdict is true, whatever the server answers to DELE and QUIT.
+
+use std::process::Output;
+
+use crate::common::{Liar, Mount, Reply};
+use crate::{liar, listed, mounted, remove, remove_all, stderr, sync, umount, umount_in_vain};
+
+/// A maildrop of three where the first and the last are removed, and a commit by `sync`.
+fn sync_of_two_of_three(quit: impl FnOnce(&Liar)) -> (Liar, Mount, Output) {
+    let liar = liar(3);
+    quit(&liar);
+    let mount = mounted(&liar.source(), &["timeout=2s"]);
+    remove(&mount, "liar-1.eml");
+    remove(&mount, "liar-3.eml");
+    let output = sync(&mount);
+    (liar, mount, output)
+}
+
+#[test]
+fn a_refused_quit_brings_the_files_back() {
+    let (liar, mut mount, output) = sync_of_two_of_three(|liar| {
+        liar.once("QUIT", Reply::Err("[SYS/TEMP] cannot write the maildrop"));
+    });
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(liar.left_serials(), [1, 2, 3]);
+    assert_eq!(listed(&mount), ["liar-1.eml", "liar-2.eml", "liar-3.eml"]);
+    assert_eq!(umount(&mut mount), "nothing was to be deleted\n");
+    assert_eq!(liar.left_serials(), [1, 2, 3]);
+}
+
+#[test]
+fn a_quit_refused_at_unmount_is_told_with_the_servers_words() {
+    let liar = liar(3);
+    liar.once("QUIT", Reply::Err("cannot write the maildrop"));
+    let mut mount = mounted(&liar.source(), &[]);
+    remove(&mount, "liar-2.eml");
+    let said = umount_in_vain(&mut mount);
+    assert!(
+        said.contains("liar-2.eml is still on the server: cannot write the maildrop"),
+        "{said}"
+    );
+    assert_eq!(liar.left_serials(), [1, 2, 3]);
+}
+
+#[test]
+fn a_quit_that_closes_without_having_deleted_brings_the_files_back() {
+    let (liar, mount, output) = sync_of_two_of_three(|liar| liar.once("QUIT", Reply::Close));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(liar.left_serials(), [1, 2, 3]);
+    assert_eq!(listed(&mount), ["liar-1.eml", "liar-2.eml", "liar-3.eml"]);
+}
+
+#[test]
+fn a_deletion_whose_quit_has_no_answer_or_a_bad_one_is_looked_up() {
+    for lost in [
+        Reply::Close,
+        Reply::Reset,
+        Reply::Silent,
+        Reply::Err("some were not removed"),
+        Reply::Raw(b"gibberish\r\n".to_vec()),
+    ] {
+        let (liar, mount, output) = sync_of_two_of_three(|liar| liar.after("QUIT", lost.clone()));
+        assert_eq!(output.status.code(), Some(0), "{lost:?}");
+        assert_eq!(liar.left_serials(), [2], "{lost:?}");
+        assert_eq!(listed(&mount), ["liar-2.eml"], "{lost:?}");
+    }
+}
+
+#[test]
+fn a_commit_whose_connection_is_cut_is_tried_again() {
+    let (liar, mount, output) = sync_of_two_of_three(|liar| liar.once("DELE 3", Reply::Close));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(liar.left_serials(), [2]);
+    assert_eq!(listed(&mount), ["liar-2.eml"]);
+}
+
+#[test]
+fn an_outcome_that_cannot_be_looked_up_is_a_failure_that_says_so() {
+    let liar = liar(3);
+    liar.on("QUIT", Reply::Close);
+    let mut mount = mounted(&liar.source(), &["timeout=1s"]);
+    remove(&mount, "liar-2.eml");
+    liar.on("PASS", Reply::Err("[SYS/TEMP] not now"));
+    let said = umount_in_vain(&mut mount);
+    assert!(said.contains("did not confirm"), "{said}");
+    assert_eq!(liar.left_serials(), [1, 2, 3]);
+}
+
+#[test]
+fn a_message_that_the_server_will_not_delete_comes_back_alone() {
+    let liar = liar(4);
+    liar.on("DELE 2", Reply::Err("protected"));
+    let mount = mounted(&liar.source(), &[]);
+    for name in ["liar-1.eml", "liar-2.eml", "liar-3.eml"] {
+        remove(&mount, name);
+    }
+    let output = sync(&mount);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(liar.left_serials(), [2, 4]);
+    assert_eq!(listed(&mount), ["liar-2.eml", "liar-4.eml"]);
+}
+
+#[test]
+fn unmounting_tells_which_message_the_server_will_not_delete_and_why() {
+    let liar = liar(4);
+    liar.on("DELE 2", Reply::Err("protected"));
+    let mut mount = mounted(&liar.source(), &[]);
+    remove_all(&mount);
+    let said = umount_in_vain(&mut mount);
+    assert!(
+        said.contains("liar-2.eml is still on the server: protected"),
+        "{said}"
+    );
+    assert!(said.contains("3 messages deleted"), "{said}");
+    assert_eq!(liar.left_serials(), [2]);
+}
+
+#[test]
+fn a_message_that_another_client_deleted_meanwhile_is_no_failure() {
+    let liar = liar(3);
+    let mut mount = mounted(&liar.source(), &["idle_timeout=1s"]);
+    remove(&mount, "liar-1.eml");
+    remove(&mount, "liar-2.eml");
+    liar.server().wait_until_idle();
+    liar.remove(2);
+    let said = umount(&mut mount);
+    assert!(said.contains("1 were gone already"), "{said}");
+    assert_eq!(liar.left_serials(), [3]);
+}

@@ -1,0 +1,178 @@
+//! A link that breaks, and sessions that end by themselves.
+
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use crate::common::{
+    Background, Dovecot, DovecotOptions, Gate, Liar, Mailutils, MailutilsOptions, Reply, RetrFault,
+    corpus, stdout_of,
+};
+use crate::{
+    AT_ONCE, assert_fails, assert_reads, at_once, cat, mounted, readers, stderr,
+    wait_until_the_session_is_closed,
+};
+
+fn interrupted_transfers(fault: impl Fn(usize) -> RetrFault) {
+    let message = corpus::large(40_000);
+    let last = message.len();
+    let cuts = [
+        0,
+        1,
+        2,
+        100,
+        4096,
+        20_000,
+        last - 1,
+        last,
+        last + 1,
+        last + 2,
+    ];
+    let liar = Liar::start(&vec![message.clone(); cuts.len()]);
+    let mount = mounted(&liar.source(), &[]);
+    for (serial, after) in (1..).zip(cuts) {
+        liar.fault_retr(serial, fault(after));
+        assert_reads(&mount, &format!("liar-{serial}.eml"), &message);
+        assert_eq!(liar.count(&format!("RETR {serial}")), 2, "cut at {after}");
+    }
+}
+
+#[test]
+fn a_transfer_that_is_cut_anywhere_is_begun_anew() {
+    interrupted_transfers(|after| RetrFault::Close { after });
+}
+
+#[test]
+fn a_transfer_that_is_reset_anywhere_is_begun_anew() {
+    interrupted_transfers(|after| RetrFault::Reset { after });
+}
+
+#[test]
+fn a_transfer_that_is_cut_again_and_again_is_an_error_and_never_a_short_file() {
+    let message = corpus::large(40_000);
+    let liar = Liar::start(&[message.clone(), corpus::with_body(b"other\r\n")]);
+    let mount = mounted(&liar.source(), &[]);
+    let half = [b"+OK\r\n", &message[..20_000]].concat();
+    liar.on("RETR 1", Reply::RawThenClose(half));
+    assert_fails(&cat(&mount, "liar-1.eml"), Errno::EIO);
+    assert_reads(&mount, "liar-2.eml", &corpus::with_body(b"other\r\n"));
+    liar.behave("RETR 1");
+    assert_reads(&mount, "liar-1.eml", &message);
+}
+
+#[test]
+fn a_transfer_that_stalls_is_a_time_out_and_the_next_one_succeeds() {
+    let message = corpus::large(40_000);
+    let liar = Liar::start(std::slice::from_ref(&message));
+    let mount = mounted(&liar.source(), &["timeout=2s"]);
+    let gate = Gate::new();
+    liar.fault_retr(1, RetrFault::Hold { after: 9999, gate });
+    assert_fails(&cat(&mount, "liar-1.eml"), Errno::ETIMEDOUT);
+    assert_reads(&mount, "liar-1.eml", &message);
+}
+
+#[test]
+fn a_transfer_that_goes_on_in_time_is_waited_for() {
+    let message = corpus::large(40_000);
+    let liar = Liar::start(std::slice::from_ref(&message));
+    let mount = mounted(&liar.source(), &[]);
+    let gate = Gate::new();
+    let fault = RetrFault::Hold {
+        after: 9999,
+        gate: gate.clone(),
+    };
+    liar.fault_retr(1, fault);
+    let waiting = Background::start(&[Path::new("cat"), &mount.join("liar-1.eml")]);
+    liar.wait_for("RETR", 1);
+    gate.open();
+    let output = waiting.output_within(AT_ONCE);
+    assert!(output.stdout == message, "{}", stderr(&output));
+    assert_eq!(liar.count("RETR"), 1);
+}
+
+#[test]
+fn a_session_that_was_cut_while_idle_is_reopened_on_demand() {
+    let messages = corpus::realistic(13, 3);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &[]);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    liar.server().cut_all();
+    assert_reads(&mount, "liar-2.eml", &messages[1]);
+    assert_eq!(liar.server().connections(), 2);
+}
+
+#[test]
+fn an_idle_session_is_closed_in_order_and_reopened_on_demand() {
+    let messages = corpus::realistic(13, 3);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &["idle_timeout=1s"]);
+    liar.wait_for("QUIT", 1);
+    liar.server().wait_until_idle();
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    assert_eq!(liar.count("PASS"), 2);
+}
+
+#[test]
+fn the_idle_out_line_of_a_server_is_no_reply() {
+    let messages = corpus::realistic(13, 3);
+    let server = Mailutils::start(&messages, MailutilsOptions { timeout: 1 });
+    let mount = mounted(&server.source(), &[]);
+    wait_until_the_session_is_closed(&mount);
+    let shown = stdout_of(&["grep", "-rl", "Subject: Re:", mount.arg()]);
+    assert_eq!(shown.lines().count(), 3);
+}
+
+#[test]
+fn a_line_that_nobody_asked_for_is_no_reply_to_the_next_command() {
+    let messages = corpus::realistic(13, 3);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &[]);
+    for line in ["-ERR idle for too long\r\n", "+OK did you know?\r\n"] {
+        let reply = [
+            b"+OK\r\n",
+            messages[0].as_slice(),
+            b".\r\n",
+            line.as_bytes(),
+        ]
+        .concat();
+        liar.once("RETR 1", Reply::Raw(reply));
+        assert_reads(&mount, "liar-1.eml", &messages[0]);
+        assert_reads(&mount, "liar-2.eml", &messages[1]);
+    }
+}
+
+#[test]
+fn the_listing_outlasts_a_server_that_is_gone() {
+    let mut dovecot = Dovecot::start(&corpus::realistic(17, 5), &DovecotOptions::default());
+    let mount = mounted(&dovecot.source(), &["refresh=1s"]);
+    let shown = at_once(&["ls", "-l", mount.arg()]);
+    dovecot.stop();
+    wait_until_the_session_is_closed(&mount);
+    assert_eq!(at_once(&["ls", "-l", mount.arg()]).stdout, shown.stdout);
+    at_once(&["df", mount.arg()]);
+    let name = stdout_of(&["ls", mount.arg()]);
+    let name = name.lines().next().expect("a message");
+    assert_fails(&cat(&mount, name), Errno::EIO);
+}
+
+#[test]
+fn a_message_that_always_breaks_the_connection_does_not_harm_those_behind_it() {
+    let messages = corpus::realistic(18, 20);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &[]);
+    stdout_of(&["ls", "-l", mount.arg()]);
+    let gate = Gate::new();
+    liar.on("RETR", Reply::Held(gate.clone()));
+    for _ in 0..20 {
+        liar.fault_retr(1, RetrFault::Close { after: 50 });
+    }
+    let waiting = Background::start(&[Path::new("cat"), &mount.join("liar-1.eml")]);
+    liar.wait_for("RETR 1", 1);
+    let readers = readers(&mount, 2..=20);
+    gate.open();
+    for (reader, message) in readers.into_iter().zip(&messages[1..]) {
+        let octets = reader.join().expect("a reader").expect("a message");
+        assert!(octets == *message);
+    }
+    assert_fails(&waiting.output_within(AT_ONCE), Errno::EIO);
+}

@@ -1,0 +1,95 @@
+//! A server that hangs, breaks off, refuses or lies: what the reader gets, and what goes on working meanwhile.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod links;
+mod refusals;
+mod silence;
+
+use std::fs;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use common::{Mount, eventually, output_within, run, waits_for_fuse};
+use nix::errno::Errno;
+use nix::unistd::gettid;
+use serde_json::Value;
+
+/// The limit of what must not wait for the server: far below the mounts' time-out of 30 s.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+fn mounted(source: &str, options: &[&str]) -> Mount {
+    Mount::new(source, &[&["tls=off"], options].concat())
+}
+
+fn cat(mount: &Mount, name: &str) -> Output {
+    run(&[Path::new("cat"), &mount.join(name)])
+}
+
+fn assert_reads(mount: &Mount, name: &str, octets: &[u8]) {
+    let output = cat(mount, name);
+    assert!(output.status.success(), "{name}: {}", stderr(&output));
+    assert!(output.stdout == octets, "{name} reads wrong octets");
+}
+
+/// The reader gets this errno, and not an octet.
+fn assert_fails(output: &Output, errno: Errno) {
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(output));
+    let described = io::Error::from(errno).to_string();
+    let (words, _) = described.split_once(" (os error").expect("words");
+    assert!(stderr(output).contains(words), "{}", stderr(output));
+    assert_eq!(output.stdout, b"");
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The program succeeds within [`AT_ONCE`].
+fn at_once<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
+    let (program, rest) = arguments.split_first().expect("a program's name");
+    let output = output_within(AT_ONCE, Command::new(program).args(rest));
+    assert!(output.status.success(), "{}", stderr(&output));
+    output
+}
+
+fn status(mount: &Mount) -> Value {
+    let output = mount.subcommand(&["status", mount.arg(), "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn wait_until_the_session_is_closed(mount: &Mount) {
+    eventually("the mount to notice that its session is over", || {
+        (status(mount)["session"] == "closed").then_some(())
+    });
+}
+
+/// A thread for each message, which reads it; returned once all wait for the mount.
+fn readers(mount: &Mount, serials: RangeInclusive<usize>) -> Vec<JoinHandle<io::Result<Vec<u8>>>> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let count = serials.clone().count();
+    let readers = serials
+        .map(|serial| {
+            let path = mount.join(format!("liar-{serial}.eml"));
+            let tell = tell.clone();
+            thread::spawn(move || {
+                tell.send(gettid()).expect("the test waits");
+                fs::read(path)
+            })
+        })
+        .collect();
+    let threads: Vec<_> = told.iter().take(count).collect();
+    eventually("every reader to wait for the mount", || {
+        threads
+            .iter()
+            .all(|thread| waits_for_fuse(&format!("/proc/self/task/{thread}")))
+            .then_some(())
+    });
+    readers
+}

@@ -1,0 +1,126 @@
+//! A server that refuses, lies, or does not let us in again.
+
+use std::fs;
+use std::io;
+
+use nix::errno::Errno;
+
+use crate::common::{Liar, ReferenceClient, Reply, corpus, eventually, stdout_of};
+use crate::{assert_fails, assert_reads, cat, mounted, stderr};
+
+#[test]
+fn a_message_that_another_client_took_away_is_stale_and_leaves_the_listing() {
+    let messages = corpus::realistic(14, 3);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &[]);
+    liar.remove(2);
+    let error = fs::read(mount.join("liar-2.eml")).expect_err("a message that has gone");
+    // The kernel looks the name up again when an open is stale, and then it is not there.
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    assert_eq!(stdout_of(&["ls", mount.arg()]), "liar-1.eml\nliar-3.eml\n");
+    assert_reads(&mount, "liar-3.eml", &messages[2]);
+}
+
+#[test]
+fn a_message_that_another_client_took_away_before_it_is_read_is_stale() {
+    // Larger than every cache: its size is known from the first mount, its body is not.
+    let messages = [corpus::large(1_200_000), corpus::with_body(b"other\r\n")];
+    let liar = Liar::start(&messages);
+    let mut mount = mounted(&liar.source(), &["memory=1M", "cache_size=1M"]);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    mount.remount();
+    liar.remove(1);
+    let mut file = fs::File::open(mount.join("liar-1.eml")).expect("a message of known size");
+    let error = io::Read::read(&mut file, &mut [0; 10]).expect_err("a message that has gone");
+    assert_eq!(error.raw_os_error(), Some(Errno::ESTALE as i32));
+}
+
+#[test]
+fn a_message_that_the_server_always_refuses_is_an_error_and_the_others_are_there() {
+    let messages = corpus::realistic(14, 3);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &[]);
+    liar.on("RETR 2", Reply::Err("damaged"));
+    assert_fails(&cat(&mount, "liar-2.eml"), Errno::EIO);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    assert_reads(&mount, "liar-3.eml", &messages[2]);
+}
+
+#[test]
+fn a_message_larger_than_allowed_is_too_large() {
+    let messages = [corpus::large(5000), corpus::with_body(b"small\r\n")];
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &["max_message=2K"]);
+    assert_fails(&cat(&mount, "liar-1.eml"), Errno::EFBIG);
+    assert_eq!(liar.count("RETR"), 0);
+    assert_reads(&mount, "liar-2.eml", &messages[1]);
+}
+
+#[test]
+fn a_message_larger_than_the_server_says_is_too_large_as_well() {
+    let messages = [corpus::large(50_000), corpus::with_body(b"small\r\n")];
+    let liar = Liar::start(&messages);
+    liar.set_list_offset(1, -49_900);
+    let mount = mounted(&liar.source(), &["max_message=2K"]);
+    assert_fails(&cat(&mount, "liar-1.eml"), Errno::EFBIG);
+    assert_reads(&mount, "liar-2.eml", &messages[1]);
+}
+
+#[test]
+fn an_empty_body_of_a_message_that_has_octets_is_an_error_and_not_kept() {
+    let messages = corpus::realistic(15, 2);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &[]);
+    liar.once("RETR 1", Reply::Raw(b"+OK\r\n.\r\n".to_vec()));
+    assert_fails(&cat(&mount, "liar-1.eml"), Errno::EIO);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+}
+
+#[test]
+fn gibberish_instead_of_a_reply_is_an_error_and_the_next_session_goes_on() {
+    let messages = corpus::realistic(15, 2);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &[]);
+    liar.on("RETR 1", Reply::Raw(b"\0\xff what?\r\n".to_vec()));
+    assert_fails(&cat(&mount, "liar-1.eml"), Errno::EIO);
+    liar.behave("RETR 1");
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+}
+
+#[test]
+fn a_maildrop_that_another_session_holds_is_busy_until_it_is_free() {
+    let messages = corpus::realistic(16, 2);
+    let liar = Liar::start(&messages);
+    liar.lock_maildrop();
+    let mount = mounted(&liar.source(), &["idle_timeout=1s"]);
+    liar.server().wait_until_idle();
+    let mut other = ReferenceClient::connect(liar.port());
+    other.log_in(Liar::USER, Liar::PASSWORD);
+    assert_fails(&cat(&mount, "liar-1.eml"), Errno::EBUSY);
+    assert!(other.command("QUIT").starts_with("+OK"));
+    // After a failed login the next attempt is held off a little.
+    eventually("a login that succeeds", || {
+        cat(&mount, "liar-1.eml").status.success().then_some(())
+    });
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+}
+
+#[test]
+fn a_password_that_is_refused_later_is_not_tried_again() {
+    let liar = Liar::start(&corpus::realistic(16, 3));
+    let mut mount = mounted(&liar.source(), &[]);
+    liar.on("PASS", Reply::Err("[AUTH] the password has changed"));
+    liar.server().cut_all();
+    assert_fails(&cat(&mount, "liar-1.eml"), Errno::EACCES);
+    assert_fails(&cat(&mount, "liar-2.eml"), Errno::EACCES);
+    fs::remove_file(mount.join("liar-3.eml")).expect("to remove a file");
+    let output = mount.umount();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("the password has changed"),
+        "{output:?}"
+    );
+    mount.wait();
+    assert_eq!(liar.count("PASS"), 2);
+    assert_eq!(liar.left_serials(), [1, 2, 3]);
+}

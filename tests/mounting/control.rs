@@ -1,0 +1,107 @@
+//! `umount`, `commit`, `restore` and `status`: what they say of a mount, and of what is none.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::common::{Certificate, Dovecot, DovecotOptions, Mount};
+use crate::{Ground, assert_says, in_clear, liar, sentence, stderr, stdout};
+
+#[test]
+fn status_tells_people_how_the_mount_stands() {
+    let liar = liar(3);
+    let mount = in_clear(&liar.source());
+    fs::remove_file(mount.join("liar-2.eml")).expect("to remove a file");
+    fs::read(mount.join("liar-1.eml")).expect("a message");
+    let output = mount.subcommand(&["status", mount.arg()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown = stdout(&output);
+    let first = format!(
+        "{} on {} (process {})\n",
+        liar.source(),
+        mount.arg(),
+        mount.pid()
+    );
+    assert!(shown.starts_with(&first), "{shown}");
+    assert_says(
+        &shown,
+        &["2 messages", "open, in clear", "1 deletion", "liar-2.eml"],
+    );
+}
+
+#[test]
+fn status_tells_programs_the_same() {
+    let liar = liar(3);
+    let mount = in_clear(&liar.source());
+    fs::remove_file(mount.join("liar-2.eml")).expect("to remove a file");
+    let octets = fs::read(mount.join("liar-1.eml")).expect("a message").len();
+    let output = mount.subcommand(&["status", "--json", mount.arg()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let status: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(status["source"], liar.source());
+    assert_eq!(status["mountpoint"], mount.arg());
+    assert_eq!(status["pid"], mount.pid().as_raw());
+    assert_eq!(status["messages"], 2);
+    assert_eq!(status["session"], "open");
+    assert_eq!(status["pending"], serde_json::json!(["liar-2.eml"]));
+    assert_eq!(status["cached"]["messages"], 1);
+    assert_eq!(status["cached"]["octets"], octets);
+}
+
+#[test]
+fn status_tells_that_the_session_is_protected() {
+    let options = DovecotOptions {
+        tls: Some(Certificate::Good),
+        ..DovecotOptions::default()
+    };
+    let dovecot = Dovecot::start(&[], &options);
+    let authority = format!("ca_file={}", dovecot.ca_file().display());
+    let starttls = dovecot.source().replace("127.0.0.1", "localhost");
+    for source in [dovecot.tls_source(), starttls] {
+        let mount = Mount::new(&source, &[&authority]);
+        let output = mount.subcommand(&["status", mount.arg()]);
+        assert_says(&stdout(&output), &["open, TLS"]);
+    }
+}
+
+#[test]
+fn a_directory_that_is_no_mount_is_refused_with_a_sentence() {
+    let ground = Ground::new();
+    for command in ["umount", "commit", "restore", "status"] {
+        let said = sentence(&ground.pop3fs(&[command, ground.dir()]));
+        assert_eq!(said, format!("nothing is mounted at {}", ground.dir()));
+        let said = sentence(&ground.pop3fs(&[command, "/proc"]));
+        assert_says(&said, &["/proc is a mount of type proc"]);
+        let missing = format!("{}/missing/dir", ground.dir());
+        assert_says(&sentence(&ground.pop3fs(&[command, &missing])), &[&missing]);
+    }
+}
+
+#[test]
+fn a_mount_whose_daemon_was_killed_is_told_from_others_with_the_remedy() {
+    let liar = liar(3);
+    let mut mount = in_clear(&liar.source());
+    fs::remove_file(mount.join("liar-2.eml")).expect("to remove a file");
+    mount.signal(Signal::SIGKILL);
+    mount.wait();
+    for command in ["umount", "commit", "status"] {
+        let said = sentence(&mount.subcommand(&[command, mount.arg()]));
+        assert_says(&said, &["is gone", "umount -l"]);
+    }
+    let mut second = mount.subcommand_line(&["-o", "tls=off", &liar.source(), mount.arg()]);
+    second.env("POP3FS_PASSWORD", "secret");
+    let said = sentence(&crate::common::output_within(crate::LIMIT, &mut second));
+    assert_says(&said, &["is already mounted", "umount -l"]);
+    assert_eq!(liar.left_serials(), [1, 2, 3]);
+}
+
+#[test]
+fn the_mount_is_found_through_a_symbolic_link() {
+    let (ground, liar) = (Ground::new(), liar(3));
+    let mount = in_clear(&liar.source());
+    let link = ground.0.folder().join("link");
+    std::os::unix::fs::symlink(mount.path(), &link).expect("a link");
+    let output = mount.subcommand(&["status", link.to_str().expect("a path in ASCII")]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}

@@ -1,0 +1,97 @@
+//! `pop3fs demo`: a maildrop to try things on, without an account.
+
+use std::fs;
+use std::path::PathBuf;
+
+use nix::sys::signal::Signal;
+
+use crate::common::{Background, eventually, run, stdout_of};
+use crate::{Ground, LIMIT, assert_says, stderr, stdout};
+
+/// A demo that has said what to try.
+fn started(ground: &Ground, arguments: &[&str]) -> Background {
+    let mut command = ground.0.program();
+    command
+        .arg("demo")
+        .args(arguments)
+        .env("TMPDIR", ground.0.folder());
+    let demo = Background::spawn(&mut command);
+    eventually("the demo's last word", || {
+        demo.stdout().contains("Ctrl-C").then_some(())
+    });
+    demo
+}
+
+#[test]
+fn the_demo_shows_mails_that_can_be_searched_removed_and_committed() {
+    let ground = Ground::new();
+    let demo = started(&ground, &[ground.dir()]);
+    assert_says(
+        &demo.stdout(),
+        &[
+            "is mounted at",
+            ground.dir(),
+            "grep -r invoice",
+            "pop3fs umount",
+        ],
+    );
+    let before = stdout_of(&["ls", ground.dir()]).lines().count();
+    assert!(before >= 10, "{before} mails");
+    let found = stdout_of(&["grep", "-rl", "invoice", ground.dir()]);
+    assert_says(&found, &["04-invoice.eml"]);
+    assert!(
+        run(&["rm", &format!("{}/15-raffle.eml", ground.dir())])
+            .status
+            .success()
+    );
+    assert_eq!(stdout_of(&["ls", ground.dir()]).lines().count(), before - 1);
+    let output = ground.pop3fs(&["umount", ground.dir()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "1 message deleted on the server\n");
+    let ended = demo.output_within(LIMIT);
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert!(!ground.0.is_mounted());
+}
+
+#[test]
+fn an_interrupt_ends_the_demo_and_leaves_the_given_directory() {
+    let ground = Ground::new();
+    let demo = started(&ground, &[ground.dir()]);
+    demo.signal(Signal::SIGINT);
+    let ended = demo.output_within(LIMIT);
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert_eq!(stderr(&ended), "");
+    assert!(!ground.0.is_mounted());
+    assert_eq!(
+        fs::read_dir(ground.dir()).expect("the directory").count(),
+        0
+    );
+}
+
+#[test]
+fn a_demo_without_a_directory_makes_one_and_leaves_nothing_behind() {
+    let ground = Ground::new();
+    let demo = started(&ground, &[]);
+    let shown = demo.stdout();
+    let place = shown.split_once("is mounted at ").expect("a place").1;
+    let dir = PathBuf::from(place.lines().next().expect("a line").trim_end_matches('.'));
+    assert!(dir.starts_with(ground.0.folder()), "{}", dir.display());
+    assert!(fs::read_dir(&dir).expect("the demo").count() > 0);
+    demo.signal(Signal::SIGINT);
+    let ended = demo.output_within(LIMIT);
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert!(!dir.exists());
+}
+
+#[test]
+fn a_demo_in_a_directory_that_is_no_directory_is_refused() {
+    let ground = Ground::new();
+    let file = ground.0.folder().join("file");
+    fs::write(&file, "").expect("a file");
+    let path = file.to_str().expect("a path in ASCII");
+    assert_says(
+        &crate::sentence(&ground.pop3fs(&["demo", path])),
+        &["not a directory"],
+    );
+    assert!(file.exists());
+}

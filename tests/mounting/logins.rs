@@ -1,0 +1,133 @@
+//! Servers that cannot be reached, trusted or logged in to: the mount is refused with the reason and the remedy.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use crate::common::{Certificate, Dovecot, DovecotOptions, Liar, MountBuilder, Reply};
+use crate::refusals::refusal;
+use crate::{assert_says, liar};
+
+fn of_liar(liar: &Liar) -> MountBuilder {
+    MountBuilder::new(&liar.source()).option("tls=off")
+}
+
+#[test]
+fn a_wrong_password() {
+    let liar = liar(1);
+    let said = refusal(&of_liar(&liar).password(Some("hunter2")));
+    assert_says(
+        &said,
+        &["refused the login", "check the user name and the password"],
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_eq!(liar.count("PASS"), 2, "once for each of the two mounts");
+}
+
+#[test]
+fn a_host_that_does_not_exist() {
+    let builder = MountBuilder::new("pops://alice@no-such-host.invalid");
+    let said = refusal(&builder);
+    assert_says(
+        &said,
+        &["no-such-host.invalid has no address", "is the name right"],
+    );
+}
+
+#[test]
+fn a_port_that_nobody_listens_on() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    let said = refusal(&MountBuilder::new(&format!(
+        "pops://alice@127.0.0.1:{port}"
+    )));
+    assert_says(
+        &said,
+        &[&format!("127.0.0.1 port {port}"), "is that the right port"],
+    );
+}
+
+#[test]
+fn a_server_that_is_silent() {
+    let liar = liar(1);
+    liar.on("USER", Reply::Silent);
+    let said = refusal(&of_liar(&liar).option("timeout=1s"));
+    assert_says(&said, &["silent for 1 s"]);
+}
+
+#[test]
+fn a_server_without_unique_ids() {
+    let liar = liar(1);
+    liar.on("UIDL", Reply::Err("unknown command"));
+    let said = refusal(&of_liar(&liar));
+    assert_says(&said, &["the server has no UIDL", "cannot show it"]);
+}
+
+#[test]
+fn a_maildrop_that_another_session_holds() {
+    let liar = liar(1);
+    liar.on("PASS", Reply::Err("[IN-USE] try later"));
+    let said = refusal(&of_liar(&liar));
+    assert_says(
+        &said,
+        &["the maildrop is busy", "try later", "try again in a while"],
+    );
+}
+
+#[test]
+fn a_server_that_does_not_offer_the_tls_that_is_demanded() {
+    let liar = liar(1);
+    let said = refusal(&MountBuilder::new(&liar.source()));
+    assert_says(&said, &["refuses STLS", "pops://", "-o tls=off"]);
+    assert_eq!((liar.count("USER"), liar.count("AUTH")), (0, 0));
+}
+
+fn with_certificate(certificate: Certificate) -> Dovecot {
+    let options = DovecotOptions {
+        tls: Some(certificate),
+        ..DovecotOptions::default()
+    };
+    Dovecot::start(&[], &options)
+}
+
+/// The refusals of TLS from the first octet and of STLS, where the authority is trusted.
+fn certificate_refusals(certificate: Certificate) -> [String; 2] {
+    let dovecot = with_certificate(certificate);
+    let authority = format!("ca_file={}", dovecot.ca_file().display());
+    let starttls = dovecot.source().replace("127.0.0.1", "localhost");
+    [dovecot.tls_source(), starttls]
+        .map(|source| refusal(&MountBuilder::new(&source).option(&authority)))
+}
+
+#[test]
+fn an_authority_that_nobody_trusts() {
+    let dovecot = with_certificate(Certificate::Good);
+    let said = refusal(&MountBuilder::new(&dovecot.tls_source()));
+    assert_says(
+        &said,
+        &["TLS with localhost", "not trusted", "-o ca_file=FILE"],
+    );
+}
+
+#[test]
+fn a_certificate_that_signs_itself() {
+    for said in certificate_refusals(Certificate::SelfSigned) {
+        assert_says(
+            &said,
+            &["TLS with localhost", "not trusted", "-o ca_file=FILE"],
+        );
+    }
+}
+
+#[test]
+fn a_certificate_that_has_expired() {
+    for said in certificate_refusals(Certificate::Expired) {
+        assert_says(&said, &["TLS with localhost", "has expired"]);
+    }
+}
+
+#[test]
+fn a_certificate_for_another_host() {
+    for said in certificate_refusals(Certificate::WrongHost) {
+        assert_says(&said, &["TLS with localhost", "for another host"]);
+    }
+}

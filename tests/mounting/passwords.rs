@@ -1,0 +1,139 @@
+//! Where the password comes from, and where it never shows.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::common::{Liar, Mount, MountBuilder, output_within};
+use crate::{Ground, LIMIT, assert_says, liar, sentence, stderr};
+
+/// A file in the folder of the ground, with this mode.
+fn file(ground: &Ground, name: &str, text: &str, mode: u32) -> PathBuf {
+    let path = ground.0.folder().join(name);
+    fs::write(&path, text).expect("a file");
+    fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
+    path
+}
+
+fn daemon(liar: &Liar) -> MountBuilder {
+    MountBuilder::new(&liar.source()).option("tls=off").daemon()
+}
+
+fn assert_mounted_without_showing_the_password(mount: &Mount) {
+    assert_eq!(fs::read_dir(mount.path()).expect("the root").count(), 2);
+    let arguments = fs::read(format!("/proc/{}/cmdline", mount.pid())).expect("arguments");
+    let arguments = String::from_utf8_lossy(&arguments).into_owned();
+    assert!(!arguments.contains(Liar::PASSWORD), "{arguments}");
+}
+
+#[test]
+fn the_environment() {
+    let liar = liar(2);
+    assert_mounted_without_showing_the_password(&daemon(&liar).mount());
+}
+
+#[test]
+fn a_file_of_ones_own() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    let path = file(&ground, "file", "secret\nnot this\n", 0o600);
+    let option = format!("password_file={}", path.display());
+    let mount = daemon(&liar).password(None).option(&option).mount();
+    assert_mounted_without_showing_the_password(&mount);
+}
+
+#[test]
+fn a_file_that_others_can_read_is_refused() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    let path = file(&ground, "file", "secret\n", 0o644);
+    let option = format!("password_file={}", path.display());
+    let said = sentence(&daemon(&liar).password(None).option(&option).refused());
+    assert_says(
+        &said,
+        &[
+            "can be read by others",
+            "chmod 600",
+            path.to_str().expect("a path"),
+        ],
+    );
+    assert_eq!(liar.server().connections(), 0);
+}
+
+#[test]
+fn a_command_whose_environment_does_not_show_another_one() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    let path = file(&ground, "file", "secret\n", 0o600);
+    let seen = ground.0.folder().join("environment");
+    let option = format!(
+        "password_command=cat /proc/self/environ >{}; cat {}",
+        seen.display(),
+        path.display()
+    );
+    let mount = daemon(&liar)
+        .password(Some("from the variable"))
+        .option(&option)
+        .mount();
+    assert_mounted_without_showing_the_password(&mount);
+    let seen = String::from_utf8_lossy(&fs::read(seen).expect("an environment")).into_owned();
+    assert!(seen.contains("HOME="), "{seen}");
+    assert!(
+        !seen.contains("POP3FS_PASSWORD") && !seen.contains("from the variable"),
+        "{seen}"
+    );
+}
+
+#[test]
+fn a_command_that_fails_is_told_with_its_words() {
+    let liar = liar(2);
+    let option = "password_command=echo the safe is locked >&2; exit 3";
+    let said = sentence(&daemon(&liar).password(None).option(option).refused());
+    assert_says(
+        &said,
+        &["password_command failed", "3", "the safe is locked"],
+    );
+}
+
+#[test]
+fn standard_input() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    let path = file(&ground, "file", "secret\n", 0o600);
+    let mut command = ground.0.program();
+    command
+        .args(["-o", "tls=off,password_stdin", &liar.source(), ground.dir()])
+        .stdin(fs::File::open(path).expect("a file"));
+    let output = output_within(LIMIT, &mut command);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(fs::read_dir(ground.dir()).expect("the root").count(), 2);
+}
+
+#[test]
+fn the_terminal() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    let path = file(&ground, "file", "secret\n", 0o600);
+    let line = format!("pop3fs -o tls=off {} {}", liar.source(), ground.dir());
+    let line = line.replacen("pop3fs", crate::PROGRAM, 1);
+    let mut command = ground.0.at_home(Command::new("script"));
+    command
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .stdin(fs::File::open(path).expect("a file"));
+    let output = output_within(LIMIT, &mut command);
+    let shown = crate::stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    assert_says(&shown, &["Password for pop://alice@127.0.0.1"]);
+    // The terminal is gone with `script`, and the mount is not.
+    assert_eq!(fs::read_dir(ground.dir()).expect("the root").count(), 2);
+}
+
+#[test]
+fn nothing_that_is_logged_shows_it() {
+    let liar = liar(2);
+    let ground = Ground::new();
+    let mut command = ground.0.program();
+    command
+        .args(["-d", "-o", "tls=off", &liar.source(), ground.dir()])
+        .env("POP3FS_PASSWORD", "a wrong secret");
+    let output = output_within(LIMIT, &mut command);
+    let said = stderr(&output);
+    assert!(said.contains("refused the login"), "{said}");
+    assert!(!said.contains("a wrong secret"), "{said}");
+}

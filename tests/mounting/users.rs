@@ -1,0 +1,138 @@
+//! A user who is not root, who mounts through fusermount3.
+
+use std::fs;
+use std::path::Path;
+
+use nix::unistd::{Gid, Uid, chown};
+
+use crate::common::PROGRAM;
+use crate::{Ground, assert_says, liar, sentence, stderr, stdout};
+
+/// Debian's `nobody` and `nogroup`.
+const NOBODY: u32 = 65534;
+
+/// Runs what follows as that user. $1 is the program, $2 a folder; /dev/fuse has the mode $MODE in this namespace.
+const AS_NOBODY: &str = "\
+    mount -t tmpfs none \"$2\"; mknod -m \"$MODE\" \"$2/fuse\" c 10 229; mount --bind \"$2/fuse\" /dev/fuse; \
+    umount \"$2\"; shift 2; \
+    exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"";
+
+/// A ground that belongs to the user, with a copy of the program, for the user may not be let in where it was built.
+fn ground_of_nobody() -> (Ground, String) {
+    let ground = Ground::new();
+    let program = ground.0.folder().join("pop3fs");
+    fs::copy(PROGRAM, &program).expect("a copy of the program");
+    give_away(ground.0.folder());
+    for entry in fs::read_dir(ground.0.folder()).expect("a folder") {
+        give_away(&entry.expect("an entry").path());
+    }
+    let program = program.to_str().expect("a path in ASCII").to_owned();
+    (ground, program)
+}
+
+fn give_away(path: &Path) {
+    chown(
+        path,
+        Some(Uid::from_raw(NOBODY)),
+        Some(Gid::from_raw(NOBODY)),
+    )
+    .expect("chown");
+}
+
+fn as_nobody(ground: &Ground, mode: &str, arguments: &[&str]) -> std::process::Output {
+    let scratch = ground.0.folder().join("config");
+    let scratch = scratch.to_str().expect("a path in ASCII");
+    let script = AS_NOBODY.replace("$MODE", mode);
+    ground.in_a_namespace(&script, &[&[scratch], arguments].concat())
+}
+
+#[test]
+fn a_user_mounts_reads_removes_and_unmounts() {
+    let liar = liar(3);
+    let (ground, program) = ground_of_nobody();
+    let script = "\
+        \"$0\" -o tls=off \"$1\" \"$2\"; \
+        grep -c ^Subject: \"$2\"/liar-1.eml; \
+        ls \"$2\"; stat -c '%U %a %F' \"$2\"/liar-3.eml; \
+        findmnt -n -o FSTYPE,SOURCE \"$2\"; \
+        rm -f \"$2\"/liar-2.eml; \
+        \"$0\" status \"$2\" >/dev/null; \
+        \"$0\" umount \"$2\"; ! findmnt \"$2\"";
+    let run = ["sh", "-euc", script, &program, &liar.source(), ground.dir()];
+    let output = as_nobody(&ground, "666", &run);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown = stdout(&output);
+    let expected = format!(
+        "1\nliar-1.eml\nliar-2.eml\nliar-3.eml\nnobody 400 regular file\nfuse.pop3fs {}\n1 message deleted on the server\n",
+        liar.source()
+    );
+    assert_eq!(shown, expected);
+    assert_eq!(liar.left_serials(), [1, 3]);
+    ground.0.wait_until_no_process_is_left();
+}
+
+#[test]
+fn a_signal_commits_and_unmounts_for_a_user_too() {
+    let liar = liar(3);
+    let (ground, program) = ground_of_nobody();
+    let script = "\
+        \"$0\" -f -o tls=off \"$1\" \"$2\" & \
+        while ! findmnt \"$2\" >/dev/null; do kill -0 $!; done; \
+        rm -f \"$2\"/liar-2.eml; kill -TERM $!; wait $!; ! findmnt \"$2\"";
+    let run = ["sh", "-euc", script, &program, &liar.source(), ground.dir()];
+    let output = as_nobody(&ground, "666", &run);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(liar.left_serials(), [1, 3]);
+}
+
+#[test]
+fn a_user_whose_mount_is_busy_is_told_so() {
+    let liar = liar(3);
+    let (ground, program) = ground_of_nobody();
+    let script = "\
+        \"$0\" -o tls=off \"$1\" \"$2\"; rm -f \"$2\"/liar-2.eml; \
+        exec 3<\"$2\"/liar-1.eml; ! \"$0\" umount \"$2\"; cat <&3 >/dev/null; exec 3<&-; \"$0\" umount \"$2\"";
+    let run = ["sh", "-euc", script, &program, &liar.source(), ground.dir()];
+    let output = as_nobody(&ground, "666", &run);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_says(&stderr(&output), &["is busy", "nothing was committed"]);
+    assert_eq!(stdout(&output), "1 message deleted on the server\n");
+}
+
+#[test]
+fn a_user_who_may_not_open_the_device_is_told_so() {
+    let liar = liar(1);
+    let (ground, program) = ground_of_nobody();
+    let run = [&program, "-o", "tls=off", &liar.source(), ground.dir()];
+    let said = sentence(&as_nobody(&ground, "600", &run));
+    assert_says(&said, &["no permission to open /dev/fuse", "chmod 666"]);
+}
+
+#[test]
+fn a_user_without_fusermount_is_told_what_to_install() {
+    let liar = liar(1);
+    let (ground, program) = ground_of_nobody();
+    let run = [
+        "env",
+        "PATH=/nowhere",
+        &program,
+        "-o",
+        "tls=off",
+        &liar.source(),
+        ground.dir(),
+    ];
+    let said = sentence(&as_nobody(&ground, "666", &run));
+    assert_says(&said, &["fusermount3 is missing", "apt install fuse3"]);
+}
+
+#[test]
+fn another_user_may_neither_look_into_a_mount_nor_end_it() {
+    let liar = liar(2);
+    let mount = crate::in_clear(&liar.source());
+    let (ground, program) = ground_of_nobody();
+    let output = as_nobody(&ground, "666", &["ls", mount.arg()]);
+    assert_says(&stderr(&output), &["Permission denied"]);
+    let output = as_nobody(&ground, "666", &[&program, "umount", mount.arg()]);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    assert!(mount.is_mounted());
+}
