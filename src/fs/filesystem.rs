@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::attributes::Attributes;
 use super::errno::Error;
-use super::handles::{Handles, OpenMessage};
+use super::handles::Handles;
 use super::mount::Access;
 use super::owed::{Answer, Ledger, Patience};
 use crate::maildrop::{Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict};
@@ -150,62 +150,43 @@ impl Filesystem {
         self.maildrop.want_arrival(id, waiter);
     }
 
-    /// Opens a message to be read. Waits for the body where the size is not exact.
+    /// Opens a message to be read. Waits for the body, which the handle keeps: so the size is exact from here on, and
+    /// what was opened can be read whatever becomes of the message.
     pub fn open(&self, inode: u64, flags: i32, answer: Answer<Opened>) {
         let id = match self.readable(inode, flags) {
             Ok(id) => id,
             Err(error) => return answer.give(Err(error)),
         };
-        let message = self.maildrop.message(id);
-        let body = self.maildrop.access_body(id);
-        if body.is_some() || message.is_size_exact() {
-            return answer.give(Ok(opened(&self.handles, id, &message, body)));
+        if let Some(body) = self.maildrop.access_body(id) {
+            return answer.give(Ok(opened(
+                &self.handles,
+                id,
+                &self.maildrop.message(id),
+                body,
+            )));
         }
         let (maildrop, handles) = (Arc::clone(&self.maildrop), Arc::clone(&self.handles));
         let waiter = answer.owe(
             &self.ledger,
             self.while_heard(),
             move |body: Result<Arc<Body>, Fault>| {
-                let body = body?;
-                Ok(opened(&handles, id, &maildrop.message(id), Some(body)))
+                Ok(opened(&handles, id, &maildrop.message(id), body?))
             },
         );
         self.maildrop.want_body(id, waiter);
     }
 
-    /// Reads. Waits for a body that is not in memory.
-    pub fn read(&self, handle: u64, offset: u64, length: u32, answer: Answer<Slice>) {
-        let length = length as usize;
-        match self.handles.get(handle) {
-            None => answer.give(Err(Error::NotOpen)),
-            Some(OpenMessage {
-                body: Some(body), ..
-            }) => answer.give(Ok(Slice {
-                body,
-                offset,
-                length,
-            })),
-            Some(OpenMessage {
-                message,
-                body: None,
-            }) => {
-                let handles = Arc::clone(&self.handles);
-                let waiter = answer.owe(
-                    &self.ledger,
-                    self.while_heard(),
-                    move |body: Result<Arc<Body>, Fault>| {
-                        let body = body?;
-                        handles.keep(handle, &body);
-                        Ok(Slice {
-                            body,
-                            offset,
-                            length,
-                        })
-                    },
-                );
-                self.maildrop.want_body(message, waiter);
-            }
-        }
+    /// Reads.
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`].
+    pub fn read(&self, handle: u64, offset: u64, length: u32) -> Result<Slice, Error> {
+        let body = self.handles.body(handle).ok_or(Error::NotOpen)?;
+        Ok(Slice {
+            body,
+            offset,
+            length: length as usize,
+        })
     }
 
     /// Closes a handle.
@@ -375,13 +356,14 @@ impl Filesystem {
     }
 }
 
-fn opened(handles: &Handles, id: MessageId, message: &Message, body: Option<Arc<Body>>) -> Opened {
+fn opened(handles: &Handles, id: MessageId, message: &Message, body: Arc<Body>) -> Opened {
     let resized = message.size_before.map(|before| Resized {
         inode: message.inode,
-        tail: body
-            .as_deref()
-            .filter(|body| body.len() > before && !handles.is_open(id))
-            .and_then(last_page),
+        tail: if body.len() > before && !handles.is_open(id) {
+            last_page(&body)
+        } else {
+            None
+        },
     });
     Opened {
         handle: handles.open(id, body),

@@ -16,7 +16,7 @@ use fuser::{
 
 use super::attributes::{Attributes, Kind, Validity};
 use super::errno::Error;
-use super::filesystem::{Entry, Filesystem, Opened, ROOT, Resized, Slice};
+use super::filesystem::{DELETED, Entry, Filesystem, Opened, ROOT, Resized, Slice};
 use super::owed::Answer;
 use crate::maildrop::Change;
 
@@ -164,7 +164,12 @@ impl fuser::Filesystem for Adapter {
     fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         match utf8(name).and_then(|name| self.filesystem.lookup(parent.0, name)) {
             Ok(found) => {
-                reply.entry_with_ttls(&ttl(&found), &LASTING, &self.attr(&found), Generation(0));
+                reply.entry_with_ttls(
+                    &ttl(&found),
+                    &entry_ttl(parent.0),
+                    &self.attr(&found),
+                    Generation(0),
+                );
             }
             Err(error) => reply.error(errno(&error)),
         }
@@ -205,7 +210,7 @@ impl fuser::Filesystem for Adapter {
 
     fn read(
         &self,
-        req: &Request,
+        _req: &Request,
         _ino: INodeNo,
         fh: FileHandle,
         offset: u64,
@@ -214,17 +219,12 @@ impl fuser::Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let answer = Answer::new(
-            req.pid(),
-            move |result: Result<Slice, Error>| match result {
-                Ok(slice) => match slice.octets() {
-                    Ok(octets) => reply.data(&octets),
-                    Err(error) => reply.error(errno(&error)),
-                },
-                Err(error) => reply.error(errno(&error)),
-            },
-        );
-        self.filesystem.read(fh.0, offset, size, answer);
+        let slice = self.filesystem.read(fh.0, offset, size);
+        let octets = slice.as_ref().map_err(Clone::clone).and_then(Slice::octets);
+        match octets {
+            Ok(octets) => reply.data(&octets),
+            Err(error) => reply.error(errno(&error)),
+        }
     }
 
     fn release(
@@ -293,7 +293,8 @@ impl fuser::Filesystem for Adapter {
     ) {
         let listed = self.filesystem.readdir(ino.0, offset, |entry: &Entry<'_>| {
             let attributes = &entry.attributes;
-            let (ttl, attr) = (ttl(attributes), self.attr(attributes));
+            let ttl = ttl(attributes).min(entry_ttl(ino.0));
+            let attr = self.attr(attributes);
             full(reply.add(
                 INodeNo(attributes.inode),
                 entry.cookie,
@@ -515,6 +516,15 @@ fn utf8(name: &OsStr) -> Result<&str, Error> {
 
 fn errno(error: &Error) -> Errno {
     Errno::from_i32(error.errno())
+}
+
+/// A commit or a restore empties `.deleted` behind the kernel's back.
+fn entry_ttl(directory: u64) -> Duration {
+    if directory == DELETED {
+        Duration::ZERO
+    } else {
+        LASTING
+    }
 }
 
 fn ttl(attributes: &Attributes) -> Duration {

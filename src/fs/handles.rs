@@ -12,43 +12,27 @@ use crate::store::Body;
 /// The open files, by handle.
 #[derive(Debug, Default)]
 pub(super) struct Handles {
-    open: Mutex<HashMap<u64, OpenMessage>>,
+    open: Mutex<HashMap<u64, (MessageId, Arc<Body>)>>,
     last: AtomicU64,
 }
 
-/// One open file.
-#[derive(Clone, Debug)]
-pub(super) struct OpenMessage {
-    pub(super) message: MessageId,
-    /// None where the size was known and nothing has been read yet.
-    pub(super) body: Option<Arc<Body>>,
-}
-
 impl Handles {
-    pub(super) fn open(&self, message: MessageId, body: Option<Arc<Body>>) -> u64 {
+    pub(super) fn open(&self, message: MessageId, body: Arc<Body>) -> u64 {
         let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        self.open
-            .lock()
-            .insert(handle, OpenMessage { message, body });
+        self.open.lock().insert(handle, (message, body));
         handle
     }
 
     /// Whether anybody has the message open.
     pub(super) fn is_open(&self, message: MessageId) -> bool {
+        self.open.lock().values().any(|(open, _)| *open == message)
+    }
+
+    pub(super) fn body(&self, handle: u64) -> Option<Arc<Body>> {
         self.open
             .lock()
-            .values()
-            .any(|open| open.message == message)
-    }
-
-    pub(super) fn get(&self, handle: u64) -> Option<OpenMessage> {
-        self.open.lock().get(&handle).cloned()
-    }
-
-    pub(super) fn keep(&self, handle: u64, body: &Arc<Body>) {
-        if let Some(open) = self.open.lock().get_mut(&handle) {
-            open.body = Some(Arc::clone(body));
-        }
+            .get(&handle)
+            .map(|(_, body)| Arc::clone(body))
     }
 
     pub(super) fn close(&self, handle: u64) {

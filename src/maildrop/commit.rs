@@ -18,7 +18,7 @@ use std::time::Instant;
 use super::catalogue::{MessageId, Standing};
 use super::engine::Engine;
 use super::fault::Fault;
-use super::session::FAREWELL;
+use super::session::{FAREWELL, Session};
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
 /// Attempts at a commit, and at looking what an unanswered one did.
@@ -112,6 +112,10 @@ impl Engine {
     /// Sends DELE for each pending message that the session has. Without the QUIT behind it this deletes nothing.
     fn mark(&mut self, pending: &[MessageId]) -> Result<(Marked, Verdict), Fault> {
         self.forgive();
+        if self.session.as_ref().is_some_and(Session::must_not_quit) {
+            // Dropped without QUIT: what was read in it stays.
+            self.drop_session();
+        }
         self.ensure_session()?;
         let Some(session) = &mut self.session else {
             return Err(Fault::Ending);
@@ -214,7 +218,7 @@ impl Engine {
     }
 }
 
-impl super::session::Session {
+impl Session {
     /// DELE for each, as many ahead as the server lets pipeline; the answers in order.
     fn delete(&mut self, messages: &[(MessageId, MessageNumber)]) -> Result<Marked, Fault> {
         let ahead = if self.capabilities.pipelining { 256 } else { 1 };

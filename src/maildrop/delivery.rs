@@ -65,16 +65,20 @@ impl Shared {
     pub(super) fn fail(&self, want: Want, fault: &Fault) {
         let mut state = self.state.lock();
         let name = state.catalogue.get(want.message()).name();
-        let (readers, others) = match want {
-            Want::Body(id) => (state.wants.take_body(id), Vec::new()),
-            Want::Headers(id) => (Vec::new(), state.wants.take_arrival(id)),
-        };
+        let (readers, others) = state.wants.take_failed(want);
         drop(state);
         if !fault.is_of_the_link() {
             log::warn!("{name}: {fault}");
         }
         answer_all(readers, &Err(fault.clone()));
         answer_all(others, &Err(fault.clone()));
+    }
+
+    /// Puts a want back that has failed; gives how often it did, 0 where nobody waits for it any more.
+    pub(super) fn put_back(&self, want: Want) -> u8 {
+        let mut state = self.state.lock();
+        state.wants.put_back(want);
+        state.wants.count_loss(want)
     }
 
     /// A complete body: its size is exact now, and its headers tell when it arrived.

@@ -77,7 +77,7 @@ impl Engine {
                 }
                 Task::Refresh(waiters) => {
                     self.leave();
-                    let renewed = self.open_session();
+                    let renewed = self.reopen_session();
                     answer_all(waiters, &renewed);
                 }
                 Task::Fetch => self.fetch(),
@@ -165,15 +165,29 @@ impl Engine {
         if self.session.is_some() {
             return Ok(());
         }
-        self.open_session()
+        self.reopen_session()
+    }
+
+    /// As [`Engine::open_session`], whose fault the log has to tell where nobody sees it.
+    fn reopen_session(&mut self) -> Result<(), Fault> {
+        let is_held_off = self.is_held_off();
+        self.open_session().inspect_err(|fault| {
+            if !is_held_off {
+                log::warn!("{}: {fault}", self.shared.settings.login.endpoint);
+            }
+        })
+    }
+
+    fn is_held_off(&self) -> bool {
+        self.failed
+            .as_ref()
+            .is_some_and(|failure| failure.until.is_none_or(|until| Instant::now() < until))
     }
 
     /// Logs in, lists, and tells what changed. Soon after a failure, the same failure without another attempt; a refused
     /// password is never tried again.
     pub(super) fn open_session(&mut self) -> Result<(), Fault> {
-        if let Some(failure) = &self.failed
-            && failure.until.is_none_or(|until| Instant::now() < until)
-        {
+        if let (true, Some(failure)) = (self.is_held_off(), &self.failed) {
             return Err(failure.fault.clone());
         }
         match Session::open(&self.shared.settings.login, &self.shared.pulse) {
@@ -204,7 +218,6 @@ impl Engine {
     }
 
     fn hold_off(&mut self, fault: &Fault) {
-        log::warn!("{}: {fault}", self.shared.settings.login.endpoint);
         let hold_off = self
             .failed
             .as_ref()

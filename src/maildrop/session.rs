@@ -24,6 +24,8 @@ pub(super) struct Session {
     /// By [`MessageId`]; only of messages that this session's UIDL named.
     numbers: Vec<Option<MessageNumber>>,
     pub(super) top: Top,
+    /// A RETR was sent: where the server announces EXPIRE 0, a QUIT may delete that message (RFC 2449 section 6.7).
+    pub(super) has_retrieved: bool,
 }
 
 /// Whether TOP gives the headers of a message.
@@ -65,6 +67,7 @@ impl Session {
                 capabilities,
                 numbers: Vec::new(),
                 top,
+                has_retrieved: false,
             },
             listing,
         ))
@@ -89,11 +92,16 @@ impl Session {
         self.link.protection()
     }
 
+    /// True where QUIT might delete what was only read.
+    pub(super) fn must_not_quit(&self) -> bool {
+        self.has_retrieved && self.capabilities.expire == Some(Expire::Days(0))
+    }
+
     /// Ends the session, with nothing marked for deletion. Where the server deletes what was retrieved on QUIT
     /// (`EXPIRE 0`, RFC 2449 section 6.7), or calls it popped (Gmail), the connection is closed without QUIT: RFC 1939
     /// section 6 promises that this removes nothing. Elsewhere QUIT lets go of the server's lock.
     pub(super) fn leave(mut self) {
-        if self.capabilities.expire == Some(Expire::Days(0)) {
+        if self.must_not_quit() {
             log::info!(
                 "leaving without QUIT: the server announces EXPIRE 0 and might delete what was read"
             );

@@ -142,6 +142,7 @@ impl Engine {
             false => (Command::Top { message, lines: 0 }, HEADER_OCTETS),
         };
         session.link.queue(&command)?;
+        session.has_retrieved |= whole;
         Ok(InFlight {
             want,
             expected,
@@ -188,13 +189,9 @@ impl Engine {
                 self.top_is(Top::Works);
                 self.shared.receive_headers(id, flown.received);
             }
-            Outcome::Refused(_) if !flown.whole => {
-                self.top_is(Top::Missing);
-                self.shared.state.lock().wants.put_back(flown.want);
-            }
+            Outcome::Refused(_) if !flown.whole => self.do_without_top(flown.want),
             Outcome::Refused(text) => {
-                let refusals = self.shared.state.lock().wants.put_back(flown.want);
-                match refusals {
+                match self.shared.put_back(flown.want) {
                     // It was only read ahead.
                     0 => {}
                     1 => return Renewal::Needed,
@@ -209,6 +206,19 @@ impl Engine {
             }
         }
         Renewal::NotNeeded
+    }
+
+    /// A server that has no TOP, or refuses it for one message, is asked for the body, which tells the headers too.
+    fn do_without_top(&mut self, want: Want) {
+        let mut state = self.shared.state.lock();
+        match self.session.as_mut().map(|session| &mut session.top) {
+            Some(Top::Works) => state.wants.ask_for_body(want.message()),
+            Some(top) => {
+                *top = Top::Missing;
+                state.wants.put_back(want);
+            }
+            None => state.wants.put_back(want),
+        }
     }
 
     fn top_is(&mut self, top: Top) {
@@ -226,17 +236,18 @@ impl Engine {
             self.flight.pace = Pace::Sequential;
         }
         let mut lost = self.flight.take();
-        if !fault.is_of_the_link() || fault.is_silence() {
-            // Its own fault, or it has waited long enough.
-            if let Some(culprit) = lost.pop_front() {
-                self.shared.fail(culprit.want, fault);
+        let front = lost.pop_front();
+        while let Some(behind) = lost.pop_back() {
+            match fault.is_silence() {
+                true => self.shared.fail(behind.want, fault),
+                // The connection broke over the reply in front of it.
+                false => self.shared.state.lock().wants.put_back(behind.want),
             }
         }
-        while let Some(flown) = lost.pop_back() {
-            let losses = self.shared.state.lock().wants.put_back(flown.want);
-            if losses >= MOST_LOSSES || fault.is_silence() {
-                self.shared.fail(flown.want, fault);
-            }
+        let Some(front) = front else { return };
+        let is_final = fault.is_silence() || !fault.is_of_the_link();
+        if is_final || self.shared.put_back(front.want) == MOST_LOSSES {
+            self.shared.fail(front.want, fault);
         }
     }
 }

@@ -155,19 +155,28 @@ impl Wants {
         self.progress.is_empty()
     }
 
-    /// Puts a want that was in flight back in front; gives how often that happened. What nobody waits for is dropped.
-    pub(super) fn put_back(&mut self, want: Want) -> u8 {
+    /// Puts a want that was in flight back in front. What nobody waits for is dropped.
+    pub(super) fn put_back(&mut self, want: Want) {
         if !self.is_waited_for(want) {
-            self.drop_want(want);
-            return 0;
+            return self.drop_want(want);
         }
+        self.set_stage(want, Stage::Queued(Urgency::Asked));
+        self.asked.push_front(want);
+    }
+
+    /// Counts that a want failed, as [`Wants::put_back`] puts it back; gives how often it did, 0 where it was dropped.
+    pub(super) fn count_loss(&mut self, want: Want) -> u8 {
         let Some(progress) = self.progress.get_mut(&want) else {
             return 0;
         };
         progress.losses = progress.losses.saturating_add(1);
-        progress.stage = Stage::Queued(Urgency::Asked);
-        self.asked.push_front(want);
         progress.losses
+    }
+
+    /// Wants the body for the sake of those who wait to know when the message arrived.
+    pub(super) fn ask_for_body(&mut self, message: MessageId) {
+        self.progress.remove(&Want::Headers(message));
+        self.ask(Want::Body(message));
     }
 
     /// Those who wait for the body, which is no longer wanted.
@@ -180,6 +189,17 @@ impl Wants {
     pub(super) fn take_arrival(&mut self, message: MessageId) -> Vec<Waiter<()>> {
         self.progress.remove(&Want::Headers(message));
         self.arrivals.remove(&message).unwrap_or_default()
+    }
+
+    /// Those who wait for a want that comes to nothing.
+    pub(super) fn take_failed(&mut self, want: Want) -> (Vec<Waiter<Arc<Body>>>, Vec<Waiter<()>>) {
+        match want {
+            Want::Body(id) if self.needs_the_body(id) => {
+                (self.take_body(id), self.take_arrival(id))
+            }
+            Want::Body(id) => (self.take_body(id), Vec::new()),
+            Want::Headers(id) => (Vec::new(), self.take_arrival(id)),
+        }
     }
 
     /// Everything, for a fault that concerns all.
@@ -223,25 +243,27 @@ impl Wants {
 
     fn is_waited_for(&self, want: Want) -> bool {
         match want {
-            Want::Body(id) => self
-                .bodies
-                .get(&id)
-                .is_some_and(|waiters| is_anyone_waiting(waiters)),
-            Want::Headers(id) => self
-                .arrivals
-                .get(&id)
-                .is_some_and(|waiters| is_anyone_waiting(waiters)),
+            Want::Body(id) => {
+                is_anyone_waiting(self.bodies.get(&id))
+                    || (self.needs_the_body(id) && is_anyone_waiting(self.arrivals.get(&id)))
+            }
+            Want::Headers(id) => is_anyone_waiting(self.arrivals.get(&id)),
         }
+    }
+
+    /// True where those who wait for the arrival can only be told by the body.
+    fn needs_the_body(&self, message: MessageId) -> bool {
+        !self.progress.contains_key(&Want::Headers(message))
     }
 
     fn drop_want(&mut self, want: Want) {
-        match want {
-            Want::Body(id) => drop(self.take_body(id)),
-            Want::Headers(id) => drop(self.take_arrival(id)),
-        }
+        drop(self.take_failed(want));
     }
 }
 
-fn is_anyone_waiting<T>(waiters: &[Waiter<T>]) -> bool {
-    waiters.iter().any(|waiter| (waiter.is_waiting)())
+fn is_anyone_waiting<T>(waiters: Option<&Vec<Waiter<T>>>) -> bool {
+    waiters
+        .into_iter()
+        .flatten()
+        .any(|waiter| (waiter.is_waiting)())
 }

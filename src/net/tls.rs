@@ -89,21 +89,22 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, NetError> {
 /// OpenSSL's reason in words that name the option that would help.
 fn refusal(host: &str, error: &native_tls::Error) -> NetError {
     let said = error.to_string();
+    let known = said.to_lowercase();
     let untrusted = [
         "self-signed",
         "self signed",
         "unable to get",
         "unable to verify",
     ];
-    let reason = if said.contains("expired") {
+    let reason = if known.contains("expired") {
         "the certificate has expired: the server's administrator must renew it".to_owned()
-    } else if said.contains("not yet valid") {
+    } else if known.contains("not yet valid") {
         "the certificate is not valid yet: is this machine's clock right?".to_owned()
-    } else if said.contains("Hostname mismatch") || said.contains("IP address mismatch") {
+    } else if known.contains("hostname mismatch") || known.contains("ip address mismatch") {
         "the certificate is for another host: use the name that it was made for".to_owned()
-    } else if untrusted.iter().any(|words| said.contains(words)) {
+    } else if untrusted.iter().any(|words| known.contains(words)) {
         "the certificate is not trusted: -o ca_file=FILE names an authority to trust".to_owned()
-    } else if said.contains("wrong version number") || said.contains("unexpected eof") {
+    } else if known.contains("wrong version number") || known.contains("unexpected eof") {
         format!("no TLS on this port ({said}): try the pop:// scheme (STLS) or another port")
     } else {
         said
