@@ -83,10 +83,7 @@ impl Shared {
 
     /// A complete body: its size is exact now, and its headers tell when it arrived.
     pub(super) fn receive_body(&self, want: Want, received: Incoming) {
-        match received.finish() {
-            Ok(body) => self.deliver_body(want.message(), Arc::new(body)),
-            Err(error) => self.fail(want, &Fault::no_room(error)),
-        }
+        self.deliver_body(want.message(), Arc::new(received.finish()));
     }
 
     fn deliver_body(&self, id: MessageId, body: Arc<Body>) {
@@ -115,10 +112,7 @@ impl Shared {
     }
 
     pub(super) fn receive_headers(&self, id: MessageId, received: Incoming) {
-        let arrived = match received.finish() {
-            Ok(headers) => self.arrival(&headers),
-            Err(error) => return self.fail(Want::Headers(id), &Fault::no_room(error)),
-        };
+        let arrived = self.arrival(&received.finish());
         let mut state = self.state.lock();
         state.catalogue.learn_arrival(id, arrived);
         let row = state.catalogue.get(id).row();

@@ -8,6 +8,8 @@ use std::os::unix::fs::FileExt;
 use parking_lot::Mutex;
 use tempfile::TempPath;
 
+use super::layout::{BodyKey, Content, Header};
+
 /// A complete message as the server sent it; it never changes, so it is shared as an `Arc<Body>`.
 pub struct Body(Octets);
 
@@ -22,6 +24,8 @@ pub(super) struct InFile {
     /// Where in the file it begins.
     pub(super) start: u64,
     pub(super) length: u64,
+    /// Of its octets.
+    pub(super) checksum: u32,
     /// The name of a file that is not in the cache yet; without one it goes with its last reader.
     pub(super) temporary: Mutex<Option<TempPath>>,
 }
@@ -83,6 +87,18 @@ impl Body {
     }
 }
 
+impl InFile {
+    /// Writes what stands in front of a body that is kept.
+    pub(super) fn finish(&self, key: &BodyKey) -> io::Result<()> {
+        let content = Content::Body {
+            length: self.length,
+            checksum: self.checksum,
+        };
+        self.file
+            .write_all_at(&Header { key: *key, content }.octets(), 0)
+    }
+}
+
 /// The length only: a log holds no mail.
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,6 +118,7 @@ mod tests {
             file,
             start: 4,
             length: octets.len() as u64,
+            checksum: 0,
             temporary: Mutex::new(None),
         };
         [Body::new(octets.to_vec()), Body::in_file(in_file)]

@@ -1,28 +1,36 @@
-//! The thread that writes bodies to disk, and removes those that were read longest ago.
+//! The thread that writes bodies to disk, and removes the files that were read longest ago.
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, SystemTime};
-
-use parking_lot::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Body;
-use super::disk::{Order, Waiting, forget};
-use super::layout::{BodyKey, HEADER, Header, TEMPORARY};
+use super::disk::{Order, Shared, remove};
+use super::layout::{BodyKey, Content, HEADER, Header, SEGMENT, TEMPORARY};
+use super::shelf::{Place, Shelved};
 
 /// Temporary files older than this were left behind by a process that was killed.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+/// Into so many segments the limit is divided: what is removed at once, and how many files are open.
+const SEGMENTS: u64 = 64;
+/// The least octets of a segment that is full.
+const LEAST_SEGMENT: u64 = 1024 * 1024;
 
 pub(super) struct DiskWriter {
     folder: PathBuf,
     limit: u64,
-    waiting: Arc<Mutex<Waiting>>,
-    /// The octets on disk, as far as this process knows; none before the first look.
-    octets: Option<u64>,
+    shared: Arc<Shared>,
+    /// The one that is being filled: only this process writes to it.
+    segment: Option<Filling>,
     failing: bool,
+}
+
+struct Filling {
+    segment: Arc<Shelved>,
+    end: u64,
 }
 
 /// A file of the folder.
@@ -33,12 +41,12 @@ struct Kept {
 }
 
 impl DiskWriter {
-    pub(super) fn new(folder: PathBuf, limit: u64, waiting: Arc<Mutex<Waiting>>) -> Self {
+    pub(super) fn new(folder: PathBuf, limit: u64, shared: Arc<Shared>) -> Self {
         Self {
             folder,
             limit,
-            waiting,
-            octets: None,
+            shared,
+            segment: None,
             failing: false,
         }
     }
@@ -48,92 +56,122 @@ impl DiskWriter {
         while let Ok(order) = orders.recv() {
             match order {
                 Order::Flush(reply) => drop(reply.send(())),
+                Order::BeginSegment => self.segment = None,
+                Order::Forget(key) => {
+                    let written = self.append(key, Content::Forgotten, &[]).map(drop);
+                    self.note(written);
+                }
                 Order::Keep(key, body) => {
-                    if self.waiting.lock().awaits(&key, &body) {
-                        let written = self.keep(&key, &body);
-                        self.finish(&key, &body);
-                        self.note(written);
+                    if self.shared.awaits(&key, &body) {
+                        let kept = self.keep(key, &body);
+                        let kept = kept.map(|place| self.shared.shelve(key, &body, place));
+                        self.shared.no_longer_waits(&key, &body);
+                        self.note(kept);
                     }
                 }
             }
         }
     }
 
-    /// From here on the body is found on disk, unless it was forgotten while it was written.
-    fn finish(&self, key: &BodyKey, body: &Arc<Body>) {
-        let mut waiting = self.waiting.lock();
-        match waiting.awaits(key, body) {
-            true => waiting.forget(key),
-            false => forget(&self.folder.join(key.file_name())),
-        }
-    }
-
-    fn keep(&mut self, key: &BodyKey, body: &Body) -> io::Result<()> {
-        let path = self.folder.join(key.file_name());
+    fn keep(&mut self, key: BodyKey, body: &Body) -> io::Result<Place> {
         match body.octets() {
-            Ok(octets) => self.write(octets, &path)?,
-            Err(in_file) => match in_file.temporary.lock().take() {
-                Some(temporary) => temporary.persist(&path).map_err(|error| error.error)?,
-                None => return Ok(()),
-            },
+            Ok(octets) => {
+                let (length, checksum) = (octets.len() as u64, crc32fast::hash(octets));
+                self.append(key, Content::Body { length, checksum }, octets)
+            }
+            Err(in_file) => {
+                let path = self.folder.join(key.large_name());
+                let temporary = in_file.temporary.lock().take();
+                let temporary = temporary.ok_or_else(|| io::Error::other("it is kept already"))?;
+                in_file.finish(&key)?;
+                temporary.persist(&path).map_err(|error| error.error)?;
+                self.make_room()?;
+                Ok(Place::Large(path))
+            }
         }
-        let known = match self.octets {
-            Some(octets) => octets + body.len() + HEADER as u64,
-            None => self.look()?.iter().map(|kept| kept.octets).sum(),
-        };
-        self.octets = Some(known);
-        if known > self.limit {
-            self.make_room()?;
-        }
-        Ok(())
     }
 
-    /// One system call, under the name that it is going to have: a temporary name and a rename cost more than all the
-    /// rest, and a file that is not whole is found out when it is read.
-    fn write(&self, octets: &[u8], path: &Path) -> io::Result<()> {
-        let header = Header {
-            length: octets.len() as u64,
-            checksum: crc32fast::hash(octets),
-        }
-        .octets();
-        let mut file = match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-        {
-            // Another mount has it.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
-            file => file?,
-        };
+    /// Writes a record at the end of the segment, in one system call as a rule.
+    fn append(&mut self, key: BodyKey, content: Content, octets: &[u8]) -> io::Result<Place> {
+        let head = Header { key, content }.octets();
+        let filling = self.filling()?;
+        let (segment, offset) = (Arc::clone(&filling.segment), filling.end);
+        let mut file = &segment.file;
         let written = file
-            .write_vectored(&[IoSlice::new(&header), IoSlice::new(octets)])
+            .write_vectored(&[IoSlice::new(&head), IoSlice::new(octets)])
             .and_then(|written| {
                 let rest = [
-                    &header[written.min(HEADER)..],
+                    &head[written.min(HEADER)..],
                     &octets[written.saturating_sub(HEADER)..],
                 ];
                 rest.iter().try_for_each(|rest| file.write_all(rest))
             });
-        written.inspect_err(|_| forget(path))
+        if let Err(error) = written {
+            // Behind half a record nothing would be found.
+            self.segment = None;
+            return Err(error);
+        }
+        let length = octets.len() as u64;
+        filling.end += HEADER as u64 + length;
+        Ok(Place::Segment {
+            segment,
+            offset,
+            length,
+        })
     }
 
-    /// Removes a tenth more than must go, so that not every body makes us look at all of them. Looks at what is really
-    /// there: other mounts of the account write and read too.
-    fn make_room(&mut self) -> io::Result<()> {
-        let mut kept = self.look()?;
-        let mut octets: u64 = kept.iter().map(|kept| kept.octets).sum();
-        if octets > self.limit {
-            kept.sort_by_key(|kept| kept.read);
-            for oldest in &kept {
-                if octets <= self.limit / 10 * 9 {
-                    break;
-                }
-                forget(&oldest.path);
-                octets -= oldest.octets;
+    fn filling(&mut self) -> io::Result<&mut Filling> {
+        let full = (self.limit / SEGMENTS).max(LEAST_SEGMENT);
+        if self
+            .segment
+            .as_ref()
+            .is_some_and(|filling| filling.end >= full)
+        {
+            self.segment = None;
+        }
+        match self.segment {
+            Some(ref mut filling) => Ok(filling),
+            None => {
+                self.make_room()?;
+                let segment = self.begin_segment()?;
+                Ok(self.segment.insert(Filling { segment, end: 0 }))
             }
         }
-        self.octets = Some(octets);
+    }
+
+    fn begin_segment(&self) -> io::Result<Arc<Shelved>> {
+        // Names sort by age, so that the last record of a message is found last.
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
+        let path = self
+            .folder
+            .join(format!("{now:024}-{}.{SEGMENT}", std::process::id()));
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        Ok(Arc::new(Shelved::new(path, file)))
+    }
+
+    /// Removes the files that were read longest ago, until there is room for a new segment. Looks at what is really there:
+    /// other mounts of the account write and read too.
+    fn make_room(&self) -> io::Result<()> {
+        let mut kept = self.look()?;
+        let mut octets: u64 = kept.iter().map(|kept| kept.octets).sum();
+        let most = self.limit - (self.limit / SEGMENTS).max(LEAST_SEGMENT).min(self.limit);
+        kept.sort_by_key(|kept| kept.read);
+        for oldest in &kept {
+            if octets <= most {
+                break;
+            }
+            remove(&oldest.path);
+            self.shared.unshelve(&oldest.path);
+            octets -= oldest.octets;
+        }
         Ok(())
     }
 
@@ -154,7 +192,7 @@ impl DiskWriter {
                     path,
                 });
             } else if read.elapsed().is_ok_and(|age| age > ABANDONED) {
-                forget(&path);
+                remove(&path);
             }
         }
         Ok(kept)

@@ -8,7 +8,7 @@ use tempfile::TempPath;
 
 use super::Body;
 use super::body::InFile;
-use super::layout::{HEADER, Header, TEMPORARY};
+use super::layout::{HEADER, TEMPORARY};
 
 /// A body of more octets than this goes through a file, whatever the memory allows.
 const MOST_IN_MEMORY: usize = 4 * 1024 * 1024;
@@ -70,12 +70,9 @@ impl Incoming {
     }
 
     /// The complete body.
-    ///
-    /// # Errors
-    /// As [`Incoming::push`].
-    pub fn finish(self) -> io::Result<Body> {
+    pub fn finish(self) -> Body {
         match self.file {
-            None => Ok(Body::new(self.memory)),
+            None => Body::new(self.memory),
             Some(spool) => spool.finish(self.length),
         }
     }
@@ -108,18 +105,14 @@ impl Spool {
         self.file.write_all(octets)
     }
 
-    fn finish(self, length: u64) -> io::Result<Body> {
-        Header {
-            length,
-            checksum: self.checksum.finalize(),
-        }
-        .write(&self.file)?;
-        let temporary = Mutex::new(self.path);
-        Ok(Body::in_file(InFile {
+    fn finish(self, length: u64) -> Body {
+        let (checksum, temporary) = (self.checksum.finalize(), Mutex::new(self.path));
+        Body::in_file(InFile {
             file: self.file,
             start: HEADER as u64,
             length,
+            checksum,
             temporary,
-        }))
+        })
     }
 }

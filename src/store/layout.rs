@@ -1,47 +1,27 @@
-//! How a body lies in its file, and what the file is called.
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
+//! How bodies lie in the files of the cache, and what the files are called.
+//!
+//! ```text
+//! segment = *record                        ; "NUMBER-PID.segment", bodies one behind the other
+//! large   = record                         ; "KEY.large", one body
+//! record  = magic key checksum length octets
+//! magic   = "pop3fs" LF version            ; 8 octets
+//! key     = 16 octets                      ; of unique-id and ordinal
+//! checksum, length                         ; 4 and 8 octets, big endian; the checksum is of the octets
+//! ```
+//! A record whose length is all ones is the end of a body: what was kept of that message no longer holds.
+use std::ffi::OsStr;
 
 use sha2::{Digest, Sha256};
 
-/// The octets in front of the body: magic and version, checksum, length; big endian.
-pub(super) const HEADER: usize = 20;
-/// What a file that is not complete is called at the beginning.
+/// The octets of a record in front of the body.
+pub(super) const HEADER: usize = 36;
+/// How the name of a file begins that is not complete.
 pub(super) const TEMPORARY: &str = "incoming-";
+pub(super) const SEGMENT: &str = "segment";
+pub(super) const LARGE: &str = "large";
 /// The last octet is the version of the format.
 const MAGIC: &[u8; 8] = b"pop3fs\n\x01";
-
-/// What tells a whole body from a damaged one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) length: u64,
-    pub(super) checksum: u32,
-}
-
-impl Header {
-    pub(super) fn octets(self) -> [u8; HEADER] {
-        let mut octets = [0; HEADER];
-        octets[..8].copy_from_slice(MAGIC);
-        octets[8..12].copy_from_slice(&self.checksum.to_be_bytes());
-        octets[12..].copy_from_slice(&self.length.to_be_bytes());
-        octets
-    }
-
-    pub(super) fn parse(octets: [u8; HEADER]) -> Option<Self> {
-        let (magic, rest) = octets.split_first_chunk::<8>()?;
-        let (checksum, rest) = rest.split_first_chunk::<4>()?;
-        let length = rest.first_chunk::<8>()?;
-        (magic == MAGIC).then(|| Self {
-            length: u64::from_be_bytes(*length),
-            checksum: u32::from_be_bytes(*checksum),
-        })
-    }
-
-    pub(super) fn write(self, file: &File) -> io::Result<()> {
-        file.write_all_at(&self.octets(), 0)
-    }
-}
+const FORGOTTEN: u64 = u64::MAX;
 
 /// A body's place in the cache of its account: the same whatever inode number it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,8 +39,62 @@ impl BodyKey {
         Self(key)
     }
 
-    pub(super) fn file_name(&self) -> String {
-        format!("{:032x}", u128::from_be_bytes(self.0))
+    /// Of a body that has a file to itself.
+    pub(super) fn large_name(&self) -> String {
+        format!("{:032x}.{LARGE}", u128::from_be_bytes(self.0))
+    }
+
+    /// The key that the name of a large body's file tells.
+    pub(super) fn of_large(name: &OsStr) -> Option<Self> {
+        let digits = name.to_str()?.strip_suffix(LARGE)?.strip_suffix('.')?;
+        let key = u128::from_str_radix(digits, 16).ok()?;
+        (digits.len() == 32).then_some(Self(key.to_be_bytes()))
+    }
+}
+
+/// What stands in front of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) key: BodyKey,
+    pub(super) content: Content,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    Body { length: u64, checksum: u32 },
+    Forgotten,
+}
+
+impl Header {
+    pub(super) fn octets(self) -> [u8; HEADER] {
+        let (length, checksum) = match self.content {
+            Content::Body { length, checksum } => (length, checksum),
+            Content::Forgotten => (FORGOTTEN, 0),
+        };
+        let mut octets = [0; HEADER];
+        octets[..8].copy_from_slice(MAGIC);
+        octets[8..24].copy_from_slice(&self.key.0);
+        octets[24..28].copy_from_slice(&checksum.to_be_bytes());
+        octets[28..].copy_from_slice(&length.to_be_bytes());
+        octets
+    }
+
+    pub(super) fn parse(octets: &[u8; HEADER]) -> Option<Self> {
+        let (magic, rest) = octets.split_first_chunk::<8>()?;
+        let (key, rest) = rest.split_first_chunk::<16>()?;
+        let (checksum, rest) = rest.split_first_chunk::<4>()?;
+        let length = u64::from_be_bytes(*rest.first_chunk::<8>()?);
+        let content = match length {
+            FORGOTTEN => Content::Forgotten,
+            _ => Content::Body {
+                length,
+                checksum: u32::from_be_bytes(*checksum),
+            },
+        };
+        (magic == MAGIC).then_some(Self {
+            key: BodyKey(*key),
+            content,
+        })
     }
 }
 
@@ -70,27 +104,43 @@ mod tests {
 
     #[test]
     fn the_format_that_is_written_is_format_1() {
-        let header = Header {
+        let key = BodyKey(*b"sixteen  octets.");
+        let content = Content::Body {
             length: 3,
             checksum: 0x0102_0304,
         };
-        let expected = *b"pop3fs\n\x01\x01\x02\x03\x04\0\0\0\0\0\0\0\x03";
-        assert_eq!(header.octets(), expected, "version bump required");
-        assert_eq!(Header::parse(expected), Some(header));
-        let name = BodyKey::new(b"uid", 1).file_name();
-        assert_eq!(name, BodyKey::new(b"uid", 1).file_name());
-        assert_ne!(name, BodyKey::new(b"uid", 2).file_name());
-        assert_eq!(name.len(), 32);
+        let expected = *b"pop3fs\n\x01sixteen  octets.\x01\x02\x03\x04\0\0\0\0\0\0\0\x03";
+        assert_eq!(
+            Header { key, content }.octets(),
+            expected,
+            "version bump required"
+        );
+        assert_eq!(Header::parse(&expected), Some(Header { key, content }));
+        let forgotten = Header {
+            key,
+            content: Content::Forgotten,
+        };
+        assert_eq!(Header::parse(&forgotten.octets()), Some(forgotten));
     }
 
     #[test]
     fn another_format_is_not_read() {
+        let content = Content::Forgotten;
         let mut octets = Header {
-            length: 3,
-            checksum: 4,
+            key: BodyKey::new(b"uid", 1),
+            content,
         }
         .octets();
         octets[7] = 2;
-        assert_eq!(Header::parse(octets), None);
+        assert_eq!(Header::parse(&octets), None);
+    }
+
+    #[test]
+    fn a_large_body_is_known_by_the_name_of_its_file() {
+        let key = BodyKey::new(b"uid", 1);
+        assert_ne!(key, BodyKey::new(b"uid", 2));
+        assert_eq!(BodyKey::of_large(key.large_name().as_ref()), Some(key));
+        assert_eq!(BodyKey::of_large("0.large".as_ref()), None);
+        assert_eq!(BodyKey::of_large("x.segment".as_ref()), None);
     }
 }

@@ -3,7 +3,7 @@
 //! | what | where | lives |
 //! |---|---|---|
 //! | inode, exact size and arrival by unique-id ([`Index`]) | `BASE/ACCOUNT/index.sqlite` | across mounts |
-//! | complete bodies ([`Disk`]) | `BASE/ACCOUNT/bodies/`, one file a message, read longest ago goes first | across mounts |
+//! | complete bodies ([`Disk`]) | `BASE/ACCOUNT/bodies/`, in segments, read longest ago goes first | across mounts |
 //! | complete bodies ([`Bodies`]) | memory, least recently used goes first | one mount |
 //! | large bodies ([`Incoming`]) | a temporary file, which becomes one of the cache or goes with its last reader | |
 //!
@@ -27,6 +27,7 @@ mod format;
 mod incoming;
 mod index;
 mod layout;
+mod shelf;
 mod writer;
 
 pub use bodies::{Bodies, Found};

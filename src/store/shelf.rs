@@ -1,0 +1,231 @@
+//! Where each body of the cache lies, and how it is read from there.
+use std::collections::HashMap;
+use std::fs::{self, DirEntry, File, FileTimes};
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::uio::preadv;
+use parking_lot::Mutex;
+
+use super::Body;
+use super::body::InFile;
+use super::layout::{BodyKey, Content, HEADER, Header, SEGMENT};
+
+/// How exactly it is known when a file was read last.
+const READ_GRAIN: Duration = Duration::from_secs(600);
+
+/// The places of all bodies of an account that this process knows of.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    places: HashMap<BodyKey, Place>,
+}
+
+/// A file of the cache that is open.
+#[derive(Debug)]
+pub(super) struct Shelved {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    /// The mtime that it has, or is going to have: when it was read last.
+    read: Mutex<SystemTime>,
+}
+
+/// Where a body lies.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    Segment {
+        segment: Arc<Shelved>,
+        offset: u64,
+        length: u64,
+    },
+    Large(PathBuf),
+}
+
+impl Shelf {
+    /// Looks through the folder. The last record of a message counts, and a file of its own more than any.
+    pub(super) fn look(folder: &Path) -> io::Result<Self> {
+        let mut shelf = Self::default();
+        let mut entries: Vec<DirEntry> = fs::read_dir(folder)?.collect::<io::Result<_>>()?;
+        entries.sort_by_key(DirEntry::file_name);
+        let is_segment =
+            |entry: &&DirEntry| entry.path().extension().is_some_and(|kind| kind == SEGMENT);
+        for entry in entries.iter().filter(is_segment) {
+            // Another mount may have removed it by now.
+            match Shelved::open(entry.path()) {
+                Ok(segment) => shelf.add_segment(&Arc::new(segment))?,
+                Err(error) => log::debug!("a segment of the cache is passed over: {error}"),
+            }
+        }
+        for entry in entries {
+            if let Some(key) = BodyKey::of_large(&entry.file_name()) {
+                shelf.put(key, Place::Large(entry.path()));
+            }
+        }
+        Ok(shelf)
+    }
+
+    /// Walks from record to record. Behind one that is damaged, or was not written to its end, nothing is found.
+    fn add_segment(&mut self, segment: &Arc<Shelved>) -> io::Result<()> {
+        let end = segment.file.metadata()?.len();
+        let mut at = 0;
+        while at + HEADER as u64 <= end {
+            let mut head = [0; HEADER];
+            segment.file.read_exact_at(&mut head, at)?;
+            let Some(Header { key, content }) = Header::parse(&head) else {
+                break;
+            };
+            at += HEADER as u64;
+            match content {
+                Content::Forgotten => self.remove(&key),
+                Content::Body { length, .. } if length > end - at => break,
+                Content::Body { length, .. } => {
+                    let offset = at - HEADER as u64;
+                    self.put(
+                        key,
+                        Place::Segment {
+                            segment: Arc::clone(segment),
+                            offset,
+                            length,
+                        },
+                    );
+                    at += length;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn place(&self, key: &BodyKey) -> Option<Place> {
+        self.places.get(key).cloned()
+    }
+
+    pub(super) fn contains(&self, key: &BodyKey) -> bool {
+        self.places.contains_key(key)
+    }
+
+    pub(super) fn put(&mut self, key: BodyKey, place: Place) {
+        self.places.insert(key, place);
+    }
+
+    pub(super) fn remove(&mut self, key: &BodyKey) {
+        self.places.remove(key);
+    }
+
+    /// The file is gone, with all that was in it.
+    pub(super) fn remove_file(&mut self, path: &Path) {
+        self.places.retain(|_, place| match place {
+            Place::Segment { segment, .. } => segment.path != path,
+            Place::Large(large) => large != path,
+        });
+    }
+}
+
+impl Place {
+    /// The body, verified: a small one comes into the memory, a large one is read once and stays where it is.
+    pub(super) fn read(&self, key: &BodyKey) -> io::Result<Body> {
+        match self {
+            Self::Segment {
+                segment,
+                offset,
+                length,
+            } => segment.read_record(key, *offset, *length),
+            Self::Large(path) => Shelved::open(path.clone())?.into_large(key),
+        }
+    }
+}
+
+impl Shelved {
+    fn open(path: PathBuf) -> io::Result<Self> {
+        let file = File::open(&path)?;
+        let read = Mutex::new(file.metadata()?.modified()?);
+        Ok(Self { path, file, read })
+    }
+
+    pub(super) fn new(path: PathBuf, file: File) -> Self {
+        Self {
+            path,
+            file,
+            read: Mutex::new(SystemTime::now()),
+        }
+    }
+
+    fn read_record(&self, key: &BodyKey, offset: u64, length: u64) -> io::Result<Body> {
+        let mut head = [0; HEADER];
+        let mut octets = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        let at = i64::try_from(offset).map_err(io::Error::other)?;
+        let read = preadv(
+            &self.file,
+            &mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut octets)],
+            at,
+        )?;
+        if read < HEADER + octets.len() {
+            self.file.read_exact_at(&mut head, offset)?;
+            self.file
+                .read_exact_at(&mut octets, offset + HEADER as u64)?;
+        }
+        check(&head, key, length, crc32fast::hash(&octets))?;
+        self.note_reading();
+        Ok(Body::new(octets))
+    }
+
+    fn into_large(self, key: &BodyKey) -> io::Result<Body> {
+        let mut head = [0; HEADER];
+        self.file.read_exact_at(&mut head, 0)?;
+        let start = HEADER as u64;
+        let length = self
+            .file
+            .metadata()?
+            .len()
+            .checked_sub(start)
+            .ok_or(ErrorKind::UnexpectedEof)?;
+        let checksum = self.checksum_from(start)?;
+        check(&head, key, length, checksum)?;
+        self.note_reading();
+        Ok(Body::in_file(InFile {
+            file: self.file,
+            start,
+            length,
+            checksum,
+            temporary: Mutex::new(None),
+        }))
+    }
+
+    fn checksum_from(&self, mut at: u64) -> io::Result<u32> {
+        let mut checksum = crc32fast::Hasher::new();
+        let mut chunk = vec![0; 256 * 1024];
+        loop {
+            match self.file.read_at(&mut chunk, at)? {
+                0 => return Ok(checksum.finalize()),
+                read => {
+                    checksum.update(&chunk[..read]);
+                    at += read as u64;
+                }
+            }
+        }
+    }
+
+    /// As relatime does: seldom enough to cost nothing.
+    fn note_reading(&self) {
+        let mut read = self.read.lock();
+        if read.elapsed().is_ok_and(|age| age > READ_GRAIN) {
+            *read = SystemTime::now();
+            if let Err(error) = self.file.set_times(FileTimes::new().set_modified(*read)) {
+                log::debug!("the cache's time of reading is not kept: {error}");
+            }
+        }
+    }
+}
+
+fn check(head: &[u8; HEADER], key: &BodyKey, length: u64, checksum: u32) -> io::Result<()> {
+    let whole = Header {
+        key: *key,
+        content: Content::Body { length, checksum },
+    };
+    if Header::parse(head) == Some(whole) {
+        Ok(())
+    } else {
+        Err(ErrorKind::InvalidData.into())
+    }
+}
