@@ -57,7 +57,10 @@ impl Shared {
         let Some(body) = in_memory.or_else(|| self.disk.load(key)) else {
             return false;
         };
-        let readers = self.state.lock().wants.take_body(id);
+        let mut state = self.state.lock();
+        state.bodies.insert(inode, Arc::clone(&body));
+        let readers = state.wants.take_body(id);
+        drop(state);
         answer_all(readers, &Ok(body));
         true
     }

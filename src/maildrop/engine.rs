@@ -243,6 +243,11 @@ impl Engine {
     }
 
     fn fetch(&mut self) {
+        // What the cache has needs no session.
+        let Some(first) = self.shared.next_want() else {
+            return;
+        };
+        self.flight.put_next(first);
         if let Err(fault) = self.ensure_session() {
             return self.fail_all(&fault);
         }
@@ -253,7 +258,8 @@ impl Engine {
         }
     }
 
-    fn fail_all(&self, fault: &Fault) {
+    fn fail_all(&mut self, fault: &Fault) {
+        self.flight.take_next();
         let wants = self.shared.state.lock().wants.all();
         for want in wants {
             self.shared.fail(want, fault);

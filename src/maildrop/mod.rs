@@ -47,8 +47,6 @@ pub use login::{Login, Mechanism, Secret, Security};
 pub use state::{Change, Connection};
 pub use want::Waiter;
 
-use want::Urgency;
-
 use crate::net::WakeUp;
 use crate::store::{Bodies, Body, Disk, Found, Index, StoreError};
 use engine::Engine;
@@ -269,20 +267,23 @@ impl Maildrop {
         match state.bodies.get(inode) {
             Some(Found::Used(body)) => return Some(body),
             Some(Found::Ahead(body)) => {
-                state.read_bodies_ahead(id);
+                let is_planned = state.read_bodies_ahead(id);
                 drop(state);
-                self.shared.wake_up.ring();
+                if is_planned {
+                    self.shared.wake_up.ring();
+                }
                 return Some(body);
             }
             None => {}
         }
         drop(state);
-        let loaded = self.shared.disk.load(&key);
+        // A large one is loaded by the engine, which is asked next: the callers are the kernel's requests.
+        let loaded = self.shared.disk.load_small(&key);
         let mut state = self.shared.state.lock();
         match &loaded {
             Some(body) => state.bodies.insert(inode, Arc::clone(body)),
             // The want that is going to follow rings.
-            None => state.read_bodies_ahead(id),
+            None => drop(state.read_bodies_ahead(id)),
         }
         loaded
     }
@@ -304,9 +305,8 @@ impl Maildrop {
     /// headers of what comes next fetched ahead.
     pub fn want_arrival(&self, id: MessageId, waiter: Waiter<()>) {
         let mut state = self.shared.state.lock();
-        state.read_headers_ahead(id);
+        let is_planned = state.read_headers_ahead(id);
         if state.catalogue.get(id).arrived.is_some() {
-            let is_planned = !state.wants.is_empty(Urgency::Ahead);
             drop(state);
             if is_planned {
                 self.shared.wake_up.ring();

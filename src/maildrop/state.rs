@@ -107,8 +107,8 @@ impl State {
         }
     }
 
-    /// Notes an access to a body that was not in memory, or was read ahead.
-    pub(super) fn read_bodies_ahead(&mut self, id: MessageId) {
+    /// Notes an access to a body that was not in memory, or was read ahead; true where something is to be fetched for it.
+    pub(super) fn read_bodies_ahead(&mut self, id: MessageId) -> bool {
         let schedule = self.body_walks.access(id, &self.catalogue, |message| {
             Some(message.expected_octets())
         });
@@ -116,23 +116,27 @@ impl State {
             self.wants.abandon(Want::Body(id));
             self.bodies.release_ahead(self.catalogue.get(id).inode);
         }
+        let is_planned = !schedule.ahead.is_empty();
         for id in schedule.ahead {
             if !self.bodies.contains(self.catalogue.get(id).inode) {
                 self.wants.plan(Want::Body(id));
             }
         }
+        is_planned
     }
 
-    /// Notes that somebody wants to know when a message arrived.
-    pub(super) fn read_headers_ahead(&mut self, id: MessageId) {
+    /// Notes that somebody wants to know when a message arrived; true where something is to be fetched for it.
+    pub(super) fn read_headers_ahead(&mut self, id: MessageId) -> bool {
         let unknown = |message: &Message| message.arrived.is_none().then_some(HEADER_OCTETS);
         let schedule = self.header_walks.access(id, &self.catalogue, unknown);
         for id in schedule.abandoned {
             self.wants.abandon(Want::Headers(id));
         }
+        let is_planned = !schedule.ahead.is_empty();
         for id in schedule.ahead {
             self.wants.plan(Want::Headers(id));
         }
+        is_planned
     }
 
     /// True where nothing is wanted and nothing is in flight.

@@ -42,6 +42,8 @@ pub(super) struct Flight {
     wants: VecDeque<InFlight>,
     /// The octets expected of them.
     expected: u64,
+    /// The first to be sent, and the octets expected of RETR.
+    next: Option<(Want, u64)>,
     pace: Pace,
 }
 
@@ -103,11 +105,15 @@ impl Engine {
     fn fill_window(&mut self) -> Result<(), Fault> {
         let most = self.most_in_flight();
         while self.flight.has_room(most)
-            && let Some((want, octets)) = self.shared.next_want()
+            && let Some((want, octets)) =
+                self.flight.take_next().or_else(|| self.shared.next_want())
         {
             match self.send(want, octets) {
                 Ok(sent) => self.flight.push(sent),
-                Err(fault) if fault.is_of_the_link() => return Err(fault),
+                Err(fault) if fault.is_of_the_link() => {
+                    self.shared.put_back(want);
+                    return Err(fault);
+                }
                 Err(fault) => self.shared.fail(want, &fault),
             }
         }
@@ -253,6 +259,14 @@ impl Engine {
 }
 
 impl Flight {
+    pub(super) fn put_next(&mut self, want: (Want, u64)) {
+        self.next = Some(want);
+    }
+
+    pub(super) fn take_next(&mut self) -> Option<(Want, u64)> {
+        self.next.take()
+    }
+
     fn is_empty(&self) -> bool {
         self.wants.is_empty()
     }

@@ -117,14 +117,23 @@ impl Disk {
         })
     }
 
-    /// The body, verified; none where it is missing or damaged.
+    /// The body, verified; none where it is missing or damaged. A large one is read through, which takes its time.
     pub fn load(&self, key: &BodyKey) -> Option<Arc<Body>> {
+        self.load_if(key, |_| true)
+    }
+
+    /// As [`Disk::load`], but none where the body is large.
+    pub fn load_small(&self, key: &BodyKey) -> Option<Arc<Body>> {
+        self.load_if(key, |place| matches!(place, Place::Segment { .. }))
+    }
+
+    fn load_if(&self, key: &BodyKey, is_wanted: impl Fn(&Place) -> bool) -> Option<Arc<Body>> {
         let cache = self.0.as_ref()?;
         let contents = cache.shared.0.lock();
         if let Some(body) = contents.waiting.get(key) {
             return Some(Arc::clone(body));
         }
-        let place = contents.shelf.place(key)?;
+        let place = contents.shelf.place(key).filter(is_wanted)?;
         drop(contents);
         match place.read(key) {
             Ok(body) => Some(Arc::new(body)),
