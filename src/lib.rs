@@ -9,7 +9,7 @@
 //!                    └── reply, when the want is met ──┘  one connection; pop3: bytes ⇄ events
 //!                                                      │
 //!                                                      ▼
-//!                                                    store: index on disk, bodies in memory
+//!                                                    store: the index; bodies in memory and on disk
 //! ```
 //!
 //! # What flows where
@@ -22,7 +22,9 @@
 //!   has the kernel forget the old one, and then the open is answered. A **read** answers from the body.
 //! * **An unlink** makes the message pending. A commit (`fsync` of the directory, `pop3fs commit`, the end of the mount)
 //!   sends DELE for what is pending, and QUIT; what the server answers is the verdict that the user sees.
-//! * **What was learnt** (inode number, exact size, arrival, by unique-id) goes to the index and is there at the next mount.
+//! * **Accesses in directory order** have what comes next fetched ahead, in one pipeline, up to a window of octets.
+//! * **What was learnt** (inode number, exact size, arrival, by unique-id) goes to the index, complete bodies go to the cache on
+//!   disk, and both are there at the next mount.
 //!
 //! # Invariants
 //!
@@ -45,10 +47,10 @@
 //! |---|---|---|
 //! | [`cli`] | arguments, options, passwords, daemon, control socket, the order of a mount's life | a new option or command |
 //! | [`fs`] | operations without a reply type, errno table, FUSE adapter, mount(2) | what a user sees of a file |
-//! | [`maildrop`] | log-in, engine, listing, wants, pending deletions, commit, reconnect | a quirk of a server |
+//! | [`maildrop`] | log-in, engine, listing, wants, read-ahead, pending deletions, commit, reconnect | a quirk of a server |
 //! | [`pop3`] | the protocol, sans-IO: commands, decoder, replies | a quirk of the wire |
 //! | [`net`] | TCP, TLS, time-outs | how the server is reached |
-//! | [`store`] | the index and the bodies | what is remembered |
+//! | [`store`] | the index, the bodies in memory and on disk | what is remembered |
 //! | [`message`] | what a message says: dates | what is read out of headers |
 //! | [`demo`] | a small maildrop of its own, to try the rest on | `pop3fs demo` |
 #![cfg_attr(test, allow(clippy::unwrap_used))]

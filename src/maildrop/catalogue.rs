@@ -14,17 +14,17 @@
 //!                       Departed ◀───────────────────┘
 //! ```
 
-use std::collections::HashMap;
 use std::time::SystemTime;
 
 use super::inode::{self, Room};
+use super::listing::{Changes, Listed};
 use super::name::file_name;
 use crate::pop3::UniqueId;
 use crate::store::{BodyKey, Row};
 
 /// A message of this mount; its place in the catalogue, for as long as the mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageId(u32);
+pub struct MessageId(pub(super) u32);
 
 /// Where a message stands between the server and the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,36 +100,14 @@ impl Message {
     }
 }
 
-/// One message as a session lists it, in maildrop order.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) uidl: UniqueId,
-    pub(super) octets: u64,
-}
-
-/// What a new listing changed.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    /// In the maildrop now, and new to the directory.
-    pub(super) appeared: Vec<MessageId>,
-    /// No longer in the maildrop.
-    pub(super) vanished: Vec<MessageId>,
-    /// In the maildrop, but nothing known of the content holds.
-    pub(super) altered: Vec<MessageId>,
-    /// Unlinked before, altered since: listed again, for deleting it might delete another.
-    pub(super) reprieved: Vec<MessageId>,
-    /// Never seen by this index before.
-    pub(super) unknown: Vec<MessageId>,
-}
-
 /// The messages, by name and by inode number.
 #[derive(Debug)]
 pub(super) struct Catalogue {
-    messages: Vec<Message>,
-    by_name: Vec<MessageId>,
+    pub(super) messages: Vec<Message>,
+    pub(super) by_name: Vec<MessageId>,
     by_inode: Vec<MessageId>,
     /// The greatest inode number ever given.
-    greatest: u64,
+    pub(super) greatest: u64,
     /// When the directory last changed: the root's mtime.
     pub(super) changed: SystemTime,
     listed: Totals,
@@ -248,12 +226,7 @@ impl Catalogue {
         self.messages[id.index()].arrived.get_or_insert(seconds);
     }
 
-    /// Takes a session's listing; gives the message of each entry, in maildrop order, and what changed.
-    pub(super) fn update(&mut self, listing: Vec<Entry>) -> (Vec<MessageId>, Changes) {
-        Merge::new(self, listing.len()).run(listed_by_name(listing))
-    }
-
-    fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
+    pub(super) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
         let message = &mut self.messages[id.index()];
         let altered = message.twins != listed.twins || message.listed != listed.octets;
         message.twins = listed.twins;
@@ -270,7 +243,7 @@ impl Catalogue {
         self.stand(id, Standing::Listed);
     }
 
-    fn absent(&mut self, id: MessageId, changes: &mut Changes) {
+    pub(super) fn absent(&mut self, id: MessageId, changes: &mut Changes) {
         if self.get(id).standing == Standing::Listed {
             changes.vanished.push(id);
         }
@@ -288,7 +261,7 @@ impl Catalogue {
         }
     }
 
-    fn push(&mut self, listed: Listed, inode: u64) -> MessageId {
+    pub(super) fn push(&mut self, listed: Listed, inode: u64) -> MessageId {
         let id = MessageId(u32::try_from(self.messages.len()).unwrap_or(u32::MAX));
         self.greatest = self.greatest.max(inode);
         self.messages.push(Message {
@@ -306,7 +279,7 @@ impl Catalogue {
         id
     }
 
-    fn sort_by_inode(&mut self) {
+    pub(super) fn sort_by_inode(&mut self) {
         let messages = &self.messages;
         self.by_inode = (0..).map(MessageId).take(messages.len()).collect();
         self.by_inode
@@ -314,7 +287,7 @@ impl Catalogue {
     }
 
     /// The room for messages that stand between these two by name.
-    fn room(&self, before: Option<MessageId>, after: Option<MessageId>) -> Room {
+    pub(super) fn room(&self, before: Option<MessageId>, after: Option<MessageId>) -> Room {
         let place = |id: MessageId| {
             self.by_inode
                 .binary_search_by_key(&self.get(id).inode, |&at| self.get(at).inode)
@@ -327,108 +300,6 @@ impl Catalogue {
                 Room::Between(self.get(before).inode, self.get(after).inode)
             }
             _ => Room::After,
-        }
-    }
-}
-
-/// An entry of a listing with its identity.
-struct Listed {
-    name: String,
-    /// From 0, in maildrop order.
-    place: usize,
-    uidl: UniqueId,
-    ordinal: u32,
-    twins: u32,
-    octets: u64,
-}
-
-/// Numbers the twins in maildrop order, then sorts by name.
-fn listed_by_name(listing: Vec<Entry>) -> Vec<Listed> {
-    let mut twins: HashMap<UniqueId, u32> = HashMap::with_capacity(listing.len());
-    let mut ordinals = Vec::with_capacity(listing.len());
-    for entry in &listing {
-        let seen = twins.entry(entry.uidl.clone()).or_default();
-        *seen += 1;
-        ordinals.push(*seen);
-    }
-    let identify = |(place, (entry, ordinal)): (usize, (Entry, u32))| Listed {
-        name: file_name(&entry.uidl, ordinal),
-        place,
-        twins: twins.get(&entry.uidl).copied().unwrap_or(1),
-        uidl: entry.uidl,
-        ordinal,
-        octets: entry.octets,
-    };
-    let mut listed: Vec<Listed> = listing
-        .into_iter()
-        .zip(ordinals)
-        .enumerate()
-        .map(identify)
-        .collect();
-    listed.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    listed
-}
-
-/// One walk over the names that are known and the names that are listed.
-struct Merge<'a> {
-    catalogue: &'a mut Catalogue,
-    by_name: Vec<MessageId>,
-    /// Of each entry of the listing.
-    order: Vec<MessageId>,
-    /// A run of new messages that waits for the known one behind it, to be numbered between its neighbours.
-    fresh: Vec<Listed>,
-    changes: Changes,
-}
-
-impl<'a> Merge<'a> {
-    fn new(catalogue: &'a mut Catalogue, listed: usize) -> Merge<'a> {
-        let by_name = Vec::with_capacity(listed.max(catalogue.messages.len()));
-        Merge {
-            catalogue,
-            by_name,
-            order: vec![MessageId(0); listed],
-            fresh: Vec::new(),
-            changes: Changes::default(),
-        }
-    }
-
-    fn run(mut self, listed: Vec<Listed>) -> (Vec<MessageId>, Changes) {
-        let mut listed = listed.into_iter().peekable();
-        for id in std::mem::take(&mut self.catalogue.by_name) {
-            let name = self.catalogue.get(id).name();
-            while let Some(new) = listed.next_if(|next| next.name < name) {
-                self.fresh.push(new);
-            }
-            self.number_fresh(Some(id));
-            match listed.next_if(|next| next.name == name) {
-                Some(known) => {
-                    self.order[known.place] = id;
-                    self.catalogue.present(id, &known, &mut self.changes);
-                }
-                None => self.catalogue.absent(id, &mut self.changes),
-            }
-            self.by_name.push(id);
-        }
-        self.fresh.extend(listed);
-        self.number_fresh(None);
-        self.catalogue.by_name = self.by_name;
-        self.catalogue.sort_by_inode();
-        (self.order, self.changes)
-    }
-
-    fn number_fresh(&mut self, next: Option<MessageId>) {
-        if self.fresh.is_empty() {
-            return;
-        }
-        let room = self.catalogue.room(self.by_name.last().copied(), next);
-        let inodes = inode::numbers(room, self.fresh.len() as u64, self.catalogue.greatest);
-        for (new, inode) in self.fresh.drain(..).zip(inodes) {
-            let place = new.place;
-            let id = self.catalogue.push(new, inode);
-            self.order[place] = id;
-            self.changes.appeared.push(id);
-            self.changes.unknown.push(id);
-            self.by_name.push(id);
         }
     }
 }
@@ -450,115 +321,5 @@ fn departed(row: &Row) -> Message {
         arrived: row.arrived,
         standing: Standing::Departed,
         size_before: None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entries(listing: &[(&str, u64)]) -> Vec<Entry> {
-        listing
-            .iter()
-            .map(|&(id, octets)| Entry {
-                uidl: UniqueId::from_wire(id.as_bytes()),
-                octets,
-            })
-            .collect()
-    }
-
-    fn names(catalogue: &Catalogue, standing: Standing) -> Vec<String> {
-        catalogue
-            .after(0, standing)
-            .map(|(_, message)| message.name())
-            .collect()
-    }
-
-    #[test]
-    fn new_mail_is_numbered_between_its_neighbours_by_name() {
-        let mut catalogue = Catalogue::remembered(&[]);
-        catalogue.update(entries(&[("c", 1), ("a", 1), ("e", 1)]));
-        let before = catalogue
-            .by_name("c.eml", Standing::Listed)
-            .map(|id| catalogue.get(id).inode);
-        catalogue.update(entries(&[
-            ("c", 1),
-            ("a", 1),
-            ("e", 1),
-            ("f", 1),
-            ("d", 1),
-            ("A", 1),
-        ]));
-        assert_eq!(
-            names(&catalogue, Standing::Listed),
-            ["A.eml", "a.eml", "c.eml", "d.eml", "e.eml", "f.eml"]
-        );
-        assert_eq!(
-            before,
-            catalogue
-                .by_name("c.eml", Standing::Listed)
-                .map(|id| catalogue.get(id).inode)
-        );
-    }
-
-    #[test]
-    fn a_remembered_message_keeps_its_number_and_size() {
-        let mut catalogue = Catalogue::remembered(&[]);
-        let (order, _) = catalogue.update(entries(&[("a", 5), ("b", 6)]));
-        catalogue.learn_size(order[1], Some(7));
-        let rows: Vec<Row> = order.iter().map(|&id| catalogue.get(id).row()).collect();
-        let inode = catalogue.get(order[1]).inode;
-        let mut later = Catalogue::remembered(&rows);
-        let (order, changes) = later.update(entries(&[("b", 6), ("0", 1)]));
-        assert_eq!(
-            (later.get(order[0]).inode, later.get(order[0]).size()),
-            (inode, 7)
-        );
-        assert_eq!((changes.appeared.len(), changes.unknown.len()), (2, 1));
-        assert_eq!(
-            later.totals(),
-            Totals {
-                messages: 2,
-                octets: 8
-            }
-        );
-    }
-
-    #[test]
-    fn what_another_client_deleted_departs() {
-        let mut catalogue = Catalogue::remembered(&[]);
-        let (order, _) = catalogue.update(entries(&[("a", 5), ("b", 6)]));
-        catalogue.stand(order[1], Standing::Unlinked);
-        let (_, changes) = catalogue.update(Vec::new());
-        assert_eq!(changes.vanished, [order[0]]);
-        assert_eq!(catalogue.get(order[1]).standing, Standing::Departed);
-        assert_eq!(catalogue.totals(), Totals::default());
-    }
-
-    #[test]
-    fn an_unlinked_twin_is_reprieved_when_its_group_changes() {
-        let mut catalogue = Catalogue::remembered(&[]);
-        let (order, _) = catalogue.update(entries(&[("x", 5), ("x", 5)]));
-        assert_eq!(names(&catalogue, Standing::Listed), ["x.eml", "x~2.eml"]);
-        catalogue.stand(order[0], Standing::Unlinked);
-        let (_, changes) = catalogue.update(entries(&[("x", 5)]));
-        assert_eq!(
-            (changes.reprieved, changes.altered),
-            (vec![order[0]], vec![order[0]])
-        );
-        assert_eq!(names(&catalogue, Standing::Listed), ["x.eml"]);
-    }
-
-    #[test]
-    fn other_octets_under_a_known_unique_id_void_what_was_known() {
-        let mut catalogue = Catalogue::remembered(&[]);
-        let (order, _) = catalogue.update(entries(&[("x", 5)]));
-        catalogue.learn_size(order[0], Some(9));
-        let (_, changes) = catalogue.update(entries(&[("x", 6)]));
-        assert_eq!(changes.altered, order);
-        assert_eq!(
-            (catalogue.get(order[0]).size(), catalogue.totals().octets),
-            (6, 6)
-        );
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::catalogue::{Changes, MessageId, Standing};
+use super::catalogue::{MessageId, Standing};
 use super::fault::Fault;
+use super::listing::Changes;
 use super::state::Change;
 use super::want::{Urgency, Want, answer_all};
 use super::{Dating, Shared};

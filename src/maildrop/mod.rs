@@ -25,6 +25,7 @@ mod engine;
 mod fault;
 mod inode;
 mod link;
+mod listing;
 mod login;
 mod name;
 mod read_ahead;

@@ -178,7 +178,7 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalogue::Entry;
+    use super::super::listing::Entry;
     use super::*;
     use crate::pop3::UniqueId;
 

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::catalogue::{Entry, MessageId};
+use super::catalogue::MessageId;
 use super::fault::Fault;
 use super::link::Link;
+use super::listing::Entry;
 use super::login::Login;
 use super::state::Pulse;
 use crate::net::Protection;
