@@ -87,6 +87,11 @@ ensure_fuse() {
     [ -c /dev/fuse ] || fail "/dev/fuse is missing: modprobe fuse, or start the container with --device /dev/fuse --cap-add SYS_ADMIN"
 }
 
+# fusermount3 reads it; an installed system has it, one that debootstrap made has not.
+ensure_mtab() {
+    [ -e /etc/mtab ] || as_root ln -s ../proc/self/mounts /etc/mtab
+}
+
 mounts() { grep 'fuse\.pop3fs' /proc/mounts | sort || true; }
 
 # Those that run; a zombie holds nothing any more.
@@ -121,6 +126,7 @@ ensure_packages
 ensure_component fmt rustfmt
 ensure_component clippy clippy
 ensure_fuse
+ensure_mtab
 run_tests_as_root
 
 mounts_before=$(mounts)

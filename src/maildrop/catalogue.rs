@@ -71,10 +71,9 @@ impl Message {
         self.exact.unwrap_or(self.listed.max(1))
     }
 
-    /// True when [`Message::size`] is what RETR gives.
-    #[must_use]
-    pub fn is_size_exact(&self) -> bool {
-        self.exact.is_some()
+    /// The octets of the body, once it was seen.
+    pub(super) fn exact_size(&self) -> Option<u64> {
+        self.exact
     }
 
     /// LIST's octets, the only estimate of what RETR is going to send.

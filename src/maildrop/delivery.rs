@@ -9,7 +9,7 @@ use super::listing::Changes;
 use super::state::Change;
 use super::want::{Urgency, Want, answer_all};
 use super::{Dating, Shared};
-use crate::store::{Body, BodyKey, Found, Incoming};
+use crate::store::{Body, BodyKey, Disk, Found, Incoming};
 
 /// The octets that are looked at for a date.
 const LONGEST_HEADERS: usize = 256 * 1024;
@@ -33,17 +33,14 @@ impl Shared {
                 return None;
             }
             let (want, urgency) = state.wants.next(self.least_urgency())?;
-            let message = state.catalogue.get(want.message());
-            let (octets, inode, key) =
-                (message.expected_octets(), message.inode, message.body_key());
+            let octets = state.catalogue.get(want.message()).expected_octets();
+            drop(state);
             let Want::Body(id) = want else {
                 return Some((want, octets));
             };
-            let is_in_memory = state.bodies.contains(inode);
-            drop(state);
             let is_here = match urgency {
-                Urgency::Asked => self.answer_from_cache(id, inode, &key),
-                Urgency::Ahead => is_in_memory || self.disk.contains(&key),
+                Urgency::Asked => self.answer_from_cache(id),
+                Urgency::Ahead => self.is_cached(id),
             };
             if !is_here {
                 return Some((want, octets));
@@ -53,9 +50,12 @@ impl Shared {
         }
     }
 
-    fn answer_from_cache(&self, id: MessageId, inode: u64, key: &BodyKey) -> bool {
-        let in_memory = self.state.lock().bodies.get(inode).map(Found::body);
-        let Some(body) = in_memory.or_else(|| self.disk.load(key)) else {
+    fn answer_from_cache(&self, id: MessageId) -> bool {
+        let mut state = self.state.lock();
+        let inode = state.catalogue.get(id).inode;
+        let in_memory = state.bodies.get(inode).map(Found::body);
+        drop(state);
+        let Some(body) = in_memory.or_else(|| self.body_on_disk(id, Disk::load)) else {
             return false;
         };
         let mut state = self.state.lock();
@@ -64,6 +64,29 @@ impl Shared {
         drop(state);
         answer_all(readers, &Ok(body));
         true
+    }
+
+    fn is_cached(&self, id: MessageId) -> bool {
+        let state = self.state.lock();
+        let message = state.catalogue.get(id);
+        let (key, is_known) = (message.body_key(), message.exact_size().is_some());
+        let is_in_memory = state.bodies.contains(message.inode);
+        drop(state);
+        is_in_memory || (is_known && self.disk.contains(&key))
+    }
+
+    /// A body that an earlier mount may have left. It counts only if the index knows the message and agrees on the size: a
+    /// lost index does not know what has changed since.
+    pub(super) fn body_on_disk(
+        &self,
+        id: MessageId,
+        load: impl FnOnce(&Disk, &BodyKey) -> Option<Arc<Body>>,
+    ) -> Option<Arc<Body>> {
+        let state = self.state.lock();
+        let message = state.catalogue.get(id);
+        let (size, key) = (message.exact_size()?, message.body_key());
+        drop(state);
+        load(&self.disk, &key).filter(|body| body.len() == size)
     }
 
     pub(super) fn fail(&self, want: Want, fault: &Fault) {

@@ -261,10 +261,7 @@ impl Maildrop {
     #[must_use]
     pub fn access_body(&self, id: MessageId) -> Option<Arc<Body>> {
         let mut state = self.shared.state.lock();
-        let (inode, key) = (
-            state.catalogue.get(id).inode,
-            state.catalogue.get(id).body_key(),
-        );
+        let inode = state.catalogue.get(id).inode;
         match state.bodies.get(inode) {
             Some(Found::Used(body)) => return Some(body),
             Some(Found::Ahead(body)) => {
@@ -279,7 +276,7 @@ impl Maildrop {
         }
         drop(state);
         // A large one is loaded by the engine, which is asked next: the callers are the kernel's requests.
-        let loaded = self.shared.disk.load_small(&key);
+        let loaded = self.shared.body_on_disk(id, Disk::load_small);
         let mut state = self.shared.state.lock();
         match &loaded {
             Some(body) => state.bodies.insert(inode, Arc::clone(body)),

@@ -118,3 +118,21 @@ fn what_mailutils_adds_to_its_messages_shows_when_the_listing_is_renewed() {
             .all(|(identity, octets)| after[identity] != *octets)
     );
 }
+
+#[test]
+fn a_body_on_disk_counts_for_nothing_when_the_index_is_lost() {
+    let (before, mut after) = (short(), short());
+    after.make_ascii_uppercase();
+    let (liar, mut mount) = read_once(&before, &[]);
+    replace(&liar, &after);
+    assert!(mount.umount().status.success());
+    mount.wait();
+    for account in fs::read_dir(mount.cache_dir()).expect("the cache") {
+        let account = account.expect("an account").path();
+        for file in ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"] {
+            let _some_are_gone_already = fs::remove_file(account.join(file));
+        }
+    }
+    mount.remount();
+    assert_shows(&mount, NAME, &after);
+}
