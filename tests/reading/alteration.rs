@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus, retr_all};
+use super::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus, retr_all, stdout_of};
 use super::renewal::list_until;
 use super::{assert_same, by_identity, in_clear, listed, read, read_all};
 
@@ -127,12 +127,15 @@ fn a_body_on_disk_counts_for_nothing_when_the_index_is_lost() {
     replace(&liar, &after);
     assert!(mount.umount().status.success());
     mount.wait();
-    for account in fs::read_dir(mount.cache_dir()).expect("the cache") {
-        let account = account.expect("an account").path();
-        for file in ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"] {
-            let _some_are_gone_already = fs::remove_file(account.join(file));
-        }
-    }
+    let index = stdout_of(&[
+        "find",
+        mount.cache_dir().to_str().expect("a path in ASCII"),
+        "-name",
+        "index.sqlite*",
+        "-print",
+        "-delete",
+    ]);
+    assert!(index.contains("index.sqlite\n"), "{index}");
     mount.remount();
     assert_shows(&mount, NAME, &after);
 }
