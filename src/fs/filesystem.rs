@@ -124,6 +124,7 @@ impl Filesystem {
             return Ok(self.directory(DELETED));
         }
         let id = self.find(parent, name)?;
+        self.maildrop.pass_by(id);
         Ok(Attributes::of_message(&self.maildrop.message(id)))
     }
 
@@ -137,6 +138,7 @@ impl Filesystem {
         let maildrop = Arc::clone(&self.maildrop);
         let message = maildrop.message(id);
         if message.arrived.is_some() {
+            maildrop.pass_by(id);
             return answer.give(Ok(Attributes::of_message(&message)));
         }
         let waiter = answer.owe(

@@ -51,7 +51,7 @@ pub use want::Waiter;
 use crate::net::WakeUp;
 use crate::store::{Bodies, Body, Disk, Found, Index, StoreError};
 use engine::Engine;
-use state::{Ending, State};
+use state::{Ending, HeaderAccess, State};
 
 /// What the maildrop needs to know.
 #[derive(Debug)]
@@ -299,21 +299,30 @@ impl Maildrop {
         self.shared.wake_up.ring();
     }
 
-    /// Finds out when the message arrived; answered at once where that is known. An access in directory order has the
+    /// Finds out when the message arrived; answered at once where that is known. Accesses in directory order have the
     /// headers of what comes next fetched ahead.
     pub fn want_arrival(&self, id: MessageId, waiter: Waiter<()>) {
         let mut state = self.shared.state.lock();
-        let is_planned = state.read_headers_ahead(id);
         if state.catalogue.get(id).arrived.is_some() {
             drop(state);
-            if is_planned {
-                self.shared.wake_up.ring();
-            }
             return waiter.answer(Ok(()));
         }
+        state.read_headers_ahead(id, HeaderAccess::Asked);
         state.wants.arrival(id, waiter);
         drop(state);
         self.shared.wake_up.ring();
+    }
+
+    /// Notes that somebody passes by the message on a walk, and asks for nothing that is not known.
+    pub fn pass_by(&self, id: MessageId) {
+        let is_planned = self
+            .shared
+            .state
+            .lock()
+            .read_headers_ahead(id, HeaderAccess::Passing);
+        if is_planned {
+            self.shared.wake_up.ring();
+        }
     }
 
     /// Asks for a new listing where the last one is older than `refresh` and nothing is in flight; the waiter is

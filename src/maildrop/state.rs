@@ -15,12 +15,21 @@ use super::want::{Waiter, Want, Wants};
 use crate::net::Protection;
 use crate::store::{Bodies, Row};
 
-/// The most octets of bodies read ahead: what a connection of 1 Gbit/s carries in 100 ms, and some.
-const MOST_AHEAD: u64 = 16 * 1024 * 1024;
+/// The most octets of bodies read ahead: what a connection of 2 Gbit/s carries in 100 ms, and some.
+const MOST_AHEAD: u64 = 32 * 1024 * 1024;
 /// Octets that TOP is expected to give.
 pub(super) const HEADER_OCTETS: u64 = 4 * 1024;
 /// The same of headers.
-const MOST_HEADERS_AHEAD: u64 = 1024 * HEADER_OCTETS;
+const MOST_HEADERS_AHEAD: u64 = 8192 * HEADER_OCTETS;
+
+/// How the arrival of a message comes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeaderAccess {
+    /// Somebody waits to know it.
+    Asked,
+    /// It is known, or what is shown does without it.
+    Passing,
+}
 
 /// A change that the kernel must be told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,10 +134,17 @@ impl State {
         is_planned
     }
 
-    /// Notes that somebody wants to know when a message arrived; true where something is to be fetched for it.
-    pub(super) fn read_headers_ahead(&mut self, id: MessageId) -> bool {
+    /// Notes that somebody wants to know when a message arrived; true where something is to be fetched for it. Where that
+    /// is known, or may not be asked for, the access follows a walk and begins none.
+    pub(super) fn read_headers_ahead(&mut self, id: MessageId, access: HeaderAccess) -> bool {
         let unknown = |message: &Message| message.arrived.is_none().then_some(HEADER_OCTETS);
-        let schedule = self.header_walks.access(id, &self.catalogue, unknown);
+        let schedule = match access {
+            HeaderAccess::Asked => self.header_walks.access(id, &self.catalogue, unknown),
+            HeaderAccess::Passing => self
+                .header_walks
+                .follow(id, &self.catalogue, unknown)
+                .unwrap_or_default(),
+        };
         for id in schedule.abandoned {
             self.wants.abandon(Want::Headers(id));
         }

@@ -30,10 +30,10 @@ use crate::pop3::{Command, Event, ServerText};
 use crate::store::Incoming;
 
 /// The octets that may be expected of commands in flight: small messages fly by the hundred, a large one flies alone.
-/// A connection of 1 Gbit/s carries that much in 100 ms.
-const WINDOW_OCTETS: u64 = 16 * 1024 * 1024;
+/// A connection of 2 Gbit/s carries that much in 100 ms.
+const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
 /// The commands that may be in flight.
-const WINDOW_COMMANDS: usize = 2048;
+const WINDOW_COMMANDS: usize = 8192;
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
 /// What the server was asked for and has not answered yet, in order.

@@ -28,7 +28,7 @@ const FOLDER: &str = "bodies";
 /// With more octets than this waiting for the disk, it is behind.
 const BEHIND: u64 = 16 * 1024 * 1024;
 /// With more octets than this waiting, a body is not kept on disk at all.
-const FAR_BEHIND: u64 = 48 * 1024 * 1024;
+const FAR_BEHIND: u64 = 32 * 1024 * 1024;
 
 /// The bodies of one account on disk, or nothing where the user wants no byte of mail there.
 #[derive(Debug)]
