@@ -18,8 +18,8 @@
 //!   `readdir` and `lookup` answer from it and from nothing else.
 //! * **A stat** shows LIST's octets until the body was seen once, and the exact size from then on; its time is the arrival
 //!   told by the headers, which costs one TOP, the first time that a `getattr` asks for it.
-//! * **An open** of a message whose exact size is not known wants the body: the engine RETRieves it, corrects the size,
-//!   has the kernel forget the old one, and then the open is answered. A **read** answers from the body.
+//! * **An open** wants the body, from memory, disk or the server: the engine RETRieves it, corrects the size, has the
+//!   kernel forget the old one, and then the open is answered. A **read** answers from the body that the open has kept.
 //! * **An unlink** makes the message pending. A commit (`fsync` of the directory, `pop3fs commit`, the end of the mount)
 //!   sends DELE for what is pending, and QUIT; what the server answers is the verdict that the user sees.
 //! * **Accesses in directory order** have what comes next fetched ahead, in one pipeline, up to a window of octets.

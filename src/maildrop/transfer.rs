@@ -36,6 +36,7 @@ const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
 const WINDOW_COMMANDS: usize = 8192;
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
+
 /// What the server was asked for and has not answered yet, in order.
 #[derive(Default)]
 pub(super) struct Flight {
