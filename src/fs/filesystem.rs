@@ -1,6 +1,5 @@
 //! The operations, without a word of FUSE: each is answered from memory, or owed.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,8 +47,19 @@ enum Node {
 pub struct Opened {
     /// The handle to read by.
     pub handle: u64,
+    /// Where its octets are.
+    pub body: Place,
     /// Where set, the kernel may hold another size, and must learn better before it learns of the open.
     pub resized: Option<Resized>,
+}
+
+/// Where the octets of an open message are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Our own memory.
+    Memory,
+    /// A file, whose pages the kernel keeps.
+    File,
 }
 
 /// A message whose size was shown as another.
@@ -73,13 +83,13 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// The octets; fewer than asked for only at the end of the body.
+    /// The octets; fewer than asked for only at the end of the body. `buffer` is as in [`Body::read_at`].
     ///
     /// # Errors
     /// [`Error::Cache`].
-    pub fn octets(&self) -> Result<Cow<'_, [u8]>, Error> {
+    pub fn octets<'a>(&'a self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
         self.body
-            .read_at(self.offset, self.length)
+            .read_at(self.offset, self.length, buffer)
             .map_err(|error| {
                 log::warn!("the cache cannot be read: {error}");
                 Error::Cache
@@ -368,6 +378,11 @@ fn opened(handles: &Handles, id: MessageId, message: &Message, body: Arc<Body>) 
         },
     });
     Opened {
+        body: if body.in_memory() == body.len() {
+            Place::Memory
+        } else {
+            Place::File
+        },
         handle: handles.open(id, body),
         resized,
     }
@@ -375,6 +390,7 @@ fn opened(handles: &Handles, id: MessageId, message: &Message, body: Arc<Body>) 
 
 fn last_page(body: &Body) -> Option<(u64, Vec<u8>)> {
     let offset = body.len().checked_sub(1)? / PAGE * PAGE;
-    let octets = body.read_at(offset, PAGE as usize).ok()?;
-    Some((offset, octets.into_owned()))
+    let mut buffer = Vec::new();
+    let octets = body.read_at(offset, PAGE as usize, &mut buffer).ok()?;
+    Some((offset, octets.to_vec()))
 }

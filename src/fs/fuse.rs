@@ -1,5 +1,6 @@
 //! The thin adapter to the kernel: each request is one call of [`Filesystem`] and one reply. The only door to fuser.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io;
 use std::ops::ControlFlow;
@@ -16,7 +17,7 @@ use fuser::{
 
 use super::attributes::{Attributes, Kind, Validity};
 use super::errno::Error;
-use super::filesystem::{DELETED, Entry, Filesystem, Opened, ROOT, Resized, Slice};
+use super::filesystem::{DELETED, Entry, Filesystem, Opened, Place, ROOT, Resized};
 use super::owed::Answer;
 use crate::maildrop::Change;
 
@@ -30,6 +31,11 @@ const NAME_MAX: u32 = 255;
 const BLOCK: u32 = 512;
 /// What tools are told to read at once.
 const READ_SIZE: u32 = 128 * 1024;
+
+thread_local! {
+    /// Where a request's thread reads what is not in memory.
+    static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Who owns what is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +70,7 @@ impl Serving {
             filesystem,
             owner,
             notifier: Arc::clone(&notifier),
+            past_the_cache: FopenFlags::empty(),
         };
         let mut config = Config::default();
         config.n_threads = Some(THREADS);
@@ -138,6 +145,9 @@ struct Adapter {
     filesystem: Arc<Filesystem>,
     owner: Owner,
     notifier: Arc<OnceLock<Notifier>>,
+    /// How a body in a file is read: the kernel has its pages already, and a second copy of a gigabyte costs more than
+    /// the requests. Without a flag where mmap(2) needs that copy (Linux < 6.6).
+    past_the_cache: FopenFlags,
 }
 
 impl Adapter {
@@ -157,6 +167,12 @@ impl fuser::Filesystem for Adapter {
             InitFlags::FUSE_PARALLEL_DIROPS,
         ] {
             let _old_kernels_lack_it = config.add_capabilities(wish);
+        }
+        if config
+            .add_capabilities(InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP)
+            .is_ok()
+        {
+            self.past_the_cache = FopenFlags::FOPEN_DIRECT_IO;
         }
         Ok(())
     }
@@ -189,17 +205,22 @@ impl fuser::Filesystem for Adapter {
 
     fn open(&self, req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let notifier = Arc::clone(&self.notifier);
+        let past_the_cache = self.past_the_cache;
         let answer = Answer::new(
             req.pid(),
             move |result: Result<Opened, Error>| match result {
                 Ok(opened) => {
+                    let way = match opened.body {
+                        Place::Memory => FopenFlags::empty(),
+                        Place::File => past_the_cache,
+                    };
                     if let (Some(resized), Some(notifier)) = (&opened.resized, notifier.get()) {
                         correct_size(notifier, resized);
                     }
                     // Under a unique-id the content never changes, so the kernel keeps its pages.
                     reply.opened(
                         FileHandle(opened.handle),
-                        FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
+                        FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH | way,
                     );
                 }
                 Err(error) => reply.error(errno(&error)),
@@ -219,12 +240,14 @@ impl fuser::Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let slice = self.filesystem.read(fh.0, offset, size);
-        let octets = slice.as_ref().map_err(Clone::clone).and_then(Slice::octets);
-        match octets {
-            Ok(octets) => reply.data(&octets),
+        let slice = match self.filesystem.read(fh.0, offset, size) {
+            Ok(slice) => slice,
+            Err(error) => return reply.error(errno(&error)),
+        };
+        READ_BUFFER.with_borrow_mut(|buffer| match slice.octets(buffer) {
+            Ok(octets) => reply.data(octets),
             Err(error) => reply.error(errno(&error)),
-        }
+        });
     }
 
     fn release(

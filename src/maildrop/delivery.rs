@@ -154,8 +154,8 @@ impl Shared {
         let Dating::Headers(date) = &self.settings.dating else {
             return now();
         };
-        match message.read_at(0, LONGEST_HEADERS) {
-            Ok(headers) => date(&headers).unwrap_or_else(now),
+        match message.read_at(0, LONGEST_HEADERS, &mut Vec::new()) {
+            Ok(headers) => date(headers).unwrap_or_else(now),
             Err(_) => now(),
         }
     }

@@ -1,5 +1,4 @@
 //! A body: the octets of one message.
-use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -61,20 +60,30 @@ impl Body {
         }
     }
 
-    /// At most `length` octets from `offset` on: fewer at the end, none past it.
+    /// At most `length` octets from `offset` on: fewer at the end, none past it. What is not in memory is read into
+    /// `buffer`, which is best the same one each time: fresh memory costs as much as the reading.
     ///
     /// # Errors
     /// Those of reading a file of the cache, whose disk may break.
-    pub fn read_at(&self, offset: u64, length: usize) -> io::Result<Cow<'_, [u8]>> {
+    pub fn read_at<'a>(
+        &'a self,
+        offset: u64,
+        length: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> io::Result<&'a [u8]> {
         let start = offset.min(self.len());
         let end = start.saturating_add(length as u64).min(self.len());
         match &self.0 {
             // `start` and `end` are bounded by the length of the octets, a usize.
-            Octets::Memory(octets) => Ok(Cow::Borrowed(&octets[start as usize..end as usize])),
+            Octets::Memory(octets) => Ok(&octets[start as usize..end as usize]),
             Octets::File(file) => {
-                let mut read = vec![0; (end - start) as usize];
-                file.file.read_exact_at(&mut read, file.start + start)?;
-                Ok(Cow::Owned(read))
+                let length = (end - start) as usize;
+                if buffer.len() < length {
+                    buffer.resize(length, 0);
+                }
+                let read = &mut buffer[..length];
+                file.file.read_exact_at(read, file.start + start)?;
+                Ok(read)
             }
         }
     }
@@ -127,17 +136,24 @@ mod tests {
     #[test]
     fn a_read_ends_with_the_body() {
         for body in both(b"0123456789") {
-            assert_eq!(*body.read_at(0, 4).unwrap(), *b"0123");
-            assert_eq!(*body.read_at(8, 4).unwrap(), *b"89");
-            assert_eq!(*body.read_at(3, usize::MAX).unwrap(), *b"3456789");
+            assert_eq!(body.read_at(0, 4, &mut Vec::new()).unwrap(), b"0123");
+            assert_eq!(body.read_at(8, 4, &mut Vec::new()).unwrap(), b"89");
+            assert_eq!(
+                body.read_at(3, usize::MAX, &mut Vec::new()).unwrap(),
+                b"3456789"
+            );
         }
     }
 
     #[test]
     fn past_the_end_there_is_nothing() {
         for body in both(b"0123456789") {
-            assert!(body.read_at(10, 4).unwrap().is_empty());
-            assert!(body.read_at(u64::MAX, usize::MAX).unwrap().is_empty());
+            assert!(body.read_at(10, 4, &mut Vec::new()).unwrap().is_empty());
+            assert!(
+                body.read_at(u64::MAX, usize::MAX, &mut Vec::new())
+                    .unwrap()
+                    .is_empty()
+            );
         }
         assert!(both(b"").iter().all(Body::is_empty));
     }

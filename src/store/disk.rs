@@ -325,7 +325,9 @@ mod tests {
     }
 
     fn octets(body: &Body) -> Vec<u8> {
-        body.read_at(0, usize::MAX).unwrap().into_owned()
+        body.read_at(0, usize::MAX, &mut Vec::new())
+            .unwrap()
+            .to_vec()
     }
 
     fn patterned(length: usize) -> Vec<u8> {
