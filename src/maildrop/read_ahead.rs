@@ -2,9 +2,9 @@
 //!
 //! # Theory of operation
 //!
-//! Tools walk a directory in its order. A [`Stream`] is one such walk; it begins with an access behind which there is
-//! another one in directory order, and from then on what comes next is scheduled, up to a window of octets that doubles
-//! with each access until its limit.
+//! Tools walk a directory in its order. A [`Stream`] is one such walk. What comes next is scheduled from its second access
+//! on, or, where that costs little, from its first if that is to the first message of the directory; up to a window of
+//! octets that doubles with each access until its limit.
 //!
 //! ```text
 //!        last access            reach
@@ -31,9 +31,19 @@ const MOST_LOOKS: usize = 8192;
 /// The window behind the first two accesses in order, in octets.
 const FIRST_WINDOW: u64 = 128 * 1024;
 
+/// From when on accesses count as a walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// From one to the first message of the directory on, as the kernel takes a read at offset 0; or as below.
+    FirstMessage,
+    /// From the second in directory order on.
+    SecondAccess,
+}
+
 /// The walks over the directory.
 #[derive(Debug)]
 pub(super) struct ReadAhead {
+    beginning: Beginning,
     /// The most recently used is the last.
     streams: Vec<Stream>,
     /// The greatest window, in octets.
@@ -63,8 +73,9 @@ pub(super) struct Schedule {
 }
 
 impl ReadAhead {
-    pub(super) fn new(limit: u64) -> ReadAhead {
+    pub(super) fn new(beginning: Beginning, limit: u64) -> ReadAhead {
         ReadAhead {
+            beginning,
             streams: Vec::new(),
             limit,
         }
@@ -77,13 +88,8 @@ impl ReadAhead {
         catalogue: &Catalogue,
         cost: impl Fn(&Message) -> Option<u64>,
     ) -> Schedule {
-        match self.follow(id, catalogue, cost) {
-            Some(schedule) => schedule,
-            None => Schedule {
-                abandoned: self.begin(catalogue.get(id).inode),
-                ahead: Vec::new(),
-            },
-        }
+        self.follow(id, catalogue, &cost)
+            .unwrap_or_else(|| self.begin(catalogue.get(id).inode, catalogue, &cost))
     }
 
     /// Notes an access that begins no walk; none where it belongs to none either.
@@ -106,7 +112,12 @@ impl ReadAhead {
         Some(Schedule { ahead, abandoned })
     }
 
-    fn begin(&mut self, inode: u64) -> Vec<MessageId> {
+    fn begin(
+        &mut self,
+        inode: u64,
+        catalogue: &Catalogue,
+        cost: impl Fn(&Message) -> Option<u64>,
+    ) -> Schedule {
         let mut abandoned = Vec::new();
         if self.streams.len() == MOST_STREAMS {
             abandoned.extend(
@@ -117,15 +128,20 @@ impl ReadAhead {
                     .map(|(id, _)| id),
             );
         }
-        let scheduled = VecDeque::new();
-        self.streams.push(Stream {
+        let mut stream = Stream {
             last: inode,
             reach: inode,
             window: 0,
-            scheduled,
+            scheduled: VecDeque::new(),
             octets: 0,
-        });
-        abandoned
+        };
+        let mut ahead = Vec::new();
+        if self.beginning == Beginning::FirstMessage && is_first(inode, catalogue) {
+            stream.window = FIRST_WINDOW.min(self.limit);
+            ahead = stream.schedule(catalogue, cost);
+        }
+        self.streams.push(stream);
+        Schedule { ahead, abandoned }
     }
 }
 
@@ -186,6 +202,13 @@ impl Stream {
     }
 }
 
+fn is_first(inode: u64, catalogue: &Catalogue) -> bool {
+    let mut listed = catalogue.after(0, Standing::Listed);
+    listed
+        .next()
+        .is_some_and(|(_, message)| message.inode == inode)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::listing::Entry;
@@ -214,7 +237,7 @@ mod tests {
     #[test]
     fn a_walk_is_followed_from_its_second_access_on() {
         let (catalogue, order) = catalogue(100);
-        let mut reading = ReadAhead::new(16 * OCTETS);
+        let mut reading = ReadAhead::new(Beginning::SecondAccess, 16 * OCTETS);
         let mut ahead = |at: usize| reading.access(order[at], &catalogue, listed);
         assert_eq!(ahead(0), Schedule::default());
         assert_eq!(ahead(1).ahead, order[2..4]);
@@ -223,9 +246,19 @@ mod tests {
     }
 
     #[test]
+    fn a_walk_may_be_followed_from_the_first_message_on() {
+        let (catalogue, order) = catalogue(100);
+        let mut reading = ReadAhead::new(Beginning::FirstMessage, 16 * OCTETS);
+        let mut ahead = |at: usize| reading.access(order[at], &catalogue, listed).ahead;
+        assert_eq!(ahead(0), order[1..3]);
+        assert_eq!(ahead(1), order[3..6]);
+        assert!(ahead(50).is_empty());
+    }
+
+    #[test]
     fn a_window_is_filled_again_when_a_quarter_of_it_was_accessed() {
         let (catalogue, order) = catalogue(200);
-        let mut reading = ReadAhead::new(16 * OCTETS);
+        let mut reading = ReadAhead::new(Beginning::SecondAccess, 16 * OCTETS);
         let mut scheduled = Vec::new();
         let mut times = 0;
         for &id in &order {
@@ -242,7 +275,7 @@ mod tests {
     #[test]
     fn a_random_access_does_not_end_a_walk() {
         let (catalogue, order) = catalogue(100);
-        let mut reading = ReadAhead::new(16 * OCTETS);
+        let mut reading = ReadAhead::new(Beginning::SecondAccess, 16 * OCTETS);
         reading.access(order[0], &catalogue, listed);
         reading.access(order[1], &catalogue, listed);
         assert_eq!(
@@ -258,7 +291,7 @@ mod tests {
     #[test]
     fn random_accesses_schedule_nothing() {
         let (catalogue, order) = catalogue(100);
-        let mut reading = ReadAhead::new(16 * OCTETS);
+        let mut reading = ReadAhead::new(Beginning::SecondAccess, 16 * OCTETS);
         for at in (0..100).rev() {
             assert_eq!(
                 reading.access(order[at], &catalogue, listed),
@@ -270,7 +303,7 @@ mod tests {
     #[test]
     fn a_walk_that_is_given_up_abandons_what_it_had_scheduled() {
         let (catalogue, order) = catalogue(100);
-        let mut reading = ReadAhead::new(16 * OCTETS);
+        let mut reading = ReadAhead::new(Beginning::SecondAccess, 16 * OCTETS);
         reading.access(order[0], &catalogue, listed);
         reading.access(order[1], &catalogue, listed);
         let abandoned: Vec<MessageId> = [90, 70, 50, 30, 20]
@@ -284,7 +317,7 @@ mod tests {
     fn what_need_not_be_fetched_is_passed_over() {
         let (catalogue, order) = catalogue(20);
         let odd = |message: &Message| (message.inode >> 16 & 1 == 1).then_some(OCTETS);
-        let mut reading = ReadAhead::new(16 * OCTETS);
+        let mut reading = ReadAhead::new(Beginning::SecondAccess, 16 * OCTETS);
         reading.access(order[0], &catalogue, odd);
         assert_eq!(
             reading.access(order[1], &catalogue, odd).ahead,

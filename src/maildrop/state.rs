@@ -10,7 +10,7 @@ use super::Farewell;
 use super::catalogue::{Catalogue, Message, MessageId, Standing};
 use super::commit::Verdict;
 use super::fault::Fault;
-use super::read_ahead::ReadAhead;
+use super::read_ahead::{Beginning, ReadAhead};
 use super::want::{Waiter, Want, Wants};
 use crate::net::Protection;
 use crate::store::{Bodies, Row};
@@ -105,8 +105,8 @@ impl State {
     pub(super) fn new(remembered: &[Row], bodies: Bodies) -> State {
         State {
             catalogue: Catalogue::remembered(remembered),
-            body_walks: ReadAhead::new(MOST_AHEAD.min(bodies.limit() / 2)),
-            header_walks: ReadAhead::new(MOST_HEADERS_AHEAD),
+            body_walks: ReadAhead::new(Beginning::SecondAccess, MOST_AHEAD.min(bodies.limit() / 2)),
+            header_walks: ReadAhead::new(Beginning::FirstMessage, MOST_HEADERS_AHEAD),
             bodies,
             wants: Wants::default(),
             orders: Orders::default(),
