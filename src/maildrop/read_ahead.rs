@@ -4,7 +4,7 @@
 //!
 //! Tools walk a directory in its order. A [`Stream`] is one such walk. What comes next is scheduled from its second access
 //! on, or, where that costs little, from its first if that is to the first message of the directory; up to a window of
-//! octets that doubles with each access until its limit.
+//! octets that grows with each access until its limit.
 //!
 //! ```text
 //!        last access            reach
@@ -106,10 +106,16 @@ impl ReadAhead {
             .position(|stream| stream.expects(inode, catalogue))?;
         let mut stream = self.streams.remove(at);
         let abandoned = stream.advance(inode, catalogue);
-        stream.window = (stream.window * 2).clamp(FIRST_WINDOW, self.limit);
+        stream.window = self.wider(stream.window);
         let ahead = stream.schedule(catalogue, cost);
         self.streams.push(stream);
         Some(Schedule { ahead, abandoned })
+    }
+
+    /// The window behind the next access in order; it grows as the kernel's does for a file.
+    fn wider(&self, window: u64) -> u64 {
+        let factor = if window < self.limit / 16 { 4 } else { 2 };
+        (window * factor).max(FIRST_WINDOW).min(self.limit)
     }
 
     fn begin(
@@ -243,6 +249,17 @@ mod tests {
         assert_eq!(ahead(1).ahead, order[2..4]);
         assert_eq!(ahead(2).ahead, order[4..7]);
         assert_eq!(ahead(3).ahead, order[7..12]);
+    }
+
+    #[test]
+    fn a_limit_below_the_first_window_holds() {
+        let (catalogue, order) = catalogue(100);
+        let mut reading = ReadAhead::new(Beginning::SecondAccess, OCTETS);
+        reading.access(order[0], &catalogue, listed);
+        assert_eq!(
+            reading.access(order[1], &catalogue, listed).ahead,
+            order[2..3]
+        );
     }
 
     #[test]
