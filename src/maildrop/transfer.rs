@@ -153,7 +153,7 @@ impl Engine {
         Ok(InFlight {
             want,
             expected,
-            received: self.shared.disk.incoming(),
+            received: self.shared.disk.incoming(expected),
             whole,
         })
     }

@@ -184,9 +184,10 @@ impl Disk {
     }
 
     /// A body that is going to arrive. Where it is large it goes through this disk or, without one, through an unlinked
-    /// file of the system's folder for temporary files.
-    pub fn incoming(&self) -> Incoming {
-        Incoming::new(self.0.as_ref().map(|cache| cache.folder.clone()))
+    /// file of the system's folder for temporary files. `expected` are its octets by what is known.
+    pub fn incoming(&self, expected: u64) -> Incoming {
+        let folder = self.0.as_ref().map(|cache| cache.folder.clone());
+        Incoming::new(folder, expected)
     }
 
     /// Waits until all that was kept so far is written.
@@ -317,7 +318,7 @@ mod tests {
     }
 
     fn incoming(disk: &Disk, octets: &[u8]) -> Arc<Body> {
-        let mut incoming = disk.incoming();
+        let mut incoming = disk.incoming(0);
         for chunk in octets.chunks(1_000_000) {
             incoming.push(chunk).unwrap();
         }

@@ -19,6 +19,8 @@ pub struct Incoming {
     memory: Vec<u8>,
     file: Option<Spool>,
     length: u64,
+    /// How many are expected, in all.
+    expected: usize,
     /// Where a temporary file goes: the cache, or nowhere to stay.
     folder: Option<PathBuf>,
 }
@@ -32,11 +34,12 @@ struct Spool {
 }
 
 impl Incoming {
-    pub(super) fn new(folder: Option<PathBuf>) -> Self {
+    pub(super) fn new(folder: Option<PathBuf>, expected: u64) -> Self {
         Self {
             memory: Vec::new(),
             file: None,
             length: 0,
+            expected: usize::try_from(expected).unwrap_or(usize::MAX),
             folder,
         }
     }
@@ -63,10 +66,19 @@ impl Incoming {
         }
         match &mut self.file {
             Some(spool) => spool.push(octets)?,
-            None => self.memory.extend_from_slice(octets),
+            None => self.keep(octets),
         }
         self.length += octets.len() as u64;
         Ok(())
+    }
+
+    /// Memory is taken once for all that is expected, but not on the server's word alone: only when something comes.
+    fn keep(&mut self, octets: &[u8]) {
+        if self.memory.is_empty() {
+            let expected = self.expected.min(MOST_IN_MEMORY);
+            self.memory.reserve_exact(expected.max(octets.len()));
+        }
+        self.memory.extend_from_slice(octets);
     }
 
     /// The complete body.
