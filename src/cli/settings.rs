@@ -29,10 +29,9 @@ pub(super) fn settings(
     options: &Options,
     password: &Password,
 ) -> Result<Settings, ServeError> {
-    let ca_file = options.ca_file.as_deref();
     let security = match source.tls() {
-        TlsPolicy::Implicit => Security::Implicit(Tls::new(ca_file)?),
-        TlsPolicy::Starttls => Security::Starttls(Tls::new(ca_file)?),
+        TlsPolicy::Implicit => Security::Implicit(Tls::new(options.trust())?),
+        TlsPolicy::Starttls => Security::Starttls(Tls::new(options.trust())?),
         TlsPolicy::Off => Security::Clear,
     };
     let password =

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Refusal;
+
 /// A fault of the way to the server: of the network, of its TLS, or of the options that describe them.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
@@ -37,12 +39,12 @@ pub enum NetError {
     #[error("the connection broke ({0})")]
     Broken(io::Error),
     /// The server's certificate does not convince, or it speaks no TLS that we accept.
-    #[error("TLS with {host} failed: {reason}")]
+    #[error("TLS with {host} failed: {refusal}")]
     Handshake {
-        /// The host name that the certificate had to be for.
+        /// The host that SOURCE names.
         host: String,
-        /// OpenSSL's words, and the option that would help.
-        reason: String,
+        /// The reason, and the option that would help.
+        refusal: Refusal,
     },
     /// `ca_file` cannot be read or holds no certificate.
     #[error("ca_file {}: {reason}", path.display())]

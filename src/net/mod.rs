@@ -4,11 +4,15 @@
 //! [`WakeUp`] rings, or until a deadline. What is sent over it, and when, is somebody else's matter.
 
 mod error;
+mod fingerprint;
+mod refusal;
 mod stream;
 mod tls;
 mod wait;
 
 pub use error::NetError;
+pub use fingerprint::{Fingerprint, NoFingerprint};
+pub use refusal::Refusal;
 pub use stream::{Endpoint, Protection, Stream, Transfer};
-pub use tls::Tls;
+pub use tls::{Tls, Trust};
 pub use wait::{Interest, Ready, WakeUp, wait};

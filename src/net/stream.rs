@@ -177,11 +177,18 @@ fn transfer(result: io::Result<usize>) -> Result<Transfer, NetError> {
         Ok(octets) => Ok(Transfer::Moved(octets)),
         Err(error) => match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(Transfer::NotNow),
-            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
-                Err(NetError::Closed)
-            }
-            _ => Err(NetError::Broken(error)),
+            _ => Err(broken(error)),
         },
+    }
+}
+
+/// What an error of the socket says about the connection.
+pub(super) fn broken(error: io::Error) -> NetError {
+    match error.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+            NetError::Closed
+        }
+        _ => NetError::Broken(error),
     }
 }
 

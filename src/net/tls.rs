@@ -1,56 +1,108 @@
-//! TLS clients: at least 1.2, the chain and the host name verified.
+//! TLS clients: at least 1.2; the chain and the host name verified, or the certificate itself.
 
+use std::error::Error as _;
+use std::io;
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use native_tls::{
     Certificate, HandshakeError, MidHandshakeTlsStream, Protocol, TlsConnector, TlsStream,
 };
 
-use super::NetError;
+use super::stream::broken;
+use super::{Fingerprint, NetError, Refusal};
+
+/// By what a server is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Its certificate is for the host, and an authority of the system's store stands behind it.
+    System,
+    /// The same with the authorities of this PEM file, and no others.
+    Authorities(PathBuf),
+    /// Its certificate is one of these, whatever host, dates and authority are in it.
+    Pinned(Vec<Fingerprint>),
+}
 
 /// How a stream is made secure: the trust in certificates, ready for any number of connections.
 #[derive(Debug, Clone)]
-pub struct Tls(TlsConnector);
+pub struct Tls {
+    connector: TlsConnector,
+    trust: Trust,
+}
 
 impl Tls {
-    /// Trusts the system's store, or the PEM certificates of `ca_file` alone where one is given.
+    /// A client that trusts so.
     ///
     /// # Errors
-    /// [`NetError::CaFile`] where the file is unreadable or holds no certificate.
-    pub fn new(ca_file: Option<&Path>) -> Result<Tls, NetError> {
+    /// [`NetError::CaFile`] where the file of authorities is unreadable or holds no certificate.
+    pub fn new(trust: Trust) -> Result<Tls, NetError> {
         let mut builder = TlsConnector::builder();
         builder.min_protocol_version(Some(Protocol::Tlsv12));
-        if let Some(path) = ca_file {
-            builder.disable_built_in_roots(true);
-            for certificate in certificates(path)? {
-                builder.add_root_certificate(certificate);
+        match &trust {
+            Trust::System => {}
+            Trust::Authorities(path) => {
+                builder.disable_built_in_roots(true);
+                for certificate in certificates(path)? {
+                    builder.add_root_certificate(certificate);
+                }
+            }
+            // The handshake still proves that the server has the certificate's key; `Tls::check_pin` does the rest.
+            Trust::Pinned(_) => {
+                builder.danger_accept_invalid_certs(true);
+                builder.danger_accept_invalid_hostnames(true);
             }
         }
-        builder
+        let connector = builder
             .build()
-            .map(Tls)
-            .map_err(|error| NetError::NoTls(error.to_string()))
+            .map_err(|error| NetError::NoTls(error.to_string()))?;
+        Ok(Tls { connector, trust })
     }
 
-    /// Shakes hands over a blocking socket whose time-outs are set; `deadline` bounds the whole.
+    /// Shakes hands over a blocking socket whose time-outs are set; `deadline` bounds the whole. Nothing but the handshake is
+    /// sent before the certificate has convinced.
     pub(super) fn secure(
         &self,
         socket: TcpStream,
         host: &str,
         deadline: Instant,
     ) -> Result<TlsStream<TcpStream>, NetError> {
-        let mut attempt = self.0.connect(host, socket);
+        let stream = self.shake_hands(socket, host, deadline)?;
+        self.check_pin(&stream, host)?;
+        Ok(stream)
+    }
+
+    fn shake_hands(
+        &self,
+        socket: TcpStream,
+        host: &str,
+        deadline: Instant,
+    ) -> Result<TlsStream<TcpStream>, NetError> {
+        let mut attempt = self.connector.connect(host, socket);
         loop {
             match attempt {
                 Ok(stream) => return Ok(stream),
-                Err(HandshakeError::Failure(error)) => return Err(refusal(host, &error)),
+                Err(HandshakeError::Failure(error)) => return Err(failure(host, &error)),
                 Err(HandshakeError::WouldBlock(unfinished)) => {
                     attempt = resume(unfinished, deadline)?;
                 }
             }
         }
+    }
+
+    /// Every certificate has passed the handshake where some are pinned.
+    fn check_pin(&self, stream: &TlsStream<TcpStream>, host: &str) -> Result<(), NetError> {
+        let Trust::Pinned(pins) = &self.trust else {
+            return Ok(());
+        };
+        let shown = fingerprint(stream).map_err(|error| failure(host, &error))?;
+        if shown.is_some_and(|shown| pins.contains(&shown)) {
+            return Ok(());
+        }
+        Err(NetError::Handshake {
+            host: host.to_owned(),
+            refusal: shown.map_or(Refusal::NoCertificate, Refusal::NotPinned),
+        })
     }
 }
 
@@ -73,44 +125,44 @@ fn resume(
     Ok(unfinished.handshake())
 }
 
+fn fingerprint(stream: &TlsStream<TcpStream>) -> native_tls::Result<Option<Fingerprint>> {
+    let Some(certificate) = stream.peer_certificate()? else {
+        return Ok(None);
+    };
+    Ok(Some(Fingerprint::of(&certificate.to_der()?)))
+}
+
+/// The network's fault or the server's.
+fn failure(host: &str, error: &native_tls::Error) -> NetError {
+    let of_network = error.source().and_then(|cause| cause.downcast_ref());
+    if let Some(error) = of_network {
+        return broken(io::Error::kind(error).into());
+    }
+    log::debug!("OpenSSL says: {error}");
+    NetError::Handshake {
+        host: host.to_owned(),
+        refusal: Refusal::from_openssl(&error.to_string()),
+    }
+}
+
 fn certificates(path: &Path) -> Result<Vec<Certificate>, NetError> {
     let refuse = |reason: String| NetError::CaFile {
         path: path.to_owned(),
         reason,
     };
-    let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-    let found = Certificate::stack_from_pem(&pem).map_err(|error| refuse(error.to_string()))?;
+    let pem = read(path).map_err(|error| refuse(error.to_string()))?;
+    let found = Certificate::stack_from_pem(&pem)
+        .map_err(|_| refuse("holds a damaged PEM certificate".to_owned()))?;
     if found.is_empty() {
         return Err(refuse("holds no PEM certificate".to_owned()));
     }
     Ok(found)
 }
 
-/// OpenSSL's reason in words that name the option that would help.
-fn refusal(host: &str, error: &native_tls::Error) -> NetError {
-    let said = error.to_string();
-    let known = said.to_lowercase();
-    let untrusted = [
-        "self-signed",
-        "self signed",
-        "unable to get",
-        "unable to verify",
-    ];
-    let reason = if known.contains("expired") {
-        "the certificate has expired: the server's administrator must renew it".to_owned()
-    } else if known.contains("not yet valid") {
-        "the certificate is not valid yet: is this machine's clock right?".to_owned()
-    } else if known.contains("hostname mismatch") || known.contains("ip address mismatch") {
-        "the certificate is for another host: use the name that it was made for".to_owned()
-    } else if untrusted.iter().any(|words| known.contains(words)) {
-        "the certificate is not trusted: -o ca_file=FILE names an authority to trust".to_owned()
-    } else if known.contains("wrong version number") || known.contains("unexpected eof") {
-        format!("no TLS on this port ({said}): try the pop:// scheme (STLS) or another port")
-    } else {
-        said
-    };
-    NetError::Handshake {
-        host: host.to_owned(),
-        reason,
+/// Regular files only: a device or a pipe may never end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("is not a file"));
     }
+    std::fs::read(path)
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::source::Source;
 use crate::fs::mount::{Access, Visibility};
+use crate::net::{Fingerprint, Trust};
 pub use command_line::Settings;
 pub use setting::Setting;
 pub use table::{Kind, Row, TABLE};
@@ -27,6 +28,8 @@ pub struct Options {
     pub tls: Option<TlsPolicy>,
     /// PEM certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// The server's certificate is one of these. Each `tls_pin` adds one; where there is one, nothing else is checked.
+    pub tls_pins: Vec<Fingerprint>,
     /// Overrides SOURCE's `;AUTH=`.
     pub auth: Option<Auth>,
     /// Where the password comes from. The last of several options counts.
@@ -96,6 +99,9 @@ pub enum OptionError {
     /// `-o ro=1`.
     #[error("option {0} takes no value")]
     TakesNoValue(&'static str),
+    /// Two options of which one would have no effect.
+    #[error("{0}")]
+    Contradiction(&'static str),
     /// Unreadable or out of range.
     #[error("{name}={value:?} is not possible: allowed is {allowed}")]
     Invalid {
@@ -113,6 +119,7 @@ impl Default for Options {
         Self {
             tls: None,
             ca_file: None,
+            tls_pins: Vec::new(),
             auth: None,
             password: PasswordSource::Unsaid,
             timeout: Duration::from_secs(30),
@@ -134,13 +141,23 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Understands settings in their order: a later one overrides an earlier.
+    /// Understands settings in their order: a later one overrides an earlier, but for `tls_pin`, which adds.
     pub fn from_settings(settings: &[Setting]) -> Result<Self, OptionError> {
         let mut options = Self::default();
         for setting in settings {
             options.apply(setting)?;
         }
+        options.check_pins()?;
         Ok(options)
+    }
+
+    /// `-o tls_pin=`, else `-o ca_file=`, else the system's store.
+    pub fn trust(&self) -> Trust {
+        match &self.ca_file {
+            _ if !self.tls_pins.is_empty() => Trust::Pinned(self.tls_pins.clone()),
+            Some(path) => Trust::Authorities(path.clone()),
+            None => Trust::System,
+        }
     }
 
     /// `-o auth=`, else SOURCE's `;AUTH=`, else `auto`.
@@ -157,6 +174,24 @@ impl Options {
         self.cache_dir
             .clone()
             .or_else(|| Some(user_cache()?.join("pop3fs")))
+    }
+
+    /// A pin takes the place of what `ca_file` says, and needs a certificate: who gives both options thinks otherwise.
+    fn check_pins(&self) -> Result<(), OptionError> {
+        if self.tls_pins.is_empty() {
+            return Ok(());
+        }
+        if self.tls == Some(TlsPolicy::Off) {
+            return Err(OptionError::Contradiction(
+                "tls_pin checks the server's certificate, and with tls=off there is none: leave out one of them",
+            ));
+        }
+        if self.ca_file.is_some() {
+            return Err(OptionError::Contradiction(
+                "tls_pin takes the place of the authorities in ca_file: leave out one of them",
+            ));
+        }
+        Ok(())
     }
 
     fn apply(&mut self, Setting { name, value }: &Setting) -> Result<(), OptionError> {
@@ -274,6 +309,7 @@ mod tests {
         let expected = Options {
             tls: Some(TlsPolicy::Off),
             ca_file: Some("/ca".into()),
+            tls_pins: Vec::new(),
             auth: Some(Auth::Plain),
             password: PasswordSource::File("/pw".into()),
             timeout: Duration::from_secs(300),
@@ -299,6 +335,31 @@ mod tests {
         let options = parse("timeout=5,timeout=6,password_file=/pw,password_stdin").unwrap();
         assert_eq!(options.timeout, Duration::from_secs(6));
         assert_eq!(options.password, PasswordSource::StandardInput);
+    }
+
+    const PIN: &str =
+        "tls_pin=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn each_pin_is_one_more_certificate_to_trust() {
+        let options = parse(&format!("{PIN},{}", PIN.replace("e3", "00"))).unwrap();
+        let Trust::Pinned(pins) = options.trust() else {
+            panic!("{:?}", options.trust());
+        };
+        assert_eq!(pins.len(), 2);
+        assert_ne!(pins[0], pins[1]);
+    }
+
+    #[test]
+    fn a_pin_beside_what_it_takes_the_place_of_is_refused() {
+        for (other, reason) in [
+            ("tls=off", "there is none"),
+            ("ca_file=/ca", "takes the place"),
+        ] {
+            let sentence = sentence(&format!("{PIN},{other}"));
+            assert!(sentence.contains(reason), "{sentence}");
+        }
+        assert!(parse(&format!("{PIN},tls=implicit")).is_ok());
     }
 
     #[test]
@@ -367,6 +428,11 @@ mod tests {
             (
                 "ca_file=",
                 "ca_file=\"\" is not possible: allowed is a path",
+            ),
+            (
+                "tls_pin=md5:00",
+                "tls_pin=\"md5:00\" is not possible: allowed is sha256: and 64 hexadecimal digits (colons between them are \
+                 fine) or 44 characters of base64",
             ),
             (
                 "password_command= ",

@@ -12,6 +12,7 @@ use super::values::{self, Octets, Period};
 use super::words::words;
 use super::{Options, PasswordSource};
 use crate::fs::mount::{Access, Visibility};
+use crate::net::{Fingerprint, NoFingerprint};
 
 const SECOND: Period = Period::seconds(1);
 const HOUR: Period = Period::seconds(60 * 60);
@@ -57,6 +58,13 @@ pub static TABLE: &[Row] = &[
         default: "the system's store",
         help: "Certificates (PEM) to trust instead of the system's",
         set: |options, text| path(text).map(|value| options.ca_file = Some(value)),
+    },
+    Row {
+        name: "tls_pin",
+        kind: Kind::Value("sha256:HEX"),
+        default: "",
+        help: "The SHA-256 of the server's certificate, to trust it and nothing else; give several if it may be one of them",
+        set: |options, text| pin(text).map(|value| options.tls_pins.push(value)),
     },
     Row {
         name: "auth",
@@ -273,6 +281,11 @@ fn within<T: FromStr + PartialOrd + Display>(
 /// The largest number means "no id" to chown(2), so it is none.
 fn id(text: &str) -> Result<u32, String> {
     within(text, &(0..=u32::MAX - 1))
+}
+
+fn pin(text: &str) -> Result<Fingerprint, String> {
+    text.parse()
+        .map_err(|forms: NoFingerprint| forms.to_string())
 }
 
 fn filled(text: &str) -> Result<String, String> {
