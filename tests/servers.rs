@@ -245,6 +245,12 @@ fn openssl_refuses_the_expired_certificate() {
 }
 
 #[test]
+fn openssl_refuses_the_certificate_of_the_next_century() {
+    let said = verification(Certificate::NotYetValid);
+    assert!(said.contains("certificate is not yet valid"), "{said}");
+}
+
+#[test]
 fn openssl_refuses_the_certificate_of_another_host() {
     let said = verification(Certificate::WrongHost);
     assert!(said.contains("hostname mismatch"), "{said}");

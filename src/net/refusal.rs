@@ -46,6 +46,11 @@ pub enum Refusal {
         "the server offers neither TLS 1.2 nor a newer version: its administrator must update it"
     )]
     Version,
+    /// The server found nothing in what we offered that it takes (alert 40), and does not say what it misses.
+    #[error(
+        "the server and this system have no cipher in common: the administrator of the older one must update it"
+    )]
+    Cipher,
     /// What came is no TLS: a server that greets in clear, mostly.
     #[error(
         "the server does not speak TLS on this port: try the pop:// scheme (STLS, port 110), or pops:// with another port (995)"
@@ -55,7 +60,7 @@ pub enum Refusal {
     #[error("the server closed the connection during the handshake: is this a port of TLS?")]
     Closed,
     /// Whatever else OpenSSL does not like.
-    #[error("{0}")]
+    #[error("OpenSSL says: {0}")]
     Other(String),
 }
 
@@ -81,6 +86,7 @@ const MEANINGS: &[(&str, Refusal)] = &[
     ("md too weak", Refusal::Weak),
     ("protocol version", Refusal::Version),
     ("unsupported protocol", Refusal::Version),
+    ("alert handshake failure", Refusal::Cipher),
     ("wrong version number", Refusal::NotTls),
     ("packet length too long", Refusal::NotTls),
     ("unexpected eof", Refusal::Closed),

@@ -114,20 +114,12 @@ impl Dovecot {
 
     /// The file of the authority that signed the certificate. Panics without TLS.
     pub fn ca_file(&self) -> &Path {
-        &self
-            .identity
-            .as_ref()
-            .expect("a Dovecot with TLS")
-            .authority
+        &self.identity().authority
     }
 
-    /// The file of the server's own certificate. Panics without TLS.
-    pub fn certificate_file(&self) -> &Path {
-        &self
-            .identity
-            .as_ref()
-            .expect("a Dovecot with TLS")
-            .certificate
+    /// The server's certificate and key. Panics without TLS.
+    pub fn identity(&self) -> &Identity {
+        self.identity.as_ref().expect("a Dovecot with TLS")
     }
 
     /// The messages on disk now, in maildrop order and with CRLF line ends. An mbox shows Dovecot's own headers too.

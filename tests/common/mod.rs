@@ -36,4 +36,4 @@ pub use mount::{Ended, Mount, MountBuilder, PROGRAM, Place};
 pub use mpopd::Mpopd;
 pub use patience::{PATIENCE, eventually};
 pub use scripted::{Gate, Peer, Scripted};
-pub use tls::Certificate;
+pub use tls::{Certificate, Identity};

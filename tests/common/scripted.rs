@@ -160,6 +160,11 @@ impl Peer {
         Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
 
+    /// Returns once anything has come that is not read yet, or the client has closed.
+    pub fn wait_for_octets(&mut self) -> io::Result<()> {
+        self.stream()?.fill_buf().map(drop)
+    }
+
     /// How many octets have come behind the last line read: what the client pipelined in the same packet.
     pub fn octets_behind(&self) -> usize {
         self.stream

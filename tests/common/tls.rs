@@ -13,6 +13,8 @@ pub enum Certificate {
     Good,
     /// As `Good`, but its last day is over.
     Expired,
+    /// As `Good`, but its first day is to come.
+    NotYetValid,
     /// Signed by the test's authority, for `elsewhere.example` only.
     WrongHost,
     /// For the right host, but signed by itself alone.
@@ -21,15 +23,32 @@ pub enum Certificate {
 
 /// Where the files of a server's identity are, all in PEM.
 #[derive(Debug, Clone)]
-pub(super) struct Identity {
-    pub(super) authority: PathBuf,
-    pub(super) certificate: PathBuf,
-    pub(super) key: PathBuf,
+pub struct Identity {
+    /// The certificate of the authority, which has not signed a `SelfSigned` one.
+    pub authority: PathBuf,
+    /// The server's certificate.
+    pub certificate: PathBuf,
+    /// The server's key.
+    pub key: PathBuf,
+}
+
+impl Identity {
+    /// The SHA-256 of the server's certificate as `openssl` prints it: `AB:CD:…`.
+    pub fn fingerprint(&self) -> String {
+        let mut command = Command::new("openssl");
+        command
+            .args(["x509", "-noout", "-fingerprint", "-sha256", "-in"])
+            .arg(&self.certificate);
+        let output = output_within(PATIENCE, &mut command);
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (_, digest) = shown.trim_end().split_once('=').expect("a fingerprint");
+        digest.to_owned()
+    }
 }
 
 impl Certificate {
     /// Makes the authority, the key and the certificate in `folder`.
-    pub(super) fn issue(self, folder: &Path) -> Identity {
+    pub fn issue(self, folder: &Path) -> Identity {
         let identity = Identity {
             authority: folder.join("ca.pem"),
             certificate: folder.join("cert.pem"),
@@ -51,23 +70,49 @@ impl Certificate {
             folder,
             "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out request.pem -subj /CN=server",
         );
+        std::fs::write(folder.join("ca.cnf"), AUTHORITY).expect("an authority's settings");
+        std::fs::write(folder.join("issued"), "").expect("an authority's database");
+        let (first, last) = self.validity();
         openssl(
             folder,
             &format!(
-                "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -extfile extensions -days {} -out cert.pem",
-                if self == Self::Expired { -1 } else { 2 }
+                "ca -batch -notext -config ca.cnf -cert ca.pem -keyfile ca.key -in request.pem -out cert.pem \
+                 -extfile extensions -startdate {first}0101000000Z -enddate {last}0101000000Z"
             ),
         );
+    }
+
+    /// From the first day of one year to that of another.
+    fn validity(self) -> (u16, u16) {
+        match self {
+            Self::Expired => (2000, 2001),
+            Self::NotYetValid => (2100, 2101),
+            Self::Good | Self::WrongHost | Self::SelfSigned => (2000, 2100),
+        }
     }
 
     fn extensions(self) -> String {
         let name = match self {
             Self::WrongHost => "DNS:elsewhere.example",
-            Self::Good | Self::Expired | Self::SelfSigned => RIGHT_HOST,
+            Self::Good | Self::Expired | Self::NotYetValid | Self::SelfSigned => RIGHT_HOST,
         };
         format!("subjectAltName={name}\nbasicConstraints=CA:FALSE\n")
     }
 }
+
+/// What `openssl ca` wants to know, beside its arguments.
+const AUTHORITY: &str = "\
+[ca]
+default_ca = authority
+[authority]
+database = issued
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = anybody
+[anybody]
+commonName = supplied
+";
 
 const RIGHT_HOST: &str = "DNS:localhost,IP:127.0.0.1";
 

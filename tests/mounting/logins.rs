@@ -1,8 +1,8 @@
-//! Servers that cannot be reached, trusted or logged in to: the mount is refused with the reason and the remedy.
+//! Servers that cannot be reached or logged in to: the mount is refused with the reason and the remedy.
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use crate::common::{Certificate, Dovecot, DovecotOptions, Liar, MountBuilder, Reply};
+use crate::common::{Liar, MountBuilder, Reply};
 use crate::refusals::refusal;
 use crate::{assert_says, liar};
 
@@ -71,63 +71,4 @@ fn a_maildrop_that_another_session_holds() {
         &said,
         &["the maildrop is busy", "try later", "try again in a while"],
     );
-}
-
-#[test]
-fn a_server_that_does_not_offer_the_tls_that_is_demanded() {
-    let liar = liar(1);
-    let said = refusal(&MountBuilder::new(&liar.source()));
-    assert_says(&said, &["refuses STLS", "pops://", "-o tls=off"]);
-    assert_eq!((liar.count("USER"), liar.count("AUTH")), (0, 0));
-}
-
-fn with_certificate(certificate: Certificate) -> Dovecot {
-    let options = DovecotOptions {
-        tls: Some(certificate),
-        ..DovecotOptions::default()
-    };
-    Dovecot::start(&[], &options)
-}
-
-/// The refusals of TLS from the first octet and of STLS, where the authority is trusted.
-fn certificate_refusals(certificate: Certificate) -> [String; 2] {
-    let dovecot = with_certificate(certificate);
-    let authority = format!("ca_file={}", dovecot.ca_file().display());
-    let starttls = dovecot.source().replace("127.0.0.1", "localhost");
-    [dovecot.tls_source(), starttls]
-        .map(|source| refusal(&MountBuilder::new(&source).option(&authority)))
-}
-
-#[test]
-fn an_authority_that_nobody_trusts() {
-    let dovecot = with_certificate(Certificate::Good);
-    let said = refusal(&MountBuilder::new(&dovecot.tls_source()));
-    assert_says(
-        &said,
-        &["TLS with localhost", "not trusted", "-o ca_file=FILE"],
-    );
-}
-
-#[test]
-fn a_certificate_that_signs_itself() {
-    for said in certificate_refusals(Certificate::SelfSigned) {
-        assert_says(
-            &said,
-            &["TLS with localhost", "not trusted", "-o ca_file=FILE"],
-        );
-    }
-}
-
-#[test]
-fn a_certificate_that_has_expired() {
-    for said in certificate_refusals(Certificate::Expired) {
-        assert_says(&said, &["TLS with localhost", "has expired"]);
-    }
-}
-
-#[test]
-fn a_certificate_for_another_host() {
-    for said in certificate_refusals(Certificate::WrongHost) {
-        assert_says(&said, &["TLS with localhost", "for another host"]);
-    }
 }

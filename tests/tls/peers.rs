@@ -1,0 +1,87 @@
+//! What answers where TLS is expected from the first octet, and is no TLS of today.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::tempdir;
+
+use crate::common::{Background, Certificate, Peer, Scripted, eventually};
+use crate::{assert_says, refusal};
+
+fn refusal_at(port: u16) -> String {
+    refusal(&format!("pops://alice@localhost:{port}"), &[])
+}
+
+/// OpenSSL's own server on a free port, with these arguments and a good certificate.
+fn openssl_server(folder: &Path, arguments: &[&str]) -> (Background, u16) {
+    let identity = Certificate::Good.issue(folder);
+    let mut command = Command::new("openssl");
+    command
+        .args(["s_server", "-accept", "127.0.0.1:0", "-cert"])
+        .arg(&identity.certificate)
+        .arg("-key")
+        .arg(&identity.key)
+        .args(arguments)
+        // It ends with its standard input.
+        .stdin(Stdio::piped());
+    let server = Background::spawn(&mut command);
+    let port = eventually("openssl to listen", || {
+        let shown = server.stdout();
+        let (_, address) = shown.split_once("ACCEPT 127.0.0.1:")?;
+        address.split_once('\n')?.0.parse().ok()
+    });
+    (server, port)
+}
+
+#[test]
+fn a_server_that_speaks_in_clear_is_told_from_one_that_is_not_trusted() {
+    let server = Scripted::start(|peer| {
+        peer.send(b"+OK POP3 ready\r\n")?;
+        peer.stay_silent()
+    });
+    let said = refusal_at(server.port());
+    assert_says(
+        &said,
+        &["TLS with localhost", "does not speak TLS", "pop:// scheme"],
+    );
+}
+
+#[test]
+fn a_server_that_speaks_tls_1_1_only_is_refused() {
+    let folder = tempdir().expect("a folder");
+    let old = ["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"];
+    let (_server, port) = openssl_server(folder.path(), &old);
+    assert_says(
+        &refusal_at(port),
+        &["TLS with localhost", "neither TLS 1.2 nor a newer"],
+    );
+}
+
+#[test]
+fn a_server_without_a_common_cipher_is_refused() {
+    let folder = tempdir().expect("a folder");
+    // For keys of RSA, which this server has not.
+    let (_server, port) = openssl_server(folder.path(), &["-tls1_2", "-cipher", "AES256-SHA"]);
+    assert_says(&refusal_at(port), &["no cipher in common"]);
+}
+
+#[test]
+fn a_server_that_closes_during_the_handshake_is_told_so() {
+    let server = Scripted::start(|peer| {
+        peer.wait_for_octets()?;
+        peer.lose_octets_behind()?;
+        peer.close();
+        Ok(())
+    });
+    assert_says(
+        &refusal_at(server.port()),
+        &["closed the connection during the handshake"],
+    );
+}
+
+#[test]
+fn a_server_that_is_silent_during_the_handshake_is_waited_for_as_long_as_the_time_out() {
+    let server = Scripted::start(Peer::stay_silent);
+    let source = format!("pops://alice@localhost:{}", server.port());
+    assert_says(&refusal(&source, &["timeout=1s"]), &["silent for 1 s"]);
+}
