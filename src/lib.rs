@@ -36,7 +36,7 @@
 //! 4. No handler waits for the network: it answers from memory or leaves its reply with what it waits for
 //!    ([`fs::Answer`]). No reply is owed for ever. A dead link leaves the mount usable for what is cached.
 //! 5. Nothing from the server or from a message can write outside of its place, make us allocate without bound, or panic.
-//! 6. The password is never in an argument, a log or the environment of a child, nor on a clear link unasked.
+//! 6. The password is never in an argument, a log, a core dump or the environment of a child, nor on a clear link unasked.
 //!
 //! # Modules
 //!

@@ -2,9 +2,14 @@
 
 use std::process::ExitCode;
 
-use pop3fs::cli::{Command, Format, Invocation, client, demo, mount};
+use pop3fs::cli::{Command, Format, Invocation, client, demo, keep_memory_secret, mount};
 
 fn main() -> ExitCode {
+    if let Err(errno) = keep_memory_secret() {
+        eprintln!(
+            "pop3fs: a crash may write the password to disk: this system lets nobody forbid it ({errno})"
+        );
+    }
     match Invocation::from_process() {
         Invocation::Mount(arguments) => mount(&arguments),
         Invocation::Command(command) => run(&command),

@@ -170,7 +170,7 @@ impl MountArguments {
     /// Up to where to log.
     pub fn log_level(&self) -> log::LevelFilter {
         match (self.operands.debug, self.operands.verbose) {
-            (true, _) => log::LevelFilter::Debug,
+            (true, _) => log::LevelFilter::Trace,
             (false, true) => log::LevelFilter::Info,
             (false, false) => log::LevelFilter::Warn,
         }
@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(arguments.options().unwrap().access, Access::ReadOnly);
         let arguments = mount("pop3fs -d s m");
         assert_eq!(arguments.place(), Place::Foreground);
-        assert_eq!(arguments.log_level(), log::LevelFilter::Debug);
+        assert_eq!(arguments.log_level(), log::LevelFilter::Trace);
     }
 
     #[test]

@@ -11,10 +11,12 @@ pub mod source;
 
 mod demo;
 mod requests;
+mod secrecy;
 mod serve;
 mod settings;
 
 pub use arguments::{Command, Invocation, MountArguments};
 pub use client::Format;
 pub use demo::demo;
+pub use secrecy::keep_memory_secret;
 pub use serve::mount;

@@ -86,8 +86,8 @@ pub enum PasswordError {
 
 /// Gets the password from where `options` say, else from POP3FS_PASSWORD, else by asking on the terminal.
 ///
-/// POP3FS_PASSWORD leaves the environment in any case, so that no child inherits it (the kernel goes on to show it to the
-/// same user in /proc). For that the process must still have one thread only.
+/// POP3FS_PASSWORD leaves the environment in any case, so that no child inherits it (the kernel goes on to show it to
+/// root in /proc). For that the process must still have one thread only.
 pub fn obtain(options: &Options, source: &Source) -> Result<Password, PasswordError> {
     let from_environment = take_variable();
     match &options.password {

@@ -9,6 +9,7 @@ mod demo;
 mod logins;
 mod passwords;
 mod refusals;
+mod secrets;
 mod several;
 mod users;
 

@@ -1,11 +1,12 @@
 //! A user who is not root, who mounts through fusermount3.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use nix::unistd::{Gid, Uid, chown};
 
-use crate::common::PROGRAM;
+use crate::common::{Liar, PROGRAM};
 use crate::{Ground, assert_says, liar, sentence, stderr, stdout};
 
 /// Debian's `nobody` and `nogroup`.
@@ -123,6 +124,62 @@ fn a_user_without_fusermount_is_told_what_to_install() {
     ];
     let said = sentence(&as_nobody(&ground, "666", &run));
     assert_says(&said, &["fusermount3 is missing", "apt install fuse3"]);
+}
+
+#[test]
+fn no_process_of_the_same_user_can_read_the_password_out_of_the_mount() {
+    let liar = liar(1);
+    let (ground, program) = ground_of_nobody();
+    let script = "\
+        \"$0\" -f -o tls=off \"$1\" \"$2\" & \
+        while ! findmnt \"$2\" >/dev/null; do kill -0 $!; done; \
+        cat /proc/$!/cmdline >/dev/null; \
+        ! cat /proc/$!/environ; ! cat /proc/$!/mem; ! ls /proc/$!/fd; \
+        \"$0\" umount \"$2\"; wait $!";
+    let run = ["sh", "-euc", script, &program, &liar.source(), ground.dir()];
+    let output = as_nobody(&ground, "666", &run);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    for file in ["environ", "mem", "fd"] {
+        let denied = said
+            .lines()
+            .any(|line| line.contains(&format!("/{file}")) && line.ends_with("Permission denied"));
+        assert!(denied, "{file}: {said}");
+    }
+}
+
+#[test]
+fn fusermount_sees_no_password() {
+    let liar = liar(1);
+    let (ground, program) = ground_of_nobody();
+    // It shows what it was given, and does what is asked of the real one.
+    let seen = ground.0.folder().join("seen");
+    let wrapper = ground.0.folder().join("fusermount3");
+    let script = format!(
+        "#!/bin/sh\ncat /proc/$$/cmdline /proc/$$/environ >>{}\nPATH=/usr/bin:/bin exec fusermount3 \"$@\"\n",
+        seen.display()
+    );
+    fs::write(&wrapper, script).expect("a program");
+    fs::set_permissions(&wrapper, Permissions::from_mode(0o755)).expect("a mode");
+    let script = "PATH=$3:$PATH; \"$0\" -o tls=off \"$1\" \"$2\"; \"$0\" umount \"$2\"";
+    let folder = ground.0.folder().to_str().expect("a path in ASCII");
+    let run = [
+        "sh",
+        "-euc",
+        script,
+        &program,
+        &liar.source(),
+        ground.dir(),
+        folder,
+    ];
+    let output = as_nobody(&ground, "666", &run);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let seen = String::from_utf8_lossy(&fs::read(seen).expect("what it saw")).into_owned();
+    assert_says(&seen, &["_FUSE_COMMFD=", "HOME=", ground.dir()]);
+    assert!(
+        !seen.contains("POP3FS_PASSWORD") && !seen.contains(Liar::PASSWORD),
+        "{seen}"
+    );
 }
 
 #[test]
