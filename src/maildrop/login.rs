@@ -106,10 +106,11 @@ impl Login {
     }
 
     fn connect(&self, pulse: &Pulse) -> Result<Link, Fault> {
-        let stream = Stream::connect(&self.endpoint, self.timeout)?;
         let stream = match &self.security {
-            Security::Implicit(tls) => stream.secure(tls)?,
-            Security::Starttls(_) | Security::Clear => stream,
+            Security::Implicit(tls) => Stream::connect_secure(&self.endpoint, tls, self.timeout)?,
+            Security::Starttls(_) | Security::Clear => {
+                Stream::connect(&self.endpoint, self.timeout)?
+            }
         };
         Ok(Link::new(stream, self.timeout, pulse.clone()))
     }

@@ -1,8 +1,9 @@
-//! One stream to the server: TCP, TLS, STLS and time-outs. The only door to native-tls.
+//! One stream to the server: TCP, TLS, STLS and time-outs. The only door to native-tls and openssl.
 //!
 //! A [`Stream`] is non-blocking once it is connected; [`wait`] blocks until it is ready, until the
 //! [`WakeUp`] rings, or until a deadline. What is sent over it, and when, is somebody else's matter.
 
+mod certificate;
 mod error;
 mod fingerprint;
 mod refusal;
@@ -10,9 +11,10 @@ mod stream;
 mod tls;
 mod wait;
 
+pub use certificate::{Names, Shown};
 pub use error::NetError;
 pub use fingerprint::{Fingerprint, NoFingerprint};
-pub use refusal::Refusal;
+pub use refusal::{Distrust, Refusal};
 pub use stream::{Endpoint, Protection, Stream, Transfer};
 pub use tls::{Tls, Trust};
 pub use wait::{Interest, Ready, WakeUp, wait};

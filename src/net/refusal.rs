@@ -1,44 +1,22 @@
 //! Why a TLS handshake failed, in words that name the option that would help.
 
-use super::Fingerprint;
+use std::fmt;
+
+use super::{Fingerprint, Shown};
 
 /// Why a handshake led to no secure stream. Nothing was sent over it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The last day of the certificate, or of one in its chain, is over: its administrator's fault.
+    /// The certificate does not convince.
+    #[error("{}", sentence(*.0, .1.as_ref()))]
+    Certificate(Distrust, Option<Shown>),
+    /// The certificate is none of the pinned ones.
     #[error(
-        "the certificate has expired: the server's administrator must renew it (-o tls_pin=… would trust it as it is)"
+        "the server's certificate is not the one that tls_pin names: if it was replaced by right, the option is now -o tls_pin={}",
+        .0.fingerprint
     )]
-    Expired,
-    /// The first day of the certificate is still to come: more often this machine's fault.
-    #[error("the certificate is not valid yet: is this machine's clock right?")]
-    NotYetValid,
-    /// The certificate does not name the host that SOURCE names.
-    #[error(
-        "the certificate is for another host: write the name that it was made for into SOURCE, or trust it with -o tls_pin=…"
-    )]
-    OtherHost,
-    /// The certificate has no authority behind it.
-    #[error(
-        "the certificate is signed by itself alone: trust it with -o tls_pin=…, or with -o ca_file=FILE if FILE holds it"
-    )]
-    SelfSigned,
-    /// The certificate's chain leads to no authority that is trusted here.
-    #[error(
-        "the certificate is not trusted, for no known authority signed it: -o ca_file=FILE names another authority, -o tls_pin=… trusts this one certificate"
-    )]
-    UnknownIssuer,
-    /// The certificate's key or signature is below what this system's OpenSSL takes.
-    #[error(
-        "the certificate's key or signature is too weak for this system: the server's administrator must replace it"
-    )]
-    Weak,
-    /// None of the pinned certificates; this is the one that came.
-    #[error(
-        "the server's certificate is not the one that tls_pin names: if it was replaced by right, the option is now -o tls_pin={0}"
-    )]
-    NotPinned(Fingerprint),
-    /// A cipher without certificates, which no client of today offers.
+    NotPinned(Shown),
+    /// A cipher without certificates, which no client of today offers, or a certificate that cannot be read.
     #[error("the server shows no certificate")]
     NoCertificate,
     /// The server is older than TLS 1.2.
@@ -64,26 +42,54 @@ pub enum Refusal {
     Other(String),
 }
 
+/// Why a certificate does not convince.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// Its last day, or that of one in its chain, is over: its administrator's fault.
+    Expired,
+    /// Its first day is still to come: more often this machine's fault.
+    NotYetValid,
+    /// It does not name the host that SOURCE names.
+    OtherHost,
+    /// It has no authority behind it.
+    SelfSigned,
+    /// Its chain leads to no authority that is trusted here.
+    UnknownIssuer,
+    /// Its key or signature is below what this system's OpenSSL takes.
+    Weak,
+}
+
 /// What OpenSSL's words mean. native-tls hands on no codes; the words are those of X509_verify_cert_error_string(3) and of
 /// OpenSSL's reasons, from 1.1.1 to 3.x, in lower case. The first match counts.
 const MEANINGS: &[(&str, Refusal)] = &[
-    ("certificate has expired", Refusal::Expired),
-    ("certificate is not yet valid", Refusal::NotYetValid),
-    ("hostname mismatch", Refusal::OtherHost),
-    ("ip address mismatch", Refusal::OtherHost),
+    ("certificate has expired", of_certificate(Distrust::Expired)),
+    (
+        "certificate is not yet valid",
+        of_certificate(Distrust::NotYetValid),
+    ),
+    ("hostname mismatch", of_certificate(Distrust::OtherHost)),
+    ("ip address mismatch", of_certificate(Distrust::OtherHost)),
     // The authority at the end of a chain is signed by itself too.
-    ("in certificate chain", Refusal::UnknownIssuer),
-    ("self-signed certificate", Refusal::SelfSigned),
-    ("self signed certificate", Refusal::SelfSigned),
-    ("unable to get", Refusal::UnknownIssuer),
+    (
+        "in certificate chain",
+        of_certificate(Distrust::UnknownIssuer),
+    ),
+    (
+        "self-signed certificate",
+        of_certificate(Distrust::SelfSigned),
+    ),
+    (
+        "self signed certificate",
+        of_certificate(Distrust::SelfSigned),
+    ),
+    ("unable to get", of_certificate(Distrust::UnknownIssuer)),
     (
         "unable to verify the first certificate",
-        Refusal::UnknownIssuer,
+        of_certificate(Distrust::UnknownIssuer),
     ),
-    ("key too weak", Refusal::Weak),
-    ("key too small", Refusal::Weak),
-    ("digest algorithm too weak", Refusal::Weak),
-    ("md too weak", Refusal::Weak),
+    ("key too weak", of_certificate(Distrust::Weak)),
+    ("key too small", of_certificate(Distrust::Weak)),
+    ("digest algorithm too weak", of_certificate(Distrust::Weak)),
     ("protocol version", Refusal::Version),
     ("unsupported protocol", Refusal::Version),
     ("alert handshake failure", Refusal::Cipher),
@@ -91,6 +97,10 @@ const MEANINGS: &[(&str, Refusal)] = &[
     ("packet length too long", Refusal::NotTls),
     ("unexpected eof", Refusal::Closed),
 ];
+
+const fn of_certificate(distrust: Distrust) -> Refusal {
+    Refusal::Certificate(distrust, None)
+}
 
 impl Refusal {
     /// The meaning of what OpenSSL said.
@@ -112,5 +122,97 @@ fn reason(said: &str) -> &str {
     match said.strip_prefix("error:") {
         Some(fields) => fields.split(':').nth(3).unwrap_or(said),
         None => said,
+    }
+}
+
+fn sentence(distrust: Distrust, shown: Option<&Shown>) -> String {
+    let pin = Pin(shown.map(|shown| shown.fingerprint));
+    match distrust {
+        Distrust::Expired => format!(
+            "the certificate has expired: the server's administrator must renew it; {pin} trusts it as it is"
+        ),
+        Distrust::NotYetValid => {
+            "the certificate is not valid yet: is this machine's clock right?".to_owned()
+        }
+        Distrust::OtherHost => format!(
+            "the certificate is for {}: write the name that it was made for into SOURCE; {pin} trusts it as it is",
+            hosts(shown)
+        ),
+        Distrust::SelfSigned => format!(
+            "the certificate is signed by itself alone: if you know it, {pin} trusts it, or -o ca_file=FILE if FILE holds it"
+        ),
+        Distrust::UnknownIssuer => format!(
+            "the certificate is not trusted, for no known authority signed it: -o ca_file=FILE names another authority; if you know the certificate, {pin} trusts it"
+        ),
+        Distrust::Weak => "the certificate's key or signature is too weak for this system: the server's administrator must replace it".to_owned(),
+    }
+}
+
+fn hosts(shown: Option<&Shown>) -> String {
+    match shown {
+        Some(shown) if !shown.names.is_empty() => format!("{} only", shown.names),
+        _ => "another host".to_owned(),
+    }
+}
+
+/// The option that pins a certificate, as far as it is known.
+struct Pin(Option<Fingerprint>);
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(fingerprint) => write!(f, "-o tls_pin={fingerprint}"),
+            None => f.write_str("-o tls_pin=sha256:…"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_older_and_newer_openssl_mean_the_same() {
+        let failed = "error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify failed:x.c:1889:";
+        for (words, distrust) in [
+            ("self-signed certificate", Distrust::SelfSigned),
+            ("self signed certificate", Distrust::SelfSigned),
+            (
+                "self-signed certificate in certificate chain",
+                Distrust::UnknownIssuer,
+            ),
+            (
+                "self signed certificate in certificate chain",
+                Distrust::UnknownIssuer,
+            ),
+            (
+                "unable to get local issuer certificate",
+                Distrust::UnknownIssuer,
+            ),
+            ("Hostname mismatch", Distrust::OtherHost),
+            ("hostname mismatch", Distrust::OtherHost),
+            ("IP address mismatch", Distrust::OtherHost),
+            ("EE certificate key too weak", Distrust::Weak),
+        ] {
+            let said = format!("{failed} ({words})");
+            assert_eq!(
+                Refusal::from_openssl(&said),
+                of_certificate(distrust),
+                "{words}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_has_no_meaning_here_is_told_without_codes_and_files() {
+        let failed = "error:0A000086:SSL routines:f:certificate verify failed:x.c:1:";
+        for (said, told) in [
+            (format!("{failed} (certificate revoked)"), "certificate revoked"),
+            ("error:0A000438:SSL routines:f:tlsv1 alert internal error:x.c:1:SSL alert number 80".to_owned(), "tlsv1 alert internal error"),
+            ("no words".to_owned(), "no words"),
+        ] {
+            let refusal = Refusal::from_openssl(&said);
+            assert_eq!(refusal.to_string(), format!("OpenSSL says: {told}"));
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use native_tls::TlsStream;
 use socket2::SockRef;
 
-use super::{NetError, Tls};
+use super::{NetError, Refusal, Shown, Tls, Trust};
 
 /// A host name or address, and a TCP port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,40 @@ impl Stream {
             port: endpoint.port,
             source: refusal,
         })
+    }
+
+    /// Connects with TLS from the first octet (RFC 8314 section 3.3).
+    ///
+    /// # Errors
+    /// As [`Stream::connect`] and [`Stream::secure`]. A certificate that does not convince is in the error.
+    pub fn connect_secure(
+        endpoint: &Endpoint,
+        tls: &Tls,
+        timeout: Duration,
+    ) -> Result<Stream, NetError> {
+        match Stream::connect(endpoint, timeout)?.secure(tls) {
+            Err(NetError::Handshake {
+                host,
+                refusal: Refusal::Certificate(distrust, None),
+            }) => Err(NetError::Handshake {
+                host,
+                refusal: Refusal::Certificate(distrust, Stream::look(endpoint, timeout)),
+            }),
+            other => other,
+        }
+    }
+
+    /// The certificate that the server shows now. native-tls keeps that of a failed handshake to itself, so this is a second
+    /// one, in which no certificate is right: it always fails, and nothing can be sent.
+    fn look(endpoint: &Endpoint, timeout: Duration) -> Option<Shown> {
+        let nobody = Tls::new(Trust::Pinned(Vec::new())).ok()?;
+        match Stream::connect(endpoint, timeout).ok()?.secure(&nobody) {
+            Err(NetError::Handshake {
+                refusal: Refusal::NotPinned(shown),
+                ..
+            }) => Some(shown),
+            _ => None,
+        }
     }
 
     fn over(socket: TcpStream, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, NetError> {

@@ -11,7 +11,7 @@ use native_tls::{
 };
 
 use super::stream::broken;
-use super::{Fingerprint, NetError, Refusal};
+use super::{Fingerprint, NetError, Refusal, Shown};
 
 /// By what a server is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,13 +95,21 @@ impl Tls {
         let Trust::Pinned(pins) = &self.trust else {
             return Ok(());
         };
-        let shown = fingerprint(stream).map_err(|error| failure(host, &error))?;
-        if shown.is_some_and(|shown| pins.contains(&shown)) {
-            return Ok(());
-        }
+        let certificate = stream.peer_certificate();
+        let certificate = certificate.map_err(|error| failure(host, &error))?;
+        let refusal = match certificate.as_ref().and_then(Shown::of) {
+            Some(shown) if pins.contains(&shown.fingerprint) => {
+                log::info!(
+                    "{host}'s certificate is a pinned one; nothing else in it was looked at"
+                );
+                return Ok(());
+            }
+            Some(shown) => Refusal::NotPinned(shown),
+            None => Refusal::NoCertificate,
+        };
         Err(NetError::Handshake {
             host: host.to_owned(),
-            refusal: shown.map_or(Refusal::NoCertificate, Refusal::NotPinned),
+            refusal,
         })
     }
 }
@@ -123,13 +131,6 @@ fn resume(
         return Err(NetError::Silence(patience));
     }
     Ok(unfinished.handshake())
-}
-
-fn fingerprint(stream: &TlsStream<TcpStream>) -> native_tls::Result<Option<Fingerprint>> {
-    let Some(certificate) = stream.peer_certificate()? else {
-        return Ok(None);
-    };
-    Ok(Some(Fingerprint::of(&certificate.to_der()?)))
 }
 
 /// The network's fault or the server's.

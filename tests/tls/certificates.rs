@@ -100,18 +100,47 @@ fn a_certificate_that_is_not_valid_yet_is_refused() {
 }
 
 #[test]
-fn a_certificate_for_another_host_is_refused() {
-    for said in refusals_with_its_authority(&dovecot(Certificate::WrongHost)) {
-        assert_says(&said, &["for another host", "SOURCE", "-o tls_pin="]);
-    }
+fn a_certificate_for_another_host_is_refused_with_the_names_that_it_is_for() {
+    let [implicit, starttls] = refusals_with_its_authority(&dovecot(Certificate::WrongHost));
+    assert_says(
+        &implicit,
+        &[
+            "TLS with localhost",
+            "is for elsewhere.example only",
+            "SOURCE",
+        ],
+    );
+    // There is no second look behind STLS.
+    assert_says(
+        &starttls,
+        &["TLS with localhost", "is for another host", "SOURCE"],
+    );
 }
 
 #[test]
-fn a_certificate_for_another_address_is_refused() {
+fn a_certificate_for_another_address_is_refused_too() {
     let dovecot = dovecot(Certificate::WrongHost);
     let source = dovecot.tls_source().replace("localhost", "127.0.0.1");
     let said = refusal(&source, &[&ca_file(dovecot.ca_file())]);
-    assert_says(&said, &["TLS with 127.0.0.1", "for another host"]);
+    assert_says(
+        &said,
+        &["TLS with 127.0.0.1", "is for elsewhere.example only"],
+    );
+}
+
+#[test]
+fn the_pin_that_would_help_is_the_certificate_s_own() {
+    for certificate in [
+        Certificate::Good,
+        Certificate::Expired,
+        Certificate::WrongHost,
+        Certificate::SelfSigned,
+    ] {
+        let dovecot = dovecot(certificate);
+        let said = refusal(&dovecot.tls_source(), &[]);
+        let pin = format!("-o tls_pin=sha256:{}", dovecot.identity().fingerprint());
+        assert_says(&said, &["TLS with localhost", &pin]);
+    }
 }
 
 #[test]

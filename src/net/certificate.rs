@@ -1,0 +1,87 @@
+//! What a server's certificate says, verified or not.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use native_tls::Certificate;
+use openssl::x509::{GeneralNameRef, X509};
+
+use super::Fingerprint;
+
+/// The most names of a certificate that a sentence tells.
+const MOST_NAMES: usize = 5;
+
+/// A certificate as the server showed it. Nothing in it is verified: somebody between may have made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Which certificate it is.
+    pub fingerprint: Fingerprint,
+    /// The hosts and addresses that it is for.
+    pub names: Names,
+}
+
+/// Host names and addresses out of a certificate; displayed as a list for a sentence, cut short where it would be long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(Vec<String>);
+
+impl Shown {
+    /// `None` where the certificate cannot be read, which the handshake would have refused.
+    pub(super) fn of(certificate: &Certificate) -> Option<Shown> {
+        let der = certificate.to_der().ok()?;
+        let names = X509::from_der(&der).ok()?.subject_alt_names();
+        Some(Shown {
+            fingerprint: Fingerprint::of(&der),
+            names: Names(names.iter().flatten().filter_map(name).collect()),
+        })
+    }
+}
+
+impl Names {
+    /// True where the certificate is for nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = &self.0[..self.0.len().min(MOST_NAMES)];
+        f.write_str(&told.join(", "))?;
+        match self.0.len() - told.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// RFC 5280 section 4.2.1.6. What is no host name is left out: it comes from anybody, and goes to a terminal.
+fn name(general: &GeneralNameRef) -> Option<String> {
+    if let Some(address) = general.ipaddress() {
+        return address_in(address).map(|address| address.to_string());
+    }
+    let letters = |octet: u8| octet.is_ascii_alphanumeric() || b".-_*".contains(&octet);
+    let name = general.dnsname()?;
+    (name.len() < 256 && name.bytes().all(letters)).then(|| name.to_owned())
+}
+
+fn address_in(octets: &[u8]) -> Option<IpAddr> {
+    if let Ok(four) = <[u8; 4]>::try_from(octets) {
+        return Some(Ipv4Addr::from(four).into());
+    }
+    let sixteen = <[u8; 16]>::try_from(octets).ok()?;
+    Some(Ipv6Addr::from(sixteen).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_a_list_that_stays_short() {
+        let names = |count: usize| Names((1..=count).map(|n| format!("h{n}")).collect());
+        assert_eq!(names(1).to_string(), "h1");
+        assert_eq!(names(5).to_string(), "h1, h2, h3, h4, h5");
+        assert_eq!(names(9).to_string(), "h1, h2, h3, h4, h5 and 4 more");
+    }
+}
