@@ -1,5 +1,6 @@
 //! The program under test, mounted in a folder of its own.
 
+use std::env;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ use super::process_group::{is_alive, pid_of};
 
 /// The path of the program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pop3fs");
+
+/// `-o` options, with commas between, that every mount of a test run has; those of the test itself go over them.
+const OPTIONS: &str = "POP3FS_TEST_OPTIONS";
 
 /// How long one mounted process may live: a system call that hangs in it then fails, and so does the test.
 const LIFETIME: Duration = Duration::from_secs(180);
@@ -107,7 +111,8 @@ impl MountBuilder {
         if self.mode == Mode::Foreground {
             command.arg("-f");
         }
-        for option in &self.options {
+        let of_the_run = env::var(OPTIONS).ok();
+        for option in of_the_run.iter().chain(&self.options) {
             command.args(["-o", option]);
         }
         command.arg(&self.source).arg(place.mount_point());
