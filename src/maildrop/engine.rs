@@ -222,8 +222,7 @@ impl Engine {
             .failed
             .as_ref()
             .map_or(HOLD_OFF, |last| (last.hold_off * 2).min(LONGEST_HOLD_OFF));
-        let is_final = matches!(fault, Fault::LoginRefused(_));
-        let until = (!is_final).then(|| Instant::now() + hold_off);
+        let until = (!fault.is_refusal()).then(|| Instant::now() + hold_off);
         self.failed = Some(Failure {
             fault: fault.clone(),
             until,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::login::AuthenticationError;
 use crate::net::NetError;
 use crate::pop3::{CommandError, ProtocolError, ResponseCode, ServerText, Status};
 
@@ -20,6 +21,9 @@ pub enum Fault {
     /// The server does not take the user name and the password. Never tried again by itself.
     #[error("the server refused the login ({0}): check the user name and the password")]
     LoginRefused(ServerText),
+    /// The user and the server could not prove to each other who they are.
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
     /// Another session holds the maildrop, or the server asks to wait (RFC 2449 section 8.1, RFC 3206 section 4).
     #[error("the maildrop is busy ({0}): another program may be reading it, try again in a while")]
     Busy(ServerText),
@@ -80,6 +84,15 @@ impl Fault {
 
     pub(super) fn no_room(error: std::io::Error) -> Fault {
         Fault::NoRoom(Arc::new(error))
+    }
+
+    /// True where the same secret would be refused again.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Fault::LoginRefused(_) => true,
+            Fault::Authentication(error) => error.is_final(),
+            _ => false,
+        }
     }
 
     /// True where a new connection may have what this one lost.
