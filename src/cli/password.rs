@@ -184,7 +184,7 @@ fn output_within(limit: Duration, command: &mut Command) -> io::Result<Output> {
     let group = child.id();
     let (tell, told) = mpsc::channel();
     thread::Builder::new()
-        .name("password_command".to_owned())
+        .name("password".to_owned())
         .spawn(move || tell.send(child.wait_with_output()))?;
     told.recv_timeout(limit).unwrap_or_else(|_| {
         if let Some(group) = i32::try_from(group).ok().map(Pid::from_raw) {
