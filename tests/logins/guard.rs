@@ -13,6 +13,7 @@ use crate::common::{Peer, Scripted};
 pub(crate) struct Guard {
     server: Scripted,
     lines: Lines,
+    greeting: Arc<Mutex<&'static str>>,
 }
 
 /// Every line that came.
@@ -32,17 +33,28 @@ impl Guard {
         admit: impl Fn(&mut Visitor<'_>, &str) -> io::Result<()> + Send + Sync + 'static,
     ) -> Guard {
         let lines = Lines::default();
+        let greeting = Arc::new(Mutex::new("+OK ready <1896.697170952@dbc.mtview.ca.us>"));
         let server = {
-            let lines = Arc::clone(&lines);
+            let (lines, greeting) = (Arc::clone(&lines), Arc::clone(&greeting));
             Scripted::start(move |peer| {
                 let mut visitor = Visitor {
                     peer,
                     lines: &lines,
                 };
+                visitor.say(*greeting.lock())?;
                 visitor.serve(capabilities, &admit)
             })
         };
-        Guard { server, lines }
+        Guard {
+            server,
+            lines,
+            greeting,
+        }
+    }
+
+    /// Says this to whoever comes from now on.
+    pub(crate) fn greet(&self, line: &'static str) {
+        *self.greeting.lock() = line;
     }
 
     pub(crate) fn source(&self) -> String {
@@ -94,7 +106,6 @@ impl Visitor<'_> {
         capabilities: &[&str],
         admit: &impl Fn(&mut Visitor<'_>, &str) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.say("+OK ready <1896.697170952@dbc.mtview.ca.us>")?;
         loop {
             let line = self.hear()?;
             match line.split(' ').next().unwrap_or_default() {

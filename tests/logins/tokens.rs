@@ -207,6 +207,26 @@ fn a_password_from_a_command_is_never_fetched_anew() {
 }
 
 #[test]
+fn a_server_that_turns_everybody_away_has_refused_no_token() {
+    let guard = doorkeeper(usize::MAX);
+    let provider = Provider::of(&["one", "two"]);
+    let builder = with_provider(&guard.source(), "xoauth2", &provider);
+    let mut mount = builder.option("refresh=1s").mount();
+    guard.greet("-ERR too many connections");
+    eventually("a log that tells of it", || {
+        // The listing is not renewed, and shows what it showed.
+        assert_eq!(count(&mount), 0);
+        mount
+            .stderr()
+            .contains("too many connections")
+            .then_some(())
+    });
+    assert!(mount.umount().status.success());
+    mount.wait();
+    assert_eq!((guard.count("AUTH"), provider.runs()), (1, 1));
+}
+
+#[test]
 fn a_token_file_is_read_again() {
     let guard = Guard::start(&["SASL XOAUTH2"], |visitor, line| {
         match token_in(line).as_str() {

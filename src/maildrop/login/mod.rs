@@ -61,16 +61,16 @@ impl Login {
     /// Logs in on a new connection; gives what the server can do after that. A token that the server has accepted before
     /// and now refuses has expired: with a fresh one it is tried once more. No other secret that was refused is.
     pub(super) fn open(&self, pulse: &Pulse) -> Result<(Link, Capabilities), Fault> {
-        match self.attempt(pulse) {
-            Err(fault) if fault.is_refusal() && self.credential.was_refused() => {
-                self.attempt(pulse)
+        let secret = self.credential.secret()?;
+        match self.attempt(&secret, pulse) {
+            Err(_) if self.credential.has_expired() => {
+                self.attempt(&self.credential.secret()?, pulse)
             }
             outcome => outcome,
         }
     }
 
-    fn attempt(&self, pulse: &Pulse) -> Result<(Link, Capabilities), Fault> {
-        let secret = self.credential.secret()?;
+    fn attempt(&self, secret: &Secret, pulse: &Pulse) -> Result<(Link, Capabilities), Fault> {
         let mut link = self.connect(pulse)?;
         let timestamp = greeting(&mut link)?;
         let mut capabilities = capabilities(&mut link)?;
@@ -83,7 +83,7 @@ impl Login {
         }
         let attempt = Attempt {
             user: &self.user,
-            secret: &secret,
+            secret,
             timestamp: timestamp.as_deref(),
             offer: &capabilities,
         };
@@ -116,9 +116,13 @@ impl Login {
             self.warn_of_listeners();
         }
         log::debug!("authentication: {method:?}");
-        attempt.make(link, method)?;
-        self.credential.was_accepted();
-        Ok(())
+        let outcome = attempt.make(link, method);
+        match &outcome {
+            Ok(()) => self.credential.was_accepted(),
+            Err(fault) if fault.is_refusal() => self.credential.was_refused(),
+            Err(_) => {}
+        }
+        outcome
     }
 
     /// The last look before a password goes out.
@@ -142,7 +146,7 @@ impl Login {
     }
 }
 
-/// Whether what goes there leaves this machine not even once.
+/// Whether what goes there never leaves this machine.
 fn is_loopback(host: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),
@@ -150,14 +154,19 @@ fn is_loopback(host: &str) -> bool {
     }
 }
 
-/// The timestamp for APOP, where the greeting has one.
+/// The timestamp for APOP, where the greeting has one. A server that turns everybody away has refused no password.
 fn greeting(link: &mut Link) -> Result<Option<Vec<u8>>, Fault> {
     link.reply(|greeting| {
         if greeting.is_ok() {
-            Ok(greeting_timestamp(greeting.text).map(<[u8]>::to_vec))
-        } else {
-            Err(Fault::of_login(greeting))
+            return Ok(greeting_timestamp(greeting.text).map(<[u8]>::to_vec));
         }
+        Err(match Fault::of_login(greeting) {
+            Fault::LoginRefused(text) => Fault::Refused {
+                command: "the connection",
+                text,
+            },
+            fault => fault,
+        })
     })?
 }
 

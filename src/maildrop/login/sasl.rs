@@ -51,14 +51,14 @@ pub(super) struct Exchange {
     turns: &'static [Turn],
     has_spoken: bool,
     server: ServerProof,
-    /// Why the server is going to refuse, where the mechanism lets it say so.
+    /// Why the server is going to refuse the token.
     denial: Option<ServerText>,
 }
 
 /// What the client says next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
-    /// What needs no challenge. Where the server has to ask for it, it asks with an empty one (RFC 4422 section 3.3).
+    /// What needs no challenge. Where the server has to ask for it, it has nothing to say (RFC 4422 section 3.3).
     Opening,
     /// What LOGIN's challenge asks for, in whatever words: first the user name, then the password.
     Login,
@@ -178,7 +178,6 @@ impl Exchange {
 
     fn take_turn(&mut self, turn: Turn, message: &[u8]) -> Result<Response, AuthenticationError> {
         match turn {
-            Turn::Opening if !message.is_empty() => Err(self.bad("it asks for something else")),
             Turn::Opening => Ok(self.opening.take().unwrap_or_default()),
             Turn::Login => self.say(None),
             Turn::Digest if message.is_empty() => Err(self.bad("its challenge is empty")),
@@ -187,10 +186,8 @@ impl Exchange {
                 check_server_first(message).map_err(|reason| self.bad(reason))?;
                 self.say(Some(message))
             }
-            Turn::ScramEnd if message.starts_with(b"e=") => {
-                self.denial = Some(ServerText::from(message));
-                Ok(Response::default())
-            }
+            // `server-error`: the -ERR that follows says it again.
+            Turn::ScramEnd if message.starts_with(b"e=") => Ok(Response::default()),
             Turn::ScramEnd => self.check_proof(message),
             Turn::Denied(answer) => {
                 self.denial = Some(ServerText::from(message));

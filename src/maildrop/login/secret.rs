@@ -87,14 +87,16 @@ impl Credential {
         self.current.lock().1 = Trial::Accepted;
     }
 
-    /// True where [`Credential::secret`] is going to give another one.
-    pub(super) fn was_refused(&self) -> bool {
+    pub(super) fn was_refused(&self) {
         let mut current = self.current.lock();
-        let has_expired = self.renewal.is_some() && current.1 == Trial::Accepted;
-        if has_expired {
+        if current.1 == Trial::Accepted {
             current.1 = Trial::Expired;
         }
-        has_expired
+    }
+
+    /// Whether [`Credential::secret`] has to fetch another one.
+    pub(super) fn has_expired(&self) -> bool {
+        self.renewal.is_some() && self.current.lock().1 == Trial::Expired
     }
 }
 
@@ -133,20 +135,24 @@ mod tests {
     #[test]
     fn a_token_is_renewed_once_when_it_was_accepted_before() {
         let credential = numbered();
-        assert!(!credential.was_refused(), "never accepted");
+        credential.was_refused();
+        assert!(!credential.has_expired(), "it was never accepted");
         credential.was_accepted();
         assert_eq!(credential.secret().unwrap().as_str(), "token 0");
-        assert!(credential.was_refused());
+        credential.was_refused();
+        assert!(credential.has_expired());
         assert_eq!(credential.secret().unwrap().as_str(), "token 1");
         assert_eq!(credential.secret().unwrap().as_str(), "token 1");
-        assert!(!credential.was_refused(), "fresh, and refused at once");
+        credential.was_refused();
+        assert!(!credential.has_expired(), "fresh, and refused at once");
     }
 
     #[test]
     fn a_password_is_never_renewed() {
         let credential = Credential::lasting(secret("secret"));
         credential.was_accepted();
-        assert!(!credential.was_refused());
+        credential.was_refused();
+        assert!(!credential.has_expired());
         assert_eq!(credential.secret().unwrap().as_str(), "secret");
     }
 
@@ -155,7 +161,7 @@ mod tests {
         let fail = || Err(Arc::from(Box::from("no network")));
         let credential = Credential::expiring(secret("old"), Box::new(fail));
         credential.was_accepted();
-        assert!(credential.was_refused());
+        credential.was_refused();
         for _ in 0..2 {
             let error = credential.secret().unwrap_err().to_string();
             assert!(error.contains("no network"), "{error}");
