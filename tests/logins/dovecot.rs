@@ -1,26 +1,16 @@
 //! Every mechanism of passwords, with Dovecot.
 
 use crate::common::{Certificate, Dovecot, DovecotOptions, MountBuilder, corpus};
-use crate::{assert_says, count, in_clear, refusal};
+use crate::{NO_PENALTY, assert_says, count, in_clear, refusal};
 
 fn dovecot(tls: Option<Certificate>, mechanisms: &'static [&'static str]) -> Dovecot {
     let options = DovecotOptions {
         tls,
         mechanisms,
+        extra: NO_PENALTY.to_owned(),
         ..DovecotOptions::default()
     };
     Dovecot::start(&corpus::realistic(41, 3), &options)
-}
-
-/// A Dovecot that does not make whoever is wrong wait, which takes minutes for all mechanisms.
-fn quick_dovecot() -> Dovecot {
-    let options = DovecotOptions {
-        mechanisms: Dovecot::PASSWORD_MECHANISMS,
-        extra: "auth_failure_delay = 0\nservice anvil {\n unix_listener anvil-auth-penalty {\n  mode = 0\n }\n}"
-            .to_owned(),
-        ..DovecotOptions::default()
-    };
-    Dovecot::start(&[], &options)
 }
 
 /// What Dovecot calls the mechanism of the last login.
@@ -53,7 +43,7 @@ fn each_mechanism_opens_the_maildrop() {
 
 #[test]
 fn each_mechanism_refuses_a_wrong_password_and_shows_it_nowhere() {
-    let dovecot = quick_dovecot();
+    let dovecot = dovecot(None, Dovecot::PASSWORD_MECHANISMS);
     for mechanism in [
         "user",
         "plain",

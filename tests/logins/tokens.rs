@@ -10,13 +10,14 @@ use tempfile::TempDir;
 
 use crate::common::{Dovecot, DovecotOptions, Mount, MountBuilder, corpus, eventually, token};
 use crate::guard::{Guard, Visitor, decoded};
-use crate::{assert_says, count, in_clear, refusal};
+use crate::{NO_PENALTY, assert_says, count, in_clear, refusal};
 
 const MECHANISMS: [&str; 2] = ["xoauth2", "oauthbearer"];
 
 fn dovecot() -> Dovecot {
     let options = DovecotOptions {
         mechanisms: Dovecot::TOKEN_MECHANISMS,
+        extra: NO_PENALTY.to_owned(),
         ..DovecotOptions::default()
     };
     Dovecot::start(&corpus::realistic(43, 2), &options)
