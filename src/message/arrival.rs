@@ -1,10 +1,9 @@
 //! When a message arrived, as its headers tell.
 use std::sync::LazyLock;
 
-use mail_parser::parsers::fields::date::MONTH;
-use mail_parser::{DateTime, HeaderName, Message, MessageParser};
+use mail_parser::{HeaderName, Message, MessageParser};
 
-use super::header_block;
+use super::{date, header_block};
 
 /// How far the headers are looked at, in octets: real ones end long before.
 const LOOK: usize = 256 * 1024;
@@ -92,46 +91,14 @@ fn date_clause(received: &str) -> Option<&str> {
     semicolon.map(|at| &received[at + 1..])
 }
 
-/// RFC 5322 sections 3.3 and 4.3: with or without the day's name, seconds and comments, with obsolete zones and years.
 fn timestamp(text: &str) -> Option<i64> {
-    // The space ends the last word, which mail-parser otherwise takes for unfinished.
-    let date = DateTime::parse_rfc822(&format!("{text} "))?;
-    if !states(text, &date) {
-        return None;
-    }
-    let date = in_our_calendar(date)?;
+    let date = date::read(text)?;
     Some(date.to_timestamp()).filter(|seconds| *seconds >= 0)
-}
-
-/// mail-parser reads `Thu May  2 10:00:00 +0000 2024` and `2 May 0000` as a day in the year 2000, and `2 Foo` as one in
-/// January. So the month must stand before the time, and the year, in full or as its last two digits.
-fn states(text: &str, date: &DateTime) -> bool {
-    let Some((day, _)) = text.split_once(':') else {
-        return false;
-    };
-    let Some(month) = MONTH.get(usize::from(date.month).wrapping_sub(1)) else {
-        return false;
-    };
-    let (full, short) = (date.year.to_string(), format!("{:02}", date.year % 100));
-    let mut words = day.split(|c: char| !c.is_ascii_alphanumeric());
-    words.by_ref().any(|word| word.eq_ignore_ascii_case(month))
-        && words.any(|word| word == full || word == short)
-}
-
-/// The date with a full year and no leap second, if there was such a day and time.
-fn in_our_calendar(mut date: DateTime) -> Option<DateTime> {
-    if (100..1000).contains(&date.year) {
-        date.year += 1900; // RFC 5322 section 4.3, and clocks that counted on after 99.
-    }
-    if date.second == 60 {
-        date.second = 59;
-    }
-    let same_day = DateTime::from_timestamp(date.to_timestamp_local()).day == date.day;
-    (date.is_valid() && same_day).then_some(date)
 }
 
 #[cfg(test)]
 mod tests {
+    use mail_parser::DateTime;
     use proptest::prelude::*;
 
     use super::*;

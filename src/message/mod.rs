@@ -2,6 +2,13 @@
 //!
 //! A message is hostile input: any octets, any length. Nothing here fails or panics; what cannot be read is left out.
 mod arrival;
+mod charset;
+mod date;
+pub mod eol;
+mod fields;
+mod parameters;
+mod transfer;
+mod visible;
 
 pub use arrival::{DatePreference, arrival};
 

@@ -1,0 +1,311 @@
+//! The fields of a header block, by name. Every string that leaves is decoded (RFC 2047, RFC 2231) and one line without
+//! control characters.
+use mail_parser::parsers::MessageStream;
+use mail_parser::{Addr, Address, DateTime, HeaderValue};
+use memchr::{memchr, memmem};
+
+use super::parameters::Parameterized;
+use super::{date, visible};
+
+/// How far the fields are looked at, in octets: real ones end long before.
+const LOOK: usize = 256 * 1024;
+
+/// The fields of one message or part.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fields<'a> {
+    block: &'a [u8],
+}
+
+/// A person or a machine that writes or gets mail; at least one of the two is there and not empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Mailbox {
+    pub(super) name: Option<String>,
+    pub(super) address: Option<String>,
+}
+
+impl<'a> Fields<'a> {
+    /// Of a header block, with or without the blank line.
+    pub(super) fn of(block: &'a [u8]) -> Self {
+        Self {
+            block: &block[..block.len().min(LOOK)],
+        }
+    }
+
+    /// The text of the first field of the name that says anything.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.values(name).find_map(text)
+    }
+
+    /// Who the fields of the name list, a line of them all: `Alice Smith <alice@example.org>, friends: bob@example.net;`.
+    pub(super) fn address_line(&self, name: &str) -> Option<String> {
+        let lines: Vec<String> = self.values(name).filter_map(address_line).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
+    }
+
+    /// The first that a field of the name lists.
+    pub(super) fn first_mailbox(&self, name: &str) -> Option<Mailbox> {
+        self.values(name).find_map(first_mailbox)
+    }
+
+    /// The first field of the name, if it is a date.
+    pub(super) fn date(&self, name: &str) -> Option<DateTime> {
+        let value = self.values(name).next()?;
+        date::read(&String::from_utf8_lossy(value))
+    }
+
+    /// The first field of the name, as a value with parameters.
+    pub(super) fn parameterized(&self, name: &str) -> Option<Parameterized> {
+        self.values(name).find_map(Parameterized::read)
+    }
+
+    /// The first identifier, without its angle brackets (RFC 5322 section 3.6.4).
+    pub(super) fn identifier(&self, name: &str) -> Option<String> {
+        self.values(name).find_map(identifier)
+    }
+
+    /// What follows the colon, folds and the line's end with it.
+    fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        all(self.block)
+            .filter(move |(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+}
+
+impl Mailbox {
+    fn of(addr: &Addr<'_>) -> Option<Self> {
+        let word = |word: Option<&str>| word.map(visible::line).filter(|word| !word.is_empty());
+        let mailbox = Self {
+            name: word(addr.name()),
+            address: word(addr.address()),
+        };
+        (mailbox != Self::default()).then_some(mailbox)
+    }
+
+    fn line(&self) -> String {
+        match (&self.name, &self.address) {
+            (Some(name), Some(address)) => format!("{name} <{address}>"),
+            (Some(one), None) | (None, Some(one)) => one.clone(),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// Names and values of all fields (RFC 5322 section 2.2). A line that is no field goes to the one above, as do folded ones.
+fn all(block: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        loop {
+            let field = &rest[..field_length(rest)?];
+            rest = &rest[field.len()..];
+            if let Some(name) = name(field) {
+                return Some((name.trim_ascii_end(), &field[name.len() + 1..]));
+            }
+        }
+    })
+}
+
+/// Up to the first line that does not begin with white space; None at the end.
+fn field_length(block: &[u8]) -> Option<usize> {
+    let mut end = 0;
+    while end < block.len() {
+        end += memchr(b'\n', &block[end..]).map_or(block.len() - end, |newline| newline + 1);
+        if !matches!(block.get(end), Some(b' ' | b'\t')) {
+            return Some(end);
+        }
+    }
+    None
+}
+
+/// What stands before the colon, if that is a field's name: printable US-ASCII, and white space behind it (RFC 5322 section
+/// 4.5.8).
+pub(super) fn name(line: &[u8]) -> Option<&[u8]> {
+    let name = &line[..memchr(b':', line)?];
+    let word = name.trim_ascii_end();
+    let is_name = !word.is_empty() && word.iter().all(u8::is_ascii_graphic);
+    is_name.then_some(name)
+}
+
+/// mail-parser takes a value without a line end for unfinished.
+fn finished(value: &[u8]) -> Vec<u8> {
+    let mut value = value.to_vec();
+    if value.last() != Some(&b'\n') {
+        value.push(b'\n');
+    }
+    value
+}
+
+/// A value in which encoded words may stand where RFC 2047 allows none, as in parameters.
+pub(super) fn encoded_words(value: &[u8]) -> String {
+    let decoded = memmem::find(value, b"=?").and_then(|_| text(value));
+    decoded.unwrap_or_else(|| String::from_utf8_lossy(value).into_owned())
+}
+
+fn text(value: &[u8]) -> Option<String> {
+    match MessageStream::new(&finished(value)).parse_unstructured() {
+        HeaderValue::Text(text) => Some(visible::line(&text)).filter(|text| !text.is_empty()),
+        _ => None,
+    }
+}
+
+fn address_line(value: &[u8]) -> Option<String> {
+    let line = match MessageStream::new(&finished(value)).parse_address() {
+        HeaderValue::Address(Address::List(list)) => mailboxes(&list),
+        HeaderValue::Address(Address::Group(groups)) => {
+            let groups = groups.iter().map(|group| {
+                let mailboxes = mailboxes(&group.addresses);
+                match &group.name {
+                    Some(name) => format!("{}: {mailboxes};", visible::line(name)),
+                    None => mailboxes,
+                }
+            });
+            groups.collect::<Vec<_>>().join(", ")
+        }
+        _ => String::new(),
+    };
+    if line.is_empty() {
+        text(value)
+    } else {
+        Some(line)
+    }
+}
+
+fn mailboxes(list: &[Addr<'_>]) -> String {
+    let lines = list.iter().filter_map(Mailbox::of);
+    lines
+        .map(|mailbox| mailbox.line())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn first_mailbox(value: &[u8]) -> Option<Mailbox> {
+    match MessageStream::new(&finished(value)).parse_address() {
+        HeaderValue::Address(address) => address.iter().find_map(Mailbox::of),
+        _ => None,
+    }
+}
+
+fn identifier(value: &[u8]) -> Option<String> {
+    match MessageStream::new(&finished(value)).parse_id() {
+        HeaderValue::Text(id) => Some(visible::line(&id)),
+        HeaderValue::TextList(ids) => ids.first().map(|id| visible::line(id)),
+        _ => None,
+    }
+    .filter(|id| !id.is_empty())
+    .or_else(|| text(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn subject(field: &str) -> Option<String> {
+        Fields::of(field.as_bytes()).text("subject")
+    }
+
+    fn from(field: &str) -> Option<String> {
+        Fields::of(field.as_bytes()).address_line("From")
+    }
+
+    #[test]
+    fn a_text_is_unfolded_and_decoded() {
+        for (field, text) in [
+            ("Subject: a b\r\n", "a b"),
+            ("SUBJECT : a\r\n\tb\r\n c", "a b c"),
+            (
+                "X: 1\nSubject: =?utf-8?q?caf=C3=A9?= =?utf-8?B?IGNyw6htZQ==?=\n",
+                "café crème",
+            ),
+            ("Subject: =?utf-8?q?a=0D=0ATo:=20b=1B?=\r\n", "a To: b␛"),
+            ("Subject: =?iso-2022-jp?B?GyRCRnxLXBsoQg==?= x", "日本 x"),
+            ("Subject: caf\u{e9}\r\n", "café"),
+            ("Subject:\r\nSubject: second\r\n", "second"),
+            ("Subject: =?broken?=\r\n", "=?broken?="),
+        ] {
+            assert_eq!(subject(field).as_deref(), Some(text), "{field:?}");
+        }
+        assert_eq!(
+            Fields::of(b"Subject: caf\xe9").text("subject").as_deref(),
+            Some("caf\u{fffd}")
+        );
+    }
+
+    #[test]
+    fn what_is_no_field_has_no_text() {
+        for block in [
+            "",
+            "Subject",
+            "Subject:",
+            "Subject: \r\n \r\n",
+            "Sub ject: a\r\n",
+            ": a",
+            "\r\n",
+        ] {
+            assert_eq!(subject(block), None, "{block:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_shown_with_their_names() {
+        for (field, line) in [
+            ("From: alice@example.org\r\n", "alice@example.org"),
+            (
+                "From: Alice Smith <alice@example.org>\r\n",
+                "Alice Smith <alice@example.org>",
+            ),
+            (
+                "From: =?utf-8?q?J=C3=BCrgen?= <j@example.org>,\r\n \"Smith, Bob\" <b@example.org>",
+                "Jürgen <j@example.org>, Smith, Bob <b@example.org>",
+            ),
+            (
+                "From: undisclosed-recipients:;\r\n",
+                "undisclosed-recipients: ;",
+            ),
+            ("From: a@b\r\nFrom: c@d\r\n", "a@b, c@d"),
+            ("From: nobody\r\n", "nobody"),
+        ] {
+            assert_eq!(from(field).as_deref(), Some(line), "{field:?}");
+        }
+        assert_eq!(from("From: \r\n"), None);
+    }
+
+    #[test]
+    fn the_first_field_of_a_name_counts() {
+        let block = b"Content-Type: text/HTML; Charset=KOI8-R\r\nContent-Type: image/png\r\n";
+        let media = Fields::of(block).parameterized("content-type").unwrap();
+        assert_eq!(media.value, "text/html");
+        assert_eq!(media.parameter("charset"), Some("KOI8-R"));
+        assert_eq!(media.parameter("name"), None);
+    }
+
+    #[test]
+    fn an_identifier_has_no_brackets() {
+        let block = b"Message-ID: <a.b@example.org> (c)\r\n";
+        assert_eq!(
+            Fields::of(block).identifier("message-id").as_deref(),
+            Some("a.b@example.org")
+        );
+        assert_eq!(
+            Fields::of(b"Message-ID: plain\r\n")
+                .identifier("message-id")
+                .as_deref(),
+            Some("plain")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_in_a_field_makes_it_panic(value in prop::collection::vec(prop::sample::select(b"=?utf-8QB_;:,<>()[]\"'*0%\\@/ \t\r\n\0\xff".to_vec()), 0..60)) {
+            let block = [b"A: ", value.as_slice()].concat();
+            let fields = Fields::of(&block);
+            let shown = [fields.text("a"), fields.address_line("a"), fields.identifier("a")];
+            for line in shown.into_iter().flatten() {
+                prop_assert!(!line.contains(char::is_control));
+            }
+            fields.first_mailbox("a");
+            fields.parameterized("a");
+            fields.date("a");
+        }
+    }
+}

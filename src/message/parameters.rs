@@ -1,0 +1,296 @@
+//! Values with parameters: Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2183).
+//!
+//! mail-parser decodes every section of an RFC 2231 parameter for itself, which breaks characters in two and forgets the
+//! charset after the first one; so sections are put together here.
+use std::collections::BTreeMap;
+
+use memchr::memchr;
+
+use super::charset;
+use super::fields::encoded_words;
+
+/// A value with parameters: `text/plain; charset=utf-8`, or `attachment; filename=a`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parameterized {
+    /// In lower case, without parameters; not empty.
+    pub(super) value: String,
+    /// Names in lower case; values decoded, not empty, and otherwise as they are: any character may be in them.
+    parameters: BTreeMap<String, String>,
+}
+
+/// One section of a parameter (RFC 2231 section 3); a parameter that is not continued has one.
+struct Section {
+    number: u32,
+    form: Form,
+    octets: Vec<u8>,
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Form {
+    /// As it stands.
+    Plain,
+    /// Percent-encoded; the first one begins with a charset and a language (RFC 2231 section 4).
+    Extended,
+}
+
+impl Parameterized {
+    /// Of a field's value; None where it is empty.
+    pub(super) fn read(field: &[u8]) -> Option<Self> {
+        let (value, mut rest) = split_at_semicolon(field);
+        let value = String::from_utf8_lossy(value).to_ascii_lowercase();
+        let value = value
+            .split(['(', ' ', '\t', '\r', '\n'])
+            .find(|word| !word.is_empty())?;
+        let mut sections: BTreeMap<String, Vec<Section>> = BTreeMap::new();
+        while !rest.is_empty() {
+            let (parameter, behind) = split_at_semicolon(rest);
+            rest = behind;
+            if let Some((name, section)) = section(parameter) {
+                sections.entry(name).or_default().push(section);
+            }
+        }
+        let parameters = sections
+            .into_iter()
+            .map(|(name, sections)| (name, joined(sections)));
+        Some(Self {
+            value: value.to_owned(),
+            parameters: parameters.filter(|(_, value)| !value.is_empty()).collect(),
+        })
+    }
+
+    /// The parameter of the name, which is in lower case.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
+    }
+}
+
+/// What stands before the first semicolon outside of quotation marks, and what behind.
+fn split_at_semicolon(field: &[u8]) -> (&[u8], &[u8]) {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, octet) in field.iter().enumerate() {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b';' if !quoted => return (&field[..at], &field[at + 1..]),
+            _ => (),
+        }
+    }
+    (field, &[])
+}
+
+/// `name`, `name*`, `name*0` or `name*0*`, then `=` and the value.
+fn section(parameter: &[u8]) -> Option<(String, Section)> {
+    let equals = memchr(b'=', parameter)?;
+    let name = String::from_utf8_lossy(parameter[..equals].trim_ascii()).to_ascii_lowercase();
+    let octets = unquoted(parameter[equals + 1..].trim_ascii());
+    let (name, form) = match name.strip_suffix('*') {
+        Some(name) => (name, Form::Extended),
+        None => (name.as_str(), Form::Plain),
+    };
+    let (name, number) = match name.split_once('*') {
+        Some((name, number)) => (name, number.parse().ok()?),
+        None => (name, 0),
+    };
+    let section = Section {
+        number,
+        form,
+        octets,
+    };
+    Some((name.to_owned(), section))
+}
+
+/// Without folds, quotation marks and the backslashes that quote one of those or themselves: others are of a path.
+fn unquoted(value: &[u8]) -> Vec<u8> {
+    let inner = value
+        .strip_prefix(b"\"")
+        .map(|inner| inner.strip_suffix(b"\"").unwrap_or(inner));
+    let mut plain = Vec::with_capacity(value.len());
+    let mut octets = inner.unwrap_or(value).iter().copied().peekable();
+    while let Some(octet) = octets.next() {
+        match octet {
+            b'\r' | b'\n' => (),
+            b'\\' if inner.is_some() => {
+                plain.push(
+                    octets
+                        .next_if(|next| matches!(next, b'"' | b'\\'))
+                        .unwrap_or(octet),
+                );
+            }
+            _ => plain.push(octet),
+        }
+    }
+    plain
+}
+
+/// The sections in their order. The form that knows its charset goes before a plain one of the same number, which is there for
+/// those who cannot read it (RFC 6266 section 4.3).
+fn joined(mut sections: Vec<Section>) -> String {
+    sections.sort_by_key(|section| (section.number, section.form == Form::Plain));
+    sections.dedup_by_key(|section| section.number);
+    if sections.iter().all(|section| section.form == Form::Plain) {
+        let octets: Vec<u8> = sections
+            .into_iter()
+            .flat_map(|section| section.octets)
+            .collect();
+        return encoded_words(&octets);
+    }
+    let mut label = None;
+    let mut octets = Vec::new();
+    for (at, section) in sections.into_iter().enumerate() {
+        match section.form {
+            Form::Plain => octets.extend(section.octets),
+            Form::Extended if at == 0 => {
+                let (charset, value) = charset_and_value(&section.octets);
+                label = charset;
+                percent_decode(value, &mut octets);
+            }
+            Form::Extended => percent_decode(&section.octets, &mut octets),
+        }
+    }
+    charset::decode(label.as_deref(), &octets)
+}
+
+/// `charset'language'value`; all of it is the value where the apostrophes are missing.
+fn charset_and_value(section: &[u8]) -> (Option<String>, &[u8]) {
+    let mut pieces = section.splitn(3, |octet| *octet == b'\'');
+    match (pieces.next(), pieces.next(), pieces.next()) {
+        (Some(charset), Some(_), Some(value)) => {
+            (Some(String::from_utf8_lossy(charset).into_owned()), value)
+        }
+        _ => (None, section),
+    }
+}
+
+fn percent_decode(value: &[u8], octets: &mut Vec<u8>) {
+    octets.extend(percent_encoding::percent_decode(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn file_name(parameters: &str) -> Option<String> {
+        let field = format!(" attachment; {parameters}\r\n");
+        let disposition = Parameterized::read(field.as_bytes())?;
+        disposition.parameter("filename").map(str::to_owned)
+    }
+
+    #[test]
+    fn a_value_is_a_word_in_lower_case() {
+        for (field, value) in [
+            (" Text/HTML; charset=x\r\n", Some("text/html")),
+            ("text/plain (comment; here)", Some("text/plain")),
+            ("text", Some("text")),
+            ("", None),
+            (" \r\n ; a=b", None),
+        ] {
+            let read = Parameterized::read(field.as_bytes());
+            assert_eq!(
+                read.as_ref().map(|read| read.value.as_str()),
+                value,
+                "{field:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_plain_parameter_is_a_token_or_a_quoted_string() {
+        for (parameters, name) in [
+            ("filename=a.pdf", "a.pdf"),
+            ("FILENAME = a.pdf ; size=3", "a.pdf"),
+            ("filename=two words.pdf; x", "two words.pdf"),
+            ("filename=\"a;\\\"b\\\".pdf\"; size=3", "a;\"b\".pdf"),
+            ("filename=\"C:\\dir\\a.pdf\"", "C:\\dir\\a.pdf"),
+            ("filename=\"unfinished", "unfinished"),
+            ("filename=\"folded\r\n name.pdf\"", "folded name.pdf"),
+            ("filename=caf\u{e9}.txt", "café.txt"),
+            ("x=y;; =; filename=a", "a"),
+        ] {
+            assert_eq!(
+                file_name(parameters).as_deref(),
+                Some(name),
+                "{parameters:?}"
+            );
+        }
+        assert_eq!(file_name("filename=\"\""), None);
+        assert_eq!(file_name("name=a"), None);
+    }
+
+    #[test]
+    fn an_extended_parameter_has_a_charset() {
+        for (parameters, name) in [
+            (
+                "filename*=UTF-8''na%C3%AFve%20caf%C3%A9.txt",
+                "naïve café.txt",
+            ),
+            ("filename*=iso-8859-1'fr'caf%E9.txt", "café.txt"),
+            ("filename*=koi8-r''%F0%D2", "Пр"),
+            ("filename*=no-charset%20a", "no-charset a"),
+            (
+                "filename=\"caf?.txt\"; filename*=utf-8''caf%C3%A9.txt",
+                "café.txt",
+            ),
+            ("filename*=utf-8''100%25%zz", "100%%zz"),
+        ] {
+            assert_eq!(
+                file_name(parameters).as_deref(),
+                Some(name),
+                "{parameters:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_continued_parameter_is_put_together() {
+        for (parameters, name) in [
+            (
+                "filename*0=\"very \";\r\n filename*1=\"long.pdf\"",
+                "very long.pdf",
+            ),
+            (
+                "filename*1=b; filename*0=a; filename*10=d; filename*2=c",
+                "abcd",
+            ),
+            (
+                "filename*0*=UTF-8''caf%C3;\r\n filename*1*=%A9.pdf",
+                "café.pdf",
+            ),
+            (
+                "filename*0*=koi8-r''%F0; filename*1*=%D2; filename*2=.txt",
+                "Пр.txt",
+            ),
+        ] {
+            assert_eq!(
+                file_name(parameters).as_deref(),
+                Some(name),
+                "{parameters:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_encoded_word_is_decoded_as_mailers_write_it() {
+        for parameters in [
+            "filename=\"=?utf-8?Q?r=C3=A9sum=C3=A9.pdf?=\"",
+            "filename==?utf-8?B?csOpc3Vtw6kucGRm?=",
+            "filename=\"=?iso-8859-1?Q?r=E9sum?=\r\n =?iso-8859-1?Q?=E9.pdf?=\"",
+        ] {
+            assert_eq!(
+                file_name(parameters).as_deref(),
+                Some("résumé.pdf"),
+                "{parameters:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_in_a_field_makes_it_panic(field in prop::collection::vec(prop::sample::select(b"ab;=\"\\*'%01?\r\n \xc3".to_vec()), 0..60)) {
+            let read = Parameterized::read(&field);
+            prop_assert!(read.is_none_or(|read| !read.value.is_empty()));
+        }
+    }
+}
