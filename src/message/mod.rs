@@ -1,16 +1,38 @@
-//! What a message says: when it arrived. mail-parser is used here only.
+//! What a message says: when it arrived, and all that the views show of it. Octets in, structures and text out: no file, no
+//! network, no clock. mail-parser is used here only.
 //!
-//! A message is hostile input: any octets, any length. Nothing here fails or panics; what cannot be read is left out.
+//! | of | function | what it gives |
+//! |---|---|---|
+//! | headers | [`arrival()`] | Unix seconds |
+//! | headers | [`summary()`] | subject, author, identifier, media type |
+//! | headers | [`name()`], [`suffix`] | a file name for people |
+//! | message | [`text()`] | all that can be read of it, in UTF-8 |
+//! | message | [`parts()`](parts::parts) | a tree of files, which know their size and where their octets are |
+//! | message | [`eol`] | LF line ends |
+//!
+//! A message is hostile input: any octets, any length. Nothing here fails or panics; what cannot be read is left out, what is
+//! too much ([`parts`] has the bounds) is told of and not looked at. Time and memory are those of the message, times a
+//! constant.
 mod arrival;
 mod charset;
+mod contents;
 mod date;
 pub mod eol;
 mod fields;
+mod mime;
+mod name;
 mod parameters;
+pub mod parts;
+mod summary;
+mod text;
 mod transfer;
 mod visible;
 
 pub use arrival::{DatePreference, arrival};
+pub use name::{Zone, name, suffix};
+pub use parts::parts;
+pub use summary::{Summary, summary};
+pub use text::text;
 
 use memchr::memchr_iter;
 
