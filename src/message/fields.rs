@@ -5,7 +5,7 @@ use mail_parser::{Addr, Address, DateTime, HeaderValue};
 use memchr::{memchr, memmem};
 
 use super::parameters::Parameterized;
-use super::{date, visible};
+use super::{date, visible, words};
 
 /// How far the fields are looked at, in octets: real ones end long before.
 const LOOK: usize = 256 * 1024;
@@ -125,9 +125,9 @@ pub(super) fn name(line: &[u8]) -> Option<&[u8]> {
     is_name.then_some(name)
 }
 
-/// mail-parser takes a value without a line end for unfinished.
+/// As mail-parser reads it best: a value without a line end is unfinished to it.
 fn finished(value: &[u8]) -> Vec<u8> {
-    let mut value = value.to_vec();
+    let mut value = words::joined(value);
     if value.last() != Some(&b'\n') {
         value.push(b'\n');
     }
@@ -219,6 +219,10 @@ mod tests {
             ),
             ("Subject: =?utf-8?q?a=0D=0ATo:=20b=1B?=\r\n", "a To: b␛"),
             ("Subject: =?iso-2022-jp?B?GyRCRnxLXBsoQg==?= x", "日本 x"),
+            (
+                "Subject: =?utf-8?q?caf=C3?=\r\n =?utf-8?q?=A9?= au =?utf-8?b?bA==?= =?utf-8?b?YWl0?=",
+                "café au lait",
+            ),
             ("Subject: caf\u{e9}\r\n", "café"),
             ("Subject:\r\nSubject: second\r\n", "second"),
             ("Subject: =?broken?=\r\n", "=?broken?="),

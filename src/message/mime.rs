@@ -255,14 +255,12 @@ impl Reader<'_> {
 }
 
 /// The parts of a multipart's body (RFC 2046 section 5.1.1): between the delimiter lines, without the line end before one, which
-/// belongs to it. The last part ends with the body where no line closes it.
+/// belongs to it. The last part ends with the body where no line closes it. What follows a closing delimiter is nobody's, up to
+/// the next delimiter: Outlook Express for the Mac gives a multipart the boundary of the one around it.
 fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> impl Iterator<Item = Range<usize>> + 'a {
     let mut delimiters = delimiters(body, boundary).peekable();
     std::iter::from_fn(move || {
-        let delimiter = delimiters.next()?;
-        if delimiter.closes {
-            return None;
-        }
+        let delimiter = delimiters.find(|delimiter| !delimiter.closes)?;
         let end = delimiters.peek().map_or(body.len(), |next| next.start);
         Some(delimiter.end..end.max(delimiter.end))
     })

@@ -7,11 +7,11 @@
 //! | headers | [`summary()`] | subject, author, identifier, media type |
 //! | headers | [`name()`], [`suffix`] | a file name for people |
 //! | message | [`text()`] | all that can be read of it, in UTF-8 |
-//! | message | [`parts()`](parts::parts) | a tree of files, which know their size and where their octets are |
+//! | message | [`parts()`] | a tree of files, which know their size and where their octets are |
 //! | message | [`eol`] | LF line ends |
 //!
 //! A message is hostile input: any octets, any length. Nothing here fails or panics; what cannot be read is left out, what is
-//! too much ([`parts`] has the bounds) is told of and not looked at. Time and memory are those of the message, times a
+//! too much ([`parts`](mod@parts) has the bounds) is told of and not looked at. Time and memory are those of the message, times a
 //! constant.
 mod arrival;
 mod charset;
@@ -27,6 +27,7 @@ mod summary;
 mod text;
 mod transfer;
 mod visible;
+mod words;
 
 pub use arrival::{DatePreference, arrival};
 pub use name::{Zone, name, suffix};

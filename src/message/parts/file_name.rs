@@ -71,7 +71,11 @@ pub(in crate::message) fn is_invisible(character: char) -> bool {
 
 /// The longest start of the text that has at most so many octets.
 pub(in crate::message) fn prefix(text: &str, octets: usize) -> &str {
-    &text[..text.floor_char_boundary(octets)]
+    let mut end = octets.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn numbered(name: &str, number: usize) -> String {

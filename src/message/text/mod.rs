@@ -114,11 +114,21 @@ impl View {
                     self.entity(shown, part);
                 }
             }
-            Class::Multipart(_) => entity
-                .parts
-                .iter()
-                .for_each(|part| self.entity(shown, part)),
+            Class::Multipart(_) => self.parts(shown, entity),
             _ => self.leaf(shown, entity),
+        }
+    }
+
+    /// All parts; the signature of a signed one needs no words, since the whole is said to be signed.
+    fn parts(&mut self, shown: &Shown<'_>, entity: &Entity) {
+        let signature = match entity.media.class {
+            Class::Multipart(Multipart::Signed) => entity.media.parameter("protocol"),
+            _ => None,
+        };
+        for part in &entity.parts {
+            if signature != Some(part.media.name()) {
+                self.entity(shown, part);
+            }
         }
     }
 
@@ -215,18 +225,17 @@ fn preference(octets: &[u8], entity: &Entity) -> u8 {
 /// How the part is protected (RFC 1847, RFC 8551), as far as its type tells.
 fn protection(entity: &Entity) -> Option<String> {
     let media = &entity.media;
-    let (how, default) = match (media.class, media.name()) {
-        (Class::Multipart(Multipart::Signed), name) => ("signed", name),
-        (Class::Multipart(Multipart::Encrypted), name) => ("encrypted", name),
-        (Class::Opaque, name @ ("application/pkcs7-mime" | "application/x-pkcs7-mime")) => {
-            (pkcs7(media.parameter("smime-type")), name)
+    let how = match (media.class, media.name()) {
+        (Class::Multipart(Multipart::Encrypted), _) => "encrypted",
+        (Class::Multipart(Multipart::Signed), _)
+        | (_, "application/pkcs7-signature" | "application/x-pkcs7-signature") => "signed",
+        (_, "application/pkcs7-mime" | "application/x-pkcs7-mime") => {
+            pkcs7(media.parameter("smime-type"))
         }
         _ => return None,
     };
-    Some(format!(
-        "{how}: {}",
-        media.parameter("protocol").unwrap_or(default)
-    ))
+    let of = media.parameter("protocol").unwrap_or(media.name());
+    Some(format!("{how}: {of}"))
 }
 
 fn pkcs7(smime_type: Option<&str>) -> &'static str {

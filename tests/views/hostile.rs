@@ -1,0 +1,211 @@
+//! Messages that mean harm: what they ask for is bounded, and what is not shown is told of.
+
+use pop3fs::message;
+
+use super::{file, leaves, paths, wire};
+
+/// Every function that takes octets, over one message.
+pub(crate) fn survive(octets: &[u8]) {
+    let shown = message::text(octets);
+    assert!(
+        shown
+            .chars()
+            .all(|c| !c.is_control() || c == '\n' || c == '\t'),
+        "{shown:?}"
+    );
+    for leaf in leaves(octets) {
+        let names = leaf.path.split('/');
+        assert!(
+            names
+                .clone()
+                .all(|name| name.len() <= 255 && !name.starts_with(['.', '-']) && !name.is_empty()),
+            "{}",
+            leaf.path
+        );
+    }
+    let name = message::name(
+        octets,
+        Some(0),
+        &message::Zone::utc(),
+        &message::suffix(octets, 0),
+    );
+    assert!(name.len() <= 255 && !name.contains(['/', '\0']), "{name}");
+    message::summary(octets);
+    message::arrival(octets, message::DatePreference::default());
+    assert_eq!(
+        message::eol::to_lf(octets).len() as u64,
+        message::eol::lf_size(octets)
+    );
+}
+
+#[test]
+fn deep_multiparts_are_one_part_from_some_depth_on() {
+    let message: String = (0..200)
+        .map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n"))
+        .collect();
+    let message = wire(&format!("{message}\nthe end\n"));
+    survive(&message);
+    let rest = file(&message, "attachments/part-1.bin");
+    assert!(
+        message.ends_with(&rest) && rest.starts_with(b"\r\n--b32\r\n")
+            || rest.starts_with(b"--b32\r\n"),
+        "{}",
+        rest.len()
+    );
+}
+
+#[test]
+fn deep_messages_are_files_from_some_depth_on() {
+    let message = wire(&"Content-Type: message/rfc822\n\n".repeat(100_000));
+    survive(&message);
+    let last = paths(&message).pop().expect("a file");
+    assert_eq!(last, format!("{}message-1.eml", "message-1/".repeat(16)));
+    assert!(message.ends_with(&file(&message, &last)));
+    assert!(message::text(&message).ends_with("octets, not shown]\n"));
+}
+
+#[test]
+fn the_thousandth_part_is_the_last_and_the_rest_is_a_file() {
+    let part = |number| format!("--b\nContent-Type: image/png\n\n{number}\n");
+    let parts: String = (0..100_000).map(part).collect();
+    let message = wire(&format!(
+        "Content-Type: multipart/mixed; boundary=b\n\n{parts}--b--\n"
+    ));
+    survive(&message);
+    let paths = paths(&message);
+    assert_eq!(paths.len(), 2 + 999 + 1);
+    let rest = file(&message, "rest.eml");
+    assert!(
+        message.ends_with(&rest) && rest.starts_with(b"Content-Type: image/png\r\n\r\n999\r\n")
+    );
+    assert!(
+        message::text(&message).contains(&format!("[rest.eml: {} octets, not shown]", rest.len()))
+    );
+}
+
+#[test]
+fn parts_are_counted_through_nested_messages() {
+    let inner = format!(
+        "Content-Type: multipart/mixed; boundary=i\n\n{}",
+        "--i\nContent-Type: image/png\n\nx\n".repeat(400)
+    );
+    let part = format!("--o\nContent-Type: message/rfc822\n\n{inner}\n");
+    let message = wire(&format!(
+        "Content-Type: multipart/mixed; boundary=o\n\n{}--o--\n",
+        part.repeat(5)
+    ));
+    survive(&message);
+    let of = |message| {
+        let all = paths(&wire(&inner.clone())).len();
+        let here = paths(message);
+        (
+            here.iter()
+                .filter(|path| path.contains("attachments/"))
+                .count(),
+            here.contains(&"message-5.eml".to_owned()),
+            all,
+        )
+    };
+    let (attachments, last_is_file, _) = of(&message);
+    assert!((900..1000).contains(&attachments), "{attachments}");
+    assert!(last_is_file);
+}
+
+#[test]
+fn malformed_multiparts_lose_nothing() {
+    for (message, expected) in [
+        (
+            "Content-Type: multipart/mixed\n\nno boundary\n",
+            "no boundary",
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=b\n\nno delimiter\n",
+            "no delimiter",
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nnever closed",
+            "never closed",
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=b\n\n--bb\n\n--b \t\n\npadded\n--b--",
+            "padded",
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\nno header in the part\n--b--",
+            "no header in the part",
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\n\na\n--b--\nepilogue\n--b\n\nreopened",
+            "reopened",
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=\"\"\n\n--\n\nempty boundary",
+            "empty boundary",
+        ),
+    ] {
+        let octets = wire(message);
+        survive(&octets);
+        assert!(message::text(&octets).contains(expected), "{message:?}");
+    }
+}
+
+#[test]
+fn ten_megabytes_of_headers_are_not_read_to_the_end() {
+    for field in [
+        "X-A: b\r\n",
+        "To: a@b, \"c\r\n d\" (((\r\n",
+        "Content-Type: text/plain; a*0*=b\r\n ;c=d\r\n",
+    ] {
+        let mut message = field.repeat((10 << 20) / field.len()).into_bytes();
+        message.extend_from_slice(b"Subject: too late\r\n\r\nbody\r\n");
+        assert_eq!(message::summary(&message).subject, None);
+        assert!(message::text(&message).ends_with("\nbody\n"));
+    }
+}
+
+#[test]
+fn html_of_any_depth_is_read() {
+    for element in [
+        "<div>",
+        "<b>",
+        "<table><tr><td>",
+        "<blockquote>",
+        "<a href=http://a.example>",
+        "<pre>",
+        "<ul><li>",
+    ] {
+        let message = format!(
+            "Content-Type: text/html\r\n\r\n{}invoice",
+            element.repeat(100_000)
+        );
+        assert!(
+            message::text(message.as_bytes()).contains("invoice"),
+            "{element}"
+        );
+    }
+}
+
+#[test]
+fn odd_octets_are_survived() {
+    for message in [
+        &b""[..],
+        b"\0",
+        b"\r\n",
+        b"\n\n\n",
+        b":",
+        b"Subject",
+        b"Subject: \xff\xfe\r\n",
+        b"From: \xe4 <\xf6@\xfc>\r\n\r\n\xff",
+        b"Content-Type: text/plain; charset=\"\xff\"\r\n\r\n\xff",
+        b"Content-Type: multipart/mixed; boundary=\"\xff\"\r\n\r\n--\xff\r\n",
+        b"Content-Transfer-Encoding: base64\r\n\r\n\0\0==\0",
+        b"Content-Type: message/rfc822",
+        b"Content-Type: /",
+        b"Content-Type: multipart/; boundary=a\r\n\r\n--a--\r\n--a--",
+    ] {
+        survive(message);
+    }
+    survive(&[0; 100_000]);
+    survive(&[b'\r'; 100_000]);
+    survive(&[b'-'; 100_000]);
+}
