@@ -111,11 +111,11 @@ impl Engine {
 
     /// Sends DELE for each pending message that the session has. Without the QUIT behind it this deletes nothing.
     fn mark(&mut self, pending: &[MessageId]) -> Result<(Marked, Verdict), Fault> {
-        self.forgive();
         if self.session.as_ref().is_some_and(Session::must_not_quit) {
             // Dropped without QUIT: what was read in it stays.
             self.drop_session();
         }
+        self.forgive();
         self.ensure_session()?;
         let Some(session) = &mut self.session else {
             return Err(Fault::Ending);
@@ -132,6 +132,12 @@ impl Engine {
                     Some(_) => verdict.kept.push(Kept {
                         name: state.catalogue.get(id).name(),
                         reason: ServerText::from(&b"it changed since it was unlinked"[..]),
+                    }),
+                    None if session.unnamed > 0 => verdict.kept.push(Kept {
+                        name: state.catalogue.get(id).name(),
+                        reason: ServerText::from(
+                            &b"the server did not tell which message it is"[..],
+                        ),
                     }),
                     None => verdict.gone += 1,
                 }
@@ -188,6 +194,9 @@ impl Engine {
         let Some(session) = &self.session else {
             return Err(Fault::Ending);
         };
+        if session.unnamed > 0 {
+            return Err(Fault::OutcomeUnknown(reason.to_string()));
+        }
         let (left, deleted): (Vec<MessageId>, Vec<MessageId>) = marked
             .accepted
             .into_iter()
@@ -221,7 +230,7 @@ impl Engine {
 impl Session {
     /// DELE for each, as many ahead as the server lets pipeline; the answers in order.
     fn delete(&mut self, messages: &[(MessageId, MessageNumber)]) -> Result<Marked, Fault> {
-        let ahead = if self.capabilities.pipelining { 256 } else { 1 };
+        let ahead = self.ahead();
         let mut marked = Marked::default();
         let mut unsent = messages.iter();
         let mut unanswered = messages.iter();

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::fault::Fault;
 use super::link::Link;
+use super::quirks::{CapaTime, Quirks};
 use super::state::Pulse;
 use crate::net::{Endpoint, Protection, Stream, Tls};
 use crate::pop3::{Capabilities, Command, Event, Indicator, Status};
@@ -75,34 +76,49 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Login {
-    /// Logs in on a new connection; gives what the server can do after that.
-    pub(super) fn open(&self, pulse: &Pulse) -> Result<(Link, Capabilities), Fault> {
+    /// Logs in on a new connection; gives what the server can do after that. Where CAPA was answered by the end of the
+    /// connection, and never otherwise, once more without it.
+    pub(super) fn open(
+        &self,
+        pulse: &Pulse,
+        quirks: &mut Quirks,
+    ) -> Result<(Link, Capabilities), Fault> {
+        let known = quirks.capas_avoided();
+        let mut avoided = known;
+        loop {
+            let attempt = self.attempt(pulse, quirks);
+            let found = quirks.capas_avoided();
+            if attempt.is_ok() || found == avoided {
+                if attempt.is_err() && found > known {
+                    quirks.absolve_capa();
+                }
+                return attempt;
+            }
+            log::info!("the server closes the connection on CAPA: trying without");
+            avoided = found;
+        }
+    }
+
+    fn attempt(&self, pulse: &Pulse, quirks: &mut Quirks) -> Result<(Link, Capabilities), Fault> {
         let mut link = self.connect(pulse)?;
         link.reply(|greeting| {
             if greeting.is_ok() {
                 Ok(())
             } else {
-                Err(Fault::of_login(greeting))
+                Err(Fault::of_greeting(greeting))
             }
         })??;
-        let mut capabilities = capabilities(&mut link)?;
+        let mut capabilities = capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
         if let Security::Starttls(tls) = &self.security {
             link = start_tls(link, tls)?;
-            capabilities = self::capabilities(&mut link)?;
+            capabilities = self::capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
         }
         if capabilities.utf8 {
             link.status(&Command::Utf8, |_refusal_is_no_harm| ())?;
         }
         self.authenticate(&mut link, &capabilities)?;
-        let after = self::capabilities(&mut link)?;
-        Ok((
-            link,
-            if after.is_empty() {
-                capabilities
-            } else {
-                after
-            },
-        ))
+        let after = self::capabilities(&mut link, CapaTime::AfterLogin, quirks)?;
+        Ok((link, capabilities.renewed(after)))
     }
 
     fn connect(&self, pulse: &Pulse) -> Result<Link, Fault> {
@@ -175,16 +191,30 @@ fn accepted(link: &mut Link, command: &Command<'_>) -> Result<(), Fault> {
 }
 
 /// None where the server does not know CAPA.
-fn capabilities(link: &mut Link) -> Result<Capabilities, Fault> {
+fn capabilities(
+    link: &mut Link,
+    time: CapaTime,
+    quirks: &mut Quirks,
+) -> Result<Capabilities, Fault> {
     let mut found = Capabilities::new();
+    if quirks.avoids_capa(time) {
+        return Ok(found);
+    }
     let refuse = |_: &Status<'_>| Fault::Unsupported("the server has no CAPA");
     let answer = link.lines(&Command::Capa, refuse, |line| {
         found.add(line);
         Ok(())
     });
     match answer {
-        Ok(()) | Err(Fault::Unsupported(_)) => Ok(found),
-        Err(fault) => Err(fault),
+        Ok(()) | Err(Fault::Unsupported(_)) => {
+            quirks.capa_was_answered(time);
+            quirks.login_delay = found.login_delay.or(quirks.login_delay);
+            Ok(found)
+        }
+        Err(fault) => {
+            quirks.capa_failed(time, &fault);
+            Err(fault)
+        }
     }
 }
 

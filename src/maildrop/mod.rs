@@ -23,12 +23,16 @@ mod commit;
 mod delivery;
 mod engine;
 mod fault;
+mod hold_off;
+mod identity;
 mod inode;
 mod link;
 mod listing;
 mod login;
 mod name;
+mod quirks;
 mod read_ahead;
+mod scan;
 mod session;
 mod state;
 mod transfer;
@@ -48,9 +52,11 @@ pub use login::{Login, Mechanism, Secret, Security};
 pub use state::{Change, Connection};
 pub use want::Waiter;
 
-use crate::net::WakeUp;
+use crate::net::{Endpoint, WakeUp};
+use crate::pop3::Capabilities;
 use crate::store::{Bodies, Body, Disk, Found, Index, StoreError};
 use engine::Engine;
+use quirks::Quirks;
 use state::{Ending, HeaderAccess, State};
 
 /// What the maildrop needs to know.
@@ -60,6 +66,8 @@ pub struct Settings {
     pub login: Login,
     /// After so long without use the session is closed.
     pub idle_timeout: Duration,
+    /// How often the server hears from an unused session, which then is not closed.
+    pub keepalive: Option<Duration>,
     /// A listing older than this is renewed when the directory is read.
     pub refresh: Duration,
     /// How many commands may be in flight.
@@ -84,6 +92,18 @@ pub enum Pipeline {
     Most(u16),
 }
 
+impl Pipeline {
+    /// How many commands may be in flight after the log-in, `most` where nobody set a limit.
+    pub(super) fn most_in_flight(self, capabilities: &Capabilities, most: usize) -> usize {
+        match self {
+            _ if !capabilities.pipelining => 1,
+            Pipeline::Auto => most,
+            Pipeline::Off => 1,
+            Pipeline::Most(commands) => usize::from(commands).clamp(1, most),
+        }
+    }
+}
+
 /// Reads Unix seconds out of header octets.
 pub type DateOf = dyn Fn(&[u8]) -> Option<i64> + Send + Sync;
 
@@ -93,6 +113,16 @@ pub enum Dating {
     Headers(Box<DateOf>),
     /// The first time that the message was seen: nothing is asked for.
     FirstSeen,
+}
+
+impl Dating {
+    /// Unix seconds out of headers; none where they tell nothing, or are not asked.
+    pub(super) fn of(&self, headers: &[u8]) -> Option<i64> {
+        match self {
+            Dating::Headers(date) => date(headers),
+            Dating::FirstSeen => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Dating {
@@ -134,8 +164,13 @@ pub(super) struct Shared {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The server cannot be reached, or does not let us in.
-    #[error(transparent)]
-    Maildrop(#[from] Fault),
+    #[error("{}", fault.at_mounting(endpoint))]
+    Maildrop {
+        /// Where.
+        endpoint: Endpoint,
+        /// Why.
+        fault: Fault,
+    },
     /// The index cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -150,9 +185,17 @@ impl Maildrop {
     /// # Errors
     /// What keeps the mount from beginning.
     pub fn open(settings: Settings, index: Index, disk: Disk) -> Result<Maildrop, OpenError> {
-        let state = State::new(&index.load()?, Bodies::new(settings.memory));
+        let rows = index.load()?;
+        let quirks = Quirks::new(identity::remembered(&rows));
+        let state = State::new(&rows, Bodies::new(settings.memory));
+        let endpoint = settings.login.endpoint.clone();
+        let refuse = |fault: Fault| OpenError::Maildrop { endpoint, fault };
+        let wake_up = match WakeUp::new() {
+            Ok(wake_up) => wake_up,
+            Err(error) => return Err(refuse(error.into())),
+        };
         let shared = Arc::new(Shared {
-            wake_up: WakeUp::new().map_err(Fault::from)?,
+            wake_up,
             pulse: state::Pulse::new(),
             state: Mutex::new(state),
             on_change: OnceLock::new(),
@@ -160,8 +203,8 @@ impl Maildrop {
             index,
             disk,
         });
-        let mut engine = Engine::new(Arc::clone(&shared));
-        engine.open_session()?;
+        let mut engine = Engine::new(Arc::clone(&shared), quirks);
+        engine.open_session().map_err(refuse)?;
         let thread = std::thread::Builder::new().name("engine".to_owned());
         let thread = thread
             .spawn(move || engine.run())

@@ -15,7 +15,7 @@
 //!
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
 //! next session; the third loss is final, and so is a silence of a whole time-out. After a reply that does not fit its
-//! command, one command is sent at a time from then on: a few servers get pipelining wrong.
+//! command, or where nothing comes twice, one command is sent at a time from then on: a few servers get pipelining wrong.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use std::sync::Arc;
 use super::Pipeline;
 use super::engine::Engine;
 use super::fault::Fault;
+use super::quirks::Notice;
 use super::session::Top;
 use super::state::HEADER_OCTETS;
 use super::want::Want;
@@ -36,6 +37,8 @@ const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
 const WINDOW_COMMANDS: usize = 8192;
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
+/// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.
+const MOST_FOR_A_DATE: u64 = 64 * 1024;
 
 /// What the server was asked for and has not answered yet, in order.
 #[derive(Default)]
@@ -53,7 +56,7 @@ pub(super) struct Flight {
 enum Pace {
     #[default]
     Pipelined,
-    /// Pipelined replies have been out of step.
+    /// Pipelined replies have been out of step, or did not come.
     Sequential,
 }
 
@@ -109,6 +112,11 @@ impl Engine {
             && let Some((want, octets)) =
                 self.flight.take_next().or_else(|| self.shared.next_want())
         {
+            if self.is_too_dear(want, octets) {
+                let nothing = self.shared.disk.incoming();
+                self.shared.receive_headers(want.message(), nothing);
+                continue;
+            }
             match self.send(want, octets) {
                 Ok(sent) => self.flight.push(sent),
                 Err(fault) if fault.is_of_the_link() => {
@@ -121,16 +129,28 @@ impl Engine {
         Ok(())
     }
 
-    fn most_in_flight(&self) -> usize {
-        let offers_pipelining = self
+    /// True for a large message of which only the date is wanted and only RETR gives it. It has the time of its first sight.
+    fn is_too_dear(&self, want: Want, octets: u64) -> bool {
+        let without_top = self
             .session
             .as_ref()
-            .is_some_and(|session| session.capabilities.pipelining);
-        match self.shared.settings.pipeline {
-            _ if !offers_pipelining || self.flight.pace == Pace::Sequential => 1,
-            Pipeline::Auto => WINDOW_COMMANDS,
-            Pipeline::Off => 1,
-            Pipeline::Most(commands) => usize::from(commands).clamp(1, WINDOW_COMMANDS),
+            .is_some_and(|session| session.top == Top::Missing);
+        let most = MOST_FOR_A_DATE.min(self.shared.settings.max_message);
+        without_top && matches!(want, Want::Headers(_)) && octets > most
+    }
+
+    fn most_in_flight(&self) -> usize {
+        self.session.as_ref().map_or(1, |session| {
+            self.pipeline()
+                .most_in_flight(&session.capabilities, WINDOW_COMMANDS)
+        })
+    }
+
+    /// As the user wants it, and as the server can.
+    pub(super) fn pipeline(&self) -> Pipeline {
+        match self.flight.pace {
+            Pace::Pipelined => self.shared.settings.pipeline,
+            Pace::Sequential => Pipeline::Off,
         }
     }
 
@@ -223,6 +243,7 @@ impl Engine {
             Some(top) => {
                 *top = Top::Missing;
                 state.wants.put_back(want);
+                self.quirks.tell(Notice::NoTop);
             }
             None => state.wants.put_back(want),
         }
@@ -239,10 +260,11 @@ impl Engine {
         log::info!("lost the session: {fault}");
         self.drop_session();
         if matches!(fault, Fault::Protocol(_)) && self.flight.wants.len() > 1 {
-            log::warn!("one command at a time from now on: the server's replies were out of step");
-            self.flight.pace = Pace::Sequential;
+            self.flight
+                .slow_down("the server's replies were out of step");
         }
         let mut lost = self.flight.take();
+        let was_pipelined = lost.len() > 1;
         let front = lost.pop_front();
         while let Some(behind) = lost.pop_back() {
             match fault.is_silence() {
@@ -253,8 +275,15 @@ impl Engine {
         }
         let Some(front) = front else { return };
         let is_final = fault.is_silence() || !fault.is_of_the_link();
-        if is_final || self.shared.put_back(front.want) == MOST_LOSSES {
+        let losses = match is_final {
+            true => MOST_LOSSES,
+            false => self.shared.put_back(front.want),
+        };
+        if losses == MOST_LOSSES {
             self.shared.fail(front.want, fault);
+        } else if losses > 1 && was_pipelined && front.received.is_empty() {
+            self.flight
+                .slow_down("the server closes the connection on more");
         }
     }
 }
@@ -262,6 +291,13 @@ impl Engine {
 impl Flight {
     pub(super) fn put_next(&mut self, want: (Want, u64)) {
         self.next = Some(want);
+    }
+
+    fn slow_down(&mut self, why: &str) {
+        if self.pace == Pace::Pipelined {
+            log::warn!("one command at a time from now on: {why}");
+            self.pace = Pace::Sequential;
+        }
     }
 
     pub(super) fn take_next(&mut self) -> Option<(Want, u64)> {
