@@ -88,6 +88,7 @@ impl Link {
         log::trace!("C: {command}");
         command.encode(&mut self.outgoing)?;
         if self.decoder.owed() == 0 {
+            self.refuse_what_is_unasked()?;
             let now = Instant::now();
             if now.duration_since(self.heard) >= REST {
                 self.patience = self.timeout / 2;
@@ -217,6 +218,14 @@ impl Link {
                 return;
             }
         }
+    }
+
+    /// What has come while nothing was owed must not be taken for the reply to the next command.
+    fn refuse_what_is_unasked(&mut self) -> Result<(), Fault> {
+        if self.receive()? {
+            self.next_event()?;
+        }
+        Ok(())
     }
 
     fn send(&mut self) -> Result<(), Fault> {

@@ -92,8 +92,9 @@ impl Quirks {
         }
     }
 
+    /// Who does not know CAPA before the login does not know it behind it.
     pub(super) fn avoids_capa(&self, time: CapaTime) -> bool {
-        self.capa(time) == Capa::Closes
+        [self.before_login, self.capa(time)].contains(&Capa::Closes)
     }
 
     pub(super) fn capa_was_answered(&mut self, time: CapaTime) {
@@ -118,9 +119,9 @@ impl Quirks {
 
     /// How many kinds of CAPA are avoided.
     pub(super) fn capas_avoided(&self) -> usize {
-        [CapaTime::BeforeLogin, CapaTime::AfterLogin]
+        [self.before_login, self.after_login]
             .into_iter()
-            .filter(|&time| self.avoids_capa(time))
+            .filter(|&capa| capa == Capa::Closes)
             .count()
     }
 

@@ -21,6 +21,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Pipeline;
+use super::catalogue::MessageId;
 use super::engine::Engine;
 use super::fault::Fault;
 use super::quirks::Notice;
@@ -37,6 +38,8 @@ const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
 const WINDOW_COMMANDS: usize = 8192;
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
+/// After so many sessions in a row that break down over several commands, one is sent at a time.
+const MOST_BARREN: u8 = 2;
 /// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.
 const MOST_FOR_A_DATE: u64 = 64 * 1024;
 
@@ -49,6 +52,8 @@ pub(super) struct Flight {
     /// The first to be sent, and the octets expected of RETR.
     next: Option<(Want, u64)>,
     pace: Pace,
+    /// Sessions in a row that broke down over several commands before an octet came.
+    barren: u8,
 }
 
 /// Whether commands are written ahead.
@@ -113,8 +118,7 @@ impl Engine {
                 self.flight.take_next().or_else(|| self.shared.next_want())
         {
             if self.is_too_dear(want, octets) {
-                let nothing = self.shared.disk.incoming();
-                self.shared.receive_headers(want.message(), nothing);
+                self.do_without_date(want.message());
                 continue;
             }
             match self.send(want, octets) {
@@ -129,14 +133,23 @@ impl Engine {
         Ok(())
     }
 
-    /// True for a large message of which only the date is wanted and only RETR gives it. It has the time of its first sight.
+    /// True for a large message of which only the date is wanted and only RETR gives it.
     fn is_too_dear(&self, want: Want, octets: u64) -> bool {
         let without_top = self
             .session
             .as_ref()
             .is_some_and(|session| session.top == Top::Missing);
-        let most = MOST_FOR_A_DATE.min(self.shared.settings.max_message);
-        without_top && matches!(want, Want::Headers(_)) && octets > most
+        without_top && matches!(want, Want::Headers(_)) && octets > self.most_for_a_date()
+    }
+
+    fn most_for_a_date(&self) -> u64 {
+        MOST_FOR_A_DATE.min(self.shared.settings.max_message)
+    }
+
+    /// The message has the time of its first sight.
+    fn do_without_date(&self, message: MessageId) {
+        let nothing = self.shared.disk.incoming();
+        self.shared.receive_headers(message, nothing);
     }
 
     fn most_in_flight(&self) -> usize {
@@ -235,10 +248,17 @@ impl Engine {
         Renewal::NotNeeded
     }
 
-    /// A server that has no TOP, or refuses it for one message, is asked for the body, which tells the headers too.
+    /// A server that has no TOP, or refuses it for one message, is asked for the body, which tells the headers too, unless
+    /// that is large.
     fn do_without_top(&mut self, want: Want) {
+        let most = self.most_for_a_date();
         let mut state = self.shared.state.lock();
+        let octets = state.catalogue.get(want.message()).expected_octets();
         match self.session.as_mut().map(|session| &mut session.top) {
+            Some(Top::Works) if octets > most => {
+                drop(state);
+                self.do_without_date(want.message());
+            }
             Some(Top::Works) => state.wants.ask_for_body(want.message()),
             Some(top) => {
                 *top = Top::Missing;
@@ -268,22 +288,25 @@ impl Engine {
         let front = lost.pop_front();
         while let Some(behind) = lost.pop_back() {
             match fault.is_silence() {
-                true => self.shared.fail(behind.want, fault),
+                // It may have been asked for a moment ago; whoever waits as long as the front is told by now.
+                true => self.try_again(behind.want, fault),
                 // The connection broke over the reply in front of it.
                 false => self.shared.state.lock().wants.put_back(behind.want),
             }
         }
         let Some(front) = front else { return };
-        let is_final = fault.is_silence() || !fault.is_of_the_link();
-        let losses = match is_final {
-            true => MOST_LOSSES,
-            false => self.shared.put_back(front.want),
-        };
-        if losses == MOST_LOSSES {
-            self.shared.fail(front.want, fault);
-        } else if losses > 1 && was_pipelined && front.received.is_empty() {
-            self.flight
-                .slow_down("the server closes the connection on more");
+        if fault.is_silence() || !fault.is_of_the_link() {
+            return self.shared.fail(front.want, fault);
+        }
+        if was_pipelined && front.received.is_empty() {
+            self.flight.count_barren();
+        }
+        self.try_again(front.want, fault);
+    }
+
+    fn try_again(&self, want: Want, fault: &Fault) {
+        if self.shared.put_back(want) == MOST_LOSSES {
+            self.shared.fail(want, fault);
         }
     }
 }
@@ -291,6 +314,14 @@ impl Engine {
 impl Flight {
     pub(super) fn put_next(&mut self, want: (Want, u64)) {
         self.next = Some(want);
+    }
+
+    /// Notes that a session broke down over several commands before an octet came.
+    fn count_barren(&mut self) {
+        self.barren += 1;
+        if self.barren == MOST_BARREN {
+            self.slow_down("the server closes the connection on more");
+        }
     }
 
     fn slow_down(&mut self, why: &str) {
@@ -321,6 +352,9 @@ impl Flight {
     fn pop_front(&mut self) -> Option<InFlight> {
         let settled = self.wants.pop_front()?;
         self.expected -= settled.expected;
+        if !self.wants.is_empty() {
+            self.barren = 0;
+        }
         Some(settled)
     }
 
