@@ -77,6 +77,8 @@ pub(super) enum Notice {
     DeletesWhatWasRead,
     /// Messages are known by their headers.
     NoUidl,
+    /// Messages are not shown, for their headers are refused.
+    HeadersRefused,
     /// Dates are in the bodies.
     NoTop,
     /// Messages are not shown, for the server does not name or count them in two ways.
@@ -156,6 +158,9 @@ impl fmt::Display for Notice {
             }
             Notice::NoUidl => {
                 "the server has no UIDL: messages are known by their headers, which are asked for in each session"
+            }
+            Notice::HeadersRefused => {
+                "the server has no UIDL and refuses the headers of some messages: those are not shown"
             }
             Notice::NoTop => {
                 "the server has no TOP: small messages are fetched for their dates; -o mtime=none asks for none"

@@ -157,9 +157,7 @@ impl Scan<'_> {
                 Some(Event::Done(status)) => {
                     let text = status.server_text();
                     if let Some((number, _)) = unanswered.next() {
-                        log::warn!(
-                            "message {number} is not shown: the server refused TOP ({text})"
-                        );
+                        log::info!("the server refused TOP {number} ({text})");
                     }
                     listing.unnamed += 1;
                 }
@@ -171,6 +169,9 @@ impl Scan<'_> {
         }
         if listing.entries.is_empty() && listing.unnamed > 0 {
             return Err(nothing_lasts());
+        }
+        if listing.unnamed > 0 {
+            self.quirks.tell(Notice::HeadersRefused);
         }
         if !listing.entries.is_empty() {
             self.quirks.identity = Some(Identity::Headers);

@@ -1,6 +1,6 @@
 //! What a server announces, and what it does when asked.
 
-use crate::common::{Liar, Reply, corpus};
+use crate::common::{Liar, Received, Reply, corpus};
 use crate::{assert_shows, listed, ls_l, mounted};
 
 const COUNT: usize = 5;
@@ -18,6 +18,25 @@ fn assert_works(liar: &Liar, messages: &[Vec<u8>]) {
     ls_l(&mount);
     assert!(liar.count("TOP") >= COUNT && liar.count("RETR") == 0);
     assert_shows(&mount, messages);
+}
+
+#[test]
+fn a_session_begins_in_the_order_that_servers_need() {
+    let (liar, _) = liar();
+    let _mount = mounted(&liar, &[]);
+    let verbs: Vec<String> = liar.commands().iter().map(Received::verb).collect();
+    // Gmail tells the rest after the login; mailutils changes its sizes when UIDL runs.
+    assert_eq!(
+        verbs,
+        ["CAPA", "USER", "PASS", "CAPA", "STAT", "UIDL", "LIST"]
+    );
+}
+
+#[test]
+fn nothing_is_written_behind_pass_before_it_is_answered() {
+    let (liar, messages) = liar();
+    liar.lose_what_follows_pass();
+    assert_shows(&mounted(&liar, &[]), &messages);
 }
 
 #[test]
@@ -77,11 +96,7 @@ fn utf8_is_sent_before_the_login_where_it_is_offered_so_that_no_surrogate_is_ser
     liar.set_surrogate(2, b"Subject: surrogate\r\n\r\nThis message needs UTF8.\r\n");
     let mount = mounted(&liar, &[]);
     assert_shows(&mount, &messages);
-    let verbs: Vec<String> = liar
-        .commands()
-        .iter()
-        .map(crate::common::Received::verb)
-        .collect();
+    let verbs: Vec<String> = liar.commands().iter().map(Received::verb).collect();
     assert_eq!(verbs[..4], ["CAPA", "UTF8", "USER", "PASS"]);
 }
 

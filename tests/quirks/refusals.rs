@@ -2,10 +2,13 @@
 
 use nix::errno::Errno;
 
-use crate::common::{Liar, Reply, corpus};
+use crate::common::{
+    Dovecot, DovecotOptions, Liar, Mailutils, MailutilsOptions, MountBuilder, Mpopd,
+    ReferenceClient, Reply, corpus,
+};
 use crate::{
     assert_fails, assert_reads, assert_says, eventually_reads, listed, mounted, refusal, remove,
-    umount,
+    sentence, umount,
 };
 
 fn liar(count: usize) -> Liar {
@@ -31,6 +34,33 @@ fn a_refusal_of_the_login_is_told_by_its_response_code_or_its_words() {
         assert_says(&refusal(&liar, &[]), &[told, refused]);
         assert_eq!(liar.count("PASS"), 1, "{refused}");
     }
+}
+
+/// The sentence of a mount while another session holds the maildrop.
+fn refusal_while_held(port: u16, user: &str, source: &str) -> String {
+    let mut other = ReferenceClient::connect(port);
+    other.log_in(user, "secret");
+    // Dovecot answers PASS before it has the maildrop.
+    assert!(other.command("STAT").starts_with("+OK"));
+    sentence(&MountBuilder::new(source).option("tls=off").refused())
+}
+
+#[test]
+fn a_maildrop_that_another_session_holds_is_busy_on_every_server_that_locks() {
+    let messages = corpus::realistic(32, 2);
+    let locked = DovecotOptions {
+        lock_session: true,
+        ..DovecotOptions::default()
+    };
+    let server = Dovecot::start(&messages, &locked);
+    let said = refusal_while_held(server.port(), Dovecot::USER, &server.source());
+    assert_says(&said, &["the maildrop is busy"]);
+    let server = Mailutils::start(&messages, MailutilsOptions::default());
+    let said = refusal_while_held(server.port(), Mailutils::USER, &server.source());
+    assert_says(&said, &["the maildrop is busy"]);
+    let server = Mpopd::start(&messages);
+    let said = refusal_while_held(server.port(), Mpopd::USER, &server.source());
+    assert_says(&said, &["the maildrop is busy"]);
 }
 
 #[test]

@@ -83,6 +83,35 @@ fn a_server_that_is_silent_is_told_with_what_to_do() {
 }
 
 #[test]
+fn a_body_whose_dot_does_not_begin_a_line_is_waited_for_no_longer_than_a_time_out() {
+    let (liar, messages) = liar();
+    let mount = mounted(&liar, &["timeout=1s"]);
+    // Old Exchange servers end so a message without a last line end.
+    let cut = b"+OK\r\nSubject: x\r\n\r\nno line end.\r\n";
+    liar.on("RETR 1", Reply::Raw(cut.to_vec()));
+    assert_fails(&mount, "liar-1.eml", Errno::ETIMEDOUT);
+    assert_reads(&mount, "liar-2.eml", &messages[1]);
+}
+
+#[test]
+fn a_message_that_has_gone_and_takes_the_connection_with_it_is_found_gone() {
+    let (liar, messages) = liar();
+    let mount = mounted(&liar, &[]);
+    liar.remove(2);
+    liar.once("RETR 2", Reply::Close);
+    assert_fails(&mount, "liar-2.eml", Errno::ENOENT);
+    assert_reads(&mount, "liar-3.eml", &messages[2]);
+}
+
+#[test]
+fn a_reply_that_came_before_its_command_is_none() {
+    let (liar, _) = liar();
+    liar.on("USER", Reply::Raw(b"+OK\r\n+OK logged in\r\n".to_vec()));
+    assert_says(&refusal(&liar, &[]), &["unasked: +OK logged in"]);
+    assert_eq!(liar.count("PASS"), 0);
+}
+
+#[test]
 fn escape_sequences_of_a_server_reach_no_terminal() {
     let (liar, _) = liar();
     liar.on("RETR 1", Reply::Err("\x1b]0;owned\x07 \x1b[2J"));
