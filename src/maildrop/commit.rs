@@ -93,12 +93,16 @@ impl Engine {
 
     fn carry_out(&mut self, pending: &[MessageId]) -> Result<Verdict, Fault> {
         let mut attempt = 1;
+        let give_up = self.patience_for_others();
         let (marked, verdict) = loop {
             match self.mark(pending) {
                 Ok(marked) => break marked,
                 Err(fault) if attempt < ATTEMPTS && fault.is_of_the_link() => {
                     log::warn!("the deletions are tried again: {fault}");
                     attempt += 1;
+                }
+                Err(fault) if fault.passes() && self.wait_out(give_up) => {
+                    log::warn!("the deletions are tried again: {fault}");
                 }
                 Err(fault) => return Err(fault),
             }
@@ -185,7 +189,12 @@ impl Engine {
     ) -> Result<Verdict, Fault> {
         log::warn!("QUIT was not confirmed ({reason}): looking what is left");
         let mut attempt = 1;
+        let give_up = self.patience_for_others();
         while let Err(fault) = self.look_again() {
+            // The server may think for a while that the session before still has the maildrop.
+            if fault.passes() && self.wait_out(give_up) {
+                continue;
+            }
             if attempt == ATTEMPTS {
                 return Err(Fault::OutcomeUnknown(format!("{reason}; then: {fault}")));
             }
@@ -205,6 +214,11 @@ impl Engine {
         verdict.deleted = deleted.len();
         let left = left.into_iter().map(|id| (id, reason.clone()));
         Ok(self.keep(left.chain(marked.refused).collect(), verdict))
+    }
+
+    /// Until when another client's session is waited for.
+    fn patience_for_others(&self) -> Instant {
+        Instant::now() + self.shared.settings.login.timeout
     }
 
     fn look_again(&mut self) -> Result<(), Fault> {

@@ -250,6 +250,17 @@ impl Engine {
         self.shared.take_changes(&changes);
     }
 
+    /// Sleeps until another log-in may be tried; false where that is later than `give_up`.
+    pub(super) fn wait_out(&self, give_up: Instant) -> bool {
+        match self.hold_off.until() {
+            Some(until) if until <= give_up => {
+                std::thread::sleep(until.saturating_duration_since(Instant::now()));
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
     /// Forgets a failure, where a user waits for a commit. For the sake of LOGIN-DELAY the user waits a little, too.
     pub(super) fn forgive(&mut self) {
         self.hold_off.forgive();

@@ -112,6 +112,11 @@ impl Fault {
         matches!(self, Fault::Link(_) | Fault::Protocol(_))
     }
 
+    /// True where the server says that it will take us later.
+    pub(super) fn passes(&self) -> bool {
+        matches!(self, Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_))
+    }
+
     /// True where another attempt cannot help, or does harm: accounts are locked after a few refused passwords.
     pub(super) fn is_final(&self) -> bool {
         matches!(self, Fault::LoginRefused(_) | Fault::ServerFault(_))

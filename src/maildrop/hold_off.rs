@@ -46,6 +46,11 @@ impl HoldOff {
             .then_some(&failure.fault)
     }
 
+    /// When the next attempt may be made after a failure; none after a final one.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.failure.as_ref()?.until
+    }
+
     /// When the server allows the next log-in, if that is later than now.
     pub(super) fn earliest(&self, now: Instant) -> Option<Instant> {
         self.earliest.filter(|&earliest| now < earliest)

@@ -16,7 +16,9 @@
 //!
 //! A [`MessageId`] is a message for as long as the mount. A message number is known to the session alone: after each
 //! log-in UIDL maps the messages anew, and a DELE is sent only for a message that is [`Standing::Unlinked`], by the
-//! number that this session's UIDL gave it, with QUIT right behind.
+//! number that this session's UIDL gave it, with QUIT right behind. Where there is no UIDL the headers do its work.
+//!
+//! What servers do that the standards do not say is listed in quirks.rs.
 
 mod catalogue;
 mod commit;

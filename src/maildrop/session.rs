@@ -21,7 +21,7 @@ pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 pub(super) struct Session {
     pub(super) link: Link,
     pub(super) capabilities: Capabilities,
-    /// By [`MessageId`]; only of messages that this session's UIDL named.
+    /// By [`MessageId`]; only of messages that this session's UIDL named, or of which it saw the headers.
     numbers: Vec<Option<MessageNumber>>,
     pub(super) top: Top,
     /// A RETR was sent: where the server announces EXPIRE 0, a QUIT may delete that message (RFC 2449 section 6.7).
@@ -92,7 +92,7 @@ impl Session {
         }
     }
 
-    /// The number of a message in this session, none where its UIDL did not name it.
+    /// The number of a message in this session, none where its listing did not name it.
     pub(super) fn number_of(&self, message: MessageId) -> Option<MessageNumber> {
         self.numbers.get(message.index()).copied().flatten()
     }

@@ -99,6 +99,34 @@ fn a_passing_fault_is_waited_out() {
 }
 
 #[test]
+fn deletions_wait_until_another_session_lets_go_of_the_maildrop() {
+    let liar = liar(3);
+    let mut mount = mounted(&liar, &[]);
+    remove(&mount, "liar-2.eml");
+    liar.server().cut_all();
+    for refused in ["[IN-USE] another session", "maildrop already locked"] {
+        liar.once("PASS", Reply::Err(refused));
+    }
+    assert_eq!(umount(&mut mount).0, Some(0));
+    assert_eq!((liar.left_serials(), liar.count("PASS")), (vec![1, 3], 4));
+}
+
+#[test]
+fn an_unanswered_commit_is_looked_up_once_the_server_lets_go_of_the_old_session() {
+    let liar = liar(3);
+    liar.after("QUIT", Reply::Close);
+    let mut mount = mounted(&liar, &[]);
+    remove(&mount, "liar-2.eml");
+    liar.once("PASS", Reply::Err("[IN-USE] the old session"));
+    let (code, said) = umount(&mut mount);
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "1 message deleted on the server\n")
+    );
+    assert_eq!((liar.left_serials(), liar.count("PASS")), (vec![1, 3], 3));
+}
+
+#[test]
 fn what_the_server_calls_permanent_is_not_tried_again() {
     let liar = liar(2);
     let mut mount = mounted(&liar, &[]);
