@@ -148,7 +148,7 @@ impl Engine {
 
     /// The message has the time of its first sight.
     fn do_without_date(&self, message: MessageId) {
-        let nothing = self.shared.disk.incoming();
+        let nothing = self.shared.disk.incoming(0);
         self.shared.receive_headers(message, nothing);
     }
 

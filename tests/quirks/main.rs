@@ -11,7 +11,7 @@
 //! | lines, listings and bodies that never end; one octet a second | `endless` |
 //! | EXPIRE 0, EXPIRENEVER | `expire` |
 //! | is restarted, moves, forgets a connection, closes on pipelining | `link` |
-//! | injects behind STLS, withholds it, or closes before it | `security` |
+//! | withholds STLS, or ends the connection over it | `security`, `tests/tls` |
 //! | wrong LIST, equal and hostile unique-ids | `tests/reading` |
 //! | cuts, resets, stalls, empty bodies, `-ERR` unasked | `tests/faults` |
 //! | QUIT refused, unanswered, early; DELE refused | `tests/deleting` |
