@@ -71,9 +71,13 @@ impl From<NetError> for Fault {
 }
 
 impl Fault {
-    /// The fault behind a -ERR instead of a greeting: nobody has said yet who wants to log in.
+    /// The fault behind a -ERR instead of a greeting. A server that turns everybody away has refused no password.
     pub(super) fn of_greeting(status: &Status<'_>) -> Fault {
-        Fault::of_refusal("the connection", status)
+        let command = "the connection";
+        match Fault::of_refusal(command, status) {
+            Fault::LoginRefused(text) => Fault::Refused { command, text },
+            fault => fault,
+        }
     }
 
     /// The fault behind a -ERR to a command of the login.
