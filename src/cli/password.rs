@@ -8,9 +8,15 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use zeroize::Zeroizing;
 
 use super::options::{Options, PasswordSource};
@@ -20,6 +26,9 @@ const VARIABLE: &str = "POP3FS_PASSWORD";
 
 /// The longest password, in octets; tokens are of this order. A command line of POP3 takes far less.
 const LONGEST: usize = 16 * 1024;
+
+/// How long a password_command may take to give the next token: the mount's connection waits for it, and no user does.
+pub const RENEWAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// A password: not empty, without CR, LF and NUL, which would inject commands. It is wiped from memory when dropped
 /// and never shown.
@@ -101,6 +110,24 @@ pub fn obtain(options: &Options, source: &Source) -> Result<Password, PasswordEr
     }
 }
 
+/// How to get the next password from where the last one came, with nobody there to ask: none for sources that give one only.
+///
+/// A command runs where this is called, not in `/` where the daemon goes, and is killed after [`RENEWAL_LIMIT`].
+pub fn renewal(
+    from: &PasswordSource,
+) -> Option<impl Fn() -> Result<Password, PasswordError> + Send + Sync + 'static> {
+    let from = match from {
+        PasswordSource::Command(_) | PasswordSource::File(_) => from.clone(),
+        PasswordSource::StandardInput | PasswordSource::Unsaid => return None,
+    };
+    let folder = env::current_dir().ok();
+    Some(move || match &from {
+        PasswordSource::Command(command) => from_command_alone(command, folder.as_deref()),
+        PasswordSource::File(path) => from_file(path),
+        PasswordSource::StandardInput | PasswordSource::Unsaid => Err(PasswordError::NoTerminal),
+    })
+}
+
 impl Password {
     /// For the authentication exchange, and nothing else.
     pub fn as_bytes(&self) -> &[u8] {
@@ -136,10 +163,42 @@ fn take_variable() -> Option<Zeroizing<Vec<u8>>> {
 }
 
 fn from_command(command: &str) -> Result<Password, PasswordError> {
+    printed(shell(command).output())
+}
+
+/// In a process group of its own, which is killed when it takes too long.
+fn from_command_alone(command: &str, folder: Option<&Path>) -> Result<Password, PasswordError> {
+    let mut shell = shell(command);
+    shell.stdin(Stdio::null()).process_group(0);
+    if let Some(folder) = folder {
+        shell.current_dir(folder);
+    }
+    printed(output_within(RENEWAL_LIMIT, &mut shell))
+}
+
+fn output_within(limit: Duration, command: &mut Command) -> io::Result<Output> {
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let group = child.id();
+    let (tell, told) = mpsc::channel();
+    thread::Builder::new()
+        .name("password".to_owned())
+        .spawn(move || tell.send(child.wait_with_output()))?;
+    told.recv_timeout(limit).unwrap_or_else(|_| {
+        if let Some(group) = i32::try_from(group).ok().map(Pid::from_raw) {
+            // It may have ended this instant, and then there is nothing to kill.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+        let why = format!("it did not end within {} s", limit.as_secs());
+        Err(io::Error::new(io::ErrorKind::TimedOut, why))
+    })
+}
+
+fn printed(output: io::Result<Output>) -> Result<Password, PasswordError> {
     const FROM: &str = "password_command";
-    let output = shell(command)
-        .output()
-        .map_err(|source| PasswordError::Read { from: FROM, source })?;
+    let output = output.map_err(|source| PasswordError::Read { from: FROM, source })?;
     let printed = Zeroizing::new(output.stdout);
     if !output.status.success() {
         return Err(PasswordError::Command {
@@ -282,6 +341,34 @@ mod tests {
             error.to_string(),
             "password_command failed with exit status: 3: locked; out"
         );
+    }
+
+    #[test]
+    fn the_next_password_comes_from_where_the_last_one_came() {
+        let here = env::current_dir().unwrap();
+        let again = renewal(&PasswordSource::Command("pwd".to_owned())).unwrap();
+        assert_eq!(
+            again().unwrap().as_bytes(),
+            here.as_os_str().as_encoded_bytes()
+        );
+        let file = file("one\n", 0o600);
+        let again = renewal(&PasswordSource::File(file.path().to_owned())).unwrap();
+        fs::write(file.path(), "two\n").unwrap();
+        assert_eq!(again().unwrap().as_bytes(), b"two");
+        assert!(renewal(&PasswordSource::Unsaid).is_none());
+        assert!(renewal(&PasswordSource::StandardInput).is_none());
+    }
+
+    #[test]
+    fn a_command_that_takes_too_long_is_killed_with_what_it_started() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut command = shell("sleep 30 & wait");
+        command.stdin(writer).process_group(0);
+        let error = output_within(Duration::from_millis(200), &mut command);
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(command);
+        // Its end comes with the end of the last process that holds the other one.
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! What the options mean to the maildrop, the store and the kernel.
 
+use std::sync::Arc;
+
 use nix::unistd::{getgid, getuid};
+use zeroize::Zeroizing;
 
 use super::options::{Auth, Caching, Mtime, Options, Pipeline, TlsPolicy};
-use super::password::Password;
+use super::password::{self, Password};
 use super::serve::ServeError;
 use super::source::Source;
 use crate::fs::Owner;
-use crate::maildrop::{self, Dating, Login, Mechanism, Secret, Security, Settings};
+use crate::maildrop::{
+    self, Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
+};
 use crate::message::{DatePreference, arrival};
 use crate::net::{Endpoint, Tls};
 use crate::store::{CacheFolder, Disk, Index};
@@ -34,8 +39,7 @@ pub(super) fn settings(
         TlsPolicy::Starttls => Security::Starttls(Tls::new(options.trust())?),
         TlsPolicy::Off => Security::Clear,
     };
-    let password =
-        std::str::from_utf8(password.as_bytes()).map_err(|_| ServeError::PasswordNotUtf8)?;
+    let mechanism = mechanism(options.auth_for(source));
     let login = Login {
         endpoint: Endpoint {
             host: source.host(),
@@ -43,12 +47,8 @@ pub(super) fn settings(
         },
         security,
         user: source.user().to_owned(),
-        password: Secret::new(password.to_owned().into()),
-        mechanism: match options.auth_for(source) {
-            Auth::Auto => Mechanism::Auto,
-            Auth::User => Mechanism::User,
-            Auth::Plain => Mechanism::Plain,
-        },
+        credential: credential(password, options, mechanism)?,
+        mechanism,
         timeout: options.timeout,
     };
     Ok(Settings {
@@ -69,6 +69,50 @@ pub(super) fn settings(
             Mtime::None => Dating::FirstSeen,
         },
     })
+}
+
+fn mechanism(auth: Auth) -> Mechanism {
+    Mechanism::Only(match auth {
+        Auth::Auto => return Mechanism::Auto,
+        Auth::User => Method::UserPass,
+        Auth::Apop => Method::Apop,
+        Auth::Plain => Method::Sasl(SaslMechanism::Plain),
+        Auth::Login => Method::Sasl(SaslMechanism::Login),
+        Auth::CramMd5 => Method::Sasl(SaslMechanism::CramMd5),
+        Auth::ScramSha1 => Method::Sasl(SaslMechanism::ScramSha1),
+        Auth::ScramSha256 => Method::Sasl(SaslMechanism::ScramSha256),
+        Auth::Xoauth2 => Method::Sasl(SaslMechanism::Xoauth2),
+        Auth::Oauthbearer => Method::Sasl(SaslMechanism::Oauthbearer),
+    })
+}
+
+/// A token expires; where it came from a command or a file, the next one does too.
+fn credential(
+    password: &Password,
+    options: &Options,
+    mechanism: Mechanism,
+) -> Result<Credential, ServeError> {
+    let secret = secret(password)?;
+    if !mechanism.takes_a_token() {
+        return Ok(Credential::lasting(secret));
+    }
+    Ok(match password::renewal(&options.password) {
+        None => Credential::lasting(secret),
+        Some(renew) => Credential::expiring(
+            secret,
+            Box::new(move || {
+                let token = renew().map_err(ServeError::from);
+                token
+                    .and_then(|token| self::secret(&token))
+                    .map_err(|error| Arc::new(error) as Arc<_>)
+            }),
+        ),
+    })
+}
+
+fn secret(password: &Password) -> Result<Secret, ServeError> {
+    let text = std::str::from_utf8(password.as_bytes()).map_err(|_| ServeError::PasswordNotUtf8)?;
+    Ok(Secret::new(Zeroizing::new(text.to_owned())))
 }
 
 fn dating(preference: DatePreference) -> Dating {

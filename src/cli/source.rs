@@ -200,7 +200,7 @@ fn parse_userinfo(userinfo: &str) -> Result<(String, Option<Auth>), SourceError>
     Ok((decode(user)?, auth))
 }
 
-/// `AUTH=mechanism`, where `*` is any (RFC 2384 §4).
+/// `AUTH=mechanism`, where `*` is any and `+APOP` is no SASL mechanism (RFC 2384 §4).
 fn parse_auth(parameter: &str) -> Result<Auth, SourceError> {
     let refused = || SourceError::Auth(parameter.escape_debug().to_string());
     let (name, mechanism) = parameter.split_once('=').ok_or_else(refused)?;
@@ -209,6 +209,7 @@ fn parse_auth(parameter: &str) -> Result<Auth, SourceError> {
     }
     match mechanism {
         "*" => Ok(Auth::Auto),
+        word if word.eq_ignore_ascii_case("+APOP") => Ok(Auth::Apop),
         word => ValueEnum::from_str(word, true).map_err(|_| refused()),
     }
 }
@@ -388,10 +389,16 @@ mod tests {
             parse("pops://al;auth=PLAIN@h").unwrap().auth(),
             Some(Auth::Plain)
         );
-        assert_eq!(
-            parse("pops://al;AUTH=*@h").unwrap().auth(),
-            Some(Auth::Auto)
-        );
+        for (word, auth) in [
+            ("*", Auth::Auto),
+            ("+APOP", Auth::Apop),
+            ("SCRAM-SHA-256", Auth::ScramSha256),
+            ("CRAM-MD5", Auth::CramMd5),
+            ("XOAUTH2", Auth::Xoauth2),
+        ] {
+            let source = parse(&format!("pops://al;AUTH={word}@h")).unwrap();
+            assert_eq!(source.auth(), Some(auth), "{word}");
+        }
         assert_eq!(parse("pops://al@h").unwrap().auth(), None);
     }
 

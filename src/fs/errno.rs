@@ -74,7 +74,7 @@ fn of_fault(fault: &Fault) -> i32 {
         Fault::TooLarge => libc::EFBIG,
         Fault::NoRoom(error) => error.raw_os_error().unwrap_or(libc::ENOSPC),
         Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_) => libc::EBUSY,
-        Fault::LoginRefused(_) | Fault::Unsendable(_) => libc::EACCES,
+        Fault::LoginRefused(_) | Fault::Authentication(_) | Fault::Unsendable(_) => libc::EACCES,
         Fault::Link(_)
         | Fault::Protocol(_)
         | Fault::ServerFault(_)

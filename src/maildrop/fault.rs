@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::login::AuthenticationError;
 use super::quirks::speaks_of_a_lock;
 use crate::net::{Endpoint, NetError};
 use crate::pop3::{CommandError, ProtocolError, ResponseCode, ServerText, Status};
@@ -21,6 +22,9 @@ pub enum Fault {
     /// The server does not take the user name and the password. Never tried again by itself.
     #[error("the server refused the login ({0}): check the user name and the password")]
     LoginRefused(ServerText),
+    /// The user and the server could not prove to each other who they are.
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
     /// Another session holds the maildrop (RFC 2449 section 8.1.1).
     #[error("the maildrop is busy ({0}): another program may be reading it, try again in a while")]
     Busy(ServerText),
@@ -111,6 +115,15 @@ impl Fault {
         Fault::NoRoom(Arc::new(error))
     }
 
+    /// True where the same secret would be refused again.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Fault::LoginRefused(_) => true,
+            Fault::Authentication(error) => error.is_final(),
+            _ => false,
+        }
+    }
+
     /// True where a new connection may have what this one lost.
     pub(super) fn is_of_the_link(&self) -> bool {
         matches!(self, Fault::Link(_) | Fault::Protocol(_))
@@ -123,7 +136,7 @@ impl Fault {
 
     /// True where another attempt cannot help, or does harm: accounts are locked after a few refused passwords.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self, Fault::LoginRefused(_) | Fault::ServerFault(_))
+        self.is_refusal() || matches!(self, Fault::ServerFault(_))
     }
 
     /// What to tell whoever mounts: whose fault it is, where, and what to do.

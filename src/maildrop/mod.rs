@@ -50,7 +50,10 @@ use parking_lot::Mutex;
 pub use catalogue::{Message, MessageId, Standing, Totals};
 pub use commit::{Kept, Verdict};
 pub use fault::Fault;
-pub use login::{Login, Mechanism, Secret, Security};
+pub use login::{
+    AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
+    Security,
+};
 pub use state::{Change, Connection};
 pub use want::Waiter;
 

@@ -80,6 +80,8 @@ impl Command<'_> {
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), CommandError> {
         self.check()?;
         let start = out.len();
+        // A buffer that had to grow in the midst of the line would leave a half of the secret behind.
+        out.reserve(self.most_octets());
         self.write(out);
         out.extend_from_slice(b"\r\n");
         match self.bounded_by() {
@@ -111,9 +113,23 @@ impl Command<'_> {
 
     /// Whether AUTH may carry this first response. Where it may not, the server asks for it with an empty challenge.
     pub fn initial_response_fits(mechanism: &str, initial: &[u8]) -> bool {
-        let encoded = initial.len().div_ceil(3).saturating_mul(4).max("=".len());
+        let encoded = encoded_length(initial).max("=".len());
         let framing = "AUTH ".len() + mechanism.len() + " ".len() + "\r\n".len();
         encoded.saturating_add(framing) <= COMMAND_LENGTH
+    }
+
+    /// No line is longer.
+    fn most_octets(&self) -> usize {
+        let secret = match *self {
+            Self::Pass(password) => password.len(),
+            Self::Auth {
+                initial: Some(response),
+                ..
+            }
+            | Self::SaslResponse(response) => encoded_length(response),
+            _ => 0,
+        };
+        COMMAND_LENGTH.saturating_add(secret)
     }
 
     fn check(&self) -> Result<(), CommandError> {
@@ -231,6 +247,11 @@ fn write_initial_response(initial: Option<&[u8]>, out: &mut Vec<u8>) {
             write_base64(response, out);
         }
     }
+}
+
+/// With padding.
+fn encoded_length(octets: &[u8]) -> usize {
+    octets.len().div_ceil(3).saturating_mul(4)
 }
 
 fn write_base64(octets: &[u8], out: &mut Vec<u8>) {
@@ -360,6 +381,18 @@ mod tests {
             encoded(Command::SaslResponse(&[b'x'; 3000])).unwrap().len(),
             4002
         );
+    }
+
+    #[test]
+    fn a_secret_is_written_into_a_buffer_that_does_not_move() {
+        let token = vec![b'x'; 5000];
+        let mut out = Vec::new();
+        let response = Command::SaslResponse(&token);
+        out.reserve(response.most_octets());
+        let place = out.as_ptr();
+        response.encode(&mut out).unwrap();
+        assert_eq!(out.as_ptr(), place);
+        assert!(out.len() <= response.most_octets());
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What the lines of a reply say.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use super::error::ProtocolError;
 use super::text::ServerText;
 use super::types::{MessageNumber, UniqueId};
@@ -200,6 +203,11 @@ pub fn greeting_timestamp(text: &[u8]) -> Option<&[u8]> {
     })
 }
 
+/// What a challenge says: `[base64]` (RFC 5034 section 6), none for anything else. White space around it is passed over.
+pub fn challenge(encoded: &[u8]) -> Option<Vec<u8>> {
+    BASE64.decode(encoded.trim_ascii()).ok()
+}
+
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|&octet| is_separator(octet))
         .filter(|word| !word.is_empty())
@@ -342,6 +350,22 @@ mod tests {
         assert!(uidl_line(b"0 x").is_err());
         assert!(uidl_line(b"x 1").is_err());
         assert!(uidl_line(b"").is_err());
+    }
+
+    #[test]
+    fn a_challenge_is_strict_base64() {
+        assert_eq!(challenge(b"").unwrap(), b"");
+        assert_eq!(challenge(b" dj1B ").unwrap(), b"v=A");
+        for text in [
+            &b"dj1"[..],
+            b"dj 1B",
+            b"dj1B=",
+            b"dj1=",
+            b"-_-_",
+            b"\xff\xff\xff\xff",
+        ] {
+            assert_eq!(challenge(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use nix::unistd::{Gid, Group, Uid, User};
 use tempfile::TempDir;
 
@@ -13,6 +15,7 @@ use super::launch::{
 use super::maildir::Maildir;
 use super::mbox::Mbox;
 use super::tls::{Certificate, Identity};
+use super::token;
 
 /// How Dovecot keeps the messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub struct DovecotOptions {
     pub tls: Option<Certificate>,
     /// Let one session at a time have the maildrop (`pop3_lock_session`).
     pub lock_session: bool,
+    /// The SASL mechanisms besides PLAIN, in lower case; APOP is one of Dovecot's.
+    pub mechanisms: &'static [&'static str],
     /// More lines for the configuration.
     pub extra: String,
 }
@@ -58,6 +63,11 @@ impl Dovecot {
     pub const USER: &str = "alice";
     /// The password of every user.
     pub const PASSWORD: &str = "secret";
+    /// The mechanisms of passwords that Dovecot has besides PLAIN.
+    pub const PASSWORD_MECHANISMS: &[&str] =
+        &["login", "cram-md5", "apop", "scram-sha-1", "scram-sha-256"];
+    /// The mechanisms of tokens; any [`super::token`] of [`Dovecot::USER`] is right.
+    pub const TOKEN_MECHANISMS: &[&str] = &["xoauth2", "oauthbearer"];
 
     /// Starts a Dovecot whose maildrop holds the messages, which are given with CRLF line ends.
     pub fn start(messages: &[Vec<u8>], options: &DovecotOptions) -> Self {
@@ -77,6 +87,7 @@ impl Dovecot {
                 identity: identity.as_ref(),
                 options,
             };
+            configuration.write_token_key();
             let path = folder.path().join("dovecot.conf");
             fs::write(&path, configuration.text()).expect("dovecot.conf");
             let mut command = Command::new(&dovecot);
@@ -190,6 +201,7 @@ impl Configuration<'_> {
     fn text(&self) -> String {
         [
             self.base(),
+            self.mechanisms(),
             self.mail_location(),
             self.login_service(),
             self.without_root(),
@@ -202,14 +214,47 @@ impl Configuration<'_> {
     fn base(&self) -> String {
         let folder = self.folder.display();
         let (uid, gid) = mail_owner();
-        let password = Dovecot::PASSWORD;
         format!(
             "base_dir = {folder}/run\nstate_dir = {folder}/state\nlog_path = /dev/stderr\nprotocols = pop3\n\
              listen = 127.0.0.1\ndisable_plaintext_auth = no\nfirst_valid_uid = 1\n\
              mail_max_userip_connections = 1000\n\
-             passdb {{\n  driver = static\n  args = password={password}\n}}\n\
              userdb {{\n  driver = static\n  args = uid={uid} gid={gid} home={folder}/home\n}}\n"
         )
+    }
+
+    /// The first database whose mechanisms match is asked, so the one of the tokens names its own.
+    fn mechanisms(&self) -> String {
+        let folder = self.folder.display();
+        let password = Dovecot::PASSWORD;
+        let (tokens, passwords): (Vec<&str>, Vec<&str>) = ["plain"]
+            .into_iter()
+            .chain(self.options.mechanisms.iter().copied())
+            .partition(|name| Dovecot::TOKEN_MECHANISMS.contains(name));
+        let (tokens, passwords) = (tokens.join(" "), passwords.join(" "));
+        let database_of_tokens = if tokens.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "passdb {{\n driver = oauth2\n mechanisms = {tokens}\n args = {folder}/oauth.conf.ext\n}}\n"
+            )
+        };
+        format!(
+            "auth_mechanisms = {passwords} {tokens}\n{database_of_tokens}\
+             passdb {{\n driver = static\n mechanisms = {passwords}\n args = password={password}\n}}"
+        )
+    }
+
+    /// What Dovecot checks the signatures of tokens with, without asking anybody.
+    fn write_token_key(&self) {
+        let folder = self.folder.display();
+        let settings = format!(
+            "introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={folder}/keys/\n\
+             username_attribute = sub\n"
+        );
+        fs::write(self.folder.join("oauth.conf.ext"), settings).expect("oauth.conf.ext");
+        let keys = self.folder.join("keys/default/HS256");
+        fs::create_dir_all(&keys).expect("a folder for keys");
+        fs::write(keys.join("default"), STANDARD.encode(token::KEY)).expect("a key");
     }
 
     fn mail_location(&self) -> String {

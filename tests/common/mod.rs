@@ -25,6 +25,7 @@ mod patience;
 mod process_group;
 mod scripted;
 mod tls;
+pub mod token;
 
 pub use background::{Background, waits_for_fuse};
 pub use client::{ReferenceClient, Retrieved, retr_all};

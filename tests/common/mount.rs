@@ -34,6 +34,7 @@ const ENDING: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct MountBuilder {
     source: String,
+    flags: Vec<String>,
     options: Vec<String>,
     password: Option<String>,
     environment: Vec<(String, String)>,
@@ -51,6 +52,7 @@ impl MountBuilder {
     pub fn new(source: &str) -> Self {
         Self {
             source: source.to_owned(),
+            flags: Vec::new(),
             options: Vec::new(),
             password: Some("secret".to_owned()),
             environment: Vec::new(),
@@ -61,6 +63,12 @@ impl MountBuilder {
     /// Adds `-o option`.
     pub fn option(mut self, option: &str) -> Self {
         self.options.push(option.to_owned());
+        self
+    }
+
+    /// Adds an argument without a value, as `-d`.
+    pub fn flag(mut self, flag: &str) -> Self {
+        self.flags.push(flag.to_owned());
         self
     }
 
@@ -111,6 +119,7 @@ impl MountBuilder {
         if self.mode == Mode::Foreground {
             command.arg("-f");
         }
+        command.args(&self.flags);
         let of_the_run = env::var(OPTIONS).ok();
         for option in of_the_run.iter().chain(&self.options) {
             command.args(["-o", option]);

@@ -70,7 +70,8 @@ pub static TABLE: &[Row] = &[
         name: "auth",
         kind: Kind::Value("MECHANISM"),
         default: "auto",
-        help: "auto, user or plain",
+        help: "auto: scram-sha-256, scram-sha-1, plain, user or login, the first that is offered; \
+               or one of these, cram-md5, apop, xoauth2, oauthbearer",
         set: |options, text| word(text).map(|value| options.auth = Some(value)),
     },
     Row {

@@ -31,12 +31,28 @@ impl TlsPolicy {
 /// How to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Auth {
-    /// The best that the server offers.
+    /// The strongest that the server offers, of those that take a password and do not help to guess it.
     Auto,
     /// USER and PASS (RFC 1939 §7).
     User,
     /// AUTH PLAIN (RFC 5034, RFC 4616).
     Plain,
+    /// AUTH LOGIN, which is PLAIN in two steps.
+    Login,
+    /// AUTH CRAM-MD5 (RFC 2195).
+    CramMd5,
+    /// AUTH SCRAM-SHA-1 (RFC 5802).
+    #[value(name = "scram-sha-1")]
+    ScramSha1,
+    /// AUTH SCRAM-SHA-256 (RFC 7677).
+    #[value(name = "scram-sha-256")]
+    ScramSha256,
+    /// APOP (RFC 1939 §7).
+    Apop,
+    /// AUTH XOAUTH2: the password is a token.
+    Xoauth2,
+    /// AUTH OAUTHBEARER (RFC 7628): the password is a token.
+    Oauthbearer,
 }
 
 /// Where a message's time comes from.
@@ -103,6 +119,10 @@ mod tests {
     fn the_words_of_a_type_read_as_a_sentence() {
         assert_eq!(words::<TlsPolicy>(), "implicit, starttls or off");
         assert_eq!(words::<Caching>(), "on or off");
+        assert_eq!(
+            words::<Auth>(),
+            "auto, user, plain, login, cram-md5, scram-sha-1, scram-sha-256, apop, xoauth2 or oauthbearer"
+        );
     }
 
     #[test]

@@ -7,16 +7,28 @@
 //! section 4), and Gmail offers PIPELINING only after the login. UTF8 goes before the authentication where it is offered,
 //! or a server may serve a surrogate of another size than LIST says (Courier).
 
+mod authentication;
+mod digest;
+mod error;
+mod mechanism;
+mod sasl;
+mod secret;
+
+use std::net::IpAddr;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
+pub use error::AuthenticationError;
+pub use mechanism::{Mechanism, Method, SaslMechanism};
+pub use secret::{Credential, Renewal, Secret};
 
 use super::fault::Fault;
 use super::link::Link;
 use super::quirks::{CapaTime, Quirks};
 use super::state::Pulse;
 use crate::net::{Endpoint, Protection, Stream, Tls};
-use crate::pop3::{Capabilities, Command, Event, Indicator, Status};
+use crate::pop3::reply::greeting_timestamp;
+use crate::pop3::{Capabilities, Command, Indicator, Status};
+use authentication::Attempt;
 
 /// How to log in, any number of times.
 #[derive(Debug)]
@@ -28,7 +40,7 @@ pub struct Login {
     /// Whose maildrop.
     pub user: String,
     /// What proves it.
-    pub password: Secret,
+    pub credential: Credential,
     /// How it is proven.
     pub mechanism: Mechanism,
     /// The longest silence of the server, in connecting, shaking hands and each reply.
@@ -46,68 +58,54 @@ pub enum Security {
     Clear,
 }
 
-/// How the user proves who they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mechanism {
-    /// PLAIN where the server offers it, USER and PASS otherwise.
-    #[default]
-    Auto,
-    /// USER and PASS (RFC 1939 section 7).
-    User,
-    /// AUTH PLAIN (RFC 4616).
-    Plain,
-}
-
-/// A password. It is wiped from memory when dropped and never shown.
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Takes the password.
-    #[must_use]
-    pub fn new(password: Zeroizing<String>) -> Secret {
-        Secret(password)
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(***)")
-    }
-}
-
 impl Login {
-    /// Logs in on a new connection; gives what the server can do after that. Where CAPA was answered by the end of the
-    /// connection, and never otherwise, once more without it.
+    /// Logs in on a new connection; gives what the server can do after that. A token that the server has accepted before
+    /// and now refuses has expired: with a fresh one it is tried once more. No other secret that was refused is.
     pub(super) fn open(
         &self,
+        pulse: &Pulse,
+        quirks: &mut Quirks,
+    ) -> Result<(Link, Capabilities), Fault> {
+        let secret = self.credential.secret()?;
+        match self.attempt(&secret, pulse, quirks) {
+            Err(_) if self.credential.has_expired() => {
+                self.attempt(&self.credential.secret()?, pulse, quirks)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Once more without CAPA where that was answered by the end of the connection, and never otherwise.
+    fn attempt(
+        &self,
+        secret: &Secret,
         pulse: &Pulse,
         quirks: &mut Quirks,
     ) -> Result<(Link, Capabilities), Fault> {
         let known = quirks.capas_avoided();
         let mut avoided = known;
         loop {
-            let attempt = self.attempt(pulse, quirks);
+            let outcome = self.log_in(secret, pulse, quirks);
             let found = quirks.capas_avoided();
-            if attempt.is_ok() || found == avoided {
-                if attempt.is_err() && found > known {
+            if outcome.is_ok() || found == avoided {
+                if outcome.is_err() && found > known {
                     quirks.absolve_capa();
                 }
-                return attempt;
+                return outcome;
             }
             log::info!("the server closes the connection on CAPA: trying without");
             avoided = found;
         }
     }
 
-    fn attempt(&self, pulse: &Pulse, quirks: &mut Quirks) -> Result<(Link, Capabilities), Fault> {
+    fn log_in(
+        &self,
+        secret: &Secret,
+        pulse: &Pulse,
+        quirks: &mut Quirks,
+    ) -> Result<(Link, Capabilities), Fault> {
         let mut link = self.connect(pulse)?;
-        link.reply(|greeting| {
-            if greeting.is_ok() {
-                Ok(())
-            } else {
-                Err(Fault::of_greeting(greeting))
-            }
-        })??;
+        let timestamp = greeting(&mut link)?;
         let mut capabilities = capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
         if let Security::Starttls(tls) = &self.security {
             link = start_tls(link, tls)?;
@@ -116,7 +114,13 @@ impl Login {
         if capabilities.utf8 {
             link.status(&Command::Utf8, |_refusal_is_no_harm| ())?;
         }
-        self.authenticate(&mut link, &capabilities)?;
+        let attempt = Attempt {
+            user: &self.user,
+            secret,
+            timestamp: timestamp.as_deref(),
+            offer: &capabilities,
+        };
+        self.authenticate(&mut link, &attempt)?;
         let after = self::capabilities(&mut link, CapaTime::AfterLogin, quirks)?;
         Ok((link, capabilities.renewed(after)))
     }
@@ -131,13 +135,20 @@ impl Login {
         Ok(Link::new(stream, self.timeout, pulse.clone()))
     }
 
-    fn authenticate(&self, link: &mut Link, capabilities: &Capabilities) -> Result<(), Fault> {
+    fn authenticate(&self, link: &mut Link, attempt: &Attempt<'_>) -> Result<(), Fault> {
         self.check_protection(link)?;
-        match self.mechanism {
-            Mechanism::Plain => self.plain(link),
-            Mechanism::Auto if capabilities.offers_sasl("PLAIN") => self.plain(link),
-            Mechanism::Auto | Mechanism::User => self.user_and_pass(link),
+        let method = self.mechanism.choose(attempt.offer)?;
+        if method.shows_the_secret() && link.protection() == Protection::Clear {
+            self.warn_of_listeners();
         }
+        log::debug!("authentication: {method:?}");
+        let outcome = attempt.make(link, method);
+        match &outcome {
+            Ok(()) => self.credential.was_accepted(),
+            Err(fault) if fault.is_refusal() => self.credential.was_refused(),
+            Err(_) => {}
+        }
+        outcome
     }
 
     /// The last look before a password goes out.
@@ -150,43 +161,32 @@ impl Login {
         }
     }
 
-    fn user_and_pass(&self, link: &mut Link) -> Result<(), Fault> {
-        accepted(link, &Command::User(&self.user))?;
-        accepted(link, &Command::Pass(&self.password.0))
-    }
-
-    /// `message = [authzid] NUL authcid NUL passwd` (RFC 4616), at once where it fits into the command.
-    fn plain(&self, link: &mut Link) -> Result<(), Fault> {
-        let response = Zeroizing::new(format!("\0{}\0{}", self.user, self.password.0.as_str()));
-        let initial = Command::initial_response_fits("PLAIN", response.as_bytes())
-            .then_some(response.as_bytes());
-        link.queue(&Command::Auth {
-            mechanism: "PLAIN",
-            initial,
-        })?;
-        loop {
-            match link.next_event()? {
-                Some(Event::Challenge(_)) => {
-                    link.queue(&Command::SaslResponse(response.as_bytes()))?;
-                }
-                Some(Event::Done(status)) if status.is_ok() => return Ok(()),
-                Some(Event::Done(status)) => return Err(Fault::of_login(&status)),
-                Some(_) => {}
-                None => {
-                    link.exchange(None, None)?;
-                }
-            }
+    /// Once a mount, and not where nobody but this machine listens.
+    fn warn_of_listeners(&self) {
+        if self.credential.is_untried() && !is_loopback(&self.endpoint.host) {
+            log::warn!(
+                "the password goes to {} in clear, for everybody on the way to read",
+                self.endpoint
+            );
         }
     }
 }
 
-fn accepted(link: &mut Link, command: &Command<'_>) -> Result<(), Fault> {
-    link.status(command, |status| {
-        if status.is_ok() {
-            Ok(())
-        } else {
-            Err(Fault::of_login(status))
+/// Whether what goes there never leaves this machine.
+fn is_loopback(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+/// The timestamp for APOP, where the greeting has one.
+fn greeting(link: &mut Link) -> Result<Option<Vec<u8>>, Fault> {
+    link.reply(|greeting| {
+        if greeting.is_ok() {
+            return Ok(greeting_timestamp(greeting.text).map(<[u8]>::to_vec));
         }
+        Err(Fault::of_greeting(greeting))
     })?
 }
 

@@ -1,0 +1,48 @@
+//! The MD5 digests of POP3: APOP and CRAM-MD5. The only door to `md-5` and `hmac`.
+
+use hmac::{Hmac, KeyInit, Mac};
+use md5::{Digest, Md5};
+use zeroize::Zeroizing;
+
+/// The digest of APOP (RFC 1939 section 7) in hexadecimal. `timestamp` has its angle brackets.
+pub(super) fn apop(timestamp: &[u8], secret: &str) -> Zeroizing<String> {
+    let digest = Md5::new()
+        .chain_update(timestamp)
+        .chain_update(secret)
+        .finalize();
+    Zeroizing::new(hexadecimal(digest.into()))
+}
+
+/// `user SP digest`: the response of CRAM-MD5 (RFC 2195 section 2).
+pub(super) fn cram_md5(user: &str, secret: &str, challenge: &[u8]) -> Zeroizing<Vec<u8>> {
+    let keyed = Hmac::<Md5>::new_from_slice(secret.as_bytes());
+    let digest = keyed
+        .expect("HMAC takes a key of any length")
+        .chain_update(challenge)
+        .finalize()
+        .into_bytes();
+    Zeroizing::new(format!("{user} {}", hexadecimal(digest.into())).into_bytes())
+}
+
+fn hexadecimal(digest: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_of_the_rfcs_hold() {
+        let timestamp = b"<1896.697170952@dbc.mtview.ca.us>";
+        assert_eq!(
+            apop(timestamp, "tanstaaf").as_str(),
+            "c4c9334bac560ecc979e58001b3e22fb"
+        );
+        let challenge = b"<1896.697170952@postoffice.reston.mci.net>";
+        assert_eq!(
+            cram_md5("tim", "tanstaaftanstaaf", challenge).as_slice(),
+            b"tim b913a602c7eda7a495b4e6e7334d3890"
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! What is tried with which server, and what is said where nothing can be.
+
+use crate::guard::{Guard, Visitor};
+use crate::{assert_says, in_clear, refusal};
+use std::io;
+
+fn refuse(visitor: &mut Visitor<'_>, _: &str) -> io::Result<()> {
+    visitor.say("-ERR [AUTH] no")
+}
+
+fn admit(visitor: &mut Visitor<'_>, _: &str) -> io::Result<()> {
+    visitor.say("+OK welcome")
+}
+
+#[test]
+fn a_mechanism_that_is_not_offered_is_not_tried() {
+    let guard = Guard::start(&["USER", "SASL PLAIN LOGIN"], admit);
+    let said = refusal(in_clear(&guard.source(), "scram-sha-256"));
+    assert_says(
+        &said,
+        &[
+            "does not offer SCRAM-SHA-256",
+            "USER, PLAIN, LOGIN",
+            "-o auth=auto",
+        ],
+    );
+    assert_eq!(guard.count("AUTH"), 0);
+}
+
+#[test]
+fn auto_shows_a_password_to_no_mechanism_of_tokens() {
+    let guard = Guard::start(&["SASL XOAUTH2 OAUTHBEARER"], admit);
+    let said = refusal(in_clear(&guard.source(), "auto"));
+    assert_says(&said, &["only XOAUTH2, OAUTHBEARER", "-o auth="]);
+    assert_eq!((guard.count("AUTH"), guard.count("USER")), (0, 0));
+}
+
+#[test]
+fn a_mechanism_is_tried_where_the_server_tells_nothing_and_without_an_initial_response() {
+    for capabilities in [&[][..], &["UIDL"]] {
+        let guard = Guard::start(capabilities, |visitor, _| {
+            visitor.challenge("")?;
+            let response = visitor.hear_response()?;
+            assert_eq!(response, "\0alice\0secret");
+            visitor.say("+OK welcome")
+        });
+        let _mount = in_clear(&guard.source(), "plain").mount();
+        assert_eq!(guard.lines_with("AUTH"), ["AUTH PLAIN"]);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_know_the_mechanism_is_no_wrong_password() {
+    let guard = Guard::start(&[], |visitor, _| visitor.say("-ERR unknown command"));
+    let said = refusal(in_clear(&guard.source(), "cram-md5"));
+    assert_says(
+        &said,
+        &["refuses AUTH CRAM-MD5", "unknown command", "-o auth="],
+    );
+}
+
+#[test]
+fn an_initial_response_goes_with_the_command() {
+    let guard = Guard::start(&["SASL PLAIN"], admit);
+    let _mount = in_clear(&guard.source(), "plain").mount();
+    assert_eq!(
+        guard.lines_with("AUTH"),
+        ["AUTH PLAIN AGFsaWNlAHNlY3JldA=="]
+    );
+}
+
+#[test]
+fn an_initial_response_that_is_too_long_for_the_command_is_asked_for() {
+    let password = "x".repeat(300);
+    let guard = Guard::start(&["SASL PLAIN"], |visitor, _| {
+        visitor.say("+ ")?;
+        let response = visitor.hear_response()?;
+        assert_eq!(response.len(), "\0alice\0".len() + 300);
+        visitor.say("+OK welcome")
+    });
+    let _mount = in_clear(&guard.source(), "plain")
+        .password(Some(&password))
+        .mount();
+    assert_eq!(guard.lines_with("AUTH"), ["AUTH PLAIN"]);
+}
+
+#[test]
+fn a_refused_password_is_tried_once() {
+    for (mechanism, command) in [
+        ("user", "USER"),
+        ("apop", "APOP"),
+        ("plain", "AUTH"),
+        ("scram-sha-1", "AUTH"),
+        ("scram-sha-256", "AUTH"),
+        ("auto", "AUTH"),
+    ] {
+        let guard = Guard::start(&["USER", "SASL PLAIN SCRAM-SHA-1 SCRAM-SHA-256"], refuse);
+        let said = refusal(in_clear(&guard.source(), mechanism));
+        assert_says(&said, &["refused the login", "[AUTH] no"]);
+        assert_eq!(guard.count(command), 1, "{mechanism}");
+    }
+}
+
+#[test]
+fn apop_digests_the_timestamp_of_the_greeting() {
+    let guard = Guard::start(&["UIDL"], admit);
+    let builder = in_clear(&guard.source(), "apop").password(Some("tanstaaf"));
+    let _mount = builder.mount();
+    assert_eq!(
+        guard.lines_with("APOP"),
+        ["APOP alice c4c9334bac560ecc979e58001b3e22fb"]
+    );
+}
+
+#[test]
+fn a_fault_of_the_server_is_no_wrong_password() {
+    for (line, meaning) in [
+        ("-ERR [IN-USE] another session", "busy"),
+        ("-ERR [LOGIN-DELAY] wait", "more time between two logins"),
+        ("-ERR [SYS/TEMP] no disk", "a passing fault"),
+        ("-ERR [SYS/PERM] no disk", "permanent fault"),
+    ] {
+        let guard = Guard::start(&["SASL SCRAM-SHA-256 XOAUTH2"], move |visitor, _| {
+            visitor.say(line)
+        });
+        for mechanism in ["scram-sha-256", "xoauth2"] {
+            assert_says(&refusal(in_clear(&guard.source(), mechanism)), &[meaning]);
+        }
+    }
+}
+
+#[test]
+fn a_challenge_that_is_no_base64_ends_the_exchange() {
+    for mechanism in ["cram-md5", "login", "plain", "scram-sha-256", "xoauth2"] {
+        let guard = Guard::start(
+            &["SASL LOGIN PLAIN CRAM-MD5 SCRAM-SHA-256 XOAUTH2"],
+            |visitor, _| {
+                visitor.say("+ not*base64")?;
+                assert_eq!(visitor.hear()?, "*");
+                visitor.say("-ERR cancelled")
+            },
+        );
+        let said = refusal(in_clear(&guard.source(), mechanism));
+        assert_says(&said, &["AUTH", "is wrong", "not base64"]);
+        assert_eq!(guard.count("*"), 1, "{mechanism}");
+    }
+}

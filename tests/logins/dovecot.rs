@@ -1,0 +1,135 @@
+//! Every mechanism of passwords, with Dovecot.
+
+use crate::common::{Certificate, Dovecot, DovecotOptions, MountBuilder, corpus};
+use crate::{NO_PENALTY, assert_says, count, in_clear, refusal};
+
+fn dovecot(tls: Option<Certificate>, mechanisms: &'static [&'static str]) -> Dovecot {
+    let options = DovecotOptions {
+        tls,
+        mechanisms,
+        extra: NO_PENALTY.to_owned(),
+        ..DovecotOptions::default()
+    };
+    Dovecot::start(&corpus::realistic(41, 3), &options)
+}
+
+/// What Dovecot calls the mechanism of the last login.
+fn assert_method(dovecot: &Dovecot, method: &str) {
+    let log = dovecot.log();
+    let login = log
+        .lines()
+        .rfind(|line| line.contains("Login: user=<alice>"));
+    let login = login.unwrap_or_else(|| panic!("nobody logged in:\n{log}"));
+    assert!(login.contains(&format!("method={method},")), "{login}");
+}
+
+#[test]
+fn each_mechanism_opens_the_maildrop() {
+    let dovecot = dovecot(None, Dovecot::PASSWORD_MECHANISMS);
+    for (mechanism, method) in [
+        ("user", "PLAIN"),
+        ("plain", "PLAIN"),
+        ("login", "LOGIN"),
+        ("cram-md5", "CRAM-MD5"),
+        ("scram-sha-1", "SCRAM-SHA-1"),
+        ("scram-sha-256", "SCRAM-SHA-256"),
+        ("apop", "APOP"),
+    ] {
+        let mount = in_clear(&dovecot.source(), mechanism).mount();
+        assert_eq!(count(&mount), 3, "{mechanism}");
+        assert_method(&dovecot, method);
+    }
+}
+
+#[test]
+fn each_mechanism_refuses_a_wrong_password_and_shows_it_nowhere() {
+    let dovecot = dovecot(None, Dovecot::PASSWORD_MECHANISMS);
+    for mechanism in [
+        "user",
+        "plain",
+        "login",
+        "cram-md5",
+        "scram-sha-1",
+        "scram-sha-256",
+        "apop",
+    ] {
+        let builder = in_clear(&dovecot.source(), mechanism).password(Some("hunter2"));
+        let said = refusal(builder);
+        assert_says(
+            &said,
+            &["refused the login", "check the user name and the password"],
+        );
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn the_url_names_the_mechanism() {
+    let dovecot = dovecot(None, Dovecot::PASSWORD_MECHANISMS);
+    let source = dovecot.source().replace("alice@", "alice;AUTH=CRAM-MD5@");
+    let mount = MountBuilder::new(&source).option("tls=off").mount();
+    assert_eq!(count(&mount), 3);
+    assert_method(&dovecot, "CRAM-MD5");
+}
+
+#[test]
+fn auto_takes_the_strongest_in_clear_too() {
+    let strong = dovecot(None, Dovecot::PASSWORD_MECHANISMS);
+    let _mount = in_clear(&strong.source(), "auto").mount();
+    assert_method(&strong, "SCRAM-SHA-256");
+    let weak = dovecot(None, &["login", "cram-md5", "apop"]);
+    let _mount = in_clear(&weak.source(), "auto").mount();
+    assert_method(&weak, "PLAIN");
+}
+
+#[test]
+fn auto_takes_the_strongest_that_is_offered_under_tls() {
+    let dovecot = dovecot(Some(Certificate::Good), Dovecot::PASSWORD_MECHANISMS);
+    let authority = format!("ca_file={}", dovecot.ca_file().display());
+    let starttls = dovecot.source().replace("127.0.0.1", "localhost");
+    for source in [dovecot.tls_source(), starttls] {
+        let mount = MountBuilder::new(&source).option(&authority).mount();
+        assert_eq!(count(&mount), 3, "{source}");
+        assert_method(&dovecot, "SCRAM-SHA-256");
+    }
+}
+
+/// What is logged with -d about a login that works.
+fn logged(dovecot: &Dovecot, host: &str, mechanism: &str) -> String {
+    let source = dovecot.source().replace("127.0.0.1", host);
+    let mut mount = in_clear(&source, mechanism).flag("-d").mount();
+    // The directory can be read only once `pop3fs umount` would be answered too.
+    assert_eq!(count(&mount), 3);
+    let output = mount.umount();
+    assert!(output.status.success(), "{output:?}");
+    mount.wait().stderr
+}
+
+#[test]
+fn a_password_that_leaves_the_machine_in_clear_is_told() {
+    const WARNING: &str = "the password goes to";
+    let dovecot = dovecot(None, Dovecot::PASSWORD_MECHANISMS);
+    // It is this machine too, but not by its loopback name.
+    assert!(logged(&dovecot, "0.0.0.0", "plain").contains(WARNING));
+    assert!(!logged(&dovecot, "0.0.0.0", "scram-sha-256").contains(WARNING));
+    assert!(!logged(&dovecot, "127.0.0.1", "plain").contains(WARNING));
+}
+
+#[test]
+fn no_log_shows_the_password() {
+    let dovecot = dovecot(None, Dovecot::PASSWORD_MECHANISMS);
+    for mechanism in [
+        "user",
+        "plain",
+        "login",
+        "cram-md5",
+        "scram-sha-256",
+        "apop",
+    ] {
+        let log = logged(&dovecot, "127.0.0.1", mechanism);
+        assert!(log.contains("logged in"), "{log}");
+        for shown in ["secret", "c2VjcmV0", "AGFsaWNl"] {
+            assert!(!log.contains(shown), "{mechanism}: {log}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! How a user proves who they are: each mechanism on a real server, and servers that cheat.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod choice;
+mod dovecot;
+mod guard;
+mod scram;
+mod tokens;
+
+use std::fs;
+
+use common::{Mount, MountBuilder};
+
+/// Dovecot makes whoever was wrong wait ever longer, which takes minutes for all mechanisms.
+const NO_PENALTY: &str = "auth_failure_delay = 0
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}";
+
+fn in_clear(source: &str, mechanism: &str) -> MountBuilder {
+    MountBuilder::new(source)
+        .option("tls=off")
+        .option(&format!("auth={mechanism}"))
+}
+
+/// The sentence of a mount that is refused, behind our name.
+fn refusal(builder: MountBuilder) -> String {
+    let output = builder.refused();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let sentence = said
+        .strip_prefix("pop3fs: ")
+        .and_then(|said| said.strip_suffix('\n'));
+    sentence.unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+fn assert_says(sentence: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(sentence.contains(part), "{part:?} is not in {sentence:?}");
+    }
+}
+
+fn count(mount: &Mount) -> usize {
+    fs::read_dir(mount.path()).expect("the root").count()
+}
