@@ -29,8 +29,8 @@
 //! # Invariants
 //!
 //! 1. A message that was not unlinked is never deleted by us, whatever the server, the link or the machine does. DELE is
-//!    sent only for a number that this session's UIDL gave a pending message, with QUIT right behind; a crash, a kill or a
-//!    lost link sends no QUIT.
+//!    sent only for a number that this session's UIDL (or, without UIDL, the headers seen in this session) gave a pending
+//!    message, with QUIT right behind; a crash, a kill or a lost link sends no QUIT.
 //! 2. Bytes read are the bytes that the server sent; a short or broken transfer is an error, never a short file.
 //! 3. Size after open, name, inode number and mtime are exact, and the same in every session and mount.
 //! 4. No handler waits for the network: it answers from memory or leaves its reply with what it waits for
@@ -47,7 +47,7 @@
 //! |---|---|---|
 //! | [`cli`] | arguments, options, passwords, daemon, control socket, the order of a mount's life | a new option or command |
 //! | [`fs`] | operations without a reply type, errno table, FUSE adapter, mount(2) | what a user sees of a file |
-//! | [`maildrop`] | log-in, engine, listing, wants, read-ahead, pending deletions, commit, reconnect | a quirk of a server |
+//! | [`maildrop`] | log-in, engine, listing, wants, read-ahead, pending deletions, commit, reconnect | a quirk of a server (quirks.rs lists them) |
 //! | [`pop3`] | the protocol, sans-IO: commands, decoder, replies | a quirk of the wire |
 //! | [`net`] | TCP, TLS, time-outs | how the server is reached |
 //! | [`store`] | the index, the bodies in memory and on disk | what is remembered |

@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use pop3fs::pop3::limits::{MAX_LISTING_LINE, MAX_MESSAGES, MAX_SASL_LINE, MAX_STATUS_LINE};
+use pop3fs::pop3::limits::{
+    MAX_LISTING, MAX_LISTING_LINE, MAX_MESSAGES, MAX_SASL_LINE, MAX_STATUS_LINE,
+};
 use pop3fs::pop3::{
     Capabilities, Command, Decoder, Event, MessageNumber, ProtocolError, ServerText, Shape,
 };
@@ -851,6 +853,24 @@ fn an_endless_listing_is_an_error() {
             limit: MAX_MESSAGES
         }
     );
+}
+
+#[test]
+fn a_listing_of_endless_lines_is_an_error_before_it_fills_the_memory() {
+    let mut session = Session::expecting(&[Shape::Lines]);
+    session.feed(b"+OK\r\n");
+    let line = [&vec![b'x'; MAX_LISTING_LINE][..], b"\n"].concat();
+    let mut count = 0;
+    let error = loop {
+        let mut input = &line[..];
+        match session.decoder.next(&mut input) {
+            Ok(Some(Event::Line(_))) => count += 1,
+            Err(error) => break error,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(count, MAX_LISTING / MAX_LISTING_LINE);
+    assert_eq!(error, ProtocolError::ListingTooLarge { limit: MAX_LISTING });
 }
 
 /// Octets that matter to the framing, more often than chance has them.

@@ -103,7 +103,10 @@ fn age(status: &Status) -> String {
 
 fn session(status: &Status) -> String {
     match (status.session, &status.tls) {
-        (Session::Closed, _) => "closed".to_owned(),
+        (Session::Closed, _) => match &status.fault {
+            Some(fault) => format!("closed: {fault}"),
+            None => "closed".to_owned(),
+        },
         (Session::Open, Some(tls)) => format!("open, {tls}"),
         (Session::Open, None) => "open, in clear".to_owned(),
     }
@@ -123,6 +126,7 @@ mod tests {
             octets: 4096,
             listing_age_seconds: Some(12),
             session: Session::Open,
+            fault: None,
             tls: Some("TLSv1.3".to_owned()),
             pending: vec!["a\x1b.eml".to_owned()],
             cached: Cached {
@@ -148,6 +152,19 @@ mod tests {
              cached    1 messages, 99 octets\n\
              pending   1 deletions\n          a\\u{1b}.eml\n"
         );
+    }
+
+    #[test]
+    fn a_session_that_cannot_be_opened_is_told_with_the_reason() {
+        let mut response = example();
+        if let Some(status) = &mut response.status {
+            status.session = Session::Closed;
+            status.fault = Some("the server is away".to_owned());
+        }
+        let shown = printed(&response, Format::Text);
+        assert!(shown.contains("session   closed: the server is away\n"));
+        let shown = printed(&response, Format::Json);
+        assert!(shown.contains("\"fault\":\"the server is away\""));
     }
 
     #[test]

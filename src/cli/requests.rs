@@ -77,10 +77,15 @@ impl Handler {
     fn status(&self) -> control::Status {
         let totals = self.maildrop.totals();
         let cached = self.maildrop.cached();
-        let (session, tls) = match self.maildrop.connection() {
+        let connection = self.maildrop.connection();
+        let (session, tls) = match &connection {
             Connection::Open(Protection::Tls) => (control::Session::Open, Some("TLS".to_owned())),
             Connection::Open(Protection::Clear) => (control::Session::Open, None),
             Connection::Closed | Connection::Failed(_) => (control::Session::Closed, None),
+        };
+        let fault = match connection {
+            Connection::Failed(fault) => Some(fault.to_string()),
+            Connection::Open(_) | Connection::Closed => None,
         };
         control::Status {
             source: self.source.clone(),
@@ -90,6 +95,7 @@ impl Handler {
             octets: totals.octets,
             listing_age_seconds: Some(self.maildrop.listing_age().as_secs()),
             session,
+            fault,
             tls,
             pending: self.maildrop.pending(),
             cached: control::Cached {

@@ -54,6 +54,7 @@ pub(super) fn settings(
     Ok(Settings {
         login,
         idle_timeout: options.idle_timeout,
+        keepalive: options.keepalive,
         refresh: options.refresh,
         pipeline: match options.pipeline {
             Pipeline::Auto => maildrop::Pipeline::Auto,

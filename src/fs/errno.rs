@@ -73,7 +73,7 @@ fn of_fault(fault: &Fault) -> i32 {
         Fault::Departed => libc::ESTALE,
         Fault::TooLarge => libc::EFBIG,
         Fault::NoRoom(error) => error.raw_os_error().unwrap_or(libc::ENOSPC),
-        Fault::Busy(_) => libc::EBUSY,
+        Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_) => libc::EBUSY,
         Fault::LoginRefused(_) | Fault::Authentication(_) | Fault::Unsendable(_) => libc::EACCES,
         Fault::Link(_)
         | Fault::Protocol(_)

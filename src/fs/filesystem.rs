@@ -22,6 +22,9 @@ const DELETED_NAME: &str = ".deleted";
 const PAGE: u64 = 4096;
 /// The longest wait for a new listing when a directory is opened; then the last one is shown.
 const LISTING_PATIENCE: Duration = Duration::from_secs(5);
+/// How much longer than the server's longest silence a reply is owed: the engine, which ends the session then, is to tell
+/// first, or whoever asks again at once would wait for the session that is over.
+const GRACE: Duration = Duration::from_millis(500);
 /// A server may be silent for so many time-outs while it deletes.
 const COMMIT_PATIENCE: u32 = 5;
 
@@ -364,7 +367,7 @@ impl Filesystem {
     }
 
     fn while_heard<T>(&self) -> Patience<T> {
-        Patience::WhileHeard(self.maildrop.timeout())
+        Patience::WhileHeard(self.maildrop.timeout() + GRACE)
     }
 }
 

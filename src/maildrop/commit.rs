@@ -93,12 +93,16 @@ impl Engine {
 
     fn carry_out(&mut self, pending: &[MessageId]) -> Result<Verdict, Fault> {
         let mut attempt = 1;
+        let give_up = self.patience_for_others();
         let (marked, verdict) = loop {
             match self.mark(pending) {
                 Ok(marked) => break marked,
                 Err(fault) if attempt < ATTEMPTS && fault.is_of_the_link() => {
                     log::warn!("the deletions are tried again: {fault}");
                     attempt += 1;
+                }
+                Err(fault) if fault.passes() && self.wait_out(give_up) => {
+                    log::warn!("the deletions are tried again: {fault}");
                 }
                 Err(fault) => return Err(fault),
             }
@@ -111,11 +115,11 @@ impl Engine {
 
     /// Sends DELE for each pending message that the session has. Without the QUIT behind it this deletes nothing.
     fn mark(&mut self, pending: &[MessageId]) -> Result<(Marked, Verdict), Fault> {
-        self.forgive();
         if self.session.as_ref().is_some_and(Session::must_not_quit) {
             // Dropped without QUIT: what was read in it stays.
             self.drop_session();
         }
+        self.forgive();
         self.ensure_session()?;
         let Some(session) = &mut self.session else {
             return Err(Fault::Ending);
@@ -132,6 +136,12 @@ impl Engine {
                     Some(_) => verdict.kept.push(Kept {
                         name: state.catalogue.get(id).name(),
                         reason: ServerText::from(&b"it changed since it was unlinked"[..]),
+                    }),
+                    None if session.unnamed > 0 => verdict.kept.push(Kept {
+                        name: state.catalogue.get(id).name(),
+                        reason: ServerText::from(
+                            &b"the server did not tell which message it is"[..],
+                        ),
                     }),
                     None => verdict.gone += 1,
                 }
@@ -179,7 +189,12 @@ impl Engine {
     ) -> Result<Verdict, Fault> {
         log::warn!("QUIT was not confirmed ({reason}): looking what is left");
         let mut attempt = 1;
+        let give_up = self.patience_for_others();
         while let Err(fault) = self.look_again() {
+            // The server may think for a while that the session before still has the maildrop.
+            if fault.passes() && self.wait_out(give_up) {
+                continue;
+            }
             if attempt == ATTEMPTS {
                 return Err(Fault::OutcomeUnknown(format!("{reason}; then: {fault}")));
             }
@@ -188,6 +203,9 @@ impl Engine {
         let Some(session) = &self.session else {
             return Err(Fault::Ending);
         };
+        if session.unnamed > 0 {
+            return Err(Fault::OutcomeUnknown(reason.to_string()));
+        }
         let (left, deleted): (Vec<MessageId>, Vec<MessageId>) = marked
             .accepted
             .into_iter()
@@ -196,6 +214,11 @@ impl Engine {
         verdict.deleted = deleted.len();
         let left = left.into_iter().map(|id| (id, reason.clone()));
         Ok(self.keep(left.chain(marked.refused).collect(), verdict))
+    }
+
+    /// Until when another client's session is waited for.
+    fn patience_for_others(&self) -> Instant {
+        Instant::now() + self.shared.settings.login.timeout
     }
 
     fn look_again(&mut self) -> Result<(), Fault> {
@@ -221,7 +244,7 @@ impl Engine {
 impl Session {
     /// DELE for each, as many ahead as the server lets pipeline; the answers in order.
     fn delete(&mut self, messages: &[(MessageId, MessageNumber)]) -> Result<Marked, Fault> {
-        let ahead = if self.capabilities.pipelining { 256 } else { 1 };
+        let ahead = self.ahead();
         let mut marked = Marked::default();
         let mut unsent = messages.iter();
         let mut unanswered = messages.iter();

@@ -19,33 +19,26 @@
 //! came reaches those who wait, in delivery.rs.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::fault::Fault;
+use super::hold_off::HoldOff;
+use super::quirks::Quirks;
+use super::scan::Listing;
 use super::session::Session;
 use super::state::{Connection, Ending};
 use super::transfer::{Flight, Renewal};
-use super::want::{Waiter, answer_all};
+use super::want::{Waiter, Want, answer_all};
 use super::{Farewell, Shared, Verdict};
 use crate::net::wait;
-
-/// After a failure to log in nothing is tried for so long; doubled with each failure in a row.
-const HOLD_OFF: Duration = Duration::from_secs(1);
-/// The longest hold-off.
-const LONGEST_HOLD_OFF: Duration = Duration::from_secs(60);
+use crate::pop3::{Command, ServerText};
 
 pub(super) struct Engine {
     pub(super) shared: Arc<Shared>,
     pub(super) session: Option<Session>,
     pub(super) flight: Flight,
-    failed: Option<Failure>,
-}
-
-/// Failures to log in, in a row.
-struct Failure {
-    fault: Fault,
-    until: Option<Instant>,
-    hold_off: Duration,
+    pub(super) quirks: Quirks,
+    hold_off: HoldOff,
 }
 
 /// What to do next.
@@ -58,12 +51,13 @@ enum Task {
 }
 
 impl Engine {
-    pub(super) fn new(shared: Arc<Shared>) -> Engine {
+    pub(super) fn new(shared: Arc<Shared>, quirks: Quirks) -> Engine {
         Engine {
             shared,
             session: None,
             flight: Flight::default(),
-            failed: None,
+            quirks,
+            hold_off: HoldOff::default(),
         }
     }
 
@@ -76,8 +70,7 @@ impl Engine {
                     answer_all(waiters, &verdict);
                 }
                 Task::Refresh(waiters) => {
-                    self.leave();
-                    let renewed = self.reopen_session();
+                    let renewed = self.refresh();
                     answer_all(waiters, &renewed);
                 }
                 Task::Fetch => self.fetch(),
@@ -114,16 +107,22 @@ impl Engine {
         let _nobody_listens = ending.tell.send(verdict);
     }
 
+    /// Lists anew in a new session. Where the server allows none yet, the listing stays as it is.
+    fn refresh(&mut self) -> Result<(), Fault> {
+        if self.hold_off.earliest(Instant::now()).is_some() {
+            return Ok(());
+        }
+        self.leave();
+        self.reopen_session()
+    }
+
     /// Waits for a ring; closes the session when it was idle for too long, or when the server ends it.
     fn rest(&mut self) {
+        let until = self.idle_until(Instant::now());
         let shared = Arc::clone(&self.shared);
         let Some(session) = &mut self.session else {
-            if let Err(error) = wait(None, Some(&shared.wake_up), None) {
-                log::error!("{error}");
-            }
-            return;
+            return self.sleep(None);
         };
-        let until = Instant::now() + shared.settings.idle_timeout;
         match session.link.exchange(Some(&shared.wake_up), Some(until)) {
             Ok(ready) if ready.readable => {
                 if let Err(fault) = session.link.next_event() {
@@ -132,7 +131,8 @@ impl Engine {
                 self.drop_session();
             }
             Ok(ready) if ready.woken => {}
-            Ok(_) => self.leave_if_idle(until),
+            Ok(_) if Instant::now() < until => {}
+            Ok(_) => self.end_idleness(),
             Err(fault) => {
                 log::debug!("the idle session ended: {fault}");
                 self.drop_session();
@@ -140,10 +140,39 @@ impl Engine {
         }
     }
 
-    fn leave_if_idle(&mut self, until: Instant) {
-        if Instant::now() >= until {
+    /// When the idle session is closed, or the server hears from us. A session that could not be opened again is kept.
+    fn idle_until(&self, now: Instant) -> Instant {
+        let settings = &self.shared.settings;
+        match settings.keepalive {
+            Some(keepalive) => now + keepalive,
+            None => {
+                let idle = now + settings.idle_timeout;
+                self.hold_off
+                    .earliest(now)
+                    .map_or(idle, |earliest| earliest.max(idle))
+            }
+        }
+    }
+
+    fn end_idleness(&mut self) {
+        if self.shared.settings.keepalive.is_none() {
             log::debug!("closing the idle session");
-            self.leave();
+            return self.leave();
+        }
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        // Whatever the answer says, the server has heard us.
+        if let Err(fault) = session.link.status(&Command::Noop, |_| ()) {
+            log::debug!("the idle session ended: {fault}");
+            self.drop_session();
+        }
+    }
+
+    /// Waits for a ring, without a session.
+    fn sleep(&self, until: Option<Instant>) {
+        if let Err(error) = wait(None, Some(&self.shared.wake_up), until) {
+            log::error!("{error}");
         }
     }
 
@@ -151,8 +180,8 @@ impl Engine {
     pub(super) fn leave(&mut self) {
         if let Some(session) = self.session.take() {
             session.leave();
+            self.shared.state.lock().connection = Connection::Closed;
         }
-        self.shared.state.lock().connection = Connection::Closed;
     }
 
     pub(super) fn drop_session(&mut self) {
@@ -168,76 +197,78 @@ impl Engine {
         self.reopen_session()
     }
 
-    /// As [`Engine::open_session`], whose fault the log has to tell where nobody sees it.
+    /// As [`Engine::open_session`], whose fault the log has to tell where nobody sees it. Soon after a failure, the same
+    /// failure without another attempt.
     fn reopen_session(&mut self) -> Result<(), Fault> {
-        let is_held_off = self.is_held_off();
+        if let Some(fault) = self.hold_off.standing(Instant::now()) {
+            return Err(fault.clone());
+        }
         self.open_session().inspect_err(|fault| {
-            if !is_held_off {
-                log::warn!("{}: {fault}", self.shared.settings.login.endpoint);
-            }
+            log::warn!("{}: {fault}", self.shared.settings.login.endpoint);
         })
     }
 
-    fn is_held_off(&self) -> bool {
-        self.failed
-            .as_ref()
-            .is_some_and(|failure| failure.until.is_none_or(|until| Instant::now() < until))
-    }
-
-    /// Logs in, lists, and tells what changed. Soon after a failure, the same failure without another attempt; a refused
-    /// password is never tried again.
+    /// Logs in, lists, and tells what changed.
     pub(super) fn open_session(&mut self) -> Result<(), Fault> {
-        if let (true, Some(failure)) = (self.is_held_off(), &self.failed) {
-            return Err(failure.fault.clone());
+        let pipeline = self.pipeline();
+        let opened = Session::open(&self.shared, pipeline, &mut self.quirks);
+        if let Some(seconds) = self.quirks.login_delay {
+            self.hold_off.note_delay(seconds);
         }
-        match Session::open(&self.shared.settings.login, &self.shared.pulse) {
-            Ok((mut session, listing)) => {
-                self.failed = None;
-                let (entries, numbers) = listing.into_parts();
-                let mut state = self.shared.state.lock();
-                let (messages, changes) = state.catalogue.update(entries);
-                session.number(&messages, &numbers);
-                state.connection = Connection::Open(session.protection());
-                state.listed_at = Instant::now();
-                drop(state);
-                log::info!(
-                    "logged in to {}: {} messages",
-                    self.shared.settings.login.endpoint,
-                    messages.len()
-                );
-                self.session = Some(session);
-                self.shared.take_changes(&changes);
+        match opened {
+            Ok((session, listing)) => {
+                self.hold_off.succeed(Instant::now());
+                self.take_listing(session, listing);
                 Ok(())
             }
             Err(fault) => {
-                self.hold_off(&fault);
+                self.hold_off.fail(&fault, Instant::now(), fastrand::f64());
                 self.shared.state.lock().connection = Connection::Failed(fault.clone());
                 Err(fault)
             }
         }
     }
 
-    fn hold_off(&mut self, fault: &Fault) {
-        let hold_off = self
-            .failed
-            .as_ref()
-            .map_or(HOLD_OFF, |last| (last.hold_off * 2).min(LONGEST_HOLD_OFF));
-        let until = (!fault.is_refusal()).then(|| Instant::now() + hold_off);
-        self.failed = Some(Failure {
-            fault: fault.clone(),
-            until,
-            hold_off,
-        });
+    fn take_listing(&mut self, mut session: Session, listing: Listing) {
+        let mut state = self.shared.state.lock();
+        let (messages, changes) = state.catalogue.update(listing.entries);
+        for (&message, arrived) in messages.iter().zip(listing.arrivals) {
+            if let Some(arrived) = arrived {
+                state.catalogue.learn_arrival(message, arrived);
+            }
+        }
+        session.number(&messages, &listing.numbers);
+        state.connection = Connection::Open(session.protection());
+        state.listed_at = Instant::now();
+        drop(state);
+        log::info!(
+            "logged in to {}: {} messages",
+            self.shared.settings.login.endpoint,
+            messages.len()
+        );
+        self.session = Some(session);
+        self.shared.take_changes(&changes);
     }
 
-    /// Forgets the hold-off, where a user waits for a commit.
+    /// Sleeps until another log-in may be tried; false where that is later than `give_up`.
+    pub(super) fn wait_out(&self, give_up: Instant) -> bool {
+        match self.hold_off.until() {
+            Some(until) if until <= give_up => {
+                std::thread::sleep(until.saturating_duration_since(Instant::now()));
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Forgets a failure, where a user waits for a commit. For the sake of LOGIN-DELAY the user waits a little, too.
     pub(super) fn forgive(&mut self) {
-        if self
-            .failed
-            .as_ref()
-            .is_some_and(|failure| failure.until.is_some())
+        self.hold_off.forgive();
+        let now = Instant::now();
+        if self.session.is_none()
+            && let Some(earliest) = self.hold_off.earliest(now)
         {
-            self.failed = None;
+            std::thread::sleep((earliest - now).min(self.shared.settings.login.timeout));
         }
     }
 
@@ -246,6 +277,11 @@ impl Engine {
         let Some(first) = self.shared.next_want() else {
             return;
         };
+        if self.session.is_none()
+            && let Some(earliest) = self.hold_off.earliest(Instant::now())
+        {
+            return self.wait_for_login_delay(first.0, earliest);
+        }
         self.flight.put_next(first);
         if let Err(fault) = self.ensure_session() {
             return self.fail_all(&fault);
@@ -255,6 +291,17 @@ impl Engine {
             Ok(Renewal::NotNeeded) => {}
             Err(fault) => self.lose(&fault),
         }
+    }
+
+    /// Keeps those waiting who may wait so long, and tells the others.
+    fn wait_for_login_delay(&mut self, first: Want, earliest: Instant) {
+        let wait = earliest.saturating_duration_since(Instant::now());
+        self.shared.state.lock().wants.put_back(first);
+        if wait < self.shared.settings.login.timeout {
+            return self.sleep(Some(earliest));
+        }
+        let text = format!("LOGIN-DELAY, {} s more", wait.as_secs());
+        self.fail_all(&Fault::TooSoon(ServerText::from(text.as_bytes())));
     }
 
     fn fail_all(&mut self, fault: &Fault) {

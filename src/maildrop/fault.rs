@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::login::AuthenticationError;
-use crate::net::NetError;
+use super::quirks::speaks_of_a_lock;
+use crate::net::{Endpoint, NetError};
 use crate::pop3::{CommandError, ProtocolError, ResponseCode, ServerText, Status};
 
 /// A want that failed. Cheap to clone: one fault of the link fails everything that waits on it.
@@ -24,9 +25,15 @@ pub enum Fault {
     /// The user and the server could not prove to each other who they are.
     #[error(transparent)]
     Authentication(#[from] AuthenticationError),
-    /// Another session holds the maildrop, or the server asks to wait (RFC 2449 section 8.1, RFC 3206 section 4).
+    /// Another session holds the maildrop (RFC 2449 section 8.1.1).
     #[error("the maildrop is busy ({0}): another program may be reading it, try again in a while")]
     Busy(ServerText),
+    /// The server wants more time between two log-ins (RFC 2449 sections 6.5 and 8.1.2).
+    #[error("the server wants more time between two logins ({0}): try again in a while")]
+    TooSoon(ServerText),
+    /// The server has a trouble of its own that will pass (RFC 3206 section 4).
+    #[error("the server has a passing fault of its own ({0}): try again in a while")]
+    Passing(ServerText),
     /// The server has a trouble of its own that it calls permanent (RFC 3206 section 5).
     #[error("the server has a permanent fault ({0}): ask its administrator")]
     ServerFault(ServerText),
@@ -68,17 +75,39 @@ impl From<NetError> for Fault {
 }
 
 impl Fault {
+    /// The fault behind a -ERR instead of a greeting. A server that turns everybody away has refused no password.
+    pub(super) fn of_greeting(status: &Status<'_>) -> Fault {
+        let command = "the connection";
+        match Fault::of_refusal(command, status) {
+            Fault::LoginRefused(text) => Fault::Refused { command, text },
+            fault => fault,
+        }
+    }
+
     /// The fault behind a -ERR to a command of the login.
     pub(super) fn of_login(status: &Status<'_>) -> Fault {
+        Fault::told(status).unwrap_or_else(|| Fault::LoginRefused(status.server_text()))
+    }
+
+    /// The fault behind a -ERR to a command of the session.
+    pub(super) fn of_refusal(command: &'static str, status: &Status<'_>) -> Fault {
+        Fault::told(status).unwrap_or_else(|| Fault::Refused {
+            command,
+            text: status.server_text(),
+        })
+    }
+
+    /// Where the server tells the reason, by a response code or in words.
+    fn told(status: &Status<'_>) -> Option<Fault> {
         let text = status.server_text();
         match status.code {
-            Some(ResponseCode::InUse | ResponseCode::LoginDelay | ResponseCode::SysTemp) => {
-                Fault::Busy(text)
-            }
-            Some(ResponseCode::SysPerm) => Fault::ServerFault(text),
-            Some(ResponseCode::Auth) => Fault::LoginRefused(text),
-            _ if speaks_of_a_lock(&text) => Fault::Busy(text),
-            _ => Fault::LoginRefused(text),
+            Some(ResponseCode::InUse) => Some(Fault::Busy(text)),
+            Some(ResponseCode::LoginDelay) => Some(Fault::TooSoon(text)),
+            Some(ResponseCode::SysTemp) => Some(Fault::Passing(text)),
+            Some(ResponseCode::SysPerm) => Some(Fault::ServerFault(text)),
+            Some(ResponseCode::Auth) => Some(Fault::LoginRefused(text)),
+            _ if speaks_of_a_lock(text.as_str()) => Some(Fault::Busy(text)),
+            _ => None,
         }
     }
 
@@ -100,18 +129,43 @@ impl Fault {
         matches!(self, Fault::Link(_) | Fault::Protocol(_))
     }
 
+    /// True where the server says that it will take us later.
+    pub(super) fn passes(&self) -> bool {
+        matches!(self, Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_))
+    }
+
+    /// True where another attempt cannot help, or does harm: accounts are locked after a few refused passwords.
+    pub(super) fn is_final(&self) -> bool {
+        self.is_refusal() || matches!(self, Fault::ServerFault(_))
+    }
+
+    /// What to tell whoever mounts: whose fault it is, where, and what to do.
+    #[must_use]
+    pub fn at_mounting(&self, endpoint: &Endpoint) -> String {
+        let Endpoint { host, port } = endpoint;
+        match self {
+            Fault::Link(error) => match **error {
+                NetError::Silence(_) => format!(
+                    "{host} port {port}: {self}: is that the port of the scheme (pops:// 995, pop:// 110)? -o timeout= waits longer"
+                ),
+                NetError::Closed | NetError::Broken(_) => format!(
+                    "{host} port {port}: {self}: try again in a while, and see whether the port is that of the scheme (pops:// 995, pop:// 110)"
+                ),
+                _ => self.to_string(),
+            },
+            Fault::Protocol(_) => format!(
+                "{host} port {port}: {self}: is a POP3 server there (pops:// 995, pop:// 110)?"
+            ),
+            Fault::Refused { .. } => format!(
+                "{host} port {port}: {self}: try again in a while, or ask the server's administrator"
+            ),
+            _ => self.to_string(),
+        }
+    }
+
     /// True for a silence that lasted a whole time-out.
     #[must_use]
     pub fn is_silence(&self) -> bool {
         matches!(self, Fault::Link(error) if matches!(**error, NetError::Silence(_)))
     }
-}
-
-/// Servers without response codes say in words that another session holds the maildrop
-/// (mpopd: "cannot access mailbox"; Qpopper, Courier, popa3d: "lock", "in use", "busy").
-fn speaks_of_a_lock(text: &ServerText) -> bool {
-    let text = text.as_str().to_ascii_lowercase();
-    ["lock", "in use", "busy", "cannot access mailbox"]
-        .iter()
-        .any(|words| text.contains(words))
 }

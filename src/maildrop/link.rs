@@ -1,5 +1,6 @@
 //! A connection with its protocol state: commands go out, events come in, silence is noticed.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use zeroize::{Zeroize, Zeroizing};
@@ -11,6 +12,12 @@ use crate::pop3::{Command, Decoder, Event, Status};
 
 /// Octets read at once: some round trips' worth, and few system calls for a large body.
 const READ_OCTETS: usize = 256 * 1024;
+/// A server that says less of a listing or a body in a whole time-out is as good as silent: one octet a second would
+/// keep everybody waiting for ever.
+const LEAST_PROGRESS: usize = 64;
+/// After a rest of so long the connection may be half open: the server, or something between, has forgotten it. It is
+/// given up after half of the time-out then, in time for another.
+const REST: Duration = Duration::from_secs(5);
 
 /// A connection. Blocking calls ([`Link::status`], [`Link::lines`]) are for the log-in, where one reply decides the
 /// next command; [`Link::queue`], [`Link::exchange`] and [`Link::next_event`] are for a pipeline.
@@ -23,8 +30,12 @@ pub(super) struct Link {
     unread: std::ops::Range<usize>,
     outgoing: Zeroizing<Vec<u8>>,
     timeout: Duration,
-    /// When the server last said anything, or was first owed something.
+    /// How long the server may be silent now.
+    patience: Duration,
+    /// When the server last got on with its replies, or was first owed something.
     heard: Instant,
+    /// Octets of a listing or a body since then.
+    progress: usize,
     pulse: Pulse,
 }
 
@@ -40,7 +51,9 @@ impl Link {
             unread: 0..0,
             outgoing: Zeroizing::new(Vec::new()),
             timeout,
+            patience: timeout,
             heard: Instant::now(),
+            progress: 0,
             pulse,
         }
     }
@@ -75,7 +88,12 @@ impl Link {
         log::trace!("C: {command}");
         command.encode(&mut self.outgoing)?;
         if self.decoder.owed() == 0 {
-            self.heard = Instant::now();
+            self.refuse_what_is_unasked()?;
+            let now = Instant::now();
+            if now.duration_since(self.heard) >= REST {
+                self.patience = self.timeout / 2;
+            }
+            self.heard = now;
         }
         if !matches!(command, Command::SaslResponse(_) | Command::SaslCancel) {
             self.decoder.expect(command.shape());
@@ -88,11 +106,23 @@ impl Link {
         let mut input = &self.incoming[self.unread.clone()];
         let event = self.decoder.next(&mut input);
         self.unread.start = self.unread.end - input.len();
-        Ok(event?)
+        let event = event?;
+        self.progress += match &event {
+            Some(Event::Body(octets) | Event::Line(octets)) => octets.len(),
+            Some(_) => LEAST_PROGRESS,
+            None => 0,
+        };
+        if self.progress >= LEAST_PROGRESS {
+            self.progress = 0;
+            self.patience = self.timeout;
+            self.heard = Instant::now();
+            self.pulse.beat();
+        }
+        Ok(event)
     }
 
     /// Sends and receives until something has come, the bell rings, or `until`; but silence for a whole time-out
-    /// while a reply is owed is an error.
+    /// while a reply is owed is an error, and so is a server that does not get on with it.
     pub(super) fn exchange(
         &mut self,
         wake_up: Option<&WakeUp>,
@@ -105,7 +135,7 @@ impl Link {
                 ..Ready::default()
             });
         }
-        let patience = (self.owed() > 0).then(|| self.heard + self.timeout);
+        let patience = (self.owed() > 0).then(|| self.heard + self.patience);
         let deadline = [patience, until].into_iter().flatten().min();
         let interest = if self.outgoing.is_empty() {
             Interest::Read
@@ -119,9 +149,19 @@ impl Link {
         if ready.readable {
             self.receive()?;
         } else if patience.is_some_and(|patience| Instant::now() >= patience) {
-            return Err(NetError::Silence(self.timeout).into());
+            return Err(self.silence().into());
         }
         Ok(ready)
+    }
+
+    fn silence(&self) -> NetError {
+        if self.patience < self.timeout {
+            return NetError::Broken(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "no answer after a rest",
+            ));
+        }
+        NetError::Silence(self.timeout)
     }
 
     /// Queues a command of a one-line reply, waits for it, and looks at it.
@@ -180,6 +220,14 @@ impl Link {
         }
     }
 
+    /// What has come while nothing was owed must not be taken for the reply to the next command.
+    fn refuse_what_is_unasked(&mut self) -> Result<(), Fault> {
+        if self.receive()? {
+            self.next_event()?;
+        }
+        Ok(())
+    }
+
     fn send(&mut self) -> Result<(), Fault> {
         let mut sent = 0;
         while sent < self.outgoing.len() {
@@ -202,8 +250,6 @@ impl Link {
         match self.stream.read(&mut self.incoming)? {
             Transfer::Moved(octets) => {
                 self.unread = 0..octets;
-                self.heard = Instant::now();
-                self.pulse.beat();
                 Ok(true)
             }
             Transfer::NotNow => Ok(false),

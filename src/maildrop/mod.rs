@@ -16,19 +16,25 @@
 //!
 //! A [`MessageId`] is a message for as long as the mount. A message number is known to the session alone: after each
 //! log-in UIDL maps the messages anew, and a DELE is sent only for a message that is [`Standing::Unlinked`], by the
-//! number that this session's UIDL gave it, with QUIT right behind.
+//! number that this session's UIDL gave it, with QUIT right behind. Where there is no UIDL the headers do its work.
+//!
+//! What servers do that the standards do not say is listed in quirks.rs.
 
 mod catalogue;
 mod commit;
 mod delivery;
 mod engine;
 mod fault;
+mod hold_off;
+mod identity;
 mod inode;
 mod link;
 mod listing;
 mod login;
 mod name;
+mod quirks;
 mod read_ahead;
+mod scan;
 mod session;
 mod state;
 mod transfer;
@@ -51,9 +57,11 @@ pub use login::{
 pub use state::{Change, Connection};
 pub use want::Waiter;
 
-use crate::net::WakeUp;
+use crate::net::{Endpoint, WakeUp};
+use crate::pop3::Capabilities;
 use crate::store::{Bodies, Body, Disk, Found, Index, StoreError};
 use engine::Engine;
+use quirks::Quirks;
 use state::{Ending, HeaderAccess, State};
 
 /// What the maildrop needs to know.
@@ -63,6 +71,8 @@ pub struct Settings {
     pub login: Login,
     /// After so long without use the session is closed.
     pub idle_timeout: Duration,
+    /// How often the server hears from an unused session, which then is not closed.
+    pub keepalive: Option<Duration>,
     /// A listing older than this is renewed when the directory is read.
     pub refresh: Duration,
     /// How many commands may be in flight.
@@ -87,6 +97,18 @@ pub enum Pipeline {
     Most(u16),
 }
 
+impl Pipeline {
+    /// How many commands may be in flight after the log-in, `most` where nobody set a limit.
+    pub(super) fn most_in_flight(self, capabilities: &Capabilities, most: usize) -> usize {
+        match self {
+            _ if !capabilities.pipelining => 1,
+            Pipeline::Auto => most,
+            Pipeline::Off => 1,
+            Pipeline::Most(commands) => usize::from(commands).clamp(1, most),
+        }
+    }
+}
+
 /// Reads Unix seconds out of header octets.
 pub type DateOf = dyn Fn(&[u8]) -> Option<i64> + Send + Sync;
 
@@ -96,6 +118,16 @@ pub enum Dating {
     Headers(Box<DateOf>),
     /// The first time that the message was seen: nothing is asked for.
     FirstSeen,
+}
+
+impl Dating {
+    /// Unix seconds out of headers; none where they tell nothing, or are not asked.
+    pub(super) fn of(&self, headers: &[u8]) -> Option<i64> {
+        match self {
+            Dating::Headers(date) => date(headers),
+            Dating::FirstSeen => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Dating {
@@ -137,8 +169,13 @@ pub(super) struct Shared {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The server cannot be reached, or does not let us in.
-    #[error(transparent)]
-    Maildrop(#[from] Fault),
+    #[error("{}", fault.at_mounting(endpoint))]
+    Maildrop {
+        /// Where.
+        endpoint: Endpoint,
+        /// Why.
+        fault: Fault,
+    },
     /// The index cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -153,9 +190,17 @@ impl Maildrop {
     /// # Errors
     /// What keeps the mount from beginning.
     pub fn open(settings: Settings, index: Index, disk: Disk) -> Result<Maildrop, OpenError> {
-        let state = State::new(&index.load()?, Bodies::new(settings.memory));
+        let rows = index.load()?;
+        let quirks = Quirks::new(identity::remembered(&rows));
+        let state = State::new(&rows, Bodies::new(settings.memory));
+        let endpoint = settings.login.endpoint.clone();
+        let refuse = |fault: Fault| OpenError::Maildrop { endpoint, fault };
+        let wake_up = match WakeUp::new() {
+            Ok(wake_up) => wake_up,
+            Err(error) => return Err(refuse(error.into())),
+        };
         let shared = Arc::new(Shared {
-            wake_up: WakeUp::new().map_err(Fault::from)?,
+            wake_up,
             pulse: state::Pulse::new(),
             state: Mutex::new(state),
             on_change: OnceLock::new(),
@@ -163,8 +208,8 @@ impl Maildrop {
             index,
             disk,
         });
-        let mut engine = Engine::new(Arc::clone(&shared));
-        engine.open_session()?;
+        let mut engine = Engine::new(Arc::clone(&shared), quirks);
+        engine.open_session().map_err(refuse)?;
         let thread = std::thread::Builder::new().name("engine".to_owned());
         let thread = thread
             .spawn(move || engine.run())

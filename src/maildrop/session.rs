@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 use super::catalogue::MessageId;
 use super::fault::Fault;
 use super::link::Link;
-use super::listing::Entry;
-use super::login::Login;
-use super::state::Pulse;
+use super::quirks::{Notice, Quirks};
+use super::scan::{Listing, Scan};
+use super::{Pipeline, Shared};
 use crate::net::Protection;
-use crate::pop3::reply::{list_line, stat, uidl_line};
-use crate::pop3::{Capabilities, Command, Expire, MessageNumber, Stat, Status, UniqueId};
+use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
-/// What is believed of LIST: sums over a million messages stay in range.
-const MOST_OCTETS: u64 = 1 << 40;
+/// The commands of a listing or a commit that may be in flight.
+const MOST_IN_FLIGHT: usize = 256;
 /// The longest wait for the server to close the connection after QUIT.
 pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -22,11 +21,15 @@ pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 pub(super) struct Session {
     pub(super) link: Link,
     pub(super) capabilities: Capabilities,
-    /// By [`MessageId`]; only of messages that this session's UIDL named.
+    /// By [`MessageId`]; only of messages that this session's UIDL named, or of which it saw the headers.
     numbers: Vec<Option<MessageNumber>>,
     pub(super) top: Top,
     /// A RETR was sent: where the server announces EXPIRE 0, a QUIT may delete that message (RFC 2449 section 6.7).
     pub(super) has_retrieved: bool,
+    /// How many messages are in the maildrop and have no number here, since the server does not tell which they are.
+    pub(super) unnamed: usize,
+    /// How many commands of a listing or a commit may be in flight.
+    ahead: usize,
 }
 
 /// Whether TOP gives the headers of a message.
@@ -40,38 +43,43 @@ pub(super) enum Top {
     Missing,
 }
 
-/// What a session lists, in maildrop order, each message with the number that ends with the session.
-pub(super) struct Listing {
-    entries: Vec<Entry>,
-    numbers: Vec<MessageNumber>,
-}
-
 impl Session {
-    /// Logs in and lists: STAT, UIDL, LIST, in this order. Some servers refuse UIDL on an empty maildrop, so STAT
-    /// goes first; GNU mailutils changes every size when UIDL runs, so LIST goes last.
-    pub(super) fn open(login: &Login, pulse: &Pulse) -> Result<(Session, Listing), Fault> {
-        let (mut link, capabilities) = login.open(pulse)?;
-        let stat = stat_of(&mut link)?;
-        let listing = if stat.count == 0 {
-            Listing::empty()
-        } else {
-            Listing::ask(&mut link)?
-        };
-        let top = if capabilities.top {
+    /// Logs in and lists.
+    pub(super) fn open(
+        shared: &Shared,
+        pipeline: Pipeline,
+        quirks: &mut Quirks,
+    ) -> Result<(Session, Listing), Fault> {
+        let settings = &shared.settings;
+        let (mut link, capabilities) = settings.login.open(&shared.pulse, quirks)?;
+        if capabilities.expire == Some(Expire::Days(0)) {
+            quirks.tell(Notice::DeletesWhatWasRead);
+        }
+        let ahead = pipeline.most_in_flight(&capabilities, MOST_IN_FLIGHT);
+        let mut top = if capabilities.top {
             Top::Works
         } else {
             Top::Untried
         };
-        Ok((
-            Session {
-                link,
-                capabilities,
-                numbers: Vec::new(),
-                top,
-                has_retrieved: false,
-            },
-            listing,
-        ))
+        let scan = Scan {
+            link: &mut link,
+            quirks,
+            top: &mut top,
+            ahead,
+            max_message: settings.max_message,
+            date: &|headers| settings.dating.of(headers),
+        };
+        let listing = scan.ask()?;
+        let session = Session {
+            link,
+            capabilities,
+            numbers: Vec::new(),
+            top,
+            has_retrieved: false,
+            unnamed: listing.unnamed,
+            ahead,
+        };
+        Ok((session, listing))
     }
 
     /// Keeps which message each number of the listing is.
@@ -84,9 +92,14 @@ impl Session {
         }
     }
 
-    /// The number of a message in this session, none where its UIDL did not name it.
+    /// The number of a message in this session, none where its listing did not name it.
     pub(super) fn number_of(&self, message: MessageId) -> Option<MessageNumber> {
         self.numbers.get(message.index()).copied().flatten()
+    }
+
+    /// How many commands of a listing or a commit may be in flight.
+    pub(super) fn ahead(&self) -> usize {
+        self.ahead
     }
 
     pub(super) fn protection(&self) -> Protection {
@@ -103,9 +116,7 @@ impl Session {
     /// section 6 promises that this removes nothing. Elsewhere QUIT lets go of the server's lock.
     pub(super) fn leave(mut self) {
         if self.must_not_quit() {
-            log::info!(
-                "leaving without QUIT: the server announces EXPIRE 0 and might delete what was read"
-            );
+            log::debug!("leaving without QUIT, for EXPIRE 0");
             return;
         }
         if self.link.owed() > 0 {
@@ -117,74 +128,4 @@ impl Session {
         }
         self.link.wait_for_close(Instant::now() + FAREWELL);
     }
-}
-
-impl Listing {
-    fn empty() -> Listing {
-        Listing {
-            entries: Vec::new(),
-            numbers: Vec::new(),
-        }
-    }
-
-    fn ask(link: &mut Link) -> Result<Listing, Fault> {
-        let identities = unique_ids(link)?;
-        let sizes = sizes(link)?;
-        let mut listing = Listing::empty();
-        for (number, uidl) in identities {
-            // LIST may hold numbers that UIDL lacks, and the other way round; what both name can be fetched and named.
-            if let Ok(at) = sizes.binary_search_by_key(&number, |&(number, _)| number) {
-                listing.entries.push(Entry {
-                    uidl,
-                    octets: sizes[at].1.min(MOST_OCTETS),
-                });
-                listing.numbers.push(number);
-            }
-        }
-        Ok(listing)
-    }
-
-    pub(super) fn into_parts(self) -> (Vec<Entry>, Vec<MessageNumber>) {
-        (self.entries, self.numbers)
-    }
-}
-
-fn stat_of(link: &mut Link) -> Result<Stat, Fault> {
-    link.status(&Command::Stat, |status| {
-        if status.is_ok() {
-            stat(status.text).map_err(Fault::from)
-        } else {
-            Err(Fault::of_login(status))
-        }
-    })?
-}
-
-fn unique_ids(link: &mut Link) -> Result<Vec<(MessageNumber, UniqueId)>, Fault> {
-    let mut found = Vec::new();
-    let refuse = |_: &Status<'_>| {
-        Fault::Unsupported(
-            "the server has no UIDL, without which no message has a name that lasts: pop3fs cannot show it",
-        )
-    };
-    link.lines(&Command::Uidl, refuse, |line| {
-        found.push(uidl_line(line)?);
-        Ok(())
-    })?;
-    found.sort_unstable_by_key(|&(number, _)| number);
-    found.dedup_by_key(|&mut (number, _)| number);
-    Ok(found)
-}
-
-fn sizes(link: &mut Link) -> Result<Vec<(MessageNumber, u64)>, Fault> {
-    let mut found = Vec::new();
-    let refuse = |status: &Status<'_>| Fault::Refused {
-        command: "LIST",
-        text: status.server_text(),
-    };
-    link.lines(&Command::List, refuse, |line| {
-        found.push(list_line(line)?);
-        Ok(())
-    })?;
-    found.sort_unstable_by_key(|&(number, _)| number);
-    Ok(found)
 }

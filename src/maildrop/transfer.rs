@@ -15,14 +15,16 @@
 //!
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
 //! next session; the third loss is final, and so is a silence of a whole time-out. After a reply that does not fit its
-//! command, one command is sent at a time from then on: a few servers get pipelining wrong.
+//! command, or where nothing comes twice, one command is sent at a time from then on: a few servers get pipelining wrong.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Pipeline;
+use super::catalogue::MessageId;
 use super::engine::Engine;
 use super::fault::Fault;
+use super::quirks::Notice;
 use super::session::Top;
 use super::state::HEADER_OCTETS;
 use super::want::Want;
@@ -36,6 +38,10 @@ const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
 const WINDOW_COMMANDS: usize = 8192;
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
+/// After so many sessions in a row that break down over several commands, one is sent at a time.
+const MOST_BARREN: u8 = 2;
+/// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.
+const MOST_FOR_A_DATE: u64 = 64 * 1024;
 
 /// What the server was asked for and has not answered yet, in order.
 #[derive(Default)]
@@ -46,6 +52,8 @@ pub(super) struct Flight {
     /// The first to be sent, and the octets expected of RETR.
     next: Option<(Want, u64)>,
     pace: Pace,
+    /// Sessions in a row that broke down over several commands before an octet came.
+    barren: u8,
 }
 
 /// Whether commands are written ahead.
@@ -53,7 +61,7 @@ pub(super) struct Flight {
 enum Pace {
     #[default]
     Pipelined,
-    /// Pipelined replies have been out of step.
+    /// Pipelined replies have been out of step, or did not come.
     Sequential,
 }
 
@@ -109,6 +117,10 @@ impl Engine {
             && let Some((want, octets)) =
                 self.flight.take_next().or_else(|| self.shared.next_want())
         {
+            if self.is_too_dear(want, octets) {
+                self.do_without_date(want.message());
+                continue;
+            }
             match self.send(want, octets) {
                 Ok(sent) => self.flight.push(sent),
                 Err(fault) if fault.is_of_the_link() => {
@@ -121,16 +133,37 @@ impl Engine {
         Ok(())
     }
 
-    fn most_in_flight(&self) -> usize {
-        let offers_pipelining = self
+    /// True for a large message of which only the date is wanted and only RETR gives it.
+    fn is_too_dear(&self, want: Want, octets: u64) -> bool {
+        let without_top = self
             .session
             .as_ref()
-            .is_some_and(|session| session.capabilities.pipelining);
-        match self.shared.settings.pipeline {
-            _ if !offers_pipelining || self.flight.pace == Pace::Sequential => 1,
-            Pipeline::Auto => WINDOW_COMMANDS,
-            Pipeline::Off => 1,
-            Pipeline::Most(commands) => usize::from(commands).clamp(1, WINDOW_COMMANDS),
+            .is_some_and(|session| session.top == Top::Missing);
+        without_top && matches!(want, Want::Headers(_)) && octets > self.most_for_a_date()
+    }
+
+    fn most_for_a_date(&self) -> u64 {
+        MOST_FOR_A_DATE.min(self.shared.settings.max_message)
+    }
+
+    /// The message has the time of its first sight.
+    fn do_without_date(&self, message: MessageId) {
+        let nothing = self.shared.disk.incoming(0);
+        self.shared.receive_headers(message, nothing);
+    }
+
+    fn most_in_flight(&self) -> usize {
+        self.session.as_ref().map_or(1, |session| {
+            self.pipeline()
+                .most_in_flight(&session.capabilities, WINDOW_COMMANDS)
+        })
+    }
+
+    /// As the user wants it, and as the server can.
+    pub(super) fn pipeline(&self) -> Pipeline {
+        match self.flight.pace {
+            Pace::Pipelined => self.shared.settings.pipeline,
+            Pace::Sequential => Pipeline::Off,
         }
     }
 
@@ -215,14 +248,22 @@ impl Engine {
         Renewal::NotNeeded
     }
 
-    /// A server that has no TOP, or refuses it for one message, is asked for the body, which tells the headers too.
+    /// A server that has no TOP, or refuses it for one message, is asked for the body, which tells the headers too, unless
+    /// that is large.
     fn do_without_top(&mut self, want: Want) {
+        let most = self.most_for_a_date();
         let mut state = self.shared.state.lock();
+        let octets = state.catalogue.get(want.message()).expected_octets();
         match self.session.as_mut().map(|session| &mut session.top) {
+            Some(Top::Works) if octets > most => {
+                drop(state);
+                self.do_without_date(want.message());
+            }
             Some(Top::Works) => state.wants.ask_for_body(want.message()),
             Some(top) => {
                 *top = Top::Missing;
                 state.wants.put_back(want);
+                self.quirks.tell(Notice::NoTop);
             }
             None => state.wants.put_back(want),
         }
@@ -239,22 +280,33 @@ impl Engine {
         log::info!("lost the session: {fault}");
         self.drop_session();
         if matches!(fault, Fault::Protocol(_)) && self.flight.wants.len() > 1 {
-            log::warn!("one command at a time from now on: the server's replies were out of step");
-            self.flight.pace = Pace::Sequential;
+            self.flight
+                .slow_down("the server's replies were out of step");
         }
         let mut lost = self.flight.take();
+        let was_pipelined = lost.len() > 1;
         let front = lost.pop_front();
         while let Some(behind) = lost.pop_back() {
             match fault.is_silence() {
-                true => self.shared.fail(behind.want, fault),
+                // It may have been asked for a moment ago; whoever waits as long as the front is told by now.
+                true => self.try_again(behind.want, fault),
                 // The connection broke over the reply in front of it.
                 false => self.shared.state.lock().wants.put_back(behind.want),
             }
         }
         let Some(front) = front else { return };
-        let is_final = fault.is_silence() || !fault.is_of_the_link();
-        if is_final || self.shared.put_back(front.want) == MOST_LOSSES {
-            self.shared.fail(front.want, fault);
+        if fault.is_silence() || !fault.is_of_the_link() {
+            return self.shared.fail(front.want, fault);
+        }
+        if was_pipelined && front.received.is_empty() {
+            self.flight.count_barren();
+        }
+        self.try_again(front.want, fault);
+    }
+
+    fn try_again(&self, want: Want, fault: &Fault) {
+        if self.shared.put_back(want) == MOST_LOSSES {
+            self.shared.fail(want, fault);
         }
     }
 }
@@ -262,6 +314,21 @@ impl Engine {
 impl Flight {
     pub(super) fn put_next(&mut self, want: (Want, u64)) {
         self.next = Some(want);
+    }
+
+    /// Notes that a session broke down over several commands before an octet came.
+    fn count_barren(&mut self) {
+        self.barren += 1;
+        if self.barren == MOST_BARREN {
+            self.slow_down("the server closes the connection on more");
+        }
+    }
+
+    fn slow_down(&mut self, why: &str) {
+        if self.pace == Pace::Pipelined {
+            log::warn!("one command at a time from now on: {why}");
+            self.pace = Pace::Sequential;
+        }
     }
 
     pub(super) fn take_next(&mut self) -> Option<(Want, u64)> {
@@ -285,6 +352,9 @@ impl Flight {
     fn pop_front(&mut self) -> Option<InFlight> {
         let settled = self.wants.pop_front()?;
         self.expected -= settled.expected;
+        if !self.wants.is_empty() {
+            self.barren = 0;
+        }
         Some(settled)
     }
 

@@ -6,9 +6,16 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use native_tls::TlsStream;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 
 use super::{NetError, Refusal, Shown, Tls, Trust};
+
+/// An idle connection is probed after so long.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
+/// Between two probes that nobody answers.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+/// After so many of them the connection is broken.
+const PROBES: u32 = 3;
 
 /// A host name or address, and a TCP port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,8 +114,12 @@ impl Stream {
     fn over(socket: TcpStream, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, NetError> {
         socket.set_nodelay(true).map_err(NetError::Broken)?;
         // Providers and NAT boxes drop an idle connection without a word.
+        let keepalive = TcpKeepalive::new()
+            .with_time(PROBE_AFTER)
+            .with_interval(PROBE_EVERY)
+            .with_retries(PROBES);
         SockRef::from(&socket)
-            .set_keepalive(true)
+            .set_tcp_keepalive(&keepalive)
             .map_err(NetError::Broken)?;
         socket.set_nonblocking(true).map_err(NetError::Broken)?;
         Ok(Stream {

@@ -84,6 +84,20 @@ impl Capabilities {
         self.announced.is_empty()
     }
 
+    /// What holds after the log-in: what was announced then, or what was announced before where nothing was. What the server
+    /// may do to us (EXPIRE, LOGIN-DELAY) holds until it says otherwise.
+    #[must_use]
+    pub fn renewed(self, after: Self) -> Self {
+        if after.is_empty() {
+            return self;
+        }
+        Self {
+            expire: after.expire.or(self.expire),
+            login_delay: after.login_delay.or(self.login_delay),
+            ..after
+        }
+    }
+
     fn take<'a>(&mut self, tag: &str, mut parameters: impl Iterator<Item = &'a str>) {
         match tag {
             "TOP" => self.top = true,
@@ -183,6 +197,16 @@ mod tests {
         ] {
             assert_eq!(announced(&[line]).expire, expire, "{line}");
         }
+    }
+
+    #[test]
+    fn what_was_announced_before_the_login_holds_where_it_was_not_taken_back() {
+        let before = announced(&["TOP", "PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]);
+        assert_eq!(before.clone().renewed(Capabilities::new()), before);
+        let after = before.renewed(announced(&["UIDL", "LOGIN-DELAY 10"]));
+        assert!(after.uidl && !after.top && !after.pipelining);
+        assert_eq!(after.expire, Some(Expire::Days(0)));
+        assert_eq!(after.login_delay, Some(10));
     }
 
     #[test]

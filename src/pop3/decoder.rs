@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::body::{BodyDecoder, Piece};
 use super::error::ProtocolError;
-use super::limits::{MAX_LISTING_LINE, MAX_MESSAGES, MAX_SASL_LINE, MAX_STATUS_LINE};
+use super::limits::{MAX_LISTING, MAX_LISTING_LINE, MAX_MESSAGES, MAX_SASL_LINE, MAX_STATUS_LINE};
 use super::line::{LineBuffer, LineEnd};
 use super::reply::Status;
 use super::text::ServerText;
@@ -143,7 +143,7 @@ impl Decoder {
             self.replies.finish();
             return Ok(Some(Event::End));
         }
-        self.replies.count_line()?;
+        self.replies.count_line(line.octets.len())?;
         let unstuffed = line.octets.strip_prefix(b".").unwrap_or(line.octets);
         Ok(Some(Event::Line(unstuffed)))
     }
@@ -165,6 +165,7 @@ enum Place {
     StatusLine(Shape),
     Listing {
         lines: usize,
+        octets: usize,
     },
     Body(BodyDecoder),
     /// In a line that began while nothing was owed, and that stays so whatever is expected before it ends.
@@ -182,18 +183,25 @@ impl Replies {
     /// Whether more than this `+OK` belongs to the reply.
     fn open(&mut self, shape: Shape, status_line_end: LineEnd) -> bool {
         self.place = match shape {
-            Shape::Lines => Place::Listing { lines: 0 },
+            Shape::Lines => Place::Listing {
+                lines: 0,
+                octets: 0,
+            },
             Shape::Body => Place::Body(BodyDecoder::new(status_line_end)),
             Shape::Status | Shape::Sasl => return false,
         };
         true
     }
 
-    fn count_line(&mut self) -> Result<(), ProtocolError> {
-        let Place::Listing { lines } = &mut self.place else {
+    fn count_line(&mut self, length: usize) -> Result<(), ProtocolError> {
+        let Place::Listing { lines, octets } = &mut self.place else {
             return Ok(());
         };
         *lines += 1;
+        *octets += length;
+        if *octets > MAX_LISTING {
+            return Err(ProtocolError::ListingTooLarge { limit: MAX_LISTING });
+        }
         if *lines > MAX_MESSAGES {
             return Err(ProtocolError::TooManyLines {
                 limit: MAX_MESSAGES,

@@ -28,6 +28,12 @@ pub enum ProtocolError {
         /// The cap, in lines.
         limit: usize,
     },
+    /// A listing has more octets than the unique-ids of so many messages may take.
+    #[error("the server sent a listing of more than {limit} octets")]
+    ListingTooLarge {
+        /// The cap, in octets.
+        limit: usize,
+    },
     /// The text after STAT's `+OK` is not two numbers.
     #[error("the server's answer to STAT is not a count and a size: {0}")]
     BadStat(ServerText),

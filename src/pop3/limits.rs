@@ -18,6 +18,9 @@ pub const MAX_SASL_LINE: usize = 64 * 1024;
 /// may cost in memory.
 pub const MAX_MESSAGES: usize = 1_000_000;
 
+/// The most octets of a listing, without line ends: [`MAX_MESSAGES`] lines with unique-ids of 70 octets, and some.
+pub const MAX_LISTING: usize = 128 * 1024 * 1024;
+
 /// The most lines of CAPA that are kept. The registry of capabilities has about 20.
 pub const MAX_CAPABILITY_LINES: usize = 1_000;
 

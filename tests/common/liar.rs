@@ -1,7 +1,9 @@
 //! A fake maildrop that speaks POP3 well, until a test tells it to lie.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::patience::PATIENCE;
 use super::scripted::{Gate, Peer, Scripted};
@@ -32,6 +34,10 @@ pub enum Reply {
     Silent,
     /// The right answer, once the gate is open.
     Held(Gate),
+    /// The first octets, then the others again and again for ever.
+    Endless(Vec<u8>, Vec<u8>),
+    /// The first octets, then the others again and again for ever, one at a time, so long after each other.
+    Drip(Vec<u8>, Vec<u8>, Duration),
 }
 
 /// What happens to one RETR in the midst of its body.
@@ -75,13 +81,18 @@ impl Liar {
     ///
     /// The UIDLs are `liar-1`, `liar-2` …, the capabilities `TOP UIDL USER PIPELINING RESP-CODES`.
     pub fn start(messages: &[Vec<u8>]) -> Self {
+        Self::start_at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), messages)
+    }
+
+    /// The same on an address of loopback, which an earlier server may have had.
+    pub fn start_at(address: SocketAddrV4, messages: &[Vec<u8>]) -> Self {
         let shared = Arc::new(Shared::default());
         for message in messages {
             shared.state.lock().add(message);
         }
         let server = {
             let shared = Arc::clone(&shared);
-            Scripted::start(move |peer| serve(&shared, peer))
+            Scripted::start_at(address, move |peer| serve(&shared, peer))
         };
         Self { server, shared }
     }
@@ -156,6 +167,35 @@ impl Liar {
     /// Loses whatever is pipelined behind PASS in the same packet, as Courier does.
     pub fn lose_what_follows_pass(&self) {
         self.shared.state.lock().loses_what_follows_pass = true;
+    }
+
+    /// Closes the connection, unanswered, on commands that come in one packet, as mpopd does.
+    pub fn refuse_pipelining(&self) {
+        self.shared.state.lock().refuses_pipelining = true;
+    }
+
+    /// Announces a LOGIN-DELAY of so many seconds before the login and refuses who logs in sooner after the last login.
+    pub fn set_login_delay(&self, seconds: u32) {
+        let mut state = self.shared.state.lock();
+        state.login_delay = Some(Duration::from_secs(seconds.into()));
+        for lines in state.capabilities.iter_mut() {
+            lines.push(format!("LOGIN-DELAY {seconds}"));
+        }
+    }
+
+    /// How many logins were refused because they came too soon.
+    pub fn logins_too_soon(&self) -> usize {
+        self.shared.state.lock().logins_too_soon
+    }
+
+    /// Announces UTF8, and RETR gives these octets instead of the message to a session without it, as Courier does.
+    pub fn set_surrogate(&self, serial: u64, octets: &[u8]) {
+        let mut state = self.shared.state.lock();
+        state.message(serial).surrogate = Some(octets.into());
+        state
+            .capabilities
+            .get_or_insert_default()
+            .push("UTF8".to_owned());
     }
 
     /// Always says this instead of doing the command: a verb (`QUIT`) or a whole line (`RETR 3`), in any case.

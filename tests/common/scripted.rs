@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,12 +15,15 @@ use parking_lot::{Condvar, Mutex};
 
 use super::patience::PATIENCE;
 
+/// The octets of one packet of a flood.
+const FLOOD: usize = 64 * 1024;
+
 /// A listening server that runs a closure for every connection, each in a thread of its own.
 ///
 /// Dropping it closes every connection and waits for the closures; one that panicked fails the test.
 #[derive(Debug)]
 pub struct Scripted {
-    port: u16,
+    address: SocketAddr,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<Vec<JoinHandle<()>>>>,
 }
@@ -28,8 +31,16 @@ pub struct Scripted {
 impl Scripted {
     /// Listens on a free port of loopback. An `Err` of the handler means that the client has gone, and is no failure.
     pub fn start(handler: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
+        Self::start_at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), handler)
+    }
+
+    /// Listens on an address of loopback, which an earlier server may have had.
+    pub fn start_at(
+        address: SocketAddrV4,
+        handler: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).expect("a free address");
+        let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let handler: Arc<Handler> = Arc::new(handler);
         let acceptor = {
@@ -37,15 +48,15 @@ impl Scripted {
             thread::spawn(move || accept(&listener, &shared, &handler))
         };
         Self {
-            port,
+            address,
             shared,
             acceptor: Some(acceptor),
         }
     }
 
-    /// The port on 127.0.0.1.
+    /// The port that it listens on.
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
     /// How many connections were accepted since the start.
@@ -93,7 +104,7 @@ impl Drop for Scripted {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
         // Only wakes the acceptor, which sees that it is to end.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+        let _ = TcpStream::connect(self.address);
         let handlers = self
             .acceptor
             .take()
@@ -197,6 +208,27 @@ impl Peer {
             }
         }
         Ok(())
+    }
+
+    /// Sends the octets one by one with a pause between them, again and again, until the client closes.
+    pub fn drip(&mut self, octets: &[u8], pause: Duration) -> io::Result<()> {
+        for octet in octets.iter().cycle() {
+            self.send(&[*octet])?;
+            if self.shared.stopping.load(Ordering::SeqCst) {
+                return Err(ErrorKind::ConnectionAborted.into());
+            }
+            thread::sleep(pause);
+        }
+        Ok(())
+    }
+
+    /// Sends the octets again and again, until the client closes.
+    pub fn flood(&mut self, octets: &[u8]) -> io::Result<()> {
+        let many = octets.repeat(1 + FLOOD / octets.len().max(1));
+        while !self.shared.stopping.load(Ordering::SeqCst) {
+            self.send(&many)?;
+        }
+        Err(ErrorKind::ConnectionAborted.into())
     }
 
     /// Reads whatever comes and answers nothing, until the client closes.

@@ -116,8 +116,8 @@ fn apop_digests_the_timestamp_of_the_greeting() {
 fn a_fault_of_the_server_is_no_wrong_password() {
     for (line, meaning) in [
         ("-ERR [IN-USE] another session", "busy"),
-        ("-ERR [LOGIN-DELAY] wait", "busy"),
-        ("-ERR [SYS/TEMP] no disk", "busy"),
+        ("-ERR [LOGIN-DELAY] wait", "more time between two logins"),
+        ("-ERR [SYS/TEMP] no disk", "a passing fault"),
         ("-ERR [SYS/PERM] no disk", "permanent fault"),
     ] {
         let guard = Guard::start(&["SASL SCRAM-SHA-256 XOAUTH2"], move |visitor, _| {

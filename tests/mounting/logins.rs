@@ -51,15 +51,20 @@ fn a_server_that_is_silent() {
     let liar = liar(1);
     liar.on("USER", Reply::Silent);
     let said = refusal(&of_liar(&liar).option("timeout=1s"));
-    assert_says(&said, &["silent for 1 s"]);
+    let port = format!("127.0.0.1 port {}", liar.port());
+    assert_says(&said, &[&port, "silent for 1 s", "-o timeout="]);
 }
 
 #[test]
-fn a_server_without_unique_ids() {
+fn a_server_without_unique_ids_and_headers() {
     let liar = liar(1);
     liar.on("UIDL", Reply::Err("unknown command"));
+    liar.on("TOP", Reply::Err("unknown command"));
     let said = refusal(&of_liar(&liar));
-    assert_says(&said, &["the server has no UIDL", "cannot show it"]);
+    assert_says(
+        &said,
+        &["the server has neither UIDL nor TOP", "cannot show this"],
+    );
 }
 
 #[test]

@@ -105,6 +105,9 @@ pub struct Status {
     pub listing_age_seconds: Option<u64>,
     /// Whether a session is open now.
     pub session: Session,
+    /// Why the last attempt to open one failed; none where it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
     /// What really protects the session, as `TLSv1.3`; none in clear or without a session.
     pub tls: Option<String>,
     /// The names of removed messages that are not deleted on the server yet.

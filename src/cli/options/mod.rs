@@ -38,6 +38,8 @@ pub struct Options {
     pub timeout: Duration,
     /// 1 s to 1 h.
     pub idle_timeout: Duration,
+    /// Between two NOOPs of an unused session, which then is not closed: 1 s to 1 h.
+    pub keepalive: Option<Duration>,
     /// 1 s to 1 day.
     pub refresh: Duration,
     /// The most commands in flight.
@@ -124,6 +126,7 @@ impl Default for Options {
             password: PasswordSource::Unsaid,
             timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
+            keepalive: None,
             refresh: Duration::from_secs(60),
             pipeline: Pipeline::Auto,
             cache: Caching::On,
@@ -277,6 +280,7 @@ mod tests {
         for name in [
             "timeout",
             "idle_timeout",
+            "keepalive",
             "refresh",
             "pipeline",
             "cache",
@@ -302,7 +306,7 @@ mod tests {
     #[test]
     fn each_option_sets_its_own_field() {
         let options = parse(
-            "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,refresh=1h,pipeline=off,cache=off,\
+            "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,keepalive=4m,refresh=1h,pipeline=off,cache=off,\
              cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,mtime=none,ro,uid=7,gid=8,allow_other,password_file=/pw",
         )
         .unwrap();
@@ -314,6 +318,7 @@ mod tests {
             password: PasswordSource::File("/pw".into()),
             timeout: Duration::from_secs(300),
             idle_timeout: Duration::from_secs(10),
+            keepalive: Some(Duration::from_secs(240)),
             refresh: Duration::from_secs(3600),
             pipeline: Pipeline::Off,
             cache: Caching::Off,

@@ -119,6 +119,21 @@ pub static TABLE: &[Row] = &[
         },
     },
     Row {
+        name: "keepalive",
+        kind: Kind::Value("TIME"),
+        default: "off",
+        help: "A NOOP at this interval keeps an unused session open, whatever idle_timeout says",
+        set: |options, text| {
+            if text == "off" {
+                options.keepalive = None;
+                return Ok(());
+            }
+            within(text, &(SECOND..=HOUR))
+                .map(|value| options.keepalive = Some(value.get()))
+                .map_err(|range| format!("off, or {range}"))
+        },
+    },
+    Row {
         name: "refresh",
         kind: Kind::Value("TIME"),
         default: "60s",

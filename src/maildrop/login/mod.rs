@@ -23,6 +23,7 @@ pub use secret::{Credential, Renewal, Secret};
 
 use super::fault::Fault;
 use super::link::Link;
+use super::quirks::{CapaTime, Quirks};
 use super::state::Pulse;
 use crate::net::{Endpoint, Protection, Stream, Tls};
 use crate::pop3::reply::greeting_timestamp;
@@ -60,23 +61,55 @@ pub enum Security {
 impl Login {
     /// Logs in on a new connection; gives what the server can do after that. A token that the server has accepted before
     /// and now refuses has expired: with a fresh one it is tried once more. No other secret that was refused is.
-    pub(super) fn open(&self, pulse: &Pulse) -> Result<(Link, Capabilities), Fault> {
+    pub(super) fn open(
+        &self,
+        pulse: &Pulse,
+        quirks: &mut Quirks,
+    ) -> Result<(Link, Capabilities), Fault> {
         let secret = self.credential.secret()?;
-        match self.attempt(&secret, pulse) {
+        match self.attempt(&secret, pulse, quirks) {
             Err(_) if self.credential.has_expired() => {
-                self.attempt(&self.credential.secret()?, pulse)
+                self.attempt(&self.credential.secret()?, pulse, quirks)
             }
             outcome => outcome,
         }
     }
 
-    fn attempt(&self, secret: &Secret, pulse: &Pulse) -> Result<(Link, Capabilities), Fault> {
+    /// Once more without CAPA where that was answered by the end of the connection, and never otherwise.
+    fn attempt(
+        &self,
+        secret: &Secret,
+        pulse: &Pulse,
+        quirks: &mut Quirks,
+    ) -> Result<(Link, Capabilities), Fault> {
+        let known = quirks.capas_avoided();
+        let mut avoided = known;
+        loop {
+            let outcome = self.log_in(secret, pulse, quirks);
+            let found = quirks.capas_avoided();
+            if outcome.is_ok() || found == avoided {
+                if outcome.is_err() && found > known {
+                    quirks.absolve_capa();
+                }
+                return outcome;
+            }
+            log::info!("the server closes the connection on CAPA: trying without");
+            avoided = found;
+        }
+    }
+
+    fn log_in(
+        &self,
+        secret: &Secret,
+        pulse: &Pulse,
+        quirks: &mut Quirks,
+    ) -> Result<(Link, Capabilities), Fault> {
         let mut link = self.connect(pulse)?;
         let timestamp = greeting(&mut link)?;
-        let mut capabilities = capabilities(&mut link)?;
+        let mut capabilities = capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
         if let Security::Starttls(tls) = &self.security {
             link = start_tls(link, tls)?;
-            capabilities = self::capabilities(&mut link)?;
+            capabilities = self::capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
         }
         if capabilities.utf8 {
             link.status(&Command::Utf8, |_refusal_is_no_harm| ())?;
@@ -88,15 +121,8 @@ impl Login {
             offer: &capabilities,
         };
         self.authenticate(&mut link, &attempt)?;
-        let after = self::capabilities(&mut link)?;
-        Ok((
-            link,
-            if after.is_empty() {
-                capabilities
-            } else {
-                after
-            },
-        ))
+        let after = self::capabilities(&mut link, CapaTime::AfterLogin, quirks)?;
+        Ok((link, capabilities.renewed(after)))
     }
 
     fn connect(&self, pulse: &Pulse) -> Result<Link, Fault> {
@@ -154,33 +180,41 @@ fn is_loopback(host: &str) -> bool {
     }
 }
 
-/// The timestamp for APOP, where the greeting has one. A server that turns everybody away has refused no password.
+/// The timestamp for APOP, where the greeting has one.
 fn greeting(link: &mut Link) -> Result<Option<Vec<u8>>, Fault> {
     link.reply(|greeting| {
         if greeting.is_ok() {
             return Ok(greeting_timestamp(greeting.text).map(<[u8]>::to_vec));
         }
-        Err(match Fault::of_login(greeting) {
-            Fault::LoginRefused(text) => Fault::Refused {
-                command: "the connection",
-                text,
-            },
-            fault => fault,
-        })
+        Err(Fault::of_greeting(greeting))
     })?
 }
 
 /// None where the server does not know CAPA.
-fn capabilities(link: &mut Link) -> Result<Capabilities, Fault> {
+fn capabilities(
+    link: &mut Link,
+    time: CapaTime,
+    quirks: &mut Quirks,
+) -> Result<Capabilities, Fault> {
     let mut found = Capabilities::new();
+    if quirks.avoids_capa(time) {
+        return Ok(found);
+    }
     let refuse = |_: &Status<'_>| Fault::Unsupported("the server has no CAPA");
     let answer = link.lines(&Command::Capa, refuse, |line| {
         found.add(line);
         Ok(())
     });
     match answer {
-        Ok(()) | Err(Fault::Unsupported(_)) => Ok(found),
-        Err(fault) => Err(fault),
+        Ok(()) | Err(Fault::Unsupported(_)) => {
+            quirks.capa_was_answered(time);
+            quirks.login_delay = found.login_delay.or(quirks.login_delay);
+            Ok(found)
+        }
+        Err(fault) => {
+            quirks.capa_failed(time, &fault);
+            Err(fault)
+        }
     }
 }
 

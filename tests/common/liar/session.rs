@@ -41,6 +41,8 @@ pub(super) struct Session<'a> {
     /// The maildrop as it was at login; the message number is the index plus 1.
     messages: Vec<Message>,
     deleted: BTreeSet<u64>,
+    /// UTF8 was sent (RFC 6856 section 2).
+    is_utf8: bool,
 }
 
 impl<'a> Session<'a> {
@@ -51,6 +53,7 @@ impl<'a> Session<'a> {
             login: Login::NotYet { user: None },
             messages: Vec::new(),
             deleted: BTreeSet::new(),
+            is_utf8: false,
         }
     }
 
@@ -58,6 +61,9 @@ impl<'a> Session<'a> {
         let greeting = self.shared.state.lock().greeting.clone();
         self.send(&greeting)?;
         while let Some(line) = self.read_line()? {
+            if self.shared.state.lock().refuses_pipelining && self.peer.octets_behind() > 0 {
+                break;
+            }
             if self.respond(&line)? == Then::End {
                 break;
             }
@@ -106,6 +112,16 @@ impl<'a> Session<'a> {
             }
             Reply::Silent => {
                 while self.read_line()?.is_some() {}
+                Ok(Then::End)
+            }
+            Reply::Endless(first, others) => {
+                self.peer.send(&first)?;
+                self.peer.flood(&others)?;
+                Ok(Then::End)
+            }
+            Reply::Drip(first, others, pause) => {
+                self.peer.send(&first)?;
+                self.peer.drip(&others, pause)?;
                 Ok(Then::End)
             }
             Reply::Held(gate) => {
@@ -159,6 +175,10 @@ impl<'a> Session<'a> {
             ("CAPA", _) => self.capabilities(),
             ("QUIT", _) => self.quit(),
             ("NOOP", Login::Done) => Answer::ok(""),
+            ("UTF8", Login::NotYet { .. }) => {
+                self.is_utf8 = true;
+                Answer::ok("UTF8 it is")
+            }
             ("USER", Login::NotYet { .. }) => {
                 self.login = Login::NotYet {
                     user: Some(argument.to_owned()),
@@ -236,6 +256,10 @@ impl<'a> Session<'a> {
             self.login = Login::NotYet { user: None };
             return Answer::err("[IN-USE] another session has the maildrop");
         }
+        if !state.takes_login() {
+            self.login = Login::NotYet { user: None };
+            return Answer::err("[LOGIN-DELAY] too soon");
+        }
         state.locked_by = Some(connection);
         self.messages.clone_from(&state.messages);
         self.login = Login::Done;
@@ -267,9 +291,13 @@ impl<'a> Session<'a> {
             return Answer::err("no such message");
         };
         let fault = self.shared.state.lock().take_retr_fault(message.serial);
+        let sent = match &message.surrogate {
+            Some(surrogate) if !self.is_utf8 => surrogate.to_vec(),
+            _ => message.sent(),
+        };
         Answer {
             fault,
-            ..Answer::body(&message.sent())
+            ..Answer::body(&sent)
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the liar knows and was told, shared by its sessions.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -38,6 +39,10 @@ pub(super) struct State {
     pub(super) locking: bool,
     pub(super) locked_by: Option<usize>,
     pub(super) loses_what_follows_pass: bool,
+    pub(super) refuses_pipelining: bool,
+    pub(super) login_delay: Option<Duration>,
+    pub(super) last_login: Option<Instant>,
+    pub(super) logins_too_soon: usize,
     pub(super) rules: Vec<Rule>,
     pub(super) retr_faults: Vec<(u64, RetrFault)>,
     pub(super) received: Vec<Received>,
@@ -50,6 +55,8 @@ pub(super) struct Message {
     pub(super) octets: Arc<[u8]>,
     pub(super) uidl: Vec<u8>,
     pub(super) list_offset: i64,
+    /// What a session without UTF8 gets.
+    pub(super) surrogate: Option<Arc<[u8]>>,
 }
 
 #[derive(Debug, Clone)]
@@ -83,6 +90,10 @@ impl Default for State {
             locking: false,
             locked_by: None,
             loses_what_follows_pass: false,
+            refuses_pipelining: false,
+            login_delay: None,
+            last_login: None,
+            logins_too_soon: 0,
             rules: Vec::new(),
             retr_faults: Vec::new(),
             received: Vec::new(),
@@ -99,6 +110,7 @@ impl State {
             octets: octets.into(),
             uidl: format!("liar-{}", self.added).into_bytes(),
             list_offset: 0,
+            surrogate: None,
         });
         self.added
     }
@@ -122,6 +134,19 @@ impl State {
         if self.locked_by == Some(connection) {
             self.locked_by = None;
         }
+    }
+
+    /// Whether the server takes a login now; it is the last one then.
+    pub(super) fn takes_login(&mut self) -> bool {
+        let since = self.last_login.map(|last| last.elapsed());
+        if let (Some(delay), Some(since)) = (self.login_delay, since)
+            && since < delay
+        {
+            self.logins_too_soon += 1;
+            return false;
+        }
+        self.last_login = Some(Instant::now());
+        true
     }
 
     /// The first rule for the line, used up by one.

@@ -1,0 +1,120 @@
+//! A server that does not come to an end: fast, and one octet at a time.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::common::{Liar, Reply, corpus};
+use crate::{assert_fails, assert_reads, assert_says, mounted, refusal};
+
+/// Far below the mount's time-out of a second: every octet would begin it anew.
+const PAUSE: Duration = Duration::from_millis(100);
+
+fn liar() -> (Liar, Vec<Vec<u8>>) {
+    let messages = corpus::realistic(38, 3);
+    (Liar::start(&messages), messages)
+}
+
+fn endless(first: &str, others: &str) -> Reply {
+    Reply::Endless(first.into(), others.into())
+}
+
+fn drip(first: &str, others: &str) -> Reply {
+    Reply::Drip(first.into(), others.into(), PAUSE)
+}
+
+#[test]
+fn an_endless_line_is_cut_off_wherever_it_comes() {
+    for (command, first) in [
+        ("CAPA", "+OK"),
+        ("CAPA", "+OK\r\n"),
+        ("USER", "-ERR"),
+        ("STAT", "+OK 3 "),
+        ("UIDL", "+OK\r\n1 "),
+        ("LIST", "+OK\r\n1 "),
+    ] {
+        let (liar, _) = liar();
+        liar.on(command, endless(first, "9"));
+        let said = refusal(&liar, &[]);
+        assert_says(
+            &said,
+            &["127.0.0.1 port", "a line of more than 8192 octets"],
+        );
+    }
+}
+
+#[test]
+fn an_endless_listing_is_cut_off_wherever_it_comes() {
+    for command in ["CAPA", "UIDL", "LIST"] {
+        let (liar, _) = liar();
+        liar.on(command, endless("+OK\r\n", "1 1\r\n"));
+        let said = refusal(&liar, &[]);
+        assert_says(&said, &["a listing of more than 1000000 lines"]);
+    }
+}
+
+#[test]
+fn lines_that_nobody_asked_for_are_not_read_to_their_end() {
+    let (liar, _) = liar();
+    liar.on("USER", endless("+OK\r\n", "+OK and another thing\r\n"));
+    assert_says(&refusal(&liar, &[]), &["unasked", "is a POP3 server there"]);
+}
+
+#[test]
+fn an_endless_line_behind_retr_is_an_error_and_the_mount_goes_on() {
+    let (liar, messages) = liar();
+    let mount = mounted(&liar, &[]);
+    liar.on("RETR 1", endless("+OK ", "x"));
+    assert_fails(&mount, "liar-1.eml", Errno::EIO);
+    assert_reads(&mount, "liar-2.eml", &messages[1]);
+}
+
+#[test]
+fn an_endless_body_is_too_large_and_the_mount_goes_on() {
+    for others in ["a line\r\n", "x"] {
+        let (liar, messages) = liar();
+        let mount = mounted(&liar, &["max_message=1M"]);
+        liar.on("RETR 1", endless("+OK\r\n", others));
+        assert_fails(&mount, "liar-1.eml", Errno::EFBIG);
+        assert_reads(&mount, "liar-2.eml", &messages[1]);
+    }
+}
+
+#[test]
+fn endless_headers_are_too_large_and_the_mount_goes_on() {
+    let (liar, messages) = liar();
+    let mount = mounted(&liar, &["max_message=1M"]);
+    liar.on("TOP 1 0", endless("+OK\r\n", "X: y\r\n"));
+    let error = std::fs::metadata(mount.join("liar-1.eml")).and_then(|found| found.modified());
+    assert_eq!(
+        error.expect_err("no date").raw_os_error(),
+        Some(Errno::EFBIG as i32)
+    );
+    assert_reads(&mount, "liar-2.eml", &messages[1]);
+    liar.on("UIDL", Reply::Err("unknown command"));
+    assert_says(&refusal(&liar, &["max_message=1M"]), &["max_message"]);
+}
+
+#[test]
+fn a_login_that_drips_is_a_silence() {
+    for (command, first, others) in [
+        ("CAPA", "+OK\r\n", "TOP\r\n"),
+        ("USER", "+OK", "x"),
+        ("STAT", "+OK 1 ", "1"),
+        ("UIDL", "+OK\r\n", "1 a\r\n"),
+        ("LIST", "+OK\r\n1 ", "1"),
+    ] {
+        let (liar, _) = liar();
+        liar.on(command, drip(first, others));
+        assert_says(&refusal(&liar, &["timeout=1s"]), &["silent for 1 s"]);
+    }
+}
+
+#[test]
+fn a_body_that_drips_is_a_silence_and_the_mount_goes_on() {
+    let (liar, messages) = liar();
+    let mount = mounted(&liar, &["timeout=1s"]);
+    liar.on("RETR 1", drip("+OK\r\n", "x"));
+    assert_fails(&mount, "liar-1.eml", Errno::ETIMEDOUT);
+    assert_reads(&mount, "liar-2.eml", &messages[1]);
+}

@@ -1,0 +1,235 @@
+//! A server without UIDL: a message is known by its headers.
+
+use std::fs;
+
+use nix::errno::Errno;
+
+use crate::common::{Liar, MountBuilder, Reply, corpus};
+use crate::{
+    assert_fails, assert_reads, assert_says, assert_shows, files, listed, ls_l, mounted, refusal,
+    remove, sentence, umount,
+};
+
+fn without_uidl(messages: &[Vec<u8>]) -> Liar {
+    let liar = Liar::start(messages);
+    liar.on("UIDL", Reply::Err("unknown command"));
+    liar
+}
+
+fn realistic(count: usize) -> (Liar, Vec<Vec<u8>>) {
+    let messages = corpus::realistic(33, count);
+    (without_uidl(&messages), messages)
+}
+
+/// The name of the file that reads so.
+fn name_of(files: &[(String, Vec<u8>)], message: &[u8]) -> String {
+    let (name, _) = files
+        .iter()
+        .find(|(_, octets)| octets == message)
+        .expect("the message");
+    name.clone()
+}
+
+/// Two messages of equal headers, with another between them.
+fn twins() -> Vec<Vec<u8>> {
+    let other = b"Subject: other\r\n\r\nother\r\n".to_vec();
+    vec![
+        corpus::with_body(b"first\r\n"),
+        other,
+        corpus::with_body(b"second\r\n"),
+    ]
+}
+
+#[test]
+fn every_message_has_a_name_and_its_own_octets() {
+    let (liar, messages) = realistic(30);
+    let mount = mounted(&liar, &[]);
+    assert_shows(&mount, &messages);
+    for name in listed(&mount) {
+        let digest = name
+            .strip_prefix("headers-")
+            .and_then(|name| name.strip_suffix(".eml"));
+        assert_eq!(digest.map(str::len), Some(32), "{name}");
+    }
+}
+
+#[test]
+fn names_are_the_same_in_every_mount_whatever_list_says() {
+    let (liar, messages) = realistic(12);
+    let mut mount = mounted(&liar, &[]);
+    let before = files(&mount);
+    (1..=12).for_each(|serial| liar.set_list_offset(serial, 40));
+    mount.remount();
+    assert_eq!(files(&mount), before);
+    let again = mounted(&liar, &[]);
+    assert_eq!(files(&again), before);
+    assert_eq!(before.len(), messages.len());
+}
+
+#[test]
+fn what_the_server_notes_in_the_headers_of_what_was_read_changes_no_name() {
+    let liar = without_uidl(&[corpus::with_body(b"one\r\n")]);
+    let mut mount = mounted(&liar, &[]);
+    let before = listed(&mount);
+    let noted = b"+OK\r\nFrom: a@example.org\r\nDate: Mon, 1 Jan 2024 10:00:00 +0000\r\nSubject: test\r\nStatus: RO\r\n\r\n.\r\n";
+    liar.on("TOP 1 0", Reply::Raw(noted.to_vec()));
+    mount.remount();
+    assert_eq!(listed(&mount), before);
+}
+
+#[test]
+fn headers_are_asked_for_once_a_session_and_tell_the_dates() {
+    let (liar, _) = realistic(20);
+    let mount = mounted(&liar, &[]);
+    assert_eq!(liar.count("TOP"), 20);
+    ls_l(&mount);
+    assert_eq!((liar.count("TOP"), liar.count("RETR")), (20, 0));
+    let mut shown: Vec<i64> = listed(&mount)
+        .iter()
+        .map(|name| {
+            let metadata = fs::metadata(mount.join(name)).expect("a message");
+            std::os::unix::fs::MetadataExt::mtime(&metadata)
+        })
+        .collect();
+    let mut received: Vec<i64> = (0..20)
+        .map(|index| corpus::realistic_message(33, index).received)
+        .collect();
+    shown.sort_unstable();
+    received.sort_unstable();
+    assert_eq!(shown, received);
+}
+
+#[test]
+fn headers_are_asked_for_one_at_a_time_where_pipelining_is_not_offered() {
+    let (liar, messages) = realistic(10);
+    liar.set_capabilities(Some(&["TOP", "USER"]));
+    liar.refuse_pipelining();
+    assert_shows(&mounted(&liar, &[]), &messages);
+}
+
+#[test]
+fn messages_of_equal_headers_are_numbered_in_maildrop_order() {
+    let messages = twins();
+    let liar = without_uidl(&messages);
+    let files = files(&mounted(&liar, &[]));
+    let first = name_of(&files, &messages[0]);
+    let second = name_of(&files, &messages[2]);
+    assert_eq!(second, first.replace(".eml", "~2.eml"));
+}
+
+#[test]
+fn a_removed_message_is_deleted_whatever_its_number_is_by_then() {
+    let (liar, messages) = realistic(5);
+    let mut mount = mounted(&liar, &["idle_timeout=1s"]);
+    let name = name_of(&files(&mount), &messages[3]);
+    remove(&mount, &name);
+    liar.server().wait_until_idle();
+    liar.remove(1);
+    assert_eq!(umount(&mut mount).0, Some(0));
+    assert_eq!((liar.count("DELE 3"), liar.count("DELE")), (1, 1));
+    assert_eq!(liar.left_serials(), [2, 3, 5]);
+}
+
+#[test]
+fn of_equal_headers_none_is_deleted_once_another_client_has_deleted_one() {
+    for gone in [1, 3] {
+        let messages = twins();
+        let liar = without_uidl(&messages);
+        let mut mount = mounted(&liar, &["idle_timeout=1s"]);
+        let name = name_of(&files(&mount), &messages[0]);
+        remove(&mount, &name);
+        liar.server().wait_until_idle();
+        liar.remove(gone);
+        umount(&mut mount);
+        assert_eq!(liar.count("DELE"), 0);
+    }
+}
+
+#[test]
+fn a_removed_message_whose_headers_are_refused_is_kept_and_told() {
+    let (liar, messages) = realistic(4);
+    let mut mount = mounted(&liar, &["idle_timeout=1s"]);
+    let name = name_of(&files(&mount), &messages[1]);
+    remove(&mount, &name);
+    liar.server().wait_until_idle();
+    liar.on("TOP 2 0", Reply::Err("not now"));
+    let (code, said) = umount(&mut mount);
+    assert_eq!(code, Some(1));
+    assert_says(&said, &[&name, "still on the server"]);
+    assert_eq!((liar.count("DELE"), liar.left_serials().len()), (0, 4));
+}
+
+#[test]
+fn a_message_whose_headers_are_refused_is_left_out_and_the_others_are_there() {
+    let (liar, messages) = realistic(3);
+    liar.on("TOP 2 0", Reply::Err("damaged"));
+    let mount = mounted(&liar, &[]);
+    assert_shows(&mount, &[messages[0].clone(), messages[2].clone()]);
+    assert_says(&mount.stderr(), &["refuses the headers of some messages"]);
+}
+
+#[test]
+fn a_server_without_uidl_and_top_is_refused_with_the_reason() {
+    for capabilities in [None, Some(&["TOP", "UIDL"][..])] {
+        let (liar, _) = realistic(3);
+        liar.on("TOP", Reply::Err("unknown command"));
+        liar.set_capabilities(capabilities);
+        let said = refusal(&liar, &[]);
+        assert_says(
+            &said,
+            &["neither UIDL nor TOP", "cannot show this maildrop"],
+        );
+    }
+}
+
+#[test]
+fn an_empty_maildrop_whose_uidl_is_refused_is_empty_and_decides_nothing() {
+    let liar = without_uidl(&[]);
+    liar.on("LIST", Reply::Err("no messages"));
+    let mount = mounted(&liar, &["refresh=1s"]);
+    assert_eq!(listed(&mount), [""; 0]);
+    let message = corpus::with_body(b"new\r\n");
+    liar.add(&message);
+    liar.behave("UIDL");
+    liar.behave("LIST");
+    crate::common::eventually("the new message", || {
+        (listed(&mount).len() == 1).then_some(())
+    });
+    assert_reads(&mount, "liar-1.eml", &message);
+}
+
+#[test]
+fn a_uidl_that_worked_before_and_is_refused_now_renames_nothing() {
+    let messages = corpus::realistic(34, 3);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar, &["refresh=1s"]);
+    liar.on("UIDL", Reply::Err("out of order"));
+    liar.server().cut_all();
+    assert_fails(&mount, "liar-1.eml", Errno::EIO);
+    assert_eq!(listed(&mount), ["liar-1.eml", "liar-2.eml", "liar-3.eml"]);
+    liar.behave("UIDL");
+    crate::eventually_reads(&mount, "liar-1.eml", &messages[0]);
+}
+
+#[test]
+fn a_maildrop_remembered_by_its_unique_ids_is_not_renamed_by_a_refused_uidl() {
+    let liar = Liar::start(&corpus::realistic(34, 3));
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = format!("cache_dir={}", folder.path().display());
+    let builder = MountBuilder::new(&liar.source())
+        .option("tls=off")
+        .option(&cache);
+    let mut mount = builder.clone().mount();
+    assert_eq!(umount(&mut mount).0, Some(0));
+    liar.on("UIDL", Reply::Err("out of order"));
+    let said = sentence(&builder.refused());
+    assert_says(&said, &["refused UIDL (out of order)", "try again"]);
+    assert_eq!(liar.count("TOP"), 0);
+}
+
+#[test]
+fn a_passing_fault_of_uidl_is_told_as_such() {
+    let liar = Liar::start(&corpus::realistic(34, 3));
+    liar.on("UIDL", Reply::Err("[SYS/TEMP] out of order"));
+    assert_says(&refusal(&liar, &[]), &["a passing fault"]);
+}

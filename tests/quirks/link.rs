@@ -1,0 +1,184 @@
+//! The way to the server: gone, moved, forgotten, kept alive.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::common::{Background, Liar, PROGRAM, Place, Reply, corpus, eventually, stdout_of};
+use crate::{
+    assert_fails, assert_reads, assert_shows, eventually_reads, listed, mounted, remove, status,
+    umount,
+};
+
+fn liar(count: usize) -> (Liar, Vec<Vec<u8>>) {
+    let messages = corpus::realistic(41, count);
+    (Liar::start(&messages), messages)
+}
+
+fn loopback(port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
+}
+
+#[test]
+fn while_the_server_is_away_the_listing_and_what_was_read_are_there_and_status_tells_why() {
+    let (liar, messages) = liar(3);
+    let mut mount = mounted(&liar, &["refresh=1s"]);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    let port = liar.port();
+    drop(liar);
+    eventually("status to tell that the server is away", || {
+        assert_fails(&mount, "liar-2.eml", Errno::EIO);
+        let fault = status(&mount)["fault"].as_str().map(str::to_owned);
+        fault.filter(|fault| fault.contains("does not answer"))
+    });
+    assert_eq!(listed(&mount).len(), 3);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    assert_eq!(status(&mount)["session"], "closed");
+    let liar = Liar::start_at(loopback(port), &messages);
+    eventually_reads(&mount, "liar-2.eml", &messages[1]);
+    assert!(status(&mount)["fault"].is_null());
+    remove(&mount, "liar-3.eml");
+    assert_eq!(umount(&mut mount).0, Some(0));
+    assert_eq!(liar.left_serials(), [1, 2]);
+}
+
+#[test]
+fn deletions_outlast_a_restart_of_the_server() {
+    let (liar, messages) = liar(3);
+    let mut mount = mounted(&liar, &[]);
+    remove(&mount, "liar-2.eml");
+    let port = liar.port();
+    drop(liar);
+    let liar = Liar::start_at(loopback(port), &messages);
+    assert_eq!(umount(&mut mount).0, Some(0));
+    assert_eq!(liar.left_serials(), [1, 3]);
+}
+
+#[test]
+fn a_connection_that_was_forgotten_during_a_rest_is_made_anew_before_the_reader_gives_up() {
+    let (liar, messages) = liar(3);
+    let mount = mounted(&liar, &["timeout=10s"]);
+    liar.once("RETR 1", Reply::Silent);
+    // The rest is what is tested: after it, a silence may mean that nobody is there.
+    thread::sleep(Duration::from_secs(6));
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    assert_eq!((liar.count("RETR 1"), liar.server().connections()), (2, 2));
+}
+
+#[test]
+fn keepalive_keeps_an_unused_session_open() {
+    let (liar, messages) = liar(2);
+    let mount = mounted(&liar, &["idle_timeout=1s", "keepalive=1s"]);
+    liar.wait_for("NOOP", 3);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    assert_eq!((liar.count("PASS"), liar.count("QUIT")), (1, 0));
+}
+
+#[test]
+fn a_session_that_ends_in_spite_of_keepalive_is_reopened_on_demand() {
+    let (liar, messages) = liar(2);
+    let mount = mounted(&liar, &["keepalive=1s"]);
+    for end in [Reply::Close, Reply::Err("idle for too long")] {
+        liar.on("NOOP", end);
+        liar.wait_for("NOOP", liar.count("NOOP") + 1);
+        liar.behave("NOOP");
+        assert_reads(&mount, "liar-1.eml", &messages[0]);
+    }
+    assert_reads(&mount, "liar-2.eml", &messages[1]);
+}
+
+#[test]
+fn a_server_that_closes_on_pipelined_commands_is_asked_one_at_a_time() {
+    let (liar, messages) = liar(40);
+    liar.refuse_pipelining();
+    let mount = mounted(&liar, &[]);
+    stdout_of(&["grep", "-r", "-c", "Subject", mount.arg()]);
+    assert_shows(&mount, &messages);
+    assert!(
+        mount.stderr().contains("one command at a time"),
+        "{}",
+        mount.stderr()
+    );
+}
+
+#[test]
+fn without_pipeline_every_command_waits_for_the_reply_before() {
+    let (liar, messages) = liar(10);
+    liar.refuse_pipelining();
+    let mut mount = mounted(&liar, &["pipeline=off"]);
+    assert_shows(&mount, &messages);
+    for serial in 1..=10 {
+        remove(&mount, &format!("liar-{serial}.eml"));
+    }
+    assert_eq!(umount(&mut mount).0, Some(0));
+    assert_eq!(liar.left_serials(), [0_u64; 0]);
+    assert_eq!(liar.server().connections(), 1);
+}
+
+/// A mount in a namespace of its own, whose `/etc/hosts` the test writes. It is looked at through `/proc`.
+struct Secluded {
+    _process: Background,
+    hosts: PathBuf,
+    root: PathBuf,
+    _place: Place,
+}
+
+impl Secluded {
+    fn mount(source: &str, address: Ipv4Addr) -> Self {
+        let place = Place::create();
+        let hosts = place.folder().join("hosts");
+        fs::write(&hosts, line_of_hosts(address)).expect("a file of hosts");
+        let script = "mount --bind \"$1\" /etc/hosts; shift; exec \"$@\"";
+        let mut command = place.at_home(Command::new("unshare"));
+        command
+            .args(["--mount", "sh", "-euc", script, "sh"])
+            .arg(&hosts)
+            .args([PROGRAM, "-f", "-o", "tls=off", source])
+            .arg(place.mount_point())
+            .env("POP3FS_PASSWORD", "secret")
+            .stdout(Stdio::null());
+        let process = Background::spawn(&mut command);
+        let root = Path::new("/proc")
+            .join(process.pid().to_string())
+            .join("root");
+        let root = root.join(place.mount_point().strip_prefix("/").expect("a full path"));
+        Self {
+            _process: process,
+            hosts,
+            root,
+            _place: place,
+        }
+    }
+
+    fn move_server(&self, address: Ipv4Addr) {
+        fs::write(&self.hosts, line_of_hosts(address)).expect("a file of hosts");
+    }
+
+    fn eventually_reads(&self, name: &str) -> Vec<u8> {
+        eventually("the message", || fs::read(self.root.join(name)).ok())
+    }
+}
+
+fn line_of_hosts(address: Ipv4Addr) -> String {
+    format!("{address} maildrop.test\n")
+}
+
+#[test]
+fn a_server_that_has_moved_is_found_at_its_new_address() {
+    let messages = corpus::realistic(41, 2);
+    let before = Liar::start(&messages);
+    let port = before.port();
+    let (old, new) = (Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2));
+    let mount = Secluded::mount(&format!("pop://alice@maildrop.test:{port}"), old);
+    assert_eq!(mount.eventually_reads("liar-1.eml"), messages[0]);
+    let after = Liar::start_at(SocketAddrV4::new(new, port), &messages);
+    mount.move_server(new);
+    drop(before);
+    assert_eq!(mount.eventually_reads("liar-2.eml"), messages[1]);
+    assert_eq!((after.count("PASS"), after.count("RETR 2")), (1, 1));
+}

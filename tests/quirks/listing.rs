@@ -1,0 +1,112 @@
+//! STAT, LIST and UIDL that do not agree, or are written carelessly.
+
+use crate::common::{Liar, Mount, Reply, corpus};
+use crate::{assert_reads, assert_says, listed, mounted};
+
+/// Three messages, of which these commands say so.
+fn liar(said: &[(&str, &str)]) -> (Liar, Vec<Vec<u8>>) {
+    let messages = corpus::realistic(35, 3);
+    let liar = Liar::start(&messages);
+    for (command, reply) in said {
+        liar.on(command, Reply::Raw(reply.as_bytes().to_vec()));
+    }
+    (liar, messages)
+}
+
+fn assert_shows_all(mount: &Mount, messages: &[Vec<u8>]) {
+    assert_eq!(listed(mount), ["liar-1.eml", "liar-2.eml", "liar-3.eml"]);
+    for (serial, message) in (1..).zip(messages) {
+        assert_reads(mount, &format!("liar-{serial}.eml"), message);
+    }
+}
+
+#[test]
+fn stat_that_counts_wrong_hides_nothing() {
+    for stat in [
+        "+OK 0 0\r\n",
+        "+OK 2 100\r\n",
+        "+OK 9 9\r\n",
+        "+OK\r\n",
+        "+OK all well\r\n",
+    ] {
+        let (liar, messages) = liar(&[("STAT", stat)]);
+        assert_shows_all(&mounted(&liar, &[]), &messages);
+    }
+}
+
+#[test]
+fn a_message_that_uidl_leaves_out_has_no_name_and_the_log_says_so_once() {
+    let (liar, messages) = liar(&[("UIDL", "+OK\r\n1 liar-1\r\n3 liar-3\r\n.\r\n")]);
+    let mount = mounted(&liar, &["idle_timeout=1s"]);
+    assert_eq!(listed(&mount), ["liar-1.eml", "liar-3.eml"]);
+    liar.server().wait_until_idle();
+    assert_reads(&mount, "liar-3.eml", &messages[2]);
+    let said = mount.stderr();
+    assert_eq!(said.matches("LIST and UIDL").count(), 1, "{said}");
+}
+
+#[test]
+fn a_message_that_list_leaves_out_is_read_all_the_same() {
+    let (liar, messages) = liar(&[("LIST", "+OK\r\n1 120\r\n3 120\r\n.\r\n")]);
+    assert_shows_all(&mounted(&liar, &[]), &messages);
+}
+
+#[test]
+fn a_number_that_only_uidl_knows_is_never_sent() {
+    let (liar, _) = liar(&[(
+        "UIDL",
+        "+OK\r\n1 liar-1\r\n2 liar-2\r\n3 liar-3\r\n4 ghost\r\n99 ghost\r\n.\r\n",
+    )]);
+    let mount = mounted(&liar, &[]);
+    assert_eq!(listed(&mount), ["liar-1.eml", "liar-2.eml", "liar-3.eml"]);
+    crate::ls_l(&mount);
+    let sent = liar.commands();
+    assert!(
+        sent.iter()
+            .all(|received| !received.line.contains("99") && !received.line.contains(" 4")),
+        "{sent:#?}"
+    );
+}
+
+#[test]
+fn a_number_that_is_listed_twice_counts_once() {
+    let (liar, messages) = liar(&[
+        (
+            "UIDL",
+            "+OK\r\n1 liar-1\r\n2 liar-2\r\n2 other\r\n3 liar-3\r\n.\r\n",
+        ),
+        ("LIST", "+OK\r\n1 5\r\n1 6\r\n2 7\r\n3 8\r\n.\r\n"),
+    ]);
+    assert_shows_all(&mounted(&liar, &[]), &messages);
+}
+
+#[test]
+fn more_text_and_more_spaces_than_needed_are_understood() {
+    let (liar, messages) = liar(&[
+        ("STAT", "+OK   3    999  octets in 3 messages\r\n"),
+        (
+            "UIDL",
+            "+ok\r\n1   liar-1\r\n 2 liar-2 \r\n3\tliar-3\r\n.\r\n",
+        ),
+        (
+            "LIST",
+            "+OK 3 messages (999 octets)\r\n1  120 octets\r\n2   120\r\n 3 120 (unseen)\r\n.\r\n",
+        ),
+    ]);
+    assert_shows_all(&mounted(&liar, &[]), &messages);
+}
+
+#[test]
+fn numbers_out_of_all_range_allocate_nothing() {
+    let (liar, messages) = liar(&[
+        ("STAT", "+OK 4294967295 18446744073709551615\r\n"),
+        (
+            "LIST",
+            "+OK\r\n1 18446744073709551615\r\n2 1\r\n3 1\r\n4294967295 1\r\n.\r\n",
+        ),
+    ]);
+    // What LIST says of the first is more than any message may have.
+    let mount = mounted(&liar, &["max_message=1T"]);
+    assert_shows_all(&mount, &messages);
+    assert_says(&mount.stderr(), &["LIST and UIDL"]);
+}

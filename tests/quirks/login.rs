@@ -1,0 +1,108 @@
+//! What a server announces, and what it does when asked.
+
+use crate::common::{Liar, Received, Reply, corpus};
+use crate::{assert_shows, listed, ls_l, mounted};
+
+const COUNT: usize = 5;
+
+fn liar() -> (Liar, Vec<Vec<u8>>) {
+    let messages = corpus::realistic(31, COUNT);
+    (Liar::start(&messages), messages)
+}
+
+/// Everything works, with one command at a time.
+fn assert_works(liar: &Liar, messages: &[Vec<u8>]) {
+    liar.refuse_pipelining();
+    let mount = mounted(liar, &[]);
+    assert_eq!(listed(&mount)[0], "liar-1.eml");
+    ls_l(&mount);
+    assert!(liar.count("TOP") >= COUNT && liar.count("RETR") == 0);
+    assert_shows(&mount, messages);
+}
+
+#[test]
+fn a_session_begins_in_the_order_that_servers_need() {
+    let (liar, _) = liar();
+    let _mount = mounted(&liar, &[]);
+    let verbs: Vec<String> = liar.commands().iter().map(Received::verb).collect();
+    // Gmail tells the rest after the login; mailutils changes its sizes when UIDL runs.
+    assert_eq!(
+        verbs,
+        ["CAPA", "USER", "PASS", "CAPA", "STAT", "UIDL", "LIST"]
+    );
+}
+
+#[test]
+fn nothing_is_written_behind_pass_before_it_is_answered() {
+    let (liar, messages) = liar();
+    liar.lose_what_follows_pass();
+    assert_shows(&mounted(&liar, &[]), &messages);
+}
+
+#[test]
+fn a_server_that_refuses_capa_is_tried() {
+    let (liar, messages) = liar();
+    liar.set_capabilities(None);
+    assert_works(&liar, &messages);
+}
+
+#[test]
+fn a_server_that_announces_nothing_is_tried() {
+    let (liar, messages) = liar();
+    liar.set_capabilities(Some(&[]));
+    assert_works(&liar, &messages);
+}
+
+#[test]
+fn a_server_that_closes_the_connection_on_capa_is_never_asked_again() {
+    for end in [Reply::Close, Reply::Reset] {
+        let (liar, messages) = liar();
+        liar.on("CAPA", end);
+        let mount = mounted(&liar, &["idle_timeout=1s"]);
+        assert_eq!((liar.count("CAPA"), liar.server().connections()), (1, 2));
+        liar.server().wait_until_idle();
+        assert_shows(&mount, &messages);
+        assert_eq!((liar.count("CAPA"), liar.server().connections()), (1, 3));
+    }
+}
+
+#[test]
+fn a_server_that_closes_the_connection_on_capa_after_the_login_is_asked_before_it_only() {
+    let (liar, messages) = liar();
+    // The first CAPA is the one before the login.
+    liar.once("CAPA", Reply::Raw(b"+OK\r\nUIDL\r\nTOP\r\n.\r\n".to_vec()));
+    liar.once("CAPA", Reply::Close);
+    let mount = mounted(&liar, &["idle_timeout=1s"]);
+    assert_eq!((liar.count("CAPA"), liar.count("PASS")), (3, 2));
+    liar.server().wait_until_idle();
+    assert_shows(&mount, &messages);
+    assert_eq!((liar.count("CAPA"), liar.count("PASS")), (4, 3));
+}
+
+#[test]
+fn a_server_that_is_cut_at_capa_once_is_asked_again_later() {
+    let (liar, messages) = liar();
+    let mount = mounted(&liar, &["idle_timeout=1s"]);
+    liar.server().wait_until_idle();
+    liar.once("CAPA", Reply::Close);
+    crate::assert_fails(&mount, "liar-1.eml", nix::errno::Errno::EIO);
+    crate::eventually_reads(&mount, "liar-1.eml", &messages[0]);
+    assert_eq!((liar.count("CAPA"), liar.count("PASS")), (5, 2));
+}
+
+#[test]
+fn utf8_is_sent_before_the_login_where_it_is_offered_so_that_no_surrogate_is_served() {
+    let (liar, messages) = liar();
+    liar.set_surrogate(2, b"Subject: surrogate\r\n\r\nThis message needs UTF8.\r\n");
+    let mount = mounted(&liar, &[]);
+    assert_shows(&mount, &messages);
+    let verbs: Vec<String> = liar.commands().iter().map(Received::verb).collect();
+    assert_eq!(verbs[..4], ["CAPA", "UTF8", "USER", "PASS"]);
+}
+
+#[test]
+fn utf8_is_not_sent_where_it_is_not_offered() {
+    let (liar, messages) = liar();
+    assert_shows(&mounted(&liar, &[]), &messages);
+    assert_eq!(liar.count("UTF8"), 0);
+}

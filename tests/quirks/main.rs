@@ -1,0 +1,146 @@
+//! Servers as they are: what each does that the standards do not say, and what a mount makes of it.
+//!
+//! | what a server does | held by |
+//! |---|---|
+//! | no CAPA; CAPA closes; nothing announced; UTF8 | `login` |
+//! | refuses by response codes, in words, in the greeting; LOGIN-DELAY | `refusals` |
+//! | no UIDL; no UIDL and no TOP; UIDL refused when empty | `identity` |
+//! | STAT, LIST and UIDL disagree | `listing` |
+//! | no TOP | `dates` |
+//! | `+ERR`, bare status lines, spaces, escape sequences | `replies` |
+//! | lines, listings and bodies that never end; one octet a second | `endless` |
+//! | EXPIRE 0, EXPIRENEVER | `expire` |
+//! | is restarted, moves, forgets a connection, closes on pipelining | `link` |
+//! | withholds STLS, or ends the connection over it | `security`, `tests/tls` |
+//! | wrong LIST, equal and hostile unique-ids | `tests/reading` |
+//! | cuts, resets, stalls, empty bodies, `-ERR` unasked | `tests/faults` |
+//! | QUIT refused, unanswered, early; DELE refused | `tests/deleting` |
+//! | cuts its octets anywhere | `tests/protocol.rs` |
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod dates;
+mod endless;
+mod expire;
+mod identity;
+mod link;
+mod listing;
+mod login;
+mod refusals;
+mod replies;
+mod security;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Output;
+use std::time::SystemTime;
+
+use common::{Liar, Mount, MountBuilder, run, stdout_of};
+use nix::errno::Errno;
+
+fn mounted(liar: &Liar, options: &[&str]) -> Mount {
+    Mount::new(&liar.source(), &[&["tls=off"], options].concat())
+}
+
+/// The one line in which a mount is refused.
+fn refusal(liar: &Liar, options: &[&str]) -> String {
+    let builder = MountBuilder::new(&liar.source()).option("tls=off");
+    let builder = options
+        .iter()
+        .fold(builder, |builder, option| builder.option(option));
+    sentence(&builder.refused())
+}
+
+fn sentence(output: &Output) -> String {
+    let said = stderr(output);
+    let lines = said.lines().filter(|line| line.starts_with("pop3fs: "));
+    let [line] = lines.collect::<Vec<_>>()[..] else {
+        panic!("not one line of ours:\n{said}");
+    };
+    line.to_owned()
+}
+
+fn assert_says(said: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(said.contains(part), "{part:?} is not in {said:?}");
+    }
+}
+
+/// The names as `ls` shows them.
+fn listed(mount: &Mount) -> Vec<String> {
+    let shown = stdout_of(&["ls", "-1", mount.arg()]);
+    shown.lines().map(str::to_owned).collect()
+}
+
+/// Every message by its name, in the order of the names.
+fn files(mount: &Mount) -> Vec<(String, Vec<u8>)> {
+    listed(mount)
+        .into_iter()
+        .map(|name| {
+            let octets = fs::read(mount.join(&name)).expect("a message");
+            (name, octets)
+        })
+        .collect()
+}
+
+/// The messages read what the server has, in whatever order.
+fn assert_shows(mount: &Mount, messages: &[Vec<u8>]) {
+    let mut shown: Vec<Vec<u8>> = files(mount).into_iter().map(|(_, octets)| octets).collect();
+    let mut expected = messages.to_vec();
+    shown.sort();
+    expected.sort();
+    assert!(shown == expected, "{:?}", listed(mount));
+}
+
+fn assert_reads(mount: &Mount, name: &str, octets: &[u8]) {
+    let read = fs::read(mount.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(read == octets, "{name} reads wrong octets");
+}
+
+fn assert_fails(mount: &Mount, name: &str, errno: Errno) {
+    let error = fs::read(mount.join(name)).expect_err("a message that cannot be read");
+    assert_eq!(error.raw_os_error(), Some(errno as i32), "{error}");
+}
+
+/// The reading succeeds sooner or later: after a failure the next login is held off a little.
+fn eventually_reads(mount: &Mount, name: &str, octets: &[u8]) {
+    common::eventually("a login that succeeds", || {
+        let read: io::Result<Vec<u8>> = fs::read(mount.join(name));
+        read.ok().map(|read| assert!(read == octets))
+    });
+}
+
+fn mtime(mount: &Mount, name: &str) -> SystemTime {
+    let metadata = fs::metadata(mount.join(name)).expect("a message");
+    metadata.modified().expect("a time")
+}
+
+fn remove(mount: &Mount, name: &str) {
+    stdout_of(&[Path::new("rm"), &mount.join(name)]);
+}
+
+fn status(mount: &Mount) -> serde_json::Value {
+    let output = mount.subcommand(&["status", mount.arg(), "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// Unmounts by `pop3fs umount`; gives its exit code and what it said.
+fn umount(mount: &mut Mount) -> (Option<i32>, String) {
+    let output = mount.umount();
+    mount.wait();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code(), stdout + &stderr(&output))
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// `ls -l` succeeds.
+fn ls_l(mount: &Mount) {
+    let output = run(&["ls", "-l", mount.arg()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+}

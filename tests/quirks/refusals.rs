@@ -1,0 +1,172 @@
+//! A server that does not let us in: why, whether to come again, and when.
+
+use nix::errno::Errno;
+
+use crate::common::{
+    Dovecot, DovecotOptions, Liar, Mailutils, MailutilsOptions, MountBuilder, Mpopd,
+    ReferenceClient, Reply, corpus,
+};
+use crate::{
+    assert_fails, assert_reads, assert_says, eventually_reads, listed, mounted, refusal, remove,
+    sentence, umount,
+};
+
+fn liar(count: usize) -> Liar {
+    Liar::start(&corpus::realistic(32, count))
+}
+
+#[test]
+fn a_refusal_of_the_login_is_told_by_its_response_code_or_its_words() {
+    for (refused, told) in [
+        ("[IN-USE] another session", "the maildrop is busy"),
+        ("maildrop already locked", "the maildrop is busy"),
+        ("Mailbox in use", "the maildrop is busy"),
+        ("cannot access mailbox", "the maildrop is busy"),
+        ("[LOGIN-DELAY] wait", "wants more time between two logins"),
+        ("[SYS/TEMP] disk", "a passing fault of its own"),
+        ("[SYS/PERM] no maildrop", "ask its administrator"),
+        ("[AUTH] maildrop locked", "check the user name"),
+        ("your account is locked", "check the user name"),
+        ("no", "check the user name"),
+    ] {
+        let liar = liar(1);
+        liar.on("PASS", Reply::Err(refused));
+        assert_says(&refusal(&liar, &[]), &[told, refused]);
+        assert_eq!(liar.count("PASS"), 1, "{refused}");
+    }
+}
+
+/// The sentence of a mount while another session holds the maildrop.
+fn refusal_while_held(port: u16, user: &str, source: &str) -> String {
+    let mut other = ReferenceClient::connect(port);
+    other.log_in(user, "secret");
+    // Dovecot answers PASS before it has the maildrop.
+    assert!(other.command("STAT").starts_with("+OK"));
+    sentence(&MountBuilder::new(source).option("tls=off").refused())
+}
+
+#[test]
+fn a_maildrop_that_another_session_holds_is_busy_on_every_server_that_locks() {
+    let messages = corpus::realistic(32, 2);
+    let locked = DovecotOptions {
+        lock_session: true,
+        ..DovecotOptions::default()
+    };
+    let server = Dovecot::start(&messages, &locked);
+    let said = refusal_while_held(server.port(), Dovecot::USER, &server.source());
+    assert_says(&said, &["the maildrop is busy"]);
+    let server = Mailutils::start(&messages, MailutilsOptions::default());
+    let said = refusal_while_held(server.port(), Mailutils::USER, &server.source());
+    assert_says(&said, &["the maildrop is busy"]);
+    let server = Mpopd::start(&messages);
+    let said = refusal_while_held(server.port(), Mpopd::USER, &server.source());
+    assert_says(&said, &["the maildrop is busy"]);
+}
+
+#[test]
+fn a_refusal_in_the_greeting_is_not_taken_for_a_refused_password() {
+    let liar = liar(1);
+    liar.set_greeting(b"-ERR too many connections\r\n");
+    let said = refusal(&liar, &[]);
+    assert_says(
+        &said,
+        &["127.0.0.1 port", "too many connections", "try again"],
+    );
+    assert!(!said.contains("password"), "{said}");
+}
+
+#[test]
+fn a_maildrop_that_is_locked_behind_the_login_is_not_taken_for_a_refused_password() {
+    let liar = liar(1);
+    liar.on("STAT", Reply::Err("maildrop is locked"));
+    assert_says(&refusal(&liar, &[]), &["the maildrop is busy"]);
+    liar.behave("STAT");
+    liar.on("STAT", Reply::Err("what?"));
+    assert_says(&refusal(&liar, &[]), &["refused STAT (what?)"]);
+}
+
+#[test]
+fn a_passing_fault_is_waited_out() {
+    for refused in ["[SYS/TEMP] later", "mailbox in use", "[LOGIN-DELAY] later"] {
+        let liar = liar(2);
+        let mount = mounted(&liar, &[]);
+        liar.once("PASS", Reply::Err(refused));
+        liar.server().cut_all();
+        assert_fails(&mount, "liar-1.eml", Errno::EBUSY);
+        eventually_reads(&mount, "liar-1.eml", &liar.left()[0]);
+        assert_eq!(liar.count("PASS"), 3, "{refused}");
+    }
+}
+
+#[test]
+fn deletions_wait_until_another_session_lets_go_of_the_maildrop() {
+    let liar = liar(3);
+    let mut mount = mounted(&liar, &[]);
+    remove(&mount, "liar-2.eml");
+    liar.server().cut_all();
+    for refused in ["[IN-USE] another session", "maildrop already locked"] {
+        liar.once("PASS", Reply::Err(refused));
+    }
+    assert_eq!(umount(&mut mount).0, Some(0));
+    assert_eq!((liar.left_serials(), liar.count("PASS")), (vec![1, 3], 4));
+}
+
+#[test]
+fn an_unanswered_commit_is_looked_up_once_the_server_lets_go_of_the_old_session() {
+    let liar = liar(3);
+    liar.after("QUIT", Reply::Close);
+    let mut mount = mounted(&liar, &[]);
+    remove(&mount, "liar-2.eml");
+    liar.once("PASS", Reply::Err("[IN-USE] the old session"));
+    let (code, said) = umount(&mut mount);
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "1 message deleted on the server\n")
+    );
+    assert_eq!((liar.left_serials(), liar.count("PASS")), (vec![1, 3], 3));
+}
+
+#[test]
+fn what_the_server_calls_permanent_is_not_tried_again() {
+    let liar = liar(2);
+    let mut mount = mounted(&liar, &[]);
+    liar.on("PASS", Reply::Err("[SYS/PERM] moved away"));
+    liar.server().cut_all();
+    for _ in 0..3 {
+        assert_fails(&mount, "liar-1.eml", Errno::EIO);
+    }
+    remove(&mount, "liar-2.eml");
+    let (code, said) = umount(&mut mount);
+    assert_eq!(code, Some(1));
+    assert_says(&said, &["moved away"]);
+    assert_eq!(liar.count("PASS"), 2);
+}
+
+#[test]
+fn no_login_is_sooner_than_the_server_allows() {
+    let liar = liar(3);
+    liar.set_login_delay(2);
+    let mut mount = mounted(&liar, &["refresh=1s"]);
+    let messages = liar.left();
+    liar.server().cut_all();
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    remove(&mount, "liar-2.eml");
+    liar.server().cut_all();
+    assert_eq!(umount(&mut mount).0, Some(0));
+    assert_eq!(liar.left_serials(), [1, 3]);
+    assert_eq!(liar.logins_too_soon(), 0);
+}
+
+#[test]
+fn a_reader_is_not_kept_waiting_for_a_long_login_delay() {
+    let liar = liar(2);
+    liar.set_login_delay(900);
+    let mount = mounted(&liar, &["idle_timeout=1s", "refresh=1s"]);
+    let messages = liar.left();
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    liar.server().cut_all();
+    assert_fails(&mount, "liar-2.eml", Errno::EBUSY);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    assert_eq!(listed(&mount).len(), 2);
+    assert_eq!((liar.count("PASS"), liar.logins_too_soon()), (1, 0));
+}
