@@ -236,8 +236,8 @@ fn begin_mount(
     options: &Options,
     mountpoint: &Path,
 ) -> Result<(Mount, Serving), ServeError> {
-    let filesystem =
-        Filesystem::new(Arc::clone(maildrop), options.access).map_err(system("a thread"))?;
+    let filesystem = Filesystem::new(Arc::clone(maildrop), options.access, options.view)
+        .map_err(system("a thread"))?;
     let how = MountOptions {
         fsname: source.to_string(),
         access: options.access,

@@ -7,9 +7,9 @@ use crate::maildrop::Message;
 /// What kind of node it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The root or a hidden directory.
+    /// The root, a hidden directory, or a message in parts.
     Directory,
-    /// A message.
+    /// A message, or a part of one.
     File,
 }
 
@@ -49,6 +49,16 @@ impl Attributes {
             } else {
                 Validity::Provisional
             },
+        }
+    }
+
+    /// Of what a view makes of a message: it has the message's time.
+    pub(super) fn of_shown(message: &Message, inode: u64, kind: Kind, size: u64) -> Attributes {
+        Attributes {
+            inode,
+            kind,
+            size,
+            ..Attributes::of_message(message)
         }
     }
 

@@ -23,6 +23,12 @@ pub enum Error {
     /// A directory was needed.
     #[error("not a directory")]
     NotADirectory,
+    /// A directory still holds something.
+    #[error("the directory is not empty")]
+    NotEmpty,
+    /// A view is made in memory, which this message would fill.
+    #[error("the message is too large for this view: read it as it is, in the root")]
+    TooLargeToShow,
     /// A message was needed.
     #[error("is a directory")]
     IsADirectory,
@@ -56,6 +62,8 @@ impl Error {
             Error::NotFound => libc::ENOENT,
             Error::Stale => libc::ESTALE,
             Error::NotADirectory => libc::ENOTDIR,
+            Error::NotEmpty => libc::ENOTEMPTY,
+            Error::TooLargeToShow => libc::EFBIG,
             Error::IsADirectory => libc::EISDIR,
             Error::NameTooLong => libc::ENAMETOOLONG,
             Error::NotPermitted => libc::EPERM,

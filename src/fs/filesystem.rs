@@ -4,22 +4,20 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, Kind, Validity};
+use super::derived::Derived;
 use super::errno::Error;
 use super::handles::Handles;
 use super::mount::Access;
+use super::nodes::{self, DELETED, Node, ROOT};
 use super::owed::{Answer, Ledger, Patience};
+use super::views::{Form, Tree, ViewId};
+use super::workshop::Workshop;
 use crate::maildrop::{Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict};
-use crate::store::Body;
+use crate::message::parts::File;
 
-/// The inode number of the root, as FUSE wants it.
-pub const ROOT: u64 = 1;
-/// The inode number of `.deleted`.
-pub const DELETED: u64 = 2;
 /// Where the pending deletions are: reached by name, never listed.
 const DELETED_NAME: &str = ".deleted";
-/// What the kernel keeps files in.
-const PAGE: u64 = 4096;
 /// The longest wait for a new listing when a directory is opened; then the last one is shown.
 const LISTING_PATIENCE: Duration = Duration::from_secs(5);
 /// How much longer than the server's longest silence a reply is owed: the engine, which ends the session then, is to tell
@@ -31,73 +29,21 @@ const COMMIT_PATIENCE: u32 = 5;
 /// The maildrop as a directory.
 #[derive(Debug)]
 pub struct Filesystem {
-    maildrop: Arc<Maildrop>,
-    handles: Arc<Handles>,
-    ledger: Ledger,
+    pub(super) maildrop: Arc<Maildrop>,
+    pub(super) handles: Arc<Handles>,
+    pub(super) derived: Arc<Derived>,
+    pub(super) ledger: Ledger,
+    pub(super) workshop: Workshop,
     access: Access,
+    /// What the root is instead of the messages as they are.
+    root: Option<ViewId>,
 }
 
-/// What an inode number stands for.
+/// A directory that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Node {
-    Root,
-    Deleted,
-    Message(MessageId),
-}
-
-/// A message that was opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opened {
-    /// The handle to read by.
+pub struct OpenedDirectory {
+    /// The handle to list by.
     pub handle: u64,
-    /// Where its octets are.
-    pub body: Place,
-    /// Where set, the kernel may hold another size, and must learn better before it learns of the open.
-    pub resized: Option<Resized>,
-}
-
-/// Where the octets of an open message are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Our own memory.
-    Memory,
-    /// A file, whose pages the kernel keeps.
-    File,
-}
-
-/// A message whose size was shown as another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resized {
-    /// Its inode number.
-    pub inode: u64,
-    /// The last page of a message that is larger than was shown: where it begins, and its octets up to the end.
-    /// sendfile(2) believes the size that the kernel has, and never asks; a page that is stored behind it corrects it. A
-    /// size that was too large is corrected by the first short read. None while the message is open, for a read of it
-    /// may hold the page.
-    pub tail: Option<(u64, Vec<u8>)>,
-}
-
-/// Octets of a body.
-#[derive(Clone, Debug)]
-pub struct Slice {
-    body: Arc<Body>,
-    offset: u64,
-    length: usize,
-}
-
-impl Slice {
-    /// The octets; fewer than asked for only at the end of the body. `buffer` is as in [`Body::read_at`].
-    ///
-    /// # Errors
-    /// [`Error::Cache`].
-    pub fn octets<'a>(&'a self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
-        self.body
-            .read_at(self.offset, self.length, buffer)
-            .map_err(|error| {
-                log::warn!("the cache cannot be read: {error}");
-                Error::Cache
-            })
-    }
 }
 
 /// An entry of a directory.
@@ -111,135 +57,176 @@ pub struct Entry<'a> {
     pub cookie: u64,
 }
 
+/// What a directory of messages lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listing {
+    Messages(Standing),
+    View(ViewId),
+}
+
+/// The handle of a directory that is the same whoever opens it.
+const NO_HANDLE: u64 = 0;
+
 impl Filesystem {
-    /// The maildrop as a directory.
+    /// The maildrop as a directory; `root` is shown in place of the messages as they are.
     ///
     /// # Errors
-    /// When the system gives no thread to watch the replies.
-    pub fn new(maildrop: Arc<Maildrop>, access: Access) -> std::io::Result<Filesystem> {
+    /// When the system gives no thread to watch the replies, or to make views.
+    pub fn new(
+        maildrop: Arc<Maildrop>,
+        access: Access,
+        root: Option<ViewId>,
+    ) -> std::io::Result<Filesystem> {
         let heard = Arc::clone(&maildrop);
         let ledger = Ledger::start(move || heard.last_heard())?;
         Ok(Filesystem {
             maildrop,
             handles: Arc::default(),
+            derived: Arc::new(Derived::new()),
             ledger,
+            workshop: Workshop::open()?,
             access,
+            root,
         })
     }
 
-    /// Finds a name.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], and what a bad name gives.
-    pub fn lookup(&self, parent: u64, name: &str) -> Result<Attributes, Error> {
-        let parent = self.node(parent)?;
-        if parent == Node::Root && name == DELETED_NAME {
-            return Ok(self.directory(DELETED));
+    /// Finds a name. Waits for the body of a message whose parts are looked at.
+    pub fn lookup(&self, parent: u64, name: &str, answer: Answer<Attributes>) {
+        match self.node(parent) {
+            Ok(Node::Part(id, directory)) => self.lookup_part(id, directory, name, answer),
+            Ok(Node::Shown(_, id)) => self.lookup_part(id, 0, name, answer),
+            Ok(node) => answer.give(self.lookup_listed(node, name)),
+            Err(error) => answer.give(Err(error)),
         }
-        let id = self.find(parent, name)?;
+    }
+
+    fn lookup_listed(&self, parent: Node, name: &str) -> Result<Attributes, Error> {
+        if let (Node::Root, Some(directory)) = (parent, hidden(name)) {
+            return Ok(self.directory(directory));
+        }
+        let listing = self.listing(parent)?;
+        let id = self.find(listing, name)?;
         self.maildrop.pass_by(id);
-        Ok(Attributes::of_message(&self.maildrop.message(id)))
+        Ok(self.attributes(listing, &self.maildrop.message(id)))
+    }
+
+    fn lookup_part(&self, id: MessageId, directory: u16, name: &str, answer: Answer<Attributes>) {
+        let (name, message) = (name.to_owned(), self.maildrop.message(id));
+        let derived = Arc::clone(&self.derived);
+        self.with_tree(id, answer, move |tree| {
+            let part = tree.child(directory, &name).ok_or(Error::NotFound)?;
+            if derived.is_removed(nodes::of_part(part, message.inode)) {
+                return Err(Error::NotFound);
+            }
+            Ok(of_part(tree, part, &message))
+        });
+    }
+
+    /// How long a name in the directory stands for what it stands for.
+    #[must_use]
+    pub fn name_validity(&self, directory: u64) -> Validity {
+        // Elsewhere names come and go behind the kernel's back: with an unlink in another directory, a commit, a restore.
+        match (directory, self.root) {
+            (ROOT, None) => Validity::Lasting,
+            _ => Validity::Provisional,
+        }
     }
 
     /// What stat shows. Waits for the headers of a message whose arrival is not known.
     pub fn getattr(&self, inode: u64, answer: Answer<Attributes>) {
-        let id = match self.node(inode) {
-            Ok(Node::Message(id)) => id,
-            Ok(Node::Root | Node::Deleted) => return answer.give(Ok(self.directory(inode))),
-            Err(error) => return answer.give(Err(error)),
-        };
-        let maildrop = Arc::clone(&self.maildrop);
-        let message = maildrop.message(id);
-        if message.arrived.is_some() {
-            maildrop.pass_by(id);
-            return answer.give(Ok(Attributes::of_message(&message)));
+        match self.node(inode) {
+            Ok(Node::Message(id)) => {
+                self.getattr_listed(Listing::Messages(Standing::Listed), id, answer);
+            }
+            Ok(Node::Shown(view, id)) => self.getattr_listed(Listing::View(view), id, answer),
+            Ok(Node::Part(id, part)) => self.getattr_part(id, part, answer),
+            Ok(Node::Root | Node::Deleted | Node::View(_)) => {
+                answer.give(Ok(self.directory(inode)));
+            }
+            Err(error) => answer.give(Err(error)),
         }
+    }
+
+    fn getattr_listed(&self, listing: Listing, id: MessageId, answer: Answer<Attributes>) {
+        let message = self.maildrop.message(id);
+        if message.arrived.is_some() {
+            self.maildrop.pass_by(id);
+            return answer.give(Ok(self.attributes(listing, &message)));
+        }
+        let (maildrop, derived) = (Arc::clone(&self.maildrop), Arc::clone(&self.derived));
         let waiter = answer.owe(
             &self.ledger,
             self.while_heard(),
             move |arrived: Result<(), Fault>| {
                 arrived?;
-                Ok(Attributes::of_message(&maildrop.message(id)))
+                Ok(attributes(&derived, listing, &maildrop.message(id)))
             },
         );
         self.maildrop.want_arrival(id, waiter);
     }
 
-    /// Opens a message to be read. Waits for the body, which the handle keeps: so the size is exact from here on, and
-    /// what was opened can be read whatever becomes of the message.
-    pub fn open(&self, inode: u64, flags: i32, answer: Answer<Opened>) {
-        let id = match self.readable(inode, flags) {
-            Ok(id) => id,
-            Err(error) => return answer.give(Err(error)),
-        };
-        if let Some(body) = self.maildrop.access_body(id) {
-            return answer.give(Ok(opened(
-                &self.handles,
-                id,
-                &self.maildrop.message(id),
-                body,
-            )));
-        }
-        let (maildrop, handles) = (Arc::clone(&self.maildrop), Arc::clone(&self.handles));
-        let waiter = answer.owe(
-            &self.ledger,
-            self.while_heard(),
-            move |body: Result<Arc<Body>, Fault>| {
-                Ok(opened(&handles, id, &maildrop.message(id), body?))
-            },
-        );
-        self.maildrop.want_body(id, waiter);
-    }
-
-    /// Reads.
-    ///
-    /// # Errors
-    /// [`Error::NotOpen`].
-    pub fn read(&self, handle: u64, offset: u64, length: u32) -> Result<Slice, Error> {
-        let body = self.handles.body(handle).ok_or(Error::NotOpen)?;
-        Ok(Slice {
-            body,
-            offset,
-            length: length as usize,
-        })
-    }
-
-    /// Closes a handle.
-    pub fn release(&self, handle: u64) {
-        self.handles.close(handle);
+    fn getattr_part(&self, id: MessageId, part: u16, answer: Answer<Attributes>) {
+        let maildrop = Arc::clone(&self.maildrop);
+        self.with_tree(id, answer, move |tree| {
+            if tree.contains(part) {
+                Ok(of_part(tree, part, &maildrop.message(id)))
+            } else {
+                Err(Error::Stale)
+            }
+        });
     }
 
     /// Opens a directory. Waits a little for a new listing where the last one is old; without one the last is shown.
-    pub fn opendir(&self, inode: u64, answer: Answer<()>) {
-        match self.node(inode) {
-            Ok(Node::Root | Node::Deleted) => {}
-            Ok(Node::Message(_)) => return answer.give(Err(Error::NotADirectory)),
+    /// Waits for the body of a message whose parts are looked at.
+    pub fn opendir(&self, inode: u64, answer: Answer<OpenedDirectory>) {
+        let node = match self.node(inode) {
+            Ok(node) if self.kind(node) == Some(Kind::File) => {
+                return answer.give(Err(Error::NotADirectory));
+            }
+            Ok(node) => node,
             Err(error) => return answer.give(Err(error)),
+        };
+        match node {
+            Node::Root | Node::Deleted | Node::View(_) => self.open_listing(answer),
+            Node::Shown(_, id) | Node::Part(id, _) | Node::Message(id) => {
+                let handles = Arc::clone(&self.handles);
+                self.with_tree(id, answer, move |tree| {
+                    let handle = handles.open_tree(Arc::clone(tree));
+                    Ok(OpenedDirectory { handle })
+                });
+            }
         }
-        let patience = Patience::Until(LISTING_PATIENCE, ());
+    }
+
+    fn open_listing(&self, answer: Answer<OpenedDirectory>) {
+        let opened = OpenedDirectory { handle: NO_HANDLE };
         let waiter = answer.owe(
             &self.ledger,
-            patience,
-            |_fresh_or_not: Result<(), Fault>| Ok(()),
+            Patience::Until(LISTING_PATIENCE, opened),
+            move |_fresh_or_not: Result<(), Fault>| Ok(opened),
         );
         self.maildrop.want_fresh_listing(waiter);
+    }
+
+    /// Closes a directory.
+    pub fn releasedir(&self, handle: u64) {
+        if handle != NO_HANDLE {
+            self.handles.close_tree(handle);
+        }
     }
 
     /// Lists a directory behind a cookie, 0 for the beginning, until `add` has no room. Cookies outlast changes.
     ///
     /// # Errors
-    /// [`Error::NotADirectory`].
+    /// [`Error::NotADirectory`], [`Error::NotOpen`].
     pub fn readdir(
         &self,
         inode: u64,
+        handle: u64,
         cookie: u64,
         mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let standing = match self.node(inode)? {
-            Node::Root => Standing::Listed,
-            Node::Deleted => Standing::Unlinked,
-            Node::Message(_) => return Err(Error::NotADirectory),
-        };
+        let node = self.node(inode)?;
         for (name, of, place) in [(".", inode, 1), ("..", ROOT, 2)] {
             let dots = Entry {
                 name,
@@ -250,30 +237,117 @@ impl Filesystem {
                 return Ok(());
             }
         }
+        match node {
+            Node::Shown(_, id) => self.list_parts(id, 0, handle, cookie, add),
+            Node::Part(id, directory) => self.list_parts(id, directory, handle, cookie, add),
+            node => {
+                self.list_messages(self.listing(node)?, cookie, add);
+                Ok(())
+            }
+        }
+    }
+
+    fn list_messages(
+        &self,
+        listing: Listing,
+        cookie: u64,
+        mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>,
+    ) {
+        let standing = match listing {
+            Listing::Messages(standing) => standing,
+            Listing::View(_) => Standing::Listed,
+        };
         self.maildrop.visit_after(cookie, standing, |message| {
-            let attributes = Attributes::of_message(message);
+            let name = match listing {
+                Listing::Messages(_) => message.name(),
+                Listing::View(view) => view.view().entry(message),
+            };
             add(&Entry {
-                name: &message.name(),
-                attributes,
+                name: &name,
+                attributes: self.attributes(listing, message),
                 cookie: message.inode,
             })
         });
+    }
+
+    fn list_parts(
+        &self,
+        id: MessageId,
+        directory: u16,
+        handle: u64,
+        cookie: u64,
+        mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let tree = self.handles.tree(handle).ok_or(Error::NotOpen)?;
+        let message = self.maildrop.message(id);
+        for (part, name) in tree.children(directory) {
+            let attributes = of_part(&tree, part, &message);
+            // Behind those of the dots.
+            let place = u64::from(part) + 2;
+            if place <= cookie || self.derived.is_removed(attributes.inode) {
+                continue;
+            }
+            let entry = Entry {
+                name,
+                attributes,
+                cookie: place,
+            };
+            if add(&entry).is_break() {
+                break;
+            }
+        }
         Ok(())
     }
 
-    /// Takes a message out of the root, to be deleted by the next commit.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], or a refusal.
-    pub fn unlink(&self, parent: u64, name: &str) -> Result<(), Error> {
-        self.check_writable()?;
-        let parent = self.node(parent)?;
-        let id = self.find(parent, name)?;
-        match parent {
-            Node::Root => self.maildrop.unlink(id).map_err(|_| Error::NotFound),
-            // What is deleted for good is deleted by a commit.
-            Node::Deleted | Node::Message(_) => Err(Error::NotPermitted),
+    /// Takes a message out of the maildrop, to be deleted by the next commit: a file, or a message in parts with all that is
+    /// in its directory. A part alone is only hidden, until that directory is removed or the mount ends: `rm -r` empties a
+    /// directory before it removes it.
+    pub fn remove(&self, parent: u64, name: &str, kind: Kind, answer: Answer<()>) {
+        match self.check_writable().and_then(|()| self.node(parent)) {
+            Ok(Node::Part(id, directory)) => self.remove_part(id, directory, name, answer),
+            Ok(Node::Shown(_, id)) => self.remove_part(id, 0, name, answer),
+            Ok(node) => answer.give(self.unlink_listed(node, name, kind)),
+            Err(error) => answer.give(Err(error)),
         }
+    }
+
+    fn unlink_listed(&self, parent: Node, name: &str, kind: Kind) -> Result<(), Error> {
+        if parent == Node::Root && hidden(name).is_some() {
+            return Err(self.refusal());
+        }
+        let listing = self.listing(parent)?;
+        let id = self.find(listing, name)?;
+        let message = self.maildrop.message(id);
+        match (self.attributes(listing, &message).kind, kind) {
+            (Kind::File, Kind::Directory) => return Err(Error::NotADirectory),
+            (Kind::Directory, Kind::File) => return Err(Error::IsADirectory),
+            _ => {}
+        }
+        match listing {
+            // What is deleted for good is deleted by a commit.
+            Listing::Messages(Standing::Unlinked | Standing::Departed) => {
+                return Err(Error::NotPermitted);
+            }
+            Listing::Messages(Standing::Listed) => self.maildrop.unlink(id),
+            Listing::View(_) => self.maildrop.unlink_shown(id),
+        }
+        .map_err(|_| Error::NotFound)?;
+        self.derived.restore(message.inode);
+        Ok(())
+    }
+
+    fn remove_part(&self, id: MessageId, directory: u16, name: &str, answer: Answer<()>) {
+        let (name, message) = (name.to_owned(), self.maildrop.message(id).inode);
+        let derived = Arc::clone(&self.derived);
+        self.with_tree(id, answer, move |tree| {
+            let part = tree.child(directory, &name).ok_or(Error::NotFound)?;
+            let is_left = |(child, _)| !derived.is_removed(nodes::of_part(child, message));
+            if tree.children(part).any(is_left) {
+                return Err(Error::NotEmpty);
+            }
+            derived.remove(nodes::of_part(part, message));
+            Ok(())
+        });
     }
 
     /// Moves a message into `.deleted`, which unlinks it, or out of it, which restores it; under its own name.
@@ -283,7 +357,7 @@ impl Filesystem {
     pub fn rename(&self, from: u64, name: &str, to: u64, new_name: &str) -> Result<(), Error> {
         self.check_writable()?;
         let (from, to) = (self.node(from)?, self.node(to)?);
-        let id = self.find(from, name)?;
+        let id = self.find(self.listing(from)?, name)?;
         if name != new_name {
             return Err(Error::NotPermitted);
         }
@@ -291,7 +365,8 @@ impl Filesystem {
             (Node::Root, Node::Deleted) => self.maildrop.unlink(id).map_err(|_| Error::NotFound),
             (Node::Deleted, Node::Root) => self.maildrop.restore(id).map_err(|_| Error::NotFound),
             (Node::Root, Node::Root) | (Node::Deleted, Node::Deleted) => Ok(()),
-            _ => Err(Error::NotADirectory),
+            (_, Node::Message(_)) => Err(Error::NotADirectory),
+            _ => Err(Error::NotPermitted),
         }
     }
 
@@ -315,6 +390,13 @@ impl Filesystem {
         self.maildrop.totals()
     }
 
+    /// Forgets what was made of a message whose content is another now. Gives the inode numbers of all that it is shown as.
+    pub(super) fn forget(&self, message: u64) -> impl Iterator<Item = u64> {
+        self.derived.forget(message);
+        let shown = ViewId::all().map(move |view| nodes::of_shown(view, message));
+        std::iter::once(message).chain(shown)
+    }
+
     /// Why nothing can be written: for every operation that would.
     #[must_use]
     pub fn refusal(&self) -> Error {
@@ -331,69 +413,95 @@ impl Filesystem {
         }
     }
 
-    fn readable(&self, inode: u64, flags: i32) -> Result<MessageId, Error> {
-        let Node::Message(id) = self.node(inode)? else {
-            return Err(Error::IsADirectory);
-        };
-        if flags & libc::O_ACCMODE != libc::O_RDONLY {
-            return Err(self.refusal());
-        }
-        Ok(id)
+    pub(super) fn node(&self, inode: u64) -> Result<Node, Error> {
+        Node::of(inode, &self.maildrop)
     }
 
-    fn node(&self, inode: u64) -> Result<Node, Error> {
-        match inode {
-            ROOT => Ok(Node::Root),
-            DELETED => Ok(Node::Deleted),
-            _ => self
-                .maildrop
-                .by_inode(inode)
-                .map(Node::Message)
-                .ok_or(Error::Stale),
+    /// None where the parts of the message would tell.
+    pub(super) fn kind(&self, node: Node) -> Option<Kind> {
+        match node {
+            Node::Root | Node::Deleted | Node::View(_) => Some(Kind::Directory),
+            Node::Message(_) => Some(Kind::File),
+            Node::Shown(view, _) => Some(kind_in(view)),
+            Node::Part(id, part) => {
+                let tree = self.derived.tree(self.maildrop.message(id).inode)?;
+                Some(kind_of_part(&tree, part))
+            }
         }
     }
 
-    fn find(&self, parent: Node, name: &str) -> Result<MessageId, Error> {
-        let standing = match parent {
-            Node::Root => Standing::Listed,
-            Node::Deleted => Standing::Unlinked,
-            Node::Message(_) => return Err(Error::NotADirectory),
+    fn listing(&self, directory: Node) -> Result<Listing, Error> {
+        match directory {
+            Node::Root => Ok(self
+                .root
+                .map_or(Listing::Messages(Standing::Listed), Listing::View)),
+            Node::Deleted => Ok(Listing::Messages(Standing::Unlinked)),
+            Node::View(view) => Ok(Listing::View(view)),
+            Node::Message(_) | Node::Shown(..) | Node::Part(..) => Err(Error::NotADirectory),
+        }
+    }
+
+    fn find(&self, listing: Listing, name: &str) -> Result<MessageId, Error> {
+        let found = match listing {
+            Listing::Messages(standing) => self.maildrop.by_name(name, standing),
+            Listing::View(view) => view
+                .view()
+                .message_name(name)
+                .and_then(|name| self.maildrop.by_name(&name, Standing::Listed)),
         };
-        self.maildrop.by_name(name, standing).ok_or(Error::NotFound)
+        found.ok_or(Error::NotFound)
+    }
+
+    fn attributes(&self, listing: Listing, message: &Message) -> Attributes {
+        attributes(&self.derived, listing, message)
     }
 
     fn directory(&self, inode: u64) -> Attributes {
         Attributes::of_directory(inode, self.maildrop.changed())
     }
 
-    fn while_heard<T>(&self) -> Patience<T> {
+    pub(super) fn while_heard<T>(&self) -> Patience<T> {
         Patience::WhileHeard(self.maildrop.timeout() + GRACE)
     }
 }
 
-fn opened(handles: &Handles, id: MessageId, message: &Message, body: Arc<Body>) -> Opened {
-    let resized = message.size_before.map(|before| Resized {
-        inode: message.inode,
-        tail: if body.len() > before && !handles.is_open(id) {
-            last_page(&body)
-        } else {
-            None
-        },
-    });
-    Opened {
-        body: if body.in_memory() == body.len() {
-            Place::Memory
-        } else {
-            Place::File
-        },
-        handle: handles.open(id, body),
-        resized,
+/// The hidden directory of that name in the root.
+fn hidden(name: &str) -> Option<u64> {
+    if name == DELETED_NAME {
+        return Some(DELETED);
+    }
+    ViewId::by_directory(name).map(nodes::of_view)
+}
+
+fn attributes(derived: &Derived, listing: Listing, message: &Message) -> Attributes {
+    let Listing::View(view) = listing else {
+        return Attributes::of_message(message);
+    };
+    let inode = nodes::of_shown(view, message.inode);
+    let kind = kind_in(view);
+    let size = match kind {
+        Kind::Directory => 0,
+        Kind::File => derived.size(inode).unwrap_or(message.size()),
+    };
+    Attributes::of_shown(message, inode, kind, size)
+}
+
+fn kind_in(view: ViewId) -> Kind {
+    match view.view().form() {
+        Form::File(_) => Kind::File,
+        Form::Directory => Kind::Directory,
     }
 }
 
-fn last_page(body: &Body) -> Option<(u64, Vec<u8>)> {
-    let offset = body.len().checked_sub(1)? / PAGE * PAGE;
-    let mut buffer = Vec::new();
-    let octets = body.read_at(offset, PAGE as usize, &mut buffer).ok()?;
-    Some((offset, octets.to_vec()))
+fn of_part(tree: &Tree, part: u16, message: &Message) -> Attributes {
+    let inode = nodes::of_part(part, message.inode);
+    let size = tree.file(part).map_or(0, File::size);
+    Attributes::of_shown(message, inode, kind_of_part(tree, part), size)
+}
+
+fn kind_of_part(tree: &Tree, part: u16) -> Kind {
+    match tree.file(part) {
+        Some(_) => Kind::File,
+        None => Kind::Directory,
+    }
 }

@@ -17,7 +17,9 @@ use fuser::{
 
 use super::attributes::{Attributes, Kind, Validity};
 use super::errno::Error;
-use super::filesystem::{DELETED, Entry, Filesystem, Opened, Place, ROOT, Resized};
+use super::filesystem::{Entry, Filesystem, OpenedDirectory};
+use super::nodes::ROOT;
+use super::opening::{Opened, Place, Resized};
 use super::owed::Answer;
 use crate::maildrop::Change;
 
@@ -47,7 +49,10 @@ pub struct Owner {
 }
 
 /// A mount that is answered, until it is unmounted.
-pub struct Serving(Session<Adapter>);
+pub struct Serving {
+    session: Session<Adapter>,
+    filesystem: Arc<Filesystem>,
+}
 
 impl std::fmt::Debug for Serving {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -67,7 +72,7 @@ impl Serving {
     ) -> io::Result<Serving> {
         let notifier = Arc::new(OnceLock::new());
         let adapter = Adapter {
-            filesystem,
+            filesystem: Arc::clone(&filesystem),
             owner,
             notifier: Arc::clone(&notifier),
             past_the_cache: FopenFlags::empty(),
@@ -77,7 +82,10 @@ impl Serving {
         // The kernel itself keeps other users out, unless the mount allows them.
         let session = Session::from_fd(adapter, device, SessionACL::All, config)?;
         let _first = notifier.set(session.notifier());
-        Ok(Serving(session))
+        Ok(Serving {
+            session,
+            filesystem,
+        })
     }
 
     /// Passes the maildrop's changes on to the kernel.
@@ -85,19 +93,20 @@ impl Serving {
     /// # Errors
     /// When the system gives no thread.
     pub fn teller(&self) -> io::Result<impl Fn(Change) + Send + Sync + 'static> {
-        let notifier = self.0.notifier();
+        let notifier = self.session.notifier();
+        let filesystem = Arc::clone(&self.filesystem);
         let (changes, told) = mpsc::channel();
         let later = notifier.clone();
         std::thread::Builder::new()
             .name("notifier".to_owned())
             .spawn(move || {
                 for change in told {
-                    tell(&later, &change);
+                    tell(&later, &filesystem, &change);
                 }
             })?;
         Ok(move |change: Change| match change {
             // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
-            Change::Size { .. } => tell(&notifier, &change),
+            Change::Size { inode } => forget_size(&notifier, inode),
             // These take locks that a request of ours may hold: not from a thread that answers requests.
             Change::Directory | Change::Gone { .. } | Change::Content { .. } => {
                 let _notifier_outlives_the_engine = changes.send(change);
@@ -110,35 +119,42 @@ impl Serving {
     /// # Errors
     /// When the device fails.
     pub fn run(self) -> io::Result<()> {
-        self.0.run()
+        self.session.run()
     }
 }
 
-fn tell(notifier: &Notifier, change: &Change) {
-    let told = match change {
-        Change::Directory => notifier.inval_inode(INodeNo(ROOT), 0, 0),
-        Change::Gone { name } => notifier.inval_entry(INodeNo(ROOT), OsStr::new(name)),
-        Change::Size { inode } => notifier.inval_inode(INodeNo(*inode), -1, 0),
-        Change::Content { inode } => notifier.inval_inode(INodeNo(*inode), 0, 0),
-    };
+fn tell(notifier: &Notifier, filesystem: &Filesystem, change: &Change) {
+    match change {
+        Change::Directory => log_untold(notifier.inval_inode(INodeNo(ROOT), 0, 0)),
+        Change::Gone { name } => {
+            log_untold(notifier.inval_entry(INodeNo(ROOT), OsStr::new(name)));
+        }
+        Change::Size { inode } => forget_size(notifier, *inode),
+        Change::Content { inode } => {
+            for shown in filesystem.forget(*inode) {
+                log_untold(notifier.inval_inode(INodeNo(shown), 0, 0));
+            }
+        }
+    }
+}
+
+/// The kernel asks for the attributes anew; it keeps the pages.
+fn forget_size(notifier: &Notifier, inode: u64) {
+    log_untold(notifier.inval_inode(INodeNo(inode), -1, 0));
+}
+
+/// It may not know of what it is told to forget.
+fn log_untold(told: io::Result<()>) {
     if let Err(error) = told {
-        log::debug!("the kernel was not told of {change:?}: {error}");
+        log::debug!("the kernel was not told of a change: {error}");
     }
 }
 
 fn correct_size(notifier: &Notifier, resized: &Resized) {
-    let inode = INodeNo(resized.inode);
-    if let Some((offset, octets)) = &resized.tail
-        && let Err(error) = notifier.store(inode, *offset, octets)
-    {
-        log::debug!("the kernel took no page of {inode}: {error}");
+    if let Some((offset, octets)) = &resized.tail {
+        log_untold(notifier.store(INodeNo(resized.inode), *offset, octets));
     }
-    tell(
-        notifier,
-        &Change::Size {
-            inode: resized.inode,
-        },
-    );
+    forget_size(notifier, resized.inode);
 }
 
 struct Adapter {
@@ -151,8 +167,13 @@ struct Adapter {
 }
 
 impl Adapter {
-    fn attr(&self, attributes: &Attributes) -> FileAttr {
-        file_attr(attributes, self.owner)
+    fn remove(&self, req: &Request, parent: INodeNo, name: &OsStr, kind: Kind, reply: ReplyEmpty) {
+        match utf8(name) {
+            Ok(name) => self
+                .filesystem
+                .remove(parent.0, name, kind, emptily(req, reply)),
+            Err(error) => reply.error(errno(&error)),
+        }
     }
 
     fn refuse(&self) -> Errno {
@@ -177,18 +198,26 @@ impl fuser::Filesystem for Adapter {
         Ok(())
     }
 
-    fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        match utf8(name).and_then(|name| self.filesystem.lookup(parent.0, name)) {
-            Ok(found) => {
-                reply.entry_with_ttls(
-                    &ttl(&found),
-                    &entry_ttl(parent.0),
-                    &self.attr(&found),
+    fn lookup(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let name = match utf8(name) {
+            Ok(name) => name,
+            Err(error) => return reply.error(errno(&error)),
+        };
+        let owner = self.owner;
+        let name_ttl = ttl(self.filesystem.name_validity(parent.0));
+        let answer = Answer::new(
+            req.pid(),
+            move |result: Result<Attributes, Error>| match result {
+                Ok(found) => reply.entry_with_ttls(
+                    &ttl(found.validity),
+                    &name_ttl,
+                    &file_attr(&found, owner),
                     Generation(0),
-                );
-            }
-            Err(error) => reply.error(errno(&error)),
-        }
+                ),
+                Err(error) => reply.error(errno(&error)),
+            },
+        );
+        self.filesystem.lookup(parent.0, name, answer);
     }
 
     fn getattr(&self, req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
@@ -196,7 +225,7 @@ impl fuser::Filesystem for Adapter {
         let answer = Answer::new(
             req.pid(),
             move |result: Result<Attributes, Error>| match result {
-                Ok(found) => reply.attr(&ttl(&found), &file_attr(&found, owner)),
+                Ok(found) => reply.attr(&ttl(found.validity), &file_attr(&found, owner)),
                 Err(error) => reply.error(errno(&error)),
             },
         );
@@ -210,7 +239,7 @@ impl fuser::Filesystem for Adapter {
             req.pid(),
             move |result: Result<Opened, Error>| match result {
                 Ok(opened) => {
-                    let way = match opened.body {
+                    let way = match opened.place {
                         Place::Memory => FopenFlags::empty(),
                         Place::File => past_the_cache,
                     };
@@ -276,22 +305,38 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn opendir(&self, req: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        let answer = Answer::new(req.pid(), move |result| match result {
-            Ok(()) => reply.opened(FileHandle(0), FopenFlags::empty()),
-            Err(error) => reply.error(errno(&error)),
-        });
+        let answer =
+            Answer::new(
+                req.pid(),
+                move |result: Result<OpenedDirectory, Error>| match result {
+                    Ok(opened) => reply.opened(FileHandle(opened.handle), FopenFlags::empty()),
+                    Err(error) => reply.error(errno(&error)),
+                },
+            );
         self.filesystem.opendir(ino.0, answer);
+    }
+
+    fn releasedir(
+        &self,
+        _req: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        self.filesystem.releasedir(fh.0);
+        reply.ok();
     }
 
     fn readdir(
         &self,
         _req: &Request,
         ino: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
-        let listed = self.filesystem.readdir(ino.0, offset, |entry: &Entry<'_>| {
+        let list = |entry: &Entry<'_>| {
             let attributes = &entry.attributes;
             full(reply.add(
                 INodeNo(attributes.inode),
@@ -299,8 +344,8 @@ impl fuser::Filesystem for Adapter {
                 file_type(attributes.kind),
                 entry.name,
             ))
-        });
-        match listed {
+        };
+        match self.filesystem.readdir(ino.0, fh.0, offset, list) {
             Ok(()) => reply.ok(),
             Err(error) => reply.error(errno(&error)),
         }
@@ -310,14 +355,15 @@ impl fuser::Filesystem for Adapter {
         &self,
         _req: &Request,
         ino: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        let listed = self.filesystem.readdir(ino.0, offset, |entry: &Entry<'_>| {
+        let name_ttl = ttl(self.filesystem.name_validity(ino.0));
+        let list = |entry: &Entry<'_>| {
             let attributes = &entry.attributes;
-            let ttl = ttl(attributes).min(entry_ttl(ino.0));
-            let attr = self.attr(attributes);
+            let ttl = ttl(attributes.validity).min(name_ttl);
+            let attr = file_attr(attributes, self.owner);
             full(reply.add(
                 INodeNo(attributes.inode),
                 entry.cookie,
@@ -326,8 +372,8 @@ impl fuser::Filesystem for Adapter {
                 &attr,
                 Generation(0),
             ))
-        });
-        match listed {
+        };
+        match self.filesystem.readdir(ino.0, fh.0, offset, list) {
             Ok(()) => reply.ok(),
             Err(error) => reply.error(errno(&error)),
         }
@@ -341,8 +387,7 @@ impl fuser::Filesystem for Adapter {
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        let answer = Answer::new(req.pid(), move |result| empty(reply, result));
-        self.filesystem.fsyncdir(answer);
+        self.filesystem.fsyncdir(emptily(req, reply));
     }
 
     fn fsync(
@@ -356,11 +401,12 @@ impl fuser::Filesystem for Adapter {
         reply.ok();
     }
 
-    fn unlink(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        empty(
-            reply,
-            utf8(name).and_then(|name| self.filesystem.unlink(parent.0, name)),
-        );
+    fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.remove(req, parent, name, Kind::File, reply);
+    }
+
+    fn rmdir(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.remove(req, parent, name, Kind::Directory, reply);
     }
 
     fn rename(
@@ -450,10 +496,6 @@ impl fuser::Filesystem for Adapter {
         reply.error(self.refuse());
     }
 
-    fn rmdir(&self, _req: &Request, _parent: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
-        reply.error(self.refuse());
-    }
-
     fn symlink(
         &self,
         _req: &Request,
@@ -514,6 +556,10 @@ impl fuser::Filesystem for Adapter {
     }
 }
 
+fn emptily(req: &Request, reply: ReplyEmpty) -> Answer<()> {
+    Answer::new(req.pid(), move |result| empty(reply, result))
+}
+
 fn empty(reply: ReplyEmpty, result: Result<(), Error>) {
     match result {
         Ok(()) => reply.ok(),
@@ -541,17 +587,8 @@ fn errno(error: &Error) -> Errno {
     Errno::from_i32(error.errno())
 }
 
-/// A commit or a restore empties `.deleted` behind the kernel's back.
-fn entry_ttl(directory: u64) -> Duration {
-    if directory == DELETED {
-        Duration::ZERO
-    } else {
-        LASTING
-    }
-}
-
-fn ttl(attributes: &Attributes) -> Duration {
-    match attributes.validity {
+fn ttl(validity: Validity) -> Duration {
+    match validity {
         Validity::Lasting => LASTING,
         Validity::Provisional => Duration::ZERO,
     }

@@ -9,17 +9,25 @@
 //! No handler waits for the network: it answers from memory or owes its [`Answer`] to a want of the maildrop.
 
 mod attributes;
+mod derived;
 mod errno;
 mod filesystem;
 mod fuse;
 mod handles;
 mod interrupt;
 pub mod mount;
+mod nodes;
+mod opening;
 mod owed;
+mod views;
+mod workshop;
 
 pub use attributes::{Attributes, Kind, Validity};
 pub use errno::Error;
-pub use filesystem::{DELETED, Entry, Filesystem, Opened, ROOT, Resized, Slice};
+pub use filesystem::{Entry, Filesystem, OpenedDirectory};
 pub use fuse::{Owner, Serving};
 pub use mount::Access;
+pub use nodes::{DELETED, ROOT};
+pub use opening::{Opened, Place, Resized, Slice};
 pub use owed::{Answer, Ledger, Patience};
+pub use views::ViewId;

@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::errno::Error;
 use super::interrupt::is_interrupted;
+use super::workshop::Workshop;
 use crate::maildrop::{Fault, Waiter};
 
 /// How often the owed replies are looked at: Ctrl-C takes that long at the most.
@@ -61,6 +62,23 @@ impl<T: Send + 'static> Answer<T> {
         Waiter::new(
             move || slot.is_owed(),
             move |result| self.give_with(|| then(result)),
+        )
+    }
+
+    /// As [`Answer::owe`]; what comes then is done in the workshop.
+    pub(super) fn owe_in<U: Send + 'static>(
+        self,
+        workshop: &Workshop,
+        ledger: &Ledger,
+        patience: Patience<T>,
+        then: impl FnOnce(Result<U, Fault>) -> Result<T, Error> + Send + 'static,
+    ) -> Waiter<U> {
+        ledger.watch(Arc::clone(&self.0), patience);
+        let slot = Arc::clone(&self.0);
+        let workshop = workshop.clone();
+        Waiter::new(
+            move || slot.is_owed(),
+            move |result| workshop.leave(move || self.give_with(|| then(result))),
         )
     }
 

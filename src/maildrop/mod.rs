@@ -347,6 +347,16 @@ impl Maildrop {
         self.shared.wake_up.ring();
     }
 
+    /// A body out of octets that were made of one: in memory, or where a large one from the server would be.
+    ///
+    /// # Errors
+    /// [`Fault::NoRoom`].
+    pub fn derive(&self, octets: &[u8]) -> Result<Arc<Body>, Fault> {
+        let mut derived = self.shared.disk.incoming(octets.len() as u64);
+        derived.push(octets).map_err(Fault::no_room)?;
+        Ok(Arc::new(derived.finish()))
+    }
+
     /// Finds out when the message arrived; answered at once where that is known. Accesses in directory order have the
     /// headers of what comes next fetched ahead.
     pub fn want_arrival(&self, id: MessageId, waiter: Waiter<()>) {
@@ -384,6 +394,18 @@ impl Maildrop {
         state.orders.refresh.push(waiter);
         drop(state);
         self.shared.wake_up.ring();
+    }
+
+    /// As [`Maildrop::unlink`], by another name than the one in the root, which the kernel must be told of.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unlink_shown(&self, id: MessageId) -> Result<(), Fault> {
+        self.unlink(id)?;
+        let name = self.message(id).name();
+        self.shared.tell(Change::Gone { name });
+        self.shared.tell(Change::Directory);
+        Ok(())
     }
 
     /// Takes the message out of the directory; the next commit deletes it.

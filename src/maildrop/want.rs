@@ -27,7 +27,7 @@ impl<T> Waiter<T> {
     }
 
     /// Gives the answer. Not to be called with a lock held: the answer may do anything.
-    pub(super) fn answer(self, result: Result<T, Fault>) {
+    pub fn answer(self, result: Result<T, Fault>) {
         (self.answer)(result);
     }
 }

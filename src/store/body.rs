@@ -1,4 +1,5 @@
 //! A body: the octets of one message.
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -84,6 +85,21 @@ impl Body {
                 let read = &mut buffer[..length];
                 file.file.read_exact_at(read, file.start + start)?;
                 Ok(read)
+            }
+        }
+    }
+
+    /// All octets at once, in memory.
+    ///
+    /// # Errors
+    /// As [`Body::read_at`].
+    pub fn whole(&self) -> io::Result<Cow<'_, [u8]>> {
+        match &self.0 {
+            Octets::Memory(octets) => Ok(Cow::Borrowed(octets)),
+            Octets::File(file) => {
+                let mut read = vec![0; file.length as usize];
+                file.file.read_exact_at(&mut read, file.start)?;
+                Ok(Cow::Owned(read))
             }
         }
     }

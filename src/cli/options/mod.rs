@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::Source;
+use crate::fs::ViewId;
 use crate::fs::mount::{Access, Visibility};
 use crate::net::{Fingerprint, Trust};
 pub use command_line::Settings;
@@ -56,6 +57,8 @@ pub struct Options {
     pub max_message: Octets,
     /// Where a message's time comes from.
     pub mtime: Mtime,
+    /// What the root shows in place of the messages as they are.
+    pub view: Option<ViewId>,
     /// Read-write or read-only.
     pub access: Access,
     /// Who may look into the mount.
@@ -135,6 +138,7 @@ impl Default for Options {
             memory: Octets::mib(64),
             max_message: Octets::gib(1),
             mtime: Mtime::Received,
+            view: None,
             access: Access::ReadWrite,
             visibility: Visibility::Owner,
             uid: None,
@@ -327,6 +331,7 @@ mod tests {
             memory: Octets::gib(1),
             max_message: Octets::mib(2),
             mtime: Mtime::None,
+            view: None,
             access: Access::ReadOnly,
             visibility: Visibility::Everyone,
             uid: Some(7),

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use super::values::{self, Octets, Period};
 use super::words::words;
 use super::{Options, PasswordSource};
+use crate::fs::ViewId;
 use crate::fs::mount::{Access, Visibility};
 use crate::net::{Fingerprint, NoFingerprint};
 
@@ -18,6 +19,8 @@ const SECOND: Period = Period::seconds(1);
 const HOUR: Period = Period::seconds(60 * 60);
 const TEBIBYTE: Octets = Octets::gib(1024);
 const DAY: Period = Period::seconds(24 * 60 * 60);
+/// The messages as they are, in the words of `-o view=`.
+const RAW: &str = "raw";
 
 /// Whether an option takes a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,6 +203,13 @@ pub static TABLE: &[Row] = &[
         set: |options, text| word(text).map(|value| options.mtime = value),
     },
     Row {
+        name: "view",
+        kind: Kind::Value("NAME"),
+        default: RAW,
+        help: "What the root shows: raw, or one of the views, which are in hidden directories otherwise: text, parts",
+        set: |options, text| view(text).map(|value| options.view = value),
+    },
+    Row {
         name: "ro",
         kind: Kind::Flag,
         default: "",
@@ -282,6 +292,17 @@ fn word<T: ValueEnum>(text: &str) -> Result<T, String> {
 
 fn one_of<T: FromStr>(text: &str, allowed: &str) -> Result<T, String> {
     text.parse().map_err(|_| allowed.to_owned())
+}
+
+fn view(text: &str) -> Result<Option<ViewId>, String> {
+    if text == RAW {
+        return Ok(None);
+    }
+    let named = ViewId::by_name(text).map(Some);
+    named.ok_or_else(|| {
+        let views: Vec<&str> = ViewId::names().collect();
+        format!("{RAW} or {}", views.join(" or "))
+    })
 }
 
 fn within<T: FromStr + PartialOrd + Display>(

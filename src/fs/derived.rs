@@ -1,0 +1,109 @@
+//! What was made of messages for the views, kept as long as there is room.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+
+use super::nodes;
+use super::views::{Tree, ViewId};
+use crate::store::Body;
+
+/// The most octets of files kept.
+const FILES: u64 = 16 * 1024 * 1024;
+/// The most trees kept.
+const TREES: usize = 64;
+
+/// Files, trees and sizes, by inode number.
+#[derive(Debug)]
+pub(super) struct Derived(Mutex<Contents>);
+
+#[derive(Debug)]
+struct Contents {
+    files: LruCache<u64, Arc<Body>>,
+    /// What the files take.
+    octets: u64,
+    /// Of every file that was ever made.
+    sizes: HashMap<u64, u64>,
+    /// By the message's own inode number.
+    trees: LruCache<u64, Arc<Tree>>,
+    /// Parts that were removed: `rm -r` empties a message's directory before it removes it.
+    removed: HashSet<u64>,
+}
+
+impl Derived {
+    pub(super) fn new() -> Derived {
+        Derived(Mutex::new(Contents {
+            files: LruCache::unbounded(),
+            octets: 0,
+            sizes: HashMap::new(),
+            trees: LruCache::unbounded(),
+            removed: HashSet::new(),
+        }))
+    }
+
+    pub(super) fn file(&self, inode: u64) -> Option<Arc<Body>> {
+        self.0.lock().files.get(&inode).map(Arc::clone)
+    }
+
+    /// The exact size of a file that was made once.
+    pub(super) fn size(&self, inode: u64) -> Option<u64> {
+        self.0.lock().sizes.get(&inode).copied()
+    }
+
+    pub(super) fn keep_file(&self, inode: u64, file: &Arc<Body>) {
+        let mut contents = self.0.lock();
+        contents.sizes.insert(inode, file.len());
+        contents.octets += file.in_memory();
+        if let Some(replaced) = contents.files.put(inode, Arc::clone(file)) {
+            contents.octets -= replaced.in_memory();
+        }
+        while contents.octets > FILES
+            && let Some((_, oldest)) = contents.files.pop_lru()
+        {
+            contents.octets -= oldest.in_memory();
+        }
+    }
+
+    pub(super) fn tree(&self, message: u64) -> Option<Arc<Tree>> {
+        self.0.lock().trees.get(&message).map(Arc::clone)
+    }
+
+    pub(super) fn keep_tree(&self, message: u64, tree: &Arc<Tree>) {
+        let mut contents = self.0.lock();
+        contents.trees.put(message, Arc::clone(tree));
+        while contents.trees.len() > TREES {
+            contents.trees.pop_lru();
+        }
+    }
+
+    pub(super) fn remove(&self, part: u64) {
+        self.0.lock().removed.insert(part);
+    }
+
+    pub(super) fn is_removed(&self, part: u64) -> bool {
+        self.0.lock().removed.contains(&part)
+    }
+
+    /// Brings the parts back that were removed of a message.
+    pub(super) fn restore(&self, message: u64) {
+        let mut contents = self.0.lock();
+        contents
+            .removed
+            .retain(|&part| !nodes::is_part_of(part, message));
+    }
+
+    /// The message has other octets now.
+    pub(super) fn forget(&self, message: u64) {
+        let mut contents = self.0.lock();
+        contents.trees.pop(&message);
+        for view in ViewId::all() {
+            let inode = nodes::of_shown(view, message);
+            contents.sizes.remove(&inode);
+            if let Some(file) = contents.files.pop(&inode) {
+                contents.octets -= file.in_memory();
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Opening, reading and closing files.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::attributes::Kind;
+use super::derived::Derived;
+use super::errno::Error;
+use super::filesystem::Filesystem;
+use super::handles::Handles;
+use super::nodes::{self, Node};
+use super::owed::Answer;
+use super::views::{Form, Tree, ViewId};
+use crate::maildrop::{Fault, Maildrop, MessageId};
+use crate::store::Body;
+
+/// What the kernel keeps files in.
+const PAGE: u64 = 4096;
+/// The largest message that a view is made of, in octets: it is in memory as a whole meanwhile.
+const MOST_SHOWN: u64 = 256 * 1024 * 1024;
+
+/// A file that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The handle to read by.
+    pub handle: u64,
+    /// Where its octets are.
+    pub place: Place,
+    /// Where set, the kernel may hold another size, and must learn better before it learns of the open.
+    pub resized: Option<Resized>,
+}
+
+/// Where the octets of an open file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Our own memory.
+    Memory,
+    /// A file, whose pages the kernel keeps.
+    File,
+}
+
+/// A file whose size was shown as another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resized {
+    /// Its inode number.
+    pub inode: u64,
+    /// The last page of a file that is larger than was shown: where it begins, and its octets up to the end.
+    /// sendfile(2) believes the size that the kernel has, and never asks; a page that is stored behind it corrects it. A
+    /// size that was too large is corrected by the first short read. None while the file is open, for a read of it
+    /// may hold the page.
+    pub tail: Option<(u64, Vec<u8>)>,
+}
+
+/// Octets of a file.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    body: Arc<Body>,
+    offset: u64,
+    length: usize,
+}
+
+impl Slice {
+    /// The octets; fewer than asked for only at the end of the file. `buffer` is as in [`Body::read_at`].
+    ///
+    /// # Errors
+    /// [`Error::Cache`].
+    pub fn octets<'a>(&'a self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
+        self.body
+            .read_at(self.offset, self.length, buffer)
+            .map_err(|error| cache_fails(&error))
+    }
+}
+
+impl Filesystem {
+    /// Opens a file to be read. Waits for the body of its message. The handle keeps what is read: so the size is exact from
+    /// here on, and what was opened can be read whatever becomes of the message.
+    pub fn open(&self, inode: u64, flags: i32, answer: Answer<Opened>) {
+        match self.openable(inode, flags) {
+            Ok(Node::Message(id)) => self.open_message(id, answer),
+            Ok(Node::Shown(view, id)) => self.open_shown(view, id, answer),
+            Ok(Node::Part(id, part)) => self.open_part(id, part, answer),
+            Ok(Node::Root | Node::Deleted | Node::View(_)) => answer.give(Err(Error::IsADirectory)),
+            Err(error) => answer.give(Err(error)),
+        }
+    }
+
+    fn openable(&self, inode: u64, flags: i32) -> Result<Node, Error> {
+        let node = self.node(inode)?;
+        if self.kind(node) == Some(Kind::Directory) {
+            return Err(Error::IsADirectory);
+        }
+        if flags & libc::O_ACCMODE != libc::O_RDONLY {
+            return Err(self.refusal());
+        }
+        Ok(node)
+    }
+
+    fn open_message(&self, id: MessageId, answer: Answer<Opened>) {
+        if let Some(body) = self.maildrop.access_body(id) {
+            return answer.give(Ok(opened_message(&self.handles, &self.maildrop, id, body)));
+        }
+        let (maildrop, handles) = (Arc::clone(&self.maildrop), Arc::clone(&self.handles));
+        let waiter = answer.owe(
+            &self.ledger,
+            self.while_heard(),
+            move |body: Result<Arc<Body>, Fault>| {
+                Ok(opened_message(&handles, &maildrop, id, body?))
+            },
+        );
+        self.maildrop.want_body(id, waiter);
+    }
+
+    fn open_shown(&self, view: ViewId, id: MessageId, answer: Answer<Opened>) {
+        let Form::File(show) = view.view().form() else {
+            return answer.give(Err(Error::IsADirectory));
+        };
+        let message = self.maildrop.message(id);
+        let inode = nodes::of_shown(view, message.inode);
+        if let Some(file) = self.derived.file(inode) {
+            return answer.give(Ok(opened(&self.handles, inode, file, None)));
+        }
+        let (derived, handles) = (Arc::clone(&self.derived), Arc::clone(&self.handles));
+        let maildrop = Arc::clone(&self.maildrop);
+        self.with_body(id, answer, move |body| {
+            let shown = derived.size(inode).unwrap_or(message.size());
+            let file = maildrop.derive(&show(&whole(body)?))?;
+            derived.keep_file(inode, &file);
+            Ok(opened(&handles, inode, file, Some(shown)))
+        });
+    }
+
+    fn open_part(&self, id: MessageId, part: u16, answer: Answer<Opened>) {
+        let message = self.maildrop.message(id).inode;
+        let inode = nodes::of_part(part, message);
+        let (derived, handles) = (Arc::clone(&self.derived), Arc::clone(&self.handles));
+        let maildrop = Arc::clone(&self.maildrop);
+        self.with_body(id, answer, move |body| {
+            let octets = whole(body)?;
+            let tree = tree_of(&derived, message, &octets);
+            let file = tree.file(part).ok_or(Error::Stale)?;
+            let file = maildrop.derive(&file.octets(&octets))?;
+            Ok(opened(&handles, inode, file, None))
+        });
+    }
+
+    /// The parts of a message, and what is made of them.
+    pub(super) fn with_tree<T: Send + 'static>(
+        &self,
+        id: MessageId,
+        answer: Answer<T>,
+        then: impl FnOnce(&Arc<Tree>) -> Result<T, Error> + Send + 'static,
+    ) {
+        let message = self.maildrop.message(id).inode;
+        if let Some(tree) = self.derived.tree(message) {
+            return answer.give(then(&tree));
+        }
+        let derived = Arc::clone(&self.derived);
+        self.with_body(id, answer, move |body| {
+            then(&tree_of(&derived, message, &whole(body)?))
+        });
+    }
+
+    /// What is made, in the workshop, of a body that comes when it comes.
+    fn with_body<T: Send + 'static>(
+        &self,
+        id: MessageId,
+        answer: Answer<T>,
+        then: impl FnOnce(&Body) -> Result<T, Error> + Send + 'static,
+    ) {
+        let patience = self.while_heard();
+        let waiter = answer.owe_in(
+            &self.workshop,
+            &self.ledger,
+            patience,
+            move |body: Result<Arc<Body>, Fault>| then(&*body?),
+        );
+        match self.maildrop.access_body(id) {
+            Some(body) => waiter.answer(Ok(body)),
+            None => self.maildrop.want_body(id, waiter),
+        }
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`].
+    pub fn read(&self, handle: u64, offset: u64, length: u32) -> Result<Slice, Error> {
+        let body = self.handles.body(handle).ok_or(Error::NotOpen)?;
+        Ok(Slice {
+            body,
+            offset,
+            length: length as usize,
+        })
+    }
+
+    /// Closes a handle.
+    pub fn release(&self, handle: u64) {
+        self.handles.close(handle);
+    }
+}
+
+fn opened_message(
+    handles: &Handles,
+    maildrop: &Maildrop,
+    id: MessageId,
+    body: Arc<Body>,
+) -> Opened {
+    let message = maildrop.message(id);
+    opened(handles, message.inode, body, message.size_before)
+}
+
+/// `shown` is the size that the kernel may hold.
+fn opened(handles: &Handles, inode: u64, body: Arc<Body>, shown: Option<u64>) -> Opened {
+    let shown = shown.filter(|&shown| shown != body.len());
+    let resized = shown.map(|shown| Resized {
+        inode,
+        tail: if body.len() > shown && !handles.is_open(inode) {
+            last_page(&body)
+        } else {
+            None
+        },
+    });
+    let place = if body.in_memory() == body.len() {
+        Place::Memory
+    } else {
+        Place::File
+    };
+    Opened {
+        handle: handles.open(inode, body),
+        place,
+        resized,
+    }
+}
+
+fn last_page(body: &Body) -> Option<(u64, Vec<u8>)> {
+    let offset = body.len().checked_sub(1)? / PAGE * PAGE;
+    let mut buffer = Vec::new();
+    let octets = body.read_at(offset, PAGE as usize, &mut buffer).ok()?;
+    Some((offset, octets.to_vec()))
+}
+
+fn tree_of(derived: &Derived, message: u64, octets: &[u8]) -> Arc<Tree> {
+    if let Some(tree) = derived.tree(message) {
+        return tree;
+    }
+    let tree = Arc::new(Tree::of(octets));
+    derived.keep_tree(message, &tree);
+    tree
+}
+
+/// The whole body in memory.
+fn whole(body: &Body) -> Result<Cow<'_, [u8]>, Error> {
+    if body.len() > MOST_SHOWN {
+        return Err(Error::TooLargeToShow);
+    }
+    body.whole().map_err(|error| cache_fails(&error))
+}
+
+fn cache_fails(error: &std::io::Error) -> Error {
+    log::warn!("the cache cannot be read: {error}");
+    Error::Cache
+}

@@ -1,0 +1,94 @@
+//! The views: other forms of the same messages, each in a hidden directory of its own.
+//!
+//! A view names each message, and makes what is shown of it out of its octets; the rest is the same for all of them
+//! (filesystem.rs). A new one is a file here and a line in [`VIEWS`], at its end: a view's place is in its inode numbers.
+
+mod parts;
+mod text;
+
+pub(super) use parts::Tree;
+
+use crate::maildrop::Message;
+
+/// Each view, in the order of their inode numbers.
+const VIEWS: [&dyn View; 2] = [&text::Text, &parts::Parts];
+
+/// One way to show the messages.
+pub(super) trait View: Sync {
+    /// The name of its directory, without the dot in front: what `-o view=` takes.
+    fn name(&self) -> &'static str;
+
+    /// What a message is called in the directory.
+    fn entry(&self, message: &Message) -> String;
+
+    /// The name in the maildrop of the message that an entry stands for. None where no message can be called so.
+    fn message_name(&self, entry: &str) -> Option<String>;
+
+    /// What is made of a message.
+    fn form(&self) -> Form;
+}
+
+/// What a view makes of a message.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// A file of these octets.
+    File(fn(&[u8]) -> Vec<u8>),
+    /// A directory: a [`Tree`].
+    Directory,
+}
+
+/// A view, by its place among all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ViewId(u8);
+
+impl ViewId {
+    /// The view of that name, as in `-o view=text`.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<ViewId> {
+        Self::all().find(|id| id.view().name() == name)
+    }
+
+    /// The view whose hidden directory has that name.
+    pub(super) fn by_directory(name: &str) -> Option<ViewId> {
+        name.strip_prefix('.').and_then(Self::by_name)
+    }
+
+    pub(super) fn by_number(number: u64) -> Option<ViewId> {
+        Self::all().find(|id| id.number() == number)
+    }
+
+    /// The names of all views.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::all().map(|id| id.view().name())
+    }
+
+    pub(super) fn all() -> impl Iterator<Item = ViewId> {
+        (0..).map(ViewId).take(VIEWS.len())
+    }
+
+    /// From 1; the same in every version.
+    pub(super) fn number(self) -> u64 {
+        u64::from(self.0) + 1
+    }
+
+    pub(super) fn view(self) -> &'static dyn View {
+        VIEWS[usize::from(self.0)]
+    }
+}
+
+/// What every name in the maildrop ends in.
+const EML: &str = ".eml";
+
+/// A message's name with another ending.
+fn with_ending(message: &Message, ending: &str) -> String {
+    let name = message.name();
+    let stem = name.strip_suffix(EML).unwrap_or(&name);
+    format!("{stem}{ending}")
+}
+
+/// The reverse of [`with_ending`].
+fn without_ending(entry: &str, ending: &str) -> Option<String> {
+    entry
+        .strip_suffix(ending)
+        .map(|stem| format!("{stem}{EML}"))
+}

@@ -1,0 +1,27 @@
+//! `.text/NAME.txt`: what can be read of a message, in UTF-8, for grep and less.
+
+use super::{Form, View, with_ending, without_ending};
+use crate::maildrop::Message;
+use crate::message;
+
+const ENDING: &str = ".txt";
+
+pub(super) struct Text;
+
+impl View for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn entry(&self, message: &Message) -> String {
+        with_ending(message, ENDING)
+    }
+
+    fn message_name(&self, entry: &str) -> Option<String> {
+        without_ending(entry, ENDING)
+    }
+
+    fn form(&self) -> Form {
+        Form::File(|octets| message::text(octets).into_bytes())
+    }
+}

@@ -1,0 +1,36 @@
+//! The thread that makes views of messages: neither the kernel's requests nor the connection wait for it.
+
+use std::sync::mpsc::{Sender, channel};
+use std::{io, thread};
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Where work is left.
+#[derive(Clone)]
+pub(super) struct Workshop(Sender<Work>);
+
+impl Workshop {
+    /// Starts the thread, which ends with the last of those who may leave work.
+    pub(super) fn open() -> io::Result<Workshop> {
+        let (left, taken) = channel::<Work>();
+        thread::Builder::new()
+            .name("views".to_owned())
+            .spawn(move || {
+                for work in taken {
+                    work();
+                }
+            })?;
+        Ok(Workshop(left))
+    }
+
+    /// Leaves work, which is done in its turn.
+    pub(super) fn leave(&self, work: impl FnOnce() + Send + 'static) {
+        let _the_thread_outlives_us = self.0.send(Box::new(work));
+    }
+}
+
+impl std::fmt::Debug for Workshop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Workshop")
+    }
+}
