@@ -114,6 +114,23 @@ impl Serving {
         })
     }
 
+    /// Whether a session of this process answers: the thread that does is fuser's own, known by its name.
+    ///
+    /// # Errors
+    /// When /proc cannot be read.
+    pub fn is_answering() -> io::Result<bool> {
+        for thread in std::fs::read_dir("/proc/self/task")? {
+            match std::fs::read_to_string(thread?.path().join("comm")) {
+                Ok(name) if name.trim_end() == "fuser-0" => return Ok(true),
+                Ok(_) => {}
+                // It has ended since.
+                Err(gone) if matches!(gone.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
     /// Answers requests until the mount is gone.
     ///
     /// # Errors
