@@ -10,6 +10,9 @@
 //!                                                       another session: what UIDL still names is kept, the rest deleted
 //! ```
 //!
+//! A DELE is refused, too, where another session has deleted the message since ours began: then that other session as well
+//! tells what is left.
+//!
 //! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault:
 //! then it stays pending.
 
@@ -174,10 +177,35 @@ impl Engine {
         })
     }
 
-    fn committed(&self, marked: Marked, mut verdict: Verdict) -> Verdict {
+    fn committed(&mut self, marked: Marked, mut verdict: Verdict) -> Verdict {
         self.shared.stand(&marked.accepted, Standing::Departed);
         verdict.deleted = marked.accepted.len();
-        self.keep(marked.refused, verdict)
+        if marked.refused.is_empty() {
+            return verdict;
+        }
+        let (left, gone): (Vec<_>, Vec<_>) = match self.look_again() {
+            Ok(()) if self.knows_all() => marked
+                .refused
+                .into_iter()
+                .partition(|&(id, _)| self.is_on_the_server(id)),
+            _ => (marked.refused, Vec::new()),
+        };
+        verdict.gone += gone.len();
+        self.keep(left, verdict)
+    }
+
+    /// Whether a message that the open session does not name is not there.
+    fn knows_all(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.unnamed == 0)
+    }
+
+    /// As the open session has listed it.
+    fn is_on_the_server(&self, id: MessageId) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.number_of(id).is_some())
     }
 
     /// Asks a new session which of the messages are still there.
@@ -200,20 +228,22 @@ impl Engine {
             }
             attempt += 1;
         }
-        let Some(session) = &self.session else {
-            return Err(Fault::Ending);
-        };
-        if session.unnamed > 0 {
+        if !self.knows_all() {
             return Err(Fault::OutcomeUnknown(reason.to_string()));
         }
         let (left, deleted): (Vec<MessageId>, Vec<MessageId>) = marked
             .accepted
             .into_iter()
-            .partition(|&id| session.number_of(id).is_some());
+            .partition(|&id| self.is_on_the_server(id));
         self.shared.stand(&deleted, Standing::Departed);
         verdict.deleted = deleted.len();
+        let (refused, gone): (Vec<_>, Vec<_>) = marked
+            .refused
+            .into_iter()
+            .partition(|&(id, _)| self.is_on_the_server(id));
+        verdict.gone += gone.len();
         let left = left.into_iter().map(|id| (id, reason.clone()));
-        Ok(self.keep(left.chain(marked.refused).collect(), verdict))
+        Ok(self.keep(left.chain(refused).collect(), verdict))
     }
 
     /// Until when another client's session is waited for.
