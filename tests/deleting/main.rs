@@ -7,6 +7,7 @@ mod commits;
 mod endings;
 mod identity;
 mod pending;
+mod steps;
 mod verdicts;
 
 use std::path::Path;
