@@ -8,6 +8,7 @@ mod endings;
 mod identity;
 mod pending;
 mod verdicts;
+mod views;
 
 use std::path::Path;
 use std::process::Output;
