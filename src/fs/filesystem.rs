@@ -392,9 +392,9 @@ impl Filesystem {
 
     /// Forgets what was made of a message whose content is another now. Gives the inode numbers of all that it is shown as.
     pub(super) fn forget(&self, message: u64) -> impl Iterator<Item = u64> {
-        self.derived.forget(message);
+        let parts = self.derived.forget(message);
         let shown = ViewId::all().map(move |view| nodes::of_shown(view, message));
-        std::iter::once(message).chain(shown)
+        std::iter::once(message).chain(shown).chain(parts)
     }
 
     /// Why nothing can be written: for every operation that would.
