@@ -275,19 +275,26 @@ fn without_name(names: &[String], name: &str) -> Vec<String> {
         .collect()
 }
 
+/// Until a text was opened its size is a guess; rsync leaves a file alone that changed since it was listed.
 #[test]
-fn rsync_moves_texts_off_the_server() {
+fn rsync_moves_texts_off_the_server_once_it_knows_their_sizes() {
     let (liar, mut mount) = maildrop(&[]);
     let archive = tempfile::tempdir().expect("an archive");
     let from = mount.join(".text/");
-    let output = run(&[
-        Path::new("rsync"),
-        Path::new("-a"),
-        Path::new("--remove-source-files"),
-        &from,
-        archive.path(),
-    ]);
-    assert!(output.status.success(), "{output:?}");
+    let rsync = || {
+        run(&[
+            Path::new("rsync"),
+            Path::new("-a"),
+            Path::new("--remove-source-files"),
+            &from,
+            archive.path(),
+        ])
+    };
+    let first = rsync();
+    assert!(stderr(&first).contains("Skipping"), "{first:?}");
+    assert_eq!(listed(&mount).len(), COUNT);
+    let second = rsync();
+    assert!(second.status.success(), "{second:?}");
     for (serial, message) in (1..).zip(messages()) {
         let text = fs::read(archive.path().join(format!("liar-{serial}.txt"))).expect("a copy");
         assert_eq!(text, pop3fs::message::text(&message).as_bytes());

@@ -98,7 +98,7 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// The stems of the root's names, in maildrop order.
+/// The stems of the root's names, in its order, which is that of a Dovecot's maildrop.
 fn stems(mount: &Mount) -> Vec<String> {
     let stem = |name: String| {
         name.strip_suffix(".eml")
