@@ -193,3 +193,32 @@ fn cp_of_attachments_with_evil_names_stays_where_it_was_told() {
     assert_eq!(all.lines().count(), names_given().len());
     assert_eq!(names(&target).len(), names_given().len());
 }
+
+/// More than one reply of readdir holds, looked up one by one.
+#[test]
+fn hundreds_of_attachments_are_listed_once_each() {
+    let files: BTreeMap<String, Vec<u8>> = (0..900)
+        .map(|number| {
+            (
+                format!("{number:03}-{}.bin", "x".repeat(200)),
+                noise(number, 20),
+            )
+        })
+        .collect();
+    let attached = files
+        .iter()
+        .map(|(name, octets)| Attached::named(name, octets.clone()));
+    let liar = Liar::start(&[with_attachments(&attached.collect::<Vec<_>>())]);
+    let mount = in_clear(&liar.source(), &[]);
+    let directory = attachments(&mount);
+    assert_eq!(names(&directory), files.keys().cloned().collect::<Vec<_>>());
+    for (name, octets) in &files {
+        assert_eq!(read(&directory.join(name)), *octets, "{name}");
+    }
+    let removed = run(&["rm".as_ref(), "-r".as_ref(), directory.as_os_str()]);
+    assert!(removed.status.success(), "{removed:?}");
+    assert_eq!(
+        names(&mount.join(".parts/liar-1")),
+        ["headers", "message.eml", "text.txt"]
+    );
+}

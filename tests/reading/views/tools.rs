@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pop3fs::message;
 
 use super::super::common::{Liar, Mount, corpus, run, stdout_of};
-use super::super::in_clear;
+use super::super::{in_clear, read};
 use super::{names, wire};
 
 /// What LIST says more than RETR sends.
@@ -153,7 +153,7 @@ fn wc_counts_what_is_there() {
 fn a_text_is_whole_where_the_size_of_its_message_was_corrected_in_between() {
     let message = shorter_as_text();
     let text = message::text(&message).into_bytes();
-    let liar = Liar::start(&[message.clone()]);
+    let liar = Liar::start(std::slice::from_ref(&message));
     liar.set_list_offset(1, text.len() as i64 - message.len() as i64 - 20_000);
     let mount = in_clear(&liar.source(), &[]);
     let path = mount.join(".text/liar-1.txt");
@@ -161,7 +161,7 @@ fn a_text_is_whole_where_the_size_of_its_message_was_corrected_in_between() {
         fs::metadata(&path).expect("stat").len(),
         text.len() as u64 - 20_000
     );
-    assert_eq!(super::super::read(&mount.join("liar-1.eml")), message);
+    assert_eq!(read(&mount.join("liar-1.eml")), message);
     assert!(printed(PROGRAMS[7], &path) == text);
 }
 
@@ -170,10 +170,10 @@ fn a_text_is_whole_where_the_size_of_its_message_was_corrected_in_between() {
 fn a_text_is_whole_where_list_told_its_size() {
     let message = shorter_as_text();
     let text = message::text(&message).into_bytes();
-    let liar = Liar::start(&[message.clone()]);
+    let liar = Liar::start(std::slice::from_ref(&message));
     liar.set_list_offset(1, text.len() as i64 - message.len() as i64);
     let mount = in_clear(&liar.source(), &[]);
-    super::super::read(&mount.join("liar-1.eml"));
+    read(&mount.join("liar-1.eml"));
     let path = mount.join(".text/liar-1.txt");
     assert_eq!(
         fs::metadata(&path).expect("stat").len(),
@@ -188,7 +188,7 @@ fn a_text_is_whole_where_list_told_its_size() {
 fn parts_have_their_exact_size_at_stat_whatever_list_says() {
     let message = longer_as_text();
     for lie in LIES {
-        let liar = Liar::start(&[message.clone()]);
+        let liar = Liar::start(std::slice::from_ref(&message));
         liar.set_list_offset(1, lie);
         let mount = in_clear(&liar.source(), &[]);
         let parts = mount.join(".parts/liar-1");
@@ -204,4 +204,23 @@ fn parts_have_their_exact_size_at_stat_whatever_list_says() {
             }
         }
     }
+}
+
+#[test]
+fn texts_that_many_read_at_once_are_whole_for_each_of_them() {
+    const COUNT: usize = 300;
+    let messages = corpus::realistic(69, COUNT);
+    let liar = Liar::start(&messages);
+    let mount = in_clear(&liar.source(), &[]);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for (serial, message) in (1..).zip(&messages) {
+                    let text = read(&mount.join(format!(".text/liar-{serial}.txt")));
+                    assert!(text == message::text(message).as_bytes(), "{serial}");
+                }
+            });
+        }
+    });
+    assert_eq!(liar.count("RETR"), COUNT);
 }

@@ -48,7 +48,7 @@ fn walked(directory: &Path) -> Vec<String> {
 #[test]
 fn a_nested_message_is_a_directory_in_the_one_around_it() {
     let message = forwarded_twice();
-    let dovecot = dovecot(&[message.clone()]);
+    let dovecot = dovecot(std::slice::from_ref(&message));
     let mount = in_clear(&dovecot.source(), &[]);
     let parts = parts(&mount);
     assert_eq!(
