@@ -9,6 +9,7 @@ mod identity;
 mod pending;
 mod steps;
 mod verdicts;
+mod views;
 
 use std::path::Path;
 use std::process::Output;
