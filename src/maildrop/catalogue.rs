@@ -51,6 +51,8 @@ pub struct Message {
     exact: Option<u64>,
     /// Unix seconds: the mtime, once it was shown.
     pub arrived: Option<i64>,
+    /// A user was given the body.
+    read: bool,
     /// Where it stands.
     pub standing: Standing,
     /// The size shown before, if it was another in this mount: the kernel may still hold it.
@@ -76,6 +78,11 @@ impl Message {
         self.exact
     }
 
+    /// Whether a user was ever given the body, in this mount or an earlier one.
+    pub(super) fn was_read(&self) -> bool {
+        self.read
+    }
+
     /// LIST's octets, the only estimate of what RETR is going to send.
     pub(super) fn expected_octets(&self) -> u64 {
         self.exact.unwrap_or(self.listed)
@@ -95,6 +102,7 @@ impl Message {
             arrived: self.arrived,
             listed: self.listed,
             twins: self.twins,
+            read: self.read,
         }
     }
 }
@@ -225,10 +233,16 @@ impl Catalogue {
         self.messages[id.index()].arrived.get_or_insert(seconds);
     }
 
+    /// Keeps that a user was given the body; true where that is new.
+    pub(super) fn learn_read(&mut self, id: MessageId) -> bool {
+        !std::mem::replace(&mut self.messages[id.index()].read, true)
+    }
+
     pub(super) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
         let message = &mut self.messages[id.index()];
         let altered = message.twins != listed.twins || message.listed != listed.octets;
         message.twins = listed.twins;
+        message.read &= !altered;
         if altered {
             changes.altered.push(id);
             self.learn_size(id, None);
@@ -271,6 +285,7 @@ impl Catalogue {
             listed: listed.octets,
             exact: None,
             arrived: None,
+            read: false,
             standing: Standing::Departed,
             size_before: None,
         });
@@ -318,6 +333,7 @@ fn departed(row: &Row) -> Message {
         listed: row.listed,
         exact: row.size,
         arrived: row.arrived,
+        read: row.read,
         standing: Standing::Departed,
         size_before: None,
     }

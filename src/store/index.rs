@@ -24,6 +24,8 @@ pub struct Row {
     pub listed: u64,
     /// How many messages shared the unique-id then.
     pub twins: u32,
+    /// A user was given the body; read-ahead alone does not count. Kept until the content may be another.
+    pub read: bool,
 }
 
 /// The index of one account. Whoever learns never waits for the disk: a thread writes what has gathered. Several processes
@@ -214,6 +216,24 @@ mod tests {
         learnt(7, 1, Some(8));
         learnt(7, 2, None);
         assert_eq!(index.load().unwrap()[0].size, None);
+    }
+
+    #[test]
+    fn what_was_read_stays_read_until_the_message_is_listed_otherwise() {
+        let account = Account::new();
+        let index = account.open();
+        let learnt = |listed, read| {
+            index.learn(vec![Row {
+                read,
+                listed,
+                ..row(b"a", 2)
+            }]);
+            index.load().unwrap()[0].read
+        };
+        assert!(!learnt(5, false));
+        assert!(learnt(5, true));
+        assert!(learnt(5, false));
+        assert!(!learnt(6, false));
     }
 
     #[test]

@@ -136,6 +136,7 @@ fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
             arrived: row.get(4)?,
             listed: row.get::<_, i64>(5)?.cast_unsigned(),
             twins: row.get(6)?,
+            read: row.get(7)?,
         })
     })?;
     rows.collect()
@@ -155,7 +156,8 @@ fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
                 size,
                 row.arrived,
                 row.listed.cast_signed(),
-                row.twins
+                row.twins,
+                row.read
             ])?;
         }
     }
