@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use pop3fs::cli::{Command, Format, Invocation, client, demo, keep_memory_secret, mount};
+use pop3fs::cli::{
+    Command, Format, Invocation, client, commit, demo, keep_memory_secret, mount, umount,
+};
+use pop3fs::maildrop::{Consent, Farewell};
 
 fn main() -> ExitCode {
     if let Err(errno) = keep_memory_secret() {
@@ -18,12 +21,26 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> ExitCode {
     match command {
-        Command::Umount { dir } => client::umount(dir),
-        Command::Commit { dir } => client::commit(dir),
+        Command::Umount { dir, yes, discard } => umount(dir, farewell(*yes, *discard)),
+        Command::Commit { dir, yes } => commit(dir, consent(*yes)),
         Command::Restore { dir, names } => client::restore(dir, names),
         Command::Status { dir, json } => {
             client::status(dir, if *json { Format::Json } else { Format::Text })
         }
         Command::Demo { dir } => demo(dir.as_deref()),
+    }
+}
+
+fn farewell(yes: bool, discard: bool) -> Farewell {
+    match discard {
+        true => Farewell::Discard,
+        false => Farewell::Commit(consent(yes)),
+    }
+}
+
+fn consent(yes: bool) -> Consent {
+    match yes {
+        true => Consent::Given,
+        false => Consent::Unsaid,
     }
 }

@@ -75,11 +75,20 @@ pub enum Command {
     Umount {
         /// The mount point
         dir: PathBuf,
+        /// Delete what was removed here, however much of it was never read
+        #[arg(short, long)]
+        yes: bool,
+        /// Delete nothing: what was removed here stays on the server
+        #[arg(long, conflicts_with = "yes")]
+        discard: bool,
     },
     /// Delete on the server what was removed here, and stay mounted
     Commit {
         /// The mount point
         dir: PathBuf,
+        /// However much of it was never read
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Take deletions back that are not committed yet
     Restore {
@@ -278,11 +287,18 @@ mod tests {
         let dir = PathBuf::from("m");
         assert_eq!(
             command("pop3fs umount m"),
-            Command::Umount { dir: dir.clone() }
+            Command::Umount {
+                dir: dir.clone(),
+                yes: false,
+                discard: false
+            }
         );
         assert_eq!(
-            command("pop3fs commit m"),
-            Command::Commit { dir: dir.clone() }
+            command("pop3fs commit --yes m"),
+            Command::Commit {
+                dir: dir.clone(),
+                yes: true
+            }
         );
         assert_eq!(
             command("pop3fs restore m a.eml b.eml"),
@@ -308,6 +324,7 @@ mod tests {
             "pop3fs -f",
             "pop3fs s",
             "pop3fs umount",
+            "pop3fs umount --yes --discard m",
             "pop3fs s m x",
             "pop3fs -o",
         ] {

@@ -1,4 +1,4 @@
-//! The commands that talk to a running pop3fs: umount, commit, restore, status.
+//! The commands that talk to a running pop3fs and ask nothing back: restore, status.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,16 +15,6 @@ pub enum Format {
     Json,
 }
 
-/// `pop3fs umount DIR`: unmounts, and waits until the deletions are committed.
-pub fn umount(dir: &Path) -> ExitCode {
-    perform(dir, &Request::Umount, Format::Text)
-}
-
-/// `pop3fs commit DIR`.
-pub fn commit(dir: &Path) -> ExitCode {
-    perform(dir, &Request::Commit, Format::Text)
-}
-
 /// `pop3fs restore DIR [NAME…]`: all pending ones if none is named.
 pub fn restore(dir: &Path, names: &[String]) -> ExitCode {
     let names = names.to_vec();
@@ -38,9 +28,14 @@ pub fn status(dir: &Path, format: Format) -> ExitCode {
 
 fn perform(dir: &Path, request: &Request, format: Format) -> ExitCode {
     let response = ask(dir, request).unwrap_or_else(|error| Response::failed(error.to_string()));
+    print(&response, format)
+}
+
+/// Success goes to standard output, everything else to standard error.
+pub(super) fn print(response: &Response, format: Format) -> ExitCode {
     let printed = match response.outcome {
-        Outcome::Done => print_done(&response, format, &mut io::stdout().lock()),
-        Outcome::Failed => print_failed(&response, &mut io::stderr().lock()),
+        Outcome::Done => print_done(response, format, &mut io::stdout().lock()),
+        Outcome::Failed | Outcome::Held => print_failed(response, &mut io::stderr().lock()),
     };
     match (response.outcome, printed) {
         (Outcome::Done, Ok(())) => ExitCode::SUCCESS,

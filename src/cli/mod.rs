@@ -9,6 +9,7 @@ pub mod password;
 pub mod signals;
 pub mod source;
 
+mod deletions;
 mod demo;
 mod requests;
 mod secrecy;
@@ -17,6 +18,7 @@ mod settings;
 
 pub use arguments::{Command, Invocation, MountArguments};
 pub use client::Format;
+pub use deletions::{commit, umount};
 pub use demo::demo;
 pub use secrecy::keep_memory_secret;
 pub use serve::mount;

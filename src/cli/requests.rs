@@ -5,17 +5,46 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::control::{self, Outcome, Reply, Request, Response};
-use crate::fs::mount::{Mount, Unmount};
-use crate::maildrop::{Connection, Fault, Maildrop, Standing, Verdict, Waiter};
+use crate::fs::mount::{Mount, Unmount, UnmountError};
+use crate::maildrop::{
+    Connection, Consent, Farewell, Fault, Held, Maildrop, Standing, Verdict, Waiter,
+};
 use crate::net::Protection;
 
-/// Clients of `pop3fs umount`, who are told the verdict at the end.
-#[derive(Default)]
-pub(super) struct Leavers(Mutex<Vec<Reply>>);
+/// The names that are told of a commit that is held back.
+const FIRST_NAMES: usize = 3;
 
-impl Leavers {
+/// The client of `pop3fs umount` that has ended the mount, if it was one: it is told the verdict at the end.
+#[derive(Default)]
+pub(super) struct Leaver(Mutex<Option<(Farewell, Reply)>>);
+
+impl Leaver {
+    /// Unmounts for a client. The end finds it here, and not before the mount is gone.
+    fn leave(
+        &self,
+        farewell: Farewell,
+        reply: Reply,
+        unmount: impl FnOnce() -> Result<(), UnmountError>,
+    ) {
+        let mut leaver = self.0.lock();
+        match unmount() {
+            Ok(()) => *leaver = Some((farewell, reply)),
+            Err(error) => {
+                reply.send(&Response::failed(format!("{error}; nothing was committed")));
+            }
+        }
+    }
+
+    /// What becomes of the pending deletions: they are committed, unless the client wants otherwise.
+    pub(super) fn farewell(&self) -> Farewell {
+        let leaver = self.0.lock();
+        leaver
+            .as_ref()
+            .map_or(Farewell::Commit(Consent::Unsaid), |(farewell, _)| *farewell)
+    }
+
     pub(super) fn tell(&self, response: &Response) {
-        for reply in self.0.lock().drain(..) {
+        if let Some((_, reply)) = self.0.lock().take() {
             reply.send(response);
         }
     }
@@ -26,29 +55,37 @@ pub(super) struct Handler {
     pub(super) source: String,
     pub(super) maildrop: Arc<Maildrop>,
     pub(super) mount: Mount,
-    pub(super) leavers: Arc<Leavers>,
+    pub(super) leaver: Arc<Leaver>,
 }
 
 impl Handler {
     pub(super) fn handle(&self, request: Request, reply: Reply) {
         match request {
-            Request::Umount => self.umount(reply),
-            Request::Commit => self.maildrop.commit(Waiter::new(
-                || true,
-                move |verdict| reply.send(&verdict_in_words(verdict)),
-            )),
+            Request::Umount { farewell } => self.umount(farewell, reply),
+            Request::Commit { consent } => self.commit(consent, reply),
             Request::Restore { names } => reply.send(&self.restore(names)),
             Request::Status => reply.send(&Response::status(self.status())),
         }
     }
 
-    fn umount(&self, reply: Reply) {
-        // Before the mount goes, or the end might come first.
-        self.leavers.0.lock().push(reply);
-        if let Err(error) = self.mount.unmount(Unmount::IfIdle) {
-            self.leavers
-                .tell(&Response::failed(format!("{error}; nothing was committed")));
+    /// Where the commit would be held back the mount stays: what is pending is forgotten with it.
+    fn umount(&self, farewell: Farewell, reply: Reply) {
+        if farewell == Farewell::Commit(Consent::Unsaid)
+            && let Some(held) = self.maildrop.held_back()
+        {
+            return reply.send(&held_in_words(&held, &self.maildrop.pending()));
         }
+        self.leaver
+            .leave(farewell, reply, || self.mount.unmount(Unmount::IfIdle));
+    }
+
+    fn commit(&self, consent: Consent, reply: Reply) {
+        let maildrop = Arc::clone(&self.maildrop);
+        let answer = move |verdict| match verdict {
+            Err(Fault::HeldBack(held)) => reply.send(&held_in_words(&held, &maildrop.pending())),
+            verdict => reply.send(&verdict_in_words(verdict)),
+        };
+        self.maildrop.commit(consent, Waiter::new(|| true, answer));
     }
 
     fn restore(&self, names: Vec<String>) -> Response {
@@ -103,6 +140,34 @@ impl Handler {
                 octets: cached.octets,
             },
         }
+    }
+}
+
+/// What is said of a commit that is held back; the client says what can be done.
+fn held_in_words(held: &Held, pending: &[String]) -> Response {
+    let names = pending[..pending.len().min(FIRST_NAMES)].join(", ");
+    let more = match pending.len().saturating_sub(FIRST_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Response::held(vec![format!("{held}: {names}{more}")])
+}
+
+/// What the end of a mount says, where so many messages were pending before.
+pub(super) fn farewell_in_words(
+    farewell: Farewell,
+    pending: usize,
+    verdict: Result<Verdict, Fault>,
+) -> Response {
+    match (farewell, verdict) {
+        (Farewell::Discard, _) if pending > 0 => Response::done(format!(
+            "nothing was deleted: {} removed here stay on the server",
+            messages(pending)
+        )),
+        (_, Err(Fault::HeldBack(held))) => Response::failed(format!(
+            "{held}: nothing was deleted. `pop3fs umount --yes DIR` would have deleted them; -o max_delete=NUMBER sets how many may go unread, and -o max_delete=off lets everything through"
+        )),
+        (_, verdict) => verdict_in_words(verdict),
     }
 }
 

@@ -20,7 +20,7 @@ use super::control::{self, Outcome, Response};
 use super::daemon::{self, LaunchError, Ready, Role};
 use super::options::{OptionError, Options};
 use super::password::{self, Password, PasswordError};
-use super::requests::{Handler, Leavers, verdict_in_words};
+use super::requests::{Handler, Leaver, farewell_in_words};
 use super::settings::{owner, settings, store};
 use super::signals::Signals;
 use super::source::{Source, SourceError};
@@ -173,9 +173,9 @@ impl MountedMaildrop {
 
     fn serve(self, signals: Signals, ready: Ready, announce: impl FnOnce(&Path)) -> ExitCode {
         end_at_a_panic(self.mount.clone());
-        let leavers = Arc::new(Leavers::default());
+        let leaver = Arc::new(Leaver::default());
         let (end, ended) = mpsc::channel();
-        let control = match self.start_threads(signals, &leavers, end.clone()) {
+        let control = match self.start_threads(signals, &leaver, end.clone()) {
             Ok(control) => control,
             Err(error) => {
                 detach(&self.mount);
@@ -199,8 +199,9 @@ impl MountedMaildrop {
         }
         announce(mount.mountpoint());
         wait_for_the_end(serving, end, &ended, &mount);
-        let response = verdict_in_words(maildrop.close(Farewell::Commit));
-        leavers.tell(&response);
+        let (farewell, pending) = (leaver.farewell(), maildrop.pending().len());
+        let response = farewell_in_words(farewell, pending, maildrop.close(farewell));
+        leaver.tell(&response);
         drop(control);
         report(&response)
     }
@@ -209,7 +210,7 @@ impl MountedMaildrop {
     fn start_threads(
         &self,
         signals: Signals,
-        leavers: &Arc<Leavers>,
+        leaver: &Arc<Leaver>,
         end: mpsc::Sender<End>,
     ) -> io::Result<control::Serving> {
         self.maildrop.on_change(self.serving.teller()?);
@@ -217,7 +218,7 @@ impl MountedMaildrop {
             source: self.source.to_string(),
             maildrop: Arc::clone(&self.maildrop),
             mount: self.mount.clone(),
-            leavers: Arc::clone(leavers),
+            leaver: Arc::clone(leaver),
         };
         let mount = self.mount.clone();
         let listening = control::Server::listen(mount.device_number())?;
@@ -283,7 +284,7 @@ fn report(response: &Response) -> ExitCode {
     }
     match response.outcome {
         Outcome::Done => ExitCode::SUCCESS,
-        Outcome::Failed => {
+        Outcome::Failed | Outcome::Held => {
             eprintln!("pop3fs: {}", response.lines.join("; "));
             ExitCode::FAILURE
         }

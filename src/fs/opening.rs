@@ -125,6 +125,7 @@ impl Filesystem {
             let shown = derived.size(inode).unwrap_or(message.size());
             let file = maildrop.derive(&show(&whole(body)?))?;
             derived.keep_file(inode, &file);
+            maildrop.read_message(id);
             Ok(opened(&handles, inode, file, Some(shown)))
         });
     }
@@ -139,6 +140,7 @@ impl Filesystem {
             let tree = tree_of(&derived, message, &octets);
             let file = tree.file(part).ok_or(Error::Stale)?;
             let file = maildrop.derive(&file.octets(&octets))?;
+            maildrop.read_message(id);
             Ok(opened(&handles, inode, file, None))
         });
     }
@@ -205,7 +207,7 @@ fn opened_message(
     id: MessageId,
     body: Arc<Body>,
 ) -> Opened {
-    let message = maildrop.message(id);
+    let message = maildrop.read_message(id);
     opened(handles, message.inode, body, message.size_before)
 }
 

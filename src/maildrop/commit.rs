@@ -19,6 +19,7 @@ use super::catalogue::{MessageId, Standing};
 use super::engine::Engine;
 use super::fault::Fault;
 use super::session::{FAREWELL, Session};
+use super::valve::{self, Consent};
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
 /// Attempts at a commit, and at looking what an unanswered one did.
@@ -60,8 +61,10 @@ struct Marked {
 
 impl Engine {
     /// Deletes what is unlinked now.
-    pub(super) fn commit(&mut self) -> Result<Verdict, Fault> {
-        let pending = self.begin();
+    pub(super) fn commit(&mut self, consent: Consent) -> Result<Verdict, Fault> {
+        let pending = self
+            .begin(consent)
+            .inspect_err(|fault| log::warn!("nothing is deleted: {fault}"))?;
         if pending.is_empty() {
             return Ok(Verdict::default());
         }
@@ -79,16 +82,18 @@ impl Engine {
         result
     }
 
-    /// From here on what is pending cannot be restored.
-    fn begin(&self) -> Vec<MessageId> {
+    /// From here on what is pending cannot be restored, unless the commit is held back.
+    fn begin(&self, consent: Consent) -> Result<Vec<MessageId>, Fault> {
+        let max_delete = self.shared.settings.max_delete;
         let mut state = self.shared.state.lock();
+        valve::check(&state.catalogue, max_delete, consent)?;
         let pending: Vec<MessageId> = state
             .catalogue
             .after(0, Standing::Unlinked)
             .map(|(id, _)| id)
             .collect();
         state.committing = pending.iter().copied().collect();
-        pending
+        Ok(pending)
     }
 
     fn carry_out(&mut self, pending: &[MessageId]) -> Result<Verdict, Fault> {

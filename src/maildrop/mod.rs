@@ -38,6 +38,7 @@ mod scan;
 mod session;
 mod state;
 mod transfer;
+mod valve;
 mod want;
 
 use std::sync::mpsc;
@@ -46,6 +47,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 pub use catalogue::{Message, MessageId, Standing, Totals};
 pub use commit::{Kept, Verdict};
@@ -55,6 +57,7 @@ pub use login::{
     Security,
 };
 pub use state::{Change, Connection};
+pub use valve::{Consent, Excess, Held};
 pub use want::Waiter;
 
 use crate::net::{Endpoint, WakeUp};
@@ -81,6 +84,8 @@ pub struct Settings {
     pub memory: u64,
     /// The most octets of one body.
     pub max_message: u64,
+    /// The most messages that one commit deletes unread; none for any number.
+    pub max_delete: Option<u32>,
     /// Where the mtime of a message comes from.
     pub dating: Dating,
 }
@@ -140,10 +145,11 @@ impl std::fmt::Debug for Dating {
 }
 
 /// How the maildrop is left at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Farewell {
     /// The pending deletions are committed.
-    Commit,
+    Commit(Consent),
     /// They are forgotten: everything stays on the server.
     Discard,
 }
@@ -241,6 +247,19 @@ impl Maildrop {
     #[must_use]
     pub fn message(&self, id: MessageId) -> Message {
         self.shared.state.lock().catalogue.get(id).clone()
+    }
+
+    /// Notes that a user is given the body, or what is made of it: from now on it was read, in later mounts too. Gives what
+    /// is known of the message.
+    pub fn read_message(&self, id: MessageId) -> Message {
+        let mut state = self.shared.state.lock();
+        let is_new = state.catalogue.learn_read(id);
+        let message = state.catalogue.get(id).clone();
+        drop(state);
+        if is_new {
+            self.shared.index.learn(vec![message.row()]);
+        }
+        message
     }
 
     /// Shows `visit` the messages of that standing behind an inode number, in directory order, until it has enough.
@@ -442,14 +461,26 @@ impl Maildrop {
         Ok(())
     }
 
+    /// Whether a commit would be held back now.
+    #[must_use]
+    pub fn held_back(&self) -> Option<Held> {
+        let max_delete = self.shared.settings.max_delete;
+        let state = self.shared.state.lock();
+        valve::check(&state.catalogue, max_delete, Consent::Unsaid).err()
+    }
+
     /// Deletes what is unlinked on the server.
-    pub fn commit(&self, waiter: Waiter<Verdict>) {
+    pub fn commit(&self, consent: Consent, waiter: Waiter<Verdict>) {
         let mut state = self.shared.state.lock();
         if state.has_no_deletions() {
             drop(state);
             return waiter.answer(Ok(Verdict::default()));
         }
-        state.orders.commit.push(waiter);
+        state
+            .orders
+            .commit
+            .get_or_insert_default()
+            .join(consent, waiter);
         drop(state);
         self.shared.wake_up.ring();
     }

@@ -11,6 +11,7 @@ use super::catalogue::{Catalogue, Message, MessageId, Standing};
 use super::commit::Verdict;
 use super::fault::Fault;
 use super::read_ahead::{Beginning, ReadAhead};
+use super::valve::Consent;
 use super::want::{Waiter, Want, Wants};
 use crate::net::Protection;
 use crate::store::{Bodies, Row};
@@ -69,13 +70,28 @@ pub enum Connection {
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     pub(super) refresh: Vec<Waiter<()>>,
-    pub(super) commit: Vec<Waiter<Verdict>>,
+    pub(super) commit: Option<Commit>,
     pub(super) ending: Option<Ending>,
 }
 
 impl Orders {
     pub(super) fn is_empty(&self) -> bool {
-        self.refresh.is_empty() && self.commit.is_empty() && self.ending.is_none()
+        self.refresh.is_empty() && self.commit.is_none() && self.ending.is_none()
+    }
+}
+
+/// A commit that is asked for, by all those who wait for its verdict.
+#[derive(Debug, Default)]
+pub(super) struct Commit {
+    /// The most that any of them gave.
+    pub(super) consent: Consent,
+    pub(super) waiters: Vec<Waiter<Verdict>>,
+}
+
+impl Commit {
+    pub(super) fn join(&mut self, consent: Consent, waiter: Waiter<Verdict>) {
+        self.consent = self.consent.max(consent);
+        self.waiters.push(waiter);
     }
 }
 

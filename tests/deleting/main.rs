@@ -7,6 +7,7 @@ mod commits;
 mod endings;
 mod identity;
 mod pending;
+mod valve;
 mod verdicts;
 
 use std::path::Path;

@@ -111,6 +111,7 @@ fn exchange(mut client: UnixStream, request: &Request) -> io::Result<Vec<u8>> {
 mod tests {
     use super::super::{Handler, Outcome, Reply, Server, Status};
     use super::*;
+    use crate::maildrop::{Consent, Farewell};
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
@@ -119,6 +120,13 @@ mod tests {
     const DEVICE: DeviceNumber = DeviceNumber {
         major: 0,
         minor: 52,
+    };
+
+    const UMOUNT: Request = Request::Umount {
+        farewell: Farewell::Commit(Consent::Unsaid),
+    };
+    const COMMIT: Request = Request::Commit {
+        consent: Consent::Unsaid,
     };
 
     fn ask_in(folder: &Path, request: &Request) -> Result<Response, ControlError> {
@@ -181,9 +189,9 @@ mod tests {
             .serve(handler)
             .unwrap();
         std::thread::scope(|scope| {
-            let commit = scope.spawn(|| ask_in(dir.path(), &Request::Commit).unwrap());
+            let commit = scope.spawn(|| ask_in(dir.path(), &COMMIT).unwrap());
             let (request, owed) = taken.recv().unwrap();
-            assert_eq!(request, Request::Commit);
+            assert_eq!(request, COMMIT);
             let status = scope.spawn(|| ask_in(dir.path(), &Request::Status).unwrap());
             taken.recv().unwrap().1.send(&Response::done("status"));
             assert_eq!(status.join().unwrap(), Response::done("status"));
@@ -205,10 +213,7 @@ mod tests {
             .join(folder::socket_name(DEVICE, std::process::id()));
         let mut silent = UnixStream::connect(socket).unwrap();
         silent.write_all(b"\"sta").unwrap();
-        assert_eq!(
-            ask_in(dir.path(), &Request::Umount).unwrap(),
-            Response::done("here")
-        );
+        assert_eq!(ask_in(dir.path(), &UMOUNT).unwrap(), Response::done("here"));
     }
 
     #[test]
@@ -219,7 +224,7 @@ mod tests {
             .unwrap()
             .serve(handler)
             .unwrap();
-        let response = ask_in(dir.path(), &Request::Commit).unwrap();
+        let response = ask_in(dir.path(), &COMMIT).unwrap();
         assert_eq!(response.outcome, Outcome::Failed);
     }
 
@@ -274,7 +279,7 @@ mod tests {
         let socket = dir.path().join(folder::socket_name(DEVICE, 1));
         let listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
         std::thread::scope(|scope| {
-            let asked = scope.spawn(|| ask_in(dir.path(), &Request::Umount));
+            let asked = scope.spawn(|| ask_in(dir.path(), &UMOUNT));
             drop(read_line(&listener.accept().unwrap().0).unwrap());
             assert!(matches!(
                 asked.join().unwrap(),

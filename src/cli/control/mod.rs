@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use ask::{ControlError, ask};
 pub use server::{Handler, Reply, Server, Serving};
 
+use crate::maildrop::{Consent, Farewell};
+
 /// The longest line either side takes, in octets: a `Restore` may name thousands of messages.
 const LONGEST_LINE: u64 = 8 * 1024 * 1024;
 
@@ -23,10 +25,16 @@ const LONGEST_LINE: u64 = 8 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// Unmount if nobody uses the mount, then commit. Answered after the commit.
-    Umount,
+    /// Unmount if nobody uses the mount, then commit or discard. Answered after that.
+    Umount {
+        /// What becomes of the pending deletions.
+        farewell: Farewell,
+    },
     /// Commit the pending deletions. Answered after the commit.
-    Commit,
+    Commit {
+        /// Whether many that were never read may be among them.
+        consent: Consent,
+    },
     /// Take pending deletions back.
     Restore {
         /// As they were listed; all if empty.
@@ -57,6 +65,8 @@ pub enum Outcome {
     Done,
     /// Not, or not wholly: the lines say what is left.
     Failed,
+    /// Not, for the safety valve holds the deletions back: the lines say why. The user may say yes.
+    Held,
 }
 
 impl Response {
@@ -74,6 +84,15 @@ impl Response {
         Self {
             outcome: Outcome::Failed,
             ..Self::done(line)
+        }
+    }
+
+    /// Held back, and why.
+    pub fn held(lines: Vec<String>) -> Self {
+        Self {
+            outcome: Outcome::Held,
+            lines,
+            status: None,
         }
     }
 
