@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-use super::options::{OptionError, Options, Settings};
-use super::source::{Source, SourceError};
+use super::options::Settings;
+use super::target::{Target, TargetError};
 use crate::fs::mount::Access;
 
 /// What is to be done.
@@ -38,8 +38,7 @@ struct Arguments {
     settings: Settings,
 }
 
-/// The arguments of a mount. SOURCE and options are not understood yet: see [`MountArguments::source`] and
-/// [`MountArguments::options`].
+/// The arguments of a mount. SOURCE and options are not understood yet: see [`MountArguments::target`].
 #[derive(Debug)]
 pub struct MountArguments {
     operands: Operands,
@@ -48,7 +47,7 @@ pub struct MountArguments {
 
 #[derive(Debug, Args)]
 struct Operands {
-    /// The maildrop: pops://USER@HOST (TLS), or pop://USER@HOST (STLS)
+    /// The maildrop: pops://USER@HOST (TLS), pop://USER@HOST (STLS), or an account of the configuration file
     #[arg(value_name = "SOURCE")]
     source: String,
     /// An existing directory
@@ -150,22 +149,13 @@ impl MountArguments {
         &self.operands.mountpoint
     }
 
-    /// SOURCE, with the policy of `-o tls` applied.
-    pub fn source(&self, options: &Options) -> Result<Source, SourceError> {
-        let source: Source = self.operands.source.parse()?;
-        Ok(match options.tls {
-            Some(tls) => source.with_tls(tls),
-            None => source,
-        })
-    }
-
-    /// All `-o` and `--name` options in their order, and `-r`.
-    pub fn options(&self) -> Result<Options, OptionError> {
-        let mut options = Options::from_settings(self.settings.as_slice())?;
+    /// What SOURCE names, with all `-o` and `--name` options in their order, and `-r`.
+    pub fn target(&self) -> Result<Target, TargetError> {
+        let mut target = Target::resolve(&self.operands.source, self.settings.as_slice())?;
         if self.operands.read_only {
-            options.access = Access::ReadOnly;
+            target.options.access = Access::ReadOnly;
         }
-        Ok(options)
+        Ok(target)
     }
 
     /// `-d` implies the foreground.
@@ -194,7 +184,7 @@ pub fn command_line() -> clap::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::options::TlsPolicy;
+    use crate::cli::options::{Options, TlsPolicy};
     use std::time::Duration;
 
     fn parse(line: &str) -> Result<Invocation, clap::Error> {
@@ -206,6 +196,10 @@ mod tests {
             Invocation::Mount(mount) => mount,
             Invocation::Command(command) => panic!("{command:?}"),
         }
+    }
+
+    fn options(arguments: &MountArguments) -> Options {
+        arguments.target().unwrap().options
     }
 
     fn command(line: &str) -> Command {
@@ -223,7 +217,7 @@ mod tests {
     #[test]
     fn options_may_follow_the_operands_as_mount_fuse_writes_them() {
         let arguments = mount("pop3fs pops://al@h /mnt -o rw,ro,nodev,nosuid,timeout=5 -v");
-        let options = arguments.options().unwrap();
+        let options = options(&arguments);
         assert_eq!(options.access, Access::ReadOnly);
         assert_eq!(options.timeout, Duration::from_secs(5));
         assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
@@ -234,43 +228,43 @@ mod tests {
     #[test]
     fn an_option_is_the_same_in_both_forms_and_the_last_counts() {
         for (line, seconds) in [
-            ("pop3fs --idle_timeout 7 s m", 7),
-            ("pop3fs --idle-timeout=7 s m", 7),
-            ("pop3fs --idle_timeout 7 -o idle_timeout=8 s m", 8),
-            ("pop3fs -o idle_timeout=8 s m --idle_timeout 7", 7),
-            ("pop3fs --idle_timeout 9 -o ro --idle_timeout 7 s m", 7),
+            ("pop3fs --idle_timeout 7 pop://a@h m", 7),
+            ("pop3fs --idle-timeout=7 pop://a@h m", 7),
+            ("pop3fs --idle_timeout 7 -o idle_timeout=8 pop://a@h m", 8),
+            ("pop3fs -o idle_timeout=8 pop://a@h m --idle_timeout 7", 7),
+            (
+                "pop3fs --idle_timeout 9 -o ro --idle_timeout 7 pop://a@h m",
+                7,
+            ),
         ] {
-            let options = mount(line).options().unwrap();
+            let options = options(&mount(line));
             assert_eq!(options.idle_timeout, Duration::from_secs(seconds), "{line}");
         }
     }
 
     #[test]
     fn flags_take_no_value_and_may_be_repeated() {
-        let options = mount("pop3fs --ro s --ro m --password_stdin")
-            .options()
-            .unwrap();
+        let options_of = |line| options(&mount(line));
+        let options = options_of("pop3fs --ro pop://a@h --ro m --password_stdin");
         assert_eq!(options.access, Access::ReadOnly);
-        let options = mount("pop3fs s m").options().unwrap();
+        let options = options_of("pop3fs pop://a@h m");
         assert_eq!(options.access, Access::ReadWrite);
     }
 
     #[test]
     fn a_comma_in_the_long_form_needs_no_escape() {
-        let options = mount("pop3fs s m --password_command a,b")
-            .options()
-            .unwrap();
+        let options = options(&mount("pop3fs pop://a@h m --password_command a,b"));
         let expected = crate::cli::options::PasswordSource::Command("a,b".to_owned());
         assert_eq!(options.password, expected);
     }
 
     #[test]
     fn the_letters_mean_what_they_say() {
-        let arguments = mount("pop3fs -fr s m");
+        let arguments = mount("pop3fs -fr pop://a@h m");
         assert_eq!(arguments.place(), Place::Foreground);
         assert_eq!(arguments.log_level(), log::LevelFilter::Warn);
-        assert_eq!(arguments.options().unwrap().access, Access::ReadOnly);
-        let arguments = mount("pop3fs -d s m");
+        assert_eq!(options(&arguments).access, Access::ReadOnly);
+        let arguments = mount("pop3fs -d pop://a@h m");
         assert_eq!(arguments.place(), Place::Foreground);
         assert_eq!(arguments.log_level(), log::LevelFilter::Trace);
     }
@@ -278,7 +272,7 @@ mod tests {
     #[test]
     fn tls_overrides_the_scheme() {
         let arguments = mount("pop3fs pop://al@h m -o tls=implicit");
-        let source = arguments.source(&arguments.options().unwrap()).unwrap();
+        let source = arguments.target().unwrap().source;
         assert_eq!((source.tls(), source.port()), (TlsPolicy::Implicit, 995));
     }
 

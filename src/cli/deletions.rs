@@ -14,23 +14,23 @@ const FIRST_NAMES: usize = 3;
 
 /// `pop3fs umount DIR`: unmounts, and waits until the deletions are committed or discarded.
 pub fn umount(dir: &Path, farewell: Farewell) -> ExitCode {
-    conclude(dir, Request::Umount { farewell })
+    conclude(dir, &Request::Umount { farewell })
 }
 
 /// `pop3fs commit DIR`: waits until the deletions are committed.
 pub fn commit(dir: &Path, consent: Consent) -> ExitCode {
-    conclude(dir, Request::Commit { consent })
+    conclude(dir, &Request::Commit { consent })
 }
 
-fn conclude(dir: &Path, request: Request) -> ExitCode {
-    if is_terminal() && request != DISCARD {
+fn conclude(dir: &Path, request: &Request) -> ExitCode {
+    if is_terminal() && *request != DISCARD {
         announce(dir);
     }
-    let mut response = respond(dir, &request);
+    let mut response = respond(dir, request);
     if response.outcome == Outcome::Held {
-        response = match consent_of_the_user(&response, &request) {
+        response = match consent_of_the_user(&response, request) {
             Some(consented) => respond(dir, &consented),
-            None => refused(response, &request),
+            None => refused(response, request),
         };
     }
     print(&response, Format::Text)

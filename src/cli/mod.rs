@@ -2,12 +2,14 @@
 
 pub mod arguments;
 pub mod client;
+pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod options;
 pub mod password;
 pub mod signals;
 pub mod source;
+pub mod target;
 
 mod deletions;
 mod demo;

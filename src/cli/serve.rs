@@ -18,12 +18,13 @@ use std::time::Duration;
 use super::arguments::{MountArguments, Place};
 use super::control::{self, Outcome, Response};
 use super::daemon::{self, LaunchError, Ready, Role};
-use super::options::{OptionError, Options};
+use super::options::Options;
 use super::password::{self, Password, PasswordError};
 use super::requests::{Handler, Leaver, farewell_in_words};
 use super::settings::{owner, settings, store};
 use super::signals::Signals;
 use super::source::{Source, SourceError};
+use super::target::{Target, TargetError};
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted, Unmount, UnmountError};
 use crate::fs::{Filesystem, Serving};
 use crate::maildrop::{Farewell, Maildrop, OpenError};
@@ -48,7 +49,7 @@ pub(super) enum ServeError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
-    Option(#[from] OptionError),
+    Target(#[from] TargetError),
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]
@@ -84,8 +85,7 @@ pub fn mount(arguments: &MountArguments) -> ExitCode {
 }
 
 fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
-    let options = arguments.options()?;
-    let source = arguments.source(&options)?;
+    let Target { source, options } = arguments.target()?;
     // Asked for while there still is a terminal, and a parent that Ctrl-C ends.
     let password = password::obtain(&options, &source)?;
     let mountpoint =

@@ -240,10 +240,18 @@ fn check_for_mount(name: &str, value: Option<&str>) -> Result<(), OptionError> {
 }
 
 fn nearest(name: &str) -> Option<&'static str> {
-    let likeness = |row: &Row| strsim::normalized_damerau_levenshtein(name, row.name);
-    TABLE
-        .iter()
-        .map(|row| (likeness(row), row.name))
+    nearest_of(name, TABLE.iter().map(|row| row.name))
+}
+
+/// The one that a misspelt name was meant for, perhaps.
+pub(super) fn nearest_of<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let likeness = |known| strsim::normalized_damerau_levenshtein(name, known);
+    known
+        .into_iter()
+        .map(|known| (likeness(known), known))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, name)| name)
