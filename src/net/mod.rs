@@ -9,6 +9,7 @@ mod fingerprint;
 mod refusal;
 mod stream;
 mod tls;
+mod version;
 mod wait;
 
 pub use certificate::{Names, Shown};
@@ -17,4 +18,5 @@ pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use refusal::{Distrust, Refusal};
 pub use stream::{Endpoint, Protection, Stream, Transfer};
 pub use tls::{Tls, Trust};
+pub use version::TlsVersion;
 pub use wait::{Interest, Ready, WakeUp, wait};
