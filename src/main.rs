@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use pop3fs::cli::{
-    Command, Format, Invocation, client, commit, demo, keep_memory_secret, mount, umount,
+    Command, Format, Invocation, check, client, commit, demo, keep_memory_secret, mount, umount,
 };
 use pop3fs::maildrop::{Consent, Farewell};
 
@@ -27,6 +27,7 @@ fn run(command: &Command) -> ExitCode {
         Command::Status { dir, json } => {
             client::status(dir, if *json { Format::Json } else { Format::Text })
         }
+        Command::Check { source, settings } => check(source, settings),
         Command::Demo { dir } => demo(dir.as_deref()),
     }
 }

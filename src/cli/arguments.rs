@@ -104,6 +104,14 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Try a server out, step by step, and tell whether a mount would work; nothing is changed
+    Check {
+        /// The maildrop, as for a mount
+        source: String,
+        /// As for a mount
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Mount a maildrop that comes with pop3fs, to try it out
     Demo {
         /// Where; a new directory if unsaid

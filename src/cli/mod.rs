@@ -11,6 +11,7 @@ pub mod signals;
 pub mod source;
 pub mod target;
 
+mod check;
 mod deletions;
 mod demo;
 mod requests;
@@ -19,6 +20,7 @@ mod serve;
 mod settings;
 
 pub use arguments::{Command, Invocation, MountArguments};
+pub use check::check;
 pub use client::Format;
 pub use deletions::{commit, umount};
 pub use demo::demo;

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::control::{self, Outcome, Reply, Request, Response};
 use crate::fs::mount::{Mount, Unmount, UnmountError};
 use crate::maildrop::{
-    Connection, Consent, Farewell, Fault, Held, Maildrop, Standing, Verdict, Waiter,
+    Connection, Consent, Farewell, Fault, Held, Maildrop, Standing, Terms, Verdict, Waiter,
 };
 use crate::net::Protection;
 
@@ -116,8 +116,7 @@ impl Handler {
         let cached = self.maildrop.cached();
         let connection = self.maildrop.connection();
         let (session, tls) = match &connection {
-            Connection::Open(Protection::Tls) => (control::Session::Open, Some("TLS".to_owned())),
-            Connection::Open(Protection::Clear) => (control::Session::Open, None),
+            Connection::Open(terms) => (control::Session::Open, tls(terms)),
             Connection::Closed | Connection::Failed(_) => (control::Session::Closed, None),
         };
         let fault = match connection {
@@ -140,6 +139,15 @@ impl Handler {
                 octets: cached.octets,
             },
         }
+    }
+}
+
+/// A version that is not known is TLS all the same.
+fn tls(terms: &Terms) -> Option<String> {
+    match (terms.protection, terms.tls) {
+        (Protection::Clear, _) => None,
+        (Protection::Tls, None) => Some("TLS".to_owned()),
+        (Protection::Tls, Some(version)) => Some(version.to_string()),
     }
 }
 

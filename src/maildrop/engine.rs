@@ -238,7 +238,7 @@ impl Engine {
             }
         }
         session.number(&messages, &listing.numbers);
-        state.connection = Connection::Open(session.protection());
+        state.connection = Connection::Open(session.terms());
         state.listed_at = Instant::now();
         drop(state);
         log::info!(

@@ -32,6 +32,7 @@ mod link;
 mod listing;
 mod login;
 mod name;
+mod probe;
 mod quirks;
 mod read_ahead;
 mod scan;
@@ -56,7 +57,8 @@ pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
 };
-pub use state::{Change, Connection};
+pub use probe::{Finding, Outlook, Rating, probe};
+pub use state::{Change, Connection, Terms};
 pub use valve::{Consent, Excess, Held};
 pub use want::Waiter;
 

@@ -10,10 +10,12 @@ use super::Farewell;
 use super::catalogue::{Catalogue, Message, MessageId, Standing};
 use super::commit::Verdict;
 use super::fault::Fault;
+use super::login::Method;
 use super::read_ahead::{Beginning, ReadAhead};
 use super::valve::Consent;
 use super::want::{Waiter, Want, Wants};
-use crate::net::Protection;
+use crate::net::{Protection, TlsVersion};
+use crate::pop3::Capabilities;
 use crate::store::{Bodies, Row};
 
 /// The most octets of bodies read ahead: what a connection of 2 Gbit/s carries in 100 ms, and some.
@@ -61,9 +63,22 @@ pub enum Connection {
     #[default]
     Closed,
     /// A session is open.
-    Open(Protection),
+    Open(Terms),
     /// The last attempt failed.
     Failed(Fault),
+}
+
+/// On what terms a session stands.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Who can read what is sent.
+    pub protection: Protection,
+    /// The version of TLS; none in clear.
+    pub tls: Option<TlsVersion>,
+    /// How the user has proven who they are.
+    pub method: Method,
+    /// What the server announced last.
+    pub capabilities: Capabilities,
 }
 
 /// What the engine is asked to do besides fetching.
