@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use pop3fs::cli::{
-    Command, Format, Invocation, check, client, commit, demo, keep_memory_secret, mount, umount,
+    Command, Format, Invocation, check, client, commit, demo, fetch, keep_memory_secret, mount,
+    umount,
 };
-use pop3fs::maildrop::{Consent, Farewell};
+use pop3fs::maildrop::{Consent, Farewell, Part};
 
 fn main() -> ExitCode {
     if let Err(errno) = keep_memory_secret() {
@@ -24,6 +25,7 @@ fn run(command: &Command) -> ExitCode {
         Command::Umount { dir, yes, discard } => umount(dir, farewell(*yes, *discard)),
         Command::Commit { dir, yes } => commit(dir, consent(*yes)),
         Command::Restore { dir, names } => client::restore(dir, names),
+        Command::Fetch { dir, headers } => fetch(dir, part(*headers)),
         Command::Status { dir, json } => {
             client::status(dir, if *json { Format::Json } else { Format::Text })
         }
@@ -43,5 +45,12 @@ fn consent(yes: bool) -> Consent {
     match yes {
         true => Consent::Given,
         false => Consent::Unsaid,
+    }
+}
+
+fn part(headers: bool) -> Part {
+    match headers {
+        true => Part::Headers,
+        false => Part::Body,
     }
 }

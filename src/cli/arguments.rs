@@ -96,6 +96,14 @@ pub enum Command {
         /// Messages, as they were listed; all if none is named
         names: Vec<String>,
     },
+    /// Fetch all messages into the cache, so that they are there without the server; what is there already is not fetched
+    Fetch {
+        /// The mount point
+        dir: PathBuf,
+        /// Only what `ls -l` needs
+        #[arg(long)]
+        headers: bool,
+    },
     /// Show what is mounted and what is pending
     Status {
         /// The mount point

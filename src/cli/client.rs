@@ -35,7 +35,9 @@ fn perform(dir: &Path, request: &Request, format: Format) -> ExitCode {
 pub(super) fn print(response: &Response, format: Format) -> ExitCode {
     let printed = match response.outcome {
         Outcome::Done => print_done(response, format, &mut io::stdout().lock()),
-        Outcome::Failed | Outcome::Held => print_failed(response, &mut io::stderr().lock()),
+        Outcome::Failed | Outcome::Held | Outcome::Going => {
+            print_failed(response, &mut io::stderr().lock())
+        }
     };
     match (response.outcome, printed) {
         (Outcome::Done, Ok(())) => ExitCode::SUCCESS,

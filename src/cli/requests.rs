@@ -1,5 +1,6 @@
 //! What the control socket is asked, and answered.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -7,10 +8,13 @@ use parking_lot::Mutex;
 use super::control::{self, Outcome, Reply, Request, Response};
 use crate::fs::mount::{Mount, Unmount, UnmountError};
 use crate::maildrop::{
-    Connection, Consent, Farewell, Fault, Held, Maildrop, Standing, Terms, Verdict, Waiter,
+    Connection, Consent, Farewell, Fault, Fetched, Held, Maildrop, Part, Standing, Terms, Verdict,
+    Waiter,
 };
 use crate::net::Protection;
 
+/// The messages that are told of a fetch that they failed.
+const MOST_FAILURES: usize = 10;
 /// The names that are told of a commit that is held back.
 const FIRST_NAMES: usize = 3;
 
@@ -63,6 +67,7 @@ impl Handler {
         match request {
             Request::Umount { farewell } => self.umount(farewell, reply),
             Request::Commit { consent } => self.commit(consent, reply),
+            Request::Fetch { part } => self.fetch(part, reply),
             Request::Restore { names } => reply.send(&self.restore(names)),
             Request::Status => reply.send(&Response::status(self.status())),
         }
@@ -86,6 +91,20 @@ impl Handler {
             verdict => reply.send(&verdict_in_words(verdict)),
         };
         self.maildrop.commit(consent, Waiter::new(|| true, answer));
+    }
+
+    /// On the thread of the client, who ends it by going away.
+    fn fetch(&self, part: Part, mut reply: Reply) {
+        let fetched = self
+            .maildrop
+            .fetch(part, &mut |progress| match reply.going(progress) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            });
+        reply.send(&match fetched {
+            Ok(fetched) => fetched_in_words(&fetched),
+            Err(error) => Response::failed(error.to_string()),
+        });
     }
 
     fn restore(&self, names: Vec<String>) -> Response {
@@ -140,6 +159,36 @@ impl Handler {
             },
         }
     }
+}
+
+/// What `pop3fs fetch` says at its end.
+fn fetched_in_words(fetched: &Fetched) -> Response {
+    let mut response = Response::done(format!(
+        "{} fetched, {} were there already",
+        messages(usize::try_from(fetched.fetched).unwrap_or(usize::MAX)),
+        fetched.present
+    ));
+    let mut fail = |line: String| {
+        response.outcome = Outcome::Failed;
+        response.lines.push(line);
+    };
+    if let Some(fault) = &fetched.stopped {
+        fail(format!(
+            "it stopped: {fault}. What was fetched is kept, and `pop3fs fetch DIR` goes on from there"
+        ));
+    }
+    for (name, fault) in fetched.failed.iter().take(MOST_FAILURES) {
+        fail(format!("{name}: {fault}"));
+    }
+    if let Some(more @ 1..) = fetched.failed.len().checked_sub(MOST_FAILURES) {
+        fail(format!("{more} more have failed"));
+    }
+    if let unkept @ 1.. = fetched.unkept {
+        fail(format!(
+            "{unkept} of them are not in the cache: is its disk full?"
+        ));
+    }
+    response
 }
 
 /// A version that is not known is TLS all the same.

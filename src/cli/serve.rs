@@ -284,7 +284,7 @@ fn report(response: &Response) -> ExitCode {
     }
     match response.outcome {
         Outcome::Done => ExitCode::SUCCESS,
-        Outcome::Failed | Outcome::Held => {
+        Outcome::Failed | Outcome::Held | Outcome::Going => {
             eprintln!("pop3fs: {}", response.lines.join("; "));
             ExitCode::FAILURE
         }

@@ -25,6 +25,7 @@ mod commit;
 mod delivery;
 mod engine;
 mod fault;
+mod fetch;
 mod hold_off;
 mod identity;
 mod inode;
@@ -53,6 +54,7 @@ use serde::{Deserialize, Serialize};
 pub use catalogue::{Message, MessageId, Standing, Totals};
 pub use commit::{Kept, Verdict};
 pub use fault::Fault;
+pub use fetch::{FetchError, Fetched, Part, Progress};
 pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
@@ -156,7 +158,7 @@ pub enum Farewell {
     Discard,
 }
 
-/// The maildrop. All calls answer from memory, but for [`Maildrop::close`].
+/// The maildrop. All calls answer from memory, but for [`Maildrop::fetch`] and [`Maildrop::close`].
 #[derive(Debug)]
 pub struct Maildrop {
     shared: Arc<Shared>,

@@ -15,7 +15,7 @@ use super::scan::{Listing, Scan};
 use super::session::Top;
 use super::state::Pulse;
 use super::{Pipeline, Settings};
-use crate::net::{Protection, Shown, Stream};
+use crate::net::{Accepted, Protection, Shown, Stream};
 use crate::pop3::{Capabilities, Command, Event, Expire, MessageNumber, ServerText};
 
 /// A certificate that lasts no longer is warned of.
@@ -150,17 +150,16 @@ impl Probe<'_> {
         let version = version.map_or_else(|| "TLS".to_owned(), |version| version.to_string());
         match stream.certificate() {
             None => self.good("TLS", &version),
-            Some(shown) => self.rate_certificate(&version, &shown),
+            Some(accepted) => self.rate_certificate(&version, &accepted),
         }
     }
 
-    fn rate_certificate(&mut self, version: &str, shown: &Shown) {
-        let Shown {
-            names,
+    fn rate_certificate(&mut self, version: &str, accepted: &Accepted) {
+        let Accepted {
+            shown: Shown { names, fingerprint },
             issuer,
-            fingerprint,
             expires,
-        } = shown;
+        } = accepted;
         let hosts = match names.is_empty() {
             true => "no host".to_owned(),
             false => names.to_string(),

@@ -23,9 +23,16 @@ pub struct Shown {
     pub fingerprint: Fingerprint,
     /// The hosts and addresses that it is for.
     pub names: Names,
+}
+
+/// A certificate that has convinced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// As it was shown.
+    pub shown: Shown,
     /// Who signed it, by their own words: organization and name.
     pub issuer: String,
-    /// The end of its last day; none where it cannot be read.
+    /// When it ends; none where that cannot be read.
     pub expires: Option<SystemTime>,
 }
 
@@ -37,11 +44,19 @@ impl Shown {
     /// `None` where the certificate cannot be read, which the handshake would have refused.
     pub(super) fn of(certificate: &Certificate) -> Option<Shown> {
         let der = certificate.to_der().ok()?;
-        let read = X509::from_der(&der).ok()?;
-        let names = read.subject_alt_names();
+        let names = X509::from_der(&der).ok()?.subject_alt_names();
         Some(Shown {
             fingerprint: Fingerprint::of(&der),
             names: Names(names.iter().flatten().filter_map(name).collect()),
+        })
+    }
+}
+
+impl Accepted {
+    pub(super) fn of(certificate: &Certificate) -> Option<Accepted> {
+        let read = X509::from_der(&certificate.to_der().ok()?).ok()?;
+        Some(Accepted {
+            shown: Shown::of(certificate)?,
             issuer: issuer(&read),
             expires: expiry(&read),
         })

@@ -12,7 +12,7 @@ mod tls;
 mod version;
 mod wait;
 
-pub use certificate::{Names, Shown};
+pub use certificate::{Accepted, Names, Shown};
 pub use error::NetError;
 pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use refusal::{Distrust, Refusal};

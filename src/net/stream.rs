@@ -9,7 +9,7 @@ use native_tls::TlsStream;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::version::Overheard;
-use super::{NetError, Refusal, Shown, Tls, TlsVersion, Trust};
+use super::{Accepted, NetError, Refusal, Shown, Tls, TlsVersion, Trust};
 
 /// An idle connection is probed after so long.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
@@ -178,10 +178,10 @@ impl Stream {
 
     /// The certificate that has convinced; none in clear.
     #[must_use]
-    pub fn certificate(&self) -> Option<Shown> {
+    pub fn certificate(&self) -> Option<Accepted> {
         match &self.wire {
             Wire::Clear(_) => None,
-            Wire::Tls(tls) => Shown::of(tls.peer_certificate().ok().flatten().as_ref()?),
+            Wire::Tls(tls) => Accepted::of(tls.peer_certificate().ok().flatten().as_ref()?),
         }
     }
 

@@ -85,9 +85,8 @@ fn server_hello(heard: &[u8]) -> Option<TlsVersion> {
     let extensions = message.get(39 + session_id + 2 + 1 + 2..).unwrap_or(&[]);
     match supported_version(extensions) {
         Some(0x0304) => Some(TlsVersion::V1_3),
-        Some(_) => None,
         None if message.get(4..6)? == [3, 3] => Some(TlsVersion::V1_2),
-        None => None,
+        Some(_) | None => None,
     }
 }
 

@@ -18,7 +18,7 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 
-use super::disk_writer::DiskWriter;
+use super::disk_writer::{self, DiskWriter};
 use super::layout::BodyKey;
 use super::shelf::{Place, Shelf};
 use super::{Body, CacheFolder, Incoming, StoreError};
@@ -174,6 +174,11 @@ impl Disk {
             remove(&cache.folder.join(key.large_name()));
         }
         cache.order(Order::Forget(*key));
+    }
+
+    /// The octets of bodies that are kept for certain, whatever order they come in; none without a disk.
+    pub fn room(&self) -> Option<u64> {
+        self.0.as_ref().map(|cache| disk_writer::room(cache.limit))
     }
 
     /// Whether it would be better not to fetch ahead for now.

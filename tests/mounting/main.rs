@@ -8,6 +8,7 @@ mod config;
 mod control;
 mod daemon;
 mod demo;
+mod fetch;
 mod logins;
 mod passwords;
 mod refusals;

@@ -3,7 +3,8 @@
 //! It lies outside the mount, so that a hung server or an unmounted directory does not cut it off. Each daemon has a name
 //! of its own, `MAJOR:MINOR-PID.sock`: two daemons can share a device number while one still commits after its unmount.
 //!
-//! One line of JSON goes each way: a [`Request`], and in its own time a [`Response`].
+//! A line of JSON goes each way: a [`Request`], and in its own time a [`Response`]. Responses that tell how far a fetch has
+//! come, [`Outcome::Going`], may come before.
 
 mod ask;
 mod folder;
@@ -13,10 +14,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use ask::{ControlError, ask};
+pub use ask::{ControlError, ask, ask_for_long};
 pub use server::{Handler, Reply, Server, Serving};
 
-use crate::maildrop::{Consent, Farewell};
+use crate::maildrop::{Consent, Farewell, Part, Progress};
 
 /// The longest line either side takes, in octets: a `Restore` may name thousands of messages.
 const LONGEST_LINE: u64 = 8 * 1024 * 1024;
@@ -40,6 +41,11 @@ pub enum Request {
         /// As they were listed; all if empty.
         names: Vec<String>,
     },
+    /// Fetch what is missing into the cache. Answered while it goes on, and at the end.
+    Fetch {
+        /// Of each message.
+        part: Part,
+    },
     /// Tell how things are.
     Status,
 }
@@ -55,6 +61,9 @@ pub struct Response {
     /// The answer to [`Request::Status`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// How far a fetch has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
 }
 
 /// How a request ended.
@@ -65,6 +74,8 @@ pub enum Outcome {
     Done,
     /// Not, or not wholly: the lines say what is left.
     Failed,
+    /// Not yet: another response follows.
+    Going,
     /// Not, for the safety valve holds the deletions back: the lines say why. The user may say yes.
     Held,
 }
@@ -76,6 +87,7 @@ impl Response {
             outcome: Outcome::Done,
             lines: vec![line.into()],
             status: None,
+            progress: None,
         }
     }
 
@@ -93,6 +105,7 @@ impl Response {
             outcome: Outcome::Held,
             lines,
             status: None,
+            progress: None,
         }
     }
 
@@ -102,6 +115,17 @@ impl Response {
             outcome: Outcome::Done,
             lines: Vec::new(),
             status: Some(status),
+            progress: None,
+        }
+    }
+
+    /// Not yet, but so far.
+    pub fn going(progress: Progress) -> Self {
+        Self {
+            outcome: Outcome::Going,
+            lines: Vec::new(),
+            status: None,
+            progress: Some(progress),
         }
     }
 }
