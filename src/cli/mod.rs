@@ -19,6 +19,7 @@ mod requests;
 mod secrecy;
 mod serve;
 mod settings;
+mod status;
 
 pub use arguments::{Command, Invocation, MountArguments};
 pub use check::check;

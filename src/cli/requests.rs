@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::control::{self, Outcome, Reply, Request, Response};
+use super::control::{Outcome, Reply, Request, Response};
+use super::status::status;
 use crate::fs::mount::{Mount, Unmount, UnmountError};
 use crate::maildrop::{
-    Connection, Consent, Farewell, Fault, Fetched, Held, Maildrop, Part, Standing, Terms, Verdict,
-    Waiter,
+    Consent, Farewell, Fault, Fetched, Held, Maildrop, Part, Standing, Verdict, Waiter,
 };
-use crate::net::Protection;
 
 /// The messages that are told of a fetch that they failed.
 const MOST_FAILURES: usize = 10;
@@ -69,7 +68,11 @@ impl Handler {
             Request::Commit { consent } => self.commit(consent, reply),
             Request::Fetch { part } => self.fetch(part, reply),
             Request::Restore { names } => reply.send(&self.restore(names)),
-            Request::Status => reply.send(&Response::status(self.status())),
+            Request::Status => reply.send(&Response::status(status(
+                &self.source,
+                self.mount.mountpoint(),
+                &self.maildrop,
+            ))),
         }
     }
 
@@ -129,36 +132,6 @@ impl Handler {
         }
         response
     }
-
-    fn status(&self) -> control::Status {
-        let totals = self.maildrop.totals();
-        let cached = self.maildrop.cached();
-        let connection = self.maildrop.connection();
-        let (session, tls) = match &connection {
-            Connection::Open(terms) => (control::Session::Open, tls(terms)),
-            Connection::Closed | Connection::Failed(_) => (control::Session::Closed, None),
-        };
-        let fault = match connection {
-            Connection::Failed(fault) => Some(fault.to_string()),
-            Connection::Open(_) | Connection::Closed => None,
-        };
-        control::Status {
-            source: self.source.clone(),
-            mountpoint: self.mount.mountpoint().to_owned(),
-            pid: std::process::id(),
-            messages: totals.messages,
-            octets: totals.octets,
-            listing_age_seconds: Some(self.maildrop.listing_age().as_secs()),
-            session,
-            fault,
-            tls,
-            pending: self.maildrop.pending(),
-            cached: control::Cached {
-                messages: cached.messages,
-                octets: cached.octets,
-            },
-        }
-    }
 }
 
 /// What `pop3fs fetch` says at its end.
@@ -189,15 +162,6 @@ fn fetched_in_words(fetched: &Fetched) -> Response {
         ));
     }
     response
-}
-
-/// A version that is not known is TLS all the same.
-fn tls(terms: &Terms) -> Option<String> {
-    match (terms.protection, terms.tls) {
-        (Protection::Clear, _) => None,
-        (Protection::Tls, None) => Some("TLS".to_owned()),
-        (Protection::Tls, Some(version)) => Some(version.to_string()),
-    }
 }
 
 /// What is said of a commit that is held back; the client says what can be done.

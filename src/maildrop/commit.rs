@@ -19,7 +19,7 @@ use super::catalogue::{MessageId, Standing};
 use super::engine::Engine;
 use super::fault::Fault;
 use super::session::{FAREWELL, Session};
-use super::valve::{self, Consent};
+use super::valve::{self, Consent, Held};
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
 /// Attempts at a commit, and at looking what an unanswered one did.
@@ -62,14 +62,20 @@ struct Marked {
 impl Engine {
     /// Deletes what is unlinked now.
     pub(super) fn commit(&mut self, consent: Consent) -> Result<Verdict, Fault> {
-        let pending = self
-            .begin(consent)
-            .inspect_err(|fault| log::warn!("nothing is deleted: {fault}"))?;
-        if pending.is_empty() {
-            return Ok(Verdict::default());
-        }
+        let pending = match self.begin(consent) {
+            Ok(pending) if pending.is_empty() => return Ok(Verdict::default()),
+            Ok(pending) => pending,
+            Err(held) => return self.conclude(Err(held.into())),
+        };
         let result = self.carry_out(&pending);
-        self.shared.state.lock().committing.clear();
+        self.conclude(result)
+    }
+
+    fn conclude(&self, result: Result<Verdict, Fault>) -> Result<Verdict, Fault> {
+        let mut state = self.shared.state.lock();
+        state.committing.clear();
+        state.history.note_commit(&result);
+        drop(state);
         match &result {
             Ok(verdict) => log::info!(
                 "{} messages deleted, {} gone already, {} kept by the server",
@@ -77,13 +83,14 @@ impl Engine {
                 verdict.gone,
                 verdict.kept.len()
             ),
+            Err(fault @ Fault::HeldBack(_)) => log::warn!("nothing is deleted: {fault}"),
             Err(fault) => log::error!("nothing is known to be deleted: {fault}"),
         }
         result
     }
 
     /// From here on what is pending cannot be restored, unless the commit is held back.
-    fn begin(&self, consent: Consent) -> Result<Vec<MessageId>, Fault> {
+    fn begin(&self, consent: Consent) -> Result<Vec<MessageId>, Held> {
         let max_delete = self.shared.settings.max_delete;
         let mut state = self.shared.state.lock();
         valve::check(&state.catalogue, max_delete, consent)?;

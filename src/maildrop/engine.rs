@@ -223,7 +223,10 @@ impl Engine {
             }
             Err(fault) => {
                 self.hold_off.fail(&fault, Instant::now(), fastrand::f64());
-                self.shared.state.lock().connection = Connection::Failed(fault.clone());
+                let mut state = self.shared.state.lock();
+                state.history.note_fault(&fault);
+                state.connection = Connection::Failed(fault.clone());
+                drop(state);
                 Err(fault)
             }
         }

@@ -26,6 +26,7 @@ mod delivery;
 mod engine;
 mod fault;
 mod fetch;
+mod history;
 mod hold_off;
 mod identity;
 mod inode;
@@ -55,6 +56,7 @@ pub use catalogue::{Message, MessageId, Standing, Totals};
 pub use commit::{Kept, Verdict};
 pub use fault::Fault;
 pub use fetch::{FetchError, Fetched, Part, Progress};
+pub use history::History;
 pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
@@ -66,8 +68,9 @@ pub use want::Waiter;
 
 use crate::net::{Endpoint, WakeUp};
 use crate::pop3::Capabilities;
-use crate::store::{Bodies, Body, Disk, Found, Index, StoreError};
+use crate::store::{Bodies, Body, Disk, Found, Index, StoreError, Usage};
 use engine::Engine;
+use history::Lookup;
 use quirks::Quirks;
 use state::{Ending, HeaderAccess, State};
 
@@ -334,8 +337,12 @@ impl Maildrop {
         let mut state = self.shared.state.lock();
         let inode = state.catalogue.get(id).inode;
         match state.bodies.get(inode) {
-            Some(Found::Used(body)) => return Some(body),
+            Some(Found::Used(body)) => {
+                state.history.note_open(Lookup::Hit);
+                return Some(body);
+            }
             Some(Found::Ahead(body)) => {
+                state.history.note_open(Lookup::Hit);
                 let is_planned = state.read_bodies_ahead(id);
                 drop(state);
                 if is_planned {
@@ -350,9 +357,15 @@ impl Maildrop {
         let loaded = self.shared.body_on_disk(id, Disk::load_small);
         let mut state = self.shared.state.lock();
         match &loaded {
-            Some(body) => state.bodies.insert(inode, Arc::clone(body)),
+            Some(body) => {
+                state.history.note_open(Lookup::Hit);
+                state.bodies.insert(inode, Arc::clone(body));
+            }
             // The want that is going to follow rings.
-            None => drop(state.read_bodies_ahead(id)),
+            None => {
+                state.history.note_open(Lookup::Miss);
+                state.read_bodies_ahead(id);
+            }
         }
         loaded
     }
@@ -440,6 +453,24 @@ impl Maildrop {
             .state
             .lock()
             .stand(id, Standing::Listed, Standing::Unlinked)
+    }
+
+    /// Wants that are queued or sent and have not come.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.shared.state.lock().wants.len() as u64
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.shared.state.lock().history.clone()
+    }
+
+    /// The bodies on disk; none where nothing is kept there. Looks at the disk.
+    #[must_use]
+    pub fn stored(&self) -> Option<Usage> {
+        self.shared.disk.usage()
     }
 
     /// Bodies in memory, and their octets.

@@ -10,6 +10,7 @@ use super::Farewell;
 use super::catalogue::{Catalogue, Message, MessageId, Standing};
 use super::commit::Verdict;
 use super::fault::Fault;
+use super::history::History;
 use super::login::Method;
 use super::read_ahead::{Beginning, ReadAhead};
 use super::valve::Consent;
@@ -128,6 +129,7 @@ pub(super) struct State {
     pub(super) orders: Orders,
     pub(super) connection: Connection,
     pub(super) listed_at: Instant,
+    pub(super) history: History,
     /// What a commit under way deletes: it can no longer be restored.
     pub(super) committing: HashSet<MessageId>,
 }
@@ -143,6 +145,7 @@ impl State {
             orders: Orders::default(),
             connection: Connection::Closed,
             listed_at: Instant::now(),
+            history: History::default(),
             committing: HashSet::new(),
         }
     }

@@ -162,6 +162,11 @@ impl Wants {
         self.asked.is_empty() && (least == Urgency::Asked || self.ahead.is_empty())
     }
 
+    /// How many are queued or in flight.
+    pub(super) fn len(&self) -> usize {
+        self.progress.len()
+    }
+
     /// True where nothing is to be sent and nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
         self.progress.is_empty()

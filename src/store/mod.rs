@@ -32,7 +32,7 @@ mod writer;
 
 pub use bodies::{Bodies, Found};
 pub use body::Body;
-pub use disk::Disk;
+pub use disk::{Disk, Usage};
 pub use error::StoreError;
 pub use folder::CacheFolder;
 pub use incoming::Incoming;

@@ -9,13 +9,13 @@
 mod ask;
 mod folder;
 mod server;
-
-use std::path::PathBuf;
+mod status;
 
 use serde::{Deserialize, Serialize};
 
 pub use ask::{ControlError, ask, ask_for_long};
 pub use server::{Handler, Reply, Server, Serving};
+pub use status::{Cached, Event, Opens, Session, Status, Stored};
 
 use crate::maildrop::{Consent, Farewell, Part, Progress};
 
@@ -128,54 +128,4 @@ impl Response {
             progress: Some(progress),
         }
     }
-}
-
-/// How a mount stands. `pop3fs status --json` prints it, so fields are added but never renamed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Status {
-    /// The URL of the maildrop.
-    pub source: String,
-    /// Where it is mounted.
-    pub mountpoint: PathBuf,
-    /// The daemon's process.
-    pub pid: u32,
-    /// In the listing.
-    pub messages: u64,
-    /// Of these messages, by LIST or, where it is known, exactly.
-    pub octets: u64,
-    /// Since the listing was last renewed; none before the first.
-    pub listing_age_seconds: Option<u64>,
-    /// Whether a session is open now.
-    pub session: Session,
-    /// Why the last attempt to open one failed; none where it did not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
-    /// What really protects the session, as `TLSv1.3`; none in clear or without a session.
-    pub tls: Option<String>,
-    /// The names of removed messages that are not deleted on the server yet.
-    pub pending: Vec<String>,
-    /// The bodies at hand without asking the server.
-    pub cached: Cached,
-}
-
-/// Whether a session with the server is open.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Session {
-    /// It is opened again on demand.
-    #[default]
-    Closed,
-    /// Logged in.
-    Open,
-}
-
-/// Bodies at hand, in memory and on disk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Cached {
-    /// How many messages.
-    pub messages: u64,
-    /// How many octets.
-    pub octets: u64,
 }
