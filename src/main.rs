@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use pop3fs::cli::{
-    Command, Format, Invocation, check, client, commit, demo, fetch, keep_memory_secret, mount,
-    umount,
+    Command, Format, Invocation, cache, check, client, commit, demo, fetch, keep_memory_secret,
+    mount, umount,
 };
 use pop3fs::maildrop::{Consent, Farewell, Part};
 
@@ -29,6 +29,7 @@ fn run(command: &Command) -> ExitCode {
         Command::Status { dir, json } => {
             client::status(dir, if *json { Format::Json } else { Format::Text })
         }
+        Command::Cache { cache_dir, command } => cache(cache_dir.as_deref(), command.as_ref()),
         Command::Check { source, settings } => check(source, settings),
         Command::Demo { dir } => demo(dir.as_deref()),
     }

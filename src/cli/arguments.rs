@@ -120,10 +120,35 @@ pub enum Command {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Show what is cached of which account, or remove it
+    Cache {
+        /// The folder of the caches, where it is not the usual one
+        #[arg(long, value_name = "DIR", global = true)]
+        cache_dir: Option<PathBuf>,
+        /// Listed if unsaid
+        #[command(subcommand)]
+        command: Option<CacheCommand>,
+    },
     /// Mount a maildrop that comes with pop3fs, to try it out
     Demo {
         /// Where; a new directory if unsaid
         dir: Option<PathBuf>,
+    },
+}
+
+/// What to do with the caches; listed if unsaid.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum CacheCommand {
+    /// List the accounts, and how much is cached of each
+    List,
+    /// Remove what is cached of an account, for good
+    Clear {
+        /// As it is listed, or as for a mount
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        account: Option<String>,
+        /// Of every account
+        #[arg(long)]
+        all: bool,
     },
 }
 

@@ -11,6 +11,7 @@ pub mod signals;
 pub mod source;
 pub mod target;
 
+mod cache;
 mod check;
 mod deletions;
 mod demo;
@@ -21,7 +22,8 @@ mod serve;
 mod settings;
 mod status;
 
-pub use arguments::{Command, Invocation, MountArguments};
+pub use arguments::{CacheCommand, Command, Invocation, MountArguments};
+pub use cache::cache;
 pub use check::check;
 pub use client::Format;
 pub use deletions::{commit, umount};

@@ -300,7 +300,7 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(modes.len(), 3, "{modes:?}");
+        assert_eq!(modes.len(), 4, "{modes:?}");
         assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
     }
 

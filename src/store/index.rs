@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
+use super::accounts::{self, Occupied};
 use super::format;
 use super::writer::{Order, Writer};
 use super::{CacheFolder, StoreError};
@@ -40,6 +41,7 @@ struct Kept {
     path: PathBuf,
     orders: Sender<Order>,
     writer: JoinHandle<()>,
+    _occupied: Option<Occupied>,
 }
 
 impl Index {
@@ -47,6 +49,7 @@ impl Index {
     /// aside as `index.sqlite.damaged` with a warning. Open it after the last fork(2): it starts a thread.
     pub fn open(folder: &CacheFolder) -> Result<Self, StoreError> {
         let (connection, path) = format::open(folder)?;
+        let occupied = accounts::occupy(folder.path());
         let writer = Writer::new(connection, path.clone());
         let (orders, queue) = mpsc::channel();
         let writer = thread::Builder::new()
@@ -62,6 +65,7 @@ impl Index {
                 path,
                 orders,
                 writer,
+                _occupied: occupied,
             }),
         })
     }
