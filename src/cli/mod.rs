@@ -16,6 +16,7 @@ mod check;
 mod deletions;
 mod demo;
 mod fetch;
+mod netrc;
 mod requests;
 mod secrecy;
 mod serve;
