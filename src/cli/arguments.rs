@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-use super::options::{OptionError, Options, Settings};
-use super::source::{Source, SourceError};
+use super::options::Settings;
+use super::target::{Target, TargetError};
 use crate::fs::mount::Access;
 
 /// What is to be done.
@@ -38,8 +38,7 @@ struct Arguments {
     settings: Settings,
 }
 
-/// The arguments of a mount. SOURCE and options are not understood yet: see [`MountArguments::source`] and
-/// [`MountArguments::options`].
+/// The arguments of a mount. SOURCE and options are not understood yet: see [`MountArguments::target`].
 #[derive(Debug)]
 pub struct MountArguments {
     operands: Operands,
@@ -48,7 +47,7 @@ pub struct MountArguments {
 
 #[derive(Debug, Args)]
 struct Operands {
-    /// The maildrop: pops://USER@HOST (TLS), or pop://USER@HOST (STLS)
+    /// The maildrop: pops://USER@HOST (TLS), pop://USER@HOST (STLS), or an account of the configuration file
     #[arg(value_name = "SOURCE")]
     source: String,
     /// An existing directory
@@ -75,11 +74,20 @@ pub enum Command {
     Umount {
         /// The mount point
         dir: PathBuf,
+        /// Delete what was removed here, however much of it was never read
+        #[arg(short, long)]
+        yes: bool,
+        /// Delete nothing: what was removed here stays on the server
+        #[arg(long, conflicts_with = "yes")]
+        discard: bool,
     },
     /// Delete on the server what was removed here, and stay mounted
     Commit {
         /// The mount point
         dir: PathBuf,
+        /// However much of it was never read
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Take deletions back that are not committed yet
     Restore {
@@ -87,6 +95,14 @@ pub enum Command {
         dir: PathBuf,
         /// Messages, as they were listed; all if none is named
         names: Vec<String>,
+    },
+    /// Fetch all messages into the cache, so that they are there without the server; what is there already is not fetched
+    Fetch {
+        /// The mount point
+        dir: PathBuf,
+        /// Only what `ls -l` needs
+        #[arg(long)]
+        headers: bool,
     },
     /// Show what is mounted and what is pending
     Status {
@@ -96,10 +112,43 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Try a server out, step by step, and tell whether a mount would work; nothing is changed
+    Check {
+        /// The maildrop, as for a mount
+        source: String,
+        /// As for a mount
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Show what is cached of which account, or remove it
+    Cache {
+        /// The folder of the caches, where it is not the usual one
+        #[arg(long, value_name = "DIR", global = true)]
+        cache_dir: Option<PathBuf>,
+        /// Listed if unsaid
+        #[command(subcommand)]
+        command: Option<CacheCommand>,
+    },
     /// Mount a maildrop that comes with pop3fs, to try it out
     Demo {
         /// Where; a new directory if unsaid
         dir: Option<PathBuf>,
+    },
+}
+
+/// What to do with the caches; listed if unsaid.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum CacheCommand {
+    /// List the accounts, and how much is cached of each
+    List,
+    /// Remove what is cached of an account, for good
+    Clear {
+        /// As it is listed, or as for a mount
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        account: Option<String>,
+        /// Of every account
+        #[arg(long)]
+        all: bool,
     },
 }
 
@@ -141,22 +190,13 @@ impl MountArguments {
         &self.operands.mountpoint
     }
 
-    /// SOURCE, with the policy of `-o tls` applied.
-    pub fn source(&self, options: &Options) -> Result<Source, SourceError> {
-        let source: Source = self.operands.source.parse()?;
-        Ok(match options.tls {
-            Some(tls) => source.with_tls(tls),
-            None => source,
-        })
-    }
-
-    /// All `-o` and `--name` options in their order, and `-r`.
-    pub fn options(&self) -> Result<Options, OptionError> {
-        let mut options = Options::from_settings(self.settings.as_slice())?;
+    /// What SOURCE names, with all `-o` and `--name` options in their order, and `-r`.
+    pub fn target(&self) -> Result<Target, TargetError> {
+        let mut target = Target::resolve(&self.operands.source, self.settings.as_slice())?;
         if self.operands.read_only {
-            options.access = Access::ReadOnly;
+            target.options.access = Access::ReadOnly;
         }
-        Ok(options)
+        Ok(target)
     }
 
     /// `-d` implies the foreground.
@@ -185,7 +225,7 @@ pub fn command_line() -> clap::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::options::TlsPolicy;
+    use crate::cli::options::{Options, TlsPolicy};
     use std::time::Duration;
 
     fn parse(line: &str) -> Result<Invocation, clap::Error> {
@@ -197,6 +237,10 @@ mod tests {
             Invocation::Mount(mount) => mount,
             Invocation::Command(command) => panic!("{command:?}"),
         }
+    }
+
+    fn options(arguments: &MountArguments) -> Options {
+        arguments.target().unwrap().options
     }
 
     fn command(line: &str) -> Command {
@@ -214,7 +258,7 @@ mod tests {
     #[test]
     fn options_may_follow_the_operands_as_mount_fuse_writes_them() {
         let arguments = mount("pop3fs pops://al@h /mnt -o rw,ro,nodev,nosuid,timeout=5 -v");
-        let options = arguments.options().unwrap();
+        let options = options(&arguments);
         assert_eq!(options.access, Access::ReadOnly);
         assert_eq!(options.timeout, Duration::from_secs(5));
         assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
@@ -225,43 +269,43 @@ mod tests {
     #[test]
     fn an_option_is_the_same_in_both_forms_and_the_last_counts() {
         for (line, seconds) in [
-            ("pop3fs --idle_timeout 7 s m", 7),
-            ("pop3fs --idle-timeout=7 s m", 7),
-            ("pop3fs --idle_timeout 7 -o idle_timeout=8 s m", 8),
-            ("pop3fs -o idle_timeout=8 s m --idle_timeout 7", 7),
-            ("pop3fs --idle_timeout 9 -o ro --idle_timeout 7 s m", 7),
+            ("pop3fs --idle_timeout 7 pop://a@h m", 7),
+            ("pop3fs --idle-timeout=7 pop://a@h m", 7),
+            ("pop3fs --idle_timeout 7 -o idle_timeout=8 pop://a@h m", 8),
+            ("pop3fs -o idle_timeout=8 pop://a@h m --idle_timeout 7", 7),
+            (
+                "pop3fs --idle_timeout 9 -o ro --idle_timeout 7 pop://a@h m",
+                7,
+            ),
         ] {
-            let options = mount(line).options().unwrap();
+            let options = options(&mount(line));
             assert_eq!(options.idle_timeout, Duration::from_secs(seconds), "{line}");
         }
     }
 
     #[test]
     fn flags_take_no_value_and_may_be_repeated() {
-        let options = mount("pop3fs --ro s --ro m --password_stdin")
-            .options()
-            .unwrap();
+        let options_of = |line| options(&mount(line));
+        let options = options_of("pop3fs --ro pop://a@h --ro m --password_stdin");
         assert_eq!(options.access, Access::ReadOnly);
-        let options = mount("pop3fs s m").options().unwrap();
+        let options = options_of("pop3fs pop://a@h m");
         assert_eq!(options.access, Access::ReadWrite);
     }
 
     #[test]
     fn a_comma_in_the_long_form_needs_no_escape() {
-        let options = mount("pop3fs s m --password_command a,b")
-            .options()
-            .unwrap();
+        let options = options(&mount("pop3fs pop://a@h m --password_command a,b"));
         let expected = crate::cli::options::PasswordSource::Command("a,b".to_owned());
         assert_eq!(options.password, expected);
     }
 
     #[test]
     fn the_letters_mean_what_they_say() {
-        let arguments = mount("pop3fs -fr s m");
+        let arguments = mount("pop3fs -fr pop://a@h m");
         assert_eq!(arguments.place(), Place::Foreground);
         assert_eq!(arguments.log_level(), log::LevelFilter::Warn);
-        assert_eq!(arguments.options().unwrap().access, Access::ReadOnly);
-        let arguments = mount("pop3fs -d s m");
+        assert_eq!(options(&arguments).access, Access::ReadOnly);
+        let arguments = mount("pop3fs -d pop://a@h m");
         assert_eq!(arguments.place(), Place::Foreground);
         assert_eq!(arguments.log_level(), log::LevelFilter::Trace);
     }
@@ -269,7 +313,7 @@ mod tests {
     #[test]
     fn tls_overrides_the_scheme() {
         let arguments = mount("pop3fs pop://al@h m -o tls=implicit");
-        let source = arguments.source(&arguments.options().unwrap()).unwrap();
+        let source = arguments.target().unwrap().source;
         assert_eq!((source.tls(), source.port()), (TlsPolicy::Implicit, 995));
     }
 
@@ -278,11 +322,18 @@ mod tests {
         let dir = PathBuf::from("m");
         assert_eq!(
             command("pop3fs umount m"),
-            Command::Umount { dir: dir.clone() }
+            Command::Umount {
+                dir: dir.clone(),
+                yes: false,
+                discard: false
+            }
         );
         assert_eq!(
-            command("pop3fs commit m"),
-            Command::Commit { dir: dir.clone() }
+            command("pop3fs commit --yes m"),
+            Command::Commit {
+                dir: dir.clone(),
+                yes: true
+            }
         );
         assert_eq!(
             command("pop3fs restore m a.eml b.eml"),
@@ -308,6 +359,7 @@ mod tests {
             "pop3fs -f",
             "pop3fs s",
             "pop3fs umount",
+            "pop3fs umount --yes --discard m",
             "pop3fs s m x",
             "pop3fs -o",
         ] {

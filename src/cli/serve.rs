@@ -20,12 +20,13 @@ use super::control::{self, Outcome, Response};
 use super::daemon::{self, LaunchError, Ready, Role};
 use super::descriptors::{self, DescriptorError};
 use super::ending::{Stake, detach, end_at_a_panic, end_at_signals};
-use super::options::{OptionError, Options};
+use super::options::Options;
 use super::password::{self, Password, PasswordError};
-use super::requests::{Handler, Leavers, verdict_in_words};
+use super::requests::{Handler, Leaver, farewell_in_words};
 use super::settings::{owner, settings, store};
 use super::signals::Signals;
 use super::source::{Source, SourceError};
+use super::target::{Target, TargetError};
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
 use crate::fs::{Filesystem, Serving};
 use crate::maildrop::{Farewell, Maildrop, OpenError};
@@ -50,7 +51,7 @@ pub(super) enum ServeError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
-    Option(#[from] OptionError),
+    Target(#[from] TargetError),
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]
@@ -88,8 +89,7 @@ pub fn mount(arguments: &MountArguments) -> ExitCode {
 }
 
 fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
-    let options = arguments.options()?;
-    let source = arguments.source(&options)?;
+    let Target { source, options } = arguments.target()?;
     // Asked for while there still is a terminal, and a parent that Ctrl-C ends.
     let password = password::obtain(&options, &source)?;
     // Not before: a password_command is none of our readers.
@@ -199,12 +199,12 @@ impl MountedMaildrop {
             mount,
             serving,
         } = self;
-        let leavers = Arc::new(Leavers::default());
+        let leaver = Arc::new(Leaver::default());
         let handler = Handler {
             source: source.to_string(),
             maildrop: Arc::clone(&maildrop),
             mount: mount.clone(),
-            leavers: Arc::clone(&leavers),
+            leaver: Arc::clone(&leaver),
         };
         let control = match start_threads(serving, handler, tell, ended) {
             Ok(control) => control,
@@ -225,8 +225,9 @@ impl MountedMaildrop {
         }
         announce(mount.mountpoint());
         wait_for_the_end(ended, &mount);
-        let response = verdict_in_words(maildrop.close(Farewell::Commit));
-        leavers.tell(&response);
+        let (farewell, pending) = (leaver.farewell(), maildrop.pending().len());
+        let response = farewell_in_words(farewell, pending, maildrop.close(farewell));
+        leaver.tell(&response);
         drop(control);
         report(&response)
     }
@@ -313,7 +314,7 @@ fn report(response: &Response) -> ExitCode {
     }
     match response.outcome {
         Outcome::Done => ExitCode::SUCCESS,
-        Outcome::Failed => {
+        Outcome::Failed | Outcome::Held | Outcome::Going => {
             eprintln!("pop3fs: {}", response.lines.join("; "));
             ExitCode::FAILURE
         }

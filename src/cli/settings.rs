@@ -63,6 +63,7 @@ pub(super) fn settings(
         },
         memory: options.memory.get(),
         max_message: options.max_message.get(),
+        max_delete: options.max_delete,
         dating: match options.mtime {
             Mtime::Received => dating(DatePreference::Received),
             Mtime::Date => dating(DatePreference::Date),

@@ -13,7 +13,7 @@ use super::nodes::{self, DELETED, Node, ROOT};
 use super::owed::{Answer, Ledger, Patience};
 use super::views::{Form, Tree, ViewId};
 use super::workshop::Workshop;
-use crate::maildrop::{Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict};
+use crate::maildrop::{Consent, Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict};
 use crate::message::parts::File;
 
 /// Where the pending deletions are: reached by name, never listed.
@@ -388,7 +388,7 @@ impl Filesystem {
                 Err(Error::Kept(verdict.kept.len()))
             }
         });
-        self.maildrop.commit(waiter);
+        self.maildrop.commit(Consent::Unsaid, waiter);
     }
 
     /// Messages and octets, for df.

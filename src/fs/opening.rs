@@ -132,6 +132,7 @@ impl Filesystem {
             // Before others find it made: open_made goes by that.
             let opened = opened(&handles, inode, Arc::clone(&file), resized);
             derived.keep_file(inode, &file);
+            maildrop.read_message(id);
             Ok(opened)
         });
     }
@@ -161,6 +162,7 @@ impl Filesystem {
             let tree = tree_of(&derived, message, &octets);
             let file = tree.file(part).ok_or(Error::Stale)?;
             let file = maildrop.derive(&file.octets(&octets))?;
+            maildrop.read_message(id);
             Ok(opened(&handles, inode, file, None))
         });
     }
@@ -227,7 +229,7 @@ fn opened_message(
     id: MessageId,
     body: Arc<Body>,
 ) -> Opened {
-    let message = maildrop.message(id);
+    let message = maildrop.read_message(id);
     let resized = message
         .size_before
         .filter(|&before| before != body.len())

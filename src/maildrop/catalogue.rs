@@ -55,6 +55,8 @@ pub struct Message {
     exact: Option<u64>,
     /// Unix seconds: the mtime, once it was shown.
     pub arrived: Option<i64>,
+    /// A user was given the body.
+    read: bool,
     /// Where it stands.
     pub standing: Standing,
     /// The size shown before, if it was another in this mount: the kernel may still hold it.
@@ -80,6 +82,11 @@ impl Message {
         self.exact
     }
 
+    /// Whether a user was ever given the body, in this mount or an earlier one.
+    pub(super) fn was_read(&self) -> bool {
+        self.read
+    }
+
     /// LIST's octets, the only estimate of what RETR is going to send.
     pub(super) fn expected_octets(&self) -> u64 {
         self.exact.unwrap_or(self.listed)
@@ -99,6 +106,7 @@ impl Message {
             arrived: self.arrived,
             listed: self.listed,
             twins: self.twins,
+            read: self.read,
         }
     }
 }
@@ -229,10 +237,16 @@ impl Catalogue {
         self.messages[id.index()].arrived.get_or_insert(seconds);
     }
 
+    /// Keeps that a user was given the body; true where that is new.
+    pub(super) fn learn_read(&mut self, id: MessageId) -> bool {
+        !std::mem::replace(&mut self.messages[id.index()].read, true)
+    }
+
     pub(super) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
         let message = &mut self.messages[id.index()];
         let altered = message.twins != listed.twins || message.listed != listed.octets;
         message.twins = listed.twins;
+        message.read &= !altered;
         if altered {
             changes.altered.push(id);
             self.learn_size(id, None);
@@ -275,6 +289,7 @@ impl Catalogue {
             listed: listed.octets,
             exact: None,
             arrived: None,
+            read: false,
             standing: Standing::Departed,
             size_before: None,
         });
@@ -322,6 +337,7 @@ fn departed(row: &Row) -> Message {
         listed: row.listed,
         exact: row.size,
         arrived: row.arrived,
+        read: row.read,
         standing: Standing::Departed,
         size_before: None,
     }

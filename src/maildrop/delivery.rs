@@ -93,6 +93,7 @@ impl Shared {
         let mut state = self.state.lock();
         let name = state.catalogue.get(want.message()).name();
         let (readers, others) = state.wants.take_failed(want);
+        state.history.note_fault(fault);
         drop(state);
         if !fault.is_of_the_link() {
             log::warn!("{name}: {fault}");

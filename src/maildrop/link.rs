@@ -58,6 +58,10 @@ impl Link {
         }
     }
 
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
     pub(super) fn protection(&self) -> Protection {
         self.stream.protection()
     }

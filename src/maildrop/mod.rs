@@ -25,6 +25,8 @@ mod commit;
 mod delivery;
 mod engine;
 mod fault;
+mod fetch;
+mod history;
 mod hold_off;
 mod identity;
 mod inode;
@@ -32,12 +34,14 @@ mod link;
 mod listing;
 mod login;
 mod name;
+mod probe;
 mod quirks;
 mod read_ahead;
 mod scan;
 mod session;
 mod state;
 mod transfer;
+mod valve;
 mod want;
 
 use std::sync::mpsc;
@@ -46,21 +50,27 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 pub use catalogue::{Message, MessageId, Standing, Totals};
 pub use commit::{Kept, Verdict};
 pub use fault::Fault;
+pub use fetch::{FetchError, Fetched, Part, Progress};
+pub use history::History;
 pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
 };
-pub use state::{Change, Connection};
+pub use probe::{Finding, Outlook, Rating, probe};
+pub use state::{Change, Connection, Terms};
+pub use valve::{Consent, Excess, Held};
 pub use want::Waiter;
 
 use crate::net::{Endpoint, WakeUp};
 use crate::pop3::Capabilities;
-use crate::store::{Bodies, Body, Disk, Found, Index, StoreError};
+use crate::store::{Bodies, Body, Disk, Found, Index, StoreError, Usage};
 use engine::Engine;
+use history::Lookup;
 use quirks::Quirks;
 use state::{Ending, HeaderAccess, State};
 
@@ -81,6 +91,8 @@ pub struct Settings {
     pub memory: u64,
     /// The most octets of one body.
     pub max_message: u64,
+    /// The most messages that one commit deletes unread; none for any number.
+    pub max_delete: Option<u32>,
     /// Where the mtime of a message comes from.
     pub dating: Dating,
 }
@@ -140,15 +152,16 @@ impl std::fmt::Debug for Dating {
 }
 
 /// How the maildrop is left at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Farewell {
     /// The pending deletions are committed.
-    Commit,
+    Commit(Consent),
     /// They are forgotten: everything stays on the server.
     Discard,
 }
 
-/// The maildrop. All calls answer from memory, but for [`Maildrop::close`].
+/// The maildrop. All calls answer from memory, but for [`Maildrop::fetch`] and [`Maildrop::close`].
 #[derive(Debug)]
 pub struct Maildrop {
     shared: Arc<Shared>,
@@ -243,6 +256,19 @@ impl Maildrop {
         self.shared.state.lock().catalogue.get(id).clone()
     }
 
+    /// Notes that a user is given the body, or what is made of it: from now on it was read, in later mounts too. Gives what
+    /// is known of the message.
+    pub fn read_message(&self, id: MessageId) -> Message {
+        let mut state = self.shared.state.lock();
+        let is_new = state.catalogue.learn_read(id);
+        let message = state.catalogue.get(id).clone();
+        drop(state);
+        if is_new {
+            self.shared.index.learn(vec![message.row()]);
+        }
+        message
+    }
+
     /// Shows `visit` the messages of that standing behind an inode number, in directory order, until it has enough.
     pub fn visit_after(
         &self,
@@ -311,8 +337,12 @@ impl Maildrop {
         let mut state = self.shared.state.lock();
         let inode = state.catalogue.get(id).inode;
         match state.bodies.get(inode) {
-            Some(Found::Used(body)) => return Some(body),
+            Some(Found::Used(body)) => {
+                state.history.note_open(Lookup::Hit);
+                return Some(body);
+            }
             Some(Found::Ahead(body)) => {
+                state.history.note_open(Lookup::Hit);
                 let is_planned = state.read_bodies_ahead(id);
                 drop(state);
                 if is_planned {
@@ -327,9 +357,15 @@ impl Maildrop {
         let loaded = self.shared.body_on_disk(id, Disk::load_small);
         let mut state = self.shared.state.lock();
         match &loaded {
-            Some(body) => state.bodies.insert(inode, Arc::clone(body)),
+            Some(body) => {
+                state.history.note_open(Lookup::Hit);
+                state.bodies.insert(inode, Arc::clone(body));
+            }
             // The want that is going to follow rings.
-            None => drop(state.read_bodies_ahead(id)),
+            None => {
+                state.history.note_open(Lookup::Miss);
+                state.read_bodies_ahead(id);
+            }
         }
         loaded
     }
@@ -419,6 +455,24 @@ impl Maildrop {
             .stand(id, Standing::Listed, Standing::Unlinked)
     }
 
+    /// Wants that are queued or sent and have not come.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.shared.state.lock().wants.len() as u64
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.shared.state.lock().history.clone()
+    }
+
+    /// The bodies on disk; none where nothing is kept there. Looks at the disk.
+    #[must_use]
+    pub fn stored(&self) -> Option<Usage> {
+        self.shared.disk.usage()
+    }
+
     /// Bodies in memory, and their octets.
     #[must_use]
     pub fn cached(&self) -> Totals {
@@ -442,14 +496,26 @@ impl Maildrop {
         Ok(())
     }
 
+    /// Whether a commit would be held back now.
+    #[must_use]
+    pub fn held_back(&self) -> Option<Held> {
+        let max_delete = self.shared.settings.max_delete;
+        let state = self.shared.state.lock();
+        valve::check(&state.catalogue, max_delete, Consent::Unsaid).err()
+    }
+
     /// Deletes what is unlinked on the server.
-    pub fn commit(&self, waiter: Waiter<Verdict>) {
+    pub fn commit(&self, consent: Consent, waiter: Waiter<Verdict>) {
         let mut state = self.shared.state.lock();
         if state.has_no_deletions() {
             drop(state);
             return waiter.answer(Ok(Verdict::default()));
         }
-        state.orders.commit.push(waiter);
+        state
+            .orders
+            .commit
+            .get_or_insert_default()
+            .join(consent, waiter);
         drop(state);
         self.shared.wake_up.ring();
     }

@@ -110,6 +110,18 @@ impl Wants {
         self.ask(Want::Headers(message));
     }
 
+    /// Wants the body for somebody who can wait until nobody else does.
+    pub(super) fn plan_body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
+        self.bodies.entry(message).or_default().push(waiter);
+        self.plan(Want::Body(message));
+    }
+
+    /// The same of the time of arrival.
+    pub(super) fn plan_arrival(&mut self, message: MessageId, waiter: Waiter<()>) {
+        self.arrivals.entry(message).or_default().push(waiter);
+        self.plan(Want::Headers(message));
+    }
+
     /// Wants something that nobody waits for yet.
     pub(super) fn plan(&mut self, want: Want) {
         let stage = Stage::Queued(Urgency::Ahead);
@@ -121,7 +133,7 @@ impl Wants {
 
     /// Takes back what was planned, if nobody waits for it by now and it is not sent.
     pub(super) fn abandon(&mut self, want: Want) {
-        if self.stands(want, Stage::Queued(Urgency::Ahead)) {
+        if self.stands(want, Stage::Queued(Urgency::Ahead)) && !self.is_waited_for(want) {
             self.progress.remove(&want);
         }
     }
@@ -148,6 +160,11 @@ impl Wants {
     /// True where nothing is to be sent that is at least so urgent.
     pub(super) fn is_empty(&self, least: Urgency) -> bool {
         self.asked.is_empty() && (least == Urgency::Asked || self.ahead.is_empty())
+    }
+
+    /// How many are queued or in flight.
+    pub(super) fn len(&self) -> usize {
+        self.progress.len()
     }
 
     /// True where nothing is to be sent and nothing is in flight.

@@ -151,6 +151,7 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         arrived: row.get(4)?,
         listed: row.get::<_, i64>(5)?.cast_unsigned(),
         twins: row.get(6)?,
+        read: row.get(7)?,
     })
 }
 
@@ -168,7 +169,8 @@ fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
                 size,
                 row.arrived,
                 row.listed.cast_signed(),
-                row.twins
+                row.twins,
+                row.read
             ])?;
         }
     }

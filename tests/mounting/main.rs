@@ -3,9 +3,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cache;
+mod check;
+mod config;
 mod control;
 mod daemon;
 mod demo;
+mod fetch;
 mod logins;
 mod passwords;
 mod refusals;

@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
 use super::{Kind, Row, Setting, TABLE};
 
 /// The options of the table, each as `-o name=value` and as `--name value`, in the order given.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings(Vec<Setting>);
 
 const LIST: &str = "o";

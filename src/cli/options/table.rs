@@ -18,6 +18,8 @@ use crate::net::{Fingerprint, NoFingerprint};
 const SECOND: Period = Period::seconds(1);
 const HOUR: Period = Period::seconds(60 * 60);
 const TEBIBYTE: Octets = Octets::gib(1024);
+/// More than a maildrop ever has.
+const MOST_MESSAGES: u32 = 1_000_000;
 const DAY: Period = Period::seconds(24 * 60 * 60);
 /// The messages as they are, in the words of `-o view=`.
 const RAW: &str = "raw";
@@ -196,6 +198,13 @@ pub static TABLE: &[Row] = &[
         },
     },
     Row {
+        name: "max_delete",
+        kind: Kind::Value("MESSAGES"),
+        default: "1000",
+        help: "A commit asks before it deletes more messages that were never read, or nearly all; off: never",
+        set: |options, text| limit(text).map(|value| options.max_delete = value),
+    },
+    Row {
         name: "mtime",
         kind: Kind::Value("HEADER"),
         default: "received",
@@ -313,6 +322,14 @@ fn within<T: FromStr + PartialOrd + Display>(
         Ok(value) if range.contains(&value) => Ok(value),
         _ => Err(format!("{} to {}", range.start(), range.end())),
     }
+}
+
+fn limit(text: &str) -> Result<Option<u32>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let number = within(text, &(0..=MOST_MESSAGES)).map_err(|range| format!("off or {range}"))?;
+    Ok(Some(number))
 }
 
 /// The largest number means "no id" to chown(2), so it is none.
