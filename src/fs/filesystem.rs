@@ -11,9 +11,11 @@ use super::handles::Handles;
 use super::mount::Access;
 use super::nodes::{self, DELETED, Node, ROOT};
 use super::owed::{Answer, Ledger, Patience};
-use super::views::{Form, Tree, ViewId};
+use super::views::{Form, Needs, Tree, ViewId};
 use super::workshop::Workshop;
-use crate::maildrop::{Consent, Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict};
+use crate::maildrop::{
+    Consent, Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict, Waiter,
+};
 use crate::message::parts::File;
 
 /// Where the pending deletions are: reached by name, never listed.
@@ -187,7 +189,7 @@ impl Filesystem {
             Err(error) => return answer.give(Err(error)),
         };
         match node {
-            Node::Root | Node::Deleted | Node::View(_) => self.open_listing(answer),
+            Node::Root | Node::Deleted | Node::View(_) => self.open_listing(node, answer),
             Node::Shown(_, id) | Node::Part(id, _) | Node::Message(id) => {
                 let handles = Arc::clone(&self.handles);
                 self.with_tree(id, answer, move |tree| {
@@ -198,14 +200,33 @@ impl Filesystem {
         }
     }
 
-    fn open_listing(&self, answer: Answer<OpenedDirectory>) {
+    fn open_listing(&self, directory: Node, answer: Answer<OpenedDirectory>) {
         let opened = OpenedDirectory { handle: NO_HANDLE };
+        if let Ok(Listing::View(view)) = self.listing(directory)
+            && view.view().needs() == Needs::Titles
+        {
+            return self.open_titled(opened, answer);
+        }
         let waiter = answer.owe(
             &self.ledger,
             Patience::Until(LISTING_PATIENCE, opened),
             move |_fresh_or_not: Result<(), Fault>| Ok(opened),
         );
         self.maildrop.want_fresh_listing(waiter);
+    }
+
+    /// As long as it takes: a name that is shown never changes.
+    fn open_titled(&self, opened: OpenedDirectory, answer: Answer<OpenedDirectory>) {
+        let titled = answer.owe(
+            &self.ledger,
+            self.while_heard(),
+            move |titled: Result<(), Fault>| titled.map(|()| opened).map_err(Error::from),
+        );
+        let maildrop = Arc::clone(&self.maildrop);
+        self.maildrop.want_fresh_listing(Waiter::new(
+            || true,
+            move |_fresh_or_not| maildrop.want_titles(titled),
+        ));
     }
 
     /// Closes a directory.
@@ -390,9 +411,13 @@ impl Filesystem {
         self.maildrop.totals()
     }
 
-    /// Forgets what was made of a message whose content is another now. Gives the inode numbers of all that it is shown as.
-    pub(super) fn forget(&self, message: u64) -> impl Iterator<Item = u64> {
+    /// Forgets what was made of a message whose content is another now.
+    pub(super) fn forget(&self, message: u64) {
         self.derived.forget(message);
+    }
+
+    /// The inode numbers of all that the message of this inode number is shown as.
+    pub(super) fn shown_as(&self, message: u64) -> impl Iterator<Item = u64> {
         let shown = ViewId::all().map(move |view| nodes::of_shown(view, message));
         std::iter::once(message).chain(shown)
     }
@@ -444,10 +469,7 @@ impl Filesystem {
     fn find(&self, listing: Listing, name: &str) -> Result<MessageId, Error> {
         let found = match listing {
             Listing::Messages(standing) => self.maildrop.by_name(name, standing),
-            Listing::View(view) => view
-                .view()
-                .message_name(name)
-                .and_then(|name| self.maildrop.by_name(&name, Standing::Listed)),
+            Listing::View(view) => view.view().find(name, &self.maildrop),
         };
         found.ok_or(Error::NotFound)
     }
@@ -488,7 +510,7 @@ fn attributes(derived: &Derived, listing: Listing, message: &Message) -> Attribu
 
 fn kind_in(view: ViewId) -> Kind {
     match view.view().form() {
-        Form::File(_) => Kind::File,
+        Form::AsItIs | Form::File(_) => Kind::File,
         Form::Directory => Kind::Directory,
     }
 }

@@ -95,6 +95,7 @@ impl Serving {
     pub fn teller(&self) -> io::Result<impl Fn(Change) + Send + Sync + 'static> {
         let notifier = self.session.notifier();
         let filesystem = Arc::clone(&self.filesystem);
+        let of_the_sizes = Arc::clone(&self.filesystem);
         let (changes, told) = mpsc::channel();
         let later = notifier.clone();
         std::thread::Builder::new()
@@ -106,7 +107,7 @@ impl Serving {
             })?;
         Ok(move |change: Change| match change {
             // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
-            Change::Size { inode } => forget_size(&notifier, inode),
+            Change::Size { .. } => tell(&notifier, &of_the_sizes, &change),
             // These take locks that a request of ours may hold: not from a thread that answers requests.
             Change::Directory | Change::Gone { .. } | Change::Content { .. } => {
                 let _notifier_outlives_the_engine = changes.send(change);
@@ -129,9 +130,14 @@ fn tell(notifier: &Notifier, filesystem: &Filesystem, change: &Change) {
         Change::Gone { name } => {
             log_untold(notifier.inval_entry(INodeNo(ROOT), OsStr::new(name)));
         }
-        Change::Size { inode } => forget_size(notifier, *inode),
+        Change::Size { inode } => {
+            for shown in filesystem.shown_as(*inode) {
+                forget_size(notifier, shown);
+            }
+        }
         Change::Content { inode } => {
-            for shown in filesystem.forget(*inode) {
+            filesystem.forget(*inode);
+            for shown in filesystem.shown_as(*inode) {
                 log_untold(notifier.inval_inode(INodeNo(shown), 0, 0));
             }
         }

@@ -50,7 +50,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-pub use catalogue::{Message, MessageId, Standing, Totals};
+pub use catalogue::{Message, MessageId, Standing, Tag, Totals};
 pub use commit::{Kept, Verdict};
 pub use fault::Fault;
 pub use login::{
@@ -68,6 +68,7 @@ use crate::store::{Bodies, Body, Disk, Found, Index, StoreError};
 use engine::Engine;
 use quirks::Quirks;
 use state::{Ending, HeaderAccess, State};
+use want::AllOf;
 
 /// What the maildrop needs to know.
 #[derive(Debug)]
@@ -90,6 +91,8 @@ pub struct Settings {
     pub max_delete: Option<u32>,
     /// Where the mtime of a message comes from.
     pub dating: Dating,
+    /// What a message is called for people.
+    pub titling: Titling,
 }
 
 /// How many commands may be in flight where the server offers PIPELINING after the log-in.
@@ -118,6 +121,26 @@ impl Pipeline {
 
 /// Reads Unix seconds out of header octets.
 pub type DateOf = dyn Fn(&[u8]) -> Option<i64> + Send + Sync;
+
+/// Reads who wrote and about what out of header octets.
+pub struct Titling(Box<dyn Fn(&[u8]) -> String + Send + Sync>);
+
+impl Titling {
+    /// By this function.
+    pub fn by(title: impl Fn(&[u8]) -> String + Send + Sync + 'static) -> Titling {
+        Titling(Box::new(title))
+    }
+
+    fn of(&self, headers: &[u8]) -> String {
+        (self.0)(headers)
+    }
+}
+
+impl std::fmt::Debug for Titling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Titling")
+    }
+}
 
 /// Where the mtime of a message comes from.
 pub enum Dating {
@@ -237,6 +260,12 @@ impl Maildrop {
     #[must_use]
     pub fn by_name(&self, name: &str, standing: Standing) -> Option<MessageId> {
         self.shared.state.lock().catalogue.by_name(name, standing)
+    }
+
+    /// The listed message of that tag that is called so.
+    #[must_use]
+    pub fn by_tag(&self, tag: Tag, is_called_so: impl Fn(&Message) -> bool) -> Option<MessageId> {
+        self.shared.state.lock().catalogue.by_tag(tag, is_called_so)
     }
 
     /// The message of that inode number, wherever it stands.
@@ -388,6 +417,27 @@ impl Maildrop {
         }
         state.read_headers_ahead(id, HeaderAccess::Asked);
         state.wants.arrival(id, waiter);
+        drop(state);
+        self.shared.wake_up.ring();
+    }
+
+    /// Finds out what every message in the directory is called; answered at once where that is known.
+    pub fn want_titles(&self, waiter: Waiter<()>) {
+        let mut state = self.shared.state.lock();
+        let untitled: Vec<MessageId> = state
+            .catalogue
+            .after(0, Standing::Listed)
+            .filter(|(_, message)| message.title.is_none())
+            .map(|(id, _)| id)
+            .collect();
+        if untitled.is_empty() {
+            drop(state);
+            return waiter.answer(Ok(()));
+        }
+        let all = AllOf::new(untitled.len(), waiter);
+        for id in untitled {
+            state.wants.arrival(id, all.one());
+        }
         drop(state);
         self.shared.wake_up.ring();
     }

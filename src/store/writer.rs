@@ -137,6 +137,7 @@ fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
             listed: row.get::<_, i64>(5)?.cast_unsigned(),
             twins: row.get(6)?,
             read: row.get(7)?,
+            title: row.get::<_, Option<String>>(8)?.map(String::into_boxed_str),
         })
     })?;
     rows.collect()
@@ -157,7 +158,8 @@ fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
                 row.arrived,
                 row.listed.cast_signed(),
                 row.twins,
-                row.read
+                row.read,
+                row.title.as_deref()
             ])?;
         }
     }
