@@ -7,6 +7,7 @@ mod alteration;
 mod attributes;
 mod identity;
 mod listing;
+mod named;
 mod names;
 mod octets;
 mod random_access;
