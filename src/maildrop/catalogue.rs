@@ -74,6 +74,8 @@ pub struct Message {
     read: bool,
     /// Who wrote and about what, once the headers were seen.
     pub title: Option<Box<str>>,
+    /// What a mail reader noted of it.
+    pub mark: Option<Box<str>>,
     /// Where it stands.
     pub standing: Standing,
     /// The size shown before, if it was another in this mount: the kernel may still hold it.
@@ -131,6 +133,8 @@ impl Message {
             twins: self.twins,
             read: self.read,
             title: self.title.clone(),
+            // Another mount's mark may be newer than what we know.
+            mark: None,
         }
     }
 }
@@ -288,6 +292,16 @@ impl Catalogue {
         self.messages[id.index()].title = Some(title.into_boxed_str());
     }
 
+    /// Keeps what a mail reader noted; gives the row that the index is to keep.
+    pub(super) fn mark(&mut self, id: MessageId, mark: String) -> Row {
+        let message = &mut self.messages[id.index()];
+        message.mark = Some(mark.into_boxed_str());
+        Row {
+            mark: message.mark.clone(),
+            ..message.row()
+        }
+    }
+
     /// Keeps that a user was given the body; true where that is new.
     pub(super) fn learn_read(&mut self, id: MessageId) -> bool {
         !std::mem::replace(&mut self.messages[id.index()].read, true)
@@ -343,6 +357,7 @@ impl Catalogue {
             arrived: None,
             read: false,
             title: None,
+            mark: None,
             standing: Standing::Departed,
             size_before: None,
         });
@@ -392,6 +407,7 @@ fn departed(row: &Row) -> Message {
         arrived: row.arrived,
         read: row.read,
         title: row.title.clone(),
+        mark: row.mark.clone(),
         standing: Standing::Departed,
         size_before: None,
     }

@@ -139,6 +139,7 @@ mod tests {
             listed: 1,
             read: false,
             title: None,
+            mark: None,
             twins: 1,
         };
         let by_headers = row(&id("From: a\r\n\r\n"));

@@ -490,6 +490,12 @@ impl Maildrop {
             .stand(id, Standing::Listed, Standing::Unlinked)
     }
 
+    /// Keeps what a mail reader noted of a message, across mounts.
+    pub fn mark(&self, id: MessageId, mark: String) {
+        let row = self.shared.state.lock().catalogue.mark(id, mark);
+        self.shared.index.learn(vec![row]);
+    }
+
     /// Bodies in memory, and their octets.
     #[must_use]
     pub fn cached(&self) -> Totals {

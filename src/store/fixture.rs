@@ -46,5 +46,6 @@ pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
         twins: 1,
         read: false,
         title: None,
+        mark: None,
     }
 }

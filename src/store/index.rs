@@ -28,6 +28,8 @@ pub struct Row {
     pub read: bool,
     /// Who wrote and about what, once the headers were seen.
     pub title: Option<Box<str>>,
+    /// What a mail reader noted of it, which replaces what it noted before; none changes nothing.
+    pub mark: Option<Box<str>>,
 }
 
 /// The index of one account. Whoever learns never waits for the disk: a thread writes what has gathered. Several processes

@@ -138,6 +138,7 @@ fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
             twins: row.get(6)?,
             read: row.get(7)?,
             title: row.get::<_, Option<String>>(8)?.map(String::into_boxed_str),
+            mark: row.get::<_, Option<String>>(9)?.map(String::into_boxed_str),
         })
     })?;
     rows.collect()
@@ -159,7 +160,8 @@ fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
                 row.listed.cast_signed(),
                 row.twins,
                 row.read,
-                row.title.as_deref()
+                row.title.as_deref(),
+                row.mark.as_deref()
             ])?;
         }
     }

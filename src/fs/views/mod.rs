@@ -3,16 +3,20 @@
 //! A view names each message, and makes what is shown of it out of its octets; the rest is the same for all of them
 //! (filesystem.rs). A new one is a file here and a line in [`VIEWS`], at its end: a view's place is in its inode numbers.
 
+mod maildir;
 mod named;
 mod parts;
 mod text;
 
+pub(super) use maildir::Mailbox;
 pub(super) use parts::Tree;
 
 use crate::maildrop::{Maildrop, Message, MessageId, Standing};
 
 /// Each view, in the order of their inode numbers.
-const VIEWS: [&dyn View; 3] = [&text::Text, &parts::Parts, &named::Named];
+const VIEWS: [&dyn View; 4] = [&text::Text, &parts::Parts, &named::Named, &maildir::Maildir];
+/// The place of the one whose directory holds directories.
+const MAILDIR: ViewId = ViewId(3);
 
 /// One way to show the messages.
 pub(super) trait View: Sync {
@@ -86,6 +90,11 @@ impl ViewId {
     /// From 1; the same in every version.
     pub(super) fn number(self) -> u64 {
         u64::from(self.0) + 1
+    }
+
+    /// The view that has [`Mailbox`]es.
+    pub(super) fn maildir() -> ViewId {
+        MAILDIR
     }
 
     pub(super) fn view(self) -> &'static dyn View {
