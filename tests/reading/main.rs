@@ -7,6 +7,7 @@ mod alteration;
 mod attributes;
 mod identity;
 mod listing;
+mod maildir;
 mod named;
 mod names;
 mod octets;
