@@ -12,8 +12,9 @@ use super::source::Source;
 use crate::fs::Owner;
 use crate::maildrop::{
     self, Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
+    Titling,
 };
-use crate::message::{DatePreference, arrival};
+use crate::message::{DatePreference, arrival, title};
 use crate::net::{Endpoint, Tls};
 use crate::store::{CacheFolder, Disk, Index};
 
@@ -69,6 +70,7 @@ pub(super) fn settings(
             Mtime::Date => dating(DatePreference::Date),
             Mtime::None => Dating::FirstSeen,
         },
+        titling: Titling::by(title),
     })
 }
 

@@ -14,6 +14,7 @@
 //!                       Departed ◀───────────────────┘
 //! ```
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use super::inode::{self, Room};
@@ -29,6 +30,24 @@ const LARGEST: u64 = 1 << 42;
 /// A message of this mount; its place in the catalogue, for as long as the mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(pub(super) u32);
+
+/// Tells apart what is called the same: `6b02a91c`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tag(u32);
+
+impl std::fmt::Display for Tag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+impl std::str::FromStr for Tag {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(digits: &str) -> Result<Tag, Self::Err> {
+        u32::from_str_radix(digits, 16).map(Tag)
+    }
+}
 
 /// Where a message stands between the server and the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +76,10 @@ pub struct Message {
     pub arrived: Option<i64>,
     /// A user was given the body.
     read: bool,
+    /// Who wrote and about what, once the headers were seen.
+    pub title: Option<Box<str>>,
+    /// What a mail reader noted of it.
+    pub mark: Option<Box<str>>,
     /// Where it stands.
     pub standing: Standing,
     /// The size shown before, if it was another in this mount: the kernel may still hold it.
@@ -92,6 +115,12 @@ impl Message {
         self.exact.unwrap_or(self.listed)
     }
 
+    /// What tells it from others in a name for people: made of its identity alone, so the same for good.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        Tag(self.body_key().prefix())
+    }
+
     /// Its place in the cache on disk.
     pub(super) fn body_key(&self) -> BodyKey {
         BodyKey::new(self.uidl.as_bytes(), self.ordinal)
@@ -107,6 +136,9 @@ impl Message {
             listed: self.listed,
             twins: self.twins,
             read: self.read,
+            title: self.title.clone(),
+            // Another mount's mark may be newer than what we know.
+            mark: None,
         }
     }
 }
@@ -117,6 +149,9 @@ pub(super) struct Catalogue {
     pub(super) messages: Vec<Message>,
     pub(super) by_name: Vec<MessageId>,
     by_inode: Vec<MessageId>,
+    /// Of the first so many messages: as far as somebody has looked for a tag.
+    by_tag: HashMap<Tag, Vec<MessageId>>,
+    tagged: usize,
     /// The greatest inode number ever given.
     pub(super) greatest: u64,
     /// When the directory last changed: the root's mtime.
@@ -152,6 +187,8 @@ impl Catalogue {
             messages,
             by_name,
             by_inode: Vec::new(),
+            by_tag: HashMap::new(),
+            tagged: 0,
             changed: SystemTime::now(),
             listed: Totals::default(),
         };
@@ -178,6 +215,23 @@ impl Catalogue {
             .ok()?;
         let id = self.by_name[at];
         (self.get(id).standing == standing).then_some(id)
+    }
+
+    /// The listed message of that tag that is called so; of several the first in the directory.
+    pub(super) fn by_tag(
+        &mut self,
+        tag: Tag,
+        is_called_so: impl Fn(&Message) -> bool,
+    ) -> Option<MessageId> {
+        for at in self.tagged..self.messages.len() {
+            let id = MessageId(u32::try_from(at).unwrap_or(u32::MAX));
+            self.by_tag.entry(self.get(id).tag()).or_default().push(id);
+        }
+        self.tagged = self.messages.len();
+        let candidates = self.by_tag.get(&tag)?.iter().copied();
+        candidates
+            .filter(|&id| self.get(id).standing == Standing::Listed && is_called_so(self.get(id)))
+            .min_by_key(|&id| self.get(id).inode)
     }
 
     /// The messages of that standing behind an inode number, in directory order.
@@ -237,6 +291,21 @@ impl Catalogue {
         self.messages[id.index()].arrived.get_or_insert(seconds);
     }
 
+    /// Keeps who wrote and about what.
+    pub(super) fn learn_title(&mut self, id: MessageId, title: String) {
+        self.messages[id.index()].title = Some(title.into_boxed_str());
+    }
+
+    /// Keeps what a mail reader noted; gives the row that the index is to keep.
+    pub(super) fn mark(&mut self, id: MessageId, mark: String) -> Row {
+        let message = &mut self.messages[id.index()];
+        message.mark = Some(mark.into_boxed_str());
+        Row {
+            mark: message.mark.clone(),
+            ..message.row()
+        }
+    }
+
     /// Keeps that a user was given the body; true where that is new.
     pub(super) fn learn_read(&mut self, id: MessageId) -> bool {
         !std::mem::replace(&mut self.messages[id.index()].read, true)
@@ -249,6 +318,7 @@ impl Catalogue {
         message.read &= !altered;
         if altered {
             changes.altered.push(id);
+            message.title = None;
             self.learn_size(id, None);
         }
         self.estimate(id, listed.octets);
@@ -290,6 +360,8 @@ impl Catalogue {
             exact: None,
             arrived: None,
             read: false,
+            title: None,
+            mark: None,
             standing: Standing::Departed,
             size_before: None,
         });
@@ -338,6 +410,8 @@ fn departed(row: &Row) -> Message {
         exact: row.size,
         arrived: row.arrived,
         read: row.read,
+        title: row.title.clone(),
+        mark: row.mark.clone(),
         standing: Standing::Departed,
         size_before: None,
     }

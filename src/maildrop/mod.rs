@@ -52,7 +52,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-pub use catalogue::{Message, MessageId, Standing, Totals};
+pub use catalogue::{Message, MessageId, Standing, Tag, Totals};
 pub use commit::{Kept, Verdict};
 pub use fault::Fault;
 pub use fetch::{FetchError, Fetched, Part, Progress};
@@ -73,6 +73,7 @@ use engine::Engine;
 use history::Lookup;
 use quirks::Quirks;
 use state::{Ending, HeaderAccess, State};
+use want::AllOf;
 
 /// What the maildrop needs to know.
 #[derive(Debug)]
@@ -95,6 +96,8 @@ pub struct Settings {
     pub max_delete: Option<u32>,
     /// Where the mtime of a message comes from.
     pub dating: Dating,
+    /// What a message is called for people.
+    pub titling: Titling,
 }
 
 /// How many commands may be in flight where the server offers PIPELINING after the log-in.
@@ -123,6 +126,29 @@ impl Pipeline {
 
 /// Reads Unix seconds out of header octets.
 pub type DateOf = dyn Fn(&[u8]) -> Option<i64> + Send + Sync;
+
+/// Reads who wrote and about what out of header octets.
+pub type TitleOf = dyn Fn(&[u8]) -> String + Send + Sync;
+
+/// How a title is read.
+pub struct Titling(Box<TitleOf>);
+
+impl Titling {
+    /// By this function.
+    pub fn by(title: impl Fn(&[u8]) -> String + Send + Sync + 'static) -> Titling {
+        Titling(Box::new(title))
+    }
+
+    fn of(&self, headers: &[u8]) -> String {
+        (self.0)(headers)
+    }
+}
+
+impl std::fmt::Debug for Titling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Titling")
+    }
+}
 
 /// Where the mtime of a message comes from.
 pub enum Dating {
@@ -242,6 +268,12 @@ impl Maildrop {
     #[must_use]
     pub fn by_name(&self, name: &str, standing: Standing) -> Option<MessageId> {
         self.shared.state.lock().catalogue.by_name(name, standing)
+    }
+
+    /// The listed message of that tag that is called so.
+    #[must_use]
+    pub fn by_tag(&self, tag: Tag, is_called_so: impl Fn(&Message) -> bool) -> Option<MessageId> {
+        self.shared.state.lock().catalogue.by_tag(tag, is_called_so)
     }
 
     /// The message of that inode number, wherever it stands.
@@ -407,6 +439,27 @@ impl Maildrop {
         self.shared.wake_up.ring();
     }
 
+    /// Finds out what every message in the directory is called; answered at once where that is known.
+    pub fn want_titles(&self, waiter: Waiter<()>) {
+        let mut state = self.shared.state.lock();
+        let untitled: Vec<MessageId> = state
+            .catalogue
+            .after(0, Standing::Listed)
+            .filter(|(_, message)| message.title.is_none())
+            .map(|(id, _)| id)
+            .collect();
+        if untitled.is_empty() {
+            drop(state);
+            return waiter.answer(Ok(()));
+        }
+        let all = AllOf::new(untitled.len(), waiter);
+        for id in untitled {
+            state.wants.arrival(id, all.one());
+        }
+        drop(state);
+        self.shared.wake_up.ring();
+    }
+
     /// Notes that somebody passes by the message on a walk, and asks for nothing that is not known.
     pub fn pass_by(&self, id: MessageId) {
         let is_planned = self
@@ -471,6 +524,12 @@ impl Maildrop {
     #[must_use]
     pub fn stored(&self) -> Option<Usage> {
         self.shared.disk.usage()
+    }
+
+    /// Keeps what a mail reader noted of a message, across mounts.
+    pub fn mark(&self, id: MessageId, mark: String) {
+        let row = self.shared.state.lock().catalogue.mark(id, mark);
+        self.shared.index.learn(vec![row]);
     }
 
     /// Bodies in memory, and their octets.

@@ -4,6 +4,8 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::catalogue::MessageId;
 use super::fault::Fault;
 use crate::store::Body;
@@ -35,6 +37,56 @@ impl<T> Waiter<T> {
 impl<T> std::fmt::Debug for Waiter<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Waiter")
+    }
+}
+
+/// Somebody who waits for several things, and is answered when the last one is there or cannot be had; with a fault of the
+/// link, if there was one.
+pub(super) struct AllOf(Arc<Mutex<Missing>>);
+
+struct Missing {
+    count: usize,
+    fault: Option<Fault>,
+    waiter: Option<Waiter<()>>,
+}
+
+impl AllOf {
+    /// `count` is not 0.
+    pub(super) fn new(count: usize, waiter: Waiter<()>) -> AllOf {
+        AllOf(Arc::new(Mutex::new(Missing {
+            count,
+            fault: None,
+            waiter: Some(waiter),
+        })))
+    }
+
+    /// The one who waits for one of the things.
+    pub(super) fn one(&self) -> Waiter<()> {
+        let (missing, told) = (Arc::clone(&self.0), Arc::clone(&self.0));
+        let is_waiting = move || {
+            let missing = missing.lock();
+            missing
+                .waiter
+                .as_ref()
+                .is_some_and(|waiter| (waiter.is_waiting)())
+        };
+        Waiter::new(is_waiting, move |result| {
+            let mut missing = told.lock();
+            missing.count -= 1;
+            if let Err(fault) = result
+                && fault.is_of_the_link()
+            {
+                missing.fault = Some(fault);
+            }
+            if missing.count > 0 {
+                return;
+            }
+            let (waiter, fault) = (missing.waiter.take(), missing.fault.take());
+            drop(missing);
+            if let Some(waiter) = waiter {
+                waiter.answer(fault.map_or(Ok(()), Err));
+            }
+        })
     }
 }
 

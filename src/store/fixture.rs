@@ -45,5 +45,7 @@ pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
         listed: 0,
         twins: 1,
         read: false,
+        title: None,
+        mark: None,
     }
 }

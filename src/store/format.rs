@@ -20,28 +20,34 @@ pub(super) const CREATE: &str = "CREATE TABLE message (
     listed INTEGER NOT NULL,
     twins INTEGER NOT NULL,
     read INTEGER NOT NULL DEFAULT 0,
+    title TEXT,
+    mark TEXT,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
 /// All rows; `inode`, `size` and `listed` are the bits of a u64.
 pub(super) const LOAD: &str =
-    "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read FROM message";
+    "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark FROM message";
 
 /// What was shown stays: the inode and the arrival that came first. A size comes from a body that was seen, so the last one
-/// is right, until the message is listed otherwise than it was then; so is it that the body was read. A new message whose inode another message has is left out: the next mount gives it another.
+/// is right, until the message is listed otherwise than it was then; so are the title, and that the body was read. A new message whose inode another message has is left out: the next mount gives it another.
 pub(super) const LEARN: &str =
-    "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins, read) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
     ON CONFLICT (uidl, ordinal) DO UPDATE SET
         size = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.size, size), excluded.size),
         read = iif(listed = excluded.listed AND twins = excluded.twins, max(read, excluded.read), excluded.read),
+        title = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.title, title), excluded.title),
+        mark = coalesce(excluded.mark, mark),
         arrived = coalesce(arrived, excluded.arrived), listed = excluded.listed, twins = excluded.twins
     ON CONFLICT (inode) DO NOTHING";
 
 /// The format that this program reads and writes, kept as `user_version`. It grows with every change of [`CREATE`].
 const FORMAT: i32 = 2;
-/// From format 1, which did not know what was read.
+/// From format 1, which knew no titles, no marks, nor what was read.
 const FROM_FORMAT_1: &str = "BEGIN IMMEDIATE;
     ALTER TABLE message ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE message ADD COLUMN title TEXT;
+    ALTER TABLE message ADD COLUMN mark TEXT;
     PRAGMA user_version = 2;
     COMMIT";
 /// `application_id`: "pop3", so that file(1) and we know the file.
@@ -279,6 +285,8 @@ mod tests {
     listed INTEGER NOT NULL,
     twins INTEGER NOT NULL,
     read INTEGER NOT NULL DEFAULT 0,
+    title TEXT,
+    mark TEXT,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
@@ -437,6 +445,8 @@ mod tests {
             listed: 2340,
             twins: 2,
             read: false,
+            title: None,
+            mark: None,
         };
         let index = account.open();
         assert_eq!(index.load().unwrap(), [first, row(b"b", u64::MAX)]);

@@ -27,6 +27,10 @@ pub struct Row {
     pub twins: u32,
     /// A user was given the body; read-ahead alone does not count. Kept until the content may be another.
     pub read: bool,
+    /// Who wrote and about what, once the headers were seen.
+    pub title: Option<Box<str>>,
+    /// What a mail reader noted of it, which replaces what it noted before; none changes nothing.
+    pub mark: Option<Box<str>>,
 }
 
 /// The index of one account. Whoever learns never waits for the disk: a thread writes what has gathered. Several processes

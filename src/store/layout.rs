@@ -39,6 +39,12 @@ impl BodyKey {
         Self(key)
     }
 
+    /// The first octets of it, which are as good as random.
+    pub fn prefix(&self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
     /// Of a body that has a file to itself.
     pub(super) fn large_name(&self) -> String {
         format!("{:032x}.{LARGE}", u128::from_be_bytes(self.0))

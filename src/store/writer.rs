@@ -152,6 +152,8 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         listed: row.get::<_, i64>(5)?.cast_unsigned(),
         twins: row.get(6)?,
         read: row.get(7)?,
+        title: row.get::<_, Option<String>>(8)?.map(String::into_boxed_str),
+        mark: row.get::<_, Option<String>>(9)?.map(String::into_boxed_str),
     })
 }
 
@@ -170,7 +172,9 @@ fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
                 row.arrived,
                 row.listed.cast_signed(),
                 row.twins,
-                row.read
+                row.read,
+                row.title.as_deref(),
+                row.mark.as_deref()
             ])?;
         }
     }

@@ -24,10 +24,10 @@ pub(crate) fn survive(octets: &[u8]) {
         );
     }
     let name = message::name(
-        octets,
+        &message::title(octets),
         Some(0),
         &message::Zone::utc(),
-        &message::suffix(octets, 0),
+        "6b02a91c",
     );
     assert!(name.len() <= 255 && !name.contains(['/', '\0']), "{name}");
     message::summary(octets);
