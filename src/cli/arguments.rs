@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use log::LevelFilter;
 
 use super::options::{OptionError, Options, Settings};
 use super::source::{Source, SourceError};
@@ -63,7 +64,7 @@ struct Operands {
     /// Read-only, as -o ro
     #[arg(short)]
     read_only: bool,
-    /// Log what happens (in the foreground)
+    /// Log more
     #[arg(short)]
     verbose: bool,
 }
@@ -108,7 +109,7 @@ pub enum Command {
 pub enum Place {
     /// Where it was started, with the log on stderr.
     Foreground,
-    /// As a daemon.
+    /// As a daemon, with the log where the system keeps logs.
     Background,
 }
 
@@ -167,12 +168,14 @@ impl MountArguments {
         }
     }
 
-    /// Up to where to log.
-    pub fn log_level(&self) -> log::LevelFilter {
-        match (self.operands.debug, self.operands.verbose) {
-            (true, _) => log::LevelFilter::Trace,
-            (false, true) => log::LevelFilter::Info,
-            (false, false) => log::LevelFilter::Warn,
+    /// Up to where to log. Who watches sees what goes wrong; a log that is kept tells what happened, too.
+    pub fn log_level(&self) -> LevelFilter {
+        match (self.place(), self.operands.verbose) {
+            (Place::Foreground, _) if self.operands.debug => LevelFilter::Trace,
+            (Place::Foreground, true) => LevelFilter::Info,
+            (Place::Foreground, false) => LevelFilter::Warn,
+            (Place::Background, true) => LevelFilter::Debug,
+            (Place::Background, false) => LevelFilter::Info,
         }
     }
 }
@@ -219,7 +222,7 @@ mod tests {
         assert_eq!(options.timeout, Duration::from_secs(5));
         assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
         assert_eq!(arguments.place(), Place::Background);
-        assert_eq!(arguments.log_level(), log::LevelFilter::Info);
+        assert_eq!(arguments.log_level(), LevelFilter::Debug);
     }
 
     #[test]
@@ -259,11 +262,11 @@ mod tests {
     fn the_letters_mean_what_they_say() {
         let arguments = mount("pop3fs -fr s m");
         assert_eq!(arguments.place(), Place::Foreground);
-        assert_eq!(arguments.log_level(), log::LevelFilter::Warn);
+        assert_eq!(arguments.log_level(), LevelFilter::Warn);
         assert_eq!(arguments.options().unwrap().access, Access::ReadOnly);
         let arguments = mount("pop3fs -d s m");
         assert_eq!(arguments.place(), Place::Foreground);
-        assert_eq!(arguments.log_level(), log::LevelFilter::Trace);
+        assert_eq!(arguments.log_level(), LevelFilter::Trace);
     }
 
     #[test]

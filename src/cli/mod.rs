@@ -12,9 +12,11 @@ pub mod source;
 
 mod demo;
 mod ending;
+mod logging;
 mod requests;
 mod secrecy;
 mod serve;
+mod service;
 mod settings;
 
 pub use arguments::{Command, Invocation, MountArguments};

@@ -7,6 +7,8 @@ mod control;
 mod daemon;
 mod demo;
 mod logins;
+mod logs;
+mod managed;
 mod passwords;
 mod refusals;
 mod secrets;

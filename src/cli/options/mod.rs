@@ -59,6 +59,8 @@ pub struct Options {
     pub mtime: Mtime,
     /// What the root shows in place of the messages as they are.
     pub view: Option<ViewId>,
+    /// Where to log, instead of stderr, the journal or syslog.
+    pub log_file: Option<PathBuf>,
     /// Read-write or read-only.
     pub access: Access,
     /// Who may look into the mount.
@@ -139,6 +141,7 @@ impl Default for Options {
             max_message: Octets::gib(1),
             mtime: Mtime::Received,
             view: None,
+            log_file: None,
             access: Access::ReadWrite,
             visibility: Visibility::Owner,
             uid: None,
@@ -311,7 +314,7 @@ mod tests {
     fn each_option_sets_its_own_field() {
         let options = parse(
             "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,keepalive=4m,refresh=1h,pipeline=off,cache=off,\
-             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,mtime=none,ro,uid=7,gid=8,allow_other,password_file=/pw",
+             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,mtime=none,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
         )
         .unwrap();
         let expected = Options {
@@ -332,6 +335,7 @@ mod tests {
             max_message: Octets::mib(2),
             mtime: Mtime::None,
             view: None,
+            log_file: Some("/log".into()),
             access: Access::ReadOnly,
             visibility: Visibility::Everyone,
             uid: Some(7),

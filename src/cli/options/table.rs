@@ -210,6 +210,13 @@ pub static TABLE: &[Row] = &[
         set: |options, text| view(text).map(|value| options.view = value),
     },
     Row {
+        name: "log_file",
+        kind: Kind::Value("FILE"),
+        default: "",
+        help: "The log goes there, instead of stderr (foreground), the journal or syslog",
+        set: |options, text| path(text).map(|value| options.log_file = Some(value)),
+    },
+    Row {
         name: "ro",
         kind: Kind::Flag,
         default: "",
