@@ -6,6 +6,7 @@ mod common;
 mod control;
 mod daemon;
 mod demo;
+mod fstab;
 mod logins;
 mod logs;
 mod managed;
@@ -13,6 +14,7 @@ mod passwords;
 mod refusals;
 mod secrets;
 mod several;
+mod systemd;
 mod users;
 
 use std::process::{Command, Output};
