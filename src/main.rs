@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use pop3fs::cli::{Command, Format, Invocation, client, demo, keep_memory_secret, mount};
+use pop3fs::cli::{
+    Command, Format, Invocation, client, completions, demo, keep_memory_secret, manual, mount,
+};
 
 fn main() -> ExitCode {
     if let Err(errno) = keep_memory_secret() {
@@ -25,5 +27,7 @@ fn run(command: &Command) -> ExitCode {
             client::status(dir, if *json { Format::Json } else { Format::Text })
         }
         Command::Demo { dir } => demo(dir.as_deref()),
+        Command::Completions { shell } => completions(*shell),
+        Command::Man => manual(),
     }
 }

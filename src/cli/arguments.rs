@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use log::LevelFilter;
 
+use super::help;
 use super::options::{OptionError, Options, Settings};
 use super::source::{Source, SourceError};
 use crate::fs::mount::Access;
@@ -20,6 +21,10 @@ pub enum Invocation {
     Command(Command),
 }
 
+/// The two forms of the command line.
+const USAGE: &str =
+    "pop3fs [-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT\n       pop3fs COMMAND";
+
 /// A POP3 maildrop as a directory
 #[derive(Debug, Parser)]
 #[command(
@@ -28,7 +33,7 @@ pub enum Invocation {
     arg_required_else_help = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    override_usage = "pop3fs [-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT\n       pop3fs COMMAND"
+    override_usage = USAGE
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -53,12 +58,12 @@ struct Operands {
     #[arg(value_name = "SOURCE")]
     source: String,
     /// An existing directory
-    #[arg(value_name = "MOUNTPOINT")]
+    #[arg(value_name = "MOUNTPOINT", value_hint = ValueHint::DirPath)]
     mountpoint: PathBuf,
-    /// Stay in the foreground
+    /// Stay in the foreground, with the log on stderr
     #[arg(short)]
     foreground: bool,
-    /// Stay in the foreground and log everything
+    /// The same, and log everything
     #[arg(short)]
     debug: bool,
     /// Read-only, as -o ro
@@ -75,16 +80,19 @@ pub enum Command {
     /// Commit the deletions, unmount, and say what the server answered
     Umount {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
     /// Delete on the server what was removed here, and stay mounted
     Commit {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
     /// Take deletions back that are not committed yet
     Restore {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
         /// Messages, as they were listed; all if none is named
         names: Vec<String>,
@@ -92,6 +100,7 @@ pub enum Command {
     /// Show what is mounted and what is pending
     Status {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
         /// For programs
         #[arg(long)]
@@ -102,6 +111,25 @@ pub enum Command {
         /// Where; a new directory if unsaid
         dir: Option<PathBuf>,
     },
+    /// Print the completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, for `man -l -`
+    #[command(hide = true)]
+    Man,
+}
+
+/// A shell that can complete our command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash(1)
+    Bash,
+    /// zsh(1)
+    Zsh,
+    /// fish(1)
+    Fish,
 }
 
 /// Where the process serves.
@@ -122,7 +150,8 @@ impl Invocation {
     fn parse(
         line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let arguments = Arguments::try_parse_from(line)?;
+        let mut matches = command_line().try_get_matches_from(line)?;
+        let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
         let settings = arguments.settings;
         match (arguments.command, arguments.operands) {
             (Some(command), _) => Ok(Self::Command(command)),
@@ -182,7 +211,9 @@ impl MountArguments {
 
 /// The command line's definition, for its help, completions and man page.
 pub fn command_line() -> clap::Command {
-    <Arguments as clap::CommandFactory>::command()
+    let command = <Arguments as clap::CommandFactory>::command();
+    let help = help::overview(&command, USAGE);
+    command.override_help(help)
 }
 
 #[cfg(test)]

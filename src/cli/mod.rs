@@ -12,7 +12,9 @@ pub mod source;
 
 mod demo;
 mod ending;
+mod help;
 mod logging;
+mod manual;
 mod requests;
 mod secrecy;
 mod serve;
@@ -22,5 +24,6 @@ mod settings;
 pub use arguments::{Command, Invocation, MountArguments};
 pub use client::Format;
 pub use demo::demo;
+pub use manual::{completions, manual};
 pub use secrecy::keep_memory_secret;
 pub use serve::mount;

@@ -15,7 +15,7 @@ use crate::fs::mount::{Access, Visibility};
 use crate::net::{Fingerprint, Trust};
 pub use command_line::Settings;
 pub use setting::Setting;
-pub use table::{Kind, Row, TABLE};
+pub use table::{Group, Kind, Row, TABLE};
 pub use values::{Octets, Period, Unreadable};
 pub use words::{Auth, Caching, Mtime, Pipeline, TlsPolicy, words};
 

@@ -1,7 +1,7 @@
 //! The one list of `-o` options: the parser, the command line's `--name` and the help are made from it.
 
 use std::env;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -31,11 +31,42 @@ pub enum Kind {
     Value(&'static str),
 }
 
+/// What an option is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// The server, and how to speak with it.
+    Server,
+    /// Where the password comes from.
+    Password,
+    /// What is kept, and how much.
+    Cache,
+    /// What the mount looks like.
+    Mount,
+}
+
+impl Group {
+    /// In the order of the help.
+    pub const ALL: [Self; 4] = [Self::Server, Self::Password, Self::Cache, Self::Mount];
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Server => "server",
+            Self::Password => "password",
+            Self::Cache => "cache",
+            Self::Mount => "mount",
+        })
+    }
+}
+
 /// One option.
 #[derive(Debug)]
 pub struct Row {
     /// As after `-o`, and as `--name`.
     pub name: &'static str,
+    /// What it is about.
+    pub group: Group,
     /// Whether it takes a value.
     pub kind: Kind,
     /// For the help; empty where nothing is the default.
@@ -50,6 +81,7 @@ pub struct Row {
 pub static TABLE: &[Row] = &[
     Row {
         name: "tls",
+        group: Group::Server,
         kind: Kind::Value("POLICY"),
         default: "by scheme",
         help: "implicit, starttls or off (off: the password goes in clear)",
@@ -57,6 +89,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "ca_file",
+        group: Group::Server,
         kind: Kind::Value("FILE"),
         default: "the system's store",
         help: "Certificates (PEM) to trust instead of the system's",
@@ -64,6 +97,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "tls_pin",
+        group: Group::Server,
         kind: Kind::Value("sha256:HEX"),
         default: "",
         help: "The SHA-256 of the server's certificate, to trust it and nothing else; give several if it may be one of them",
@@ -71,6 +105,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "auth",
+        group: Group::Server,
         kind: Kind::Value("MECHANISM"),
         default: "auto",
         help: "auto: scram-sha-256, scram-sha-1, plain, user or login, the first that is offered; \
@@ -79,6 +114,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "password_command",
+        group: Group::Password,
         kind: Kind::Value("COMMAND"),
         default: "",
         help: "Run by `sh -c`; the first line of its output is the password",
@@ -88,6 +124,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "password_file",
+        group: Group::Password,
         kind: Kind::Value("FILE"),
         default: "",
         help: "Its first line is the password; only its owner may read it",
@@ -95,6 +132,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "password_stdin",
+        group: Group::Password,
         kind: Kind::Flag,
         default: "",
         help: "The first line of standard input is the password",
@@ -105,6 +143,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "timeout",
+        group: Group::Server,
         kind: Kind::Value("TIME"),
         default: "30s",
         help: "The longest silence of the server while we wait for it",
@@ -114,6 +153,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "idle_timeout",
+        group: Group::Server,
         kind: Kind::Value("TIME"),
         default: "60s",
         help: "An unused session is closed after this, and reopened on demand",
@@ -123,6 +163,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "keepalive",
+        group: Group::Server,
         kind: Kind::Value("TIME"),
         default: "off",
         help: "A NOOP at this interval keeps an unused session open, whatever idle_timeout says",
@@ -138,6 +179,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "refresh",
+        group: Group::Server,
         kind: Kind::Value("TIME"),
         default: "60s",
         help: "An older listing is renewed when the directory is read",
@@ -147,6 +189,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "pipeline",
+        group: Group::Server,
         kind: Kind::Value("MOST"),
         default: "auto",
         help: "auto, off, or the most commands in flight",
@@ -156,6 +199,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "cache",
+        group: Group::Cache,
         kind: Kind::Value("ON|OFF"),
         default: "on",
         help: "Whether anything is kept on disk",
@@ -163,6 +207,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "cache_dir",
+        group: Group::Cache,
         kind: Kind::Value("DIR"),
         default: "$XDG_CACHE_HOME/pop3fs",
         help: "Where it is kept",
@@ -170,6 +215,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "cache_size",
+        group: Group::Cache,
         kind: Kind::Value("SIZE"),
         default: "1G",
         help: "For the message bodies on disk",
@@ -179,6 +225,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "memory",
+        group: Group::Cache,
         kind: Kind::Value("SIZE"),
         default: "64M",
         help: "For the message bodies in memory",
@@ -188,6 +235,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "max_message",
+        group: Group::Cache,
         kind: Kind::Value("SIZE"),
         default: "1G",
         help: "A larger message is refused with EFBIG",
@@ -197,6 +245,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "mtime",
+        group: Group::Mount,
         kind: Kind::Value("HEADER"),
         default: "received",
         help: "received, date, or none: when this machine first saw it",
@@ -211,6 +260,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "log_file",
+        group: Group::Mount,
         kind: Kind::Value("FILE"),
         default: "",
         help: "The log goes there, instead of stderr (foreground), the journal or syslog",
@@ -218,6 +268,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "ro",
+        group: Group::Mount,
         kind: Kind::Flag,
         default: "",
         help: "Read-only: nothing can be removed",
@@ -228,6 +279,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "uid",
+        group: Group::Mount,
         kind: Kind::Value("NUMBER"),
         default: "who mounts",
         help: "The owner of the files",
@@ -235,6 +287,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "gid",
+        group: Group::Mount,
         kind: Kind::Value("NUMBER"),
         default: "who mounts",
         help: "The group of the files",
@@ -242,6 +295,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "allow_other",
+        group: Group::Mount,
         kind: Kind::Flag,
         default: "",
         help: "Let other users in, as far as owner and mode of the files allow",
