@@ -95,6 +95,7 @@ pub enum Command {
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
         /// Messages, as they were listed; all if none is named
+        #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
     /// Show what is mounted and what is pending

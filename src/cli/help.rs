@@ -7,14 +7,14 @@ use super::options::{Group, Kind, Row, TABLE};
 /// The options that are explained; the others are named.
 const EXPLAINED: &[&str] = &[
     "tls",
-    "ca_file",
     "password_command",
     "password_file",
     "cache_size",
-    "view",
     "ro",
 ];
 
+/// Columns of the whole text.
+const WIDTH: usize = 100;
 /// Where the explanations begin.
 const COLUMN: usize = 27;
 
@@ -64,7 +64,28 @@ fn section(out: &mut String, group: Group) -> fmt::Result {
 }
 
 fn entry(out: &mut String, term: &str, text: &str) -> fmt::Result {
-    writeln!(out, "  {term:COLUMN$}{text}")
+    let mut term = term;
+    for line in wrap(text, WIDTH - 2 - COLUMN) {
+        writeln!(out, "  {term:COLUMN$}{line}")?;
+        term = "";
+    }
+    Ok(())
+}
+
+/// The text in lines of at most `width` characters, but for words that are longer.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn is_explained(row: &Row) -> bool {
@@ -129,8 +150,15 @@ mod tests {
         let help = help();
         assert!(help.lines().count() <= 36, "{} lines", help.lines().count());
         for line in help.lines() {
-            assert!(line.chars().count() <= 100, "{line}");
+            assert!(line.chars().count() <= WIDTH, "{line}");
         }
+    }
+
+    #[test]
+    fn a_text_is_wrapped_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("one-long-word and", 7), ["one-long-word", "and"]);
+        assert_eq!(wrap("", 7), [""]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use self::pages::{
     SEE_ALSO, SOURCE,
 };
 use super::arguments::{Shell, command_line};
-use super::help::{help_of, is_short, spelling};
+use super::help::{help_of, is_short, spelling, wrap};
 use super::options::{Group, TABLE};
 
 /// `pop3fs man`: writes pop3fs(1) to standard output.
@@ -47,7 +47,7 @@ fn print(text: &[u8]) -> ExitCode {
 fn page() -> Roff {
     let version = concat!("pop3fs ", env!("CARGO_PKG_VERSION"));
     let mut page = Roff::new();
-    page.control("TH", ["pop3fs", "1", LAST_CHANGED, version]);
+    page.control("TH", ["POP3FS", "1", LAST_CHANGED, version]);
     section(&mut page, "NAME");
     page.text([roman("pop3fs - a POP3 maildrop as a directory")]);
     synopsis(&mut page);
@@ -99,9 +99,10 @@ fn usage(argument: &clap::Arg) -> String {
         Some(long) => format!("--{long}"),
         None => value,
     };
-    match argument.is_required_set() {
-        true => name,
-        false => format!("[{name}]"),
+    match (argument.is_required_set(), argument.get_action()) {
+        (true, _) => name,
+        (false, clap::ArgAction::Append) => format!("[{name}...]"),
+        (false, _) => format!("[{name}]"),
     }
 }
 
@@ -142,10 +143,11 @@ fn options(page: &mut Roff) {
         );
     }
     page.control("PP", []);
-    page.text([roman(
+    paragraph(
+        page,
         "Each of the following is written -o name=value, with commas between several, or --name value. In -o, a comma in a \
          value is \\, . What mount(8) and fstab(5) have for themselves (nofail, _netdev, user, x-...) is accepted.",
-    )]);
+    );
     for group in Group::ALL {
         page.control("SS", [group.to_string().as_str()]);
         for row in TABLE.iter().filter(|row| row.group == group) {
@@ -156,9 +158,11 @@ fn options(page: &mut Roff) {
 
 fn examples(page: &mut Roff) {
     section(page, "EXAMPLES");
-    for (what, line) in EXAMPLES {
-        page.control("PP", []);
-        page.text([roman(*what)]);
+    for (index, (what, line)) in EXAMPLES.iter().enumerate() {
+        if index > 0 {
+            page.control("PP", []);
+        }
+        paragraph(page, what);
         page.control("PP", []);
         page.control("RS", ["4"]);
         page.control("nf", []);
@@ -172,11 +176,11 @@ fn examples(page: &mut Roff) {
 
 fn prose(page: &mut Roff, name: &str, paragraphs: &[&str]) {
     section(page, name);
-    for (index, paragraph) in paragraphs.iter().enumerate() {
+    for (index, text) in paragraphs.iter().enumerate() {
         if index > 0 {
             page.control("PP", []);
         }
-        page.text([roman(*paragraph)]);
+        paragraph(page, text);
     }
 }
 
@@ -190,5 +194,12 @@ fn list(page: &mut Roff, name: &str, entries: &[(&str, &str)]) {
 fn entry(page: &mut Roff, term: &str, text: &str) {
     page.control("TP", []);
     page.text([bold(term)]);
-    page.text([roman(text)]);
+    paragraph(page, text);
+}
+
+/// Formatters fill the lines anew; these are for who reads the source, as mandoc(1) wants them.
+fn paragraph(page: &mut Roff, text: &str) {
+    for line in wrap(text, 70) {
+        page.text([roman(line)]);
+    }
 }

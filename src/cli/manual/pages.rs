@@ -63,7 +63,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     (
         "In fstab(5), mounted at the first access, for the user alice:",
         "pops://alice@mail.example.org /home/alice/mail fuse.pop3fs noauto,_netdev,x-systemd.automount,setuid=alice,\
-         allow_other,password_file=/home/alice/.mail-password 0 0",
+         password_file=/home/alice/.mail-password 0 0",
     ),
 ];
 

@@ -253,6 +253,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "view",
+        group: Group::Mount,
         kind: Kind::Value("NAME"),
         default: RAW,
         help: "What the root shows: raw, or one of the views, which are in hidden directories otherwise: text, parts",
