@@ -12,7 +12,7 @@ readonly PACKAGES=(
     gcc libc6-dev pkg-config libssl-dev ca-certificates git   # to build
     dovecot-pop3d mailutils-pop3d mpop openssl                # servers and certificates of the tests
     rsync less mutt attr python3 fuse3 procps                 # programs that the tests run on a mount
-    notmuch restic borgbackup                                 # and those of the recipes
+    notmuch borgbackup                                        # and those of the recipes
     systemd man-db groff mandoc zsh fish dpkg-dev             # readers of what is beside the program
 )
 

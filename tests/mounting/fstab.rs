@@ -12,7 +12,7 @@ const UMOUNT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/umount.fuse.p
 /// Installs the program $1 and the helper $2 where mount(8) and umount(8) look, whatever PATH says: below the folder $3, and
 /// in this name space alone.
 const INSTALLED: &str = "\
-    mount -t tmpfs none \"$3\"; mkdir \"$3/bin\" \"$3/sbin\"; cp \"$1\" \"$3/bin\"; cp \"$2\" \"$3/sbin\"; \
+    mount -t tmpfs none /run; mount -t tmpfs none \"$3\"; mkdir \"$3/bin\" \"$3/sbin\"; cp \"$1\" \"$3/bin\"; cp \"$2\" \"$3/sbin\"; \
     for name in bin sbin; do mount -t overlay overlay -o lowerdir=\"$3/$name\":/usr/$name /usr/$name; done; shift 3; ";
 
 /// A ground with a password file.
