@@ -202,10 +202,9 @@ impl MountArguments {
     pub fn log_level(&self) -> LevelFilter {
         match (self.place(), self.operands.verbose) {
             (Place::Foreground, _) if self.operands.debug => LevelFilter::Trace,
-            (Place::Foreground, true) => LevelFilter::Info,
             (Place::Foreground, false) => LevelFilter::Warn,
+            (Place::Foreground, true) | (Place::Background, false) => LevelFilter::Info,
             (Place::Background, true) => LevelFilter::Debug,
-            (Place::Background, false) => LevelFilter::Info,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Arguments, options, passwords, the daemon and its control socket.
+//! Arguments, options, passwords, the daemon and its control socket, the log, help and manual.
 
 pub mod arguments;
 pub mod client;

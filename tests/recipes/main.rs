@@ -155,6 +155,23 @@ fn the_line_of_fstab_mounts_for_its_user() {
 }
 
 #[test]
+fn with_its_helper_umount_tells_a_user_the_verdict() {
+    let home = Home::with_everyday_mail(3);
+    let folder = home.folder().display();
+    let helper = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib");
+    let script = format!(
+        "mount -t overlay overlay -o lowerdir={helper}:/usr/sbin /usr/sbin; \
+         as_alice {folder} 'mkdir ~/mail; pop3fs pops://alice@mail.example.org ~/mail 2>/dev/null; \
+            rm -f ~/mail/*; umount ~/mail; ! findmnt ~/mail'"
+    );
+    assert_eq!(
+        succeeded(&home.run_as_root(&script)),
+        "3 messages deleted on the server\n"
+    );
+    assert_eq!(home.left(), 0);
+}
+
+#[test]
 fn every_message_of_the_troubleshooting_is_one_that_is_said() {
     let sources = sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
     let of_the_system = [
