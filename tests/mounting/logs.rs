@@ -23,6 +23,11 @@ const SYSLOG: &str = "touch /dev/log; mount --bind \"$4\" /dev/log; ";
 const LIFE: &str = "\
     \"$1\" -o tls=off \"$5\" \"$6\"; rm -f \"$6\"/liar-2.eml; umount \"$6\"";
 
+/// The same in the foreground of a service whose stderr is the journal, here the file $3.err.
+const SERVICE: &str = "\
+    touch \"$3.err\"; JOURNAL_STREAM=$(stat -c %d:%i \"$3.err\") \"$1\" -f -v -o tls=off \"$5\" \"$6\" 2>\"$3.err\" & \
+    while ! findmnt \"$6\" >/dev/null; do kill -0 $!; done; rm -f \"$6\"/liar-2.eml; umount \"$6\"; wait $!; cat \"$3.err\"";
+
 /// The two sockets, and a folder for another /dev.
 struct Sockets {
     journal: UnixDatagram,
@@ -47,7 +52,7 @@ impl Sockets {
     }
 
     fn run(&self, ground: &Ground, script: &str, source: &str) -> Output {
-        let script = format!("{NO_LOGS}{script}{LIFE}");
+        let script = format!("{NO_LOGS}{script}");
         let path = |path: &Path| path.to_str().expect("a path in ASCII").to_owned();
         let paths = [
             path(&self.dev),
@@ -82,7 +87,7 @@ fn heard(socket: &UnixDatagram) -> String {
 fn a_daemon_logs_to_the_journal_with_levels_and_its_mount_point() {
     let (ground, liar) = (Ground::new(), liar(3));
     let sockets = Sockets::open(ground.0.folder());
-    let script = [JOURNAL, SYSLOG].concat();
+    let script = [JOURNAL, SYSLOG, LIFE].concat();
     let output = sockets.run(&ground, &script, &liar.source());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stderr(&output), "");
@@ -101,10 +106,28 @@ fn a_daemon_logs_to_the_journal_with_levels_and_its_mount_point() {
 }
 
 #[test]
+fn a_service_whose_stderr_is_the_journal_logs_there_with_levels() {
+    let (ground, liar) = (Ground::new(), liar(3));
+    let sockets = Sockets::open(ground.0.folder());
+    let script = [JOURNAL, SERVICE].concat();
+    let output = sockets.run(&ground, &script, &liar.source());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(crate::stdout(&output), "");
+    let said = heard(&sockets.journal);
+    assert_says(
+        &said,
+        &[
+            "SYSLOG_IDENTIFIER=pop3fs",
+            "1 message deleted on the server",
+        ],
+    );
+}
+
+#[test]
 fn a_daemon_logs_to_syslog_where_there_is_no_journal() {
     let (ground, liar) = (Ground::new(), liar(3));
     let sockets = Sockets::open(ground.0.folder());
-    let output = sockets.run(&ground, SYSLOG, &liar.source());
+    let output = sockets.run(&ground, &[SYSLOG, LIFE].concat(), &liar.source());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stderr(&output), "");
     let said = heard(&sockets.syslog);
@@ -124,7 +147,7 @@ fn a_daemon_logs_to_syslog_where_there_is_no_journal() {
 fn a_daemon_without_any_log_says_so_and_how_to_keep_one() {
     let (ground, liar) = (Ground::new(), liar(3));
     let sockets = Sockets::open(ground.0.folder());
-    let output = sockets.run(&ground, "", &liar.source());
+    let output = sockets.run(&ground, LIFE, &liar.source());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_says(
         &stderr(&output),
@@ -152,6 +175,26 @@ fn a_commit_that_fails_after_a_plain_umount_is_in_the_log() {
         .find(|line| line.contains("ERROR"))
         .expect("an error");
     assert_says(line, &["liar-2.eml is still on the server"]);
+}
+
+#[test]
+fn a_login_that_fails_meanwhile_is_logged_with_the_time_of_the_next_one() {
+    let liar = liar(3);
+    let ground = Ground::new();
+    let log = ground.0.folder().join("log");
+    let mount = MountBuilder::new(&liar.source())
+        .option(&format!("tls=off,log_file={}", log.display()))
+        .daemon()
+        .mount();
+    liar.on("PASS", Reply::Err("[IN-USE] another session"));
+    liar.server().cut_all();
+    assert!(fs::read(mount.join("liar-1.eml")).is_err());
+    let said = fs::read_to_string(&log).expect("a log");
+    let line = said.lines().find(|line| line.contains("WARN"));
+    assert_says(
+        line.expect("a warning"),
+        &["the maildrop is busy", "not tried again for "],
+    );
 }
 
 #[test]

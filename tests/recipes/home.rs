@@ -16,6 +16,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// $1 is the folder, $2 the program: both are there before /home, where they may lie, is hers.
 const MACHINE: &str = r#"
 mount -t tmpfs none "$1/scratch"; mkdir "$1/scratch/bin" "$1/scratch/etc"; cp "$2" "$1/scratch/bin/pop3fs"
+printf '#!/bin/sh\necho secret\n' >"$1/scratch/bin/secret-tool"; chmod 755 "$1/scratch/bin/secret-tool"
 cp "$1"/etc/* "$1/scratch/etc"; mknod -m 666 "$1/scratch/fuse" c 10 229
 mount --bind "$1/scratch/fuse" /dev/fuse
 mount -t overlay overlay -o lowerdir="$1/scratch/bin":/usr/bin /usr/bin
@@ -79,14 +80,18 @@ impl Home {
 
     /// As [`Home::run`], between commands of her own.
     pub(crate) fn run_bare(&self, block: &str, before: &str, after: &str) -> String {
-        fs::write(self.path("block"), block).expect("a block");
-        // On a terminal, as README says it.
+        self.write_block(block);
         let block = self.path("block").display().to_string();
         let at_terminal =
             format!("script --quiet --return --command 'bash -euo pipefail {block}' /dev/null");
         let folder = self.folder.path().display();
         let script = format!(r#"as_alice "{folder}" "{before}{at_terminal}; {after}""#);
         succeeded(&self.run_as_root(&script))
+    }
+
+    /// A block of the README, in the file `block` of the folder.
+    pub(crate) fn write_block(&self, block: &str) {
+        fs::write(self.path("block"), block).expect("a block");
     }
 
     /// Runs a script as root, in which `as_alice FOLDER COMMAND` runs something as her.

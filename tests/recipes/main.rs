@@ -155,6 +155,38 @@ fn the_line_of_fstab_mounts_for_its_user() {
 }
 
 #[test]
+fn the_unit_serves_as_the_readme_says() {
+    // In some containers the tree of control groups is read-only, and no service manager can start anything.
+    let groups = nix::sys::statvfs::statvfs("/sys/fs/cgroup").expect("control groups");
+    if groups
+        .flags()
+        .contains(nix::sys::statvfs::FsFlags::ST_RDONLY)
+    {
+        return;
+    }
+    let home = Home::with_everyday_mail(3);
+    home.write_block(&block("## At login", "sh"));
+    let unit = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/contrib/systemd/pop3fs@.service"
+    );
+    let script = format!(
+        "export HOME=/home/alice XDG_RUNTIME_DIR=/run/user; unset XDG_CONFIG_HOME XDG_CACHE_HOME; \
+         mkdir -p /run/systemd/system ~/.config/systemd/user ~/mail; mkdir -m 700 /run/user; \
+         cp {unit} ~/.config/systemd/user; \
+         /usr/lib/systemd/systemd --user --unit=basic.target >/dev/null 2>&1 & \
+         until systemctl --user is-active --quiet basic.target 2>/dev/null; do kill -0 $!; done; \
+         bash -euo pipefail \"$1/block\"; systemctl --user is-failed pop3fs@work || true"
+    );
+    let shown = succeeded(&home.run_as_root(&script));
+    assert!(
+        shown.contains("Status: \"3 messages of pops://alice@mail.example.org\""),
+        "{shown}"
+    );
+    assert!(shown.ends_with("inactive\n"), "{shown}");
+}
+
+#[test]
 fn with_its_helper_umount_tells_a_user_the_verdict() {
     let home = Home::with_everyday_mail(3);
     let folder = home.folder().display();
