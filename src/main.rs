@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use pop3fs::cli::{
-    Command, Format, Invocation, cache, check, client, commit, demo, fetch, keep_memory_secret,
-    mount, umount,
+    Command, Format, Invocation, cache, check, client, commit, completions, demo, fetch,
+    keep_memory_secret, manual, mount, umount,
 };
 use pop3fs::maildrop::{Consent, Farewell, Part};
 
@@ -32,6 +32,8 @@ fn run(command: &Command) -> ExitCode {
         Command::Cache { cache_dir, command } => cache(cache_dir.as_deref(), command.as_ref()),
         Command::Check { source, settings } => check(source, settings),
         Command::Demo { dir } => demo(dir.as_deref()),
+        Command::Completions { shell } => completions(*shell),
+        Command::Man => manual(),
     }
 }
 

@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
+use log::LevelFilter;
 
+use super::help;
 use super::options::Settings;
 use super::target::{Target, TargetError};
 use crate::fs::mount::Access;
@@ -19,6 +21,10 @@ pub enum Invocation {
     Command(Command),
 }
 
+/// The two forms of the command line.
+const USAGE: &str =
+    "pop3fs [-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT\n       pop3fs COMMAND";
+
 /// A POP3 maildrop as a directory
 #[derive(Debug, Parser)]
 #[command(
@@ -27,7 +33,7 @@ pub enum Invocation {
     arg_required_else_help = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    override_usage = "pop3fs [-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT\n       pop3fs COMMAND"
+    override_usage = USAGE
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -51,18 +57,18 @@ struct Operands {
     #[arg(value_name = "SOURCE")]
     source: String,
     /// An existing directory
-    #[arg(value_name = "MOUNTPOINT")]
+    #[arg(value_name = "MOUNTPOINT", value_hint = ValueHint::DirPath)]
     mountpoint: PathBuf,
-    /// Stay in the foreground
+    /// Stay in the foreground, with the log on stderr
     #[arg(short)]
     foreground: bool,
-    /// Stay in the foreground and log everything
+    /// The same, and log everything
     #[arg(short)]
     debug: bool,
     /// Read-only, as -o ro
     #[arg(short)]
     read_only: bool,
-    /// Log what happens (in the foreground)
+    /// Log more
     #[arg(short)]
     verbose: bool,
 }
@@ -73,6 +79,7 @@ pub enum Command {
     /// Commit the deletions, unmount, and say what the server answered
     Umount {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
         /// Delete what was removed here, however much of it was never read
         #[arg(short, long)]
@@ -84,6 +91,7 @@ pub enum Command {
     /// Delete on the server what was removed here, and stay mounted
     Commit {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
         /// However much of it was never read
         #[arg(short, long)]
@@ -92,8 +100,10 @@ pub enum Command {
     /// Take deletions back that are not committed yet
     Restore {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
         /// Messages, as they were listed; all if none is named
+        #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
     /// Fetch all messages into the cache, so that they are there without the server; what is there already is not fetched
@@ -107,6 +117,7 @@ pub enum Command {
     /// Show what is mounted and what is pending
     Status {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
         /// For programs
         #[arg(long)]
@@ -134,6 +145,25 @@ pub enum Command {
         /// Where; a new directory if unsaid
         dir: Option<PathBuf>,
     },
+    /// Print the completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, for `man -l -`
+    #[command(hide = true)]
+    Man,
+}
+
+/// A shell that can complete our command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash(1)
+    Bash,
+    /// zsh(1)
+    Zsh,
+    /// fish(1)
+    Fish,
 }
 
 /// What to do with the caches; listed if unsaid.
@@ -157,7 +187,7 @@ pub enum CacheCommand {
 pub enum Place {
     /// Where it was started, with the log on stderr.
     Foreground,
-    /// As a daemon.
+    /// As a daemon, with the log where the system keeps logs.
     Background,
 }
 
@@ -170,7 +200,8 @@ impl Invocation {
     fn parse(
         line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let arguments = Arguments::try_parse_from(line)?;
+        let mut matches = command_line().try_get_matches_from(line)?;
+        let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
         let settings = arguments.settings;
         match (arguments.command, arguments.operands) {
             (Some(command), _) => Ok(Self::Command(command)),
@@ -207,19 +238,22 @@ impl MountArguments {
         }
     }
 
-    /// Up to where to log.
-    pub fn log_level(&self) -> log::LevelFilter {
-        match (self.operands.debug, self.operands.verbose) {
-            (true, _) => log::LevelFilter::Trace,
-            (false, true) => log::LevelFilter::Info,
-            (false, false) => log::LevelFilter::Warn,
+    /// Up to where to log. Who watches sees what goes wrong; a log that is kept tells what happened, too.
+    pub fn log_level(&self) -> LevelFilter {
+        match (self.place(), self.operands.verbose) {
+            (Place::Foreground, _) if self.operands.debug => LevelFilter::Trace,
+            (Place::Foreground, false) => LevelFilter::Warn,
+            (Place::Foreground, true) | (Place::Background, false) => LevelFilter::Info,
+            (Place::Background, true) => LevelFilter::Debug,
         }
     }
 }
 
 /// The command line's definition, for its help, completions and man page.
 pub fn command_line() -> clap::Command {
-    <Arguments as clap::CommandFactory>::command()
+    let command = <Arguments as clap::CommandFactory>::command();
+    let help = help::overview(&command, USAGE);
+    command.override_help(help)
 }
 
 #[cfg(test)]
@@ -263,7 +297,7 @@ mod tests {
         assert_eq!(options.timeout, Duration::from_secs(5));
         assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
         assert_eq!(arguments.place(), Place::Background);
-        assert_eq!(arguments.log_level(), log::LevelFilter::Info);
+        assert_eq!(arguments.log_level(), LevelFilter::Debug);
     }
 
     #[test]
@@ -303,11 +337,11 @@ mod tests {
     fn the_letters_mean_what_they_say() {
         let arguments = mount("pop3fs -fr pop://a@h m");
         assert_eq!(arguments.place(), Place::Foreground);
-        assert_eq!(arguments.log_level(), log::LevelFilter::Warn);
+        assert_eq!(arguments.log_level(), LevelFilter::Warn);
         assert_eq!(options(&arguments).access, Access::ReadOnly);
         let arguments = mount("pop3fs -d pop://a@h m");
         assert_eq!(arguments.place(), Place::Foreground);
-        assert_eq!(arguments.log_level(), log::LevelFilter::Trace);
+        assert_eq!(arguments.log_level(), LevelFilter::Trace);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Arguments, options, passwords, the daemon and its control socket.
+//! Arguments, options, passwords, the daemon and its control socket, the log, help and manual.
 
 pub mod arguments;
 pub mod client;
@@ -18,10 +18,14 @@ mod deletions;
 mod demo;
 mod ending;
 mod fetch;
+mod help;
+mod logging;
+mod manual;
 mod netrc;
 mod requests;
 mod secrecy;
 mod serve;
+mod service;
 mod settings;
 mod status;
 
@@ -32,5 +36,6 @@ pub use client::Format;
 pub use deletions::{commit, umount};
 pub use demo::demo;
 pub use fetch::fetch;
+pub use manual::{completions, manual};
 pub use secrecy::keep_memory_secret;
 pub use serve::mount;

@@ -20,9 +20,11 @@ use super::control::{self, Outcome, Response};
 use super::daemon::{self, LaunchError, Ready, Role};
 use super::descriptors::{self, DescriptorError};
 use super::ending::{Stake, detach, end_at_a_panic, end_at_signals};
+use super::logging::{Log, LogError};
 use super::options::Options;
 use super::password::{self, Password, PasswordError};
 use super::requests::{Handler, Leaver, farewell_in_words};
+use super::service;
 use super::settings::{owner, settings, store};
 use super::signals::Signals;
 use super::source::{Source, SourceError};
@@ -56,6 +58,8 @@ pub(super) enum ServeError {
     Password(#[from] PasswordError),
     #[error(transparent)]
     Descriptors(#[from] DescriptorError),
+    #[error(transparent)]
+    Log(#[from] LogError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
@@ -96,6 +100,13 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
     descriptors::raise_limit()?;
     let mountpoint =
         std::path::absolute(arguments.mountpoint()).map_err(system("the current directory"))?;
+    let log_file = options.log_file.as_deref();
+    let log = Log::open(
+        arguments.place(),
+        log_file,
+        arguments.log_level(),
+        &mountpoint,
+    )?;
     let plan = Plan {
         source,
         options,
@@ -107,16 +118,21 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
         Place::Background => match daemon::background().map_err(system("to fork"))? {
             Role::Launcher(launcher) => {
                 launcher.verdict()?;
+                caution(&log);
                 return Ok(ExitCode::SUCCESS);
             }
             Role::Daemon(ready) => ready,
         },
     };
-    env_logger::Builder::new()
-        .filter_level(arguments.log_level())
-        .init();
+    log.begin();
     let signals = Signals::block().map_err(|errno| system("to block signals")(errno.into()))?;
     Ok(serve(plan, signals, ready, |_| {}))
+}
+
+fn caution(log: &Log) {
+    if let Some(caution) = log.caution() {
+        eprintln!("pop3fs: {caution}");
+    }
 }
 
 /// Mounts, serves until the end, and commits. `announce` is called once the mount works.
@@ -223,10 +239,13 @@ impl MountedMaildrop {
             log::warn!("nobody waits for the mount ({error})");
             detach(&mount);
         }
+        service::ready(&source.to_string(), maildrop.totals().messages);
         announce(mount.mountpoint());
         wait_for_the_end(ended, &mount);
         let (farewell, pending) = (leaver.farewell(), maildrop.pending().len());
+        service::stopping(pending);
         let response = farewell_in_words(farewell, pending, maildrop.close(farewell));
+        service::ended(&response);
         leaver.tell(&response);
         drop(control);
         report(&response)
@@ -309,13 +328,14 @@ fn wait_for_the_end(ended: &mpsc::Receiver<End>, mount: &Mount) {
 }
 
 fn report(response: &Response) -> ExitCode {
-    for line in &response.lines {
-        log::info!("{line}");
-    }
+    let said = response.lines.join("; ");
     match response.outcome {
-        Outcome::Done => ExitCode::SUCCESS,
+        Outcome::Done => {
+            log::info!("unmounted: {said}");
+            ExitCode::SUCCESS
+        }
         Outcome::Failed | Outcome::Held | Outcome::Going => {
-            eprintln!("pop3fs: {}", response.lines.join("; "));
+            log::error!("{said}");
             ExitCode::FAILURE
         }
     }

@@ -204,7 +204,11 @@ impl Engine {
             return Err(fault.clone());
         }
         self.open_session().inspect_err(|fault| {
-            log::warn!("{}: {fault}", self.shared.settings.login.endpoint);
+            log::warn!(
+                "{}: {fault}; {}",
+                self.shared.settings.login.endpoint,
+                next_attempt(self.hold_off.until())
+            );
         })
     }
 
@@ -241,12 +245,15 @@ impl Engine {
             }
         }
         session.number(&messages, &listing.numbers);
-        state.connection = Connection::Open(session.terms());
+        let terms = session.terms();
+        let protection = terms.protection;
+        state.connection = Connection::Open(terms);
         state.listed_at = Instant::now();
         drop(state);
         log::info!(
-            "logged in to {}: {} messages",
+            "logged in to {} {}: {} messages",
             self.shared.settings.login.endpoint,
+            protection,
             messages.len()
         );
         self.session = Some(session);
@@ -313,5 +320,16 @@ impl Engine {
         for want in wants {
             self.shared.fail(want, fault);
         }
+    }
+}
+
+/// For the log.
+fn next_attempt(until: Option<Instant>) -> String {
+    match until {
+        Some(until) => {
+            let wait = until.saturating_duration_since(Instant::now());
+            format!("not tried again for {:.0} s", wait.as_secs_f64().ceil())
+        }
+        None => "not tried again before the next mount".to_owned(),
     }
 }

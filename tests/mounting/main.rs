@@ -10,11 +10,15 @@ mod control;
 mod daemon;
 mod demo;
 mod fetch;
+mod fstab;
 mod logins;
+mod logs;
+mod managed;
 mod passwords;
 mod refusals;
 mod secrets;
 mod several;
+mod systemd;
 mod users;
 
 use std::process::{Command, Output};

@@ -15,7 +15,7 @@ use crate::fs::mount::{Access, Visibility};
 use crate::net::{Fingerprint, Trust};
 pub use command_line::Settings;
 pub use setting::Setting;
-pub use table::{Kind, Row, TABLE};
+pub use table::{Group, Kind, Row, TABLE};
 pub use values::{Octets, Period, Unreadable};
 pub use words::{Auth, Caching, Mtime, Pipeline, TlsPolicy, words};
 
@@ -61,6 +61,8 @@ pub struct Options {
     pub mtime: Mtime,
     /// What the root shows in place of the messages as they are.
     pub view: Option<ViewId>,
+    /// Where to log, instead of stderr, the journal or syslog.
+    pub log_file: Option<PathBuf>,
     /// Read-write or read-only.
     pub access: Access,
     /// Who may look into the mount.
@@ -142,6 +144,7 @@ impl Default for Options {
             max_delete: Some(1000),
             mtime: Mtime::Received,
             view: None,
+            log_file: None,
             access: Access::ReadWrite,
             visibility: Visibility::Owner,
             uid: None,
@@ -323,7 +326,7 @@ mod tests {
     fn each_option_sets_its_own_field() {
         let options = parse(
             "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,keepalive=4m,refresh=1h,pipeline=off,cache=off,\
-             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,max_delete=off,mtime=none,ro,uid=7,gid=8,allow_other,password_file=/pw",
+             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,max_delete=off,mtime=none,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
         )
         .unwrap();
         let expected = Options {
@@ -345,6 +348,7 @@ mod tests {
             max_delete: None,
             mtime: Mtime::None,
             view: None,
+            log_file: Some("/log".into()),
             access: Access::ReadOnly,
             visibility: Visibility::Everyone,
             uid: Some(7),
