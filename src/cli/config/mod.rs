@@ -13,7 +13,7 @@
 //! url = "pops://mail.example.net"
 //! user = "alice@example.net"             # as it is, without %XX
 //! ```
-//! Each option of a mount is a key. The user's file comes first, [`SYSTEM`] second, for fstab. A password has no key.
+//! Each option of a mount is a key. The user's file comes first, `/etc/pop3fs.toml` second, for fstab. A password has no key.
 
 mod error;
 mod keys;
@@ -57,7 +57,7 @@ struct File {
 
 impl Config {
     /// Reads the user's file (`$XDG_CONFIG_HOME/pop3fs/config.toml`, else `~/.config/pop3fs/config.toml`) and
-    /// [`SYSTEM`], as far as they are there.
+    /// `/etc/pop3fs.toml`, as far as they are there.
     pub fn load() -> Result<Self, ConfigError> {
         let own = user_config().map(|folder| folder.join("pop3fs/config.toml"));
         let paths = own.into_iter().chain([PathBuf::from(SYSTEM)]);

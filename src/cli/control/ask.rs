@@ -55,8 +55,13 @@ pub fn ask_for_long(
 ) -> Result<Response, ControlError> {
     let mount = find(dir)?;
     check_owner(&mount)?;
-    let sockets = sockets_of(&mount);
-    ask_first(&sockets, &mount.path, request, going)
+    match ask_first(&sockets_of(&mount), &mount.path, request, going) {
+        // The kernel shows a mount before its daemon listens, and the daemon answers the kernel only after.
+        Err(ControlError::Gone { .. }) if mount.path.metadata().is_ok() => {
+            ask_first(&sockets_of(&mount), &mount.path, request, going)
+        }
+        answered => answered,
+    }
 }
 
 fn check_owner(mount: &MountPoint) -> Result<(), ControlError> {
