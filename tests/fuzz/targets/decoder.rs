@@ -20,6 +20,7 @@ pub fn check(octets: &[u8]) {
     let lengths = chunk_lengths(*lengths);
     is_decoded_alike(&shapes, wire, &lengths);
     is_decoded_to_itself(wire, &lengths);
+    is_decoded_by_the_letter(wire, &lengths);
 }
 
 fn shapes(bits: u16) -> Vec<Shape> {
@@ -114,6 +115,42 @@ fn is_decoded_to_itself(octets: &[u8], lengths: &[usize]) {
     assert_eq!(session.seen, expected);
 }
 
+/// The octets as a body, unstuffed or not, with our reading of RFC 1939 done line by line.
+fn is_decoded_by_the_letter(wire: &[u8], lengths: &[usize]) {
+    let mut session = Session::expecting(&[Shape::Body]);
+    session.feed(b"+OK\r\n");
+    session.feed_in_chunks(wire, lengths);
+    let mut seen = session.seen.into_iter().skip(1).peekable();
+    let (body, end) = body(wire);
+    let decoded = seen.next_if(|seen| matches!(seen, Seen::Body(_)));
+    assert_eq!(decoded.unwrap_or(Seen::Body(Vec::new())), Seen::Body(body));
+    assert_eq!(seen.next() == Some(Seen::End), end);
+}
+
+/// What a body says up to its dot line, and whether that is there: the end of the first line ends all of them, and the dot line
+/// may end with LF in any case.
+fn body(wire: &[u8]) -> (Vec<u8>, bool) {
+    let first = wire.split_inclusive(|&octet| octet == b'\n').next();
+    let end: &[u8] = match first {
+        Some([.., b'\r', b'\n']) | None => b"\r\n",
+        Some(_) => b"\n",
+    };
+    let (mut body, mut rest) = (Vec::new(), wire);
+    while !rest.is_empty() {
+        if rest.starts_with(b".\r\n") || rest.starts_with(b".\n") {
+            return (body, true);
+        }
+        if matches!(rest, b"." | b".\r") {
+            break;
+        }
+        let line = rest.strip_prefix(b".").unwrap_or(rest);
+        let length = memchr::memmem::find(line, end).map_or(line.len(), |at| at + end.len());
+        body.extend_from_slice(&line[..length]);
+        rest = &line[length..];
+    }
+    (body, false)
+}
+
 pub fn seeds() -> Vec<Vec<u8>> {
     const ALL_STATUS: u16 = 0;
     const LISTING: u16 = 0b0100;
@@ -124,7 +161,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         (LISTING, b"+OK\r\n+OK 2 messages (320 octets)\r\n1 120\r\n2 18446744073709551615\r\n.\r\n"),
         (LISTING, b"+OK\r\n+OK\r\n1 whqtswO00WBw418f9t5JxYwZ\r\n4294967295 ..a b\r\n..\r\n.\r\n"),
         (LISTING, b"+OK\r\n+OK\r\nTOP\r\nSASL PLAIN SCRAM-SHA-256\r\nEXPIRE 60 USER\r\nLOGIN-DELAY 900\r\nUTF8 USER\r\n.\r\n"),
-        (RETRIEVAL, b"+OK\r\n+OK 4294967295 octets\r\nReceived: x\r\n\r\n..dot\r\na\n.\r\n..\r\n.\r\n-ERR [SYS/TEMP] no\r\n"),
+        (RETRIEVAL, b"+OK\r\n+OK 4294967295 octets\r\nReceived: x\r\n\r\n..dot\r\n.\rb\r\na\n.\r\n..\r\n.\r\n-ERR [SYS/TEMP] no\r\n"),
         (RETRIEVAL, b"+OK\n+OK\nReceived: x\n\n..dot\na\n..\n.\n+OK\n"),
         (LOGIN, b"+OK\r\n+ \r\n+ cj1yT3ByTkdm\r\n+OK logged in\r\n"),
         (RETRIEVAL, b"+OK\r\n-ERR no such message\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n-ERR Disconnected for inactivity.\r\n"),

@@ -73,6 +73,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         "POP3S://al@H.Example/",
         "pop3://al%40b.c@127.0.0.1:1110",
         "pops://recent:al@g.c@h",
+        "pops://a%2541%253A@h",
         "pops://a%3Ab%2F%25%C3%A4;AUTH=SCRAM-SHA-256@h_1.example:65535",
         "pop://al;auth=+APOP@[2001:db8::1]:99",
         "pops://al;AUTH=*@[::ffff:1.2.3.4]",
