@@ -61,6 +61,9 @@ pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
 };
+/// Public for the fuzzer alone: any octets of a server become the name of a file here.
+#[doc(hidden)]
+pub use name::file_name;
 pub use probe::{Finding, Outlook, Rating, probe};
 pub use state::{Change, Connection, Terms};
 pub use valve::{Consent, Excess, Held};
