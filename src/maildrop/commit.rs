@@ -23,6 +23,8 @@ use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
 /// Attempts at a commit, and at looking what an unanswered one did.
 const ATTEMPTS: u32 = 3;
+/// DELEs written ahead.
+const MOST_AHEAD: usize = 256;
 
 /// What became of the pending deletions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,6 +119,7 @@ impl Engine {
             self.drop_session();
         }
         self.ensure_session()?;
+        let ahead = self.most_in_flight().min(MOST_AHEAD);
         let Some(session) = &mut self.session else {
             return Err(Fault::Ending);
         };
@@ -144,7 +147,7 @@ impl Engine {
             }
         }
         let marked = session
-            .delete(&to_delete)
+            .delete(&to_delete, ahead)
             .inspect_err(|_| self.session = None)?;
         Ok((marked, verdict))
     }
@@ -261,9 +264,12 @@ fn is_a_twin_now(was: &Message, deleted: &[Message], is: &Message) -> bool {
 }
 
 impl Session {
-    /// DELE for each, as many ahead as the server lets pipeline; the answers in order.
-    fn delete(&mut self, messages: &[(MessageId, MessageNumber)]) -> Result<Marked, Fault> {
-        let ahead = if self.capabilities.pipelining { 256 } else { 1 };
+    /// DELE for each, so many ahead; the answers in order.
+    fn delete(
+        &mut self,
+        messages: &[(MessageId, MessageNumber)],
+        ahead: usize,
+    ) -> Result<Marked, Fault> {
         let mut marked = Marked::default();
         let mut unsent = messages.iter();
         let mut unanswered = messages.iter();

@@ -121,7 +121,8 @@ impl Engine {
         Ok(())
     }
 
-    fn most_in_flight(&self) -> usize {
+    /// How many commands may be written ahead in the session, at least 1.
+    pub(super) fn most_in_flight(&self) -> usize {
         let offers_pipelining = self
             .session
             .as_ref()
