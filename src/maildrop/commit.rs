@@ -15,7 +15,7 @@
 
 use std::time::Instant;
 
-use super::catalogue::{MessageId, Standing};
+use super::catalogue::{Catalogue, Message, MessageId, Standing};
 use super::engine::Engine;
 use super::fault::Fault;
 use super::session::{FAREWELL, Session};
@@ -143,6 +143,12 @@ impl Engine {
                             &b"the server did not tell which message it is"[..],
                         ),
                     }),
+                    None if is_group_left(&state.catalogue, session, id) => verdict.kept.push(Kept {
+                        name: state.catalogue.get(id).name(),
+                        reason: ServerText::from(
+                            &b"of those with its unique-id some are gone: it may have another name now"[..],
+                        ),
+                    }),
                     None => verdict.gone += 1,
                 }
             }
@@ -188,6 +194,7 @@ impl Engine {
         reason: &ServerText,
     ) -> Result<Verdict, Fault> {
         log::warn!("QUIT was not confirmed ({reason}): looking what is left");
+        let before = self.messages(&marked.accepted);
         let mut attempt = 1;
         let give_up = self.patience_for_others();
         while let Err(fault) = self.look_again() {
@@ -206,14 +213,33 @@ impl Engine {
         if session.unnamed > 0 {
             return Err(Fault::OutcomeUnknown(reason.to_string()));
         }
-        let (left, deleted): (Vec<MessageId>, Vec<MessageId>) = marked
-            .accepted
-            .into_iter()
-            .partition(|&id| session.number_of(id).is_some());
-        self.shared.stand(&deleted, Standing::Departed);
-        verdict.deleted = deleted.len();
-        let left = left.into_iter().map(|id| (id, reason.clone()));
-        Ok(self.keep(left.chain(marked.refused).collect(), verdict))
+        let after = self.messages(&marked.accepted);
+        let is_left = |id: MessageId| session.number_of(id).is_some();
+        let mut left = Vec::new();
+        for ((&id, was), is) in marked.accepted.iter().zip(&before).zip(&after) {
+            if is_left(id) && !is_a_twin_now(was, &before, is) {
+                left.push((id, reason.clone()));
+            } else {
+                verdict.deleted += 1;
+            }
+        }
+        let state = self.shared.state.lock();
+        for (id, text) in marked.refused {
+            if is_group_left(&state.catalogue, session, id) {
+                left.push((id, text));
+            } else {
+                verdict.gone += 1;
+            }
+        }
+        drop(state);
+        Ok(self.keep(left, verdict))
+    }
+
+    fn messages(&self, ids: &[MessageId]) -> Vec<Message> {
+        let state = self.shared.state.lock();
+        ids.iter()
+            .map(|&id| state.catalogue.get(id).clone())
+            .collect()
     }
 
     /// Until when another client's session is waited for.
@@ -226,9 +252,12 @@ impl Engine {
         self.ensure_session()
     }
 
-    /// Lists again what the server kept.
+    /// Lists again what the server kept, unless a listing since has told otherwise.
     fn keep(&self, left: Vec<(MessageId, ServerText)>, mut verdict: Verdict) -> Verdict {
-        let ids: Vec<MessageId> = left.iter().map(|&(id, _)| id).collect();
+        let state = self.shared.state.lock();
+        let unlinked = |&id: &MessageId| state.catalogue.get(id).standing == Standing::Unlinked;
+        let ids: Vec<MessageId> = left.iter().map(|&(id, _)| id).filter(unlinked).collect();
+        drop(state);
         self.shared.stand(&ids, Standing::Listed);
         let state = self.shared.state.lock();
         verdict
@@ -239,6 +268,19 @@ impl Engine {
             }));
         verdict
     }
+}
+
+/// Whether the session has a message of the unique-id: the first of those left is called as the first ever was.
+fn is_group_left(catalogue: &Catalogue, session: &Session, id: MessageId) -> bool {
+    catalogue
+        .first_twin(id)
+        .is_some_and(|first| session.number_of(first).is_some())
+}
+
+/// The twins that are left have the names of those that are deleted: only how many there are tells them apart.
+fn is_a_twin_now(was: &Message, deleted: &[Message], is: &Message) -> bool {
+    let deleted = deleted.iter().filter(|other| other.is_twin_of(was));
+    is.twins() as usize + deleted.count() <= was.twins() as usize
 }
 
 impl Session {

@@ -327,7 +327,11 @@ impl Maildrop {
         let loaded = self.shared.body_on_disk(id, Disk::load_small);
         let mut state = self.shared.state.lock();
         match &loaded {
-            Some(body) => state.bodies.insert(inode, Arc::clone(body)),
+            // A listing may have told meanwhile that the message is another.
+            Some(body) if state.catalogue.get(id).exact_size() == Some(body.len()) => {
+                state.bodies.insert(inode, Arc::clone(body));
+            }
+            Some(_) => {}
             // The want that is going to follow rings.
             None => drop(state.read_bodies_ahead(id)),
         }
