@@ -5,9 +5,9 @@ use std::time::Duration;
 use pop3fs::maildrop::Pipeline;
 
 use super::mail::{Draft, UidlForm};
-use super::operations::{Operation, Sequence, Setting};
+use super::operations::{Operation, Parting, Sequence, Setting};
 use super::run::run;
-use super::server::{Offers, Quit, Update};
+use super::server::{Break, Fault, Offers, Quit, Update, Within};
 
 const MAIL: Draft = Draft {
     octets: 0,
@@ -16,23 +16,25 @@ const MAIL: Draft = Draft {
 };
 
 fn succeeds(mails: &[Draft], operations: &[Operation]) {
-    succeeds_with(Pipeline::Auto, mails, operations);
+    succeeds_with(setting(), mails, operations);
 }
 
-fn succeeds_with(pipeline: Pipeline, mails: &[Draft], operations: &[Operation]) {
-    let offers = Offers {
-        pipelining: true,
-        top: true,
-        expire_at_once: false,
-    };
-    let setting = Setting {
-        pipeline,
-        offers,
+fn setting() -> Setting {
+    Setting {
+        pipeline: Pipeline::Auto,
+        offers: Offers {
+            pipelining: true,
+            top: true,
+            expire_at_once: false,
+        },
         chunk: 60,
         memory: 2_000,
         disk: Some(1 << 20),
         idle_timeout: Duration::from_secs(600),
-    };
+    }
+}
+
+fn succeeds_with(setting: Setting, mails: &[Draft], operations: &[Operation]) {
     let sequence = Sequence {
         setting,
         mails: mails.to_vec(),
@@ -102,13 +104,45 @@ fn of_twins_the_refused_one_is_kept_whatever_its_name() {
 #[test]
 fn without_a_pipeline_deletions_go_one_by_one() {
     let quit = Quit::Confirmed;
+    let setting = Setting {
+        pipeline: Pipeline::Off,
+        ..setting()
+    };
     succeeds_with(
-        Pipeline::Off,
+        setting,
         &[MAIL, MAIL],
         &[
             Operation::Unlink(0),
             Operation::Unlink(0),
             Operation::Commit { refused: 0, quit },
+        ],
+    );
+}
+
+/// The connection ended at CAPA, and without that nobody heard of EXPIRE 0: QUIT deleted what was read.
+#[test]
+fn what_was_read_stays_though_capa_was_cut_off() {
+    let offers = Offers {
+        pipelining: false,
+        top: false,
+        expire_at_once: true,
+    };
+    let setting = Setting {
+        offers,
+        ..setting()
+    };
+    let behind_the_greeting = Fault {
+        how: Break::Close,
+        after: "+OK ready\r\n".len() as u32,
+        within: Within::Everything,
+    };
+    succeeds_with(
+        setting,
+        &[MAIL],
+        &[
+            Operation::Fault(behind_the_greeting),
+            Operation::Remount(Parting::Crashing),
+            Operation::Cat(0),
         ],
     );
 }
