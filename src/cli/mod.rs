@@ -4,12 +4,14 @@ pub mod arguments;
 pub mod client;
 pub mod control;
 pub mod daemon;
+pub mod descriptors;
 pub mod options;
 pub mod password;
 pub mod signals;
 pub mod source;
 
 mod demo;
+mod ending;
 mod requests;
 mod secrecy;
 mod serve;

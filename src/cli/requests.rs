@@ -111,8 +111,11 @@ pub(super) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Response {
     let verdict = match verdict {
         Ok(verdict) => verdict,
         Err(fault) => {
-            let mut response =
-                Response::failed(format!("the deletions were not committed: {fault}"));
+            let known = match fault {
+                Fault::OutcomeUnknown(_) => "it is not known whether the deletions were committed",
+                _ => "the deletions were not committed",
+            };
+            let mut response = Response::failed(format!("{known}: {fault}"));
             response.lines.push(
                 "what was removed here may still be on the server, and is shown at the next mount"
                     .to_owned(),

@@ -18,20 +18,22 @@ use std::time::Duration;
 use super::arguments::{MountArguments, Place};
 use super::control::{self, Outcome, Response};
 use super::daemon::{self, LaunchError, Ready, Role};
+use super::descriptors::{self, DescriptorError};
+use super::ending::{Stake, detach, end_at_a_panic, end_at_signals};
 use super::options::{OptionError, Options};
 use super::password::{self, Password, PasswordError};
 use super::requests::{Handler, Leavers, verdict_in_words};
 use super::settings::{owner, settings, store};
 use super::signals::Signals;
 use super::source::{Source, SourceError};
-use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted, Unmount, UnmountError};
+use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
 use crate::fs::{Filesystem, Serving};
 use crate::maildrop::{Farewell, Maildrop, OpenError};
 use crate::net::NetError;
 use crate::store::StoreError;
 
-/// How long open files may keep a mount from ending that a signal has ended.
-const LAST_READS: Duration = Duration::from_secs(5);
+/// How often it is looked whether the thread that answers the kernel has started: it takes less than this.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// Everything that a mount needs to know, before anything was done.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub(super) enum ServeError {
     Option(#[from] OptionError),
     #[error(transparent)]
     Password(#[from] PasswordError),
+    #[error(transparent)]
+    Descriptors(#[from] DescriptorError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
@@ -88,6 +92,8 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
     let source = arguments.source(&options)?;
     // Asked for while there still is a terminal, and a parent that Ctrl-C ends.
     let password = password::obtain(&options, &source)?;
+    // Not before: a password_command is none of our readers.
+    descriptors::raise_limit()?;
     let mountpoint =
         std::path::absolute(arguments.mountpoint()).map_err(system("the current directory"))?;
     let plan = Plan {
@@ -120,14 +126,23 @@ pub(super) fn serve(
     ready: Ready,
     announce: impl FnOnce(&Path),
 ) -> ExitCode {
-    let mounted = match MountedMaildrop::begin(plan) {
-        Ok(mounted) => mounted,
+    let stake = Stake::default();
+    end_at_a_panic(stake.clone());
+    let (tell, ended) = mpsc::channel();
+    let tell_overdue = tell.clone();
+    let overdue = move || {
+        let _the_end_has_come = tell_overdue.send(End::Overdue);
+    };
+    let begun = end_at_signals(signals, stake.clone(), overdue)
+        .map_err(system("a thread"))
+        .and_then(|()| MountedMaildrop::begin(plan, &stake));
+    match begun {
+        Ok(mounted) => mounted.serve(tell, &ended, ready, announce),
         Err(error) => {
             ready.failed(&error.to_string());
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
-    mounted.serve(signals, ready, announce)
+    }
 }
 
 /// A mount that nobody answers for yet.
@@ -147,7 +162,7 @@ enum End {
 }
 
 impl MountedMaildrop {
-    fn begin(plan: Plan) -> Result<MountedMaildrop, ServeError> {
+    fn begin(plan: Plan, stake: &Stake) -> Result<MountedMaildrop, ServeError> {
         let Plan {
             source,
             options,
@@ -157,7 +172,7 @@ impl MountedMaildrop {
         let (index, disk) = store(&options, &source)?;
         let maildrop = Maildrop::open(settings(&source, &options, &password)?, index, disk)?;
         let maildrop = Arc::new(maildrop);
-        match begin_mount(&maildrop, &source, &options, &mountpoint) {
+        match begin_mount(&maildrop, &source, &options, &mountpoint, stake) {
             Ok((mount, serving)) => Ok(MountedMaildrop {
                 source,
                 maildrop,
@@ -171,63 +186,89 @@ impl MountedMaildrop {
         }
     }
 
-    fn serve(self, signals: Signals, ready: Ready, announce: impl FnOnce(&Path)) -> ExitCode {
-        end_at_a_panic(self.mount.clone());
+    fn serve(
+        self,
+        tell: mpsc::Sender<End>,
+        ended: &mpsc::Receiver<End>,
+        ready: Ready,
+        announce: impl FnOnce(&Path),
+    ) -> ExitCode {
+        let MountedMaildrop {
+            source,
+            maildrop,
+            mount,
+            serving,
+        } = self;
         let leavers = Arc::new(Leavers::default());
-        let (end, ended) = mpsc::channel();
-        let control = match self.start_threads(signals, &leavers, end.clone()) {
+        let handler = Handler {
+            source: source.to_string(),
+            maildrop: Arc::clone(&maildrop),
+            mount: mount.clone(),
+            leavers: Arc::clone(&leavers),
+        };
+        let control = match start_threads(serving, handler, tell, ended) {
             Ok(control) => control,
             Err(error) => {
-                detach(&self.mount);
-                let _nothing_is_pending = self.maildrop.close(Farewell::Discard);
+                // First, for its thread may leave fusermount3 the place that it needs.
+                let _nothing_is_pending = maildrop.close(Farewell::Discard);
+                detach(&mount);
                 ready.failed(&format!(
                     "this system refused a thread or the control socket ({error})"
                 ));
                 return ExitCode::FAILURE;
             }
         };
-        let MountedMaildrop {
-            maildrop,
-            mount,
-            serving,
-            ..
-        } = self;
         if let Err(error) = ready.succeeded() {
             // Whoever started the mount has gone, by Ctrl-C say.
             log::warn!("nobody waits for the mount ({error})");
             detach(&mount);
         }
         announce(mount.mountpoint());
-        wait_for_the_end(serving, end, &ended, &mount);
+        wait_for_the_end(ended, &mount);
         let response = verdict_in_words(maildrop.close(Farewell::Commit));
         leavers.tell(&response);
         drop(control);
         report(&response)
     }
+}
 
-    /// The threads beside the one that answers the kernel: notices to it, the control socket, signals.
-    fn start_threads(
-        &self,
-        signals: Signals,
-        leavers: &Arc<Leavers>,
-        end: mpsc::Sender<End>,
-    ) -> io::Result<control::Serving> {
-        self.maildrop.on_change(self.serving.teller()?);
-        let handler = Handler {
-            source: self.source.to_string(),
-            maildrop: Arc::clone(&self.maildrop),
-            mount: self.mount.clone(),
-            leavers: Arc::clone(leavers),
-        };
-        let mount = self.mount.clone();
-        let listening = control::Server::listen(mount.device_number())?;
-        let control = listening.serve(Arc::new(move |request, reply| {
-            handler.handle(request, reply);
-        }))?;
-        let thread = thread::Builder::new().name("signals".to_owned());
-        thread.spawn(move || unmount_at_signals(signals, &mount, &end))?;
-        Ok(control)
+/// Starts what answers: notices to the kernel, the control socket, and the kernel's requests.
+fn start_threads(
+    serving: Serving,
+    handler: Handler,
+    tell: mpsc::Sender<End>,
+    ended: &mpsc::Receiver<End>,
+) -> io::Result<control::Serving> {
+    handler.maildrop.on_change(serving.teller()?);
+    let listening = control::Server::listen(handler.mount.device_number())?;
+    let control = listening.serve(Arc::new(move |request, reply| {
+        handler.handle(request, reply);
+    }))?;
+    let again = tell.clone();
+    let serve = move || {
+        let _main_waits_for_it = tell.send(End::Session(serving.run()));
+    };
+    thread::Builder::new()
+        .name("fuse".to_owned())
+        .spawn(serve)?;
+    wait_until_it_answers(&again, ended)?;
+    Ok(control)
+}
+
+/// A request of our own would tell as well, but one that is never answered keeps this process from being killed.
+fn wait_until_it_answers(again: &mpsc::Sender<End>, ended: &mpsc::Receiver<End>) -> io::Result<()> {
+    while !Serving::is_answering()? {
+        match ended.recv_timeout(BETWEEN_LOOKS) {
+            Ok(End::Session(Err(error))) => return Err(error),
+            // It was unmounted at once, and ends as every mount does.
+            Ok(end) => {
+                let _main_waits_for_it = again.send(end);
+                break;
+            }
+            Err(_not_yet) => {}
+        }
     }
+    Ok(())
 }
 
 fn begin_mount(
@@ -235,6 +276,7 @@ fn begin_mount(
     source: &Source,
     options: &Options,
     mountpoint: &Path,
+    stake: &Stake,
 ) -> Result<(Mount, Serving), ServeError> {
     let filesystem = Filesystem::new(Arc::clone(maildrop), options.access, options.view)
         .map_err(system("a thread"))?;
@@ -243,7 +285,7 @@ fn begin_mount(
         access: options.access,
         visibility: options.visibility,
     };
-    let Mounted { device, mount } = mount::mount(mountpoint, &how)?;
+    let Mounted { device, mount } = stake.mount(|| mount::mount(mountpoint, &how))?;
     match Serving::begin(Arc::new(filesystem), owner(options), device) {
         Ok(serving) => Ok((mount, serving)),
         Err(error) => {
@@ -253,20 +295,8 @@ fn begin_mount(
     }
 }
 
-/// Answers the kernel until the mount is gone, or is overdue.
-fn wait_for_the_end(
-    serving: Serving,
-    end: mpsc::Sender<End>,
-    ended: &mpsc::Receiver<End>,
-    mount: &Mount,
-) {
-    let serve = move || {
-        let _main_waits_for_it = end.send(End::Session(serving.run()));
-    };
-    if let Err(error) = thread::Builder::new().name("fuse".to_owned()).spawn(serve) {
-        log::error!("this system refused a thread ({error})");
-        return detach(mount);
-    }
+/// Waits until the mount is gone, or is overdue.
+fn wait_for_the_end(ended: &mpsc::Receiver<End>, mount: &Mount) {
     match ended.recv() {
         Ok(End::Session(Ok(()))) | Err(_) => {}
         Ok(End::Session(Err(error))) => {
@@ -292,36 +322,4 @@ fn report(response: &Response) -> ExitCode {
 
 fn system(what: &'static str) -> impl FnOnce(io::Error) -> ServeError {
     move |source| ServeError::System { what, source }
-}
-
-fn detach(mount: &Mount) {
-    if let Err(error) = mount.unmount(Unmount::Detach) {
-        log::warn!("{error}");
-    }
-}
-
-/// A panic in any thread ends the process: nothing is committed, the mount goes, the log tells.
-fn end_at_a_panic(mount: Mount) {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        report(panic);
-        log::error!("{panic}; nothing is deleted on the server");
-        detach(&mount);
-        std::process::abort();
-    }));
-}
-
-/// A signal asks for an end. Files that are open stay readable until they are closed, but not for ever: a service manager
-/// kills what does not end, and that would commit nothing.
-fn unmount_at_signals(signals: Signals, mount: &Mount, end: &mpsc::Sender<End>) {
-    while let Ok(signal) = signals.wait() {
-        log::info!("{signal}: unmounting");
-        match mount.unmount(Unmount::IfIdle) {
-            Err(UnmountError::Busy { .. }) => detach(mount),
-            Err(error) => log::warn!("{error}"),
-            Ok(()) => {}
-        }
-        thread::sleep(LAST_READS);
-        let _the_end_has_come = end.send(End::Overdue);
-    }
 }

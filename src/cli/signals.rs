@@ -2,8 +2,10 @@
 //!
 //! SIGPIPE needs nothing: Rust's runtime ignores it before `main`, and gives children its default back.
 
+use std::process;
+
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, raise};
 
 /// What asks a daemon to end: SIGTERM (service managers), SIGINT (Ctrl-C), SIGHUP (the terminal is gone).
 const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
@@ -29,6 +31,14 @@ impl Signals {
                 other => return other,
             }
         }
+    }
+
+    /// Ends the process as the signal would have ended it unblocked, so that whoever waits for it sees which it was.
+    pub fn die_of(&self, signal: Signal) -> ! {
+        // What fails here leaves the exit below.
+        let _unblocked = self.0.thread_unblock();
+        let _survived_where_it_is_ignored = raise(signal);
+        process::exit(1);
     }
 }
 

@@ -28,6 +28,8 @@ struct Contents {
     sizes: HashMap<u64, u64>,
     /// By the message's own inode number.
     trees: LruCache<u64, Arc<Tree>>,
+    /// The last part of every tree that was ever made, by the message's own inode number: the kernel may know of it.
+    last_parts: HashMap<u64, u16>,
     /// Parts that were removed: `rm -r` empties a message's directory before it removes it.
     removed: HashSet<u64>,
 }
@@ -39,6 +41,7 @@ impl Derived {
             octets: 0,
             sizes: HashMap::new(),
             trees: LruCache::unbounded(),
+            last_parts: HashMap::new(),
             removed: HashSet::new(),
         }))
     }
@@ -72,6 +75,7 @@ impl Derived {
 
     pub(super) fn keep_tree(&self, message: u64, tree: &Arc<Tree>) {
         let mut contents = self.0.lock();
+        contents.last_parts.insert(message, tree.last());
         contents.trees.put(message, Arc::clone(tree));
         while contents.trees.len() > TREES {
             contents.trees.pop_lru();
@@ -88,16 +92,15 @@ impl Derived {
 
     /// Brings the parts back that were removed of a message.
     pub(super) fn restore(&self, message: u64) {
-        let mut contents = self.0.lock();
-        contents
-            .removed
-            .retain(|&part| !nodes::is_part_of(part, message));
+        self.0.lock().restore(message);
     }
 
-    /// The message has other octets now.
-    pub(super) fn forget(&self, message: u64) {
+    /// The message has other octets now. Gives the inode numbers of the parts that it had.
+    pub(super) fn forget(&self, message: u64) -> impl Iterator<Item = u64> + use<> {
         let mut contents = self.0.lock();
+        contents.restore(message);
         contents.trees.pop(&message);
+        let last = contents.last_parts.remove(&message).unwrap_or(0);
         for view in ViewId::all() {
             let inode = nodes::of_shown(view, message);
             contents.sizes.remove(&inode);
@@ -105,5 +108,13 @@ impl Derived {
                 contents.octets -= file.in_memory();
             }
         }
+        (1..=last).map(move |part| nodes::of_part(part, message))
+    }
+}
+
+impl Contents {
+    fn restore(&mut self, message: u64) {
+        self.removed
+            .retain(|&part| !nodes::is_part_of(part, message));
     }
 }

@@ -1,5 +1,7 @@
 //! Why an operation fails, and the one table that makes an errno of it.
 
+use std::io::{self, ErrorKind};
+
 use crate::maildrop::Fault;
 
 /// Why an operation fails.
@@ -80,7 +82,7 @@ fn of_fault(fault: &Fault) -> i32 {
         Fault::Link(_) if fault.is_silence() => libc::ETIMEDOUT,
         Fault::Departed => libc::ESTALE,
         Fault::TooLarge => libc::EFBIG,
-        Fault::NoRoom(error) => error.raw_os_error().unwrap_or(libc::ENOSPC),
+        Fault::NoRoom(error) => of_system(error),
         Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_) => libc::EBUSY,
         Fault::LoginRefused(_) | Fault::Authentication(_) | Fault::Unsendable(_) => libc::EACCES,
         Fault::Link(_)
@@ -91,5 +93,38 @@ fn of_fault(fault: &Fault) -> i32 {
         | Fault::EmptyBody
         | Fault::OutcomeUnknown(_)
         | Fault::Ending => libc::EIO,
+    }
+}
+
+/// Of an error that names a file only the kind is left (tempfile's are such).
+fn of_system(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(match error.kind() {
+        ErrorKind::StorageFull => libc::ENOSPC,
+        ErrorKind::QuotaExceeded => libc::EDQUOT,
+        ErrorKind::ReadOnlyFilesystem => libc::EROFS,
+        _ => libc::EIO,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn the_reader_is_told_what_the_system_said_of_the_file_for_the_message() {
+        let told = |error| Error::Maildrop(Fault::NoRoom(Arc::new(error))).errno();
+        for errno in [libc::ENOSPC, libc::EDQUOT, libc::EROFS, libc::EMFILE] {
+            assert_eq!(told(io::Error::from_raw_os_error(errno)), errno);
+        }
+        let named = |errno| {
+            let kind = io::Error::from_raw_os_error(errno).kind();
+            io::Error::new(kind, "at a path")
+        };
+        for errno in [libc::ENOSPC, libc::EDQUOT, libc::EROFS] {
+            assert_eq!(told(named(errno)), errno);
+        }
+        assert_eq!(told(named(libc::EMFILE)), libc::EIO);
     }
 }

@@ -357,12 +357,19 @@ impl Filesystem {
     pub fn rename(&self, from: u64, name: &str, to: u64, new_name: &str) -> Result<(), Error> {
         self.check_writable()?;
         let (from, to) = (self.node(from)?, self.node(to)?);
+        let is_hidden = from == Node::Root && hidden(name).is_some();
+        if is_hidden || matches!(from, Node::Shown(..) | Node::Part(..)) {
+            return Err(Error::NotPermitted);
+        }
         let id = self.find(self.listing(from)?, name)?;
         if name != new_name {
             return Err(Error::NotPermitted);
         }
         match (from, to) {
-            (Node::Root, Node::Deleted) => self.maildrop.unlink(id).map_err(|_| Error::NotFound),
+            (Node::Root, Node::Deleted) => {
+                self.derived.restore(self.maildrop.message(id).inode);
+                self.maildrop.unlink(id).map_err(|_| Error::NotFound)
+            }
             (Node::Deleted, Node::Root) => self.maildrop.restore(id).map_err(|_| Error::NotFound),
             (Node::Root, Node::Root) | (Node::Deleted, Node::Deleted) => Ok(()),
             (_, Node::Message(_)) => Err(Error::NotADirectory),
@@ -392,9 +399,9 @@ impl Filesystem {
 
     /// Forgets what was made of a message whose content is another now. Gives the inode numbers of all that it is shown as.
     pub(super) fn forget(&self, message: u64) -> impl Iterator<Item = u64> {
-        self.derived.forget(message);
+        let parts = self.derived.forget(message);
         let shown = ViewId::all().map(move |view| nodes::of_shown(view, message));
-        std::iter::once(message).chain(shown)
+        std::iter::once(message).chain(shown).chain(parts)
     }
 
     /// Why nothing can be written: for every operation that would.

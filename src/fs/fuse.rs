@@ -100,18 +100,38 @@ impl Serving {
         std::thread::Builder::new()
             .name("notifier".to_owned())
             .spawn(move || {
-                for change in told {
-                    tell(&later, &filesystem, &change);
+                for outdated in told {
+                    tell(&later, &outdated);
                 }
             })?;
-        Ok(move |change: Change| match change {
-            // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
-            Change::Size { inode } => forget_size(&notifier, inode),
-            // These take locks that a request of ours may hold: not from a thread that answers requests.
-            Change::Directory | Change::Gone { .. } | Change::Content { .. } => {
-                let _notifier_outlives_the_engine = changes.send(change);
-            }
+        Ok(move |change: Change| {
+            let outdated = match change {
+                // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
+                Change::Size { inode } => return forget_size(&notifier, inode),
+                Change::Directory => Outdated::Inodes(vec![ROOT]),
+                Change::Gone { name } => Outdated::Entry(name),
+                // At once: who opens a view next must not be given what was made of the old octets.
+                Change::Content { inode } => Outdated::Inodes(filesystem.forget(inode).collect()),
+            };
+            let _notifier_outlives_the_engine = changes.send(outdated);
         })
+    }
+
+    /// Whether a session of this process answers: the thread that does is fuser's own, known by its name.
+    ///
+    /// # Errors
+    /// When /proc cannot be read.
+    pub fn is_answering() -> io::Result<bool> {
+        for thread in std::fs::read_dir("/proc/self/task")? {
+            match std::fs::read_to_string(thread?.path().join("comm")) {
+                Ok(name) if name.trim_end() == "fuser-0" => return Ok(true),
+                Ok(_) => {}
+                // It has ended since.
+                Err(gone) if matches!(gone.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     /// Answers requests until the mount is gone.
@@ -123,17 +143,24 @@ impl Serving {
     }
 }
 
-fn tell(notifier: &Notifier, filesystem: &Filesystem, change: &Change) {
-    match change {
-        Change::Directory => log_untold(notifier.inval_inode(INodeNo(ROOT), 0, 0)),
-        Change::Gone { name } => {
-            log_untold(notifier.inval_entry(INodeNo(ROOT), OsStr::new(name)));
-        }
-        Change::Size { inode } => forget_size(notifier, *inode),
-        Change::Content { inode } => {
-            for shown in filesystem.forget(*inode) {
-                log_untold(notifier.inval_inode(INodeNo(shown), 0, 0));
+/// What the kernel must not believe any longer. To tell it takes locks that a request of ours may hold: never in a thread that
+/// answers requests.
+enum Outdated {
+    /// Attributes and pages.
+    Inodes(Vec<u64>),
+    /// A name in the root.
+    Entry(String),
+}
+
+fn tell(notifier: &Notifier, outdated: &Outdated) {
+    match outdated {
+        Outdated::Inodes(inodes) => {
+            for inode in inodes {
+                log_untold(notifier.inval_inode(INodeNo(*inode), 0, 0));
             }
+        }
+        Outdated::Entry(name) => {
+            log_untold(notifier.inval_entry(INodeNo(ROOT), OsStr::new(name)));
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fs;
 
 use nix::libc::{
-    SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN,
-    SIGTTOU, SIGURG, SIGWINCH,
+    ENOENT, ESRCH, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP,
+    SIGTTIN, SIGTTOU, SIGURG, SIGWINCH,
 };
 
 /// A set of signals as /proc shows it: bit n-1 is signal n.
@@ -27,7 +27,8 @@ pub(super) fn is_interrupted(thread: u32) -> bool {
     }
     match fs::read_to_string(format!("/proc/{thread}/status")) {
         Ok(status) => Pending::parse(&status).is_deadly(),
-        Err(_) => true,
+        // Any other error is a trouble of ours (no descriptor left, say), and no reason to let the caller go.
+        Err(error) => matches!(error.raw_os_error(), Some(ENOENT | ESRCH)),
     }
 }
 

@@ -101,8 +101,23 @@ pub enum Unmount {
 pub fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
     let path = free_directory(mountpoint)?;
     match Way::ours() {
-        Way::Ourselves => mount_ourselves(path, options),
-        Way::Fusermount => mount_by_fusermount(path, options),
+        Way::Ourselves => mount_ourselves(&path, options),
+        Way::Fusermount => mount_by_fusermount(&path, options),
+    }
+}
+
+impl Mounted {
+    /// What has just been mounted at `path`. Where it cannot be looked up it does not stay behind.
+    fn new(path: &Path, device: OwnedFd, way: Way) -> Result<Self, MountError> {
+        match Mount::new(path.to_owned(), &device, way) {
+            Ok(mount) => Ok(Self { device, mount }),
+            Err(error) => {
+                if let Err(left) = way.unmount(path, Unmount::Detach) {
+                    log::warn!("{left}");
+                }
+                Err(error)
+            }
+        }
     }
 }
 
@@ -121,10 +136,7 @@ impl Mount {
     pub fn unmount(&self, how: Unmount) -> Result<(), UnmountError> {
         // A mount made between this check and the call could still be hit: the kernel unmounts by path only.
         self.check_topmost()?;
-        match self.0.way {
-            Way::Ourselves => self.umount2(how),
-            Way::Fusermount => fusermount::unmount(&self.0.path, how),
-        }
+        self.0.way.unmount(&self.0.path, how)
     }
 
     fn new(path: PathBuf, device: &OwnedFd, way: Way) -> Result<Self, MountError> {
@@ -172,22 +184,6 @@ impl Mount {
         let events = polled[0].revents().unwrap_or(PollFlags::empty());
         Ok(!events.contains(PollFlags::POLLERR))
     }
-
-    fn umount2(&self, how: Unmount) -> Result<(), UnmountError> {
-        let path = || self.0.path.clone();
-        let flags = match how {
-            Unmount::IfIdle => MntFlags::UMOUNT_NOFOLLOW,
-            Unmount::Detach => MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH,
-        };
-        nix::mount::umount2(&self.0.path, flags).map_err(|errno| match errno {
-            Errno::EBUSY => UnmountError::Busy { path: path() },
-            Errno::EINVAL => UnmountError::NotMounted { path: path() },
-            _ => UnmountError::System {
-                path: path(),
-                errno,
-            },
-        })
-    }
 }
 
 impl Way {
@@ -197,9 +193,31 @@ impl Way {
             false => Self::Fusermount,
         }
     }
+
+    fn unmount(self, path: &Path, how: Unmount) -> Result<(), UnmountError> {
+        match self {
+            Self::Ourselves => unmount_ourselves(path, how),
+            Self::Fusermount => fusermount::unmount(path, how),
+        }
+    }
 }
 
-fn mount_ourselves(path: PathBuf, options: &MountOptions) -> Result<Mounted, MountError> {
+fn unmount_ourselves(path: &Path, how: Unmount) -> Result<(), UnmountError> {
+    let flags = match how {
+        Unmount::IfIdle => MntFlags::UMOUNT_NOFOLLOW,
+        Unmount::Detach => MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH,
+    };
+    nix::mount::umount2(path, flags).map_err(|errno| {
+        let path = path.to_owned();
+        match errno {
+            Errno::EBUSY => UnmountError::Busy { path },
+            Errno::EINVAL => UnmountError::NotMounted { path },
+            _ => UnmountError::System { path, errno },
+        }
+    })
+}
+
+fn mount_ourselves(path: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
     let device = OwnedFd::from(open_device()?);
     let flags = match options.access {
         Access::ReadWrite => MsFlags::empty(),
@@ -207,22 +225,20 @@ fn mount_ourselves(path: PathBuf, options: &MountOptions) -> Result<Mounted, Mou
     };
     nix::mount::mount(
         Some(options.fsname.as_str()),
-        &path,
+        path,
         Some(FILESYSTEM_TYPE),
         flags | MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
         Some(mount_data(&device, options.visibility).as_str()),
     )
-    .map_err(|errno| mount_failed(&path, errno))?;
-    let mount = Mount::new(path, &device, Way::Ourselves)?;
-    Ok(Mounted { device, mount })
+    .map_err(|errno| mount_failed(path, errno))?;
+    Mounted::new(path, device, Way::Ourselves)
 }
 
-fn mount_by_fusermount(path: PathBuf, options: &MountOptions) -> Result<Mounted, MountError> {
+fn mount_by_fusermount(path: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
     // fusermount3 opens it as the user too; our own attempt gives the better sentence.
     open_device()?;
-    let device = fusermount::mount(&path, options)?;
-    let mount = Mount::new(path, &device, Way::Fusermount)?;
-    Ok(Mounted { device, mount })
+    let device = fusermount::mount(path, options)?;
+    Mounted::new(path, device, Way::Fusermount)
 }
 
 fn mount_data(device: &OwnedFd, visibility: Visibility) -> String {
@@ -342,7 +358,7 @@ mod tests {
     fn fusermount_mounts_and_unmounts_the_same() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().canonicalize().unwrap();
-        let mounted = mount_by_fusermount(path, &options()).unwrap();
+        let mounted = mount_by_fusermount(&path, &options()).unwrap();
         let found = find(dir.path()).unwrap();
         assert_eq!(found.device, mounted.mount.device_number());
         assert_eq!(found.source, "pops://al,ice@example.org");
@@ -355,7 +371,7 @@ mod tests {
 
     #[test]
     fn fusermount_tells_why_it_refused() {
-        let error = mount_by_fusermount(PathBuf::from("/proc/no/such"), &options()).unwrap_err();
+        let error = mount_by_fusermount(Path::new("/proc/no/such"), &options()).unwrap_err();
         let MountError::Refused { said } = error else {
             panic!("{error:?}");
         };
@@ -408,7 +424,7 @@ mod tests {
     fn an_open_directory_makes_a_mount_busy_either_way() {
         for mount in [mount_ourselves, mount_by_fusermount] {
             let dir = tempfile::tempdir().unwrap();
-            let mounted = mount(dir.path().canonicalize().unwrap(), &options()).unwrap();
+            let mounted = mount(&dir.path().canonicalize().unwrap(), &options()).unwrap();
             let path = mounted.mount.mountpoint();
             let handle = open(path, OFlag::O_PATH, Mode::empty()).unwrap();
             assert!(matches!(

@@ -44,7 +44,7 @@ pub enum Place {
 pub struct Resized {
     /// Its inode number.
     pub inode: u64,
-    /// The last page of a file that is larger than was shown: where it begins, and its octets up to the end.
+    /// The last page of a file that may be larger than was shown: where it begins, and its octets up to the end.
     /// sendfile(2) believes the size that the kernel has, and never asks; a page that is stored behind it corrects it. A
     /// size that was too large is corrected by the first short read. None while the file is open, for a read of it
     /// may hold the page.
@@ -114,19 +114,41 @@ impl Filesystem {
         let Form::File(show) = view.view().form() else {
             return answer.give(Err(Error::IsADirectory));
         };
-        let message = self.maildrop.message(id);
-        let inode = nodes::of_shown(view, message.inode);
+        let inode = nodes::of_shown(view, self.maildrop.message(id).inode);
         if let Some(file) = self.derived.file(inode) {
-            return answer.give(Ok(opened(&self.handles, inode, file, None)));
+            return self.open_made(inode, file, answer);
         }
         let (derived, handles) = (Arc::clone(&self.derived), Arc::clone(&self.handles));
         let maildrop = Arc::clone(&self.maildrop);
         self.with_body(id, answer, move |body| {
-            let shown = derived.size(inode).unwrap_or(message.size());
+            if let Some(file) = derived.file(inode) {
+                return Ok(opened(&handles, inode, file, None));
+            }
             let file = maildrop.derive(&show(&whole(body)?))?;
+            let resized = match derived.size(inode) {
+                Some(_) => None,
+                None => Some(resized(&handles, inode, &file, 0)),
+            };
+            // Before others find it made: open_made goes by that.
+            let opened = opened(&handles, inode, Arc::clone(&file), resized);
             derived.keep_file(inode, &file);
-            Ok(opened(&handles, inode, file, Some(shown)))
+            Ok(opened)
         });
+    }
+
+    /// Where somebody has the file open, the kernel may be about to learn its size: by an answer that the workshop gives.
+    fn open_made(&self, inode: u64, file: Arc<Body>, answer: Answer<Opened>) {
+        if !self.handles.is_open(inode) {
+            return answer.give(Ok(opened(&self.handles, inode, file, None)));
+        }
+        let handles = Arc::clone(&self.handles);
+        let waiter = answer.owe_in(
+            &self.workshop,
+            &self.ledger,
+            self.while_heard(),
+            move |file: Result<Arc<Body>, Fault>| Ok(opened(&handles, inode, file?, None)),
+        );
+        waiter.answer(Ok(file));
     }
 
     fn open_part(&self, id: MessageId, part: u16, answer: Answer<Opened>) {
@@ -206,20 +228,14 @@ fn opened_message(
     body: Arc<Body>,
 ) -> Opened {
     let message = maildrop.message(id);
-    opened(handles, message.inode, body, message.size_before)
+    let resized = message
+        .size_before
+        .filter(|&before| before != body.len())
+        .map(|before| resized(handles, message.inode, &body, before));
+    opened(handles, message.inode, body, resized)
 }
 
-/// `shown` is the size that the kernel may hold.
-fn opened(handles: &Handles, inode: u64, body: Arc<Body>, shown: Option<u64>) -> Opened {
-    let shown = shown.filter(|&shown| shown != body.len());
-    let resized = shown.map(|shown| Resized {
-        inode,
-        tail: if body.len() > shown && !handles.is_open(inode) {
-            last_page(&body)
-        } else {
-            None
-        },
-    });
+fn opened(handles: &Handles, inode: u64, body: Arc<Body>, resized: Option<Resized>) -> Opened {
     let place = if body.in_memory() == body.len() {
         Place::Memory
     } else {
@@ -230,6 +246,16 @@ fn opened(handles: &Handles, inode: u64, body: Arc<Body>, shown: Option<u64>) ->
         place,
         resized,
     }
+}
+
+/// `shown` is the least size that the kernel may hold.
+fn resized(handles: &Handles, inode: u64, body: &Body, shown: u64) -> Resized {
+    let tail = if body.len() > shown && !handles.is_open(inode) {
+        last_page(body)
+    } else {
+        None
+    };
+    Resized { inode, tail }
 }
 
 fn last_page(body: &Body) -> Option<(u64, Vec<u8>)> {

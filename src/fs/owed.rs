@@ -16,6 +16,8 @@ use crate::maildrop::{Fault, Waiter};
 
 /// How often the owed replies are looked at: Ctrl-C takes that long at the most.
 const WATCH: Duration = Duration::from_millis(100);
+/// A look that comes so late was kept from coming: the process was stopped (SIGSTOP, a debugger, a frozen cgroup).
+const STOPPED: Duration = Duration::from_secs(1);
 
 /// The reply to one request: given exactly once, by whoever comes first.
 pub struct Answer<T>(Arc<Slot<T>>);
@@ -165,7 +167,9 @@ impl std::fmt::Debug for Ledger {
 }
 
 impl Inner {
+    /// Silence is counted anew when a stop has ended: what the server said meanwhile is still to be read.
     fn watch(&self) {
+        let mut resumed = Instant::now();
         loop {
             let mut debts = self.debts.lock();
             while debts.owed.is_empty() {
@@ -175,9 +179,13 @@ impl Inner {
                 self.changed.wait(&mut debts);
             }
             drop(debts);
+            let asleep = Instant::now();
             std::thread::sleep(WATCH);
+            if asleep.elapsed() > STOPPED {
+                resumed = Instant::now();
+            }
             let mut under_review = std::mem::take(&mut self.debts.lock().owed);
-            let heard = (self.last_heard)();
+            let heard = (self.last_heard)().max(resumed);
             under_review.retain_mut(|debt| debt.is_still_owed(heard));
             self.debts.lock().owed.append(&mut under_review);
         }

@@ -22,6 +22,10 @@ use super::name::file_name;
 use crate::pop3::UniqueId;
 use crate::store::{BodyKey, Row};
 
+/// The largest size that is shown, whatever LIST says: the kernel takes no file of 2^63 octets, and the sizes of as many
+/// messages as a maildrop may have add up to less than that.
+const LARGEST: u64 = 1 << 42;
+
 /// A message of this mount; its place in the catalogue, for as long as the mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(pub(super) u32);
@@ -65,10 +69,10 @@ impl Message {
     }
 
     /// The octets of the body: exact once it was seen, LIST's hint before, and never 0 for a body not seen, since
-    /// tools do not read a file of size 0.
+    /// tools do not read a file of size 0. At most 2^42.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.exact.unwrap_or(self.listed.max(1))
+        self.exact.unwrap_or(self.listed.max(1)).min(LARGEST)
     }
 
     /// The octets of the body, once it was seen.

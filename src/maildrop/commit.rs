@@ -10,6 +10,9 @@
 //!                                                       another session: what UIDL still names is kept, the rest deleted
 //! ```
 //!
+//! A DELE is refused, too, where another session has deleted the message since ours began: then that other session as well
+//! tells what is left.
+//!
 //! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault:
 //! then it stays pending.
 
@@ -55,8 +58,11 @@ enum Answer {
 #[derive(Default)]
 struct Marked {
     accepted: Vec<MessageId>,
-    refused: Vec<(MessageId, ServerText)>,
+    refused: Refused,
 }
+
+/// Messages that the server did not mark, and its words.
+type Refused = Vec<(MessageId, ServerText)>;
 
 impl Engine {
     /// Deletes what is unlinked now.
@@ -180,10 +186,31 @@ impl Engine {
         })
     }
 
-    fn committed(&self, marked: Marked, mut verdict: Verdict) -> Verdict {
+    fn committed(&mut self, marked: Marked, mut verdict: Verdict) -> Verdict {
         self.shared.stand(&marked.accepted, Standing::Departed);
         verdict.deleted = marked.accepted.len();
-        self.keep(marked.refused, verdict)
+        if marked.refused.is_empty() {
+            return verdict;
+        }
+        let left = match self.look_again() {
+            Ok(()) if self.knows_all() => self.still_there(marked.refused, &mut verdict),
+            _ => marked.refused,
+        };
+        self.keep(left, verdict)
+    }
+
+    /// Whether a message that the open session does not name is not there.
+    fn knows_all(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.unnamed == 0)
+    }
+
+    /// As the open session has listed it.
+    fn is_on_the_server(&self, id: MessageId) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.number_of(id).is_some())
     }
 
     /// Asks a new session which of the messages are still there.
@@ -207,32 +234,33 @@ impl Engine {
             }
             attempt += 1;
         }
-        let Some(session) = &self.session else {
-            return Err(Fault::Ending);
-        };
-        if session.unnamed > 0 {
+        if !self.knows_all() {
             return Err(Fault::OutcomeUnknown(reason.to_string()));
         }
         let after = self.messages(&marked.accepted);
-        let is_left = |id: MessageId| session.number_of(id).is_some();
         let mut left = Vec::new();
         for ((&id, was), is) in marked.accepted.iter().zip(&before).zip(&after) {
-            if is_left(id) && !is_a_twin_now(was, &before, is) {
+            if self.is_on_the_server(id) && !is_a_twin_now(was, &before, is) {
                 left.push((id, reason.clone()));
             } else {
                 verdict.deleted += 1;
             }
         }
-        let state = self.shared.state.lock();
-        for (id, text) in marked.refused {
-            if is_group_left(&state.catalogue, session, id) {
-                left.push((id, text));
-            } else {
-                verdict.gone += 1;
-            }
-        }
-        drop(state);
+        left.extend(self.still_there(marked.refused, &mut verdict));
         Ok(self.keep(left, verdict))
+    }
+
+    /// Those refused messages that the open session may have, though by a twin's name; the others are counted as gone.
+    fn still_there(&self, refused: Refused, verdict: &mut Verdict) -> Refused {
+        let Some(session) = &self.session else {
+            return refused;
+        };
+        let state = self.shared.state.lock();
+        let (left, gone): (Refused, Refused) = refused
+            .into_iter()
+            .partition(|&(id, _)| is_group_left(&state.catalogue, session, id));
+        verdict.gone += gone.len();
+        left
     }
 
     fn messages(&self, ids: &[MessageId]) -> Vec<Message> {
@@ -253,7 +281,7 @@ impl Engine {
     }
 
     /// Lists again what the server kept, unless a listing since has told otherwise.
-    fn keep(&self, left: Vec<(MessageId, ServerText)>, mut verdict: Verdict) -> Verdict {
+    fn keep(&self, left: Refused, mut verdict: Verdict) -> Verdict {
         let state = self.shared.state.lock();
         let unlinked = |&id: &MessageId| state.catalogue.get(id).standing == Standing::Unlinked;
         let ids: Vec<MessageId> = left.iter().map(|&(id, _)| id).filter(unlinked).collect();

@@ -481,6 +481,8 @@ impl Maildrop {
             let _ended = engine.join();
             verdict
         };
+        // The engine's thread may hold both for a while yet, so that dropping them is not enough.
+        self.shared.disk.flush();
         if let Err(error) = self.shared.index.flush() {
             log::warn!("{error}");
         }

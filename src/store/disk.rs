@@ -9,7 +9,7 @@
 //! A thread of its own writes, so that no reader waits for the disk.
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,7 +60,8 @@ struct Contents {
 pub(super) enum Order {
     Keep(BodyKey, Arc<Body>),
     Forget(BodyKey),
-    BeginSegment,
+    /// Nothing more is written to it.
+    EndSegment(PathBuf),
     Flush(Sender<()>),
 }
 
@@ -138,13 +139,7 @@ impl Disk {
         match place.read(key) {
             Ok(body) => Some(Arc::new(body)),
             Err(error) => {
-                log::warn!(
-                    "{}: a damaged message is fetched again ({error})",
-                    cache.folder.display()
-                );
-                cache.shared.0.lock().shelf.remove(key);
-                // Behind a damaged record nothing is found at the next mount.
-                cache.order(Order::BeginSegment);
+                cache.give_up(key, &place, &error);
                 None
             }
         }
@@ -200,6 +195,24 @@ impl Disk {
 }
 
 impl Cache {
+    /// The body cannot be had from where it was thought to lie; it is fetched again.
+    fn give_up(&self, key: &BodyKey, place: &Place, error: &io::Error) {
+        let mut contents = self.shared.0.lock();
+        if error.kind() == ErrorKind::NotFound {
+            log::debug!("another mount has removed {}", place.path().display());
+            contents.shelf.remove_file(place.path());
+        } else {
+            log::warn!(
+                "{}: a message that cannot be read is fetched again ({error})",
+                self.folder.display()
+            );
+            contents.shelf.remove(key);
+        }
+        drop(contents);
+        // Behind a damaged record nothing is found at the next mount.
+        self.order(Order::EndSegment(place.path().to_owned()));
+    }
+
     fn order(&self, order: Order) {
         if let Some(orders) = &self.orders {
             let _lasts_as_long_as_we_do = orders.send(order);
@@ -481,6 +494,41 @@ mod tests {
         assert_eq!(octets(&body).len(), 5_000_000);
         drop(body);
         assert!(fixture.files().is_empty());
+    }
+
+    #[test]
+    fn segments_take_no_descriptor_however_many_mounts_have_begun_one() {
+        let fixture = Fixture::new();
+        for number in 1..=100 {
+            let disk = fixture.disk(ENOUGH);
+            disk.keep(key(number), &incoming(&disk, b"one"));
+        }
+        let disk = fixture.disk(ENOUGH);
+        assert!((1..=100).all(|number| disk.load(&key(number)).is_some()));
+        let open = fs::read_dir("/proc/self/fd").unwrap();
+        let open = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+        assert_eq!(
+            open.filter(|path| path.starts_with(fixture.account.path()))
+                .count(),
+            0
+        );
+    }
+
+    #[test]
+    fn what_another_mount_has_removed_is_not_there_and_can_be_kept_again() {
+        let fixture = Fixture::new();
+        let disk = fixture.disk(ENOUGH);
+        (1..=2).for_each(|number| disk.keep(key(number), &incoming(&disk, &patterned(10))));
+        disk.keep(key(3), &incoming(&disk, &patterned(5_000_000)));
+        disk.flush();
+        fixture.files().iter().for_each(|file| remove(file));
+        assert!(disk.load(&key(1)).is_none() && disk.load(&key(3)).is_none());
+        assert!(!disk.contains(&key(2)), "it lay in the same file");
+        (1..=3).for_each(|number| disk.keep(key(number), &incoming(&disk, &patterned(10))));
+        drop(disk);
+        assert_eq!(fixture.files().len(), 1);
+        let disk = fixture.disk(ENOUGH);
+        assert!((1..=3).all(|number| disk.load(&key(number)).is_some()));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The thread that writes bodies to disk, and removes the files that were read longest ago.
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Body;
 use super::disk::{Order, Shared, remove};
@@ -14,7 +14,9 @@ use super::shelf::{Place, Shelved};
 
 /// Temporary files older than this were left behind by a process that was killed.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
-/// Into so many segments the limit is divided: what is removed at once, and how many files are open.
+/// A disk that cannot be written is told of once in so long.
+const TELLING: Duration = Duration::from_secs(3600);
+/// Into so many segments the limit is divided: what is removed at once.
 const SEGMENTS: u64 = 64;
 /// The least octets of a segment that is full.
 const LEAST_SEGMENT: u64 = 1024 * 1024;
@@ -25,11 +27,13 @@ pub(super) struct DiskWriter {
     shared: Arc<Shared>,
     /// The one that is being filled: only this process writes to it.
     segment: Option<Filling>,
-    failing: bool,
+    /// When a failure was told of last.
+    told: Option<Instant>,
 }
 
 struct Filling {
     segment: Arc<Shelved>,
+    file: File,
     end: u64,
 }
 
@@ -47,7 +51,7 @@ impl DiskWriter {
             limit,
             shared,
             segment: None,
-            failing: false,
+            told: None,
         }
     }
 
@@ -56,7 +60,9 @@ impl DiskWriter {
         while let Ok(order) = orders.recv() {
             match order {
                 Order::Flush(reply) => drop(reply.send(())),
-                Order::BeginSegment => self.segment = None,
+                Order::EndSegment(path) => {
+                    self.segment.take_if(|filling| filling.segment.path == path);
+                }
                 Order::Forget(key) => {
                     let written = self.append(key, Content::Forgotten, &[]).map(drop);
                     self.note(written);
@@ -96,7 +102,7 @@ impl DiskWriter {
         let head = Header { key, content }.octets();
         let filling = self.filling()?;
         let (segment, offset) = (Arc::clone(&filling.segment), filling.end);
-        let mut file = &segment.file;
+        let file = &mut filling.file;
         let written = file
             .write_vectored(&[IoSlice::new(&head), IoSlice::new(octets)])
             .and_then(|written| {
@@ -107,8 +113,10 @@ impl DiskWriter {
                 rest.iter().try_for_each(|rest| file.write_all(rest))
             });
         if let Err(error) = written {
-            // Behind half a record nothing would be found.
-            self.segment = None;
+            // Half a record takes room, and behind it nothing would be found.
+            if file.set_len(offset).is_err() {
+                self.segment = None;
+            }
             return Err(error);
         }
         let length = octets.len() as u64;
@@ -133,28 +141,32 @@ impl DiskWriter {
             Some(ref mut filling) => Ok(filling),
             None => {
                 self.make_room()?;
-                let segment = self.begin_segment()?;
-                Ok(self.segment.insert(Filling { segment, end: 0 }))
+                let begun = self.begin_segment()?;
+                Ok(self.segment.insert(begun))
             }
         }
     }
 
-    fn begin_segment(&self) -> io::Result<Arc<Shelved>> {
+    fn begin_segment(&self) -> io::Result<Filling> {
         // Names sort by age, so that the last record of a message is found last.
-        let now = SystemTime::now()
+        let now = SystemTime::now();
+        let age = now
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_nanos();
         let path = self
             .folder
-            .join(format!("{now:024}-{}.{SEGMENT}", std::process::id()));
+            .join(format!("{age:024}-{}.{SEGMENT}", std::process::id()));
         let file = OpenOptions::new()
-            .read(true)
             .append(true)
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
-        Ok(Arc::new(Shelved::new(path, file)))
+        Ok(Filling {
+            segment: Arc::new(Shelved::new(path, now)),
+            file,
+            end: 0,
+        })
     }
 
     /// Removes the files that were read longest ago, until there is room for a new segment. Looks at what is really there:
@@ -198,18 +210,16 @@ impl DiskWriter {
         Ok(kept)
     }
 
-    /// A disk that is full or read-only is told of once, and tried on.
+    /// A disk that is full or read-only is tried on: what is small may still fit.
     fn note(&mut self, written: io::Result<()>) {
-        match written {
-            Ok(()) => self.failing = false,
-            Err(error) if !self.failing => {
-                log::warn!(
-                    "{}: {error}; messages are kept in memory only",
-                    self.folder.display()
-                );
-                self.failing = true;
-            }
-            Err(_) => {}
+        if let Err(error) = written
+            && self.told.is_none_or(|told| told.elapsed() > TELLING)
+        {
+            log::warn!(
+                "{}: {error}; messages are kept in memory only",
+                self.folder.display()
+            );
+            self.told = Some(Instant::now());
         }
     }
 }

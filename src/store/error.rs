@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The system refused an operation on a file or folder.
-    #[error("cannot {doing} {}; make it possible, name another folder with cache_dir, or set cache=off", path.display())]
+    #[error("cannot {doing} {} ({source}); make it possible, name another folder with cache_dir, or set cache=off", path.display())]
     Io {
         /// What was tried, as a verb.
         doing: &'static str,
@@ -54,7 +54,7 @@ pub enum StoreError {
         known: i32,
     },
     /// SQLite could not do what was asked: no room, no permission, or a broken disk.
-    #[error("cannot use {}; make room or repair the disk, name another folder with cache_dir, or set cache=off", path.display())]
+    #[error("cannot use {} ({source}); make room or repair the disk, name another folder with cache_dir, or set cache=off", path.display())]
     Sqlite {
         /// The index.
         path: PathBuf,

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::geteuid;
+use nix::unistd::{AccessFlags, eaccess, geteuid};
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
@@ -24,7 +24,8 @@ pub struct CacheFolder {
 impl CacheFolder {
     /// Makes `base` and the account's folder in it where they are missing, and checks both: folders of the effective user,
     /// no symbolic links. The account's folder is closed to others (0700) if need be. A base that others may write to is
-    /// refused, because they could exchange what is in it; one that they may read is the user's choice.
+    /// refused, because they could exchange what is in it; one that they may read is the user's choice. One that we may not
+    /// write to is refused as well: SQLite would take it or not, as the last mount has left it.
     pub fn open(base: &Path, account: &str) -> Result<Self, StoreError> {
         // Without a slash at the end, after which lstat(2) would follow a link.
         let base: PathBuf = base.components().collect();
@@ -33,6 +34,7 @@ impl CacheFolder {
         let path = base.join(folder_name(account));
         make(&path, &mut DirBuilder::new())?;
         close(&path, &own_folder(&path)?)?;
+        refuse_if_read_only(&path)?;
         Ok(Self { path })
     }
 
@@ -130,6 +132,14 @@ fn refuse_if_writable(path: &Path, metadata: &Metadata) -> Result<(), StoreError
     Err(StoreError::WritableByOthers {
         path: path.into(),
         mode,
+    })
+}
+
+fn refuse_if_read_only(path: &Path) -> Result<(), StoreError> {
+    eaccess(path, AccessFlags::W_OK).map_err(|errno| StoreError::Io {
+        doing: "write to",
+        path: path.into(),
+        source: errno.into(),
     })
 }
 

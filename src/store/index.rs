@@ -249,6 +249,35 @@ mod tests {
     }
 
     #[test]
+    fn of_two_messages_that_a_damage_gave_one_inode_one_is_learnt_again() {
+        let account = Account::new();
+        let (one, other) = (0x1122_3344_5566_u64, 0x1122_3344_5567_u64);
+        account.open().learn(vec![row(b"a", one), row(b"b", other)]);
+        let mut file = fs::read(account.file()).unwrap();
+        // In the table and in the index of its inodes; leading octets that are zero are not stored.
+        let octets = |inode: u64| inode.to_be_bytes()[2..].to_vec();
+        for at in 0..file.len() - 6 {
+            if file[at..at + 6] == octets(other) {
+                file[at..at + 6].copy_from_slice(&octets(one));
+            }
+        }
+        fs::write(account.file(), file).unwrap();
+        assert_eq!(account.rows(), [row(b"a", one)]);
+    }
+
+    #[test]
+    fn a_row_with_values_that_no_message_has_is_passed_over() {
+        let account = Account::new();
+        account.open().learn(vec![row(b"a", 2), row(b"b", 3)]);
+        let outside = Connection::open(account.file()).unwrap();
+        outside
+            .execute("UPDATE message SET twins = -7 WHERE uidl = x'61'", [])
+            .unwrap();
+        drop(outside);
+        assert_eq!(account.rows(), [row(b"b", 3)]);
+    }
+
+    #[test]
     fn two_mounts_share_an_index() {
         let account = Account::new();
         let (first, second) = (account.open(), account.open());

@@ -23,14 +23,16 @@ pub(super) struct Shelf {
     places: HashMap<BodyKey, Place>,
 }
 
-/// A file of the cache that is open.
+/// A segment. It is opened for each reading: each mount begins one, and the descriptors of many would run out.
 #[derive(Debug)]
 pub(super) struct Shelved {
     pub(super) path: PathBuf,
-    pub(super) file: File,
-    /// The mtime that it has, or is going to have: when it was read last.
-    read: Mutex<SystemTime>,
+    read: Mutex<LastRead>,
 }
+
+/// The mtime that a file has, or is going to have: when it was read last.
+#[derive(Debug)]
+struct LastRead(SystemTime);
 
 /// Where a body lies.
 #[derive(Debug, Clone)]
@@ -53,9 +55,8 @@ impl Shelf {
             |entry: &&DirEntry| entry.path().extension().is_some_and(|kind| kind == SEGMENT);
         for entry in entries.iter().filter(is_segment) {
             // Another mount may have removed it by now.
-            match Shelved::open(entry.path()) {
-                Ok(segment) => shelf.add_segment(&Arc::new(segment))?,
-                Err(error) => log::debug!("a segment of the cache is passed over: {error}"),
+            if let Err(error) = shelf.add_segment(entry.path()) {
+                log::debug!("a segment of the cache is passed over: {error}");
             }
         }
         for entry in entries {
@@ -67,12 +68,15 @@ impl Shelf {
     }
 
     /// Walks from record to record. Behind one that is damaged, or was not written to its end, nothing is found.
-    fn add_segment(&mut self, segment: &Arc<Shelved>) -> io::Result<()> {
-        let end = segment.file.metadata()?.len();
+    fn add_segment(&mut self, path: PathBuf) -> io::Result<()> {
+        let file = File::open(&path)?;
+        let metadata = file.metadata()?;
+        let (end, read) = (metadata.len(), metadata.modified()?);
+        let segment = Arc::new(Shelved::new(path, read));
         let mut at = 0;
         while at + HEADER as u64 <= end {
             let mut head = [0; HEADER];
-            segment.file.read_exact_at(&mut head, at)?;
+            file.read_exact_at(&mut head, at)?;
             let Some(Header { key, content }) = Header::parse(&head) else {
                 break;
             };
@@ -85,7 +89,7 @@ impl Shelf {
                     self.put(
                         key,
                         Place::Segment {
-                            segment: Arc::clone(segment),
+                            segment: Arc::clone(&segment),
                             offset,
                             length,
                         },
@@ -131,88 +135,90 @@ impl Place {
                 offset,
                 length,
             } => segment.read_record(key, *offset, *length),
-            Self::Large(path) => Shelved::open(path.clone())?.into_large(key),
+            Self::Large(path) => read_large(path, key),
+        }
+    }
+
+    /// The file that it lies in.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Segment { segment, .. } => &segment.path,
+            Self::Large(path) => path,
         }
     }
 }
 
 impl Shelved {
-    fn open(path: PathBuf) -> io::Result<Self> {
-        let file = File::open(&path)?;
-        let read = Mutex::new(file.metadata()?.modified()?);
-        Ok(Self { path, file, read })
-    }
-
-    pub(super) fn new(path: PathBuf, file: File) -> Self {
+    pub(super) fn new(path: PathBuf, read: SystemTime) -> Self {
         Self {
             path,
-            file,
-            read: Mutex::new(SystemTime::now()),
+            read: Mutex::new(LastRead(read)),
         }
     }
 
     fn read_record(&self, key: &BodyKey, offset: u64, length: u64) -> io::Result<Body> {
+        let file = File::open(&self.path)?;
         let mut head = [0; HEADER];
         let mut octets = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         let at = i64::try_from(offset).map_err(io::Error::other)?;
         let read = preadv(
-            &self.file,
+            &file,
             &mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut octets)],
             at,
         )?;
         if read < HEADER + octets.len() {
-            self.file.read_exact_at(&mut head, offset)?;
-            self.file
-                .read_exact_at(&mut octets, offset + HEADER as u64)?;
+            file.read_exact_at(&mut head, offset)?;
+            file.read_exact_at(&mut octets, offset + HEADER as u64)?;
         }
         check(&head, key, length, crc32fast::hash(&octets))?;
-        self.note_reading();
+        self.read.lock().is_now(&file);
         Ok(Body::new(octets))
     }
+}
 
-    fn into_large(self, key: &BodyKey) -> io::Result<Body> {
-        let mut head = [0; HEADER];
-        self.file.read_exact_at(&mut head, 0)?;
-        let start = HEADER as u64;
-        let length = self
-            .file
-            .metadata()?
-            .len()
-            .checked_sub(start)
-            .ok_or(ErrorKind::UnexpectedEof)?;
-        let checksum = self.checksum_from(start)?;
-        check(&head, key, length, checksum)?;
-        self.note_reading();
-        Ok(Body::in_file(InFile {
-            file: self.file,
-            start,
-            length,
-            checksum,
-            temporary: Mutex::new(None),
-        }))
-    }
-
-    fn checksum_from(&self, mut at: u64) -> io::Result<u32> {
-        let mut checksum = crc32fast::Hasher::new();
-        let mut chunk = vec![0; 256 * 1024];
-        loop {
-            match self.file.read_at(&mut chunk, at)? {
-                0 => return Ok(checksum.finalize()),
-                read => {
-                    checksum.update(&chunk[..read]);
-                    at += read as u64;
-                }
+impl LastRead {
+    /// As relatime does: seldom enough to cost nothing.
+    fn is_now(&mut self, file: &File) {
+        if self.0.elapsed().is_ok_and(|age| age > READ_GRAIN) {
+            self.0 = SystemTime::now();
+            if let Err(error) = file.set_times(FileTimes::new().set_modified(self.0)) {
+                log::debug!("the cache's time of reading is not kept: {error}");
             }
         }
     }
+}
 
-    /// As relatime does: seldom enough to cost nothing.
-    fn note_reading(&self) {
-        let mut read = self.read.lock();
-        if read.elapsed().is_ok_and(|age| age > READ_GRAIN) {
-            *read = SystemTime::now();
-            if let Err(error) = self.file.set_times(FileTimes::new().set_modified(*read)) {
-                log::debug!("the cache's time of reading is not kept: {error}");
+fn read_large(path: &Path, key: &BodyKey) -> io::Result<Body> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut head = [0; HEADER];
+    file.read_exact_at(&mut head, 0)?;
+    let start = HEADER as u64;
+    let length = metadata
+        .len()
+        .checked_sub(start)
+        .ok_or(ErrorKind::UnexpectedEof)?;
+    let checksum = checksum_from(&file, start)?;
+    check(&head, key, length, checksum)?;
+    LastRead(metadata.modified()?).is_now(&file);
+    Ok(Body::in_file(InFile {
+        file,
+        start,
+        length,
+        checksum,
+        temporary: Mutex::new(None),
+    }))
+}
+
+fn checksum_from(file: &File, mut at: u64) -> io::Result<u32> {
+    let mut checksum = crc32fast::Hasher::new();
+    let mut chunk = vec![0; 256 * 1024];
+    loop {
+        match file.read_at(&mut chunk, at)? {
+            0 => return Ok(checksum.finalize()),
+            read => {
+                checksum.update(&chunk[..read]);
+                at += read as u64;
             }
         }
     }

@@ -1,4 +1,5 @@
 //! The thread that alone talks to the index file, so that nobody else waits for the disk.
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -125,20 +126,32 @@ fn gather(first: Order, orders: &Receiver<Order>) -> (Vec<Row>, Option<Order>) {
     (batch, Some(order))
 }
 
+/// All rows that can be. A damage that SQLite does not notice may leave values that no row can have, or two messages with
+/// one inode, of which a reader would get the wrong one: such a message is learnt again.
 fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(LOAD)?;
-    let rows = statement.query_map([], |row| {
-        Ok(Row {
-            uidl: row.get_ref(0)?.as_blob()?.into(),
-            ordinal: row.get(1)?,
-            inode: row.get::<_, i64>(2)?.cast_unsigned(),
-            size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
-            arrived: row.get(4)?,
-            listed: row.get::<_, i64>(5)?.cast_unsigned(),
-            twins: row.get(6)?,
-        })
-    })?;
-    rows.collect()
+    let mut found = statement.query([])?;
+    let (mut rows, mut inodes) = (Vec::new(), HashSet::new());
+    while let Some(row) = found.next()? {
+        match parse(row) {
+            Ok(row) if inodes.insert(row.inode) => rows.push(row),
+            Ok(row) => log::warn!("the index gives inode {} twice", row.inode),
+            Err(error) => log::warn!("a row of the index is damaged: {error}"),
+        }
+    }
+    Ok(rows)
+}
+
+fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        uidl: row.get_ref(0)?.as_blob()?.into(),
+        ordinal: row.get(1)?,
+        inode: row.get::<_, i64>(2)?.cast_unsigned(),
+        size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+        arrived: row.get(4)?,
+        listed: row.get::<_, i64>(5)?.cast_unsigned(),
+        twins: row.get(6)?,
+    })
 }
 
 fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {

@@ -34,6 +34,11 @@ pub enum Reply {
     Silent,
     /// The right answer, once the gate is open.
     Held(Gate),
+    /// The right answer, once the client has sent so many octets behind the command.
+    HeldUntil {
+        /// Octets of the commands that are in flight with this one.
+        behind: usize,
+    },
     /// The first octets, then the others again and again for ever.
     Endless(Vec<u8>, Vec<u8>),
     /// The first octets, then the others again and again for ever, one at a time, so long after each other.

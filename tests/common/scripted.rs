@@ -17,6 +17,8 @@ use super::patience::PATIENCE;
 
 /// The octets of one packet of a flood.
 const FLOOD: usize = 64 * 1024;
+/// Between two looks at what has come.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// A listening server that runs a closure for every connection, each in a thread of its own.
 ///
@@ -174,6 +176,22 @@ impl Peer {
     /// Returns once anything has come that is not read yet, or the client has closed.
     pub fn wait_for_octets(&mut self) -> io::Result<()> {
         self.stream()?.fill_buf().map(drop)
+    }
+
+    /// Returns once so many octets have come behind the last line read. Fails when the client or the server ends first.
+    pub fn wait_for_octets_behind(&mut self, count: usize) -> io::Result<()> {
+        let mut unread = vec![0; count];
+        while self.octets_behind() < count {
+            let waiting = self.stream()?.get_ref().peek(&mut unread)?;
+            if self.octets_behind() + waiting >= count {
+                break;
+            }
+            if waiting == 0 || self.shared.stopping.load(Ordering::SeqCst) {
+                return Err(ErrorKind::ConnectionAborted.into());
+            }
+            thread::sleep(BETWEEN_LOOKS);
+        }
+        Ok(())
     }
 
     /// How many octets have come behind the last line read: what the client pipelined in the same packet.

@@ -7,7 +7,9 @@ mod commits;
 mod endings;
 mod identity;
 mod pending;
+mod steps;
 mod verdicts;
+mod views;
 
 use std::path::Path;
 use std::process::Output;

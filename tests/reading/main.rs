@@ -14,6 +14,7 @@ mod refusals;
 mod renewal;
 mod requests;
 mod sizes;
+mod views;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

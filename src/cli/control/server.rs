@@ -1,9 +1,10 @@
 //! The daemon's end of the control socket.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -74,10 +75,9 @@ impl Server {
             _ => {}
         }
         let listener = UnixListener::bind(&path)?;
-        Ok(Self {
-            listener,
-            socket: SocketFile(path),
-        })
+        let socket = SocketFile(path);
+        fs::set_permissions(&socket.0, Permissions::from_mode(0o600))?;
+        Ok(Self { listener, socket })
     }
 
     /// Answers clients of the same user and of root, from a thread of its own.

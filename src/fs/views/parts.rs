@@ -76,6 +76,12 @@ impl Tree {
             .map(|(number, _)| number)
     }
 
+    /// The greatest number of a part.
+    pub(in crate::fs) fn last(&self) -> u16 {
+        // `add` numbers no part that has no room here.
+        u16::try_from(self.0.len() - 1).unwrap_or(u16::MAX)
+    }
+
     /// Whether there is such a part.
     pub(in crate::fs) fn contains(&self, part: u16) -> bool {
         usize::from(part) < self.0.len()

@@ -129,6 +129,11 @@ impl<'a> Session<'a> {
                 let answer = self.perform(line);
                 self.give(answer)
             }
+            Reply::HeldUntil { behind } => {
+                self.peer.wait_for_octets_behind(behind)?;
+                let answer = self.perform(line);
+                self.give(answer)
+            }
         }
     }
 

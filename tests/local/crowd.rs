@@ -1,0 +1,114 @@
+//! A thousand readers of a server that has stopped answering.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use nix::errno::Errno;
+use nix::unistd::gettid;
+
+use crate::common::{
+    Dovecot, DovecotOptions, Liar, Mount, Reply, corpus, eventually, output_within, retr_all,
+    waits_for_fuse,
+};
+use crate::{AT_ONCE, errno, messages, mounted, stderr};
+
+const READERS: usize = 1000;
+/// The most octets that the readers may cost, be they ever so many.
+const MOST_MEMORY: u64 = 64 * 1024 * 1024;
+
+type Reading = JoinHandle<std::io::Result<Vec<u8>>>;
+
+/// A thread for each file, which reads it; returned once all wait for the mount.
+fn readers(paths: impl Iterator<Item = PathBuf>) -> Vec<Reading> {
+    let (tell, told) = mpsc::channel();
+    let readers: Vec<Reading> = paths
+        .map(|path| {
+            let tell = tell.clone();
+            let thread = thread::Builder::new().stack_size(128 * 1024);
+            let read = move || {
+                tell.send(gettid()).expect("the test waits");
+                fs::read(path)
+            };
+            thread.spawn(read).expect("a thread")
+        })
+        .collect();
+    let threads: Vec<_> = told.iter().take(readers.len()).collect();
+    eventually("every reader to wait for the mount", || {
+        threads
+            .iter()
+            .all(|thread| waits_for_fuse(&format!("/proc/self/task/{thread}")))
+            .then_some(())
+    });
+    readers
+}
+
+/// What the process has of the machine's memory, in octets.
+fn resident(mount: &Mount) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", mount.pid())).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse::<u64>().ok()).expect("VmRSS") * 1024
+}
+
+fn assert_answers_at_once(mount: &Mount) {
+    for program in ["ls", "df"] {
+        let output = output_within(AT_ONCE, Command::new(program).arg(mount.path()));
+        assert!(output.status.success(), "{program}: {}", stderr(&output));
+    }
+    let output = mount.subcommand(&["status", mount.arg()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn a_thousand_readers_of_a_stopped_server_get_their_messages_when_it_goes_on() {
+    let dovecot = Dovecot::start(&corpus::realistic(77, 250), &DovecotOptions::default());
+    let files: Vec<(String, Vec<u8>)> = retr_all(dovecot.port(), Dovecot::USER, Dovecot::PASSWORD)
+        .into_iter()
+        .map(|message| {
+            let uidl = String::from_utf8(message.uidl).expect("a unique-id in ASCII");
+            (format!("{uidl}.eml"), message.bytes)
+        })
+        .collect();
+    let mount = mounted(&dovecot.source(), &[]);
+    assert_answers_at_once(&mount);
+    let before = resident(&mount);
+    dovecot.pause();
+    let wanted: Vec<&(String, Vec<u8>)> = files.iter().cycle().take(READERS).collect();
+    let readers = readers(wanted.iter().map(|(name, _)| mount.join(name)));
+    assert_answers_at_once(&mount);
+    assert!(
+        resident(&mount) < before + MOST_MEMORY,
+        "{} of {before}",
+        resident(&mount)
+    );
+    dovecot.resume();
+    for (reader, (name, octets)) in readers.into_iter().zip(wanted) {
+        let read = reader.join().expect("a reader");
+        assert!(read.expect("a message") == *octets, "{name}");
+    }
+    assert!(
+        resident(&mount) < before + MOST_MEMORY,
+        "{} of {before}",
+        resident(&mount)
+    );
+}
+
+#[test]
+fn a_thousand_readers_of_a_server_that_stays_silent_all_get_a_time_out() {
+    let messages = messages(99);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &["timeout=4s"]);
+    let before = resident(&mount);
+    liar.on("RETR", Reply::Silent);
+    let paths = (0..READERS).map(|reader| mount.join(crate::name(reader as u64 % 100 + 1)));
+    for reader in readers(paths) {
+        assert_eq!(errno(reader.join().expect("a reader")), Errno::ETIMEDOUT);
+    }
+    assert_answers_at_once(&mount);
+    assert!(resident(&mount) < before + MOST_MEMORY);
+    liar.behave("RETR");
+    crate::assert_reads_all(mount.path(), &messages);
+}

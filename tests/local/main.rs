@@ -1,0 +1,175 @@
+//! The side of this machine: who may look in, several mounts on one cache, a cache that is damaged or full, too few
+//! descriptors or processes, every kind of end, stops, and crowds of readers.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod crowd;
+mod damage;
+mod endings;
+mod errnos;
+mod fsx;
+mod kills;
+mod limits;
+mod private;
+mod room;
+mod sharing;
+mod stops;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use common::{Liar, Mount, PROGRAM, Place, corpus, output_within};
+use nix::errno::Errno;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use nix::sys::signal::{Signal, kill};
+
+/// The limit of one command.
+const LIMIT: Duration = Duration::from_secs(60);
+/// The limit of what must not wait for the server: far below the mounts' time-out of 30 s.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// Everyday messages, and one that is too large for the memory of a transfer.
+fn messages(count: usize) -> Vec<Vec<u8>> {
+    let mut messages = corpus::realistic(61, count);
+    messages.push(corpus::large(4_300_000));
+    messages
+}
+
+fn mounted(source: &str, options: &[&str]) -> Mount {
+    Mount::new(source, &[&["tls=off"], options].concat())
+}
+
+fn name(serial: u64) -> String {
+    format!("liar-{serial}.eml")
+}
+
+/// Every message, in maildrop order, is read with the octets that it was given with.
+fn assert_reads_all(folder: &Path, messages: &[Vec<u8>]) {
+    for (serial, message) in (1..).zip(messages) {
+        assert_reads(folder, serial, message);
+    }
+}
+
+fn assert_reads(folder: &Path, serial: u64, message: &[u8]) {
+    let octets = read(&folder.join(name(serial)));
+    let octets = octets.unwrap_or_else(|error| panic!("{}: {error}", name(serial)));
+    assert!(octets == message, "{} has wrong octets", name(serial));
+}
+
+/// The octets of a file, as many as fstat told before the first was read.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut octets = Vec::new();
+    file.read_to_end(&mut octets)?;
+    assert_eq!(octets.len() as u64, size, "octets and fstat");
+    Ok(octets)
+}
+
+/// Makes the kernel ask again for what it has of the files.
+fn forget_pages(mount: &Mount, count: usize) {
+    for serial in 1..=count as u64 {
+        let file = File::open(mount.join(name(serial))).expect("a message");
+        posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).expect("fadvise");
+    }
+}
+
+fn errno<T>(result: io::Result<T>) -> Errno {
+    let error = result.err().expect("a refusal");
+    Errno::from_raw(error.raw_os_error().expect("an errno"))
+}
+
+fn listed(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .expect("the root")
+        .map(|entry| entry.expect("an entry").file_name())
+        .map(|name| name.into_string().expect("a name in ASCII"))
+        .collect();
+    names.sort();
+    names
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Unmounts by `pop3fs umount` and waits for the process, which must both succeed; gives what the process wrote.
+fn umount(mount: &mut Mount) -> String {
+    let output = mount.umount();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let ended = mount.wait();
+    assert!(
+        ended.status.is_none_or(|status| status.success()),
+        "{ended:?}"
+    );
+    ended.stderr
+}
+
+/// The one line of a refusal, behind our name; whatever else the program writes or returns fails the test.
+fn sentence(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(stdout(output), "");
+    let said = stderr(output);
+    let line = said.strip_suffix('\n').expect("a whole line");
+    assert!(!line.contains('\n'), "more than one line:\n{said}");
+    let sentence = line.strip_prefix("pop3fs: ");
+    sentence.expect("our name in front").to_owned()
+}
+
+fn assert_says(said: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(said.contains(part), "{part:?} is not in {said:?}");
+    }
+}
+
+/// A mount point that the test mounts on by itself. Dropping it ends whatever serves there.
+struct Ground(Place);
+
+impl Ground {
+    fn new() -> Self {
+        Self(Place::create())
+    }
+
+    /// The mount point as an argument.
+    fn dir(&self) -> &str {
+        self.0.mount_point().to_str().expect("a path in ASCII")
+    }
+
+    /// The program, which mounts the liar's maildrop here.
+    fn mounting(&self, liar: &Liar) -> Command {
+        self.through(&[], liar)
+    }
+
+    /// The same, started by another program: `WRAPPER… pop3fs …`.
+    fn through(&self, wrapper: &[&str], liar: &Liar) -> Command {
+        let source = liar.source();
+        let line = [wrapper, &[PROGRAM, "-o", "tls=off", &source, self.dir()]].concat();
+        let mut command = self.0.at_home(Command::new(line[0]));
+        command.args(&line[1..]).env("POP3FS_PASSWORD", "secret");
+        command
+    }
+
+    fn pop3fs(&self, arguments: &[&str]) -> Output {
+        let mut command = self.0.program();
+        command.args(arguments).env("POP3FS_PASSWORD", "secret");
+        output_within(LIMIT, &mut command)
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        while let Some(pid) = self.0.daemon() {
+            // It may have ended this instant, and then there is nothing to kill.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        self.0.detach();
+    }
+}

@@ -1,0 +1,155 @@
+//! A message that has other octets under its unique-id now: its text and its parts are of the new ones.
+
+use std::fs;
+
+use super::super::common::{Liar, Mount, corpus};
+use super::super::renewal::list_until;
+use super::super::{in_clear, listed, read};
+use super::{Attached, dovecot, names, noise, with_attachments};
+
+fn message(seed: u64, octets: usize, files: &[&str]) -> Vec<u8> {
+    let file = |name: &&str| Attached::named(name, noise(seed, octets));
+    with_attachments(&files.iter().map(file).collect::<Vec<_>>())
+}
+
+/// A maildrop of one message, of which every view was read and is in the kernel's mind.
+fn seen(message: &[u8]) -> (Liar, Mount) {
+    let liar = Liar::start(&[message.to_vec()]);
+    liar.set_uidl(1, b"same");
+    let mount = in_clear(&liar.source(), &["refresh=1s"]);
+    assert_shows(&mount, message);
+    (liar, mount)
+}
+
+fn replace(liar: &Liar, mount: &Mount, message: &[u8]) {
+    liar.remove(1);
+    let serial = liar.add(message);
+    liar.set_uidl(serial, b"same");
+    let listings = liar.count("LIST");
+    list_until(mount, "a new listing", |_| liar.count("LIST") > listings);
+}
+
+/// What the views show is of this message; the attachments are read by their size at stat, too.
+fn assert_shows(mount: &Mount, message: &[u8]) {
+    let text = read(&mount.join(".text/same.txt"));
+    assert!(text == pop3fs::message::text(message).as_bytes());
+    let tree = pop3fs::message::parts(message);
+    let Some(pop3fs::message::parts::Node::Directory(attachments)) = tree.get("attachments") else {
+        panic!("a message with attachments");
+    };
+    let directory = mount.join(".parts/same/attachments");
+    let mut expected: Vec<&str> = attachments
+        .entries
+        .iter()
+        .map(|entry| entry.name.as_str())
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(names(&directory), expected);
+    for entry in &attachments.entries {
+        let pop3fs::message::parts::Node::File(file) = &entry.node else {
+            panic!("a file");
+        };
+        let path = directory.join(&entry.name);
+        assert_eq!(fs::metadata(&path).expect("stat").len(), file.size());
+        assert!(read(&path) == *file.octets(message), "{}", entry.name);
+    }
+    assert!(read(&mount.join(".parts/same/message.eml")) == message);
+}
+
+#[test]
+fn the_views_show_the_new_octets() {
+    let short = message(1, 5_000, &["a.bin"]);
+    let long = message(2, 50_000, &["a.bin", "b.bin"]);
+    for (before, after) in [(&short, &long), (&long, &short)] {
+        let (liar, mount) = seen(before);
+        replace(&liar, &mount, after);
+        assert_shows(&mount, after);
+    }
+}
+
+/// The kernel keeps the pages of a file whose size and time are as before.
+#[test]
+fn the_views_show_the_new_octets_of_an_attachment_that_is_as_long_as_the_old() {
+    let (before, after) = (
+        message(1, 5_000, &["a.bin"]),
+        message(2, 5_000, &["a.bin", "b.bin"]),
+    );
+    let (liar, mount) = seen(&before);
+    replace(&liar, &mount, &after);
+    assert_shows(&mount, &after);
+}
+
+/// The tree of the message has left the memory in which some are kept; what the kernel knows of its parts has not.
+#[test]
+fn the_views_show_the_new_octets_after_many_others_were_looked_at() {
+    let (before, after) = (
+        message(3, 40_000, &["a.bin"]),
+        message(4, 40_000, &["a.bin", "b.bin"]),
+    );
+    let (liar, mount) = seen(&before);
+    for message in corpus::realistic(64, 100) {
+        liar.add(&message);
+    }
+    list_until(&mount, "new mail", |names| names.len() == 101);
+    for stem in super::stems(&mount) {
+        names(&mount.join(".parts").join(stem));
+    }
+    replace(&liar, &mount, &after);
+    assert_shows(&mount, &after);
+}
+
+/// As a part has a number, a removed one must not hide another of the new message.
+#[test]
+fn what_was_removed_of_the_old_octets_is_not_missing_from_the_new() {
+    let (before, after) = (message(5, 1_000, &["a.bin"]), message(6, 2_000, &["b.bin"]));
+    let (liar, mount) = seen(&before);
+    fs::remove_file(mount.join(".parts/same/attachments/a.bin")).expect("to hide a part");
+    replace(&liar, &mount, &after);
+    assert_shows(&mount, &after);
+}
+
+#[test]
+fn new_mail_appears_in_the_views() {
+    let messages = corpus::realistic(65, 3);
+    let mut dovecot = dovecot(&messages[..2]);
+    let mount = in_clear(&dovecot.source(), &["refresh=1s"]);
+    let views = [mount.join(".text"), mount.join(".parts")];
+    assert_eq!(views.each_ref().map(|view| names(view).len()), [2, 2]);
+    dovecot.deliver(&messages[2]);
+    for view in &views {
+        super::super::common::eventually("new mail in the view", || {
+            (names(view).len() == 3).then_some(())
+        });
+    }
+    let stem = super::stems(&mount).remove(2);
+    let text = read(&views[0].join(format!("{stem}.txt")));
+    assert_eq!(
+        String::from_utf8(text).expect("UTF-8"),
+        pop3fs::message::text(&messages[2])
+    );
+    assert_eq!(
+        names(&views[1].join(stem)),
+        ["headers", "message.eml", "text.txt"]
+    );
+}
+
+#[test]
+fn what_another_client_deleted_is_gone_from_the_views() {
+    let liar = Liar::start(&corpus::realistic(66, 2));
+    let mount = in_clear(&liar.source(), &["refresh=1s"]);
+    read(&mount.join(".text/liar-1.txt"));
+    read(&mount.join(".parts/liar-1/text.txt"));
+    liar.remove(1);
+    list_until(&mount, "the message to go", |names| names.len() == 1);
+    assert_eq!(names(&mount.join(".text")), ["liar-2.txt"]);
+    assert_eq!(names(&mount.join(".parts")), ["liar-2"]);
+    for name in [
+        ".text/liar-1.txt",
+        ".parts/liar-1",
+        ".parts/liar-1/text.txt",
+    ] {
+        let error = fs::metadata(mount.join(name)).expect_err("a message that is gone");
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{name}");
+    }
+    assert_eq!(listed(&mount), ["liar-2.eml"]);
+}
