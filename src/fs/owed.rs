@@ -112,19 +112,18 @@ impl<T> std::fmt::Debug for Answer<T> {
     }
 }
 
-/// The watch over the replies owed.
-#[derive(Clone)]
+/// The watch over the replies owed. It ends with the ledger, once nothing is owed.
 pub struct Ledger(Arc<Inner>);
 
 struct Inner {
-    debts: Mutex<Vec<Box<dyn Debt>>>,
-    grown: Condvar,
+    debts: Mutex<Debts>,
+    changed: Condvar,
     /// When the server last said anything.
     last_heard: Box<dyn Fn() -> Instant + Send + Sync>,
 }
 
 impl Ledger {
-    /// Starts the watch, which lasts as long as the process.
+    /// Starts the watch.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -133,7 +132,7 @@ impl Ledger {
     ) -> std::io::Result<Ledger> {
         let inner = Arc::new(Inner {
             debts: Mutex::default(),
-            grown: Condvar::new(),
+            changed: Condvar::new(),
             last_heard: Box::new(last_heard),
         });
         let watched = Arc::clone(&inner);
@@ -145,18 +144,25 @@ impl Ledger {
 
     fn watch<T: Send + 'static>(&self, slot: Arc<Slot<T>>, patience: Patience<T>) {
         let since = Instant::now();
-        self.0.debts.lock().push(Box::new(Owed {
+        self.0.debts.lock().owed.push(Box::new(Owed {
             slot,
             patience: Some(patience),
             since,
         }));
-        self.0.grown.notify_one();
+        self.0.changed.notify_one();
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.0.debts.lock().is_closed = true;
+        self.0.changed.notify_one();
     }
 }
 
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Ledger({} owed)", self.0.debts.lock().len())
+        write!(f, "Ledger({} owed)", self.0.debts.lock().owed.len())
     }
 }
 
@@ -166,8 +172,11 @@ impl Inner {
         let mut resumed = Instant::now();
         loop {
             let mut debts = self.debts.lock();
-            while debts.is_empty() {
-                self.grown.wait(&mut debts);
+            while debts.owed.is_empty() {
+                if debts.is_closed {
+                    return;
+                }
+                self.changed.wait(&mut debts);
             }
             drop(debts);
             let asleep = Instant::now();
@@ -175,12 +184,20 @@ impl Inner {
             if asleep.elapsed() > STOPPED {
                 resumed = Instant::now();
             }
-            let mut under_review = std::mem::take(&mut *self.debts.lock());
+            let mut under_review = std::mem::take(&mut self.debts.lock().owed);
             let heard = (self.last_heard)().max(resumed);
             under_review.retain_mut(|debt| debt.is_still_owed(heard));
-            self.debts.lock().append(&mut under_review);
+            self.debts.lock().owed.append(&mut under_review);
         }
     }
+}
+
+/// What is watched.
+#[derive(Default)]
+struct Debts {
+    owed: Vec<Box<dyn Debt>>,
+    /// Nothing is going to be owed any more.
+    is_closed: bool,
 }
 
 trait Debt: Send {

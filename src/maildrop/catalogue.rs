@@ -110,6 +110,15 @@ impl Message {
         self.read
     }
 
+    /// How many shared the unique-id when the message was listed last.
+    pub(super) fn twins(&self) -> u32 {
+        self.twins
+    }
+
+    pub(super) fn is_twin_of(&self, other: &Message) -> bool {
+        self.uidl == other.uidl
+    }
+
     /// LIST's octets, the only estimate of what RETR is going to send.
     pub(super) fn expected_octets(&self) -> u64 {
         self.exact.unwrap_or(self.listed)
@@ -209,12 +218,21 @@ impl Catalogue {
     }
 
     pub(super) fn by_name(&self, name: &str, standing: Standing) -> Option<MessageId> {
+        self.any_by_name(name)
+            .filter(|&id| self.get(id).standing == standing)
+    }
+
+    /// The first of those that share a message's unique-id; itself, where it is the first.
+    pub(super) fn first_twin(&self, id: MessageId) -> Option<MessageId> {
+        self.any_by_name(&file_name(&self.get(id).uidl, 1))
+    }
+
+    fn any_by_name(&self, name: &str) -> Option<MessageId> {
         let at = self
             .by_name
             .binary_search_by(|&id| self.get(id).name().as_str().cmp(name))
             .ok()?;
-        let id = self.by_name[at];
-        (self.get(id).standing == standing).then_some(id)
+        Some(self.by_name[at])
     }
 
     /// The listed message of that tag that is called so; of several the first in the directory.

@@ -18,7 +18,7 @@
 
 use std::time::Instant;
 
-use super::catalogue::{MessageId, Standing};
+use super::catalogue::{Catalogue, Message, MessageId, Standing};
 use super::engine::Engine;
 use super::fault::Fault;
 use super::session::{FAREWELL, Session};
@@ -59,8 +59,11 @@ enum Answer {
 #[derive(Default)]
 struct Marked {
     accepted: Vec<MessageId>,
-    refused: Vec<(MessageId, ServerText)>,
+    refused: Refused,
 }
+
+/// Messages that the server did not mark, and its words.
+type Refused = Vec<(MessageId, ServerText)>;
 
 impl Engine {
     /// Deletes what is unlinked now.
@@ -158,6 +161,12 @@ impl Engine {
                             &b"the server did not tell which message it is"[..],
                         ),
                     }),
+                    None if is_group_left(&state.catalogue, session, id) => verdict.kept.push(Kept {
+                        name: state.catalogue.get(id).name(),
+                        reason: ServerText::from(
+                            &b"of those with its unique-id some are gone: it may have another name now"[..],
+                        ),
+                    }),
                     None => verdict.gone += 1,
                 }
             }
@@ -195,14 +204,10 @@ impl Engine {
         if marked.refused.is_empty() {
             return verdict;
         }
-        let (left, gone): (Vec<_>, Vec<_>) = match self.look_again() {
-            Ok(()) if self.knows_all() => marked
-                .refused
-                .into_iter()
-                .partition(|&(id, _)| self.is_on_the_server(id)),
-            _ => (marked.refused, Vec::new()),
+        let left = match self.look_again() {
+            Ok(()) if self.knows_all() => self.still_there(marked.refused, &mut verdict),
+            _ => marked.refused,
         };
-        verdict.gone += gone.len();
         self.keep(left, verdict)
     }
 
@@ -228,6 +233,7 @@ impl Engine {
         reason: &ServerText,
     ) -> Result<Verdict, Fault> {
         log::warn!("QUIT was not confirmed ({reason}): looking what is left");
+        let before = self.messages(&marked.accepted);
         let mut attempt = 1;
         let give_up = self.patience_for_others();
         while let Err(fault) = self.look_again() {
@@ -243,19 +249,37 @@ impl Engine {
         if !self.knows_all() {
             return Err(Fault::OutcomeUnknown(reason.to_string()));
         }
-        let (left, deleted): (Vec<MessageId>, Vec<MessageId>) = marked
-            .accepted
+        let after = self.messages(&marked.accepted);
+        let mut left = Vec::new();
+        for ((&id, was), is) in marked.accepted.iter().zip(&before).zip(&after) {
+            if self.is_on_the_server(id) && !is_a_twin_now(was, &before, is) {
+                left.push((id, reason.clone()));
+            } else {
+                verdict.deleted += 1;
+            }
+        }
+        left.extend(self.still_there(marked.refused, &mut verdict));
+        Ok(self.keep(left, verdict))
+    }
+
+    /// Those refused messages that the open session may have, though by a twin's name; the others are counted as gone.
+    fn still_there(&self, refused: Refused, verdict: &mut Verdict) -> Refused {
+        let Some(session) = &self.session else {
+            return refused;
+        };
+        let state = self.shared.state.lock();
+        let (left, gone): (Refused, Refused) = refused
             .into_iter()
-            .partition(|&id| self.is_on_the_server(id));
-        self.shared.stand(&deleted, Standing::Departed);
-        verdict.deleted = deleted.len();
-        let (refused, gone): (Vec<_>, Vec<_>) = marked
-            .refused
-            .into_iter()
-            .partition(|&(id, _)| self.is_on_the_server(id));
+            .partition(|&(id, _)| is_group_left(&state.catalogue, session, id));
         verdict.gone += gone.len();
-        let left = left.into_iter().map(|id| (id, reason.clone()));
-        Ok(self.keep(left.chain(refused).collect(), verdict))
+        left
+    }
+
+    fn messages(&self, ids: &[MessageId]) -> Vec<Message> {
+        let state = self.shared.state.lock();
+        ids.iter()
+            .map(|&id| state.catalogue.get(id).clone())
+            .collect()
     }
 
     /// Until when another client's session is waited for.
@@ -268,9 +292,12 @@ impl Engine {
         self.ensure_session()
     }
 
-    /// Lists again what the server kept.
-    fn keep(&self, left: Vec<(MessageId, ServerText)>, mut verdict: Verdict) -> Verdict {
-        let ids: Vec<MessageId> = left.iter().map(|&(id, _)| id).collect();
+    /// Lists again what the server kept, unless a listing since has told otherwise.
+    fn keep(&self, left: Refused, mut verdict: Verdict) -> Verdict {
+        let state = self.shared.state.lock();
+        let unlinked = |&id: &MessageId| state.catalogue.get(id).standing == Standing::Unlinked;
+        let ids: Vec<MessageId> = left.iter().map(|&(id, _)| id).filter(unlinked).collect();
+        drop(state);
         self.shared.stand(&ids, Standing::Listed);
         let state = self.shared.state.lock();
         verdict
@@ -281,6 +308,19 @@ impl Engine {
             }));
         verdict
     }
+}
+
+/// Whether the session has a message of the unique-id: the first of those left is called as the first ever was.
+fn is_group_left(catalogue: &Catalogue, session: &Session, id: MessageId) -> bool {
+    catalogue
+        .first_twin(id)
+        .is_some_and(|first| session.number_of(first).is_some())
+}
+
+/// The twins that are left have the names of those that are deleted: only how many there are tells them apart.
+fn is_a_twin_now(was: &Message, deleted: &[Message], is: &Message) -> bool {
+    let deleted = deleted.iter().filter(|other| other.is_twin_of(was));
+    is.twins() as usize + deleted.count() <= was.twins() as usize
 }
 
 impl Session {

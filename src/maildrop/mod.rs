@@ -394,7 +394,10 @@ impl Maildrop {
         match &loaded {
             Some(body) => {
                 state.history.note_open(Lookup::Hit);
-                state.bodies.insert(inode, Arc::clone(body));
+                // A listing may have told meanwhile that the message is another.
+                if state.catalogue.get(id).exact_size() == Some(body.len()) {
+                    state.bodies.insert(inode, Arc::clone(body));
+                }
             }
             // The want that is going to follow rings.
             None => {

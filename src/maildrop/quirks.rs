@@ -3,7 +3,7 @@
 //! | what a server does | seen at | what is done | where |
 //! |---|---|---|---|
 //! | refuses CAPA | old ones | goes on by trying | login |
-//! | closes the connection on CAPA | old ones | logs in without it from then on | here, login |
+//! | closes the connection on CAPA | old ones | logs in without it from then on; QUIT may delete what was read, for all that is known: none is sent then | here, login, session |
 //! | offers PIPELINING after the login only | Gmail | CAPA is asked once more then | login |
 //! | offers UTF8, and serves surrogates of other sizes without it | Courier | UTF8 before the login | login |
 //! | knows UIDL and TOP, and announces neither | many | UIDL is always tried; so is TOP, where the headers are wanted | scan, transfer |

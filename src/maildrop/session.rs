@@ -6,7 +6,7 @@ use super::catalogue::MessageId;
 use super::fault::Fault;
 use super::link::Link;
 use super::login::{LoggedIn, Method};
-use super::quirks::{Notice, Quirks};
+use super::quirks::{CapaTime, Notice, Quirks};
 use super::scan::{Listing, Scan};
 use super::state::Terms;
 use super::{Pipeline, Shared};
@@ -26,12 +26,24 @@ pub(super) struct Session {
     /// By [`MessageId`]; only of messages that this session's UIDL named, or of which it saw the headers.
     numbers: Vec<Option<MessageNumber>>,
     pub(super) top: Top,
-    /// A RETR was sent: where the server announces EXPIRE 0, a QUIT may delete that message (RFC 2449 section 6.7).
+    /// A RETR was sent.
     pub(super) has_retrieved: bool,
+    retention: Retention,
     /// How many messages are in the maildrop and have no number here, since the server does not tell which they are.
     pub(super) unnamed: usize,
     /// How many commands of a listing or a commit may be in flight.
     ahead: usize,
+}
+
+/// What QUIT does to messages that were only retrieved (RFC 2449 section 6.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Retention {
+    /// It leaves them.
+    Kept,
+    /// It may delete them: `EXPIRE 0`.
+    Deleted,
+    /// Nobody knows: CAPA is not asked for, since the connection once ended over it. That may have been the link's doing.
+    Untold,
 }
 
 /// Whether TOP gives the headers of a message.
@@ -58,7 +70,8 @@ impl Session {
             capabilities,
             method,
         } = settings.login.open(&shared.pulse, quirks)?;
-        if capabilities.expire == Some(Expire::Days(0)) {
+        let retention = Retention::announced(&capabilities, quirks);
+        if retention == Retention::Deleted {
             quirks.tell(Notice::DeletesWhatWasRead);
         }
         let ahead = pipeline.most_in_flight(&capabilities, MOST_IN_FLIGHT);
@@ -83,6 +96,7 @@ impl Session {
             numbers: Vec::new(),
             top,
             has_retrieved: false,
+            retention,
             unnamed: listing.unnamed,
             ahead,
         };
@@ -121,15 +135,16 @@ impl Session {
 
     /// True where QUIT might delete what was only read.
     pub(super) fn must_not_quit(&self) -> bool {
-        self.has_retrieved && self.capabilities.expire == Some(Expire::Days(0))
+        self.has_retrieved && self.retention != Retention::Kept
     }
 
     /// Ends the session, with nothing marked for deletion. Where the server deletes what was retrieved on QUIT
-    /// (`EXPIRE 0`, RFC 2449 section 6.7), or calls it popped (Gmail), the connection is closed without QUIT: RFC 1939
-    /// section 6 promises that this removes nothing. Elsewhere QUIT lets go of the server's lock.
+    /// (`EXPIRE 0`, RFC 2449 section 6.7), calls it popped (Gmail), or may do so for all that is known, the connection is
+    /// closed without QUIT: RFC 1939 section 6 promises that this removes nothing. Elsewhere QUIT lets go of the server's
+    /// lock.
     pub(super) fn leave(mut self) {
         if self.must_not_quit() {
-            log::debug!("leaving without QUIT, for EXPIRE 0");
+            log::debug!("leaving without QUIT, which may delete what was read");
             return;
         }
         if self.link.owed() > 0 {
@@ -140,5 +155,16 @@ impl Session {
             return;
         }
         self.link.wait_for_close(Instant::now() + FAREWELL);
+    }
+}
+
+impl Retention {
+    fn announced(capabilities: &Capabilities, quirks: &Quirks) -> Retention {
+        match capabilities.expire {
+            Some(Expire::Days(0)) => Retention::Deleted,
+            // What is said before the login may be another for this user.
+            _ if quirks.avoids_capa(CapaTime::AfterLogin) => Retention::Untold,
+            _ => Retention::Kept,
+        }
     }
 }

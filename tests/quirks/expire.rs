@@ -1,6 +1,6 @@
 //! What the server may do to messages that were only read (RFC 2449 section 6.7).
 
-use crate::common::{Liar, corpus};
+use crate::common::{Liar, Reply, corpus};
 use crate::{assert_reads, mounted};
 
 /// Reads a message in each of two sessions; gives what was logged, and how many sessions ended by QUIT.
@@ -38,6 +38,18 @@ fn what_was_announced_before_the_login_holds_behind_it() {
     let liar = Liar::start(&messages);
     liar.set_capabilities(Some(&["USER", "EXPIRE 0"]));
     liar.set_capabilities_after_login(Some(&["TOP", "UIDL"]));
+    let mount = mounted(&liar, &["idle_timeout=1s"]);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    liar.server().wait_until_idle();
+    assert_eq!(liar.count("QUIT"), 0);
+}
+
+#[test]
+fn where_capa_was_cut_off_nobody_knows_and_no_quit_follows_what_was_read() {
+    let messages = corpus::realistic(39, 1);
+    let liar = Liar::start(&messages);
+    liar.set_capabilities(Some(&["TOP", "UIDL", "USER", "EXPIRE 0"]));
+    liar.once("CAPA", Reply::Close);
     let mount = mounted(&liar, &["idle_timeout=1s"]);
     assert_reads(&mount, "liar-1.eml", &messages[0]);
     liar.server().wait_until_idle();

@@ -1,0 +1,148 @@
+//! Sequences that once went wrong, as they were shrunk.
+
+use std::time::Duration;
+
+use pop3fs::maildrop::Pipeline;
+
+use super::mail::{Draft, UidlForm};
+use super::operations::{Operation, Parting, Sequence, Setting};
+use super::run::run;
+use super::server::{Break, Fault, Offers, Quit, Update, Within};
+
+const MAIL: Draft = Draft {
+    octets: 0,
+    overstated: 0,
+    uidl: UidlForm::Plain,
+};
+
+fn succeeds(mails: &[Draft], operations: &[Operation]) {
+    succeeds_with(setting(), mails, operations);
+}
+
+fn setting() -> Setting {
+    Setting {
+        pipeline: Pipeline::Auto,
+        offers: Offers {
+            pipelining: true,
+            top: true,
+            expire_at_once: false,
+        },
+        chunk: 60,
+        memory: 2_000,
+        disk: Some(1 << 20),
+        idle_timeout: Duration::from_secs(600),
+    }
+}
+
+fn succeeds_with(setting: Setting, mails: &[Draft], operations: &[Operation]) {
+    let sequence = Sequence {
+        setting,
+        mails: mails.to_vec(),
+        operations: operations.to_vec(),
+    };
+    if let Err(what) = run(&sequence) {
+        panic!("{what}");
+    }
+}
+
+/// The window of read-ahead had a least size that such a memory does not allow.
+#[test]
+fn a_walk_fits_a_small_memory() {
+    succeeds(&[MAIL, MAIL], &[Operation::Walk]);
+}
+
+/// The twin that was left had the name of the one that was deleted, which so counted as kept.
+#[test]
+fn a_twin_is_deleted_though_quit_says_otherwise() {
+    let quit = Quit::Refused(Update::Done);
+    succeeds(
+        &[MAIL],
+        &[
+            Operation::Copy(0),
+            Operation::Refresh,
+            Operation::Unlink(0),
+            Operation::Commit { refused: 0, quit },
+        ],
+    );
+}
+
+/// The second of two twins lost its name to the first commit, and counted as gone at the second.
+#[test]
+fn twins_are_deleted_one_commit_after_the_other() {
+    let quit = Quit::Confirmed;
+    succeeds(
+        &[MAIL],
+        &[
+            Operation::Copy(0),
+            Operation::Refresh,
+            Operation::Unlink(0),
+            Operation::Commit { refused: 0, quit },
+            Operation::Unlink(0),
+            Operation::Commit { refused: 0, quit },
+        ],
+    );
+}
+
+/// The same where DELE was refused for the second.
+#[test]
+fn of_twins_the_refused_one_is_kept_whatever_its_name() {
+    let quit = Quit::Refused(Update::Done);
+    let refused = 0b10;
+    succeeds(
+        &[MAIL],
+        &[
+            Operation::Copy(0),
+            Operation::Refresh,
+            Operation::Unlink(0),
+            Operation::Unlink(0),
+            Operation::Commit { refused, quit },
+        ],
+    );
+}
+
+/// Commits did not heed `pipeline=off`.
+#[test]
+fn without_a_pipeline_deletions_go_one_by_one() {
+    let quit = Quit::Confirmed;
+    let setting = Setting {
+        pipeline: Pipeline::Off,
+        ..setting()
+    };
+    succeeds_with(
+        setting,
+        &[MAIL, MAIL],
+        &[
+            Operation::Unlink(0),
+            Operation::Unlink(0),
+            Operation::Commit { refused: 0, quit },
+        ],
+    );
+}
+
+/// The connection ended at CAPA, and without that nobody heard of EXPIRE 0: QUIT deleted what was read.
+#[test]
+fn what_was_read_stays_though_capa_was_cut_off() {
+    let offers = Offers {
+        pipelining: false,
+        top: false,
+        expire_at_once: true,
+    };
+    let setting = Setting {
+        offers,
+        ..setting()
+    };
+    let behind_the_greeting = Fault {
+        how: Break::Close,
+        after: "+OK ready\r\n".len() as u32,
+        within: Within::Everything,
+    };
+    succeeds_with(
+        setting,
+        &[MAIL],
+        &[
+            Operation::Fault(behind_the_greeting),
+            Operation::Remount(Parting::Crashing),
+            Operation::Cat(0),
+        ],
+    );
+}

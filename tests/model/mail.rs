@@ -1,0 +1,129 @@
+//! The messages of the model: what is in them follows from their serial number and their size.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A message of the server. What changes under its UIDL gets a serial number of its own.
+#[derive(Clone)]
+pub(crate) struct Mail {
+    pub(crate) serial: u32,
+    pub(crate) uidl: Arc<str>,
+    /// What LIST says. Under one UIDL no two contents share it: a client has no other way to tell them apart.
+    pub(crate) listed: u64,
+    pub(crate) content: Arc<[u8]>,
+}
+
+/// A message before the server has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Draft {
+    /// About so many octets.
+    pub(crate) octets: u32,
+    /// LIST says so many more than RETR gives.
+    pub(crate) overstated: i8,
+    pub(crate) uidl: UidlForm,
+}
+
+/// What a UIDL looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UidlForm {
+    /// As most servers have it.
+    Plain,
+    /// With octets that a file name must not have.
+    Hostile,
+}
+
+/// Unix seconds: message `serial` arrived so many seconds later.
+pub(crate) const EPOCH: i64 = 1_700_000_000;
+const ARRIVED: &[u8] = b"X-Arrived: ";
+/// Of what bodies are made: all that a decoder may stumble over.
+const PIECES: [&[u8]; 12] = [
+    b".",
+    b"..",
+    b"\r\n",
+    b"\r\n.\r\n",
+    b"\r\n..\r\n",
+    b"\n.\n",
+    b"\n.\r\n",
+    b"\r",
+    b"\0",
+    b"\xff\xfe",
+    b"+OK 5 octets\r\n",
+    b"the quick brown fox jumps over the lazy dog",
+];
+
+impl Mail {
+    /// Whether a client can tell the two apart.
+    pub(crate) fn is_twin_of(&self, other: &Mail) -> bool {
+        self.uidl == other.uidl && self.listed == other.listed
+    }
+
+    /// When it arrived, in Unix seconds.
+    pub(crate) fn arrived(&self) -> i64 {
+        arrived(&self.content).expect("the header that every message has")
+    }
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (serial, uidl, listed) = (self.serial, &self.uidl, self.listed);
+        write!(f, "#{serial} {uidl:?} ({listed}, {})", self.content.len())
+    }
+}
+
+impl Draft {
+    pub(crate) fn uidl(self, serial: u32) -> Arc<str> {
+        // New mail is to come between what is there.
+        let place = serial.wrapping_mul(37) % 256;
+        match self.uidl {
+            UidlForm::Plain => format!("{place:02x}-{serial}").into(),
+            UidlForm::Hostile => format!(".{place:02x}/~2%{serial}").into(),
+        }
+    }
+
+    pub(crate) fn content(self, serial: u32) -> Arc<[u8]> {
+        let mut random = fastrand::Rng::with_seed(u64::from(serial));
+        let mut content = format!(
+            "Subject: {serial}\r\nX-Arrived: {}\r\n\r\n",
+            EPOCH + i64::from(serial)
+        )
+        .into_bytes();
+        while content.len() < self.octets as usize {
+            content.extend_from_slice(PIECES[random.usize(..PIECES.len())]);
+        }
+        content.extend_from_slice(b"\r\n");
+        content.into()
+    }
+}
+
+/// What a mount of the model takes for the date in the headers.
+pub(crate) fn arrived(headers: &[u8]) -> Option<i64> {
+    let line = headers
+        .split(|&octet| octet == b'\n')
+        .find(|line| line.starts_with(ARRIVED))?;
+    std::str::from_utf8(&line[ARRIVED.len()..])
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}
+
+/// The name that the mount gives to the `ordinal`-th message of a UIDL.
+pub(crate) fn name(uidl: &str, ordinal: u32) -> String {
+    let escaped: String = uidl
+        .bytes()
+        .enumerate()
+        .map(|(at, octet)| escape(at, octet))
+        .collect();
+    match ordinal {
+        1 => format!("{escaped}.eml"),
+        _ => format!("{escaped}~{ordinal}.eml"),
+    }
+}
+
+fn escape(at: usize, octet: u8) -> String {
+    let is_safe = octet.is_ascii_alphanumeric() || octet == b'-' || (octet == b'.' && at > 0);
+    match is_safe {
+        true => char::from(octet).to_string(),
+        false => format!("%{octet:02X}"),
+    }
+}

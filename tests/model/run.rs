@@ -1,0 +1,288 @@
+//! Carries a sequence out, and compares at each step.
+
+mod comparison;
+mod deletions;
+mod messages;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::common::PATIENCE;
+use super::mail::{Draft, Mail};
+use super::mounted::{self, Mounted, Mounting, Unanswered};
+use super::operations::{Operation, Parting, Pick, Sequence};
+use super::reference::{Known, Reference, Standing};
+use super::server::{Event, Quit, Server};
+
+/// What a mount did otherwise than it has to.
+pub(crate) type Check<T = ()> = Result<T, String>;
+
+/// Longer than a machine that is busy keeps a server of its own waiting.
+const LONG: Duration = Duration::from_secs(30);
+/// Where the server is silent on purpose.
+const SHORT: Duration = Duration::from_millis(250);
+/// With so many replies broken off, what is fetched for somebody may fail. One break may have come before.
+const EXCUSE: usize = 2;
+
+/// What sequences came to, all together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) operations: usize,
+    pub(crate) opened: usize,
+    pub(crate) failed: usize,
+    pub(crate) breaks: usize,
+    pub(crate) sessions: usize,
+    pub(crate) deleted: usize,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: Tally) {
+        self.operations += other.operations;
+        self.opened += other.opened;
+        self.failed += other.failed;
+        self.breaks += other.breaks;
+        self.sessions += other.sessions;
+        self.deleted += other.deleted;
+    }
+}
+
+/// Carries a sequence out; the error tells what the mount did wrong.
+pub(crate) fn run(sequence: &Sequence) -> Check<Tally> {
+    let mut run = Run::begin(sequence)?;
+    for (operation, at) in sequence.operations.iter().zip(1..) {
+        log::info!("{operation:?}");
+        let outcome = run.carry_out(operation).and_then(|()| run.check());
+        outcome.map_err(|what| format!("{what}\nat operation {at}: {operation:?}"))?;
+    }
+    run.end()
+        .map_err(|what| format!("{what}\nafter the last operation"))
+}
+
+struct Run {
+    server: Server,
+    mounting: Mounting,
+    /// Of caches; a killed mount leaves its own behind.
+    folder: TempDir,
+    mounts: usize,
+    mounted: Option<Mounted>,
+    reference: Reference,
+    open: Vec<OpenFile>,
+    is_silent_at_times: bool,
+    tally: Tally,
+}
+
+struct OpenFile {
+    handle: u64,
+    content: Arc<[u8]>,
+}
+
+impl From<Unanswered> for String {
+    fn from(_: Unanswered) -> String {
+        "an operation was never answered".to_owned()
+    }
+}
+
+impl Run {
+    fn begin(sequence: &Sequence) -> Check<Run> {
+        let setting = sequence.setting.clone();
+        let server = Server::start(setting.offers, setting.pace(), setting.chunk);
+        let is_silent_at_times = sequence.has_silence();
+        let mounting = Mounting {
+            setting,
+            port: server.port(),
+            timeout: if is_silent_at_times { SHORT } else { LONG },
+        };
+        let mut run = Run {
+            server,
+            mounting,
+            folder: tempfile::tempdir().expect("a folder"),
+            mounts: 0,
+            mounted: None,
+            reference: Reference::default(),
+            open: Vec::new(),
+            is_silent_at_times,
+            tally: Tally::default(),
+        };
+        for draft in &sequence.mails {
+            run.arrive(*draft, None);
+        }
+        run.mount()?;
+        Ok(run)
+    }
+
+    fn carry_out(&mut self, operation: &Operation) -> Check {
+        self.tally.operations += 1;
+        self.catch_up()?;
+        self.reference.begin_operation();
+        match *operation {
+            Operation::List => self.list(),
+            Operation::LookUp(pick) => self.with_any(pick, Run::look_up),
+            Operation::Stat(pick) => self.with_any(pick, Run::stat),
+            Operation::Open(pick) => self.with_any(pick, |run, name| run.open(name).map(drop)),
+            Operation::Read {
+                open,
+                offset,
+                length,
+            } => self.read(open, offset, length),
+            Operation::Close(open) => self.close(open),
+            Operation::Cat(pick) => self.with_any(pick, Run::cat),
+            Operation::Walk => self.walk(),
+            Operation::Together => self.together(),
+            Operation::Unlink(pick) => self.unlink(pick),
+            Operation::Restore(pick) => self.restore(pick),
+            Operation::Refresh => self.refresh(),
+            Operation::Commit { refused, quit } => self.commit(refused, quit),
+            Operation::Remount(parting) => self.remount(parting),
+            Operation::Damage(damage) => {
+                mounted::damage(&self.cache(), damage);
+                Ok(())
+            }
+            Operation::Fault(fault) => {
+                self.server.break_off(fault);
+                Ok(())
+            }
+            Operation::Restart => {
+                self.server.restart();
+                Ok(())
+            }
+            Operation::Arrive(draft) => {
+                self.arrive(draft, None);
+                Ok(())
+            }
+            Operation::Copy(pick) => self.with_mail(pick, Run::copy),
+            Operation::Twin(pick, draft) => self.with_mail(pick, |run, mail| {
+                run.arrive(draft, Some(Arc::clone(&mail.uidl)));
+            }),
+            Operation::Expunge(pick) => self.with_mail(pick, Run::expunge),
+            Operation::Alter(pick, draft) => {
+                self.with_mail(pick, |run, mail| run.alter(mail, draft))
+            }
+        }
+    }
+
+    /// The end of every sequence: what is pending is deleted, and the mount agrees with the server; so does the next one.
+    fn end(mut self) -> Check<Tally> {
+        self.server.behave();
+        self.commit(0, Quit::Confirmed)?;
+        self.check()?;
+        if !self.is_silent_at_times {
+            let pending = self.reference.names(Standing::Unlinked);
+            comparison::equal("what is pending at the end", &pending, &Vec::new())?;
+        }
+        self.remount(Parting::Discarding)?;
+        self.walk()?;
+        self.check()?;
+        let shown = self.reference.names(Standing::Listed).len();
+        let left = self.server.mailbox();
+        if shown != left.len() {
+            return Err(format!("{shown} messages are shown of {}", left.len()));
+        }
+        self.tally.sessions = self.server.listings().0;
+        let broken = self.server.broken();
+        self.tally.breaks = broken.at_login + broken.later;
+        Ok(self.tally)
+    }
+
+    fn mounted(&self) -> &Mounted {
+        self.mounted.as_ref().expect("a mount between operations")
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.folder.path().join(self.mounts.to_string())
+    }
+}
+
+/// What the server does by itself.
+impl Run {
+    fn arrive(&mut self, draft: Draft, uidl: Option<Arc<str>>) {
+        let mail = self.server.arrive(draft, uidl);
+        self.reference.mailbox.push(mail);
+    }
+
+    fn copy(&mut self, mail: &Mail) {
+        let copy = self.server.copy(mail);
+        self.reference.mailbox.push(copy);
+    }
+
+    fn expunge(&mut self, mail: &Mail) {
+        self.server.expunge(mail.serial);
+        self.reference.remove(mail.serial);
+    }
+
+    fn alter(&mut self, mail: &Mail, draft: Draft) {
+        let altered = self.server.alter(mail, draft);
+        let is_it = |old: &&mut Mail| old.serial == mail.serial;
+        for old in self.reference.mailbox.iter_mut().filter(is_it) {
+            *old = altered.clone();
+        }
+    }
+
+    fn with_mail(&mut self, pick: Pick, then: impl FnOnce(&mut Run, &Mail)) -> Check {
+        if let Some(mail) = picked(&self.reference.mailbox, pick).cloned() {
+            then(self, &mail);
+        }
+        Ok(())
+    }
+
+    /// Takes what the server did outside of commits, in which nothing may be deleted.
+    fn take_events(&mut self) -> Check {
+        for event in self.server.take_events() {
+            match event {
+                Event::Listed(listing) => self.reference.take_listing(&listing),
+                Event::Marked(_) | Event::Quit | Event::Deleted(_) => {
+                    return Err(format!("{event:?}, though nothing was committed"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the mount has taken what the server has listed: a listing told to its end is always taken.
+    fn catch_up(&mut self) -> Check {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.has_caught_up() {
+            if Instant::now() > deadline {
+                return Err("a listing was told and not taken".to_owned());
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        self.take_events()
+    }
+
+    fn has_caught_up(&self) -> bool {
+        let (_, since_listed) = self.server.listings();
+        // In this order: the age is that of a later moment.
+        since_listed.is_none_or(|since| self.mounted().maildrop.listing_age() <= since)
+    }
+
+    /// Looks when the mount has taken all listings, and none comes in between.
+    fn steadily<T>(&mut self, look: impl Fn(&Run) -> T) -> Check<T> {
+        loop {
+            self.catch_up()?;
+            let (before, _) = self.server.listings();
+            let seen = look(self);
+            if self.has_caught_up() && self.server.listings().0 == before {
+                self.take_events()?;
+                return Ok(seen);
+            }
+        }
+    }
+}
+
+fn picked<T>(of: &[T], pick: Pick) -> Option<&T> {
+    of.get(usize::from(pick).checked_rem(of.len())?)
+}
+
+fn known<'a>(reference: &'a mut Reference, name: &str) -> Check<&'a mut Known> {
+    reference
+        .known
+        .get_mut(name)
+        .ok_or_else(|| format!("{name} was never listed"))
+}
+
+fn serials(mails: &[Mail]) -> Vec<u32> {
+    mails.iter().map(|mail| mail.serial).collect()
+}

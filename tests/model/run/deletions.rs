@@ -1,0 +1,230 @@
+//! Commits, and the ends of mounts.
+
+use std::collections::BTreeMap;
+
+use pop3fs::maildrop::{Consent, Farewell, Fault, Kept, Verdict};
+
+use super::{Check, EXCUSE, Run, known};
+use crate::mail::Mail;
+use crate::mounted::{self, Left};
+use crate::operations::Parting;
+use crate::reference::Standing;
+use crate::server::{Broken, Event, Quit};
+
+impl Run {
+    pub(super) fn commit(&mut self, refused: u8, quit: Quit) -> Check {
+        self.catch_up()?;
+        self.server.answer_deletions(refused, quit);
+        let (pending, before) = (self.reference.pending(), self.server.broken());
+        let verdict = self.mounted().commit().wait()?;
+        self.check_verdict(&pending, before, verdict)?;
+        // A session without a DELE has no use for them.
+        self.server.answer_deletions(0, Quit::Confirmed);
+        self.catch_up()
+    }
+
+    fn check_verdict(
+        &mut self,
+        pending: &BTreeMap<String, Mail>,
+        before: Broken,
+        verdict: Result<Verdict, Fault>,
+    ) -> Check {
+        let update = self.take_update(pending)?;
+        match verdict {
+            Ok(verdict) => self.check_what_was_done(pending, &update, &verdict),
+            Err(fault) => self.check_what_was_not_done(before, &update, &fault),
+        }
+    }
+
+    /// Takes what the server did in a commit: it must have deleted nothing but what was pending.
+    fn take_update(&mut self, pending: &BTreeMap<String, Mail>) -> Check<Update> {
+        let mut update = Update {
+            listed: self.reference.last_listing.clone(),
+            ..Update::default()
+        };
+        for event in self.server.take_events() {
+            log::debug!("in the commit of {pending:?}: {event:?}");
+            match event {
+                Event::Listed(listing) => {
+                    self.reference.take_listing(&listing);
+                    update.listings += 1;
+                    if !update.has_quit {
+                        update.listed = listing;
+                    }
+                }
+                Event::Marked(mail)
+                    if pending.values().any(|unlinked| unlinked.is_twin_of(&mail)) => {}
+                Event::Marked(mail) => {
+                    return Err(format!("DELE was sent for {mail:?}, which is not unlinked"));
+                }
+                Event::Quit => update.has_quit = true,
+                Event::Deleted(mails) => update.deleted.extend(mails),
+            }
+        }
+        for mail in &update.deleted {
+            let twins = |mails: &mut dyn Iterator<Item = &Mail>| {
+                mails.filter(|other| other.is_twin_of(mail)).count()
+            };
+            if twins(&mut update.deleted.iter()) > twins(&mut pending.values()) {
+                return Err(format!("{mail:?} was deleted; unlinked: {pending:?}"));
+            }
+            self.reference.remove(mail.serial);
+        }
+        self.tally.deleted += update.deleted.len();
+        Ok(update)
+    }
+
+    fn check_what_was_done(
+        &mut self,
+        pending: &BTreeMap<String, Mail>,
+        update: &Update,
+        verdict: &Verdict,
+    ) -> Check {
+        let told = verdict.deleted + verdict.gone + verdict.kept.len();
+        if told > pending.len() || (told < pending.len() && update.listings == 0) {
+            return Err(format!("{verdict:?} of {} pending", pending.len()));
+        }
+        let is_pending = |kept: &&Kept| pending.contains_key(&kept.name);
+        if let Some(kept) = verdict.kept.iter().find(|kept| !is_pending(kept)) {
+            return Err(format!("{kept:?} was not pending"));
+        }
+        let mut untold = 0;
+        for (name, mail) in pending {
+            let is_kept = verdict.kept.iter().any(|kept| kept.name == *name);
+            let standing = known(&mut self.reference, name)?.standing;
+            match (self.is_truly_kept(mail, update), is_kept) {
+                // A listing in front of the commit may have told that it changed.
+                (Some(true), false) if standing != Standing::Unlinked => untold += 1,
+                (Some(is), said) if is != said => {
+                    return Err(format!("{name}, {mail:?}: kept is {is}, says {verdict:?}"));
+                }
+                _ => {}
+            }
+            // What a listing has told meanwhile holds.
+            known(&mut self.reference, name)?.standing = match (standing, is_kept) {
+                (Standing::Unlinked, true) => Standing::Listed,
+                (Standing::Unlinked, false) => Standing::Departed,
+                (standing, _) => standing,
+            };
+        }
+        if told + untold > pending.len() {
+            return Err(format!("{untold} of {pending:?} left, says {verdict:?}"));
+        }
+        Ok(())
+    }
+
+    /// Whether the server kept the message; none where that does not tell what the mount has to say.
+    fn is_truly_kept(&self, mail: &Mail, update: &Update) -> Option<bool> {
+        // Where another client took or brought a twin in between, nobody can tell which of them is left.
+        if update.is_disturbed(&mail.uidl, &self.reference.mailbox) {
+            return None;
+        }
+        let is_it = |other: &Mail| other.serial == mail.serial;
+        if update.deleted.iter().any(is_it) {
+            return Some(false);
+        }
+        // Of two twins, one may have been deleted for the other; and it may have been gone before.
+        let is_twins = update.deleted.iter().any(|other| other.is_twin_of(mail));
+        (self.reference.mailbox.iter().any(is_it) && !is_twins).then_some(true)
+    }
+
+    fn check_what_was_not_done(&mut self, before: Broken, update: &Update, fault: &Fault) -> Check {
+        let after = self.server.broken();
+        let breaks = after.at_login + after.later + after.by_silence
+            - before.at_login
+            - before.later
+            - before.by_silence;
+        let is_silence = self.is_silent_at_times
+            && (fault.is_silence() || matches!(fault, Fault::OutcomeUnknown(_)));
+        if breaks < EXCUSE && !is_silence {
+            return Err(format!("the commit failed: {fault}"));
+        }
+        if !update.deleted.is_empty() && !matches!(fault, Fault::OutcomeUnknown(_)) {
+            return Err(format!(
+                "{:?} were deleted, and the commit says {fault}",
+                update.deleted
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn remount(&mut self, parting: Parting) -> Check {
+        match parting {
+            Parting::Committing(quit) => {
+                self.server.answer_deletions(0, quit);
+                let (pending, before) = (self.reference.pending(), self.server.broken());
+                let verdict = self.end_mount(Farewell::Commit(Consent::Given));
+                self.check_verdict(&pending, before, verdict)?;
+                self.server.answer_deletions(0, Quit::Confirmed);
+            }
+            Parting::Discarding => drop(self.end_mount(Farewell::Discard)),
+            Parting::LosingTheIndex => {
+                drop(self.end_mount(Farewell::Discard));
+                self.move_cache(Left::BodiesAlone);
+                self.reference.forget_what_was_learnt();
+            }
+            Parting::Crashing => {
+                self.server.restart();
+                self.move_cache(Left::All);
+                drop(self.end_mount(Farewell::Discard));
+                self.reference.forget_what_was_learnt();
+            }
+        }
+        self.take_events()?;
+        self.reference.end_mount();
+        self.mount()
+    }
+
+    /// The next mount finds a copy, made now, of what this one leaves.
+    fn move_cache(&mut self, left: Left) {
+        let from = self.cache();
+        self.mounts += 1;
+        mounted::copy_cache(&from, &self.cache(), left);
+    }
+
+    fn end_mount(&mut self, farewell: Farewell) -> Result<Verdict, Fault> {
+        self.open.clear();
+        self.mounted.take().expect("a mount").end(farewell)
+    }
+
+    /// A mount fails only as often as the server breaks off while it begins.
+    pub(super) fn mount(&mut self) -> Check {
+        loop {
+            let before = self.server.broken();
+            match self.mounting.mount(&self.cache()) {
+                Ok(mounted) => {
+                    self.mounted = Some(mounted);
+                    return self.take_events();
+                }
+                Err(_)
+                    if self.server.broken().at_login > before.at_login
+                        || self.is_silent_at_times => {}
+                Err(error) => return Err(format!("no mount: {error}")),
+            }
+        }
+    }
+}
+
+/// What the server did in a commit.
+#[derive(Default)]
+struct Update {
+    deleted: Vec<Mail>,
+    listings: usize,
+    has_quit: bool,
+    /// What the mount knew when it deleted.
+    listed: Vec<Mail>,
+}
+
+impl Update {
+    /// Whether another client has changed which messages share the UIDL since the mount listed them.
+    fn is_disturbed(&self, uidl: &str, left: &[Mail]) -> bool {
+        let of = |mails: &[Mail]| -> Vec<u32> {
+            let mails = mails.iter().filter(|mail| &*mail.uidl == uidl);
+            mails.map(|mail| mail.serial).collect()
+        };
+        let ours = of(&self.deleted);
+        let mut listed = of(&self.listed);
+        listed.retain(|serial| !ours.contains(serial));
+        listed != of(left)
+    }
+}

@@ -1,0 +1,235 @@
+//! One connection: commands, replies, and where those break off.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::io;
+
+use super::reply::Reply;
+use super::{Event, PASSWORD, Pace, Quit, Shared, Update};
+use crate::common::Peer;
+use crate::mail::Mail;
+
+/// One connection.
+pub(super) struct Session<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) connection: usize,
+    pub(super) phase: Phase,
+    pub(super) messages: Vec<Mail>,
+    retrieved: HashSet<u32>,
+    marked: Vec<Mail>,
+    pub(super) random: fastrand::Rng,
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It has not listed the maildrop yet.
+    LogIn,
+    Listed,
+}
+
+/// What follows the last octet of a reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    End,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(shared: &'a Shared, connection: usize) -> Session<'a> {
+        shared.state.lock().logging_in.insert(connection);
+        Session {
+            shared,
+            connection,
+            phase: Phase::LogIn,
+            messages: Vec::new(),
+            retrieved: HashSet::new(),
+            marked: Vec::new(),
+            random: fastrand::Rng::with_seed(connection as u64),
+        }
+    }
+
+    pub(super) fn serve(mut self, peer: &mut Peer) -> io::Result<()> {
+        self.say(peer, &Reply::Line("+OK ready".to_owned()))?;
+        while let Some(line) = peer.read_line()? {
+            if self.shared.pace == Pace::OneAtATime && peer.octets_behind() > 0 {
+                self.complain(format!("{line:?} was not alone"));
+            }
+            if self.answer(peer, &line)? == Then::End {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, peer: &mut Peer, line: &str) -> io::Result<Then> {
+        let mut words = line.split(' ');
+        let verb = words.next().unwrap_or_default();
+        let number: usize = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        let reply = match verb {
+            "CAPA" => self.capabilities(),
+            "USER" => Reply::Line("+OK".to_owned()),
+            "PASS" => self.log_in(line),
+            "STAT" => self.stat(),
+            "UIDL" => self.listing(|mail| mail.uidl.to_string()),
+            "LIST" => return self.list(peer),
+            "RETR" => self.retrieve(number),
+            "TOP" if self.shared.offers.top => self.top(number),
+            "DELE" => self.mark(number),
+            "QUIT" => return self.quit(peer),
+            _ => Reply::Line("-ERR unknown command".to_owned()),
+        };
+        self.say(peer, &reply)?;
+        Ok(Then::GoOn)
+    }
+
+    fn capabilities(&self) -> Reply {
+        let offers = self.shared.offers;
+        let mut lines = "USER\r\nUIDL\r\nRESP-CODES\r\n".to_owned();
+        for (is_offered, line) in [
+            (offers.pipelining, "PIPELINING\r\n"),
+            (offers.top, "TOP\r\n"),
+            (offers.expire_at_once, "EXPIRE 0\r\n"),
+        ] {
+            if is_offered {
+                lines.push_str(line);
+            }
+        }
+        Reply::Lines("+OK".to_owned(), lines.into_bytes())
+    }
+
+    fn log_in(&mut self, line: &str) -> Reply {
+        if line != format!("PASS {PASSWORD}") {
+            self.complain(format!("the password was {line:?}"));
+        }
+        self.messages.clone_from(&self.shared.state.lock().mailbox);
+        Reply::Line("+OK".to_owned())
+    }
+
+    fn stat(&self) -> Reply {
+        let octets: u64 = self.messages.iter().map(|mail| mail.listed).sum();
+        Reply::Line(format!("+OK {} {octets}", self.messages.len()))
+    }
+
+    /// What a client asks for last, also of an empty maildrop.
+    fn list(&mut self, peer: &mut Peer) -> io::Result<Then> {
+        let reply = self.listing(|mail| mail.listed.to_string());
+        self.say_the_listing(peer, &reply)?;
+        Ok(Then::GoOn)
+    }
+
+    fn listing(&self, what: impl Fn(&Mail) -> String) -> Reply {
+        let mut lines = String::new();
+        for (mail, number) in self.messages.iter().zip(1..) {
+            let _infallible = write!(lines, "{number} {}\r\n", what(mail));
+        }
+        Reply::Lines("+OK".to_owned(), lines.into_bytes())
+    }
+
+    fn message(&self, number: usize) -> Option<&Mail> {
+        let mail = self.messages.get(number.checked_sub(1)?)?;
+        self.shared.state.lock().has(mail).then_some(mail)
+    }
+
+    fn retrieve(&mut self, number: usize) -> Reply {
+        let Some(mail) = self.message(number) else {
+            return Reply::Line("-ERR no such message".to_owned());
+        };
+        let (serial, content) = (mail.serial, mail.content.to_vec());
+        self.retrieved.insert(serial);
+        Reply::Lines(format!("+OK {} octets", content.len()), content)
+    }
+
+    fn top(&self, number: usize) -> Reply {
+        let Some(mail) = self.message(number) else {
+            return Reply::Line("-ERR no such message".to_owned());
+        };
+        let end = mail.content.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.map_or(mail.content.len(), |at| at + 4);
+        Reply::Lines("+OK".to_owned(), mail.content[..end].to_vec())
+    }
+
+    /// What another client has deleted can be marked: Dovecot does not look until QUIT.
+    fn mark(&mut self, number: usize) -> Reply {
+        let Some(mail) = number
+            .checked_sub(1)
+            .and_then(|at| self.messages.get(at))
+            .cloned()
+        else {
+            self.complain(format!("DELE {number}, which there is not"));
+            return Reply::Line("-ERR no such message".to_owned());
+        };
+        let mut state = self.shared.state.lock();
+        state.events.push(Event::Marked(mail.clone()));
+        let is_refused = state.refused & 1 == 1;
+        state.refused >>= 1;
+        drop(state);
+        if is_refused {
+            return Reply::Line("-ERR it is read-only".to_owned());
+        }
+        self.marked.push(mail);
+        Reply::Line("+OK".to_owned())
+    }
+
+    fn quit(&mut self, peer: &mut Peer) -> io::Result<Then> {
+        let mut state = self.shared.state.lock();
+        let quit = match self.marked.is_empty() {
+            true => Quit::Confirmed,
+            false => {
+                state.events.push(Event::Quit);
+                state.quit.take().unwrap_or(Quit::Confirmed)
+            }
+        };
+        drop(state);
+        match quit {
+            Quit::Confirmed => {
+                // The answer may break off: the deed is done by then.
+                self.update(Update::Done);
+                self.say(peer, &Reply::Line("+OK bye".to_owned()))?;
+            }
+            Quit::Refused(update) => {
+                self.update(update);
+                self.say(
+                    peer,
+                    &Reply::Line("-ERR [SYS/TEMP] some are left".to_owned()),
+                )?;
+            }
+            Quit::Closed(update) => self.update(update),
+            Quit::Silent(update) => {
+                self.update(update);
+                self.stay_silent(peer)?;
+            }
+        }
+        peer.close();
+        Ok(Then::End)
+    }
+
+    fn update(&mut self, update: Update) {
+        if update == Update::NotDone {
+            return;
+        }
+        let mut gone: HashSet<u32> = self.marked.iter().map(|mail| mail.serial).collect();
+        if self.shared.offers.expire_at_once {
+            gone.extend(&self.retrieved);
+        }
+        let mut state = self.shared.state.lock();
+        let (deleted, left) = std::mem::take(&mut state.mailbox)
+            .into_iter()
+            .partition(|mail| gone.contains(&mail.serial));
+        state.mailbox = left;
+        let deleted: Vec<Mail> = deleted;
+        if !deleted.is_empty() {
+            state.events.push(Event::Deleted(deleted));
+        }
+    }
+
+    fn complain(&self, of: String) {
+        self.shared.state.lock().complaints.push(of);
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.shared.state.lock().logging_in.remove(&self.connection);
+    }
+}

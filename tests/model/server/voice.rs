@@ -1,0 +1,98 @@
+//! How replies are written, and where they break off.
+
+use std::io;
+use std::time::Instant;
+
+use super::reply::Reply;
+use super::session::{Phase, Session};
+use super::{Break, Event, Fault, State, Within};
+use crate::common::Peer;
+
+impl Session<'_> {
+    pub(super) fn say(&mut self, peer: &mut Peer, reply: &Reply) -> io::Result<()> {
+        self.say_octets(peer, &reply.octets(), |_| {})
+    }
+
+    /// The reply by which the client knows all that is in the maildrop.
+    pub(super) fn say_the_listing(&mut self, peer: &mut Peer, reply: &Reply) -> io::Result<()> {
+        let (messages, connection) = (self.messages.clone(), self.connection);
+        self.say_octets(peer, &reply.octets(), |state| {
+            state.events.push(Event::Listed(messages));
+            state.listings += 1;
+            state.last_listing = Some(Instant::now());
+            state.broken.at_login_in_a_row = 0;
+            state.logging_in.remove(&connection);
+        })?;
+        self.phase = Phase::Listed;
+        Ok(())
+    }
+
+    /// Writes in chunks; `note` is called before the last one, unless the reply breaks off.
+    fn say_octets(
+        &mut self,
+        peer: &mut Peer,
+        octets: &[u8],
+        note: impl FnOnce(&mut State),
+    ) -> io::Result<()> {
+        if let Some(fault) = self.fault_within(octets.len()) {
+            self.write(peer, &octets[..fault.after as usize])?;
+            return self.break_off(peer, fault.how);
+        }
+        let last = self.random.usize(1..=self.shared.chunk.min(octets.len()));
+        let (first, last) = octets.split_at(octets.len() - last);
+        self.write(peer, first)?;
+        note(&mut self.shared.state.lock());
+        peer.send(last)
+    }
+
+    fn write(&mut self, peer: &mut Peer, mut octets: &[u8]) -> io::Result<()> {
+        while !octets.is_empty() {
+            let length = self.random.usize(1..=self.shared.chunk).min(octets.len());
+            let (chunk, rest) = octets.split_at(length);
+            peer.send(chunk)?;
+            octets = rest;
+        }
+        Ok(())
+    }
+
+    /// The fault that breaks a reply of that length off, if it is its turn.
+    fn fault_within(&self, length: usize) -> Option<Fault> {
+        let mut state = self.shared.state.lock();
+        let fault = state.faults.front_mut()?;
+        if fault.within == Within::Transfers && self.phase == Phase::LogIn {
+            return None;
+        }
+        if fault.after as usize >= length {
+            fault.after -= length as u32;
+            return None;
+        }
+        let fault = state.faults.pop_front()?;
+        match self.phase {
+            Phase::LogIn => {
+                state.broken.at_login += 1;
+                state.broken.at_login_in_a_row += 1;
+            }
+            Phase::Listed => state.broken.later += 1,
+        }
+        Some(fault)
+    }
+
+    fn break_off(&mut self, peer: &mut Peer, how: Break) -> io::Result<()> {
+        match how {
+            Break::Close => peer.close(),
+            Break::Reset => peer.reset(),
+            Break::Silence => self.stay_silent(peer)?,
+        }
+        Err(io::ErrorKind::ConnectionAborted.into())
+    }
+
+    pub(super) fn stay_silent(&self, peer: &mut Peer) -> io::Result<()> {
+        let mut state = self.shared.state.lock();
+        state.broken.by_silence += 1;
+        state.broken.silent += 1;
+        drop(state);
+        let end = peer.stay_silent();
+        self.shared.state.lock().broken.silent -= 1;
+        end
+    }
+}
