@@ -106,7 +106,7 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Fetch all messages into the cache, so that they are there without the server; what is there already is not fetched
+    /// Fetch all messages into the cache
     Fetch {
         /// The mount point
         dir: PathBuf,
@@ -123,7 +123,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Try a server out, step by step, and tell whether a mount would work; nothing is changed
+    /// Try a server out: would a mount work? Nothing is changed
     Check {
         /// The maildrop, as for a mount
         source: String,

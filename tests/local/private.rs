@@ -117,7 +117,7 @@ import socket, sys
 client = socket.socket(socket.AF_UNIX)
 client.connect(sys.argv[1])
 try:
-    client.sendall(b'\"umount\"\\n')
+    client.sendall(b'{\"umount\":{\"farewell\":\"discard\"}}\\n')
     print(client.makefile('rb').read())
 except (BrokenPipeError, ConnectionResetError):
     print(b'')
