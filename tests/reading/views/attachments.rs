@@ -111,19 +111,6 @@ fn an_attachment_of_50_megabytes_is_read_whole() {
         film.as_os_str(),
     ]);
     assert!(compared.status.success(), "{compared:?}");
-    let end = stdout_of(
-        &[
-            "sh",
-            "-c",
-            "tail -c 100000 \"$1\" | cmp - \"$2\" -i 0:49900000",
-            "sh",
-        ]
-        .map(AsRef::as_ref)
-        .into_iter()
-        .chain([film.as_os_str(), original.path().as_os_str()])
-        .collect::<Vec<_>>(),
-    );
-    assert_eq!(end, "");
     assert_eq!(liar.count("RETR"), 1);
 }
 
