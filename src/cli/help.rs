@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::options::{Group, Kind, Row, TABLE};
+use super::options::{Group, Kind, LIST, Row, TABLE};
 
 /// The options that are explained; the others are named.
 const EXPLAINED: &[&str] = &[
@@ -30,7 +30,8 @@ fn write(out: &mut String, command: &clap::Command, usage: &str) -> fmt::Result 
     let about = command.get_about().map(ToString::to_string);
     writeln!(out, "{}\n", about.unwrap_or_default())?;
     writeln!(out, "Usage: {usage}\n")?;
-    for argument in command.get_arguments().filter(|found| is_short(found)) {
+    let shown = |found: &&clap::Arg| is_short(found) && found.get_id() != LIST;
+    for argument in command.get_arguments().filter(shown) {
         entry(out, &spelling(argument), &help_of(argument))?;
     }
     writeln!(out, "\nCommands (`pop3fs help COMMAND` tells more):")?;
@@ -39,11 +40,13 @@ fn write(out: &mut String, command: &clap::Command, usage: &str) -> fmt::Result 
         .filter(|found| !found.is_hide_set())
     {
         let about = command.get_about().map(ToString::to_string);
-        entry(out, command.get_name(), &about.unwrap_or_default())?;
+        let about = about.unwrap_or_default();
+        let summary = about.split(';').next().unwrap_or_default();
+        entry(out, command.get_name(), summary)?;
     }
     writeln!(
         out,
-        "\nOptions, as -o name=value[,name=value…] or --name value (`man pop3fs` tells of all):"
+        "\nOptions, as -o name=value[,name=value…] or --name value (`man pop3fs` tells all; \\, is a comma):"
     )?;
     Group::ALL.iter().try_for_each(|&group| section(out, group))
 }

@@ -246,14 +246,13 @@ impl Engine {
         }
         session.number(&messages, &listing.numbers);
         let terms = session.terms();
-        let protection = terms.protection;
+        let readable = terms.to_string();
         state.connection = Connection::Open(terms);
         state.listed_at = Instant::now();
         drop(state);
         log::info!(
-            "logged in to {} {}: {} messages",
+            "logged in to {} {readable}: {} messages",
             self.shared.settings.login.endpoint,
-            protection,
             messages.len()
         );
         self.session = Some(session);

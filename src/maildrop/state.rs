@@ -1,6 +1,7 @@
 //! What the handlers and the engine share, behind one lock.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -80,6 +81,17 @@ pub struct Terms {
     pub method: Method,
     /// What the server announced last.
     pub capabilities: Capabilities,
+}
+
+/// Completes "logged in …": who can read the session, for the log.
+impl fmt::Display for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.protection, self.tls) {
+            (Protection::Clear, _) => f.write_str("in clear"),
+            (Protection::Tls, Some(version)) => write!(f, "over {version}"),
+            (Protection::Tls, None) => f.write_str("over TLS"),
+        }
+    }
 }
 
 /// What the engine is asked to do besides fetching.

@@ -36,16 +36,6 @@ pub enum Protection {
     Tls,
 }
 
-/// Completes "connected …".
-impl fmt::Display for Protection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Clear => "in clear",
-            Self::Tls => "over TLS",
-        })
-    }
-}
-
 /// What one read or write on a non-blocking stream came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transfer {

@@ -9,7 +9,8 @@ use super::{Kind, Row, Setting, TABLE};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings(Vec<Setting>);
 
-const LIST: &str = "o";
+/// `-o` among the arguments.
+pub(in crate::cli) const LIST: &str = "o";
 
 impl Settings {
     /// In the order of the command line.

@@ -13,6 +13,7 @@ use super::source::Source;
 use crate::fs::ViewId;
 use crate::fs::mount::{Access, Visibility};
 use crate::net::{Fingerprint, Trust};
+pub(super) use command_line::LIST;
 pub use command_line::Settings;
 pub use setting::Setting;
 pub use table::{Group, Kind, Row, TABLE};
