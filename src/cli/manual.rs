@@ -14,7 +14,7 @@ use self::pages::{
 };
 use super::arguments::{Shell, command_line};
 use super::help::{help_of, is_short, spelling, wrap};
-use super::options::{Group, TABLE};
+use super::options::{Group, LIST, TABLE};
 
 /// `pop3fs man`: writes pop3fs(1) to standard output.
 pub fn manual() -> ExitCode {
@@ -75,23 +75,71 @@ fn synopsis(page: &mut Roff) {
         bold("pop3fs"),
         roman(" [-f] [-d] [-r] [-v] [-o opt[,opt...]] SOURCE MOUNTPOINT"),
     ]);
-    for command in command_line()
-        .get_subcommands()
-        .filter(|found| !found.is_hide_set())
-    {
+    for command in shown(&command_line()) {
         page.control("br", []);
-        let mut line = vec![bold(format!("pop3fs {}", command.get_name()))];
-        line.extend(
-            command
-                .get_arguments()
-                .map(|argument| roman(format!(" {}", usage(argument)))),
-        );
-        page.text(line);
+        page.text([
+            bold(format!("pop3fs {}", command.get_name())),
+            roman(usage_of(command)),
+        ]);
     }
 }
 
-/// `DIR`, `[NAME...]`, `[--json]`.
+fn commands(page: &mut Roff) {
+    section(page, "COMMANDS");
+    for command in shown(&command_line()) {
+        let about = command.get_about().map(ToString::to_string);
+        entry(
+            page,
+            command.get_name(),
+            &format!("{}.", about.unwrap_or_default()),
+        );
+        let named = |found: &&clap::Arg| found.get_long().is_some() && !is_of_the_table(found);
+        for argument in command.get_arguments().filter(named) {
+            let help = format!(": {}.", help_of(argument));
+            line_below(page, &usage(argument), &help);
+        }
+        for inner in shown(command) {
+            let about = inner.get_about().map(ToString::to_string);
+            let help = format!(": {}.", about.unwrap_or_default());
+            line_below(
+                page,
+                &format!("{}{}", inner.get_name(), usage_of(inner)),
+                &help,
+            );
+        }
+    }
+}
+
+fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+    command
+        .get_subcommands()
+        .filter(|found| !found.is_hide_set())
+}
+
+/// What stands behind the name, with a space in front of each: ` DIR [NAME...]`, ` [--cache-dir DIR] [list | clear]`.
+fn usage_of(command: &clap::Command) -> String {
+    let own = command.get_arguments();
+    let mut words: Vec<String> = own
+        .filter(|found| !is_of_the_table(found) && !found.is_global_set())
+        .map(usage)
+        .collect();
+    let names: Vec<&str> = shown(command).map(clap::Command::get_name).collect();
+    if !names.is_empty() {
+        words.push(format!("[{}]", names.join(" | ")));
+    }
+    words.iter().map(|word| format!(" {word}")).collect()
+}
+
+/// The page has a section of their own for them.
+fn is_of_the_table(argument: &clap::Arg) -> bool {
+    TABLE.iter().any(|row| argument.get_id() == row.name)
+}
+
+/// `DIR`, `[NAME...]`, `[--json]`, `[-o opt[,opt...]]`.
 fn usage(argument: &clap::Arg) -> String {
+    if argument.get_id() == LIST {
+        return "[-o opt[,opt...]]".to_owned();
+    }
     let value = argument.get_value_names().and_then(<[_]>::first);
     let value = value.map_or_else(|| argument.get_id().to_string(), ToString::to_string);
     let name = match argument.get_long() {
@@ -106,28 +154,9 @@ fn usage(argument: &clap::Arg) -> String {
     }
 }
 
-fn commands(page: &mut Roff) {
-    section(page, "COMMANDS");
-    for command in command_line()
-        .get_subcommands()
-        .filter(|found| !found.is_hide_set())
-    {
-        let about = command
-            .get_about()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        entry(page, command.get_name(), &format!("{about}."));
-        for argument in command
-            .get_arguments()
-            .filter(|found| found.get_long().is_some())
-        {
-            page.control("br", []);
-            page.text([
-                bold(usage(argument)),
-                roman(format!(": {}.", help_of(argument))),
-            ]);
-        }
-    }
+fn line_below(page: &mut Roff, term: &str, text: &str) {
+    page.control("br", []);
+    page.text([bold(term), roman(text)]);
 }
 
 fn options(page: &mut Roff) {

@@ -23,7 +23,7 @@ mount -t overlay overlay -o lowerdir="$1/scratch/bin":/usr/bin /usr/bin
 mount -t overlay overlay -o lowerdir="$1/scratch/etc":/etc /etc
 mount -t tmpfs none /run; mount -t tmpfs none /home
 mkdir -m 700 /home/alice /home/alice/.run; echo secret >/home/alice/.mail-password
-printf 'set folder=~/Maildir\npush <exit>\n' >/home/alice/.muttrc; chmod 600 /home/alice/.mail-password; chown -R alice: /home/alice
+printf 'set folder=~/mail\npush <exit>\n' >/home/alice/.muttrc; chmod 600 /home/alice/.mail-password; chown -R alice: /home/alice
 as_alice() {
     (cd /home/alice; exec env -i HOME=/home/alice USER=alice LANG=C.UTF-8 TERM=xterm PATH=/usr/bin:/bin \
         XDG_RUNTIME_DIR=/home/alice/.run SSL_CERT_FILE="$1/ca.pem" POP3FS_PASSWORD=secret \

@@ -107,11 +107,9 @@ fn notmuch_indexes_and_searches() {
 }
 
 #[test]
-fn mutt_reads_a_copy() {
+fn mutt_reads_the_mount() {
     let home = Home::with_everyday_mail(COUNT);
-    let check = "ls ~/Maildir/cur | wc -l";
-    let shown = home.run(&recipe("### Read with mutt"), check);
-    assert!(shown.ends_with(&format!("{COUNT}\n")), "{shown}");
+    let shown = home.run(&recipe("### Read with mutt"), "true");
     for index in 0..COUNT {
         let subject = corpus::realistic_message(77, index).subject;
         assert!(shown.contains(&subject), "{subject}: {shown}");

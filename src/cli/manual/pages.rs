@@ -26,6 +26,10 @@ pub(super) const SOURCE: &[(&str, &str)] = &[
         "may hold an @. What a URL cannot hold is written %XX. A user name can begin with recent: at Gmail. A mechanism may \
          follow: USER;AUTH=PLAIN. A password in the URL is refused.",
     ),
+    (
+        "NAME",
+        "an account of the configuration file (see FILES), with its URL and its options; those of the command line go over them.",
+    ),
 ];
 
 pub(super) const COMMITTING: &[&str] = &[
@@ -34,6 +38,8 @@ pub(super) const COMMITTING: &[&str] = &[
      pop3fs commit and sync wait for what the server answers, and fail if it did not do it; after any other end the log tells.",
     "Until then MOUNTPOINT/.deleted/ holds them, and pop3fs restore takes them back. A crash, kill -9 or a lost connection \
      deletes nothing.",
+    "A commit that would delete more messages that were never read here than max_delete allows, or nearly all of a maildrop, is \
+     held back: --yes lets it through, --discard unmounts without it.",
 ];
 
 pub(super) const LOG: &[&str] = &[
@@ -85,6 +91,11 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
         "The password, where no option says where it comes from.",
     ),
     (
+        "CREDENTIALS_DIRECTORY",
+        "Set by systemd for services with credentials: the one named pop3fs-password is the password, where neither an option \
+         nor POP3FS_PASSWORD says it. After that comes ~/.netrc, and then a question on the terminal.",
+    ),
+    (
         "XDG_CACHE_HOME",
         "Where the cache is, in a folder pop3fs; else ~/.cache. -o cache_dir goes over it.",
     ),
@@ -108,6 +119,14 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 pub(super) const FILES: &[(&str, &str)] = &[
+    (
+        "~/.config/pop3fs/config.toml, /etc/pop3fs.toml",
+        "Accounts by name: a section [account.NAME] for each, with url = \"pops://USER@HOST\", and options by their names.",
+    ),
+    (
+        "~/.netrc",
+        "Passwords, as ftp(1) and curl(1) have them; nobody else may read it.",
+    ),
     (
         "~/.cache/pop3fs",
         "For each account, sizes, times and inode numbers, and the messages that were read. It can be deleted while nothing is \
