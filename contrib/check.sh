@@ -3,6 +3,7 @@
 # Works on a fresh Debian 12 with a Rust toolchain: whatever else is missing is installed with apt.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. contrib/packages.sh
 
 # Seconds for all steps together.
 readonly LIMIT=1500
@@ -11,20 +12,9 @@ readonly PACKAGES=(
     gcc libc6-dev pkg-config libssl-dev ca-certificates git   # to build
     dovecot-pop3d mailutils-pop3d mpop openssl                # servers and certificates of the tests
     rsync less mutt attr python3 fuse3 procps                 # programs that the tests run on a mount
+    notmuch borgbackup                                        # and those of the recipes
+    systemd man-db groff mandoc zsh fish dpkg-dev             # readers of what is beside the program
 )
-
-announce() { printf '\n== %s\n' "$*"; }
-fail() { printf 'check.sh: %s\n' "$*" >&2; exit 1; }
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        fail "not root and no sudo: cannot run $*"
-    fi
-}
 
 # Runs a command within what is left of the limit, and ends it with the script.
 step() {
@@ -44,47 +34,12 @@ step() {
 running=
 trap '[ -z "$running" ] || kill "$running" 2>/dev/null; exit 130' INT TERM
 
-missing_packages() {
-    local package
-    for package in "${PACKAGES[@]}"; do
-        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || echo "$package"
-    done
-}
-
-# The tests start servers of their own, so no installed service need start.
-install_packages() {
-    local policy=/usr/sbin/policy-rc.d added=
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-        as_root chmod 755 "$policy"
-        added=yes
-    fi
-    as_root apt-get update -q || fail "apt-get update failed"
-    local status=0
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@" || status=$?
-    [ -z "$added" ] || as_root rm -f "$policy"
-    [ "$status" -eq 0 ] || fail "apt-get install failed: $*"
-}
-
-ensure_packages() {
-    local missing
-    mapfile -t missing < <(missing_packages)
-    [ "${#missing[@]}" -gt 0 ] || return 0
-    announce "apt-get install ${missing[*]}"
-    install_packages "${missing[@]}"
-}
-
 ensure_component() {
     local command=$1 component=$2
     ! cargo "$command" --version >/dev/null 2>&1 || return 0
     command -v rustup >/dev/null || fail "cargo $command is missing, and so is rustup to add it"
     announce "rustup component add $component"
     rustup component add "$component"
-}
-
-ensure_fuse() {
-    [ -c /dev/fuse ] || as_root modprobe fuse 2>/dev/null || true
-    [ -c /dev/fuse ] || fail "/dev/fuse is missing: modprobe fuse, or start the container with --device /dev/fuse --cap-add SYS_ADMIN"
 }
 
 # fusermount3 reads it; an installed system has it, one that debootstrap made has not.
@@ -120,9 +75,8 @@ run_tests_as_root() {
     export "CARGO_TARGET_${target}_RUNNER=sudo --preserve-env"
 }
 
-export PATH="$PATH:$HOME/.cargo/bin"
-command -v cargo >/dev/null || fail "cargo is missing: see https://rustup.rs"
-ensure_packages
+ensure_cargo
+ensure_packages "${PACKAGES[@]}"
 ensure_component fmt rustfmt
 ensure_component clippy clippy
 ensure_fuse
@@ -143,5 +97,8 @@ step cargo test --locked
 for pipeline in off 3; do
     step env POP3FS_TEST_OPTIONS="pipeline=$pipeline" cargo test --locked --test reading --test deleting --test tools --test faults
 done
+step cargo install --path . --locked --debug --root target/installed
+step contrib/deb/build.sh dev
+step contrib/deb/check.sh target/deb/pop3fs_*.deb
 check_nothing_left
 announce "all is well after $SECONDS s"

@@ -21,9 +21,10 @@
 //! * **An open** wants the body, from memory, disk or the server: the engine RETRieves it, corrects the size, has the
 //!   kernel forget the old one, and then the open is answered. A **read** answers from the body that the open has kept.
 //! * **An unlink** makes the message pending. A commit (`fsync` of the directory, `pop3fs commit`, the end of the mount)
-//!   sends DELE for what is pending, and QUIT; what the server answers is the verdict that the user sees.
+//!   sends DELE for what is pending, and QUIT; what the server answers is the verdict that the user sees. Many
+//!   messages that nobody ever read here are not deleted before the user says yes (`maildrop/valve.rs`).
 //! * **Accesses in directory order** have what comes next fetched ahead, in one pipeline, up to a window of octets.
-//! * **What was learnt** (inode number, exact size, arrival, by unique-id) goes to the index, complete bodies go to the cache on
+//! * **What was learnt** (inode number, exact size, arrival, whether it was read, by unique-id) goes to the index, complete bodies go to the cache on
 //!   disk, and both are there at the next mount.
 //!
 //! # Invariants

@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
-use pop3fs::cli::{Command, Format, Invocation, client, demo, keep_memory_secret, mount};
+use pop3fs::cli::{
+    Command, Format, Invocation, cache, check, client, commit, completions, demo, fetch,
+    keep_memory_secret, manual, mount, umount,
+};
+use pop3fs::maildrop::{Consent, Farewell, Part};
 
 fn main() -> ExitCode {
     if let Err(errno) = keep_memory_secret() {
@@ -18,12 +22,38 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> ExitCode {
     match command {
-        Command::Umount { dir } => client::umount(dir),
-        Command::Commit { dir } => client::commit(dir),
+        Command::Umount { dir, yes, discard } => umount(dir, farewell(*yes, *discard)),
+        Command::Commit { dir, yes } => commit(dir, consent(*yes)),
         Command::Restore { dir, names } => client::restore(dir, names),
+        Command::Fetch { dir, headers } => fetch(dir, part(*headers)),
         Command::Status { dir, json } => {
             client::status(dir, if *json { Format::Json } else { Format::Text })
         }
+        Command::Cache { cache_dir, command } => cache(cache_dir.as_deref(), command.as_ref()),
+        Command::Check { source, settings } => check(source, settings),
         Command::Demo { dir } => demo(dir.as_deref()),
+        Command::Completions { shell } => completions(*shell),
+        Command::Man => manual(),
+    }
+}
+
+fn farewell(yes: bool, discard: bool) -> Farewell {
+    match discard {
+        true => Farewell::Discard,
+        false => Farewell::Commit(consent(yes)),
+    }
+}
+
+fn consent(yes: bool) -> Consent {
+    match yes {
+        true => Consent::Given,
+        false => Consent::Unsaid,
+    }
+}
+
+fn part(headers: bool) -> Part {
+    match headers {
+        true => Part::Headers,
+        false => Part::Body,
     }
 }

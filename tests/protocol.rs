@@ -2,113 +2,18 @@
 //! generated input.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "common/decoding.rs"]
+mod decoding;
+
 use std::fmt::Write as _;
 
 use pop3fs::pop3::limits::{
     MAX_LISTING, MAX_LISTING_LINE, MAX_MESSAGES, MAX_SASL_LINE, MAX_STATUS_LINE,
 };
-use pop3fs::pop3::{
-    Capabilities, Command, Decoder, Event, MessageNumber, ProtocolError, ServerText, Shape,
-};
+use pop3fs::pop3::{Capabilities, Command, Event, MessageNumber, ProtocolError, ServerText, Shape};
 use proptest::prelude::*;
 
-/// What the decoder said, with a body in one piece.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Seen {
-    Done(Vec<u8>),
-    Opened(Vec<u8>),
-    Challenge(Vec<u8>),
-    Line(Vec<u8>),
-    Body(Vec<u8>),
-    End,
-    Error(ProtocolError),
-}
-
-impl Seen {
-    /// The line of a transcript that expects this.
-    fn described(&self) -> String {
-        let escaped = |octets: &[u8]| ServerText::from(octets);
-        let description = match self {
-            Self::Done(text) => format!("done {}", escaped(text)),
-            Self::Opened(text) => format!("opened {}", escaped(text)),
-            Self::Challenge(text) => format!("challenge {}", escaped(text)),
-            Self::Line(line) => format!("line {}", escaped(line)),
-            Self::Body(octets) => format!("body {}", escaped(octets)),
-            Self::End => "end".to_owned(),
-            Self::Error(error) => format!("error {error}"),
-        };
-        description.trim_end().to_owned()
-    }
-}
-
-#[derive(Default)]
-struct Session {
-    decoder: Decoder,
-    seen: Vec<Seen>,
-    failed: bool,
-}
-
-impl Session {
-    fn expecting(shapes: &[Shape]) -> Self {
-        let mut session = Self::default();
-        shapes
-            .iter()
-            .for_each(|&shape| session.decoder.expect(shape));
-        session
-    }
-
-    fn feed(&mut self, mut input: &[u8]) {
-        while !self.failed {
-            match self.decoder.next(&mut input) {
-                Ok(Some(event)) => record(&mut self.seen, event),
-                Ok(None) => {
-                    assert!(
-                        input.is_empty(),
-                        "octets were left although more are wanted"
-                    );
-                    return;
-                }
-                Err(error) => {
-                    self.seen.push(Seen::Error(error));
-                    self.failed = true;
-                }
-            }
-        }
-    }
-
-    fn feed_in_chunks(&mut self, input: &[u8], lengths: &[usize]) {
-        let mut rest = input;
-        for &length in lengths.iter().cycle() {
-            if rest.is_empty() {
-                return;
-            }
-            let (chunk, behind) = rest.split_at(length.min(rest.len()));
-            self.feed(chunk);
-            rest = behind;
-        }
-    }
-}
-
-fn record(seen: &mut Vec<Seen>, event: Event<'_>) {
-    let status_line = |status: pop3fs::pop3::Status<'_>| {
-        let indicator: &[u8] = if status.is_ok() { b"+OK " } else { b"-ERR " };
-        [indicator, status.text].concat().trim_ascii_end().to_vec()
-    };
-    match event {
-        Event::Done(status) => seen.push(Seen::Done(status_line(status))),
-        Event::Opened(status) => seen.push(Seen::Opened(status_line(status))),
-        Event::Challenge(text) => seen.push(Seen::Challenge(text.to_vec())),
-        Event::Line(line) => seen.push(Seen::Line(line.to_vec())),
-        Event::Body(octets) => {
-            assert!(!octets.is_empty(), "an empty piece of a body");
-            match seen.last_mut() {
-                Some(Seen::Body(body)) => body.extend_from_slice(octets),
-                _ => seen.push(Seen::Body(octets.to_vec())),
-            }
-        }
-        Event::End => seen.push(Seen::End),
-    }
-}
+use decoding::{Seen, Session, stuffed};
 
 /// A session as RFCs print them:
 ///
@@ -906,20 +811,6 @@ fn lengths() -> impl Strategy<Value = Vec<usize>> {
     ]
 }
 
-/// RFC 1939 section 3 by the letter: a dot before each line that begins with one, then the dot line.
-fn stuffed(message: &[u8]) -> Vec<u8> {
-    let mut wire = Vec::new();
-    for (index, &octet) in message.iter().enumerate() {
-        let starts_a_line = index == 0 || message[..index].ends_with(b"\r\n");
-        if starts_a_line && octet == b'.' {
-            wire.push(b'.');
-        }
-        wire.push(octet);
-    }
-    wire.extend_from_slice(b".\r\n");
-    wire
-}
-
 /// A reply on the wire with the shape that it has, and what is to be seen of it.
 fn reply() -> impl Strategy<Value = (Shape, Vec<u8>, Vec<Seen>)> {
     let lines = prop::collection::vec("[ -~]{0,20}", 0..5);
@@ -1009,32 +900,5 @@ proptest! {
         session.feed_in_chunks(&wire, &lengths);
         prop_assert_eq!(session.seen, expected);
         prop_assert_eq!(session.decoder.owed(), 0);
-    }
-
-    #[test]
-    fn garbage_is_decoded_alike_in_every_chunking(
-        shapes in prop::collection::vec(any_shape(), 0..6),
-        opening in prop_oneof![Just(&b""[..]), Just(&b"+OK\r\n"[..]), Just(&b"+OK\n"[..]), Just(&b"-ERR\r\n"[..])],
-        garbage in prop::collection::vec(octet(), 0..300),
-        lengths in lengths(),
-    ) {
-        let input = [opening, &garbage].concat();
-        let mut whole = Session::expecting(&shapes);
-        whole.feed(&input);
-        let mut cut = Session::expecting(&shapes);
-        cut.feed_in_chunks(&input, &lengths);
-        prop_assert_eq!(whole.seen, cut.seen);
-    }
-
-    #[test]
-    fn no_line_of_a_server_panics_a_parser(line in prop::collection::vec(octet(), 0..100)) {
-        use pop3fs::pop3::reply;
-        let _ = reply::stat(&line);
-        let _ = reply::list_line(&line);
-        let _ = reply::uidl_line(&line);
-        let _ = reply::greeting_timestamp(&line);
-        let mut capabilities = Capabilities::new();
-        capabilities.add(&line);
-        prop_assert!(capabilities.to_string().bytes().all(|octet| (b' '..=b'~').contains(&octet)));
     }
 }

@@ -4,10 +4,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
+use log::LevelFilter;
 
-use super::options::{OptionError, Options, Settings};
-use super::source::{Source, SourceError};
+use super::help;
+use super::options::Settings;
+use super::target::{Target, TargetError};
 use crate::fs::mount::Access;
 
 /// What is to be done.
@@ -19,6 +21,10 @@ pub enum Invocation {
     Command(Command),
 }
 
+/// The two forms of the command line.
+const USAGE: &str =
+    "pop3fs [-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT\n       pop3fs COMMAND";
+
 /// A POP3 maildrop as a directory
 #[derive(Debug, Parser)]
 #[command(
@@ -27,7 +33,7 @@ pub enum Invocation {
     arg_required_else_help = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    override_usage = "pop3fs [-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT\n       pop3fs COMMAND"
+    override_usage = USAGE
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -38,8 +44,7 @@ struct Arguments {
     settings: Settings,
 }
 
-/// The arguments of a mount. SOURCE and options are not understood yet: see [`MountArguments::source`] and
-/// [`MountArguments::options`].
+/// The arguments of a mount. SOURCE and options are not understood yet: see [`MountArguments::target`].
 #[derive(Debug)]
 pub struct MountArguments {
     operands: Operands,
@@ -48,22 +53,22 @@ pub struct MountArguments {
 
 #[derive(Debug, Args)]
 struct Operands {
-    /// The maildrop: pops://USER@HOST (TLS), or pop://USER@HOST (STLS)
+    /// The maildrop: pops://USER@HOST (TLS), pop://USER@HOST (STLS), or an account of the configuration file
     #[arg(value_name = "SOURCE")]
     source: String,
     /// An existing directory
-    #[arg(value_name = "MOUNTPOINT")]
+    #[arg(value_name = "MOUNTPOINT", value_hint = ValueHint::DirPath)]
     mountpoint: PathBuf,
-    /// Stay in the foreground
+    /// Stay in the foreground, with the log on stderr
     #[arg(short)]
     foreground: bool,
-    /// Stay in the foreground and log everything
+    /// The same, and log everything
     #[arg(short)]
     debug: bool,
     /// Read-only, as -o ro
     #[arg(short)]
     read_only: bool,
-    /// Log what happens (in the foreground)
+    /// Log more
     #[arg(short)]
     verbose: bool,
 }
@@ -74,32 +79,106 @@ pub enum Command {
     /// Commit the deletions, unmount, and say what the server answered
     Umount {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
+        /// Delete what was removed here, however much of it was never read
+        #[arg(short, long)]
+        yes: bool,
+        /// Delete nothing: what was removed here stays on the server
+        #[arg(long, conflicts_with = "yes")]
+        discard: bool,
     },
     /// Delete on the server what was removed here, and stay mounted
     Commit {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
+        /// However much of it was never read
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Take deletions back that are not committed yet
     Restore {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
         /// Messages, as they were listed; all if none is named
+        #[arg(value_name = "NAME")]
         names: Vec<String>,
+    },
+    /// Fetch all messages into the cache, so that they are there without the server; what is there already is not fetched
+    Fetch {
+        /// The mount point
+        dir: PathBuf,
+        /// Only what `ls -l` needs
+        #[arg(long)]
+        headers: bool,
     },
     /// Show what is mounted and what is pending
     Status {
         /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
         /// For programs
         #[arg(long)]
         json: bool,
     },
+    /// Try a server out, step by step, and tell whether a mount would work; nothing is changed
+    Check {
+        /// The maildrop, as for a mount
+        source: String,
+        /// As for a mount
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Show what is cached of which account, or remove it
+    Cache {
+        /// The folder of the caches, where it is not the usual one
+        #[arg(long, value_name = "DIR", global = true)]
+        cache_dir: Option<PathBuf>,
+        /// Listed if unsaid
+        #[command(subcommand)]
+        command: Option<CacheCommand>,
+    },
     /// Mount a maildrop that comes with pop3fs, to try it out
     Demo {
         /// Where; a new directory if unsaid
         dir: Option<PathBuf>,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, for `man -l -`
+    #[command(hide = true)]
+    Man,
+}
+
+/// A shell that can complete our command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash(1)
+    Bash,
+    /// zsh(1)
+    Zsh,
+    /// fish(1)
+    Fish,
+}
+
+/// What to do with the caches; listed if unsaid.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum CacheCommand {
+    /// List the accounts, and how much is cached of each
+    List,
+    /// Remove what is cached of an account, for good
+    Clear {
+        /// As it is listed, or as for a mount
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        account: Option<String>,
+        /// Of every account
+        #[arg(long)]
+        all: bool,
     },
 }
 
@@ -108,7 +187,7 @@ pub enum Command {
 pub enum Place {
     /// Where it was started, with the log on stderr.
     Foreground,
-    /// As a daemon.
+    /// As a daemon, with the log where the system keeps logs.
     Background,
 }
 
@@ -121,7 +200,8 @@ impl Invocation {
     fn parse(
         line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let arguments = Arguments::try_parse_from(line)?;
+        let mut matches = command_line().try_get_matches_from(line)?;
+        let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
         let settings = arguments.settings;
         match (arguments.command, arguments.operands) {
             (Some(command), _) => Ok(Self::Command(command)),
@@ -141,22 +221,13 @@ impl MountArguments {
         &self.operands.mountpoint
     }
 
-    /// SOURCE, with the policy of `-o tls` applied.
-    pub fn source(&self, options: &Options) -> Result<Source, SourceError> {
-        let source: Source = self.operands.source.parse()?;
-        Ok(match options.tls {
-            Some(tls) => source.with_tls(tls),
-            None => source,
-        })
-    }
-
-    /// All `-o` and `--name` options in their order, and `-r`.
-    pub fn options(&self) -> Result<Options, OptionError> {
-        let mut options = Options::from_settings(self.settings.as_slice())?;
+    /// What SOURCE names, with all `-o` and `--name` options in their order, and `-r`.
+    pub fn target(&self) -> Result<Target, TargetError> {
+        let mut target = Target::resolve(&self.operands.source, self.settings.as_slice())?;
         if self.operands.read_only {
-            options.access = Access::ReadOnly;
+            target.options.access = Access::ReadOnly;
         }
-        Ok(options)
+        Ok(target)
     }
 
     /// `-d` implies the foreground.
@@ -167,25 +238,28 @@ impl MountArguments {
         }
     }
 
-    /// Up to where to log.
-    pub fn log_level(&self) -> log::LevelFilter {
-        match (self.operands.debug, self.operands.verbose) {
-            (true, _) => log::LevelFilter::Trace,
-            (false, true) => log::LevelFilter::Info,
-            (false, false) => log::LevelFilter::Warn,
+    /// Up to where to log. Who watches sees what goes wrong; a log that is kept tells what happened, too.
+    pub fn log_level(&self) -> LevelFilter {
+        match (self.place(), self.operands.verbose) {
+            (Place::Foreground, _) if self.operands.debug => LevelFilter::Trace,
+            (Place::Foreground, false) => LevelFilter::Warn,
+            (Place::Foreground, true) | (Place::Background, false) => LevelFilter::Info,
+            (Place::Background, true) => LevelFilter::Debug,
         }
     }
 }
 
 /// The command line's definition, for its help, completions and man page.
 pub fn command_line() -> clap::Command {
-    <Arguments as clap::CommandFactory>::command()
+    let command = <Arguments as clap::CommandFactory>::command();
+    let help = help::overview(&command, USAGE);
+    command.override_help(help)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::options::TlsPolicy;
+    use crate::cli::options::{Options, TlsPolicy};
     use std::time::Duration;
 
     fn parse(line: &str) -> Result<Invocation, clap::Error> {
@@ -197,6 +271,10 @@ mod tests {
             Invocation::Mount(mount) => mount,
             Invocation::Command(command) => panic!("{command:?}"),
         }
+    }
+
+    fn options(arguments: &MountArguments) -> Options {
+        arguments.target().unwrap().options
     }
 
     fn command(line: &str) -> Command {
@@ -214,62 +292,62 @@ mod tests {
     #[test]
     fn options_may_follow_the_operands_as_mount_fuse_writes_them() {
         let arguments = mount("pop3fs pops://al@h /mnt -o rw,ro,nodev,nosuid,timeout=5 -v");
-        let options = arguments.options().unwrap();
+        let options = options(&arguments);
         assert_eq!(options.access, Access::ReadOnly);
         assert_eq!(options.timeout, Duration::from_secs(5));
         assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
         assert_eq!(arguments.place(), Place::Background);
-        assert_eq!(arguments.log_level(), log::LevelFilter::Info);
+        assert_eq!(arguments.log_level(), LevelFilter::Debug);
     }
 
     #[test]
     fn an_option_is_the_same_in_both_forms_and_the_last_counts() {
         for (line, seconds) in [
-            ("pop3fs --idle_timeout 7 s m", 7),
-            ("pop3fs --idle-timeout=7 s m", 7),
-            ("pop3fs --idle_timeout 7 -o idle_timeout=8 s m", 8),
-            ("pop3fs -o idle_timeout=8 s m --idle_timeout 7", 7),
-            ("pop3fs --idle_timeout 9 -o ro --idle_timeout 7 s m", 7),
+            ("pop3fs --idle_timeout 7 pop://a@h m", 7),
+            ("pop3fs --idle-timeout=7 pop://a@h m", 7),
+            ("pop3fs --idle_timeout 7 -o idle_timeout=8 pop://a@h m", 8),
+            ("pop3fs -o idle_timeout=8 pop://a@h m --idle_timeout 7", 7),
+            (
+                "pop3fs --idle_timeout 9 -o ro --idle_timeout 7 pop://a@h m",
+                7,
+            ),
         ] {
-            let options = mount(line).options().unwrap();
+            let options = options(&mount(line));
             assert_eq!(options.idle_timeout, Duration::from_secs(seconds), "{line}");
         }
     }
 
     #[test]
     fn flags_take_no_value_and_may_be_repeated() {
-        let options = mount("pop3fs --ro s --ro m --password_stdin")
-            .options()
-            .unwrap();
+        let options_of = |line| options(&mount(line));
+        let options = options_of("pop3fs --ro pop://a@h --ro m --password_stdin");
         assert_eq!(options.access, Access::ReadOnly);
-        let options = mount("pop3fs s m").options().unwrap();
+        let options = options_of("pop3fs pop://a@h m");
         assert_eq!(options.access, Access::ReadWrite);
     }
 
     #[test]
     fn a_comma_in_the_long_form_needs_no_escape() {
-        let options = mount("pop3fs s m --password_command a,b")
-            .options()
-            .unwrap();
+        let options = options(&mount("pop3fs pop://a@h m --password_command a,b"));
         let expected = crate::cli::options::PasswordSource::Command("a,b".to_owned());
         assert_eq!(options.password, expected);
     }
 
     #[test]
     fn the_letters_mean_what_they_say() {
-        let arguments = mount("pop3fs -fr s m");
+        let arguments = mount("pop3fs -fr pop://a@h m");
         assert_eq!(arguments.place(), Place::Foreground);
-        assert_eq!(arguments.log_level(), log::LevelFilter::Warn);
-        assert_eq!(arguments.options().unwrap().access, Access::ReadOnly);
-        let arguments = mount("pop3fs -d s m");
+        assert_eq!(arguments.log_level(), LevelFilter::Warn);
+        assert_eq!(options(&arguments).access, Access::ReadOnly);
+        let arguments = mount("pop3fs -d pop://a@h m");
         assert_eq!(arguments.place(), Place::Foreground);
-        assert_eq!(arguments.log_level(), log::LevelFilter::Trace);
+        assert_eq!(arguments.log_level(), LevelFilter::Trace);
     }
 
     #[test]
     fn tls_overrides_the_scheme() {
         let arguments = mount("pop3fs pop://al@h m -o tls=implicit");
-        let source = arguments.source(&arguments.options().unwrap()).unwrap();
+        let source = arguments.target().unwrap().source;
         assert_eq!((source.tls(), source.port()), (TlsPolicy::Implicit, 995));
     }
 
@@ -278,11 +356,18 @@ mod tests {
         let dir = PathBuf::from("m");
         assert_eq!(
             command("pop3fs umount m"),
-            Command::Umount { dir: dir.clone() }
+            Command::Umount {
+                dir: dir.clone(),
+                yes: false,
+                discard: false
+            }
         );
         assert_eq!(
-            command("pop3fs commit m"),
-            Command::Commit { dir: dir.clone() }
+            command("pop3fs commit --yes m"),
+            Command::Commit {
+                dir: dir.clone(),
+                yes: true
+            }
         );
         assert_eq!(
             command("pop3fs restore m a.eml b.eml"),
@@ -308,6 +393,7 @@ mod tests {
             "pop3fs -f",
             "pop3fs s",
             "pop3fs umount",
+            "pop3fs umount --yes --discard m",
             "pop3fs s m x",
             "pop3fs -o",
         ] {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use zeroize::Zeroizing;
 
 use super::daemon;
+use super::logging::Log;
 use super::options::{Caching, Options, TlsPolicy};
 use super::password::Password;
 use super::serve::{Plan, ServeError, serve};
@@ -25,9 +26,7 @@ pub fn demo(dir: Option<&Path>) -> ExitCode {
 }
 
 fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
-    env_logger::Builder::new()
-        .filter_level(log::LevelFilter::Warn)
-        .init();
+    Log::on_stderr().begin();
     let refused = |what| move |source| ServeError::System { what, source };
     let signals = Signals::block().map_err(|errno| refused("to block signals")(errno.into()))?;
     let server = DemoServer::start().map_err(refused("a server on loopback"))?;

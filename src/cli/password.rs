@@ -19,10 +19,17 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use zeroize::Zeroizing;
 
+use super::netrc;
 use super::options::{Options, PasswordSource};
 use super::source::Source;
 
 const VARIABLE: &str = "POP3FS_PASSWORD";
+
+/// The octets of `~/.netrc` that are read.
+const LONGEST_NETRC: usize = 1024 * 1024;
+
+/// The credential of a service: `LoadCredential=pop3fs-password:FILE`.
+const CREDENTIAL: &str = "pop3fs-password";
 
 /// The longest password, in octets; tokens are of this order. A command line of POP3 takes far less.
 const LONGEST: usize = 16 * 1024;
@@ -80,7 +87,7 @@ pub enum PasswordError {
     },
     /// The user's: nothing said where, and nobody there to ask.
     #[error(
-        "no password, and no terminal to ask on: give -o password_command=…, password_file=… or password_stdin, or set {VARIABLE}"
+        "no password, and no terminal to ask on: give -o password_command=…, password_file=… or password_stdin, or set {VARIABLE}; a service of systemd has LoadCredential={CREDENTIAL}:FILE"
     )]
     NoTerminal,
     /// The system's.
@@ -93,7 +100,8 @@ pub enum PasswordError {
     },
 }
 
-/// Gets the password from where `options` say, else from POP3FS_PASSWORD, else by asking on the terminal.
+/// Gets the password from where `options` say, else from POP3FS_PASSWORD, else from the credentials that systemd gives its
+/// services, else from `~/.netrc`, else by asking on the terminal.
 ///
 /// POP3FS_PASSWORD leaves the environment in any case, so that no child inherits it (the kernel goes on to show it to
 /// root in /proc). For that the process must still have one thread only.
@@ -105,9 +113,39 @@ pub fn obtain(options: &Options, source: &Source) -> Result<Password, PasswordEr
         PasswordSource::StandardInput => from_standard_input(),
         PasswordSource::Unsaid => match from_environment {
             Some(text) => Password::new(text, VARIABLE),
-            None => from_terminal(source),
+            None => from_places(source).unwrap_or_else(|| from_terminal(source)),
         },
     }
+}
+
+/// Where nothing says otherwise and something is found: a credential of the service (systemd.exec(5)), else `~/.netrc`.
+fn from_places(source: &Source) -> Option<Result<Password, PasswordError>> {
+    let credential = env::var_os("CREDENTIALS_DIRECTORY")
+        .and_then(|folder| File::open(Path::new(&folder).join(CREDENTIAL)).ok());
+    if let Some(file) = credential {
+        return Some(first_line(file, "the credential pop3fs-password"));
+    }
+    from_netrc(&env::home_dir()?.join(".netrc"), source)
+}
+
+fn from_netrc(path: &Path, source: &Source) -> Option<Result<Password, PasswordError>> {
+    const FROM: &str = "~/.netrc";
+    let file = File::open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    // Grown, it would leave copies behind.
+    let room = usize::try_from(metadata.len()).ok()?.min(LONGEST_NETRC) + 1;
+    let mut text = Zeroizing::new(Vec::with_capacity(room));
+    let mut file = file.take(LONGEST_NETRC as u64);
+    if let Err(source) = file.read_to_end(&mut text) {
+        return Some(Err(PasswordError::Read { from: FROM, source }));
+    }
+    let password = netrc::password(&text, &source.host(), source.user())?;
+    if metadata.mode() & 0o077 != 0 {
+        return Some(Err(PasswordError::Exposed {
+            path: path.to_owned(),
+        }));
+    }
+    Some(Password::new(password, FROM))
 }
 
 /// How to get the next password from where the last one came, with nobody there to ask: none for sources that give one only.

@@ -1,21 +1,53 @@
 //! What the control socket is asked, and answered.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::control::{self, Outcome, Reply, Request, Response};
-use crate::fs::mount::{Mount, Unmount};
-use crate::maildrop::{Connection, Fault, Maildrop, Standing, Verdict, Waiter};
-use crate::net::Protection;
+use super::control::{Outcome, Reply, Request, Response};
+use super::status::status;
+use crate::fs::mount::{Mount, Unmount, UnmountError};
+use crate::maildrop::{
+    Consent, Farewell, Fault, Fetched, Held, Maildrop, Part, Standing, Verdict, Waiter,
+};
 
-/// Clients of `pop3fs umount`, who are told the verdict at the end.
+/// The messages that are told of a fetch that they failed.
+const MOST_FAILURES: usize = 10;
+/// The names that are told of a commit that is held back.
+const FIRST_NAMES: usize = 3;
+
+/// The client of `pop3fs umount` that has ended the mount, if it was one: it is told the verdict at the end.
 #[derive(Default)]
-pub(super) struct Leavers(Mutex<Vec<Reply>>);
+pub(super) struct Leaver(Mutex<Option<(Farewell, Reply)>>);
 
-impl Leavers {
+impl Leaver {
+    /// Unmounts for a client. The end finds it here, and not before the mount is gone.
+    fn leave(
+        &self,
+        farewell: Farewell,
+        reply: Reply,
+        unmount: impl FnOnce() -> Result<(), UnmountError>,
+    ) {
+        let mut leaver = self.0.lock();
+        match unmount() {
+            Ok(()) => *leaver = Some((farewell, reply)),
+            Err(error) => {
+                reply.send(&Response::failed(format!("{error}; nothing was committed")));
+            }
+        }
+    }
+
+    /// What becomes of the pending deletions: they are committed, unless the client wants otherwise.
+    pub(super) fn farewell(&self) -> Farewell {
+        let leaver = self.0.lock();
+        leaver
+            .as_ref()
+            .map_or(Farewell::Commit(Consent::Unsaid), |(farewell, _)| *farewell)
+    }
+
     pub(super) fn tell(&self, response: &Response) {
-        for reply in self.0.lock().drain(..) {
+        if let Some((_, reply)) = self.0.lock().take() {
             reply.send(response);
         }
     }
@@ -26,29 +58,56 @@ pub(super) struct Handler {
     pub(super) source: String,
     pub(super) maildrop: Arc<Maildrop>,
     pub(super) mount: Mount,
-    pub(super) leavers: Arc<Leavers>,
+    pub(super) leaver: Arc<Leaver>,
 }
 
 impl Handler {
     pub(super) fn handle(&self, request: Request, reply: Reply) {
         match request {
-            Request::Umount => self.umount(reply),
-            Request::Commit => self.maildrop.commit(Waiter::new(
-                || true,
-                move |verdict| reply.send(&verdict_in_words(verdict)),
-            )),
+            Request::Umount { farewell } => self.umount(farewell, reply),
+            Request::Commit { consent } => self.commit(consent, reply),
+            Request::Fetch { part } => self.fetch(part, reply),
             Request::Restore { names } => reply.send(&self.restore(names)),
-            Request::Status => reply.send(&Response::status(self.status())),
+            Request::Status => reply.send(&Response::status(status(
+                &self.source,
+                self.mount.mountpoint(),
+                &self.maildrop,
+            ))),
         }
     }
 
-    fn umount(&self, reply: Reply) {
-        // Before the mount goes, or the end might come first.
-        self.leavers.0.lock().push(reply);
-        if let Err(error) = self.mount.unmount(Unmount::IfIdle) {
-            self.leavers
-                .tell(&Response::failed(format!("{error}; nothing was committed")));
+    /// Where the commit would be held back the mount stays: what is pending is forgotten with it.
+    fn umount(&self, farewell: Farewell, reply: Reply) {
+        if farewell == Farewell::Commit(Consent::Unsaid)
+            && let Some(held) = self.maildrop.held_back()
+        {
+            return reply.send(&held_in_words(&held, &self.maildrop.pending()));
         }
+        self.leaver
+            .leave(farewell, reply, || self.mount.unmount(Unmount::IfIdle));
+    }
+
+    fn commit(&self, consent: Consent, reply: Reply) {
+        let maildrop = Arc::clone(&self.maildrop);
+        let answer = move |verdict| match verdict {
+            Err(Fault::HeldBack(held)) => reply.send(&held_in_words(&held, &maildrop.pending())),
+            verdict => reply.send(&verdict_in_words(verdict)),
+        };
+        self.maildrop.commit(consent, Waiter::new(|| true, answer));
+    }
+
+    /// On the thread of the client, who ends it by going away.
+    fn fetch(&self, part: Part, mut reply: Reply) {
+        let fetched = self
+            .maildrop
+            .fetch(part, &mut |progress| match reply.going(progress) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            });
+        reply.send(&match fetched {
+            Ok(fetched) => fetched_in_words(&fetched),
+            Err(error) => Response::failed(error.to_string()),
+        });
     }
 
     fn restore(&self, names: Vec<String>) -> Response {
@@ -73,36 +132,63 @@ impl Handler {
         }
         response
     }
+}
 
-    fn status(&self) -> control::Status {
-        let totals = self.maildrop.totals();
-        let cached = self.maildrop.cached();
-        let connection = self.maildrop.connection();
-        let (session, tls) = match &connection {
-            Connection::Open(Protection::Tls) => (control::Session::Open, Some("TLS".to_owned())),
-            Connection::Open(Protection::Clear) => (control::Session::Open, None),
-            Connection::Closed | Connection::Failed(_) => (control::Session::Closed, None),
-        };
-        let fault = match connection {
-            Connection::Failed(fault) => Some(fault.to_string()),
-            Connection::Open(_) | Connection::Closed => None,
-        };
-        control::Status {
-            source: self.source.clone(),
-            mountpoint: self.mount.mountpoint().to_owned(),
-            pid: std::process::id(),
-            messages: totals.messages,
-            octets: totals.octets,
-            listing_age_seconds: Some(self.maildrop.listing_age().as_secs()),
-            session,
-            fault,
-            tls,
-            pending: self.maildrop.pending(),
-            cached: control::Cached {
-                messages: cached.messages,
-                octets: cached.octets,
-            },
-        }
+/// What `pop3fs fetch` says at its end.
+fn fetched_in_words(fetched: &Fetched) -> Response {
+    let mut response = Response::done(format!(
+        "{} fetched, {} were there already",
+        messages(usize::try_from(fetched.fetched).unwrap_or(usize::MAX)),
+        fetched.present
+    ));
+    let mut fail = |line: String| {
+        response.outcome = Outcome::Failed;
+        response.lines.push(line);
+    };
+    if let Some(fault) = &fetched.stopped {
+        fail(format!(
+            "it stopped: {fault}. What was fetched is kept, and `pop3fs fetch DIR` goes on from there"
+        ));
+    }
+    for (name, fault) in fetched.failed.iter().take(MOST_FAILURES) {
+        fail(format!("{name}: {fault}"));
+    }
+    if let Some(more @ 1..) = fetched.failed.len().checked_sub(MOST_FAILURES) {
+        fail(format!("{more} more have failed"));
+    }
+    if let unkept @ 1.. = fetched.unkept {
+        fail(format!(
+            "{unkept} of them are not in the cache: is its disk full?"
+        ));
+    }
+    response
+}
+
+/// What is said of a commit that is held back; the client says what can be done.
+fn held_in_words(held: &Held, pending: &[String]) -> Response {
+    let names = pending[..pending.len().min(FIRST_NAMES)].join(", ");
+    let more = match pending.len().saturating_sub(FIRST_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Response::held(vec![format!("{held}: {names}{more}")])
+}
+
+/// What the end of a mount says, where so many messages were pending before.
+pub(super) fn farewell_in_words(
+    farewell: Farewell,
+    pending: usize,
+    verdict: Result<Verdict, Fault>,
+) -> Response {
+    match (farewell, verdict) {
+        (Farewell::Discard, _) if pending > 0 => Response::done(format!(
+            "nothing was deleted: {} removed here stay on the server",
+            messages(pending)
+        )),
+        (_, Err(Fault::HeldBack(held))) => Response::failed(format!(
+            "{held}: nothing was deleted. `pop3fs umount --yes DIR` would have deleted them; -o max_delete=NUMBER sets how many may go unread, and -o max_delete=off lets everything through"
+        )),
+        (_, verdict) => verdict_in_words(verdict),
     }
 }
 

@@ -20,12 +20,15 @@ use super::control::{self, Outcome, Response};
 use super::daemon::{self, LaunchError, Ready, Role};
 use super::descriptors::{self, DescriptorError};
 use super::ending::{Stake, detach, end_at_a_panic, end_at_signals};
-use super::options::{OptionError, Options};
+use super::logging::{Log, LogError};
+use super::options::Options;
 use super::password::{self, Password, PasswordError};
-use super::requests::{Handler, Leavers, verdict_in_words};
+use super::requests::{Handler, Leaver, farewell_in_words};
+use super::service;
 use super::settings::{owner, settings, store};
 use super::signals::Signals;
 use super::source::{Source, SourceError};
+use super::target::{Target, TargetError};
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
 use crate::fs::{Filesystem, Serving};
 use crate::maildrop::{Farewell, Maildrop, OpenError};
@@ -50,11 +53,13 @@ pub(super) enum ServeError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
-    Option(#[from] OptionError),
+    Target(#[from] TargetError),
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]
     Descriptors(#[from] DescriptorError),
+    #[error(transparent)]
+    Log(#[from] LogError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
@@ -88,14 +93,20 @@ pub fn mount(arguments: &MountArguments) -> ExitCode {
 }
 
 fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
-    let options = arguments.options()?;
-    let source = arguments.source(&options)?;
+    let Target { source, options } = arguments.target()?;
     // Asked for while there still is a terminal, and a parent that Ctrl-C ends.
     let password = password::obtain(&options, &source)?;
     // Not before: a password_command is none of our readers.
     descriptors::raise_limit()?;
     let mountpoint =
         std::path::absolute(arguments.mountpoint()).map_err(system("the current directory"))?;
+    let log_file = options.log_file.as_deref();
+    let log = Log::open(
+        arguments.place(),
+        log_file,
+        arguments.log_level(),
+        &mountpoint,
+    )?;
     let plan = Plan {
         source,
         options,
@@ -107,16 +118,21 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
         Place::Background => match daemon::background().map_err(system("to fork"))? {
             Role::Launcher(launcher) => {
                 launcher.verdict()?;
+                caution(&log);
                 return Ok(ExitCode::SUCCESS);
             }
             Role::Daemon(ready) => ready,
         },
     };
-    env_logger::Builder::new()
-        .filter_level(arguments.log_level())
-        .init();
+    log.begin();
     let signals = Signals::block().map_err(|errno| system("to block signals")(errno.into()))?;
     Ok(serve(plan, signals, ready, |_| {}))
+}
+
+fn caution(log: &Log) {
+    if let Some(caution) = log.caution() {
+        eprintln!("pop3fs: {caution}");
+    }
 }
 
 /// Mounts, serves until the end, and commits. `announce` is called once the mount works.
@@ -199,12 +215,12 @@ impl MountedMaildrop {
             mount,
             serving,
         } = self;
-        let leavers = Arc::new(Leavers::default());
+        let leaver = Arc::new(Leaver::default());
         let handler = Handler {
             source: source.to_string(),
             maildrop: Arc::clone(&maildrop),
             mount: mount.clone(),
-            leavers: Arc::clone(&leavers),
+            leaver: Arc::clone(&leaver),
         };
         let control = match start_threads(serving, handler, tell, ended) {
             Ok(control) => control,
@@ -223,10 +239,14 @@ impl MountedMaildrop {
             log::warn!("nobody waits for the mount ({error})");
             detach(&mount);
         }
+        service::ready(&source.to_string(), maildrop.totals().messages);
         announce(mount.mountpoint());
         wait_for_the_end(ended, &mount);
-        let response = verdict_in_words(maildrop.close(Farewell::Commit));
-        leavers.tell(&response);
+        let (farewell, pending) = (leaver.farewell(), maildrop.pending().len());
+        service::stopping(pending);
+        let response = farewell_in_words(farewell, pending, maildrop.close(farewell));
+        service::ended(&response);
+        leaver.tell(&response);
         drop(control);
         report(&response)
     }
@@ -308,13 +328,14 @@ fn wait_for_the_end(ended: &mpsc::Receiver<End>, mount: &Mount) {
 }
 
 fn report(response: &Response) -> ExitCode {
-    for line in &response.lines {
-        log::info!("{line}");
-    }
+    let said = response.lines.join("; ");
     match response.outcome {
-        Outcome::Done => ExitCode::SUCCESS,
-        Outcome::Failed => {
-            eprintln!("pop3fs: {}", response.lines.join("; "));
+        Outcome::Done => {
+            log::info!("unmounted: {said}");
+            ExitCode::SUCCESS
+        }
+        Outcome::Failed | Outcome::Held | Outcome::Going => {
+            log::error!("{said}");
             ExitCode::FAILURE
         }
     }

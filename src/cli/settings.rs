@@ -12,8 +12,9 @@ use super::source::Source;
 use crate::fs::Owner;
 use crate::maildrop::{
     self, Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
+    Titling,
 };
-use crate::message::{DatePreference, arrival};
+use crate::message::{DatePreference, arrival, title};
 use crate::net::{Endpoint, Tls};
 use crate::store::{CacheFolder, Disk, Index};
 
@@ -63,11 +64,13 @@ pub(super) fn settings(
         },
         memory: options.memory.get(),
         max_message: options.max_message.get(),
+        max_delete: options.max_delete,
         dating: match options.mtime {
             Mtime::Received => dating(DatePreference::Received),
             Mtime::Date => dating(DatePreference::Date),
             Mtime::None => Dating::FirstSeen,
         },
+        titling: Titling::by(title),
     })
 }
 

@@ -50,7 +50,7 @@ enum Host {
 pub enum SourceError {
     /// Neither a URL nor a command.
     #[error(
-        "SOURCE is not the URL of a maildrop: write pops://USER@HOST (`pop3fs --help` shows the commands)"
+        "SOURCE is not the URL of a maildrop: write pops://USER@HOST, or the name of an account in ~/.config/pop3fs/config.toml (`pop3fs --help` shows the commands)"
     )]
     NotAUrl,
     /// A URL of something else.
@@ -66,6 +66,9 @@ pub enum SourceError {
     /// No `USER@`.
     #[error("no user in SOURCE: write pops://USER@HOST")]
     NoUser,
+    /// Both in the URL and beside it.
+    #[error("the user is named twice: leave it out of the URL, or leave out the other")]
+    TwoUsers,
     /// It would inject commands into the session, or is no text.
     #[error(
         "the user name in SOURCE holds a control character or is not UTF-8: %XX escapes are octets of UTF-8"
@@ -117,6 +120,22 @@ impl Source {
     /// The named port, else 995 for implicit TLS and 110 otherwise (RFC 8314 §3.3, RFC 1939 §3).
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(self.tls.default_port())
+    }
+
+    /// A URL that may leave out the user, who is named beside it, as it is: an `@` or a `%` is only that.
+    pub fn of_user(url: &str, user: &str) -> Result<Self, SourceError> {
+        let (scheme, server) = url.split_once("://").ok_or(SourceError::NotAUrl)?;
+        if server.contains('@') {
+            return Err(SourceError::TwoUsers);
+        }
+        let (host, port) = parse_server(server)?;
+        Ok(Self {
+            tls: scheme_policy(scheme)?,
+            user: check_user(user)?.to_owned(),
+            auth: None,
+            host,
+            port,
+        })
     }
 
     /// The same account under another policy (`-o tls=`); a port that was not named moves with it.
@@ -273,12 +292,16 @@ fn decode(user: &str) -> Result<String, SourceError> {
     let user = percent_decode_str(user)
         .decode_utf8()
         .map_err(|_| SourceError::User)?;
+    check_user(&user).map(str::to_owned)
+}
+
+fn check_user(user: &str) -> Result<&str, SourceError> {
     if user.is_empty() {
         return Err(SourceError::NoUser);
     }
     match user.chars().any(char::is_control) {
         true => Err(SourceError::User),
-        false => Ok(user.into_owned()),
+        false => Ok(user),
     }
 }
 
@@ -400,6 +423,21 @@ mod tests {
             assert_eq!(source.auth(), Some(auth), "{word}");
         }
         assert_eq!(parse("pops://al@h").unwrap().auth(), None);
+    }
+
+    #[test]
+    fn a_user_beside_the_url_is_taken_as_it_is() {
+        let source = Source::of_user("pops://h:1995", "a%b@c.d").unwrap();
+        assert_eq!(source.account(), "a%b@c.d@h:1995");
+        for (url, user, error) in [
+            ("pops://al@h", "al", SourceError::TwoUsers),
+            ("pops://h", "", SourceError::NoUser),
+            ("pops://h", "al\r\nDELE 1", SourceError::User),
+            ("h", "al", SourceError::NotAUrl),
+            ("imaps://h", "al", SourceError::Scheme("imaps".to_owned())),
+        ] {
+            assert_eq!(Source::of_user(url, user), Err(error), "{url} {user}");
+        }
     }
 
     #[test]

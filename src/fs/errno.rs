@@ -84,6 +84,8 @@ fn of_fault(fault: &Fault) -> i32 {
         Fault::TooLarge => libc::EFBIG,
         Fault::NoRoom(error) => of_system(error),
         Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_) => libc::EBUSY,
+        // As of unlink(2) on what is protected: the user may ask again with a yes.
+        Fault::HeldBack(_) => libc::EPERM,
         Fault::LoginRefused(_) | Fault::Authentication(_) | Fault::Unsendable(_) => libc::EACCES,
         Fault::Link(_)
         | Fault::Protocol(_)

@@ -11,9 +11,11 @@ use super::handles::Handles;
 use super::mount::Access;
 use super::nodes::{self, DELETED, Node, ROOT};
 use super::owed::{Answer, Ledger, Patience};
-use super::views::{Form, Tree, ViewId};
+use super::views::{Form, Mailbox, Needs, Tree, ViewId};
 use super::workshop::Workshop;
-use crate::maildrop::{Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict};
+use crate::maildrop::{
+    Consent, Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict, Waiter,
+};
 use crate::message::parts::File;
 
 /// Where the pending deletions are: reached by name, never listed.
@@ -62,6 +64,35 @@ pub struct Entry<'a> {
 enum Listing {
     Messages(Standing),
     View(ViewId),
+    /// Those of the Maildir that are in one of its directories.
+    Mailbox(Mailbox),
+    /// Not messages, but the Maildir's directories.
+    Maildir,
+    Nothing,
+}
+
+impl Listing {
+    /// Of a view's directory.
+    fn of(view: ViewId) -> Listing {
+        if view == ViewId::maildir() {
+            Listing::Maildir
+        } else {
+            Listing::View(view)
+        }
+    }
+
+    /// How its messages are shown; none where as they are.
+    fn view(self) -> Option<ViewId> {
+        match self {
+            Listing::View(view) => Some(view),
+            Listing::Mailbox(_) => Some(ViewId::maildir()),
+            Listing::Messages(_) | Listing::Maildir | Listing::Nothing => None,
+        }
+    }
+
+    fn needs(self) -> Needs {
+        self.view().map_or(Needs::Names, |view| view.view().needs())
+    }
 }
 
 /// The handle of a directory that is the same whoever opens it.
@@ -105,9 +136,17 @@ impl Filesystem {
             return Ok(self.directory(directory));
         }
         let listing = self.listing(parent)?;
+        if listing == Listing::Maildir {
+            return self.find_mailbox(name).map(|inode| self.directory(inode));
+        }
         let id = self.find(listing, name)?;
         self.maildrop.pass_by(id);
         Ok(self.attributes(listing, &self.maildrop.message(id)))
+    }
+
+    fn find_mailbox(&self, name: &str) -> Result<u64, Error> {
+        let directory = nodes::in_maildir().into_iter().find(|&(of, _)| of == name);
+        directory.map(|(_, inode)| inode).ok_or(Error::NotFound)
     }
 
     fn lookup_part(&self, id: MessageId, directory: u16, name: &str, answer: Answer<Attributes>) {
@@ -140,7 +179,7 @@ impl Filesystem {
             }
             Ok(Node::Shown(view, id)) => self.getattr_listed(Listing::View(view), id, answer),
             Ok(Node::Part(id, part)) => self.getattr_part(id, part, answer),
-            Ok(Node::Root | Node::Deleted | Node::View(_)) => {
+            Ok(Node::Root | Node::Deleted | Node::View(_) | Node::Mailbox(_) | Node::Tmp) => {
                 answer.give(Ok(self.directory(inode)));
             }
             Err(error) => answer.give(Err(error)),
@@ -187,7 +226,9 @@ impl Filesystem {
             Err(error) => return answer.give(Err(error)),
         };
         match node {
-            Node::Root | Node::Deleted | Node::View(_) => self.open_listing(answer),
+            Node::Root | Node::Deleted | Node::View(_) | Node::Mailbox(_) | Node::Tmp => {
+                self.open_listing(node, answer);
+            }
             Node::Shown(_, id) | Node::Part(id, _) | Node::Message(id) => {
                 let handles = Arc::clone(&self.handles);
                 self.with_tree(id, answer, move |tree| {
@@ -198,14 +239,32 @@ impl Filesystem {
         }
     }
 
-    fn open_listing(&self, answer: Answer<OpenedDirectory>) {
+    fn open_listing(&self, directory: Node, answer: Answer<OpenedDirectory>) {
         let opened = OpenedDirectory { handle: NO_HANDLE };
+        let needs = self.listing(directory).map(Listing::needs);
+        if let Ok(Needs::Titles) = needs {
+            return self.open_titled(opened, answer);
+        }
         let waiter = answer.owe(
             &self.ledger,
             Patience::Until(LISTING_PATIENCE, opened),
             move |_fresh_or_not: Result<(), Fault>| Ok(opened),
         );
         self.maildrop.want_fresh_listing(waiter);
+    }
+
+    /// As long as it takes: a name that is shown never changes.
+    fn open_titled(&self, opened: OpenedDirectory, answer: Answer<OpenedDirectory>) {
+        let titled = answer.owe(
+            &self.ledger,
+            self.while_heard(),
+            move |titled: Result<(), Fault>| titled.map(|()| opened).map_err(Error::from),
+        );
+        let maildrop = Arc::clone(&self.maildrop);
+        self.maildrop.want_fresh_listing(Waiter::new(
+            || true,
+            move |_fresh_or_not| maildrop.want_titles(titled),
+        ));
     }
 
     /// Closes a directory.
@@ -241,7 +300,11 @@ impl Filesystem {
             Node::Shown(_, id) => self.list_parts(id, 0, handle, cookie, add),
             Node::Part(id, directory) => self.list_parts(id, directory, handle, cookie, add),
             node => {
-                self.list_messages(self.listing(node)?, cookie, add);
+                match self.listing(node)? {
+                    Listing::Maildir => self.list_maildir(cookie, add),
+                    Listing::Nothing => {}
+                    listing => self.list_messages(listing, cookie, add),
+                }
                 Ok(())
             }
         }
@@ -255,12 +318,15 @@ impl Filesystem {
     ) {
         let standing = match listing {
             Listing::Messages(standing) => standing,
-            Listing::View(_) => Standing::Listed,
+            _ => Standing::Listed,
         };
         self.maildrop.visit_after(cookie, standing, |message| {
-            let name = match listing {
-                Listing::Messages(_) => message.name(),
-                Listing::View(view) => view.view().entry(message),
+            if matches!(listing, Listing::Mailbox(mailbox) if !mailbox.holds(message)) {
+                return ControlFlow::Continue(());
+            }
+            let name = match listing.view() {
+                None => message.name(),
+                Some(view) => view.view().entry(message),
             };
             add(&Entry {
                 name: &name,
@@ -268,6 +334,19 @@ impl Filesystem {
                 cookie: message.inode,
             })
         });
+    }
+
+    fn list_maildir(&self, cookie: u64, mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>) {
+        for (name, inode) in nodes::in_maildir() {
+            let entry = Entry {
+                name,
+                attributes: self.directory(inode),
+                cookie: inode,
+            };
+            if inode > cookie && add(&entry).is_break() {
+                return;
+            }
+        }
     }
 
     fn list_parts(
@@ -316,6 +395,9 @@ impl Filesystem {
             return Err(self.refusal());
         }
         let listing = self.listing(parent)?;
+        if listing == Listing::Maildir {
+            return self.find_mailbox(name).and(Err(self.refusal()));
+        }
         let id = self.find(listing, name)?;
         let message = self.maildrop.message(id);
         match (self.attributes(listing, &message).kind, kind) {
@@ -329,7 +411,7 @@ impl Filesystem {
                 return Err(Error::NotPermitted);
             }
             Listing::Messages(Standing::Listed) => self.maildrop.unlink(id),
-            Listing::View(_) => self.maildrop.unlink_shown(id),
+            _ => self.maildrop.unlink_shown(id),
         }
         .map_err(|_| Error::NotFound)?;
         self.derived.restore(message.inode);
@@ -350,7 +432,8 @@ impl Filesystem {
         });
     }
 
-    /// Moves a message into `.deleted`, which unlinks it, or out of it, which restores it; under its own name.
+    /// Moves a message into `.deleted`, which unlinks it, or out of it, which restores it; under its own name. In the Maildir
+    /// a mail reader moves and flags.
     ///
     /// # Errors
     /// [`Error::NotPermitted`] for anything else.
@@ -362,6 +445,9 @@ impl Filesystem {
             return Err(Error::NotPermitted);
         }
         let id = self.find(self.listing(from)?, name)?;
+        if let (Node::Mailbox(_), Node::Mailbox(to)) = (from, to) {
+            return self.flag(id, to, new_name);
+        }
         if name != new_name {
             return Err(Error::NotPermitted);
         }
@@ -377,6 +463,12 @@ impl Filesystem {
         }
     }
 
+    fn flag(&self, id: MessageId, to: Mailbox, entry: &str) -> Result<(), Error> {
+        let mark = to.mark_for(&self.maildrop.message(id), entry);
+        self.maildrop.mark(id, mark.ok_or(Error::NotPermitted)?);
+        Ok(())
+    }
+
     /// Commits: what is unlinked is deleted on the server. The answer is the verdict.
     pub fn fsyncdir(&self, answer: Answer<()>) {
         let patience = Patience::WhileHeard(self.maildrop.timeout() * COMMIT_PATIENCE);
@@ -388,7 +480,7 @@ impl Filesystem {
                 Err(Error::Kept(verdict.kept.len()))
             }
         });
-        self.maildrop.commit(waiter);
+        self.maildrop.commit(Consent::Unsaid, waiter);
     }
 
     /// Messages and octets, for df.
@@ -400,8 +492,13 @@ impl Filesystem {
     /// Forgets what was made of a message whose content is another now. Gives the inode numbers of all that it is shown as.
     pub(super) fn forget(&self, message: u64) -> impl Iterator<Item = u64> {
         let parts = self.derived.forget(message);
+        Self::shown_as(message).chain(parts)
+    }
+
+    /// The inode numbers of the files that the message of this inode number is shown as.
+    pub(super) fn shown_as(message: u64) -> impl Iterator<Item = u64> {
         let shown = ViewId::all().map(move |view| nodes::of_shown(view, message));
-        std::iter::once(message).chain(shown).chain(parts)
+        std::iter::once(message).chain(shown)
     }
 
     /// Why nothing can be written: for every operation that would.
@@ -427,7 +524,9 @@ impl Filesystem {
     /// None where the parts of the message would tell.
     pub(super) fn kind(&self, node: Node) -> Option<Kind> {
         match node {
-            Node::Root | Node::Deleted | Node::View(_) => Some(Kind::Directory),
+            Node::Root | Node::Deleted | Node::View(_) | Node::Mailbox(_) | Node::Tmp => {
+                Some(Kind::Directory)
+            }
             Node::Message(_) => Some(Kind::File),
             Node::Shown(view, _) => Some(kind_in(view)),
             Node::Part(id, part) => {
@@ -441,9 +540,11 @@ impl Filesystem {
         match directory {
             Node::Root => Ok(self
                 .root
-                .map_or(Listing::Messages(Standing::Listed), Listing::View)),
+                .map_or(Listing::Messages(Standing::Listed), Listing::of)),
             Node::Deleted => Ok(Listing::Messages(Standing::Unlinked)),
-            Node::View(view) => Ok(Listing::View(view)),
+            Node::View(view) => Ok(Listing::of(view)),
+            Node::Mailbox(mailbox) => Ok(Listing::Mailbox(mailbox)),
+            Node::Tmp => Ok(Listing::Nothing),
             Node::Message(_) | Node::Shown(..) | Node::Part(..) => Err(Error::NotADirectory),
         }
     }
@@ -451,10 +552,12 @@ impl Filesystem {
     fn find(&self, listing: Listing, name: &str) -> Result<MessageId, Error> {
         let found = match listing {
             Listing::Messages(standing) => self.maildrop.by_name(name, standing),
-            Listing::View(view) => view
+            Listing::View(view) => view.view().find(name, &self.maildrop),
+            Listing::Mailbox(mailbox) => ViewId::maildir()
                 .view()
-                .message_name(name)
-                .and_then(|name| self.maildrop.by_name(&name, Standing::Listed)),
+                .find(name, &self.maildrop)
+                .filter(|&id| mailbox.holds(&self.maildrop.message(id))),
+            Listing::Maildir | Listing::Nothing => None,
         };
         found.ok_or(Error::NotFound)
     }
@@ -481,7 +584,7 @@ fn hidden(name: &str) -> Option<u64> {
 }
 
 fn attributes(derived: &Derived, listing: Listing, message: &Message) -> Attributes {
-    let Listing::View(view) = listing else {
+    let Some(view) = listing.view() else {
         return Attributes::of_message(message);
     };
     let inode = nodes::of_shown(view, message.inode);
@@ -495,7 +598,7 @@ fn attributes(derived: &Derived, listing: Listing, message: &Message) -> Attribu
 
 fn kind_in(view: ViewId) -> Kind {
     match view.view().form() {
-        Form::File(_) => Kind::File,
+        Form::AsItIs | Form::File(_) => Kind::File,
         Form::Directory => Kind::Directory,
     }
 }

@@ -107,7 +107,10 @@ impl Serving {
         Ok(move |change: Change| {
             let outdated = match change {
                 // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
-                Change::Size { inode } => return forget_size(&notifier, inode),
+                Change::Size { inode } => {
+                    return Filesystem::shown_as(inode)
+                        .for_each(|shown| forget_size(&notifier, shown));
+                }
                 Change::Directory => Outdated::Inodes(vec![ROOT]),
                 Change::Gone { name } => Outdated::Entry(name),
                 // At once: who opens a view next must not be given what was made of the old octets.

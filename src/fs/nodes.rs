@@ -3,7 +3,8 @@
 //! ```text
 //!  bits  63   62        47 46                                   0
 //!       ┌──┬──────────────┬──────────────────────────────────────┐
-//!       │ 0│       0      │ 1: the root, 2: .deleted, 16: .text… │
+//!       │ 0│       0      │ 1: the root, 2: .deleted, 3: cur… │
+//!       │ 0│       0      │ 16: .text, 17: .parts…               │
 //!       │ 0│       0      │ message (maildrop/inode.rs)          │
 //!       │ 0│ view, from 1 │ message: as that view shows it       │
 //!       │ 1│ part, from 1 │ message: a part of it                │
@@ -12,13 +13,17 @@
 //! So the messages of a view sort as those of the root do, and read-ahead follows a walk through any of them.
 
 use super::errno::Error;
-use super::views::ViewId;
+use super::views::{Mailbox, ViewId};
 use crate::maildrop::{Maildrop, MessageId};
 
 /// The inode number of the root, as FUSE wants it.
 pub const ROOT: u64 = 1;
 /// The inode number of `.deleted`.
 pub const DELETED: u64 = 2;
+/// Those of `.maildir/cur`, `new` and `tmp`.
+const CUR: u64 = 3;
+const NEW: u64 = 4;
+const TMP: u64 = 5;
 /// That of the first view's directory, less one.
 const VIEWS: u64 = 15;
 /// Bits of a message's inode number.
@@ -34,6 +39,10 @@ pub(super) enum Node {
     Deleted,
     /// The directory of a view.
     View(ViewId),
+    /// A directory in that of the Maildir.
+    Mailbox(Mailbox),
+    /// The directory that deliveries begin in. There are none.
+    Tmp,
     /// A message as it is.
     Message(MessageId),
     /// A message as a view shows it.
@@ -51,6 +60,9 @@ impl Node {
         match inode {
             ROOT => return Ok(Node::Root),
             DELETED => return Ok(Node::Deleted),
+            CUR => return Ok(Node::Mailbox(Mailbox::Cur)),
+            NEW => return Ok(Node::Mailbox(Mailbox::New)),
+            TMP => return Ok(Node::Tmp),
             _ => {}
         }
         if let Some(view) = inode.checked_sub(VIEWS).and_then(ViewId::by_number) {
@@ -67,6 +79,19 @@ impl Node {
                 .map(|part| Node::Part(id, part))
                 .map_err(|_| Error::Stale),
         }
+    }
+}
+
+/// The directories that are in a Maildir, with their names.
+pub(super) fn in_maildir() -> [(&'static str, u64); 3] {
+    let [cur, new] = Mailbox::ALL.map(|mailbox| (mailbox.name(), of_mailbox(mailbox)));
+    [cur, new, ("tmp", TMP)]
+}
+
+fn of_mailbox(mailbox: Mailbox) -> u64 {
+    match mailbox {
+        Mailbox::Cur => CUR,
+        Mailbox::New => NEW,
     }
 }
 

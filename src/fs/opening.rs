@@ -11,7 +11,7 @@ use super::handles::Handles;
 use super::nodes::{self, Node};
 use super::owed::Answer;
 use super::views::{Form, Tree, ViewId};
-use crate::maildrop::{Fault, Maildrop, MessageId};
+use crate::maildrop::{Fault, MessageId};
 use crate::store::Body;
 
 /// What the kernel keeps files in.
@@ -76,10 +76,12 @@ impl Filesystem {
     /// here on, and what was opened can be read whatever becomes of the message.
     pub fn open(&self, inode: u64, flags: i32, answer: Answer<Opened>) {
         match self.openable(inode, flags) {
-            Ok(Node::Message(id)) => self.open_message(id, answer),
+            Ok(Node::Message(id)) => self.open_message(inode, id, answer),
             Ok(Node::Shown(view, id)) => self.open_shown(view, id, answer),
             Ok(Node::Part(id, part)) => self.open_part(id, part, answer),
-            Ok(Node::Root | Node::Deleted | Node::View(_)) => answer.give(Err(Error::IsADirectory)),
+            Ok(Node::Root | Node::Deleted | Node::View(_) | Node::Mailbox(_) | Node::Tmp) => {
+                answer.give(Err(Error::IsADirectory));
+            }
             Err(error) => answer.give(Err(error)),
         }
     }
@@ -95,24 +97,32 @@ impl Filesystem {
         Ok(node)
     }
 
-    fn open_message(&self, id: MessageId, answer: Answer<Opened>) {
-        if let Some(body) = self.maildrop.access_body(id) {
-            return answer.give(Ok(opened_message(&self.handles, &self.maildrop, id, body)));
-        }
+    /// `inode` is the message's own, or that of a view that shows it as it is.
+    fn open_message(&self, inode: u64, id: MessageId, answer: Answer<Opened>) {
         let (maildrop, handles) = (Arc::clone(&self.maildrop), Arc::clone(&self.handles));
+        let opened = move |body| {
+            let before = maildrop.read_message(id).size_before;
+            opened_message(&handles, inode, body, before)
+        };
+        if let Some(body) = self.maildrop.access_body(id) {
+            return answer.give(Ok(opened(body)));
+        }
         let waiter = answer.owe(
             &self.ledger,
             self.while_heard(),
-            move |body: Result<Arc<Body>, Fault>| {
-                Ok(opened_message(&handles, &maildrop, id, body?))
-            },
+            move |body: Result<Arc<Body>, Fault>| Ok(opened(body?)),
         );
         self.maildrop.want_body(id, waiter);
     }
 
     fn open_shown(&self, view: ViewId, id: MessageId, answer: Answer<Opened>) {
-        let Form::File(show) = view.view().form() else {
-            return answer.give(Err(Error::IsADirectory));
+        let show = match view.view().form() {
+            Form::File(show) => show,
+            Form::AsItIs => {
+                let message = self.maildrop.message(id).inode;
+                return self.open_message(nodes::of_shown(view, message), id, answer);
+            }
+            Form::Directory => return answer.give(Err(Error::IsADirectory)),
         };
         let inode = nodes::of_shown(view, self.maildrop.message(id).inode);
         if let Some(file) = self.derived.file(inode) {
@@ -132,6 +142,7 @@ impl Filesystem {
             // Before others find it made: open_made goes by that.
             let opened = opened(&handles, inode, Arc::clone(&file), resized);
             derived.keep_file(inode, &file);
+            maildrop.read_message(id);
             Ok(opened)
         });
     }
@@ -161,6 +172,7 @@ impl Filesystem {
             let tree = tree_of(&derived, message, &octets);
             let file = tree.file(part).ok_or(Error::Stale)?;
             let file = maildrop.derive(&file.octets(&octets))?;
+            maildrop.read_message(id);
             Ok(opened(&handles, inode, file, None))
         });
     }
@@ -221,18 +233,12 @@ impl Filesystem {
     }
 }
 
-fn opened_message(
-    handles: &Handles,
-    maildrop: &Maildrop,
-    id: MessageId,
-    body: Arc<Body>,
-) -> Opened {
-    let message = maildrop.message(id);
-    let resized = message
-        .size_before
+/// `before` is the size that the kernel may hold.
+fn opened_message(handles: &Handles, inode: u64, body: Arc<Body>, before: Option<u64>) -> Opened {
+    let resized = before
         .filter(|&before| before != body.len())
-        .map(|before| resized(handles, message.inode, &body, before));
-    opened(handles, message.inode, body, resized)
+        .map(|before| resized(handles, inode, &body, before));
+    opened(handles, inode, body, resized)
 }
 
 fn opened(handles: &Handles, inode: u64, body: Arc<Body>, resized: Option<Resized>) -> Opened {

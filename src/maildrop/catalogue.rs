@@ -14,6 +14,7 @@
 //!                       Departed ◀───────────────────┘
 //! ```
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use super::inode::{self, Room};
@@ -29,6 +30,24 @@ const LARGEST: u64 = 1 << 42;
 /// A message of this mount; its place in the catalogue, for as long as the mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(pub(super) u32);
+
+/// Tells apart what is called the same: `6b02a91c`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tag(u32);
+
+impl std::fmt::Display for Tag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+impl std::str::FromStr for Tag {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(digits: &str) -> Result<Tag, Self::Err> {
+        u32::from_str_radix(digits, 16).map(Tag)
+    }
+}
 
 /// Where a message stands between the server and the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +74,12 @@ pub struct Message {
     exact: Option<u64>,
     /// Unix seconds: the mtime, once it was shown.
     pub arrived: Option<i64>,
+    /// A user was given the body.
+    read: bool,
+    /// Who wrote and about what, once the headers were seen.
+    pub title: Option<Box<str>>,
+    /// What a mail reader noted of it.
+    pub mark: Option<Box<str>>,
     /// Where it stands.
     pub standing: Standing,
     /// The size shown before, if it was another in this mount: the kernel may still hold it.
@@ -80,6 +105,11 @@ impl Message {
         self.exact
     }
 
+    /// Whether a user was ever given the body, in this mount or an earlier one.
+    pub(super) fn was_read(&self) -> bool {
+        self.read
+    }
+
     /// How many shared the unique-id when the message was listed last.
     pub(super) fn twins(&self) -> u32 {
         self.twins
@@ -92,6 +122,12 @@ impl Message {
     /// LIST's octets, the only estimate of what RETR is going to send.
     pub(super) fn expected_octets(&self) -> u64 {
         self.exact.unwrap_or(self.listed)
+    }
+
+    /// What tells it from others in a name for people: made of its identity alone, so the same for good.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        Tag(self.body_key().prefix())
     }
 
     /// Its place in the cache on disk.
@@ -108,6 +144,10 @@ impl Message {
             arrived: self.arrived,
             listed: self.listed,
             twins: self.twins,
+            read: self.read,
+            title: self.title.clone(),
+            // Another mount's mark may be newer than what we know.
+            mark: None,
         }
     }
 }
@@ -118,6 +158,9 @@ pub(super) struct Catalogue {
     pub(super) messages: Vec<Message>,
     pub(super) by_name: Vec<MessageId>,
     by_inode: Vec<MessageId>,
+    /// Of the first so many messages: as far as somebody has looked for a tag.
+    by_tag: HashMap<Tag, Vec<MessageId>>,
+    tagged: usize,
     /// The greatest inode number ever given.
     pub(super) greatest: u64,
     /// When the directory last changed: the root's mtime.
@@ -153,6 +196,8 @@ impl Catalogue {
             messages,
             by_name,
             by_inode: Vec::new(),
+            by_tag: HashMap::new(),
+            tagged: 0,
             changed: SystemTime::now(),
             listed: Totals::default(),
         };
@@ -188,6 +233,23 @@ impl Catalogue {
             .binary_search_by(|&id| self.get(id).name().as_str().cmp(name))
             .ok()?;
         Some(self.by_name[at])
+    }
+
+    /// The listed message of that tag that is called so; of several the first in the directory.
+    pub(super) fn by_tag(
+        &mut self,
+        tag: Tag,
+        is_called_so: impl Fn(&Message) -> bool,
+    ) -> Option<MessageId> {
+        for at in self.tagged..self.messages.len() {
+            let id = MessageId(u32::try_from(at).unwrap_or(u32::MAX));
+            self.by_tag.entry(self.get(id).tag()).or_default().push(id);
+        }
+        self.tagged = self.messages.len();
+        let candidates = self.by_tag.get(&tag)?.iter().copied();
+        candidates
+            .filter(|&id| self.get(id).standing == Standing::Listed && is_called_so(self.get(id)))
+            .min_by_key(|&id| self.get(id).inode)
     }
 
     /// The messages of that standing behind an inode number, in directory order.
@@ -247,12 +309,34 @@ impl Catalogue {
         self.messages[id.index()].arrived.get_or_insert(seconds);
     }
 
+    /// Keeps who wrote and about what.
+    pub(super) fn learn_title(&mut self, id: MessageId, title: String) {
+        self.messages[id.index()].title = Some(title.into_boxed_str());
+    }
+
+    /// Keeps what a mail reader noted; gives the row that the index is to keep.
+    pub(super) fn mark(&mut self, id: MessageId, mark: String) -> Row {
+        let message = &mut self.messages[id.index()];
+        message.mark = Some(mark.into_boxed_str());
+        Row {
+            mark: message.mark.clone(),
+            ..message.row()
+        }
+    }
+
+    /// Keeps that a user was given the body; true where that is new.
+    pub(super) fn learn_read(&mut self, id: MessageId) -> bool {
+        !std::mem::replace(&mut self.messages[id.index()].read, true)
+    }
+
     pub(super) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
         let message = &mut self.messages[id.index()];
         let altered = message.twins != listed.twins || message.listed != listed.octets;
         message.twins = listed.twins;
+        message.read &= !altered;
         if altered {
             changes.altered.push(id);
+            message.title = None;
             self.learn_size(id, None);
         }
         self.estimate(id, listed.octets);
@@ -293,6 +377,9 @@ impl Catalogue {
             listed: listed.octets,
             exact: None,
             arrived: None,
+            read: false,
+            title: None,
+            mark: None,
             standing: Standing::Departed,
             size_before: None,
         });
@@ -340,6 +427,9 @@ fn departed(row: &Row) -> Message {
         listed: row.listed,
         exact: row.size,
         arrived: row.arrived,
+        read: row.read,
+        title: row.title.clone(),
+        mark: row.mark.clone(),
         standing: Standing::Departed,
         size_before: None,
     }

@@ -22,6 +22,7 @@ use super::catalogue::{Catalogue, Message, MessageId, Standing};
 use super::engine::Engine;
 use super::fault::Fault;
 use super::session::{FAREWELL, Session};
+use super::valve::{self, Consent, Held};
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
 /// Attempts at a commit, and at looking what an unanswered one did.
@@ -66,13 +67,21 @@ type Refused = Vec<(MessageId, ServerText)>;
 
 impl Engine {
     /// Deletes what is unlinked now.
-    pub(super) fn commit(&mut self) -> Result<Verdict, Fault> {
-        let pending = self.begin();
-        if pending.is_empty() {
-            return Ok(Verdict::default());
-        }
+    pub(super) fn commit(&mut self, consent: Consent) -> Result<Verdict, Fault> {
+        let pending = match self.begin(consent) {
+            Ok(pending) if pending.is_empty() => return Ok(Verdict::default()),
+            Ok(pending) => pending,
+            Err(held) => return self.conclude(Err(held.into())),
+        };
         let result = self.carry_out(&pending);
-        self.shared.state.lock().committing.clear();
+        self.conclude(result)
+    }
+
+    fn conclude(&self, result: Result<Verdict, Fault>) -> Result<Verdict, Fault> {
+        let mut state = self.shared.state.lock();
+        state.committing.clear();
+        state.history.note_commit(&result);
+        drop(state);
         match &result {
             Ok(verdict) => log::info!(
                 "{} messages deleted, {} gone already, {} kept by the server",
@@ -80,21 +89,24 @@ impl Engine {
                 verdict.gone,
                 verdict.kept.len()
             ),
+            Err(fault @ Fault::HeldBack(_)) => log::warn!("nothing is deleted: {fault}"),
             Err(fault) => log::error!("nothing is known to be deleted: {fault}"),
         }
         result
     }
 
-    /// From here on what is pending cannot be restored.
-    fn begin(&self) -> Vec<MessageId> {
+    /// From here on what is pending cannot be restored, unless the commit is held back.
+    fn begin(&self, consent: Consent) -> Result<Vec<MessageId>, Held> {
+        let max_delete = self.shared.settings.max_delete;
         let mut state = self.shared.state.lock();
+        valve::check(&state.catalogue, max_delete, consent)?;
         let pending: Vec<MessageId> = state
             .catalogue
             .after(0, Standing::Unlinked)
             .map(|(id, _)| id)
             .collect();
         state.committing = pending.iter().copied().collect();
-        pending
+        Ok(pending)
     }
 
     fn carry_out(&mut self, pending: &[MessageId]) -> Result<Verdict, Fault> {

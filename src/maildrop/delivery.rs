@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::catalogue::{MessageId, Standing};
+use super::catalogue::{Catalogue, MessageId, Standing};
 use super::fault::Fault;
 use super::listing::Changes;
 use super::state::Change;
@@ -11,8 +11,24 @@ use super::want::{Urgency, Want, answer_all};
 use super::{Dating, Shared};
 use crate::store::{Body, BodyKey, Disk, Found, Incoming};
 
-/// The octets that are looked at for a date.
+/// The octets that are looked at for a date and a title.
 const LONGEST_HEADERS: usize = 256 * 1024;
+
+/// What the headers of a message told.
+struct Learnt {
+    /// Unix seconds.
+    arrived: i64,
+    title: Option<String>,
+}
+
+impl Learnt {
+    fn by(self, catalogue: &mut Catalogue, id: MessageId) {
+        catalogue.learn_arrival(id, self.arrived);
+        if let Some(title) = self.title {
+            catalogue.learn_title(id, title);
+        }
+    }
+}
 
 impl Shared {
     /// A disk that is behind with writing is given no more than what somebody waits for.
@@ -93,6 +109,7 @@ impl Shared {
         let mut state = self.state.lock();
         let name = state.catalogue.get(want.message()).name();
         let (readers, others) = state.wants.take_failed(want);
+        state.history.note_fault(fault);
         drop(state);
         if !fault.is_of_the_link() {
             log::warn!("{name}: {fault}");
@@ -114,11 +131,11 @@ impl Shared {
     }
 
     fn deliver_body(&self, id: MessageId, body: Arc<Body>) {
-        let arrived = self.arrival(&body);
+        let learnt = self.learnt(&body);
         let mut state = self.state.lock();
         let shown = state.catalogue.get(id).size();
         state.catalogue.learn_size(id, Some(body.len()));
-        state.catalogue.learn_arrival(id, arrived);
+        learnt.by(&mut state.catalogue, id);
         let message = state.catalogue.get(id);
         let (inode, key, row) = (message.inode, message.body_key(), message.row());
         let readers = state.wants.take_body(id);
@@ -139,9 +156,9 @@ impl Shared {
     }
 
     pub(super) fn receive_headers(&self, id: MessageId, received: Incoming) {
-        let arrived = self.arrival(&received.finish());
+        let learnt = self.learnt(&received.finish());
         let mut state = self.state.lock();
-        state.catalogue.learn_arrival(id, arrived);
+        learnt.by(&mut state.catalogue, id);
         let row = state.catalogue.get(id).row();
         let waiters = state.wants.take_arrival(id);
         drop(state);
@@ -149,14 +166,18 @@ impl Shared {
         answer_all(waiters, &Ok(()));
     }
 
-    /// Unix seconds; now, where the headers do not tell.
-    fn arrival(&self, message: &Body) -> i64 {
-        let Dating::Headers(date) = &self.settings.dating else {
-            return now();
-        };
-        match message.read_at(0, LONGEST_HEADERS, &mut Vec::new()) {
-            Ok(headers) => date(headers).unwrap_or_else(now),
-            Err(_) => now(),
+    /// What the headers tell; where they tell no date, it is now.
+    fn learnt(&self, message: &Body) -> Learnt {
+        let mut buffer = Vec::new();
+        match message.read_at(0, LONGEST_HEADERS, &mut buffer) {
+            Ok(headers) => Learnt {
+                arrived: self.settings.dating.of(headers).unwrap_or_else(now),
+                title: (!headers.is_empty()).then(|| self.settings.titling.of(headers)),
+            },
+            Err(_) => Learnt {
+                arrived: now(),
+                title: None,
+            },
         }
     }
 

@@ -26,7 +26,7 @@ use super::hold_off::HoldOff;
 use super::quirks::Quirks;
 use super::scan::Listing;
 use super::session::Session;
-use super::state::{Connection, Ending};
+use super::state::{Commit, Connection, Ending};
 use super::transfer::{Flight, Renewal};
 use super::want::{Waiter, Want, answer_all};
 use super::{Farewell, Shared, Verdict};
@@ -44,7 +44,7 @@ pub(super) struct Engine {
 /// What to do next.
 enum Task {
     End(Ending),
-    Commit(Vec<Waiter<Verdict>>),
+    Commit(Commit),
     Refresh(Vec<Waiter<()>>),
     Fetch,
     Rest,
@@ -65,8 +65,8 @@ impl Engine {
         loop {
             match self.next_task() {
                 Task::End(ending) => return self.end(&ending),
-                Task::Commit(waiters) => {
-                    let verdict = self.commit();
+                Task::Commit(Commit { consent, waiters }) => {
+                    let verdict = self.commit(consent);
                     answer_all(waiters, &verdict);
                 }
                 Task::Refresh(waiters) => {
@@ -84,8 +84,8 @@ impl Engine {
         if let Some(ending) = state.orders.ending.take() {
             return Task::End(ending);
         }
-        if !state.orders.commit.is_empty() {
-            return Task::Commit(std::mem::take(&mut state.orders.commit));
+        if let Some(commit) = state.orders.commit.take() {
+            return Task::Commit(commit);
         }
         if !state.orders.refresh.is_empty() {
             return Task::Refresh(std::mem::take(&mut state.orders.refresh));
@@ -100,7 +100,7 @@ impl Engine {
     fn end(mut self, ending: &Ending) {
         self.fail_all(&Fault::Ending);
         let verdict = match ending.farewell {
-            Farewell::Commit => self.commit(),
+            Farewell::Commit(consent) => self.commit(consent),
             Farewell::Discard => Ok(Verdict::default()),
         };
         self.leave();
@@ -204,7 +204,11 @@ impl Engine {
             return Err(fault.clone());
         }
         self.open_session().inspect_err(|fault| {
-            log::warn!("{}: {fault}", self.shared.settings.login.endpoint);
+            log::warn!(
+                "{}: {fault}; {}",
+                self.shared.settings.login.endpoint,
+                next_attempt(self.hold_off.until())
+            );
         })
     }
 
@@ -223,7 +227,10 @@ impl Engine {
             }
             Err(fault) => {
                 self.hold_off.fail(&fault, Instant::now(), fastrand::f64());
-                self.shared.state.lock().connection = Connection::Failed(fault.clone());
+                let mut state = self.shared.state.lock();
+                state.history.note_fault(&fault);
+                state.connection = Connection::Failed(fault.clone());
+                drop(state);
                 Err(fault)
             }
         }
@@ -238,12 +245,15 @@ impl Engine {
             }
         }
         session.number(&messages, &listing.numbers);
-        state.connection = Connection::Open(session.protection());
+        let terms = session.terms();
+        let protection = terms.protection;
+        state.connection = Connection::Open(terms);
         state.listed_at = Instant::now();
         drop(state);
         log::info!(
-            "logged in to {}: {} messages",
+            "logged in to {} {}: {} messages",
             self.shared.settings.login.endpoint,
+            protection,
             messages.len()
         );
         self.session = Some(session);
@@ -310,5 +320,16 @@ impl Engine {
         for want in wants {
             self.shared.fail(want, fault);
         }
+    }
+}
+
+/// For the log.
+fn next_attempt(until: Option<Instant>) -> String {
+    match until {
+        Some(until) => {
+            let wait = until.saturating_duration_since(Instant::now());
+            format!("not tried again for {:.0} s", wait.as_secs_f64().ceil())
+        }
+        None => "not tried again before the next mount".to_owned(),
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::login::AuthenticationError;
 use super::quirks::speaks_of_a_lock;
+use super::valve::Held;
 use crate::net::{Endpoint, NetError};
 use crate::pop3::{CommandError, ProtocolError, ResponseCode, ServerText, Status};
 
@@ -63,6 +64,9 @@ pub enum Fault {
     /// QUIT had no answer, or a refusal, and the maildrop could not be looked at since.
     #[error("the server did not confirm the deletions ({0}), and could not be asked what is left")]
     OutcomeUnknown(String),
+    /// The user's: the safety valve holds a commit back. Nothing was sent.
+    #[error("{0}: `pop3fs commit --yes DIR` deletes them, `pop3fs restore DIR` takes them back")]
+    HeldBack(Held),
     /// The mount is ending.
     #[error("the mount is ending")]
     Ending,
@@ -71,6 +75,12 @@ pub enum Fault {
 impl From<NetError> for Fault {
     fn from(error: NetError) -> Fault {
         Fault::Link(Arc::new(error))
+    }
+}
+
+impl From<Held> for Fault {
+    fn from(held: Held) -> Fault {
+        Fault::HeldBack(held)
     }
 }
 

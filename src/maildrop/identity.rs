@@ -137,6 +137,9 @@ mod tests {
             size: None,
             arrived: None,
             listed: 1,
+            read: false,
+            title: None,
+            mark: None,
             twins: 1,
         };
         let by_headers = row(&id("From: a\r\n\r\n"));

@@ -58,6 +58,10 @@ impl Link {
         }
     }
 
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
     pub(super) fn protection(&self) -> Protection {
         self.stream.protection()
     }
@@ -107,6 +111,9 @@ impl Link {
         let event = self.decoder.next(&mut input);
         self.unread.start = self.unread.end - input.len();
         let event = event?;
+        if let Some(event) = &event {
+            log::trace!("S: {event}");
+        }
         self.progress += match &event {
             Some(Event::Body(octets) | Event::Line(octets)) => octets.len(),
             Some(_) => LEAST_PROGRESS,

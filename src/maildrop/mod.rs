@@ -25,6 +25,8 @@ mod commit;
 mod delivery;
 mod engine;
 mod fault;
+mod fetch;
+mod history;
 mod hold_off;
 mod identity;
 mod inode;
@@ -32,12 +34,14 @@ mod link;
 mod listing;
 mod login;
 mod name;
+mod probe;
 mod quirks;
 mod read_ahead;
 mod scan;
 mod session;
 mod state;
 mod transfer;
+mod valve;
 mod want;
 
 use std::sync::mpsc;
@@ -46,23 +50,33 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
-pub use catalogue::{Message, MessageId, Standing, Totals};
+pub use catalogue::{Message, MessageId, Standing, Tag, Totals};
 pub use commit::{Kept, Verdict};
 pub use fault::Fault;
+pub use fetch::{FetchError, Fetched, Part, Progress};
+pub use history::History;
 pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
 };
-pub use state::{Change, Connection};
+/// Public for the fuzzer alone: any octets of a server become the name of a file here.
+#[doc(hidden)]
+pub use name::file_name;
+pub use probe::{Finding, Outlook, Rating, probe};
+pub use state::{Change, Connection, Terms};
+pub use valve::{Consent, Excess, Held};
 pub use want::Waiter;
 
 use crate::net::{Endpoint, WakeUp};
 use crate::pop3::Capabilities;
-use crate::store::{Bodies, Body, Disk, Found, Index, StoreError};
+use crate::store::{Bodies, Body, Disk, Found, Index, StoreError, Usage};
 use engine::Engine;
+use history::Lookup;
 use quirks::Quirks;
 use state::{Ending, HeaderAccess, State};
+use want::AllOf;
 
 /// What the maildrop needs to know.
 #[derive(Debug)]
@@ -81,8 +95,12 @@ pub struct Settings {
     pub memory: u64,
     /// The most octets of one body.
     pub max_message: u64,
+    /// The most messages that one commit deletes unread; none for any number.
+    pub max_delete: Option<u32>,
     /// Where the mtime of a message comes from.
     pub dating: Dating,
+    /// What a message is called for people.
+    pub titling: Titling,
 }
 
 /// How many commands may be in flight where the server offers PIPELINING after the log-in.
@@ -112,6 +130,29 @@ impl Pipeline {
 /// Reads Unix seconds out of header octets.
 pub type DateOf = dyn Fn(&[u8]) -> Option<i64> + Send + Sync;
 
+/// Reads who wrote and about what out of header octets.
+pub type TitleOf = dyn Fn(&[u8]) -> String + Send + Sync;
+
+/// How a title is read.
+pub struct Titling(Box<TitleOf>);
+
+impl Titling {
+    /// By this function.
+    pub fn by(title: impl Fn(&[u8]) -> String + Send + Sync + 'static) -> Titling {
+        Titling(Box::new(title))
+    }
+
+    fn of(&self, headers: &[u8]) -> String {
+        (self.0)(headers)
+    }
+}
+
+impl std::fmt::Debug for Titling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Titling")
+    }
+}
+
 /// Where the mtime of a message comes from.
 pub enum Dating {
     /// From the headers; where they tell nothing, the first time that the message was seen.
@@ -140,15 +181,16 @@ impl std::fmt::Debug for Dating {
 }
 
 /// How the maildrop is left at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Farewell {
     /// The pending deletions are committed.
-    Commit,
+    Commit(Consent),
     /// They are forgotten: everything stays on the server.
     Discard,
 }
 
-/// The maildrop. All calls answer from memory, but for [`Maildrop::close`].
+/// The maildrop. All calls answer from memory, but for [`Maildrop::fetch`] and [`Maildrop::close`].
 #[derive(Debug)]
 pub struct Maildrop {
     shared: Arc<Shared>,
@@ -231,6 +273,12 @@ impl Maildrop {
         self.shared.state.lock().catalogue.by_name(name, standing)
     }
 
+    /// The listed message of that tag that is called so.
+    #[must_use]
+    pub fn by_tag(&self, tag: Tag, is_called_so: impl Fn(&Message) -> bool) -> Option<MessageId> {
+        self.shared.state.lock().catalogue.by_tag(tag, is_called_so)
+    }
+
     /// The message of that inode number, wherever it stands.
     #[must_use]
     pub fn by_inode(&self, inode: u64) -> Option<MessageId> {
@@ -241,6 +289,19 @@ impl Maildrop {
     #[must_use]
     pub fn message(&self, id: MessageId) -> Message {
         self.shared.state.lock().catalogue.get(id).clone()
+    }
+
+    /// Notes that a user is given the body, or what is made of it: from now on it was read, in later mounts too. Gives what
+    /// is known of the message.
+    pub fn read_message(&self, id: MessageId) -> Message {
+        let mut state = self.shared.state.lock();
+        let is_new = state.catalogue.learn_read(id);
+        let message = state.catalogue.get(id).clone();
+        drop(state);
+        if is_new {
+            self.shared.index.learn(vec![message.row()]);
+        }
+        message
     }
 
     /// Shows `visit` the messages of that standing behind an inode number, in directory order, until it has enough.
@@ -311,8 +372,12 @@ impl Maildrop {
         let mut state = self.shared.state.lock();
         let inode = state.catalogue.get(id).inode;
         match state.bodies.get(inode) {
-            Some(Found::Used(body)) => return Some(body),
+            Some(Found::Used(body)) => {
+                state.history.note_open(Lookup::Hit);
+                return Some(body);
+            }
             Some(Found::Ahead(body)) => {
+                state.history.note_open(Lookup::Hit);
                 let is_planned = state.read_bodies_ahead(id);
                 drop(state);
                 if is_planned {
@@ -327,13 +392,18 @@ impl Maildrop {
         let loaded = self.shared.body_on_disk(id, Disk::load_small);
         let mut state = self.shared.state.lock();
         match &loaded {
-            // A listing may have told meanwhile that the message is another.
-            Some(body) if state.catalogue.get(id).exact_size() == Some(body.len()) => {
-                state.bodies.insert(inode, Arc::clone(body));
+            Some(body) => {
+                state.history.note_open(Lookup::Hit);
+                // A listing may have told meanwhile that the message is another.
+                if state.catalogue.get(id).exact_size() == Some(body.len()) {
+                    state.bodies.insert(inode, Arc::clone(body));
+                }
             }
-            Some(_) => {}
             // The want that is going to follow rings.
-            None => drop(state.read_bodies_ahead(id)),
+            None => {
+                state.history.note_open(Lookup::Miss);
+                state.read_bodies_ahead(id);
+            }
         }
         loaded
     }
@@ -371,6 +441,27 @@ impl Maildrop {
         }
         state.read_headers_ahead(id, HeaderAccess::Asked);
         state.wants.arrival(id, waiter);
+        drop(state);
+        self.shared.wake_up.ring();
+    }
+
+    /// Finds out what every message in the directory is called; answered at once where that is known.
+    pub fn want_titles(&self, waiter: Waiter<()>) {
+        let mut state = self.shared.state.lock();
+        let untitled: Vec<MessageId> = state
+            .catalogue
+            .after(0, Standing::Listed)
+            .filter(|(_, message)| message.title.is_none())
+            .map(|(id, _)| id)
+            .collect();
+        if untitled.is_empty() {
+            drop(state);
+            return waiter.answer(Ok(()));
+        }
+        let all = AllOf::new(untitled.len(), waiter);
+        for id in untitled {
+            state.wants.arrival(id, all.one());
+        }
         drop(state);
         self.shared.wake_up.ring();
     }
@@ -423,6 +514,30 @@ impl Maildrop {
             .stand(id, Standing::Listed, Standing::Unlinked)
     }
 
+    /// Wants that are queued or sent and have not come.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.shared.state.lock().wants.len() as u64
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.shared.state.lock().history.clone()
+    }
+
+    /// The bodies on disk; none where nothing is kept there. Looks at the disk.
+    #[must_use]
+    pub fn stored(&self) -> Option<Usage> {
+        self.shared.disk.usage()
+    }
+
+    /// Keeps what a mail reader noted of a message, across mounts.
+    pub fn mark(&self, id: MessageId, mark: String) {
+        let row = self.shared.state.lock().catalogue.mark(id, mark);
+        self.shared.index.learn(vec![row]);
+    }
+
     /// Bodies in memory, and their octets.
     #[must_use]
     pub fn cached(&self) -> Totals {
@@ -446,14 +561,26 @@ impl Maildrop {
         Ok(())
     }
 
+    /// Whether a commit would be held back now.
+    #[must_use]
+    pub fn held_back(&self) -> Option<Held> {
+        let max_delete = self.shared.settings.max_delete;
+        let state = self.shared.state.lock();
+        valve::check(&state.catalogue, max_delete, Consent::Unsaid).err()
+    }
+
     /// Deletes what is unlinked on the server.
-    pub fn commit(&self, waiter: Waiter<Verdict>) {
+    pub fn commit(&self, consent: Consent, waiter: Waiter<Verdict>) {
         let mut state = self.shared.state.lock();
         if state.has_no_deletions() {
             drop(state);
             return waiter.answer(Ok(Verdict::default()));
         }
-        state.orders.commit.push(waiter);
+        state
+            .orders
+            .commit
+            .get_or_insert_default()
+            .join(consent, waiter);
         drop(state);
         self.shared.wake_up.ring();
     }

@@ -27,7 +27,7 @@ const PREFIX_ROOM: usize = NAME_MAX - (2 + 2 * DIGEST_OCTETS) - 11 - SUFFIX.len(
 
 /// The name of the message that is the `ordinal`-th (from 1) of those that share the unique-id.
 #[must_use]
-pub(super) fn file_name(uidl: &UniqueId, ordinal: u32) -> String {
+pub fn file_name(uidl: &UniqueId, ordinal: u32) -> String {
     let id = escaped(uidl.as_bytes());
     let name = with_suffix(&id, ordinal);
     if name.len() <= NAME_MAX {

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use super::catalogue::MessageId;
 use super::fault::Fault;
 use super::link::Link;
+use super::login::{LoggedIn, Method};
 use super::quirks::{CapaTime, Notice, Quirks};
 use super::scan::{Listing, Scan};
+use super::state::Terms;
 use super::{Pipeline, Shared};
-use crate::net::Protection;
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
 /// The commands of a listing or a commit that may be in flight.
@@ -21,6 +22,7 @@ pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 pub(super) struct Session {
     pub(super) link: Link,
     pub(super) capabilities: Capabilities,
+    method: Method,
     /// By [`MessageId`]; only of messages that this session's UIDL named, or of which it saw the headers.
     numbers: Vec<Option<MessageNumber>>,
     pub(super) top: Top,
@@ -63,7 +65,11 @@ impl Session {
         quirks: &mut Quirks,
     ) -> Result<(Session, Listing), Fault> {
         let settings = &shared.settings;
-        let (mut link, capabilities) = settings.login.open(&shared.pulse, quirks)?;
+        let LoggedIn {
+            mut link,
+            capabilities,
+            method,
+        } = settings.login.open(&shared.pulse, quirks)?;
         let retention = Retention::announced(&capabilities, quirks);
         if retention == Retention::Deleted {
             quirks.tell(Notice::DeletesWhatWasRead);
@@ -86,6 +92,7 @@ impl Session {
         let session = Session {
             link,
             capabilities,
+            method,
             numbers: Vec::new(),
             top,
             has_retrieved: false,
@@ -116,8 +123,14 @@ impl Session {
         self.ahead
     }
 
-    pub(super) fn protection(&self) -> Protection {
-        self.link.protection()
+    /// On what terms it stands.
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            protection: self.link.protection(),
+            tls: self.link.stream().tls_version(),
+            method: self.method,
+            capabilities: self.capabilities.clone(),
+        }
     }
 
     /// True where QUIT might delete what was only read.

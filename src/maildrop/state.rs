@@ -10,9 +10,13 @@ use super::Farewell;
 use super::catalogue::{Catalogue, Message, MessageId, Standing};
 use super::commit::Verdict;
 use super::fault::Fault;
+use super::history::History;
+use super::login::Method;
 use super::read_ahead::{Beginning, ReadAhead};
+use super::valve::Consent;
 use super::want::{Waiter, Want, Wants};
-use crate::net::Protection;
+use crate::net::{Protection, TlsVersion};
+use crate::pop3::Capabilities;
 use crate::store::{Bodies, Row};
 
 /// The most octets of bodies read ahead: what a connection of 2 Gbit/s carries in 100 ms, and some.
@@ -60,22 +64,50 @@ pub enum Connection {
     #[default]
     Closed,
     /// A session is open.
-    Open(Protection),
+    Open(Terms),
     /// The last attempt failed.
     Failed(Fault),
+}
+
+/// On what terms a session stands.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Who can read what is sent.
+    pub protection: Protection,
+    /// The version of TLS; none in clear.
+    pub tls: Option<TlsVersion>,
+    /// How the user has proven who they are.
+    pub method: Method,
+    /// What the server announced last.
+    pub capabilities: Capabilities,
 }
 
 /// What the engine is asked to do besides fetching.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     pub(super) refresh: Vec<Waiter<()>>,
-    pub(super) commit: Vec<Waiter<Verdict>>,
+    pub(super) commit: Option<Commit>,
     pub(super) ending: Option<Ending>,
 }
 
 impl Orders {
     pub(super) fn is_empty(&self) -> bool {
-        self.refresh.is_empty() && self.commit.is_empty() && self.ending.is_none()
+        self.refresh.is_empty() && self.commit.is_none() && self.ending.is_none()
+    }
+}
+
+/// A commit that is asked for, by all those who wait for its verdict.
+#[derive(Debug, Default)]
+pub(super) struct Commit {
+    /// The most that any of them gave.
+    pub(super) consent: Consent,
+    pub(super) waiters: Vec<Waiter<Verdict>>,
+}
+
+impl Commit {
+    pub(super) fn join(&mut self, consent: Consent, waiter: Waiter<Verdict>) {
+        self.consent = self.consent.max(consent);
+        self.waiters.push(waiter);
     }
 }
 
@@ -97,6 +129,7 @@ pub(super) struct State {
     pub(super) orders: Orders,
     pub(super) connection: Connection,
     pub(super) listed_at: Instant,
+    pub(super) history: History,
     /// What a commit under way deletes: it can no longer be restored.
     pub(super) committing: HashSet<MessageId>,
 }
@@ -112,6 +145,7 @@ impl State {
             orders: Orders::default(),
             connection: Connection::Closed,
             listed_at: Instant::now(),
+            history: History::default(),
             committing: HashSet::new(),
         }
     }

@@ -278,6 +278,7 @@ impl Engine {
     /// The session broke down. What was in flight is fetched anew, or fails with the fault.
     pub(super) fn lose(&mut self, fault: &Fault) {
         log::info!("lost the session: {fault}");
+        self.shared.state.lock().history.note_fault(fault);
         self.drop_session();
         if matches!(fault, Fault::Protocol(_)) && self.flight.wants.len() > 1 {
             self.flight

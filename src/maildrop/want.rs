@@ -4,6 +4,8 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::catalogue::MessageId;
 use super::fault::Fault;
 use crate::store::Body;
@@ -35,6 +37,56 @@ impl<T> Waiter<T> {
 impl<T> std::fmt::Debug for Waiter<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Waiter")
+    }
+}
+
+/// Somebody who waits for several things, and is answered when the last one is there or cannot be had; with a fault of the
+/// link, if there was one.
+pub(super) struct AllOf(Arc<Mutex<Missing>>);
+
+struct Missing {
+    count: usize,
+    fault: Option<Fault>,
+    waiter: Option<Waiter<()>>,
+}
+
+impl AllOf {
+    /// `count` is not 0.
+    pub(super) fn new(count: usize, waiter: Waiter<()>) -> AllOf {
+        AllOf(Arc::new(Mutex::new(Missing {
+            count,
+            fault: None,
+            waiter: Some(waiter),
+        })))
+    }
+
+    /// The one who waits for one of the things.
+    pub(super) fn one(&self) -> Waiter<()> {
+        let (missing, told) = (Arc::clone(&self.0), Arc::clone(&self.0));
+        let is_waiting = move || {
+            let missing = missing.lock();
+            missing
+                .waiter
+                .as_ref()
+                .is_some_and(|waiter| (waiter.is_waiting)())
+        };
+        Waiter::new(is_waiting, move |result| {
+            let mut missing = told.lock();
+            missing.count -= 1;
+            if let Err(fault) = result
+                && fault.is_of_the_link()
+            {
+                missing.fault = Some(fault);
+            }
+            if missing.count > 0 {
+                return;
+            }
+            let (waiter, fault) = (missing.waiter.take(), missing.fault.take());
+            drop(missing);
+            if let Some(waiter) = waiter {
+                waiter.answer(fault.map_or(Ok(()), Err));
+            }
+        })
     }
 }
 
@@ -110,6 +162,18 @@ impl Wants {
         self.ask(Want::Headers(message));
     }
 
+    /// Wants the body for somebody who can wait until nobody else does.
+    pub(super) fn plan_body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
+        self.bodies.entry(message).or_default().push(waiter);
+        self.plan(Want::Body(message));
+    }
+
+    /// The same of the time of arrival.
+    pub(super) fn plan_arrival(&mut self, message: MessageId, waiter: Waiter<()>) {
+        self.arrivals.entry(message).or_default().push(waiter);
+        self.plan(Want::Headers(message));
+    }
+
     /// Wants something that nobody waits for yet.
     pub(super) fn plan(&mut self, want: Want) {
         let stage = Stage::Queued(Urgency::Ahead);
@@ -121,7 +185,7 @@ impl Wants {
 
     /// Takes back what was planned, if nobody waits for it by now and it is not sent.
     pub(super) fn abandon(&mut self, want: Want) {
-        if self.stands(want, Stage::Queued(Urgency::Ahead)) {
+        if self.stands(want, Stage::Queued(Urgency::Ahead)) && !self.is_waited_for(want) {
             self.progress.remove(&want);
         }
     }
@@ -148,6 +212,11 @@ impl Wants {
     /// True where nothing is to be sent that is at least so urgent.
     pub(super) fn is_empty(&self, least: Urgency) -> bool {
         self.asked.is_empty() && (least == Urgency::Asked || self.ahead.is_empty())
+    }
+
+    /// How many are queued or in flight.
+    pub(super) fn len(&self) -> usize {
+        self.progress.len()
     }
 
     /// True where nothing is to be sent and nothing is in flight.

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | headers | [`arrival()`] | Unix seconds |
 //! | headers | [`summary()`] | subject, author, identifier, media type |
-//! | headers | [`name()`], [`suffix`] | a file name for people |
+//! | headers | [`title()`], [`name()`] | a file name for people |
 //! | message | [`text()`] | all that can be read of it, in UTF-8 |
 //! | message | [`parts()`] | a tree of files, which know their size and where their octets are |
 //! | message | [`eol`] | LF line ends |
@@ -30,7 +30,7 @@ mod visible;
 mod words;
 
 pub use arrival::{DatePreference, arrival};
-pub use name::{Zone, name, suffix};
+pub use name::{Zone, name, tag, title};
 pub use parts::parts;
 pub use summary::{Summary, summary};
 pub use text::text;

@@ -4,7 +4,6 @@
 //! mail comes and goes. jiff is used here only.
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, Mailbox};
 use super::header_block;
@@ -12,8 +11,6 @@ use super::parts::file_name::{NAME_MAX, is_invisible, prefix};
 
 /// The most octets of the sender in a name.
 const SENDER_MAX: usize = 64;
-/// Octets of a digest that one attempt at a suffix adds.
-const SUFFIX_OCTETS: usize = 4;
 /// What a name ends in.
 const EXTENSION: &str = ".eml";
 
@@ -45,36 +42,34 @@ impl Zone {
     }
 }
 
-/// The name of a message: when it arrived (`arrival` in Unix seconds), who sent it, its subject and the [`suffix`] that makes it the
-/// only one in its mailbox. `headers` may go on with the body, which is not looked at. Safe on every system: no control or bidi
-/// control characters, none of `/\:*?"<>|`, no white space but single spaces; begins with a digit or with `undated`; at most 255
-/// octets.
-pub fn name(headers: &[u8], arrival: Option<i64>, zone: &Zone, suffix: &str) -> String {
+/// Who wrote, and about what: `Alice Smith - Re invoice`. `headers` may go on with the body, which is not looked at. Safe on
+/// every system: no control or bidi control characters, none of `/\:*?"<>|`, no white space but single spaces; at most 255 octets.
+pub fn title(headers: &[u8]) -> String {
     let fields = Fields::of(header_block(headers));
-    let time = arrival.and_then(|seconds| zone.minute(seconds));
-    let mut name = time.unwrap_or_else(|| "undated".to_owned());
-    name.push(' ');
-    name.push_str(prefix(&sender(&fields), SENDER_MAX).trim_end());
+    let mut title = prefix(&sender(&fields), SENDER_MAX).trim_end().to_owned();
     if let Some(subject) = fields.text("subject").map(|subject| harmless(&subject)) {
-        name.push_str(" - ");
-        name.push_str(&subject);
+        title.push_str(" - ");
+        title.push_str(&subject);
     }
-    let ending = format!(" {suffix}{EXTENSION}");
+    prefix(&title, NAME_MAX).to_owned()
+}
+
+/// The name of a message: when it arrived (Unix seconds), its [`title`], and a tag that makes it the only one in its mailbox:
+/// made of the message's identity, so that mail that comes and goes never renames it. Begins with a digit or with `undated`; at
+/// most 255 octets, as long as the tag is short.
+pub fn name(title: &str, arrival: Option<i64>, zone: &Zone, tag: &str) -> String {
+    let time = arrival.and_then(|seconds| zone.minute(seconds));
+    let time = time.unwrap_or_else(|| "undated".to_owned());
+    let name = format!("{time} {title}");
+    let ending = format!(" ~{tag}{EXTENSION}");
     let start = prefix(&name, NAME_MAX.saturating_sub(ending.len()));
     format!("{}{ending}", start.trim_end_matches([' ', '-', '.']))
 }
 
-/// A digest of what identifies the message within its mailbox: `~` and eight hexadecimal digits, and eight more with every attempt
-/// (up to 64). The first attempt is the name to use: two messages of one minute, sender and subject have the same one once in
-/// four thousand million times. Where a name is taken nevertheless, the later message in maildrop order takes the next attempt,
-/// so that the arrival of mail never renames what is there.
-pub fn suffix(identity: &[u8], attempt: usize) -> String {
-    let digest = Sha256::digest(identity);
-    let octets = (attempt + 1)
-        .saturating_mul(SUFFIX_OCTETS)
-        .min(digest.len());
-    let digits = digest[..octets].iter().map(|octet| format!("{octet:02x}"));
-    std::iter::once("~".to_owned()).chain(digits).collect()
+/// The tag in a [`name`].
+pub fn tag(name: &str) -> Option<&str> {
+    let (_, tag) = name.strip_suffix(EXTENSION)?.rsplit_once(" ~")?;
+    Some(tag)
 }
 
 fn sender(fields: &Fields<'_>) -> String {
@@ -114,7 +109,12 @@ mod tests {
     const ARRIVAL: i64 = 1_714_548_659;
 
     fn named(headers: &str) -> String {
-        name(headers.as_bytes(), Some(ARRIVAL), &Zone::utc(), "~6b02a91c")
+        name(
+            &title(headers.as_bytes()),
+            Some(ARRIVAL),
+            &Zone::utc(),
+            "6b02a91c",
+        )
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn the_time_is_local() {
         let berlin = Zone::named("Europe/Berlin").expect("the time zone database");
-        let name = |arrival| name(b"", Some(arrival), &berlin, "~0");
+        let name = |arrival| name("x", Some(arrival), &berlin, "0");
         assert!(
             name(ARRIVAL).starts_with("2024-05-01T0930 "),
             "{}",
@@ -152,13 +152,10 @@ mod tests {
             named("Sender: Bot <b@c>\r\nSubject: x"),
             "2024-05-01T0730 Bot - x ~6b02a91c.eml"
         );
+        assert_eq!(name("x", None, &Zone::utc(), "1"), "undated x ~1.eml");
         assert_eq!(
-            name(b"", None, &Zone::utc(), "~1"),
-            "undated unknown sender ~1.eml"
-        );
-        assert_eq!(
-            name(b"", Some(i64::MAX), &Zone::utc(), "~1"),
-            "undated unknown sender ~1.eml"
+            name("x", Some(i64::MAX), &Zone::utc(), "1"),
+            "undated x ~1.eml"
         );
     }
 
@@ -172,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut_before_its_suffix() {
+    fn a_long_name_is_cut_before_its_tag() {
         let headers = format!(
             "From: {} <x@y>\r\nSubject: {}\r\n\r\n",
             "ä".repeat(100),
@@ -187,21 +184,17 @@ mod tests {
     }
 
     #[test]
-    fn a_suffix_is_the_start_of_the_next_attempt() {
-        let first = suffix(b"a message", 0);
-        assert_eq!(first.len(), 9);
-        assert!(first[1..].bytes().all(|octet| octet.is_ascii_hexdigit()));
-        assert!(suffix(b"a message", 1).starts_with(&first));
-        assert_eq!(suffix(b"a message", 1).len(), 17);
-        assert_eq!(suffix(b"a message", usize::MAX - 1).len(), 65);
-        assert_ne!(first, suffix(b"another", 0));
+    fn a_name_tells_its_tag() {
+        assert_eq!(tag(&named("Subject: a ~b.eml ~c\r\n")), Some("6b02a91c"));
+        assert_eq!(tag("2024-05-01T0730 x.eml"), None);
+        assert_eq!(tag("2024-05-01T0730 x ~6b02a91c"), None);
     }
 
     proptest! {
         #[test]
         fn every_name_is_safe(headers in prop::collection::vec(any::<u8>(), 0..80), subject in "\\PC{0,300}", arrival in any::<i64>()) {
             let block = [b"Subject: ", subject.as_bytes(), b"\r\nFrom: ", &headers].concat();
-            let name = name(&block, Some(arrival), &Zone::utc(), &suffix(&headers, 0));
+            let name = name(&title(&block), Some(arrival), &Zone::utc(), "6b02a91c");
             prop_assert!(name.len() <= NAME_MAX && name.ends_with(EXTENSION));
             prop_assert!(!name.contains(|c: char| c.is_control() || is_invisible(c) || "/\\:*?\"<>|".contains(c)));
             prop_assert!(!name.contains("  ") && !name.starts_with(['.', '-', ' ']));

@@ -12,7 +12,7 @@ use super::fields::encoded_words;
 /// A value with parameters: `text/plain; charset=utf-8`, or `attachment; filename=a`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Parameterized {
-    /// In lower case, without parameters; not empty.
+    /// In lower case, without parameters, white space and control characters; not empty.
     pub(super) value: String,
     /// Names in lower case; values decoded, not empty, and otherwise as they are: any character may be in them.
     parameters: BTreeMap<String, String>,
@@ -39,7 +39,9 @@ impl Parameterized {
         let (value, mut rest) = split_at_semicolon(field);
         let value = String::from_utf8_lossy(value).to_ascii_lowercase();
         let value = value
-            .split(['(', ' ', '\t', '\r', '\n'])
+            .split(|character: char| {
+                character == '(' || character.is_whitespace() || character.is_control()
+            })
             .find(|word| !word.is_empty())?;
         let mut sections: BTreeMap<String, Vec<Section>> = BTreeMap::new();
         while !rest.is_empty() {
@@ -184,6 +186,7 @@ mod tests {
             (" Text/HTML; charset=x\r\n", Some("text/html")),
             ("text/plain (comment; here)", Some("text/plain")),
             ("text", Some("text")),
+            ("\0text/\x1bplain", Some("text/")),
             ("", None),
             (" \r\n ; a=b", None),
         ] {

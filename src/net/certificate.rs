@@ -2,14 +2,19 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, SystemTime};
 
 use native_tls::Certificate;
-use openssl::x509::{GeneralNameRef, X509};
+use openssl::asn1::Asn1Time;
+use openssl::nid::Nid;
+use openssl::x509::{GeneralNameRef, X509, X509Ref};
 
 use super::Fingerprint;
 
 /// The most names of a certificate that a sentence tells.
 const MOST_NAMES: usize = 5;
+/// The most characters of an issuer's name that are told.
+const LONGEST_ISSUER: usize = 100;
 
 /// A certificate as the server showed it. Nothing in it is verified: somebody between may have made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +23,17 @@ pub struct Shown {
     pub fingerprint: Fingerprint,
     /// The hosts and addresses that it is for.
     pub names: Names,
+}
+
+/// A certificate that has convinced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// As it was shown.
+    pub shown: Shown,
+    /// Who signed it, by their own words: organization and name.
+    pub issuer: String,
+    /// When it ends; none where that cannot be read.
+    pub expires: Option<SystemTime>,
 }
 
 /// Host names and addresses out of a certificate; displayed as a list for a sentence, cut short where it would be long.
@@ -32,6 +48,17 @@ impl Shown {
         Some(Shown {
             fingerprint: Fingerprint::of(&der),
             names: Names(names.iter().flatten().filter_map(name).collect()),
+        })
+    }
+}
+
+impl Accepted {
+    pub(super) fn of(certificate: &Certificate) -> Option<Accepted> {
+        let read = X509::from_der(&certificate.to_der().ok()?).ok()?;
+        Some(Accepted {
+            shown: Shown::of(certificate)?,
+            issuer: issuer(&read),
+            expires: expiry(&read),
         })
     }
 }
@@ -52,6 +79,29 @@ impl fmt::Display for Names {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
         }
+    }
+}
+
+/// Of the words only what is harmless on a terminal: they come from anybody.
+fn issuer(certificate: &X509Ref) -> String {
+    let entries = certificate.issuer_name().entries();
+    let is_told = |nid: Nid| nid == Nid::ORGANIZATIONNAME || nid == Nid::COMMONNAME;
+    let words = entries
+        .filter(|entry| is_told(entry.object().nid()))
+        .filter_map(|entry| entry.data().to_string().ok());
+    let text: String = words.collect::<Vec<_>>().join(", ");
+    let shown = text.chars().filter(|c| !c.is_control());
+    shown.take(LONGEST_ISSUER).collect()
+}
+
+fn expiry(certificate: &X509Ref) -> Option<SystemTime> {
+    let left = Asn1Time::days_from_now(0).ok()?;
+    let left = left.diff(certificate.not_after()).ok()?;
+    let seconds = i64::from(left.days) * 86_400 + i64::from(left.secs);
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    match seconds < 0 {
+        true => SystemTime::now().checked_sub(distance),
+        false => SystemTime::now().checked_add(distance),
     }
 }
 

@@ -9,12 +9,14 @@ mod fingerprint;
 mod refusal;
 mod stream;
 mod tls;
+mod version;
 mod wait;
 
-pub use certificate::{Names, Shown};
+pub use certificate::{Accepted, Names, Shown};
 pub use error::NetError;
 pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use refusal::{Distrust, Refusal};
 pub use stream::{Endpoint, Protection, Stream, Transfer};
 pub use tls::{Tls, Trust};
+pub use version::TlsVersion;
 pub use wait::{Interest, Ready, WakeUp, wait};

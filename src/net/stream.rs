@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use native_tls::TlsStream;
 use socket2::{SockRef, TcpKeepalive};
 
-use super::{NetError, Refusal, Shown, Tls, Trust};
+use super::version::Overheard;
+use super::{Accepted, NetError, Refusal, Shown, Tls, TlsVersion, Trust};
 
 /// An idle connection is probed after so long.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
@@ -35,6 +36,16 @@ pub enum Protection {
     Tls,
 }
 
+/// Completes "connected …".
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clear => "in clear",
+            Self::Tls => "over TLS",
+        })
+    }
+}
+
 /// What one read or write on a non-blocking stream came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transfer {
@@ -54,7 +65,7 @@ pub struct Stream {
 
 enum Wire {
     Clear(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Overheard>>),
 }
 
 impl Stream {
@@ -64,7 +75,7 @@ impl Stream {
     /// [`NetError::Resolve`] or [`NetError::Connect`].
     pub fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Stream, NetError> {
         let mut refusal = io::Error::new(ErrorKind::NotFound, "no address");
-        for address in addresses(endpoint)? {
+        for address in endpoint.addresses()? {
             match TcpStream::connect_timeout(&address, timeout) {
                 Ok(socket) => return Stream::over(socket, endpoint, timeout),
                 Err(error) => refusal = error,
@@ -148,6 +159,7 @@ impl Stream {
         let secured = tls.secure(socket, &self.endpoint.host, deadline)?;
         secured
             .get_ref()
+            .socket
             .set_nonblocking(true)
             .map_err(NetError::Broken)?;
         Ok(Stream {
@@ -163,6 +175,30 @@ impl Stream {
             Wire::Clear(_) => Protection::Clear,
             Wire::Tls(_) => Protection::Tls,
         }
+    }
+
+    /// The version of TLS that is spoken; none in clear.
+    #[must_use]
+    pub fn tls_version(&self) -> Option<TlsVersion> {
+        match &self.wire {
+            Wire::Clear(_) => None,
+            Wire::Tls(tls) => tls.get_ref().version(),
+        }
+    }
+
+    /// The certificate that has convinced; none in clear.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Accepted> {
+        match &self.wire {
+            Wire::Clear(_) => None,
+            Wire::Tls(tls) => Accepted::of(tls.peer_certificate().ok().flatten().as_ref()?),
+        }
+    }
+
+    /// The address that has answered.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.socket().peer_addr().ok()
     }
 
     /// Reads what has come. TLS holds octets that poll does not see: read until [`Transfer::NotNow`].
@@ -201,19 +237,25 @@ impl Stream {
     pub(super) fn socket(&self) -> &TcpStream {
         match &self.wire {
             Wire::Clear(socket) => socket,
-            Wire::Tls(tls) => tls.get_ref(),
+            Wire::Tls(tls) => &tls.get_ref().socket,
         }
     }
 }
 
-fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetError> {
-    (endpoint.host.as_str(), endpoint.port)
-        .to_socket_addrs()
-        .map(Iterator::collect)
-        .map_err(|source| NetError::Resolve {
-            host: endpoint.host.clone(),
-            source,
-        })
+impl Endpoint {
+    /// All addresses of the host, in the order in which they are tried.
+    ///
+    /// # Errors
+    /// [`NetError::Resolve`].
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>, NetError> {
+        (self.host.as_str(), self.port)
+            .to_socket_addrs()
+            .map(Iterator::collect)
+            .map_err(|source| NetError::Resolve {
+                host: self.host.clone(),
+                source,
+            })
+    }
 }
 
 fn transfer(result: io::Result<usize>) -> Result<Transfer, NetError> {

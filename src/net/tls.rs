@@ -11,6 +11,7 @@ use native_tls::{
 };
 
 use super::stream::broken;
+use super::version::Overheard;
 use super::{Fingerprint, NetError, Refusal, Shown};
 
 /// By what a server is known.
@@ -66,7 +67,7 @@ impl Tls {
         socket: TcpStream,
         host: &str,
         deadline: Instant,
-    ) -> Result<TlsStream<TcpStream>, NetError> {
+    ) -> Result<TlsStream<Overheard>, NetError> {
         let stream = self.shake_hands(socket, host, deadline)?;
         self.check_pin(&stream, host)?;
         Ok(stream)
@@ -77,8 +78,8 @@ impl Tls {
         socket: TcpStream,
         host: &str,
         deadline: Instant,
-    ) -> Result<TlsStream<TcpStream>, NetError> {
-        let mut attempt = self.connector.connect(host, socket);
+    ) -> Result<TlsStream<Overheard>, NetError> {
+        let mut attempt = self.connector.connect(host, Overheard::new(socket));
         loop {
             match attempt {
                 Ok(stream) => return Ok(stream),
@@ -91,7 +92,7 @@ impl Tls {
     }
 
     /// Every certificate has passed the handshake where some are pinned.
-    fn check_pin(&self, stream: &TlsStream<TcpStream>, host: &str) -> Result<(), NetError> {
+    fn check_pin(&self, stream: &TlsStream<Overheard>, host: &str) -> Result<(), NetError> {
         let Trust::Pinned(pins) = &self.trust else {
             return Ok(());
         };
@@ -114,16 +115,17 @@ impl Tls {
     }
 }
 
-type Attempt = Result<TlsStream<TcpStream>, HandshakeError<TcpStream>>;
+type Attempt = Result<TlsStream<Overheard>, HandshakeError<Overheard>>;
 
 /// A socket time-out surfaces as `WouldBlock`; only the deadline makes it final.
 fn resume(
-    unfinished: MidHandshakeTlsStream<TcpStream>,
+    unfinished: MidHandshakeTlsStream<Overheard>,
     deadline: Instant,
 ) -> Result<Attempt, NetError> {
     if Instant::now() >= deadline {
         let patience = unfinished
             .get_ref()
+            .socket
             .read_timeout()
             .ok()
             .flatten()

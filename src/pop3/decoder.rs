@@ -1,6 +1,7 @@
 //! What the server writes, cut into the replies that are owed.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use super::body::{BodyDecoder, Piece};
 use super::error::ProtocolError;
@@ -37,6 +38,19 @@ pub enum Event<'a> {
     Body(&'a [u8]),
     /// The reply of several lines is complete.
     End,
+}
+
+/// The event for a log: no octet of a body, and nothing of a challenge, which is a part of the authentication.
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(status) | Self::Opened(status) => status.fmt(f),
+            Self::Challenge(_) => f.write_str("+ ***"),
+            Self::Line(line) => ServerText::from(*line).fmt(f),
+            Self::Body(octets) => write!(f, "({} octets)", octets.len()),
+            Self::End => f.write_str("."),
+        }
+    }
 }
 
 /// Cuts a stream of octets into the replies that are owed. The rules are told in the page of [`super`].

@@ -1,5 +1,7 @@
 //! What the lines of a reply say.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -53,6 +55,20 @@ pub struct Stat {
     pub count: u32,
     /// The sum of their sizes in octets, as LIST counts them.
     pub octets: u64,
+}
+
+/// For a log.
+impl fmt::Display for Status<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let indicator = match self.indicator {
+            Indicator::Ok => "+OK",
+            Indicator::Err => "-ERR",
+        };
+        match self.text {
+            [] => f.write_str(indicator),
+            text => write!(f, "{indicator} {}", ServerText::from(text)),
+        }
+    }
 }
 
 impl<'a> Status<'a> {

@@ -18,7 +18,7 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 
-use super::disk_writer::DiskWriter;
+use super::disk_writer::{self, DiskWriter};
 use super::layout::BodyKey;
 use super::shelf::{Place, Shelf};
 use super::{Body, CacheFolder, Incoming, StoreError};
@@ -41,6 +41,17 @@ struct Cache {
     shared: Arc<Shared>,
     orders: Option<Sender<Order>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// How much of the disk is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Bodies that are found here.
+    pub messages: u64,
+    /// Octets of all files, with what no longer holds.
+    pub octets: u64,
+    /// The most octets.
+    pub limit: u64,
 }
 
 /// What is on disk, and what is going to be.
@@ -169,6 +180,26 @@ impl Disk {
             remove(&cache.folder.join(key.large_name()));
         }
         cache.order(Order::Forget(*key));
+    }
+
+    /// The octets of bodies that are kept for certain, whatever order they come in; none without a disk.
+    pub fn room(&self) -> Option<u64> {
+        self.0.as_ref().map(|cache| disk_writer::room(cache.limit))
+    }
+
+    /// What is there now, with what other mounts of the account have kept; none without a disk, or where it cannot be read.
+    pub fn usage(&self) -> Option<Usage> {
+        let cache = self.0.as_ref()?;
+        let mut octets = 0;
+        for entry in fs::read_dir(&cache.folder).ok()?.flatten() {
+            // Another mount may have removed it by now.
+            octets += entry.metadata().map_or(0, |metadata| metadata.len());
+        }
+        Some(Usage {
+            messages: cache.shared.0.lock().shelf.len() as u64,
+            octets,
+            limit: cache.limit,
+        })
     }
 
     /// Whether it would be better not to fetch ahead for now.

@@ -44,6 +44,11 @@ struct Kept {
     path: PathBuf,
 }
 
+/// What is kept of a limit when a segment has just begun.
+pub(super) fn room(limit: u64) -> u64 {
+    limit.saturating_sub((limit / SEGMENTS).max(LEAST_SEGMENT))
+}
+
 impl DiskWriter {
     pub(super) fn new(folder: PathBuf, limit: u64, shared: Arc<Shared>) -> Self {
         Self {
@@ -174,7 +179,7 @@ impl DiskWriter {
     fn make_room(&self) -> io::Result<()> {
         let mut kept = self.look()?;
         let mut octets: u64 = kept.iter().map(|kept| kept.octets).sum();
-        let most = self.limit - (self.limit / SEGMENTS).max(LEAST_SEGMENT).min(self.limit);
+        let most = room(self.limit);
         kept.sort_by_key(|kept| kept.read);
         for oldest in &kept {
             if octets <= most {

@@ -61,6 +61,12 @@ pub enum StoreError {
         /// SQLite's answer.
         source: rusqlite::Error,
     },
+    /// The user's: a cache cannot be removed under a mount.
+    #[error("{} is used by a mount: `pop3fs umount` it first", path.display())]
+    InUse {
+        /// The folder of the account.
+        path: PathBuf,
+    },
     /// Ours: the thread that writes the index ended before its time.
     #[error("the writer of {} has ended; mount again", path.display())]
     NoWriter {

@@ -44,5 +44,8 @@ pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
         arrived: None,
         listed: 0,
         twins: 1,
+        read: false,
+        title: None,
+        mark: None,
     }
 }

@@ -14,6 +14,8 @@ use super::StoreError;
 const PREFIX: usize = 64;
 /// The octets of the account's digest in the name of its folder.
 const DIGEST: usize = 8;
+/// The hexadecimal digits of these.
+pub(super) const DIGITS: usize = 2 * DIGEST;
 
 /// The cache directory of one account: it exists, it is ours, and nobody else may enter.
 #[derive(Debug, Clone)]
@@ -73,7 +75,7 @@ fn base_in(cache_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf
 }
 
 /// What is safe and readable of the account, and a digest of all of it: one folder an account, whatever its name.
-fn folder_name(account: &str) -> String {
+pub(super) fn folder_name(account: &str) -> String {
     let safe = |c: char| {
         if c.is_ascii_alphanumeric() || "@-_.".contains(c) {
             c

@@ -19,24 +19,41 @@ pub(super) const CREATE: &str = "CREATE TABLE message (
     arrived INTEGER,
     listed INTEGER NOT NULL,
     twins INTEGER NOT NULL,
+    read INTEGER NOT NULL DEFAULT 0,
+    title TEXT,
+    mark TEXT,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
 /// All rows; `inode`, `size` and `listed` are the bits of a u64.
 pub(super) const LOAD: &str =
-    "SELECT uidl, ordinal, inode, size, arrived, listed, twins FROM message";
+    "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark FROM message";
 
 /// What was shown stays: the inode and the arrival that came first. A size comes from a body that was seen, so the last one
-/// is right, until the message is listed otherwise than it was then. A new message whose inode another message has is left out: the next mount gives it another.
+/// is right, until the message is listed otherwise than it was then; so are the title, and that the body was read. A new message whose inode another message has is left out: the next mount gives it another.
 pub(super) const LEARN: &str =
-    "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
     ON CONFLICT (uidl, ordinal) DO UPDATE SET
         size = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.size, size), excluded.size),
+        read = iif(listed = excluded.listed AND twins = excluded.twins, max(read, excluded.read), excluded.read),
+        title = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.title, title), excluded.title),
+        mark = coalesce(excluded.mark, mark),
         arrived = coalesce(arrived, excluded.arrived), listed = excluded.listed, twins = excluded.twins
     ON CONFLICT (inode) DO NOTHING";
 
+/// Whether a number in a row is none that was ever written there.
+const IMPOSSIBLE: &str = "SELECT EXISTS (SELECT 1 FROM message
+    WHERE ordinal NOT BETWEEN 0 AND 4294967295 OR twins NOT BETWEEN 0 AND 4294967295)";
+
 /// The format that this program reads and writes, kept as `user_version`. It grows with every change of [`CREATE`].
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
+/// From format 1, which knew no titles, no marks, nor what was read.
+const FROM_FORMAT_1: &str = "BEGIN IMMEDIATE;
+    ALTER TABLE message ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE message ADD COLUMN title TEXT;
+    ALTER TABLE message ADD COLUMN mark TEXT;
+    PRAGMA user_version = 2;
+    COMMIT";
 /// `application_id`: "pop3", so that file(1) and we know the file.
 const APPLICATION: i32 = 0x706f_7033;
 /// How long SQLite waits for another mount's transaction.
@@ -148,7 +165,9 @@ fn open_as_it_is(path: &Path) -> Result<Connection, Fault> {
     if is_blank(&connection).map_err(fault)? {
         begin(&mut connection).map_err(fault)?;
     }
-    check_format(&connection, path)?;
+    if check_format(&connection, path)? == Age::Older {
+        upgrade(&connection, path)?;
+    }
     check_content(&connection, path)?;
     Ok(connection)
 }
@@ -168,14 +187,22 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-fn check_format(connection: &Connection, path: &Path) -> Result<(), Fault> {
+/// What is to be done about the format of a file.
+#[derive(PartialEq)]
+enum Age {
+    Current,
+    Older,
+}
+
+fn check_format(connection: &Connection, path: &Path) -> Result<Age, Fault> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let fault = |source| Fault::of(path, source);
     if number("application_id").map_err(fault)? != APPLICATION {
         return Err(Fault::Damaged("another program's database".into()));
     }
     match number("user_version").map_err(fault)? {
-        FORMAT => Ok(()),
+        FORMAT => Ok(Age::Current),
+        1 => Ok(Age::Older),
         found if found > FORMAT => Err(Fault::Refused(StoreError::NewerFormat {
             path: path.into(),
             found,
@@ -185,6 +212,15 @@ fn check_format(connection: &Connection, path: &Path) -> Result<(), Fault> {
             "no format {found} was ever written"
         ))),
     }
+}
+
+/// All that was learnt stays.
+fn upgrade(connection: &Connection, path: &Path) -> Result<(), Fault> {
+    let upgraded = connection.execute_batch(FROM_FORMAT_1);
+    upgraded.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::Unknown) => Fault::Damaged(error.to_string()),
+        _ => Fault::of(path, error),
+    })
 }
 
 /// Looks through the whole file, which takes a fraction of loading it, and for the table that we know.
@@ -197,10 +233,18 @@ fn check_content(connection: &Connection, path: &Path) -> Result<(), Fault> {
     }
     match connection.prepare(LOAD) {
         Err(missing @ rusqlite::Error::SqlInputError { .. }) => {
-            Err(Fault::Damaged(missing.to_string()))
+            return Err(Fault::Damaged(missing.to_string()));
         }
-        Err(error) => Err(Fault::of(path, error)),
-        Ok(_) => Ok(()),
+        Err(error) => return Err(Fault::of(path, error)),
+        Ok(_) => (),
+    }
+    // A page that is well-formed may hold a wrong number, and one that no row can have would fail every load.
+    let is_impossible = connection.query_row(IMPOSSIBLE, [], |row| row.get(0));
+    match is_impossible.map_err(|source| Fault::of(path, source))? {
+        true => Err(Fault::Damaged(
+            "it holds numbers that were never written".into(),
+        )),
+        false => Ok(()),
     }
 }
 
@@ -243,6 +287,21 @@ mod tests {
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
+    /// Format 2 as it was written: never to be changed.
+    const FORMAT_2: &str = "CREATE TABLE message (
+    uidl BLOB NOT NULL,
+    ordinal INTEGER NOT NULL,
+    inode INTEGER NOT NULL UNIQUE,
+    size INTEGER,
+    arrived INTEGER,
+    listed INTEGER NOT NULL,
+    twins INTEGER NOT NULL,
+    read INTEGER NOT NULL DEFAULT 0,
+    title TEXT,
+    mark TEXT,
+    PRIMARY KEY (uidl, ordinal)
+) WITHOUT ROWID, STRICT";
+
     #[test]
     fn only_the_owner_may_read_the_files() {
         let account = Account::new();
@@ -261,7 +320,7 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(modes.len(), 3, "{modes:?}");
+        assert_eq!(modes.len(), 4, "{modes:?}");
         assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
     }
 
@@ -278,15 +337,15 @@ mod tests {
         let account = Account::new();
         account.open().learn(vec![row(b"a", 2)]);
         let outside = Connection::open(account.file()).unwrap();
-        outside.pragma_update(None, "user_version", 2).unwrap();
+        outside.pragma_update(None, "user_version", 3).unwrap();
         drop(outside);
         let error = Index::open(&account.folder).unwrap_err();
         assert!(
             matches!(
                 error,
                 StoreError::NewerFormat {
-                    found: 2,
-                    known: 1,
+                    found: 3,
+                    known: 2,
                     ..
                 }
             ),
@@ -343,6 +402,20 @@ mod tests {
     }
 
     #[test]
+    fn an_index_with_a_number_that_no_row_can_have_is_set_aside() {
+        for column in ["ordinal", "twins"] {
+            let account = Account::new();
+            account.open().learn(vec![row(b"a", 2)]);
+            let outside = Connection::open(account.file()).unwrap();
+            outside
+                .execute_batch(&format!("UPDATE message SET {column} = -127"))
+                .unwrap();
+            drop(outside);
+            is_set_aside_and_begun_anew(&account);
+        }
+    }
+
+    #[test]
     fn a_truncated_file_is_set_aside() {
         let account = Account::new();
         account.open().learn(
@@ -360,7 +433,7 @@ mod tests {
         let account = Account::new();
         Connection::open(account.file())
             .unwrap()
-            .execute_batch(FORMAT_1)
+            .execute_batch(FORMAT_2)
             .unwrap();
         is_set_aside_and_begun_anew(&account);
     }
@@ -378,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn format_1_is_read() {
+    fn format_1_is_read_and_goes_on_as_the_current_one() {
         let account = Account::new();
         let outside = Connection::open(account.file()).unwrap();
         outside.execute_batch(FORMAT_1).unwrap();
@@ -397,12 +470,35 @@ mod tests {
             arrived: Some(1_700_000_000),
             listed: 2340,
             twins: 2,
+            read: false,
+            title: None,
+            mark: None,
         };
-        assert_eq!(account.rows(), [first, row(b"b", u64::MAX)]);
+        let index = account.open();
+        assert_eq!(index.load().unwrap(), [first, row(b"b", u64::MAX)]);
+        let read = Row {
+            read: true,
+            ..row(b"b", u64::MAX)
+        };
+        index.learn(vec![read.clone()]);
+        drop(index);
+        assert_eq!(account.rows()[1], read);
     }
 
     #[test]
-    fn the_format_that_is_written_is_format_1() {
+    fn a_damaged_format_1_is_set_aside() {
+        let account = Account::new();
+        Connection::open(account.file())
+            .unwrap()
+            .execute_batch(
+                "PRAGMA application_id = 1886351411; PRAGMA user_version = 1; CREATE TABLE other (x)",
+            )
+            .unwrap();
+        is_set_aside_and_begun_anew(&account);
+    }
+
+    #[test]
+    fn the_format_that_is_written_is_format_2() {
         let account = Account::new();
         drop(account.open());
         let outside = Connection::open(account.file()).unwrap();
@@ -418,7 +514,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             (written.as_str(), version),
-            (FORMAT_1, 1),
+            (FORMAT_2, 2),
             "version bump required: the format changed"
         );
     }

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
+use super::accounts::{self, Occupied};
 use super::format;
 use super::writer::{Order, Writer};
 use super::{CacheFolder, StoreError};
@@ -24,6 +25,12 @@ pub struct Row {
     pub listed: u64,
     /// How many messages shared the unique-id then.
     pub twins: u32,
+    /// A user was given the body; read-ahead alone does not count. Kept until the content may be another.
+    pub read: bool,
+    /// Who wrote and about what, once the headers were seen.
+    pub title: Option<Box<str>>,
+    /// What a mail reader noted of it, which replaces what it noted before; none changes nothing.
+    pub mark: Option<Box<str>>,
 }
 
 /// The index of one account. Whoever learns never waits for the disk: a thread writes what has gathered. Several processes
@@ -38,6 +45,7 @@ struct Kept {
     path: PathBuf,
     orders: Sender<Order>,
     writer: JoinHandle<()>,
+    _occupied: Option<Occupied>,
 }
 
 impl Index {
@@ -45,6 +53,7 @@ impl Index {
     /// aside as `index.sqlite.damaged` with a warning. Open it after the last fork(2): it starts a thread.
     pub fn open(folder: &CacheFolder) -> Result<Self, StoreError> {
         let (connection, path) = format::open(folder)?;
+        let occupied = accounts::occupy(folder.path());
         let writer = Writer::new(connection, path.clone());
         let (orders, queue) = mpsc::channel();
         let writer = thread::Builder::new()
@@ -60,6 +69,7 @@ impl Index {
                 path,
                 orders,
                 writer,
+                _occupied: occupied,
             }),
         })
     }
@@ -214,6 +224,24 @@ mod tests {
         learnt(7, 1, Some(8));
         learnt(7, 2, None);
         assert_eq!(index.load().unwrap()[0].size, None);
+    }
+
+    #[test]
+    fn what_was_read_stays_read_until_the_message_is_listed_otherwise() {
+        let account = Account::new();
+        let index = account.open();
+        let learnt = |listed, read| {
+            index.learn(vec![Row {
+                read,
+                listed,
+                ..row(b"a", 2)
+            }]);
+            index.load().unwrap()[0].read
+        };
+        assert!(!learnt(5, false));
+        assert!(learnt(5, true));
+        assert!(learnt(5, false));
+        assert!(!learnt(6, false));
     }
 
     #[test]

@@ -6,8 +6,11 @@
 //! record  = magic key checksum length octets
 //! magic   = "pop3fs" LF version            ; 8 octets
 //! key     = 16 octets                      ; of unique-id and ordinal
-//! checksum, length                         ; 4 and 8 octets, big endian; the checksum is of the octets
+//! checksum, length                         ; 4 and 8 octets, big endian
 //! ```
+//! The checksum is that of the octets, exclusive or that of key and length: a body without octets has the checksum 0, so zeros
+//! that a disk has left for checksum and length would tell of one.
+//!
 //! A record whose length is all ones is the end of a body: what was kept of that message no longer holds.
 use std::ffi::OsStr;
 
@@ -20,7 +23,7 @@ pub(super) const TEMPORARY: &str = "incoming-";
 pub(super) const SEGMENT: &str = "segment";
 pub(super) const LARGE: &str = "large";
 /// The last octet is the version of the format.
-const MAGIC: &[u8; 8] = b"pop3fs\n\x01";
+const MAGIC: &[u8; 8] = b"pop3fs\n\x02";
 const FORGOTTEN: u64 = u64::MAX;
 
 /// A body's place in the cache of its account: the same whatever inode number it has.
@@ -37,6 +40,20 @@ impl BodyKey {
         let mut key = [0; 16];
         key.copy_from_slice(&digest[..16]);
         Self(key)
+    }
+
+    /// The first octets of it, which are as good as random.
+    pub fn prefix(&self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// What makes the checksum of a body one of this key and of the length too.
+    fn mask(&self, length: u64) -> u32 {
+        let mut mask = crc32fast::Hasher::new();
+        mask.update(&self.0);
+        mask.update(&length.to_be_bytes());
+        mask.finalize()
     }
 
     /// Of a body that has a file to itself.
@@ -68,7 +85,7 @@ pub(super) enum Content {
 impl Header {
     pub(super) fn octets(self) -> [u8; HEADER] {
         let (length, checksum) = match self.content {
-            Content::Body { length, checksum } => (length, checksum),
+            Content::Body { length, checksum } => (length, checksum ^ self.key.mask(length)),
             Content::Forgotten => (FORGOTTEN, 0),
         };
         let mut octets = [0; HEADER];
@@ -83,18 +100,15 @@ impl Header {
         let (magic, rest) = octets.split_first_chunk::<8>()?;
         let (key, rest) = rest.split_first_chunk::<16>()?;
         let (checksum, rest) = rest.split_first_chunk::<4>()?;
-        let length = u64::from_be_bytes(*rest.first_chunk::<8>()?);
+        let (key, length) = (BodyKey(*key), u64::from_be_bytes(*rest.first_chunk::<8>()?));
         let content = match length {
             FORGOTTEN => Content::Forgotten,
             _ => Content::Body {
                 length,
-                checksum: u32::from_be_bytes(*checksum),
+                checksum: u32::from_be_bytes(*checksum) ^ key.mask(length),
             },
         };
-        (magic == MAGIC).then_some(Self {
-            key: BodyKey(*key),
-            content,
-        })
+        (magic == MAGIC).then_some(Self { key, content })
     }
 }
 
@@ -103,13 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_format_that_is_written_is_format_1() {
+    fn the_format_that_is_written_is_format_2() {
         let key = BodyKey(*b"sixteen  octets.");
         let content = Content::Body {
             length: 3,
             checksum: 0x0102_0304,
         };
-        let expected = *b"pop3fs\n\x01sixteen  octets.\x01\x02\x03\x04\0\0\0\0\0\0\0\x03";
+        let expected = *b"pop3fs\n\x02sixteen  octets.\x93\xf3\x96\xa2\0\0\0\0\0\0\0\x03";
         assert_eq!(
             Header { key, content }.octets(),
             expected,
@@ -124,6 +138,25 @@ mod tests {
     }
 
     #[test]
+    fn a_header_that_ends_in_zeros_is_of_no_body() {
+        let (key, checksum) = (BodyKey::new(b"uid", 1), crc32fast::hash(b""));
+        let empty = Content::Body {
+            length: 0,
+            checksum,
+        };
+        let mut octets = Header {
+            key,
+            content: empty,
+        }
+        .octets();
+        octets[24..].fill(0);
+        assert_ne!(
+            Header::parse(&octets).map(|header| header.content),
+            Some(empty)
+        );
+    }
+
+    #[test]
     fn another_format_is_not_read() {
         let content = Content::Forgotten;
         let mut octets = Header {
@@ -131,7 +164,7 @@ mod tests {
             content,
         }
         .octets();
-        octets[7] = 2;
+        octets[7] = 1;
         assert_eq!(Header::parse(&octets), None);
     }
 

@@ -101,6 +101,11 @@ impl Shelf {
         Ok(())
     }
 
+    /// How many bodies are found.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
     pub(super) fn place(&self, key: &BodyKey) -> Option<Place> {
         self.places.get(key).cloned()
     }

@@ -151,6 +151,9 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         arrived: row.get(4)?,
         listed: row.get::<_, i64>(5)?.cast_unsigned(),
         twins: row.get(6)?,
+        read: row.get(7)?,
+        title: row.get::<_, Option<String>>(8)?.map(String::into_boxed_str),
+        mark: row.get::<_, Option<String>>(9)?.map(String::into_boxed_str),
     })
 }
 
@@ -168,7 +171,10 @@ fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
                 size,
                 row.arrived,
                 row.listed.cast_signed(),
-                row.twins
+                row.twins,
+                row.read,
+                row.title.as_deref(),
+                row.mark.as_deref()
             ])?;
         }
     }

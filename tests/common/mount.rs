@@ -207,6 +207,11 @@ impl Mount {
         command
     }
 
+    /// The same environment for a program that is to start the one under test.
+    pub fn at_home(&self, command: Command) -> Command {
+        self.place.at_home(command)
+    }
+
     /// `pop3fs umount` of this mount, limited to 60 s.
     pub fn umount(&self) -> Output {
         self.subcommand(&["umount", self.arg()])

@@ -9,7 +9,7 @@ use super::patience::PATIENCE;
 /// What the server shows to a client that connects to `localhost` or `127.0.0.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
-    /// Signed by the test's authority for `localhost` and `127.0.0.1`.
+    /// Signed by the test's authority for `localhost`, `127.0.0.1` and `mail.example.org`.
     Good,
     /// As `Good`, but its last day is over.
     Expired,
@@ -114,7 +114,7 @@ policy = anybody
 commonName = supplied
 ";
 
-const RIGHT_HOST: &str = "DNS:localhost,IP:127.0.0.1";
+const RIGHT_HOST: &str = "DNS:localhost,IP:127.0.0.1,DNS:mail.example.org";
 
 fn make_self_signed(folder: &Path, name: &str, subject: &str, constraints: &str) {
     let mut command = Command::new("openssl");

@@ -8,6 +8,7 @@ mod endings;
 mod identity;
 mod pending;
 mod steps;
+mod valve;
 mod verdicts;
 mod views;
 

@@ -13,8 +13,8 @@ use pop3fs::fs::{
     Access, Answer, Attributes, DELETED, Error, Filesystem, Kind, Opened, OpenedDirectory, ROOT,
 };
 use pop3fs::maildrop::{
-    Credential, Dating, Farewell, Fault, Login, Maildrop, Mechanism, Method, OpenError, Secret,
-    Security, Settings, Verdict, Waiter,
+    Consent, Credential, Dating, Farewell, Fault, Login, Maildrop, Mechanism, Method, OpenError,
+    Secret, Security, Settings, Titling, Verdict, Waiter,
 };
 use pop3fs::net::Endpoint;
 use pop3fs::store::{CacheFolder, Disk, Index};
@@ -91,7 +91,9 @@ impl Mounting {
             pipeline: self.setting.pipeline,
             memory: self.setting.memory,
             max_message: 1 << 30,
+            max_delete: None,
             dating: Dating::Headers(Box::new(mail::arrived)),
+            titling: Titling::by(pop3fs::message::title),
         }
     }
 }
@@ -128,10 +130,8 @@ impl Mounted {
 
     pub(crate) fn commit(&self) -> Pending<Result<Verdict, Fault>> {
         let (tell, told) = mpsc::channel();
-        self.maildrop.commit(Waiter::new(
-            || true,
-            move |verdict| drop(tell.send(verdict)),
-        ));
+        let waiter = Waiter::new(|| true, move |verdict| drop(tell.send(verdict)));
+        self.maildrop.commit(Consent::Given, waiter);
         Pending(told)
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::common::{Certificate, Dovecot, DovecotOptions, Mount};
+use crate::common::{Certificate, Dovecot, DovecotOptions, Mount, Reply, run};
 use crate::{Ground, assert_says, in_clear, liar, sentence, stderr, stdout};
 
 #[test]
@@ -49,6 +49,65 @@ fn status_tells_programs_the_same() {
     assert_eq!(status["cached"]["octets"], octets);
 }
 
+fn status(mount: &Mount) -> Value {
+    let output = mount.subcommand(&["status", "--json", mount.arg()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn status_tells_of_the_session_and_the_cache() {
+    let liar = liar(3);
+    let mount = in_clear(&liar.source());
+    let path = mount.join("liar-1.eml");
+    let octets = fs::read(&path).expect("a message").len();
+    fs::read(&path).expect("a message");
+    let status = status(&mount);
+    assert_eq!(status["login"], "USER and PASS");
+    let capabilities = status["capabilities"].as_str().expect("capabilities");
+    assert!(capabilities.contains("TOP, UIDL"), "{capabilities}");
+    assert_eq!(status["in_flight"], 0);
+    assert_eq!(status["opens"], serde_json::json!({"total": 2, "hits": 1}));
+    assert_eq!(status["disk"]["limit"], 1 << 30);
+    assert!(
+        status["disk"]["octets"].as_u64() >= Some(octets as u64),
+        "{status}"
+    );
+    for nothing in ["held", "last_commit", "last_error"] {
+        assert!(status[nothing].is_null(), "{status}");
+    }
+}
+
+#[test]
+fn status_tells_of_the_last_commit_and_the_last_error() {
+    let liar = liar(12);
+    liar.on("RETR", Reply::Err("corrupt"));
+    liar.on("DELE 1", Reply::Err("protected"));
+    let mount = in_clear(&liar.source());
+    for serial in 1..=2 {
+        fs::remove_file(mount.join(format!("liar-{serial}.eml"))).expect("to remove a file");
+    }
+    assert!(!run(&["sync", mount.arg()]).status.success());
+    fs::read(mount.join("liar-3.eml")).expect_err("a corrupt message");
+    for serial in 1..=12 {
+        // The second is gone.
+        let _ = fs::remove_file(mount.join(format!("liar-{serial}.eml")));
+    }
+    let status = status(&mount);
+    assert_eq!(status["last_commit"]["failed"], true);
+    let lines = status["last_commit"]["lines"].to_string();
+    assert_says(
+        &lines,
+        &["1 message deleted", "liar-1.eml is still on the server"],
+    );
+    let error = status["last_error"]["lines"].to_string();
+    assert_says(&error, &["refused RETR", "corrupt"]);
+    let held = status["held"].as_str().expect("a sentence");
+    assert_says(held, &["11 messages were removed that were never read"]);
+    let shown = stdout(&mount.subcommand(&["status", mount.arg()]));
+    assert_says(&shown, &["committed", "error", "held back", "commit --yes"]);
+}
+
 #[test]
 fn status_tells_that_the_session_is_protected() {
     let options = DovecotOptions {
@@ -61,7 +120,7 @@ fn status_tells_that_the_session_is_protected() {
     for source in [dovecot.tls_source(), starttls] {
         let mount = Mount::new(&source, &[&authority]);
         let output = mount.subcommand(&["status", mount.arg()]);
-        assert_says(&stdout(&output), &["open, TLS"]);
+        assert_says(&stdout(&output), &["open, TLSv1.3, log-in by PLAIN"]);
     }
 }
 

@@ -3,14 +3,22 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cache;
+mod check;
+mod config;
 mod control;
 mod daemon;
 mod demo;
+mod fetch;
+mod fstab;
 mod logins;
+mod logs;
+mod managed;
 mod passwords;
 mod refusals;
 mod secrets;
 mod several;
+mod systemd;
 mod users;
 
 use std::process::{Command, Output};

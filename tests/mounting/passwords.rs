@@ -93,6 +93,64 @@ fn a_command_that_fails_is_told_with_its_words() {
     );
 }
 
+/// A mount with nothing said about the password.
+fn mount_with(ground: &Ground, liar: &Liar, folder: Option<&str>) -> std::process::Output {
+    let mut command = ground.0.at_home(Command::new("setsid"));
+    command.args([
+        "--wait",
+        crate::PROGRAM,
+        "-o",
+        "tls=off",
+        &liar.source(),
+        ground.dir(),
+    ]);
+    if let Some(folder) = folder {
+        command.env("CREDENTIALS_DIRECTORY", folder);
+    }
+    output_within(LIMIT, &mut command)
+}
+
+#[test]
+fn a_credential_of_a_service() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    file(&ground, "pop3fs-password", "secret\n", 0o400);
+    let folder = ground.0.folder().to_str().expect("a path in ASCII");
+    let output = mount_with(&ground, &liar, Some(folder));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(fs::read_dir(ground.dir()).expect("the root").count(), 2);
+}
+
+#[test]
+fn a_line_of_netrc() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    let netrc = "machine 127.0.0.1 login bob password other\nmachine 127.0.0.1 login alice password secret\n";
+    let path = file(&ground, "home/.netrc", netrc, 0o644);
+    let said = sentence(&mount_with(&ground, &liar, None));
+    assert_says(&said, &["can be read by others", ".netrc", "chmod 600"]);
+    fs::set_permissions(path, Permissions::from_mode(0o600)).expect("a mode");
+    let output = mount_with(&ground, &liar, None);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(fs::read_dir(ground.dir()).expect("the root").count(), 2);
+}
+
+#[test]
+fn a_service_without_a_password_is_told_what_to_write() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    file(
+        &ground,
+        "home/.netrc",
+        "machine other login alice password secret\n",
+        0o600,
+    );
+    let folder = ground.0.folder().to_str().expect("a path in ASCII");
+    let said = sentence(&mount_with(&ground, &liar, Some(folder)));
+    assert_says(
+        &said,
+        &["no terminal", "LoadCredential=pop3fs-password:FILE"],
+    );
+    assert_eq!(liar.server().connections(), 0);
+}
+
 #[test]
 fn standard_input() {
     let (ground, liar) = (Ground::new(), liar(2));

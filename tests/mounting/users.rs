@@ -73,6 +73,52 @@ fn a_user_mounts_reads_removes_and_unmounts() {
 }
 
 #[test]
+fn a_user_without_a_runtime_folder_mounts_reads_removes_and_unmounts() {
+    let liar = liar(3);
+    let (ground, program) = ground_of_nobody();
+    let script = "\
+        unset XDG_RUNTIME_DIR; \
+        \"$0\" -o tls=off \"$1\" \"$2\"; ls \"$2\"; grep -c ^Subject: \"$2\"/liar-1.eml; rm -f \"$2\"/liar-2.eml; \
+        \"$0\" status \"$2\" | grep pending; \"$0\" umount \"$2\"; ! findmnt \"$2\"";
+    let run = ["sh", "-euc", script, &program, &liar.source(), ground.dir()];
+    let output = as_nobody(&ground, "666", &run);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        "liar-1.eml\nliar-2.eml\nliar-3.eml\n1\npending   1 deletions\n1 message deleted on the server\n"
+    );
+    assert_eq!(liar.left_serials(), [1, 3]);
+}
+
+#[test]
+fn umount_takes_a_users_own_mount_away_and_fusermount_too() {
+    for umount in ["umount", "fusermount3 -u"] {
+        let liar = liar(3);
+        let (ground, program) = ground_of_nobody();
+        let script = format!(
+            "\"$0\" -o tls=off \"$1\" \"$2\"; rm -f \"$2\"/liar-2.eml; {umount} \"$2\"; ! findmnt \"$2\""
+        );
+        let run = [
+            "sh",
+            "-euc",
+            &script,
+            &program,
+            &liar.source(),
+            ground.dir(),
+        ];
+        let output = as_nobody(&ground, "666", &run);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{umount}: {}",
+            stderr(&output)
+        );
+        ground.0.wait_until_no_process_is_left();
+        assert_eq!(liar.left_serials(), [1, 3], "{umount}");
+    }
+}
+
+#[test]
 fn a_signal_commits_and_unmounts_for_a_user_too() {
     let liar = liar(3);
     let (ground, program) = ground_of_nobody();

@@ -7,6 +7,8 @@ mod alteration;
 mod attributes;
 mod identity;
 mod listing;
+mod maildir;
+mod named;
 mod names;
 mod octets;
 mod random_access;

@@ -2,41 +2,8 @@
 
 use pop3fs::message;
 
-use super::{file, leaves, paths, wire};
-
-/// Every function that takes octets, over one message.
-pub(crate) fn survive(octets: &[u8]) {
-    let shown = message::text(octets);
-    assert!(
-        shown
-            .chars()
-            .all(|c| !c.is_control() || c == '\n' || c == '\t'),
-        "{shown:?}"
-    );
-    for leaf in leaves(octets) {
-        let names = leaf.path.split('/');
-        assert!(
-            names
-                .clone()
-                .all(|name| name.len() <= 255 && !name.starts_with(['.', '-']) && !name.is_empty()),
-            "{}",
-            leaf.path
-        );
-    }
-    let name = message::name(
-        octets,
-        Some(0),
-        &message::Zone::utc(),
-        &message::suffix(octets, 0),
-    );
-    assert!(name.len() <= 255 && !name.contains(['/', '\0']), "{name}");
-    message::summary(octets);
-    message::arrival(octets, message::DatePreference::default());
-    assert_eq!(
-        message::eol::to_lf(octets).len() as u64,
-        message::eol::lf_size(octets)
-    );
-}
+use super::targets::survive;
+use super::{file, paths, wire};
 
 #[test]
 fn deep_multiparts_are_one_part_from_some_depth_on() {

@@ -1,14 +1,15 @@
 //! The client's end of the control socket.
 
-use std::io;
+use std::io::{self, BufReader};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use super::server::{read_line, write_line};
-use super::{Request, Response, folder};
+use super::server::{next_line, write_line};
+use super::{Outcome, Request, Response, folder};
 use crate::fs::mount::{DeviceNumber, FindError, MountPoint, find};
+use crate::maildrop::Progress;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +44,24 @@ pub enum ControlError {
 
 /// Asks the daemon behind the mount at `dir`, and waits for its answer: a commit takes as long as the server does.
 pub fn ask(dir: &Path, request: &Request) -> Result<Response, ControlError> {
+    ask_for_long(dir, request, &mut |_| ())
+}
+
+/// As [`ask`], of what takes long; `going` is told how far it has come.
+pub fn ask_for_long(
+    dir: &Path,
+    request: &Request,
+    going: &mut dyn FnMut(Progress),
+) -> Result<Response, ControlError> {
     let mount = find(dir)?;
     check_owner(&mount)?;
-    let sockets = sockets_of(&mount);
-    ask_first(&sockets, &mount.path, request)
+    match ask_first(&sockets_of(&mount), &mount.path, request, going) {
+        // The kernel shows a mount before its daemon listens, and the daemon answers the kernel only after.
+        Err(ControlError::Gone { .. }) if mount.path.metadata().is_ok() => {
+            ask_first(&sockets_of(&mount), &mount.path, request, going)
+        }
+        answered => answered,
+    }
 }
 
 fn check_owner(mount: &MountPoint) -> Result<(), ControlError> {
@@ -86,6 +101,7 @@ fn ask_first(
     sockets: &[PathBuf],
     path: &Path,
     request: &Request,
+    going: &mut dyn FnMut(Progress),
 ) -> Result<Response, ControlError> {
     let connected = sockets
         .iter()
@@ -93,24 +109,34 @@ fn ask_first(
     let client = connected.ok_or_else(|| ControlError::Gone {
         path: path.to_owned(),
     })?;
-    let line = exchange(client, request).map_err(|error| {
+    let unanswered = |error: io::Error| {
         log::debug!("no answer: {error}");
         ControlError::Unanswered {
             path: path.to_owned(),
         }
-    })?;
-    serde_json::from_slice(&line).map_err(ControlError::Garbled)
+    };
+    let mut answers = put(client, request).map_err(unanswered)?;
+    loop {
+        let line = next_line(&mut answers).map_err(unanswered)?;
+        let response: Response = serde_json::from_slice(&line).map_err(ControlError::Garbled)?;
+        match (response.outcome, response.progress) {
+            (Outcome::Going, progress) => progress.into_iter().for_each(&mut *going),
+            _ => return Ok(response),
+        }
+    }
 }
 
-fn exchange(mut client: UnixStream, request: &Request) -> io::Result<Vec<u8>> {
+fn put(mut client: UnixStream, request: &Request) -> io::Result<BufReader<UnixStream>> {
     write_line(&mut client, request)?;
-    read_line(&client)
+    Ok(BufReader::new(client))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Handler, Outcome, Reply, Server, Status};
+    use super::super::server::read_line;
+    use super::super::{Handler, Reply, Server, Status};
     use super::*;
+    use crate::maildrop::{Consent, Farewell, Part};
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
@@ -121,9 +147,16 @@ mod tests {
         minor: 52,
     };
 
+    const UMOUNT: Request = Request::Umount {
+        farewell: Farewell::Commit(Consent::Unsaid),
+    };
+    const COMMIT: Request = Request::Commit {
+        consent: Consent::Unsaid,
+    };
+
     fn ask_in(folder: &Path, request: &Request) -> Result<Response, ControlError> {
         let sockets = sockets_in(&[folder.to_owned()], geteuid().as_raw(), DEVICE);
-        ask_first(&sockets, Path::new("/mnt"), request)
+        ask_first(&sockets, Path::new("/mnt"), request, &mut |_| ())
     }
 
     /// A handler that leaves each request with whoever holds the other end.
@@ -181,15 +214,39 @@ mod tests {
             .serve(handler)
             .unwrap();
         std::thread::scope(|scope| {
-            let commit = scope.spawn(|| ask_in(dir.path(), &Request::Commit).unwrap());
+            let commit = scope.spawn(|| ask_in(dir.path(), &COMMIT).unwrap());
             let (request, owed) = taken.recv().unwrap();
-            assert_eq!(request, Request::Commit);
+            assert_eq!(request, COMMIT);
             let status = scope.spawn(|| ask_in(dir.path(), &Request::Status).unwrap());
             taken.recv().unwrap().1.send(&Response::done("status"));
             assert_eq!(status.join().unwrap(), Response::done("status"));
             owed.send(&Response::done("3 messages deleted"));
             assert_eq!(commit.join().unwrap(), Response::done("3 messages deleted"));
         });
+    }
+
+    #[test]
+    fn what_takes_long_is_told_of_until_its_end() {
+        let dir = private_folder();
+        let far = |messages| Progress {
+            messages,
+            ..Progress::default()
+        };
+        let handler: Handler = Arc::new(move |_, mut reply: Reply| {
+            (1..=3).for_each(|messages| reply.going(far(messages)).unwrap());
+            reply.send(&Response::done("all"));
+        });
+        let _serving = Server::listen_in(dir.path(), DEVICE)
+            .unwrap()
+            .serve(handler)
+            .unwrap();
+        let sockets = sockets_in(&[dir.path().to_owned()], geteuid().as_raw(), DEVICE);
+        let mut told = Vec::new();
+        let mut going = |progress| told.push(progress);
+        let request = Request::Fetch { part: Part::Body };
+        let response = ask_first(&sockets, Path::new("/mnt"), &request, &mut going).unwrap();
+        assert_eq!(response, Response::done("all"));
+        assert_eq!(told, [far(1), far(2), far(3)]);
     }
 
     #[test]
@@ -205,10 +262,7 @@ mod tests {
             .join(folder::socket_name(DEVICE, std::process::id()));
         let mut silent = UnixStream::connect(socket).unwrap();
         silent.write_all(b"\"sta").unwrap();
-        assert_eq!(
-            ask_in(dir.path(), &Request::Umount).unwrap(),
-            Response::done("here")
-        );
+        assert_eq!(ask_in(dir.path(), &UMOUNT).unwrap(), Response::done("here"));
     }
 
     #[test]
@@ -219,7 +273,7 @@ mod tests {
             .unwrap()
             .serve(handler)
             .unwrap();
-        let response = ask_in(dir.path(), &Request::Commit).unwrap();
+        let response = ask_in(dir.path(), &COMMIT).unwrap();
         assert_eq!(response.outcome, Outcome::Failed);
     }
 
@@ -274,7 +328,7 @@ mod tests {
         let socket = dir.path().join(folder::socket_name(DEVICE, 1));
         let listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
         std::thread::scope(|scope| {
-            let asked = scope.spawn(|| ask_in(dir.path(), &Request::Umount));
+            let asked = scope.spawn(|| ask_in(dir.path(), &UMOUNT));
             drop(read_line(&listener.accept().unwrap().0).unwrap());
             assert!(matches!(
                 asked.join().unwrap(),

@@ -3,18 +3,21 @@
 //! It lies outside the mount, so that a hung server or an unmounted directory does not cut it off. Each daemon has a name
 //! of its own, `MAJOR:MINOR-PID.sock`: two daemons can share a device number while one still commits after its unmount.
 //!
-//! One line of JSON goes each way: a [`Request`], and in its own time a [`Response`].
+//! A line of JSON goes each way: a [`Request`], and in its own time a [`Response`]. Responses that tell how far a fetch has
+//! come, [`Outcome::Going`], may come before.
 
 mod ask;
 mod folder;
 mod server;
-
-use std::path::PathBuf;
+mod status;
 
 use serde::{Deserialize, Serialize};
 
-pub use ask::{ControlError, ask};
+pub use ask::{ControlError, ask, ask_for_long};
 pub use server::{Handler, Reply, Server, Serving};
+pub use status::{Cached, Event, Opens, Session, Status, Stored};
+
+use crate::maildrop::{Consent, Farewell, Part, Progress};
 
 /// The longest line either side takes, in octets: a `Restore` may name thousands of messages.
 const LONGEST_LINE: u64 = 8 * 1024 * 1024;
@@ -23,14 +26,25 @@ const LONGEST_LINE: u64 = 8 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// Unmount if nobody uses the mount, then commit. Answered after the commit.
-    Umount,
+    /// Unmount if nobody uses the mount, then commit or discard. Answered after that.
+    Umount {
+        /// What becomes of the pending deletions.
+        farewell: Farewell,
+    },
     /// Commit the pending deletions. Answered after the commit.
-    Commit,
+    Commit {
+        /// Whether many that were never read may be among them.
+        consent: Consent,
+    },
     /// Take pending deletions back.
     Restore {
         /// As they were listed; all if empty.
         names: Vec<String>,
+    },
+    /// Fetch what is missing into the cache. Answered while it goes on, and at the end.
+    Fetch {
+        /// Of each message.
+        part: Part,
     },
     /// Tell how things are.
     Status,
@@ -47,6 +61,9 @@ pub struct Response {
     /// The answer to [`Request::Status`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// How far a fetch has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
 }
 
 /// How a request ended.
@@ -57,6 +74,10 @@ pub enum Outcome {
     Done,
     /// Not, or not wholly: the lines say what is left.
     Failed,
+    /// Not yet: another response follows.
+    Going,
+    /// Not, for the safety valve holds the deletions back: the lines say why. The user may say yes.
+    Held,
 }
 
 impl Response {
@@ -66,6 +87,7 @@ impl Response {
             outcome: Outcome::Done,
             lines: vec![line.into()],
             status: None,
+            progress: None,
         }
     }
 
@@ -77,62 +99,33 @@ impl Response {
         }
     }
 
+    /// Held back, and why.
+    pub fn held(lines: Vec<String>) -> Self {
+        Self {
+            outcome: Outcome::Held,
+            lines,
+            status: None,
+            progress: None,
+        }
+    }
+
     /// The answer to [`Request::Status`].
     pub fn status(status: Status) -> Self {
         Self {
             outcome: Outcome::Done,
             lines: Vec::new(),
             status: Some(status),
+            progress: None,
         }
     }
-}
 
-/// How a mount stands. `pop3fs status --json` prints it, so fields are added but never renamed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Status {
-    /// The URL of the maildrop.
-    pub source: String,
-    /// Where it is mounted.
-    pub mountpoint: PathBuf,
-    /// The daemon's process.
-    pub pid: u32,
-    /// In the listing.
-    pub messages: u64,
-    /// Of these messages, by LIST or, where it is known, exactly.
-    pub octets: u64,
-    /// Since the listing was last renewed; none before the first.
-    pub listing_age_seconds: Option<u64>,
-    /// Whether a session is open now.
-    pub session: Session,
-    /// Why the last attempt to open one failed; none where it did not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
-    /// What really protects the session, as `TLSv1.3`; none in clear or without a session.
-    pub tls: Option<String>,
-    /// The names of removed messages that are not deleted on the server yet.
-    pub pending: Vec<String>,
-    /// The bodies at hand without asking the server.
-    pub cached: Cached,
-}
-
-/// Whether a session with the server is open.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Session {
-    /// It is opened again on demand.
-    #[default]
-    Closed,
-    /// Logged in.
-    Open,
-}
-
-/// Bodies at hand, in memory and on disk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Cached {
-    /// How many messages.
-    pub messages: u64,
-    /// How many octets.
-    pub octets: u64,
+    /// Not yet, but so far.
+    pub fn going(progress: Progress) -> Self {
+        Self {
+            outcome: Outcome::Going,
+            lines: Vec::new(),
+            status: None,
+            progress: Some(progress),
+        }
+    }
 }

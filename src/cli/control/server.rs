@@ -17,6 +17,7 @@ use nix::unistd::geteuid;
 
 use super::{LONGEST_LINE, Request, Response, folder};
 use crate::fs::mount::DeviceNumber;
+use crate::maildrop::Progress;
 
 /// The longest silence of a client before its request is complete, and while it takes the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -116,6 +117,14 @@ impl Reply {
         self.send_once(response);
     }
 
+    /// Tells how far it has come. An error means that the client is gone.
+    pub fn going(&mut self, progress: Progress) -> io::Result<()> {
+        match &mut self.0 {
+            Some(client) => write_line(client, &Response::going(progress)),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
     fn send_once(&mut self, response: &Response) {
         let Some(mut client) = self.0.take() else {
             return;
@@ -205,10 +214,15 @@ pub(super) fn write_line(
     stream.write_all(&line)
 }
 
-/// One whole line: an end in its midst, or beyond the limit, is an error.
+/// The first line; what comes behind it is lost.
 pub(super) fn read_line(stream: &UnixStream) -> io::Result<Vec<u8>> {
+    next_line(&mut BufReader::new(stream))
+}
+
+/// One whole line: an end in its midst, or beyond the limit, is an error.
+pub(super) fn next_line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
-    BufReader::new(stream.take(LONGEST_LINE)).read_until(b'\n', &mut line)?;
+    reader.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
     match line.last() {
         Some(b'\n') => Ok(line),
         _ => Err(io::ErrorKind::UnexpectedEof.into()),

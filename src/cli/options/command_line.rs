@@ -1,12 +1,12 @@
 //! The options on the command line: arguments for clap, made from the table.
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, ValueHint};
 
 use super::{Kind, Row, Setting, TABLE};
 
 /// The options of the table, each as `-o name=value` and as `--name value`, in the order given.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings(Vec<Setting>);
 
 const LIST: &str = "o";
@@ -24,7 +24,7 @@ impl Args for Settings {
             .short('o')
             .value_name("opt[,opt…]")
             .action(ArgAction::Append)
-            .help("Any of the options below, as -o name=value; a comma in a value is \\,");
+            .help("Options, as -o name=value; a comma in a value is \\,");
         command.arg(list).args(TABLE.iter().map(long_option))
     }
 
@@ -58,18 +58,26 @@ impl FromArgMatches for Settings {
 }
 
 fn long_option(row: &'static Row) -> Arg {
-    let help = match row.default {
-        "" => row.help.to_owned(),
-        default => format!("{} [default: {default}]", row.help),
-    };
     let option = Arg::new(row.name)
         .long(row.name)
         .alias(row.name.replace('_', "-"))
-        .help_heading("Mount options, as --name VALUE or -o name=VALUE")
-        .help(help);
+        .help(row.explanation());
     match row.kind {
         Kind::Flag => option.action(ArgAction::SetTrue).overrides_with(row.name),
-        Kind::Value(name) => option.action(ArgAction::Append).value_name(name),
+        Kind::Value(name) => option
+            .action(ArgAction::Append)
+            .value_name(name)
+            .value_hint(hint(name)),
+    }
+}
+
+/// What a shell completes.
+fn hint(value: &str) -> ValueHint {
+    match value {
+        "FILE" => ValueHint::FilePath,
+        "DIR" => ValueHint::DirPath,
+        "COMMAND" => ValueHint::CommandString,
+        _ => ValueHint::Other,
     }
 }
 

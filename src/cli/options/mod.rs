@@ -15,7 +15,7 @@ use crate::fs::mount::{Access, Visibility};
 use crate::net::{Fingerprint, Trust};
 pub use command_line::Settings;
 pub use setting::Setting;
-pub use table::{Kind, Row, TABLE};
+pub use table::{Group, Kind, Row, TABLE};
 pub use values::{Octets, Period, Unreadable};
 pub use words::{Auth, Caching, Mtime, Pipeline, TlsPolicy, words};
 
@@ -55,10 +55,14 @@ pub struct Options {
     pub memory: Octets,
     /// 1 KiB to 1 TiB.
     pub max_message: Octets,
+    /// The most messages that one commit deletes unread; none for any number.
+    pub max_delete: Option<u32>,
     /// Where a message's time comes from.
     pub mtime: Mtime,
     /// What the root shows in place of the messages as they are.
     pub view: Option<ViewId>,
+    /// Where to log, instead of stderr, the journal or syslog.
+    pub log_file: Option<PathBuf>,
     /// Read-write or read-only.
     pub access: Access,
     /// Who may look into the mount.
@@ -137,8 +141,10 @@ impl Default for Options {
             cache_size: Octets::gib(1),
             memory: Octets::mib(64),
             max_message: Octets::gib(1),
+            max_delete: Some(1000),
             mtime: Mtime::Received,
             view: None,
+            log_file: None,
             access: Access::ReadWrite,
             visibility: Visibility::Owner,
             uid: None,
@@ -237,10 +243,18 @@ fn check_for_mount(name: &str, value: Option<&str>) -> Result<(), OptionError> {
 }
 
 fn nearest(name: &str) -> Option<&'static str> {
-    let likeness = |row: &Row| strsim::normalized_damerau_levenshtein(name, row.name);
-    TABLE
-        .iter()
-        .map(|row| (likeness(row), row.name))
+    nearest_of(name, TABLE.iter().map(|row| row.name))
+}
+
+/// The one that a misspelt name was meant for, perhaps.
+pub(super) fn nearest_of<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let likeness = |known| strsim::normalized_damerau_levenshtein(name, known);
+    known
+        .into_iter()
+        .map(|known| (likeness(known), known))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, name)| name)
@@ -290,6 +304,7 @@ mod tests {
             "cache",
             "memory",
             "max_message",
+            "max_delete",
             "mtime",
         ] {
             let row = TABLE.iter().find(|row| row.name == name).unwrap();
@@ -311,7 +326,7 @@ mod tests {
     fn each_option_sets_its_own_field() {
         let options = parse(
             "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,keepalive=4m,refresh=1h,pipeline=off,cache=off,\
-             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,mtime=none,ro,uid=7,gid=8,allow_other,password_file=/pw",
+             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,max_delete=off,mtime=none,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
         )
         .unwrap();
         let expected = Options {
@@ -330,8 +345,10 @@ mod tests {
             cache_size: Octets::gib(3),
             memory: Octets::gib(1),
             max_message: Octets::mib(2),
+            max_delete: None,
             mtime: Mtime::None,
             view: None,
+            log_file: Some("/log".into()),
             access: Access::ReadOnly,
             visibility: Visibility::Everyone,
             uid: Some(7),
@@ -430,6 +447,10 @@ mod tests {
             (
                 "pipeline=0",
                 "pipeline=\"0\" is not possible: allowed is auto, off or 1 to 65535",
+            ),
+            (
+                "max_delete=-1",
+                "max_delete=\"-1\" is not possible: allowed is off or 0 to 1000000",
             ),
             (
                 "uid=4294967295",

@@ -1,7 +1,7 @@
 //! The one list of `-o` options: the parser, the command line's `--name` and the help are made from it.
 
 use std::env;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -18,6 +18,8 @@ use crate::net::{Fingerprint, NoFingerprint};
 const SECOND: Period = Period::seconds(1);
 const HOUR: Period = Period::seconds(60 * 60);
 const TEBIBYTE: Octets = Octets::gib(1024);
+/// More than a maildrop ever has.
+const MOST_MESSAGES: u32 = 1_000_000;
 const DAY: Period = Period::seconds(24 * 60 * 60);
 /// The messages as they are, in the words of `-o view=`.
 const RAW: &str = "raw";
@@ -31,11 +33,42 @@ pub enum Kind {
     Value(&'static str),
 }
 
+/// What an option is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// The server, and how to speak with it.
+    Server,
+    /// Where the password comes from.
+    Password,
+    /// What is kept, and how much.
+    Cache,
+    /// What the mount looks like.
+    Mount,
+}
+
+impl Group {
+    /// In the order of the help.
+    pub const ALL: [Self; 4] = [Self::Server, Self::Password, Self::Cache, Self::Mount];
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Server => "server",
+            Self::Password => "password",
+            Self::Cache => "cache",
+            Self::Mount => "mount",
+        })
+    }
+}
+
 /// One option.
 #[derive(Debug)]
 pub struct Row {
     /// As after `-o`, and as `--name`.
     pub name: &'static str,
+    /// What it is about.
+    pub group: Group,
     /// Whether it takes a value.
     pub kind: Kind,
     /// For the help; empty where nothing is the default.
@@ -50,6 +83,7 @@ pub struct Row {
 pub static TABLE: &[Row] = &[
     Row {
         name: "tls",
+        group: Group::Server,
         kind: Kind::Value("POLICY"),
         default: "by scheme",
         help: "implicit, starttls or off (off: the password goes in clear)",
@@ -57,6 +91,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "ca_file",
+        group: Group::Server,
         kind: Kind::Value("FILE"),
         default: "the system's store",
         help: "Certificates (PEM) to trust instead of the system's",
@@ -64,6 +99,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "tls_pin",
+        group: Group::Server,
         kind: Kind::Value("sha256:HEX"),
         default: "",
         help: "The SHA-256 of the server's certificate, to trust it and nothing else; give several if it may be one of them",
@@ -71,6 +107,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "auth",
+        group: Group::Server,
         kind: Kind::Value("MECHANISM"),
         default: "auto",
         help: "auto: scram-sha-256, scram-sha-1, plain, user or login, the first that is offered; \
@@ -79,6 +116,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "password_command",
+        group: Group::Password,
         kind: Kind::Value("COMMAND"),
         default: "",
         help: "Run by `sh -c`; the first line of its output is the password",
@@ -88,6 +126,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "password_file",
+        group: Group::Password,
         kind: Kind::Value("FILE"),
         default: "",
         help: "Its first line is the password; only its owner may read it",
@@ -95,6 +134,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "password_stdin",
+        group: Group::Password,
         kind: Kind::Flag,
         default: "",
         help: "The first line of standard input is the password",
@@ -105,6 +145,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "timeout",
+        group: Group::Server,
         kind: Kind::Value("TIME"),
         default: "30s",
         help: "The longest silence of the server while we wait for it",
@@ -114,6 +155,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "idle_timeout",
+        group: Group::Server,
         kind: Kind::Value("TIME"),
         default: "60s",
         help: "An unused session is closed after this, and reopened on demand",
@@ -123,6 +165,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "keepalive",
+        group: Group::Server,
         kind: Kind::Value("TIME"),
         default: "off",
         help: "A NOOP at this interval keeps an unused session open, whatever idle_timeout says",
@@ -138,6 +181,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "refresh",
+        group: Group::Server,
         kind: Kind::Value("TIME"),
         default: "60s",
         help: "An older listing is renewed when the directory is read",
@@ -147,6 +191,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "pipeline",
+        group: Group::Server,
         kind: Kind::Value("MOST"),
         default: "auto",
         help: "auto, off, or the most commands in flight",
@@ -156,6 +201,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "cache",
+        group: Group::Cache,
         kind: Kind::Value("ON|OFF"),
         default: "on",
         help: "Whether anything is kept on disk",
@@ -163,6 +209,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "cache_dir",
+        group: Group::Cache,
         kind: Kind::Value("DIR"),
         default: "$XDG_CACHE_HOME/pop3fs",
         help: "Where it is kept",
@@ -170,6 +217,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "cache_size",
+        group: Group::Cache,
         kind: Kind::Value("SIZE"),
         default: "1G",
         help: "For the message bodies on disk",
@@ -179,6 +227,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "memory",
+        group: Group::Cache,
         kind: Kind::Value("SIZE"),
         default: "64M",
         help: "For the message bodies in memory",
@@ -188,6 +237,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "max_message",
+        group: Group::Cache,
         kind: Kind::Value("SIZE"),
         default: "1G",
         help: "A larger message is refused with EFBIG",
@@ -196,7 +246,16 @@ pub static TABLE: &[Row] = &[
         },
     },
     Row {
+        name: "max_delete",
+        group: Group::Mount,
+        kind: Kind::Value("MESSAGES"),
+        default: "1000",
+        help: "A commit asks before it deletes more messages that were never read, or nearly all; off: never",
+        set: |options, text| limit(text).map(|value| options.max_delete = value),
+    },
+    Row {
         name: "mtime",
+        group: Group::Mount,
         kind: Kind::Value("HEADER"),
         default: "received",
         help: "received, date, or none: when this machine first saw it",
@@ -204,13 +263,23 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "view",
+        group: Group::Mount,
         kind: Kind::Value("NAME"),
         default: RAW,
-        help: "What the root shows: raw, or one of the views, which are in hidden directories otherwise: text, parts",
+        help: "What the root shows: raw, or one of the views, which are in hidden directories otherwise: text, parts, named, maildir",
         set: |options, text| view(text).map(|value| options.view = value),
     },
     Row {
+        name: "log_file",
+        group: Group::Mount,
+        kind: Kind::Value("FILE"),
+        default: "",
+        help: "The log goes there, instead of stderr (foreground), the journal or syslog",
+        set: |options, text| path(text).map(|value| options.log_file = Some(value)),
+    },
+    Row {
         name: "ro",
+        group: Group::Mount,
         kind: Kind::Flag,
         default: "",
         help: "Read-only: nothing can be removed",
@@ -221,6 +290,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "uid",
+        group: Group::Mount,
         kind: Kind::Value("NUMBER"),
         default: "who mounts",
         help: "The owner of the files",
@@ -228,6 +298,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "gid",
+        group: Group::Mount,
         kind: Kind::Value("NUMBER"),
         default: "who mounts",
         help: "The group of the files",
@@ -235,6 +306,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         name: "allow_other",
+        group: Group::Mount,
         kind: Kind::Flag,
         default: "",
         help: "Let other users in, as far as owner and mode of the files allow",
@@ -313,6 +385,14 @@ fn within<T: FromStr + PartialOrd + Display>(
         Ok(value) if range.contains(&value) => Ok(value),
         _ => Err(format!("{} to {}", range.start(), range.end())),
     }
+}
+
+fn limit(text: &str) -> Result<Option<u32>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let number = within(text, &(0..=MOST_MESSAGES)).map_err(|range| format!("off or {range}"))?;
+    Ok(Some(number))
 }
 
 /// The largest number means "no id" to chown(2), so it is none.

@@ -3,15 +3,20 @@
 //! A view names each message, and makes what is shown of it out of its octets; the rest is the same for all of them
 //! (filesystem.rs). A new one is a file here and a line in [`VIEWS`], at its end: a view's place is in its inode numbers.
 
+mod maildir;
+mod named;
 mod parts;
 mod text;
 
+pub(super) use maildir::Mailbox;
 pub(super) use parts::Tree;
 
-use crate::maildrop::Message;
+use crate::maildrop::{Maildrop, Message, MessageId, Standing};
 
 /// Each view, in the order of their inode numbers.
-const VIEWS: [&dyn View; 2] = [&text::Text, &parts::Parts];
+const VIEWS: [&dyn View; 4] = [&text::Text, &parts::Parts, &named::Named, &maildir::Maildir];
+/// The place of the one whose directory holds directories.
+const MAILDIR: ViewId = ViewId(3);
 
 /// One way to show the messages.
 pub(super) trait View: Sync {
@@ -21,16 +26,32 @@ pub(super) trait View: Sync {
     /// What a message is called in the directory.
     fn entry(&self, message: &Message) -> String;
 
-    /// The name in the maildrop of the message that an entry stands for. None where no message can be called so.
-    fn message_name(&self, entry: &str) -> Option<String>;
+    /// The listed message that an entry stands for.
+    fn find(&self, entry: &str, maildrop: &Maildrop) -> Option<MessageId>;
 
     /// What is made of a message.
     fn form(&self) -> Form;
+
+    /// What must be known to list the directory.
+    fn needs(&self) -> Needs {
+        Needs::Names
+    }
+}
+
+/// What a listing is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// What the server's listing tells.
+    Names,
+    /// The headers of every message.
+    Titles,
 }
 
 /// What a view makes of a message.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
+    /// The message, octet by octet.
+    AsItIs,
     /// A file of these octets.
     File(fn(&[u8]) -> Vec<u8>),
     /// A directory: a [`Tree`].
@@ -71,6 +92,11 @@ impl ViewId {
         u64::from(self.0) + 1
     }
 
+    /// The view that has [`Mailbox`]es.
+    pub(super) fn maildir() -> ViewId {
+        MAILDIR
+    }
+
     pub(super) fn view(self) -> &'static dyn View {
         VIEWS[usize::from(self.0)]
     }
@@ -86,9 +112,8 @@ fn with_ending(message: &Message, ending: &str) -> String {
     format!("{stem}{ending}")
 }
 
-/// The reverse of [`with_ending`].
-fn without_ending(entry: &str, ending: &str) -> Option<String> {
-    entry
-        .strip_suffix(ending)
-        .map(|stem| format!("{stem}{EML}"))
+/// The message that [`with_ending`] calls so.
+fn without_ending(entry: &str, ending: &str, maildrop: &Maildrop) -> Option<MessageId> {
+    let stem = entry.strip_suffix(ending)?;
+    maildrop.by_name(&format!("{stem}{EML}"), Standing::Listed)
 }

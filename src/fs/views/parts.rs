@@ -1,7 +1,7 @@
 //! `.parts/NAME/`: a message as a directory of its headers, texts, attachments and nested messages.
 
 use super::{Form, View, with_ending, without_ending};
-use crate::maildrop::Message;
+use crate::maildrop::{Maildrop, Message, MessageId};
 use crate::message::parts::{self, Directory, File, Node};
 
 pub(super) struct Parts;
@@ -15,8 +15,8 @@ impl View for Parts {
         with_ending(message, "")
     }
 
-    fn message_name(&self, entry: &str) -> Option<String> {
-        without_ending(entry, "")
+    fn find(&self, entry: &str, maildrop: &Maildrop) -> Option<MessageId> {
+        without_ending(entry, "", maildrop)
     }
 
     fn form(&self) -> Form {

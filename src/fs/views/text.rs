@@ -1,7 +1,7 @@
 //! `.text/NAME.txt`: what can be read of a message, in UTF-8, for grep and less.
 
 use super::{Form, View, with_ending, without_ending};
-use crate::maildrop::Message;
+use crate::maildrop::{Maildrop, Message, MessageId};
 use crate::message;
 
 const ENDING: &str = ".txt";
@@ -17,8 +17,8 @@ impl View for Text {
         with_ending(message, ENDING)
     }
 
-    fn message_name(&self, entry: &str) -> Option<String> {
-        without_ending(entry, ENDING)
+    fn find(&self, entry: &str, maildrop: &Maildrop) -> Option<MessageId> {
+        without_ending(entry, ENDING, maildrop)
     }
 
     fn form(&self) -> Form {

@@ -1,5 +1,7 @@
 //! How a user proves who they are, and which way is taken where none was asked for.
 
+use std::fmt;
+
 use super::error::AuthenticationError;
 use crate::pop3::{Capabilities, ServerText};
 
@@ -65,7 +67,10 @@ impl Mechanism {
     ///
     /// # Errors
     /// [`AuthenticationError::NotOffered`], [`AuthenticationError::NothingUnasked`].
-    pub(super) fn choose(self, offer: &Capabilities) -> Result<Method, AuthenticationError> {
+    pub(in crate::maildrop) fn choose(
+        self,
+        offer: &Capabilities,
+    ) -> Result<Method, AuthenticationError> {
         match self {
             Mechanism::Auto => strongest(offer),
             Mechanism::Only(Method::Sasl(mechanism)) if is_left_out(mechanism, offer) => {
@@ -87,6 +92,17 @@ impl Method {
             self,
             Method::Apop | Method::Sasl(CramMd5 | ScramSha1 | ScramSha256)
         )
+    }
+}
+
+/// As a server calls it.
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Method::UserPass => "USER and PASS",
+            Method::Apop => "APOP",
+            Method::Sasl(mechanism) => mechanism.name(),
+        })
     }
 }
 

@@ -58,14 +58,28 @@ pub enum Security {
     Clear,
 }
 
+/// A server that is ready to know who the user is.
+#[derive(Debug)]
+pub(super) struct Reached {
+    pub(super) link: Link,
+    /// Of the greeting, for APOP.
+    timestamp: Option<Vec<u8>>,
+    pub(super) capabilities: Capabilities,
+}
+
+/// A session in TRANSACTION state.
+#[derive(Debug)]
+pub(super) struct LoggedIn {
+    pub(super) link: Link,
+    pub(super) capabilities: Capabilities,
+    /// How the user has proven who they are.
+    pub(super) method: Method,
+}
+
 impl Login {
     /// Logs in on a new connection; gives what the server can do after that. A token that the server has accepted before
     /// and now refuses has expired: with a fresh one it is tried once more. No other secret that was refused is.
-    pub(super) fn open(
-        &self,
-        pulse: &Pulse,
-        quirks: &mut Quirks,
-    ) -> Result<(Link, Capabilities), Fault> {
+    pub(super) fn open(&self, pulse: &Pulse, quirks: &mut Quirks) -> Result<LoggedIn, Fault> {
         let secret = self.credential.secret()?;
         match self.attempt(&secret, pulse, quirks) {
             Err(_) if self.credential.has_expired() => {
@@ -81,7 +95,7 @@ impl Login {
         secret: &Secret,
         pulse: &Pulse,
         quirks: &mut Quirks,
-    ) -> Result<(Link, Capabilities), Fault> {
+    ) -> Result<LoggedIn, Fault> {
         let known = quirks.capas_avoided();
         let mut avoided = known;
         loop {
@@ -103,7 +117,24 @@ impl Login {
         secret: &Secret,
         pulse: &Pulse,
         quirks: &mut Quirks,
-    ) -> Result<(Link, Capabilities), Fault> {
+    ) -> Result<LoggedIn, Fault> {
+        let mut reached = self.reach(pulse, quirks)?;
+        let method = self.authenticate(&mut reached, secret)?;
+        let Reached {
+            mut link,
+            capabilities,
+            ..
+        } = reached;
+        let after = self::capabilities(&mut link, CapaTime::AfterLogin, quirks)?;
+        Ok(LoggedIn {
+            link,
+            capabilities: capabilities.renewed(after),
+            method,
+        })
+    }
+
+    /// Everything in front of the authentication: a secret may go over the link that this gives.
+    pub(super) fn reach(&self, pulse: &Pulse, quirks: &mut Quirks) -> Result<Reached, Fault> {
         let mut link = self.connect(pulse)?;
         let timestamp = greeting(&mut link)?;
         let mut capabilities = capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
@@ -114,15 +145,11 @@ impl Login {
         if capabilities.utf8 {
             link.status(&Command::Utf8, |_refusal_is_no_harm| ())?;
         }
-        let attempt = Attempt {
-            user: &self.user,
-            secret,
-            timestamp: timestamp.as_deref(),
-            offer: &capabilities,
-        };
-        self.authenticate(&mut link, &attempt)?;
-        let after = self::capabilities(&mut link, CapaTime::AfterLogin, quirks)?;
-        Ok((link, capabilities.renewed(after)))
+        Ok(Reached {
+            link,
+            timestamp,
+            capabilities,
+        })
     }
 
     fn connect(&self, pulse: &Pulse) -> Result<Link, Fault> {
@@ -135,20 +162,30 @@ impl Login {
         Ok(Link::new(stream, self.timeout, pulse.clone()))
     }
 
-    fn authenticate(&self, link: &mut Link, attempt: &Attempt<'_>) -> Result<(), Fault> {
+    fn authenticate(&self, reached: &mut Reached, secret: &Secret) -> Result<Method, Fault> {
+        let link = &mut reached.link;
         self.check_protection(link)?;
+        let attempt = Attempt {
+            user: &self.user,
+            secret,
+            timestamp: reached.timestamp.as_deref(),
+            offer: &reached.capabilities,
+        };
         let method = self.mechanism.choose(attempt.offer)?;
         if method.shows_the_secret() && link.protection() == Protection::Clear {
             self.warn_of_listeners();
         }
-        log::debug!("authentication: {method:?}");
-        let outcome = attempt.make(link, method);
-        match &outcome {
+        log::debug!("authentication: {method}");
+        match attempt.make(link, method) {
             Ok(()) => self.credential.was_accepted(),
-            Err(fault) if fault.is_refusal() => self.credential.was_refused(),
-            Err(_) => {}
+            Err(fault) => {
+                if fault.is_refusal() {
+                    self.credential.was_refused();
+                }
+                return Err(fault);
+            }
         }
-        outcome
+        Ok(method)
     }
 
     /// The last look before a password goes out.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pop3fs::maildrop::{Farewell, Fault, Kept, Verdict};
+use pop3fs::maildrop::{Consent, Farewell, Fault, Kept, Verdict};
 
 use super::{Check, EXCUSE, Run, known};
 use crate::mail::Mail;
@@ -156,7 +156,7 @@ impl Run {
             Parting::Committing(quit) => {
                 self.server.answer_deletions(0, quit);
                 let (pending, before) = (self.reference.pending(), self.server.broken());
-                let verdict = self.end_mount(Farewell::Commit);
+                let verdict = self.end_mount(Farewell::Commit(Consent::Given));
                 self.check_verdict(&pending, before, verdict)?;
                 self.server.answer_deletions(0, Quit::Confirmed);
             }

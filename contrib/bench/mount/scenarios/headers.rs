@@ -35,6 +35,8 @@ pub(super) fn measure(place: &Place, report: &mut Report) -> Result<()> {
 struct Sides {
     raw: Samples,
     cold: Samples,
+    named: Samples,
+    named_again: Samples,
     again: Samples,
     local: Samples,
 }
@@ -61,8 +63,20 @@ impl Sides {
                 sides.local.push(place.list("-l", local, messages)?);
             }
             mount.umount()?;
+            sides.name(place, link.port(), messages)?;
         }
         Ok(sides)
+    }
+
+    /// The names for people: cold, and from the index after a remount.
+    fn name(&mut self, place: &Place, port: u16, messages: u32) -> Result<()> {
+        let mount = place.mount(port, Cache::Empty)?;
+        let view = mount.path().join(".named");
+        self.named.push(place.list("-f", &view, messages)?);
+        mount.umount()?;
+        let mount = place.mount(port, Cache::Kept)?;
+        self.named_again.push(place.list("-f", &view, messages)?);
+        mount.umount()
     }
 
     fn tell(&self, what: &str, report: &mut Report) {
@@ -74,6 +88,21 @@ impl Sides {
                 must: 2.0,
                 aim: Some(1.3),
             },
+        });
+        report.add(Row {
+            what: format!("cold {}", what.replace("ls -l", "ls .named")),
+            ours: self.named.seconds(),
+            beside: Some(("every TOP at once", self.raw.seconds())),
+            demand: Demand::Within {
+                must: 2.0,
+                aim: None,
+            },
+        });
+        report.add(Row {
+            what: format!("{}, after a remount", what.replace("ls -l", "ls .named")),
+            ours: self.named_again.seconds(),
+            beside: Some(("every TOP at once", self.raw.seconds())),
+            demand: Demand::Reported,
         });
         report.add(Row {
             what: format!("second {what}"),

@@ -1,6 +1,9 @@
 //! Made messages: one of each kind that mail comes in. All are well-formed, so that other readers of mail agree on what is in them.
 
-use super::wire;
+/// The message as it comes from the wire: every line end of the literal is CRLF.
+pub(crate) fn wire(message: &str) -> Vec<u8> {
+    message.replace('\n', "\r\n").into_bytes()
+}
 
 /// A message and what it is.
 pub(crate) struct Made {
@@ -36,6 +39,11 @@ pub(crate) fn corpus() -> Vec<Made> {
             .to_vec(),
     });
     corpus
+}
+
+/// The octets of all of them.
+pub(crate) fn octets() -> Vec<Vec<u8>> {
+    corpus().into_iter().map(|made| made.octets).collect()
 }
 
 /// The one of the name.

@@ -1,0 +1,20 @@
+//! Where the fuzzer finds the properties and their seeds.
+
+#[path = "../../../tests/fuzz/targets/mod.rs"]
+pub mod targets;
+
+use std::fs;
+use std::path::Path;
+
+use targets::Target;
+
+/// Puts the seeds of a target into the corpus that cargo-fuzz reads: made by code, so that none is kept in the repository.
+pub fn sow(target: Target) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target.name);
+    fs::create_dir_all(&corpus).expect("a folder for the seeds");
+    for (number, seed) in (target.seeds)().into_iter().enumerate() {
+        fs::write(corpus.join(format!("seed-{number}")), seed).expect("a seed");
+    }
+}

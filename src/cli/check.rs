@@ -1,0 +1,65 @@
+//! `pop3fs check SOURCE`: a report of what the server can do, and whether a mount would work.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::options::Settings;
+use super::password;
+use super::serve::ServeError;
+use super::settings::settings;
+use super::target::Target;
+use crate::maildrop::{Finding, Outlook, Rating, probe};
+
+/// Prints a line for each step as it is done. Succeeds where a mount would.
+pub fn check(source: &str, options: &Settings) -> ExitCode {
+    match report(source, options) {
+        Ok(Outlook::Works) => {
+            println!("A mount would work.");
+            ExitCode::SUCCESS
+        }
+        Ok(Outlook::Fails) => {
+            println!("A mount would not work.");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("pop3fs: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn report(source: &str, options: &Settings) -> Result<Outlook, ServeError> {
+    let Target { source, options } = Target::resolve(source, options.as_slice())?;
+    let password = password::obtain(&options, &source)?;
+    let settings = settings(&source, &options, &password)?;
+    Ok(probe(&settings, &mut print))
+}
+
+fn print(finding: &Finding) {
+    // Whoever has closed the pipe has read enough.
+    let _closed = writeln!(io::stdout(), "{}", line(finding));
+}
+
+fn line(finding: &Finding) -> String {
+    let rating = match finding.rating {
+        Rating::Good => "ok",
+        Rating::Warning => "warning",
+        Rating::Failure => "FAILED",
+    };
+    format!("{rating:<8} {:<12} {}", finding.step, finding.told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_a_line() {
+        let finding = Finding {
+            step: "TLS",
+            rating: Rating::Warning,
+            told: "none".to_owned(),
+        };
+        assert_eq!(line(&finding), "warning  TLS          none");
+    }
+}

@@ -1,0 +1,74 @@
+//! The keys of a table: the options of a mount.
+
+use toml::{Table, Value};
+
+use super::ConfigError;
+use crate::cli::options::{Kind, Setting, TABLE, nearest_of};
+
+/// The keys of an account that are no options.
+pub(super) const URL: &str = "url";
+pub(super) const USER: &str = "user";
+/// The key that other programs have.
+const PASSWORD: &str = "password";
+
+/// The settings that a table stands for. The keys of an account that are no options have left it.
+pub(super) fn settings(table: &Table, place: &str) -> Result<Vec<Setting>, ConfigError> {
+    let passwords = table.keys().filter(|name| name.starts_with("password_"));
+    if passwords.count() > 1 {
+        return Err(ConfigError::Passwords {
+            place: place.to_owned(),
+        });
+    }
+    let mut settings = Vec::new();
+    for (name, value) in table {
+        settings.extend(of_key(name, value, place)?);
+    }
+    Ok(settings)
+}
+
+/// The settings that a key stands for: none for a flag that is false, one for each of a list.
+fn of_key(name: &str, value: &Value, place: &str) -> Result<Vec<Setting>, ConfigError> {
+    if name == PASSWORD {
+        return Err(ConfigError::Password {
+            place: place.to_owned(),
+        });
+    }
+    let Some(row) = TABLE.iter().find(|row| row.name == name) else {
+        let known = TABLE.iter().map(|row| row.name).chain([URL, USER]);
+        return Err(ConfigError::UnknownKey {
+            place: place.to_owned(),
+            name: name.to_owned(),
+            nearest: nearest_of(name, known),
+        });
+    };
+    let setting = |value: Option<String>| Setting {
+        name: name.to_owned(),
+        value,
+    };
+    let refused = || ConfigError::Kind {
+        place: place.to_owned(),
+        name: name.to_owned(),
+    };
+    match (row.kind, value) {
+        (Kind::Flag, Value::Boolean(true)) => Ok(vec![setting(None)]),
+        (Kind::Flag, Value::Boolean(false)) => Ok(Vec::new()),
+        (_, Value::Array(values)) => values
+            .iter()
+            .map(|value| text_of(value).map(|text| setting(Some(text))))
+            .collect::<Option<_>>()
+            .ok_or_else(refused),
+        (_, value) => {
+            let text = text_of(value).ok_or_else(refused)?;
+            Ok(vec![setting(Some(text))])
+        }
+    }
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(word) => Some(word.to_string()),
+        Value::Float(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+    }
+}

@@ -1,0 +1,205 @@
+//! What packages and people keep beside the program: the manual page and the completions of shells, both made from the
+//! command line's definition and the table of options.
+
+mod pages;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use roff::{Roff, bold, roman};
+
+use self::pages::{
+    COMMITTING, DESCRIPTION, ENVIRONMENT, EXAMPLES, EXIT_STATUS, FILES, LAST_CHANGED, LOG,
+    SEE_ALSO, SOURCE,
+};
+use super::arguments::{Shell, command_line};
+use super::help::{help_of, is_short, spelling, wrap};
+use super::options::{Group, TABLE};
+
+/// `pop3fs man`: writes pop3fs(1) to standard output.
+pub fn manual() -> ExitCode {
+    print(page().render().as_bytes())
+}
+
+/// `pop3fs completions SHELL`: writes what the shell has to load to standard output.
+pub fn completions(shell: Shell) -> ExitCode {
+    let generator = match shell {
+        Shell::Bash => clap_complete::Shell::Bash,
+        Shell::Zsh => clap_complete::Shell::Zsh,
+        Shell::Fish => clap_complete::Shell::Fish,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(generator, &mut command_line(), "pop3fs", &mut script);
+    print(&script)
+}
+
+/// A reader that has had enough, such as `head`, is none of our faults.
+fn print(text: &[u8]) -> ExitCode {
+    match io::stdout().lock().write_all(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("pop3fs: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn page() -> Roff {
+    let version = concat!("pop3fs ", env!("CARGO_PKG_VERSION"));
+    let mut page = Roff::new();
+    page.control("TH", ["POP3FS", "1", LAST_CHANGED, version]);
+    section(&mut page, "NAME");
+    page.text([roman("pop3fs - a POP3 maildrop as a directory")]);
+    synopsis(&mut page);
+    prose(&mut page, "DESCRIPTION", DESCRIPTION);
+    list(&mut page, "SOURCE", SOURCE);
+    commands(&mut page);
+    options(&mut page);
+    prose(&mut page, "DELETING", COMMITTING);
+    prose(&mut page, "LOG", LOG);
+    examples(&mut page);
+    list(&mut page, "EXIT STATUS", EXIT_STATUS);
+    list(&mut page, "ENVIRONMENT", ENVIRONMENT);
+    list(&mut page, "FILES", FILES);
+    prose(&mut page, "SEE ALSO", SEE_ALSO);
+    page
+}
+
+fn section(page: &mut Roff, name: &str) {
+    page.control("SH", [name]);
+}
+
+fn synopsis(page: &mut Roff) {
+    section(page, "SYNOPSIS");
+    page.text([
+        bold("pop3fs"),
+        roman(" [-f] [-d] [-r] [-v] [-o opt[,opt...]] SOURCE MOUNTPOINT"),
+    ]);
+    for command in command_line()
+        .get_subcommands()
+        .filter(|found| !found.is_hide_set())
+    {
+        page.control("br", []);
+        let mut line = vec![bold(format!("pop3fs {}", command.get_name()))];
+        line.extend(
+            command
+                .get_arguments()
+                .map(|argument| roman(format!(" {}", usage(argument)))),
+        );
+        page.text(line);
+    }
+}
+
+/// `DIR`, `[NAME...]`, `[--json]`.
+fn usage(argument: &clap::Arg) -> String {
+    let value = argument.get_value_names().and_then(<[_]>::first);
+    let value = value.map_or_else(|| argument.get_id().to_string(), ToString::to_string);
+    let name = match argument.get_long() {
+        Some(long) if argument.get_action().takes_values() => format!("--{long} {value}"),
+        Some(long) => format!("--{long}"),
+        None => value,
+    };
+    match (argument.is_required_set(), argument.get_action()) {
+        (true, _) => name,
+        (false, clap::ArgAction::Append) => format!("[{name}...]"),
+        (false, _) => format!("[{name}]"),
+    }
+}
+
+fn commands(page: &mut Roff) {
+    section(page, "COMMANDS");
+    for command in command_line()
+        .get_subcommands()
+        .filter(|found| !found.is_hide_set())
+    {
+        let about = command
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        entry(page, command.get_name(), &format!("{about}."));
+        for argument in command
+            .get_arguments()
+            .filter(|found| found.get_long().is_some())
+        {
+            page.control("br", []);
+            page.text([
+                bold(usage(argument)),
+                roman(format!(": {}.", help_of(argument))),
+            ]);
+        }
+    }
+}
+
+fn options(page: &mut Roff) {
+    section(page, "OPTIONS");
+    for argument in command_line()
+        .get_arguments()
+        .filter(|found| is_short(found) && !found.is_positional())
+    {
+        entry(
+            page,
+            &spelling(argument),
+            &format!("{}.", help_of(argument)),
+        );
+    }
+    page.control("PP", []);
+    paragraph(
+        page,
+        "Each of the following is written -o name=value, with commas between several, or --name value. In -o, a comma in a \
+         value is \\, . What mount(8) and fstab(5) have for themselves (nofail, _netdev, user, x-...) is accepted.",
+    );
+    for group in Group::ALL {
+        page.control("SS", [group.to_string().as_str()]);
+        for row in TABLE.iter().filter(|row| row.group == group) {
+            entry(page, &row.spelling(), &format!("{}.", row.explanation()));
+        }
+    }
+}
+
+fn examples(page: &mut Roff) {
+    section(page, "EXAMPLES");
+    for (index, (what, line)) in EXAMPLES.iter().enumerate() {
+        if index > 0 {
+            page.control("PP", []);
+        }
+        paragraph(page, what);
+        page.control("PP", []);
+        page.control("RS", ["4"]);
+        page.control("nf", []);
+        for line in line.lines() {
+            page.text([roman(line)]);
+        }
+        page.control("fi", []);
+        page.control("RE", []);
+    }
+}
+
+fn prose(page: &mut Roff, name: &str, paragraphs: &[&str]) {
+    section(page, name);
+    for (index, text) in paragraphs.iter().enumerate() {
+        if index > 0 {
+            page.control("PP", []);
+        }
+        paragraph(page, text);
+    }
+}
+
+fn list(page: &mut Roff, name: &str, entries: &[(&str, &str)]) {
+    section(page, name);
+    for (term, text) in entries {
+        entry(page, term, text);
+    }
+}
+
+fn entry(page: &mut Roff, term: &str, text: &str) {
+    page.control("TP", []);
+    page.text([bold(term)]);
+    paragraph(page, text);
+}
+
+/// Formatters fill the lines anew; these are for who reads the source, as mandoc(1) wants them.
+fn paragraph(page: &mut Roff, text: &str) {
+    for line in wrap(text, 70) {
+        page.text([roman(line)]);
+    }
+}

@@ -1,0 +1,127 @@
+//! The prose of pop3fs(1). What can be made from definitions is not here.
+
+/// When something here last changed.
+pub(super) const LAST_CHANGED: &str = "2026-11-22";
+
+pub(super) const DESCRIPTION: &[&str] = &[
+    "pop3fs shows a POP3 mailbox as a directory with one file a message, so that ls, grep, rsync, tar and rm work on mail. It \
+     logs in, mounts on MOUNTPOINT, goes to the background, and serves until it is unmounted.",
+    "A message is NAME.eml, where NAME is its unique-id (UIDL), escaped where a file name cannot hold it; its octets are those \
+     that the server sends. It has the same name, inode number and time in every mount. It is fetched when it is first \
+     opened, and ahead of time where files are read in order, and is then kept in memory and on disk.",
+    "New mail appears without remounting. Nothing can be written, created or renamed in the directory.",
+];
+
+pub(super) const SOURCE: &[(&str, &str)] = &[
+    (
+        "pops://USER@HOST[:PORT]",
+        "TLS from the first octet, on port 995. Also pop3s://.",
+    ),
+    (
+        "pop://USER@HOST[:PORT]",
+        "STLS, on port 110; a server without it is refused unless -o tls=off allows to send the password in clear. Also pop3://.",
+    ),
+    (
+        "USER",
+        "may hold an @. What a URL cannot hold is written %XX. A user name can begin with recent: at Gmail. A mechanism may \
+         follow: USER;AUTH=PLAIN. A password in the URL is refused.",
+    ),
+];
+
+pub(super) const COMMITTING: &[&str] = &[
+    "rm takes a message out of the directory and deletes nothing yet. Deletions are committed when the mount ends (pop3fs \
+     umount, umount(8), fusermount3 -u, SIGTERM, SIGINT, SIGHUP), by sync MOUNTPOINT, and by pop3fs commit. pop3fs umount, \
+     pop3fs commit and sync wait for what the server answers, and fail if it did not do it; after any other end the log tells.",
+    "Until then MOUNTPOINT/.deleted/ holds them, and pop3fs restore takes them back. A crash, kill -9 or a lost connection \
+     deletes nothing.",
+];
+
+pub(super) const LOG: &[&str] = &[
+    "In the foreground the log goes to standard error: what goes wrong, with -v also what happens, with -d all, with both \
+     sides of the protocol. No password is in it, and no octet of a message.",
+    "In the background it goes to the journal (journalctl -t pop3fs, or POP3FS_MOUNTPOINT=DIR for one mount), else to syslog. \
+     Where there is neither, pop3fs says so, and -o log_file=FILE keeps a log.",
+];
+
+pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "Mount, look for something, and unmount:",
+        "pop3fs pops://alice@mail.example.org ~/mail\ngrep -rl invoice ~/mail\npop3fs umount ~/mail",
+    ),
+    (
+        "Copy what is new since the last time:",
+        "rsync -a ~/mail/ ~/backup/",
+    ),
+    (
+        "Move mail off the server; what could not be copied stays there:",
+        "rsync -a --remove-source-files ~/mail/ ~/archive/\npop3fs commit ~/mail",
+    ),
+    (
+        "Without a question, from a script:",
+        "pop3fs -o password_command='pass show mail' pops://alice@mail.example.org ~/mail",
+    ),
+    (
+        "In fstab(5), mounted at the first access, for the user alice:",
+        "pops://alice@mail.example.org /home/alice/mail fuse.pop3fs noauto,_netdev,x-systemd.automount,setuid=alice,\
+         password_file=/home/alice/.mail-password 0 0",
+    ),
+];
+
+pub(super) const EXIT_STATUS: &[(&str, &str)] = &[
+    (
+        "0",
+        "The mount works; with -f: it has ended, and what was to be deleted is deleted.",
+    ),
+    (
+        "1",
+        "It failed, and standard error says why: there is no mount, or the server did not confirm the deletions.",
+    ),
+    ("2", "The command line is wrong."),
+];
+
+pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "POP3FS_PASSWORD",
+        "The password, where no option says where it comes from.",
+    ),
+    (
+        "XDG_CACHE_HOME",
+        "Where the cache is, in a folder pop3fs; else ~/.cache. -o cache_dir goes over it.",
+    ),
+    (
+        "XDG_RUNTIME_DIR",
+        "Where the sockets are by which pop3fs umount and the other commands reach a mount; else below /tmp.",
+    ),
+    (
+        "NOTIFY_SOCKET",
+        "Set by systemd for services of Type=notify, which are told when the mount works, how it stands, and what became of \
+         the deletions.",
+    ),
+    (
+        "JOURNAL_STREAM",
+        "Set by systemd where standard error is the journal: entries then keep their levels.",
+    ),
+    (
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "The authorities to trust in place of the system's, as for every program that uses OpenSSL.",
+    ),
+];
+
+pub(super) const FILES: &[(&str, &str)] = &[
+    (
+        "~/.cache/pop3fs",
+        "For each account, sizes, times and inode numbers, and the messages that were read. It can be deleted while nothing is \
+         mounted.",
+    ),
+    (
+        "MOUNTPOINT/.deleted",
+        "The deletions that are not committed yet. It is not listed.",
+    ),
+    (
+        "~/.config/pop3fs/NAME.env",
+        "What the unit pop3fs@NAME.service of systemd reads: SOURCE, DIR and OPTIONS.",
+    ),
+];
+
+pub(super) const SEE_ALSO: &[&str] =
+    &["fusermount3(1), rsync(1), systemctl(1), fuse(4), fstab(5), mount(8), umount(8)"];

@@ -1,0 +1,36 @@
+//! What a service manager is told, by the protocol of sd_notify(3). Where there is none, nothing happens.
+
+use sd_notify::NotifyState;
+
+use super::control::{Outcome, Response};
+
+/// The mount works.
+pub(super) fn ready(source: &str, messages: u64) {
+    tell(&[
+        NotifyState::Ready,
+        NotifyState::Status(&format!("{messages} messages of {source}")),
+    ]);
+}
+
+/// The mount is gone, and `pending` deletions are about to be committed.
+pub(super) fn stopping(pending: usize) {
+    tell(&[
+        NotifyState::Stopping,
+        NotifyState::Status(&format!("unmounted; deletions to commit: {pending}")),
+    ]);
+}
+
+/// What became of the deletions: the last word, which is shown after the end too.
+pub(super) fn ended(verdict: &Response) {
+    let said = verdict.lines.join("; ");
+    tell(&[NotifyState::Status(&match verdict.outcome {
+        Outcome::Done => said,
+        Outcome::Failed | Outcome::Held | Outcome::Going => format!("failed: {said}"),
+    })]);
+}
+
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        log::warn!("the service manager was not told: {error}");
+    }
+}

@@ -1,0 +1,201 @@
+//! The caches of all accounts below a base folder: how large they are, and how one is removed.
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
+
+use super::StoreError;
+use super::folder::{DIGITS, folder_name};
+
+/// Each mount that uses the cache of an account has locked this file in its folder, along with the others.
+const IN_USE: &str = "in-use";
+
+/// The cache of one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountCache {
+    path: PathBuf,
+    name: String,
+}
+
+/// Keeps a cache from being removed, as long as this lives.
+#[derive(Debug)]
+pub(super) struct Occupied(#[allow(dead_code, reason = "the lock goes with the file")] File);
+
+impl AccountCache {
+    /// All of them in `base`, sorted by name; none where there is no such folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn all(base: &Path) -> Result<Vec<Self>, StoreError> {
+        let entries = match fs::read_dir(base) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|error| refused("read", base, error))?,
+        };
+        let mut found: Vec<Self> = entries
+            .flatten()
+            .filter_map(|entry| Self::at(entry.path()))
+            .collect();
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(found)
+    }
+
+    /// That of an account, if there is one.
+    pub fn of(base: &Path, account: &str) -> Option<Self> {
+        Self::at(base.join(folder_name(account)))
+    }
+
+    /// The name of its folder: what can be read of the account, and a digest of all of it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The octets of all its files.
+    ///
+    /// # Errors
+    /// When they cannot be looked at.
+    pub fn octets(&self) -> Result<u64, StoreError> {
+        octets_in(&self.path).map_err(|error| refused("look at", &self.path, error))
+    }
+
+    /// Whether a mount uses it now.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self.occupy_alone(), Err(StoreError::InUse { .. }))
+    }
+
+    /// Removes all of it, from the disk and for good.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], or what the system does not allow.
+    pub fn clear(&self) -> Result<(), StoreError> {
+        let _alone = self.occupy_alone()?;
+        fs::remove_dir_all(&self.path).map_err(|error| refused("remove", &self.path, error))
+    }
+
+    /// A folder of ours, with a name as we give them and an index or bodies in it: nothing else is ever removed.
+    fn at(path: PathBuf) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_owned();
+        let digest = name.rsplit('-').next()?;
+        let is_digest = digest.len() == DIGITS && digest.bytes().all(|c| c.is_ascii_hexdigit());
+        let metadata = path.symlink_metadata().ok()?;
+        let is_ours = metadata.is_dir() && metadata.uid() == geteuid().as_raw();
+        let is_cache = || {
+            ["index.sqlite", "bodies"]
+                .iter()
+                .any(|part| path.join(part).exists())
+        };
+        (is_digest && is_ours && is_cache()).then_some(Self { path, name })
+    }
+
+    fn occupy_alone(&self) -> Result<File, StoreError> {
+        let file = lock_file(&self.path).map_err(|error| refused("open", &self.path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
+                path: self.path.clone(),
+            }),
+            Err(TryLockError::Error(error)) => Err(refused("lock", &self.path, error)),
+        }
+    }
+}
+
+/// Tells those who would remove the cache that it is used. None where the disk knows no locks.
+pub(super) fn occupy(folder: &Path) -> Option<Occupied> {
+    let locked = lock_file(folder).and_then(|file| file.lock_shared().map(|()| file));
+    locked
+        .inspect_err(|error| log::debug!("{}: no lock ({error})", folder.display()))
+        .ok()
+        .map(Occupied)
+}
+
+fn lock_file(folder: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(folder.join(IN_USE))
+}
+
+fn octets_in(folder: &Path) -> io::Result<u64> {
+    let mut octets = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // A mount may have removed it by now.
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        octets += match metadata.is_dir() {
+            true => octets_in(&entry.path())?,
+            false => metadata.len(),
+        };
+    }
+    Ok(octets)
+}
+
+fn refused(doing: &'static str, path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io {
+        doing,
+        path: path.into(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::super::{CacheFolder, Index};
+    use super::*;
+
+    const ACCOUNT: &str = "alice@example.org:995";
+
+    fn base_with_a_cache() -> (tempfile::TempDir, Index) {
+        let base = tempfile::tempdir().unwrap();
+        let folder = CacheFolder::open(base.path(), ACCOUNT).unwrap();
+        let index = Index::open(&folder).unwrap();
+        (base, index)
+    }
+
+    #[test]
+    fn a_cache_is_removed_when_nobody_uses_it() {
+        let (base, index) = base_with_a_cache();
+        let cache = AccountCache::of(base.path(), ACCOUNT).unwrap();
+        assert!(cache.is_in_use());
+        let error = cache.clear().unwrap_err();
+        assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+        assert!(error.to_string().contains("pop3fs umount"), "{error}");
+        drop(index);
+        assert!(!cache.is_in_use());
+        assert!(cache.octets().unwrap() > 0);
+        cache.clear().unwrap();
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn two_mounts_use_one_cache() {
+        let (base, one) = base_with_a_cache();
+        let folder = CacheFolder::open(base.path(), ACCOUNT).unwrap();
+        let other = Index::open(&folder).unwrap();
+        drop(one);
+        let cache = AccountCache::of(base.path(), ACCOUNT).unwrap();
+        assert!(cache.is_in_use());
+        drop(other);
+        assert!(!cache.is_in_use());
+    }
+
+    #[test]
+    fn nothing_but_caches_is_listed() {
+        let (base, _index) = base_with_a_cache();
+        let cache = AccountCache::of(base.path(), ACCOUNT).unwrap();
+        for name in ["other", "other-0123456789abcdef", "0123456789abcdeg"] {
+            fs::create_dir(base.path().join(name)).unwrap();
+        }
+        symlink(&cache.path, base.path().join("link-0123456789abcdef")).unwrap();
+        fs::write(base.path().join("file-0123456789abcdef"), "").unwrap();
+        assert_eq!(AccountCache::all(base.path()).unwrap(), [cache]);
+        assert!(AccountCache::all(Path::new("/no/such")).unwrap().is_empty());
+    }
+}

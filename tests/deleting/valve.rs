@@ -1,0 +1,266 @@
+//! The safety valve: many messages that were never read are not deleted before the user says yes.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::common::{Dovecot, Liar, Mount, PROGRAM, corpus, output_within};
+use crate::{
+    SOON, dovecot, files, liar, listed, mounted, remove, remove_all, stderr, stdout, succeed, sync,
+    umount,
+};
+
+/// A maildrop of which everything was removed, and nothing was read.
+fn emptied(count: usize, options: &[&str]) -> (Liar, Mount) {
+    let liar = liar(count);
+    let mount = mounted(&liar.source(), options);
+    remove_all(&mount);
+    (liar, mount)
+}
+
+fn pop3fs(mount: &Mount, command: &[&str]) -> Output {
+    mount.subcommand(&[command, &[mount.arg()]].concat())
+}
+
+fn read(mount: &Mount, names: &[String]) {
+    for name in names {
+        fs::read(mount.join(name)).expect("a message");
+    }
+}
+
+/// The command fails, says each of these, and nothing was sent.
+fn assert_held(output: &Output, liar: &Liar, parts: &[&str]) {
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(output));
+    let said = stderr(output);
+    for part in parts {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    assert_eq!(liar.count("DELE"), 0);
+}
+
+#[test]
+fn three_hundred_unread_messages_are_not_deleted_by_rm_and_umount() {
+    let messages = corpus::realistic(31, 300);
+    let dovecot = dovecot(&messages);
+    let mut mount = mounted(&dovecot.source(), &[]);
+    succeed(&["sh", "-c", "rm -rf -- \"$1\"/*", "sh", mount.arg()]);
+    assert_eq!(listed(&mount), [""; 0]);
+    succeed(&["umount", mount.arg()]);
+    let ended = mount.wait();
+    assert_eq!(ended.status.and_then(|status| status.code()), Some(1));
+    for part in [
+        "300 messages were removed that were never read here",
+        "nothing was deleted",
+        "pop3fs umount --yes",
+        "max_delete",
+    ] {
+        assert!(ended.stderr.contains(part), "{}", ended.stderr);
+    }
+    assert_eq!(dovecot.messages_left(), messages);
+    mount.remount();
+    assert_eq!(listed(&mount).len(), 300);
+}
+
+#[test]
+fn three_hundred_messages_that_rsync_has_copied_are_deleted() {
+    let messages = corpus::realistic(32, 300);
+    let dovecot = dovecot(&messages);
+    let mut files = files(dovecot.port(), Dovecot::USER);
+    files.sort();
+    let archive = TempDir::new().expect("an archive");
+    let mut mount = mounted(&dovecot.source(), &[]);
+    let from = format!("{}/", mount.arg());
+    let to = archive.path().to_str().expect("a path in ASCII");
+    succeed(&["rsync", "-a", "--remove-source-files", &from, to]);
+    assert_eq!(umount(&mut mount), "300 messages deleted on the server\n");
+    assert_eq!(dovecot.messages_left(), [[0; 0]; 0]);
+    for (name, octets) in files {
+        assert_eq!(fs::read(archive.path().join(name)).expect("a copy"), octets);
+    }
+}
+
+#[test]
+fn what_was_read_in_an_earlier_mount_is_deleted_unasked() {
+    let liar = liar(12);
+    let mut mount = mounted(&liar.source(), &[]);
+    read(&mount, &listed(&mount));
+    mount.remount();
+    remove_all(&mount);
+    assert_eq!(umount(&mut mount), "12 messages deleted on the server\n");
+    assert_eq!(liar.left_serials(), [0; 0]);
+}
+
+#[test]
+fn what_was_only_read_ahead_was_not_read() {
+    let liar = liar(40);
+    let mount = mounted(&liar.source(), &[]);
+    read(&mount, &listed(&mount)[..2]);
+    // Behind the second access in order the others are fetched ahead.
+    liar.wait_for("RETR", 20);
+    remove_all(&mount);
+    let parts = ["40 messages were removed, 38 of which were never read"];
+    assert_held(&pop3fs(&mount, &["commit"]), &liar, &parts);
+}
+
+#[test]
+fn sync_of_an_emptied_maildrop_is_not_permitted() {
+    let (liar, mount) = emptied(11, &[]);
+    assert_held(&sync(&mount), &liar, &["Operation not permitted"]);
+    assert!(mount.is_mounted());
+    let output = pop3fs(&mount, &["restore"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(listed(&mount).len(), 11);
+}
+
+#[test]
+fn a_small_maildrop_is_emptied_unasked() {
+    let (liar, mut mount) = emptied(10, &[]);
+    assert_eq!(umount(&mut mount), "10 messages deleted on the server\n");
+    assert_eq!(liar.left_serials(), [0; 0]);
+}
+
+#[test]
+fn commit_says_what_it_would_delete_and_does_it_with_a_yes() {
+    let (liar, mount) = emptied(11, &[]);
+    let parts = [
+        "11 messages were removed that were never read here, and none would be left",
+        "liar-1.eml, liar-10.eml, liar-11.eml and 8 more",
+        "nothing was deleted",
+        "pop3fs commit --yes",
+        "pop3fs restore",
+    ];
+    assert_held(&pop3fs(&mount, &["commit"]), &liar, &parts);
+    let output = pop3fs(&mount, &["commit", "--yes"]);
+    assert_eq!(stdout(&output), "11 messages deleted on the server\n");
+    assert_eq!(liar.left_serials(), [0; 0]);
+    assert!(mount.is_mounted());
+}
+
+#[test]
+fn umount_stays_mounted_until_it_is_told_what_to_do() {
+    let (liar, mut mount) = emptied(11, &[]);
+    let parts = ["still mounted", "umount --yes", "umount --discard"];
+    assert_held(&mount.umount(), &liar, &parts);
+    assert!(mount.is_mounted());
+    let output = pop3fs(&mount, &["umount", "--yes"]);
+    assert_eq!(stdout(&output), "11 messages deleted on the server\n");
+    assert!(mount.wait().status.is_some_and(|status| status.success()));
+    assert_eq!(liar.left_serials(), [0; 0]);
+}
+
+#[test]
+fn umount_discard_deletes_nothing_and_is_a_success() {
+    let liar = liar(3);
+    let mut mount = mounted(&liar.source(), &[]);
+    remove(&mount, "liar-1.eml");
+    remove(&mount, "liar-2.eml");
+    let output = pop3fs(&mount, &["umount", "--discard"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        "nothing was deleted: 2 messages removed here stay on the server\n"
+    );
+    assert!(mount.wait().status.is_some_and(|status| status.success()));
+    assert_eq!(liar.count("DELE"), 0);
+    mount.remount();
+    assert_eq!(listed(&mount).len(), 3);
+}
+
+#[test]
+fn max_delete_is_how_many_go_unread() {
+    let liar = liar(40);
+    let mount = mounted(&liar.source(), &["max_delete=2"]);
+    for serial in 1..=2 {
+        remove(&mount, &format!("liar-{serial}.eml"));
+    }
+    assert_eq!(sync(&mount).status.code(), Some(0));
+    assert_eq!(liar.left_serials().len(), 38);
+    for serial in 3..=5 {
+        remove(&mount, &format!("liar-{serial}.eml"));
+    }
+    let said = stderr(&pop3fs(&mount, &["commit"]));
+    assert!(said.contains("more than max_delete allows (2)"), "{said}");
+    assert_eq!(liar.left_serials().len(), 38);
+}
+
+#[test]
+fn max_delete_0_deletes_only_what_was_read() {
+    let liar = liar(3);
+    let mount = mounted(&liar.source(), &["max_delete=0"]);
+    read(&mount, &["liar-1.eml".to_owned()]);
+    remove(&mount, "liar-1.eml");
+    assert_eq!(sync(&mount).status.code(), Some(0));
+    remove(&mount, "liar-2.eml");
+    assert_eq!(sync(&mount).status.code(), Some(1));
+    assert_eq!(liar.left_serials(), [2, 3]);
+}
+
+#[test]
+fn max_delete_off_asks_for_nothing() {
+    let (liar, mut mount) = emptied(40, &["max_delete=off"]);
+    assert_eq!(umount(&mut mount), "40 messages deleted on the server\n");
+    assert_eq!(liar.left_serials(), [0; 0]);
+}
+
+/// `pop3fs ARGUMENT… DIR` on a terminal where somebody types this.
+fn on_a_terminal(mount: &Mount, command: &str, typed: &str) -> (Option<i32>, String) {
+    let folder = TempDir::new().expect("a folder");
+    let keys = folder.path().join("keys");
+    fs::write(&keys, typed).expect("a file");
+    let mut script = mount.at_home(Command::new("script"));
+    let line = format!("{PROGRAM} {command} {}", mount.arg());
+    script
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .stdin(fs::File::open(keys).expect("a file"));
+    let output = output_within(SOON, &mut script);
+    (output.status.code(), stdout(&output))
+}
+
+#[test]
+fn on_a_terminal_a_yes_deletes_them() {
+    let (liar, mut mount) = emptied(11, &[]);
+    let (code, shown) = on_a_terminal(&mount, "umount", "y\n");
+    assert_eq!(code, Some(0), "{shown}");
+    for part in [
+        "to be deleted on the server: liar-1.eml",
+        "never read here",
+        "[y]es",
+        "11 messages deleted",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    mount.wait();
+    assert_eq!(liar.left_serials(), [0; 0]);
+}
+
+#[test]
+fn on_a_terminal_anything_else_deletes_nothing() {
+    let (liar, mut mount) = emptied(11, &[]);
+    for (command, typed) in [("umount", "\n"), ("umount", "no\n"), ("commit", "what\n")] {
+        let (code, shown) = on_a_terminal(&mount, command, typed);
+        assert_eq!(code, Some(1), "{shown}");
+        assert!(mount.is_mounted());
+    }
+    let (code, shown) = on_a_terminal(&mount, "umount", "k\n");
+    assert_eq!(code, Some(0), "{shown}");
+    mount.wait();
+    assert_eq!((liar.left_serials().len(), liar.count("DELE")), (11, 0));
+}
+
+#[test]
+fn a_busy_mount_does_not_remember_the_yes_of_a_umount_in_vain() {
+    let (liar, mut mount) = emptied(12, &[]);
+    // Which is a reading.
+    let open = fs::File::open(mount.join(Path::new(".deleted/liar-1.eml"))).expect("a message");
+    let output = pop3fs(&mount, &["umount", "--yes"]);
+    assert!(stderr(&output).contains("is busy"), "{output:?}");
+    drop(open);
+    succeed(&["umount", mount.arg()]);
+    assert_eq!(
+        mount.wait().status.and_then(|status| status.code()),
+        Some(1)
+    );
+    assert_eq!(liar.left_serials().len(), 12);
+}

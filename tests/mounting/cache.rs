@@ -1,0 +1,72 @@
+//! `pop3fs cache`: what is kept, and its end.
+
+use std::fs;
+use std::process::Output;
+
+use crate::common::Mount;
+use crate::{Ground, assert_says, in_clear, liar, sentence, stderr, stdout};
+
+fn cache(mount: &Mount, arguments: &[&str]) -> Output {
+    mount.subcommand(&[&["cache"], arguments].concat())
+}
+
+fn listed(mount: &Mount) -> String {
+    let output = cache(mount, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    stdout(&output)
+}
+
+fn end(mount: &mut Mount) {
+    assert!(mount.umount().status.success());
+    mount.wait();
+}
+
+#[test]
+fn what_is_mounted_is_listed_and_cannot_be_removed() {
+    let liar = liar(3);
+    let mut mount = in_clear(&liar.source());
+    fs::read(mount.join("liar-1.eml")).expect("a message");
+    let shown = listed(&mount);
+    let name = format!("alice@127.0.0.1_{}-", liar.port());
+    assert_says(&shown, &[&name, "KiB", "mounted"]);
+    for arguments in [&["clear", &liar.source()][..], &["clear", "--all"]] {
+        let output = cache(&mount, arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert_says(&stderr(&output), &["is used by a mount", "pop3fs umount"]);
+    }
+    end(&mut mount);
+    assert!(!listed(&mount).contains("mounted"));
+}
+
+#[test]
+fn a_cache_is_removed_by_its_url_or_by_its_name() {
+    for by_name in [false, true] {
+        let liar = liar(3);
+        let mut mount = in_clear(&liar.source());
+        fs::read(mount.join("liar-1.eml")).expect("a message");
+        end(&mut mount);
+        let shown = listed(&mount);
+        let name = shown.split_whitespace().last().expect("a name");
+        let account = if by_name { name } else { &liar.source() };
+        let account = account.to_owned();
+        let output = cache(&mount, &["clear", &account]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_says(&listed(&mount), &["nothing is cached"]);
+        let output = cache(&mount, &["clear", &account]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        mount.remount();
+        fs::read(mount.join("liar-1.eml")).expect("a message");
+        assert_eq!(liar.count("RETR"), 2);
+    }
+}
+
+#[test]
+fn clear_wants_to_know_of_what() {
+    let ground = Ground::new();
+    let output = ground.pop3fs(&["cache", "clear"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = sentence(&ground.pop3fs(&["cache", "clear", "pops://al@h.invalid"]));
+    assert_says(&said, &["nothing is cached of", "pop3fs cache"]);
+    let output = ground.pop3fs(&["cache", "clear", "--all"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

@@ -1,0 +1,173 @@
+//! `pop3fs check`: what a server can do, and whether a mount would work.
+
+use std::process::Output;
+
+use crate::common::{
+    Certificate, Dovecot, DovecotOptions, Liar, Mpopd, Reply, corpus, output_within,
+};
+use crate::{Ground, LIMIT, assert_says, liar, stderr, stdout};
+
+/// With the password `secret` in the environment.
+fn check(arguments: &[&str]) -> Output {
+    let ground = Ground::new();
+    ground.pop3fs(&[&["check"], arguments].concat())
+}
+
+/// What it prints of a server that a mount would work with.
+fn good(source: &str, options: &[&str]) -> String {
+    let output = check(&[options, &[source]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let shown = stdout(&output);
+    assert!(shown.ends_with("A mount would work.\n"), "{shown}");
+    shown
+}
+
+/// What it prints of one that it would not work with.
+fn bad(source: &str, options: &[&str]) -> String {
+    let output = check(&[options, &[source]].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let shown = stdout(&output);
+    assert!(shown.ends_with("A mount would not work.\n"), "{shown}");
+    shown
+}
+
+fn line<'a>(shown: &'a str, step: &str) -> &'a str {
+    let line = shown
+        .lines()
+        .find(|line| line.split_whitespace().nth(1) == Some(step));
+    line.unwrap_or_else(|| panic!("no {step} in\n{shown}"))
+}
+
+#[test]
+fn dovecot_in_clear() {
+    let messages = corpus::realistic(41, 3);
+    let dovecot = Dovecot::start(&messages, &DovecotOptions::default());
+    let shown = good(&dovecot.source(), &["-o", "tls=off"]);
+    for (step, parts) in [
+        ("resolve", &["ok", "127.0.0.1"][..]),
+        ("connect", &["ok", "127.0.0.1:"]),
+        ("TLS", &["warning", "none"]),
+        ("log-in", &["ok", "PLAIN"]),
+        ("CAPA", &["ok", "UIDL", "PIPELINING"]),
+        ("maildrop", &["ok", "3 messages"]),
+        ("UIDL", &["ok"]),
+        ("TOP", &["ok"]),
+        ("RETR", &["ok"]),
+        ("PIPELINING", &["ok  ", "works"]),
+    ] {
+        assert_says(line(&shown, step), parts);
+    }
+    assert_eq!(dovecot.messages_left(), messages);
+}
+
+#[test]
+fn tls_is_told_with_its_version_and_the_certificate() {
+    let options = DovecotOptions {
+        tls: Some(Certificate::Good),
+        ..DovecotOptions::default()
+    };
+    let dovecot = Dovecot::start(&corpus::realistic(42, 1), &options);
+    let authority = format!("ca_file={}", dovecot.ca_file().display());
+    let starttls = dovecot.source().replace("127.0.0.1", "localhost");
+    for source in [dovecot.tls_source(), starttls] {
+        let shown = good(&source, &["-o", &authority]);
+        let parts = ["TLSv1.3", "localhost", "sha256:", "day"];
+        assert_says(line(&shown, "TLS"), &parts);
+    }
+    assert_says(
+        line(&bad(&dovecot.tls_source(), &[]), "connect"),
+        &["FAILED", "ca_file"],
+    );
+}
+
+#[test]
+fn a_host_without_an_address() {
+    let shown = bad("pops://al@h.invalid", &[]);
+    assert_says(
+        line(&shown, "resolve"),
+        &["FAILED", "h.invalid has no address"],
+    );
+}
+
+#[test]
+fn a_wrong_password() {
+    let liar = liar(2);
+    let source = liar.source().replace("alice", "bob");
+    let shown = bad(&source, &["-o", "tls=off"]);
+    assert_says(line(&shown, "connect"), &["ok"]);
+    assert_says(line(&shown, "log-in"), &["FAILED", "refused the login"]);
+    assert_eq!(liar.count("PASS"), 1);
+}
+
+#[test]
+fn a_server_that_deletes_what_was_read_is_left_without_quit() {
+    let liar = liar(2);
+    let capabilities = ["TOP", "UIDL", "USER", "EXPIRE 0"];
+    liar.set_capabilities(Some(&capabilities));
+    let shown = good(&liar.source(), &["-o", "tls=off"]);
+    assert_says(line(&shown, "EXPIRE"), &["warning", "without QUIT"]);
+    assert_eq!(liar.count("RETR"), 1);
+    let commands = liar.commands();
+    let retr = commands
+        .iter()
+        .position(|command| command.line.starts_with("RETR"));
+    let after = &commands[retr.expect("a RETR")..];
+    assert!(
+        after.iter().all(|command| command.line != "QUIT"),
+        "{after:?}"
+    );
+    assert_eq!(liar.left_serials(), [1, 2]);
+}
+
+#[test]
+fn sizes_that_are_only_a_hint_are_warned_of() {
+    let liar = liar(1);
+    liar.set_list_offset(1, 55);
+    let shown = good(&liar.source(), &["-o", "tls=off"]);
+    assert_says(line(&shown, "RETR"), &["warning", "where LIST says"]);
+}
+
+#[test]
+fn a_server_without_top_and_pipelining() {
+    let mpopd = Mpopd::start(&corpus::realistic(43, 2));
+    let shown = good(&mpopd.source(), &["-o", "tls=off"]);
+    assert_says(line(&shown, "TOP"), &["warning", "fetched for their dates"]);
+    assert_says(line(&shown, "PIPELINING"), &["ok", "not offered"]);
+    assert_eq!(mpopd.messages_left().len(), 2);
+}
+
+#[test]
+fn a_server_that_closes_on_pipelined_commands_is_found_out() {
+    let liar = liar(1);
+    liar.on("NOOP", Reply::Close);
+    let shown = good(&liar.source(), &["-o", "tls=off"]);
+    assert_says(line(&shown, "PIPELINING"), &["warning", "pipeline=off"]);
+}
+
+#[test]
+fn a_server_with_neither_uidl_nor_top() {
+    let liar = liar(2);
+    liar.set_capabilities(Some(&["USER"]));
+    liar.on("UIDL", Reply::Err("what"));
+    liar.on("TOP", Reply::Err("what"));
+    let shown = bad(&liar.source(), &["-o", "tls=off"]);
+    assert_says(line(&shown, "listing"), &["FAILED", "neither UIDL nor TOP"]);
+}
+
+#[test]
+fn an_empty_maildrop() {
+    let liar = Liar::start(&[]);
+    let shown = good(&liar.source(), &["-o", "tls=off"]);
+    assert_says(line(&shown, "maildrop"), &["0 messages"]);
+    assert_eq!((liar.count("RETR"), liar.count("TOP")), (0, 0));
+}
+
+#[test]
+fn without_a_password_there_is_a_sentence() {
+    let ground = Ground::new();
+    let mut command = ground.0.at_home(std::process::Command::new("setsid"));
+    command.args(["--wait", crate::PROGRAM, "check", "pops://al@h.invalid"]);
+    let output = output_within(LIMIT, &mut command);
+    assert_eq!(output.status.code(), Some(1));
+    assert_says(&stderr(&output), &["pop3fs: no password"]);
+}

@@ -1,0 +1,141 @@
+//! The unit in contrib/systemd: under a real service manager, in name spaces of its own.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use nix::sys::statvfs::{FsFlags, statvfs};
+
+use crate::common::{PROGRAM, Reply, output_within};
+use crate::{Ground, LIMIT, assert_says, liar, stderr, stdout};
+
+const UNIT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/contrib/systemd/pop3fs@.service"
+);
+
+/// A user's service manager, as on a machine that systemd has booted. What follows is run once it works.
+const MANAGER: &str = "\
+    mount -t tmpfs none /run; mkdir -p /run/systemd/system; mkdir -m 700 /run/user; export XDG_RUNTIME_DIR=/run/user; \
+    /usr/lib/systemd/systemd --user --unit=basic.target >/dev/null 2>&1 & \
+    until systemctl --user is-active --quiet basic.target 2>/dev/null; do kill -0 $!; done; ";
+
+/// Starts the unit, removes a message, and stops the unit; shows how it stood meanwhile.
+const LIFE: &str = "\
+    systemctl --user start pop3fs@work; \
+    systemctl --user show -p ActiveState -p StatusText pop3fs@work; \
+    findmnt -n -o FSTYPE \"$1\"; rm -f \"$1\"/liar-2.eml; \
+    systemctl --user stop pop3fs@work; \
+    systemctl --user show -p ActiveState -p Result -p StatusText pop3fs@work; ! findmnt \"$1\"";
+
+/// Whether a service manager can start anything here: in some containers the tree of control groups is read-only.
+fn has_control_groups() -> bool {
+    let found = statvfs("/sys/fs/cgroup").expect("control groups");
+    !found.flags().contains(FsFlags::ST_RDONLY)
+}
+
+/// The unit, and an account `work` that it reads.
+fn install(ground: &Ground, source: &str) {
+    let folder = ground.0.folder();
+    let units = folder.join("config/systemd/user");
+    fs::create_dir_all(&units).expect("a folder of units");
+    fs::copy(UNIT, units.join("pop3fs@.service")).expect("the unit");
+    let accounts = folder.join("config/pop3fs");
+    fs::create_dir_all(&accounts).expect("a folder of accounts");
+    let account = format!(
+        "SOURCE={source}\nDIR={}\nOPTIONS=tls=off,password_command=printf 'secret'\n",
+        ground.dir()
+    );
+    fs::write(accounts.join("work.env"), account).expect("an account");
+    let programs = folder.join("home/.cargo/bin");
+    fs::create_dir_all(&programs).expect("a folder of programs");
+    symlink(PROGRAM, programs.join("pop3fs")).expect("the program");
+}
+
+fn run(ground: &Ground, script: &str) -> Output {
+    let mut command = ground.0.at_home(Command::new("unshare"));
+    command
+        .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        .args([
+            "sh",
+            "-euc",
+            &format!("{MANAGER}{script}"),
+            "sh",
+            ground.dir(),
+        ]);
+    output_within(LIMIT, &mut command)
+}
+
+#[test]
+fn the_unit_mounts_tells_how_it_stands_and_commits_when_it_is_stopped() {
+    if !has_control_groups() {
+        return;
+    }
+    let (ground, liar) = (Ground::new(), liar(3));
+    install(&ground, &liar.source());
+    let output = run(&ground, LIFE);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
+    let expected = format!(
+        "ActiveState=active\nStatusText=3 messages of {}\nfuse.pop3fs\n\
+         Result=success\nActiveState=inactive\nStatusText=\n",
+        liar.source()
+    );
+    assert_eq!(sorted(&stdout(&output)), sorted(&expected));
+    assert_eq!(liar.left_serials(), [1, 3]);
+}
+
+#[test]
+fn a_unit_whose_commit_fails_has_failed_and_says_why() {
+    if !has_control_groups() {
+        return;
+    }
+    let (ground, liar) = (Ground::new(), liar(3));
+    install(&ground, &liar.source());
+    liar.once("QUIT", Reply::Err("cannot write the maildrop"));
+    let output = run(&ground, LIFE);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
+    assert_says(
+        &stdout(&output),
+        &[
+            "ActiveState=failed",
+            "Result=exit-code",
+            "StatusText=failed: ",
+            "liar-2.eml is still on the server: cannot write the maildrop",
+        ],
+    );
+    assert_eq!(liar.left_serials(), [1, 2, 3]);
+}
+
+/// systemctl shows properties in an order of its own.
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_unit() {
+    let ground = Ground::new();
+    let unit = ground.0.folder().join("pop3fs@work.service");
+    fs::copy(UNIT, &unit).expect("the unit");
+    let mut command = ground.0.at_home(Command::new("systemd-analyze"));
+    command
+        .args(["verify", "--user", "--man=no"])
+        .arg(Path::new(&unit));
+    let output = output_within(LIMIT, &mut command);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+}

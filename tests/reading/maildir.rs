@@ -1,0 +1,199 @@
+//! `.maildir`: what mail readers do with it.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+use super::common::{Liar, Mount, corpus, eventually, run, stdout_of};
+use super::{in_clear, listed, read};
+
+const COUNT: usize = 25;
+
+fn maildir(mount: &Mount) -> PathBuf {
+    mount.join(".maildir")
+}
+
+/// The names in one of its directories, sorted.
+fn names(mount: &Mount, mailbox: &str) -> Vec<String> {
+    let entries = fs::read_dir(maildir(mount).join(mailbox)).expect("a directory of the view");
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("an entry").file_name())
+        .map(|name: OsString| name.into_string().expect("ASCII"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Moves the first new message to `cur` with these flags; gives its new name.
+fn flag_first(mount: &Mount, flags: &str) -> String {
+    let name = names(mount, "new").remove(0);
+    let flagged = format!("{name}:2,{flags}");
+    let (new, cur) = (maildir(mount).join("new"), maildir(mount).join("cur"));
+    fs::rename(new.join(&name), cur.join(&flagged)).expect("rename to cur");
+    flagged
+}
+
+#[test]
+fn all_mail_is_new_at_first_with_lf_and_the_time_of_its_arrival() {
+    let messages = corpus::realistic(41, COUNT);
+    let liar = Liar::start(&messages);
+    let mount = in_clear(&liar.source(), &[]);
+    assert_eq!(names(&mount, "cur"), [""; 0]);
+    assert_eq!(names(&mount, "tmp"), [""; 0]);
+    let new = names(&mount, "new");
+    assert_eq!(new.len(), COUNT);
+    let mut octets: Vec<Vec<u8>> = Vec::new();
+    for name in &new {
+        let path = maildir(&mount).join("new").join(name);
+        let mtime = fs::metadata(&path).expect("stat").mtime().to_string();
+        assert!(
+            name.starts_with(&format!("{mtime}.liar-")) && name.ends_with(".pop3fs"),
+            "{name}"
+        );
+        octets.push(read(&path));
+    }
+    let mut sent: Vec<Vec<u8>> = messages
+        .iter()
+        .map(|message| corpus::with_lf(message))
+        .collect();
+    octets.sort();
+    sent.sort();
+    assert!(octets == sent, "a message is not as it was sent, with LF");
+}
+
+#[test]
+fn flags_are_kept_across_mounts() {
+    let liar = Liar::start(&corpus::realistic(42, 3));
+    let mut mount = in_clear(&liar.source(), &[]);
+    let flagged = flag_first(&mount, "FS");
+    assert_eq!(names(&mount, "cur"), std::slice::from_ref(&flagged));
+    assert_eq!(names(&mount, "new").len(), 2);
+    mount.remount();
+    assert_eq!(names(&mount, "cur"), std::slice::from_ref(&flagged));
+    let cur = maildir(&mount).join("cur");
+    let other = flagged.replace(":2,FS", ":2,RS");
+    fs::rename(cur.join(&flagged), cur.join(&other)).expect("other flags");
+    let back = flagged.replace(":2,FS", "");
+    fs::rename(cur.join(&other), maildir(&mount).join("new").join(&back)).expect("back to new");
+    assert!(names(&mount, "new").contains(&back));
+    mount.remount();
+    assert_eq!(names(&mount, "cur"), [""; 0]);
+    assert_eq!(names(&mount, "new").len(), 3);
+}
+
+#[test]
+fn a_message_takes_no_name_but_its_own() {
+    let liar = Liar::start(&corpus::realistic(43, 2));
+    let mount = in_clear(&liar.source(), &[]);
+    let flagged = flag_first(&mount, "S");
+    let cur = maildir(&mount).join("cur");
+    let other = names(&mount, "new").remove(0);
+    for name in [
+        other.as_str(),
+        "1.x.pop3fs:2,S",
+        &flagged.replace(":2,S", ":2,S T"),
+        &flagged.replace(":2,S", ":3,S"),
+        &format!("{flagged}{}", "a".repeat(60)),
+    ] {
+        let refused = fs::rename(cur.join(&flagged), cur.join(name)).expect_err(name);
+        assert_eq!(refused.raw_os_error(), Some(Errno::EPERM as i32), "{name}");
+    }
+    assert_eq!(names(&mount, "cur"), [flagged]);
+}
+
+#[test]
+fn nothing_is_delivered_here() {
+    let liar = Liar::start(&corpus::realistic(44, 1));
+    let mount = in_clear(&liar.source(), &[]);
+    let is_refused = |error: std::io::Error| error.raw_os_error() == Some(Errno::EPERM as i32);
+    for mailbox in ["tmp", "new", "cur"] {
+        let path = maildir(&mount).join(mailbox).join("1.delivery.host");
+        assert!(
+            is_refused(File::create(path).expect_err("a delivery")),
+            "{mailbox}"
+        );
+    }
+    let name = names(&mount, "new").remove(0);
+    let new = maildir(&mount).join("new");
+    let link = fs::hard_link(new.join(&name), maildir(&mount).join("cur").join(&name));
+    assert!(is_refused(link.expect_err("a link")));
+    assert!(is_refused(
+        fs::remove_dir(maildir(&mount).join("tmp")).expect_err("rmdir")
+    ));
+}
+
+#[test]
+fn what_is_removed_here_is_deleted_on_the_server() {
+    let messages = corpus::realistic(45, 3);
+    let liar = Liar::start(&messages);
+    let mount = in_clear(&liar.source(), &[]);
+    let flagged = flag_first(&mount, "ST");
+    fs::remove_file(maildir(&mount).join("cur").join(&flagged)).expect("rm");
+    assert_eq!(listed(&mount).len(), 2);
+    assert!(mount.umount().status.success());
+    assert_eq!(liar.left(), messages[1..]);
+}
+
+#[test]
+fn pythons_mailbox_reads_flags_and_removes() {
+    let liar = Liar::start(&corpus::realistic(46, COUNT));
+    let mount = in_clear(&liar.source(), &[]);
+    let script = "
+import mailbox, sys
+box = mailbox.Maildir(sys.argv[1], create=False)
+print(len([message['subject'] for message in box]))
+key, gone = sorted(box.keys())[:2]
+message = box.get_message(key)
+box.discard(gone)
+print(len(box), message.get_subdir())
+";
+    let path = maildir(&mount);
+    let path = path.to_str().expect("ASCII");
+    assert_eq!(
+        stdout_of(&["python3", "-c", script, path]),
+        format!("{COUNT}\n{} new\n", COUNT - 1)
+    );
+    assert_eq!(listed(&mount).len(), COUNT - 1);
+}
+
+#[test]
+fn mutt_opens_flags_and_deletes() {
+    let messages = corpus::realistic(47, 5);
+    let liar = Liar::start(&messages);
+    let mount = in_clear(&liar.source(), &[]);
+    // In the batch of one screen: flag the first, delete the last, go.
+    let keys = "push '<first-entry><flag-message><last-entry><delete-message><quit>'";
+    let folder = format!("set folder=\"{}\"", mount.arg());
+    let path = maildir(&mount);
+    let mutt = run(&[
+        "script",
+        "-qec",
+        &format!(
+            "TERM=xterm mutt -n -F /dev/null -e '{folder}' -e 'set quit=yes delete=yes move=no' -e \"{keys}\" -f {}",
+            path.display()
+        ),
+        "/dev/null",
+    ]);
+    assert!(mutt.status.success(), "{mutt:?}");
+    eventually("the flag and the deletion", || {
+        let cur = names(&mount, "cur");
+        (cur.len() == 4 && cur[0].ends_with(":2,F")).then_some(())
+    });
+    assert!(mount.umount().status.success());
+    assert_eq!(liar.left(), messages[..4]);
+}
+
+#[test]
+fn the_size_is_exact_once_the_file_was_opened() {
+    let liar = Liar::start(&corpus::realistic(48, 1));
+    let mount = in_clear(&liar.source(), &[]);
+    let path = maildir(&mount).join("new").join(&names(&mount, "new")[0]);
+    let octets = read(&path).len() as u64;
+    assert_eq!(
+        fs::metadata(&path).as_ref().map(Metadata::len).ok(),
+        Some(octets)
+    );
+}
