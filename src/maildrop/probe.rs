@@ -3,7 +3,7 @@
 //! ```text
 //! resolve ─▶ connect, TLS ─▶ CAPA ─▶ log-in ─▶ STAT, UIDL, LIST ─▶ TOP, RETR of the smallest message ─▶ PIPELINING
 //! ```
-//! The last step of all is QUIT, unless the server announces that it deletes what was retrieved.
+//! The last step of all is QUIT, unless the server may delete what was retrieved then.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use super::link::Link;
 use super::login::LoggedIn;
 use super::quirks::{Identity, Quirks};
 use super::scan::{Listing, Scan};
-use super::session::Top;
+use super::session::{Retention, Top};
 use super::state::Pulse;
 use super::{Pipeline, Settings};
 use crate::net::{Accepted, Protection, Shown, Stream};
@@ -83,6 +83,7 @@ struct Failed;
 struct Entered {
     link: Link,
     capabilities: Capabilities,
+    retention: Retention,
     listing: Listing,
 }
 
@@ -217,6 +218,7 @@ impl Probe<'_> {
         let listing = self.unless_failed("listing", listing)?;
         Ok(Entered {
             link,
+            retention: Retention::announced(&capabilities, &self.quirks),
             capabilities,
             listing,
         })
@@ -358,7 +360,7 @@ impl Entered {
 
     /// Without QUIT where that might delete what was retrieved (RFC 2449 section 6.7).
     fn leave(mut self, has_retrieved: bool) {
-        if has_retrieved && self.capabilities.expire == Some(Expire::Days(0)) {
+        if has_retrieved && self.retention != Retention::Kept {
             return;
         }
         if let Err(fault) = self.link.status(&Command::Quit, |_| ()) {

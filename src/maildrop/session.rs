@@ -37,7 +37,7 @@ pub(super) struct Session {
 
 /// What QUIT does to messages that were only retrieved (RFC 2449 section 6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Retention {
+pub(super) enum Retention {
     /// It leaves them.
     Kept,
     /// It may delete them: `EXPIRE 0`.
@@ -159,7 +159,7 @@ impl Session {
 }
 
 impl Retention {
-    fn announced(capabilities: &Capabilities, quirks: &Quirks) -> Retention {
+    pub(super) fn announced(capabilities: &Capabilities, quirks: &Quirks) -> Retention {
         match capabilities.expire {
             Some(Expire::Days(0)) => Retention::Deleted,
             // What is said before the login may be another for this user.

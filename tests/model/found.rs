@@ -146,3 +146,21 @@ fn what_was_read_stays_though_capa_was_cut_off() {
         ],
     );
 }
+
+/// The look at what was refused found new mail under the unique-id of what was deleted, which is to be shown.
+#[test]
+fn a_copy_that_came_before_the_commit_is_shown_after_it() {
+    let quit = Quit::Confirmed;
+    let refused = 0b10;
+    for copied in 0..2 {
+        succeeds(
+            &[MAIL, MAIL],
+            &[
+                Operation::Copy(copied),
+                Operation::Unlink(0),
+                Operation::Unlink(0),
+                Operation::Commit { refused, quit },
+            ],
+        );
+    }
+}

@@ -48,8 +48,9 @@ impl Run {
                 Event::Listed(listing) => {
                     self.reference.take_listing(&listing);
                     update.listings += 1;
-                    if !update.has_quit {
-                        update.listed = listing;
+                    match update.has_quit {
+                        true => update.was_looked_at = true,
+                        false => update.listed = listing,
                     }
                 }
                 Event::Marked(mail)
@@ -103,6 +104,8 @@ impl Run {
             // What a listing has told meanwhile holds.
             known(&mut self.reference, name)?.standing = match (standing, is_kept) {
                 (Standing::Unlinked, true) => Standing::Listed,
+                // Still named by a listing after QUIT: by then it is new mail under the unique-id of what was deleted.
+                (Standing::Unlinked, false) if update.was_looked_at => Standing::Listed,
                 (Standing::Unlinked, false) => Standing::Departed,
                 (standing, _) => standing,
             };
@@ -211,6 +214,8 @@ struct Update {
     deleted: Vec<Mail>,
     listings: usize,
     has_quit: bool,
+    /// A session was told after that what is left.
+    was_looked_at: bool,
     /// What the mount knew when it deleted.
     listed: Vec<Mail>,
 }
