@@ -46,7 +46,7 @@ fn grep_of_the_parts_fetches_each_message_once() {
 #[test]
 fn grep_of_a_view_has_many_messages_in_flight() {
     for view in [".text", ".parts"] {
-        let (liar, mount) = maildrop(&[]);
+        let (liar, mount) = maildrop(&["pipeline=auto"]);
         liar.once("RETR 500", Reply::HeldUntil { behind: 50 * 10 });
         found(WORD, &mount.join(view));
         assert_eq!(liar.count("RETR"), COUNT, "{view}");
