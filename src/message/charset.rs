@@ -1,11 +1,13 @@
 //! Octets of a charset as text. The charset crate is used here only.
 use std::borrow::Cow;
 
-use charset::Charset;
+use charset::{Charset, UTF_7};
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// How far an HTML part is looked at for its own word on its charset, in octets (as the HTML standard's prescan).
 const PRESCAN: usize = 1024;
+/// How many octets of UTF-7 are decoded at once, and some.
+const UTF_7_PIECE: usize = 4096;
 
 /// The text in a charset by its label (RFC 2045, and the names that mailers use). What cannot be decoded becomes U+FFFD. A label
 /// that is not known, or none, means UTF-8, and so does US-ASCII where the octets are UTF-8.
@@ -15,12 +17,36 @@ pub(super) fn decode(label: Option<&str>, octets: &[u8]) -> String {
         return text.to_owned();
     }
     if let Some(charset) = Charset::for_label_no_replacement(label.as_bytes()) {
+        if charset == UTF_7 && Charset::for_bom(octets).is_none() {
+            return utf_7(octets);
+        }
         return charset.decode(octets).0.into_owned();
     }
     match known_to_mail_parser(label) {
         Some(decoder) => decoder(octets),
         None => without_byte_order_mark(String::from_utf8_lossy(octets)),
     }
+}
+
+/// In pieces: at each shift the crate goes through all the memory that it has taken for the text, and 8 MB of shifts would take
+/// 16 times as long as 2 MB.
+fn utf_7(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len());
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at(utf_7_piece(rest));
+        text.push_str(&UTF_7.decode_without_bom_handling(piece).0);
+        rest = behind;
+    }
+    text
+}
+
+/// Behind an octet that is none of base64 no shift is open (RFC 2152), and the rest stands for itself.
+fn utf_7_piece(octets: &[u8]) -> usize {
+    let is_of_shift = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
+    let start = UTF_7_PIECE.min(octets.len());
+    let end = octets[start..].iter().position(|octet| !is_of_shift(octet));
+    end.map_or(octets.len(), |end| start + end + 1)
 }
 
 /// The charset that an HTML document states itself, in a `meta` element.
@@ -109,6 +135,13 @@ mod tests {
     }
 
     #[test]
+    fn much_utf_7_is_decoded_a_little_at_a_time() {
+        let octets = b"+AOQ-".repeat(5000);
+        assert!(utf_7_piece(&octets) <= UTF_7_PIECE + 5);
+        assert_eq!(decode(Some("utf-7"), &octets), "ä".repeat(5000));
+    }
+
+    #[test]
     fn an_html_document_may_state_its_charset() {
         for (html, label) in [
             (r#"<meta charset="KOI8-R">"#, Some("koi8-r")),
@@ -129,6 +162,12 @@ mod tests {
             "ibm850", "ibm866", "x-user-defined", "hz-gb-2312", "us-ascii", "windows-1252", "x",
         ])) {
             decode(Some(label), &octets);
+        }
+
+        #[test]
+        fn utf_7_in_pieces_is_utf_7(octets in prop::collection::vec(prop::sample::select(b"+-AOQ/ \n\xff".to_vec()), 1..12)) {
+            let octets = octets.repeat(UTF_7_PIECE);
+            prop_assert!(utf_7(&octets) == UTF_7.decode_without_bom_handling(&octets).0);
         }
     }
 }

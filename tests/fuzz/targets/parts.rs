@@ -11,8 +11,8 @@ pub struct Leaf {
     pub octets: Vec<u8>,
 }
 
-/// The most octets of a file for one of the message: four of UTF-8.
-const GROWTH: usize = 4;
+/// The most octets of a file for one of the message: eight for a C1 control.
+const GROWTH: usize = 8;
 
 pub fn check(octets: &[u8]) {
     let leaves = leaves(octets);
