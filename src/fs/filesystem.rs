@@ -495,9 +495,16 @@ impl Filesystem {
         Self::shown_as(message).chain(parts)
     }
 
-    /// The inode numbers of the files that the message of this inode number is shown as.
-    pub(super) fn shown_as(message: u64) -> impl Iterator<Item = u64> {
+    /// The inode numbers of all that the message of this inode number is shown as.
+    fn shown_as(message: u64) -> impl Iterator<Item = u64> {
         let shown = ViewId::all().map(move |view| nodes::of_shown(view, message));
+        std::iter::once(message).chain(shown)
+    }
+
+    /// Those of them that have the message's size.
+    pub(super) fn of_its_size(message: u64) -> impl Iterator<Item = u64> {
+        let as_it_is = ViewId::all().filter(|view| matches!(view.view().form(), Form::AsItIs));
+        let shown = as_it_is.map(move |view| nodes::of_shown(view, message));
         std::iter::once(message).chain(shown)
     }
 

@@ -108,7 +108,7 @@ impl Serving {
             let outdated = match change {
                 // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
                 Change::Size { inode } => {
-                    return Filesystem::shown_as(inode)
+                    return Filesystem::of_its_size(inode)
                         .for_each(|shown| forget_size(&notifier, shown));
                 }
                 Change::Directory => Outdated::Inodes(vec![ROOT]),
