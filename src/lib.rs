@@ -15,7 +15,7 @@
 //! # What flows where
 //!
 //! * **A directory listing** is STAT, UIDL and LIST of a session, kept by [`maildrop`] until a later session renews it.
-//!   `readdir` and `lookup` answer from it and from nothing else.
+//!   In the root `readdir` and `lookup` answer from it and from nothing else.
 //! * **A stat** shows LIST's octets until the body was seen once, and the exact size from then on; its time is the arrival
 //!   told by the headers, which costs one TOP, the first time that a `getattr` asks for it.
 //! * **An open** wants the body, from memory, disk or the server: the engine RETRieves it, corrects the size, has the
@@ -23,9 +23,11 @@
 //! * **An unlink** makes the message pending. A commit (`fsync` of the directory, `pop3fs commit`, the end of the mount)
 //!   sends DELE for what is pending, and QUIT; what the server answers is the verdict that the user sees. Many
 //!   messages that nobody ever read here are not deleted before the user says yes (`maildrop/valve.rs`).
+//! * **A view** ([`fs`], views/) shows the same messages in another form, in a hidden directory: made of the one body by a
+//!   pure function of [`message`], in a thread of its own, when it is opened.
 //! * **Accesses in directory order** have what comes next fetched ahead, in one pipeline, up to a window of octets.
-//! * **What was learnt** (inode number, exact size, arrival, whether it was read, by unique-id) goes to the index, complete bodies go to the cache on
-//!   disk, and both are there at the next mount.
+//! * **What was learnt** (inode number, exact size, arrival, title, whether it was read, a mail reader's flags; by unique-id)
+//!   goes to the index, complete bodies go to the cache on disk, and both are there at the next mount.
 //!
 //! # Invariants
 //!
@@ -47,12 +49,12 @@
 //! | module | what it is | to change it for |
 //! |---|---|---|
 //! | [`cli`] | arguments, options, passwords, daemon, control socket, the order of a mount's life | a new option or command |
-//! | [`fs`] | operations without a reply type, errno table, FUSE adapter, mount(2) | what a user sees of a file |
+//! | [`fs`] | operations without a reply type, views, errno table, FUSE adapter, mount(2) | what a user sees of a file, a new view |
 //! | [`maildrop`] | log-in, engine, listing, wants, read-ahead, pending deletions, commit, reconnect | a quirk of a server (quirks.rs lists them) |
 //! | [`pop3`] | the protocol, sans-IO: commands, decoder, replies | a quirk of the wire |
 //! | [`net`] | TCP, TLS, time-outs | how the server is reached |
 //! | [`store`] | the index, the bodies in memory and on disk | what is remembered |
-//! | [`message`] | what a message says: dates | what is read out of headers |
+//! | [`message`] | what a message says: dates, titles, text, parts; octets in, structures out | what is read out of a message |
 //! | [`demo`] | a small maildrop of its own, to try the rest on | `pop3fs demo` |
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -5,6 +5,8 @@
 //!    ▲                                             │ owed.rs: a reply that waits,
 //!    └───────────── reply, from any thread ◀───────┘ its deadline, its caller's signals
 //! ```
+//! What an inode number stands for is told in nodes.rs. opening.rs gives files their octets; those of the views/ are made
+//! in workshop.rs, off the threads that answer, and kept by derived.rs.
 //!
 //! No handler waits for the network: it answers from memory or owes its [`Answer`] to a want of the maildrop.
 
