@@ -16,7 +16,9 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
-use common::{Dovecot, DovecotOptions, Liar, Mount, corpus, retr_all, run, stdout_of};
+use common::{
+    Dovecot, DovecotOptions, Liar, Mount, corpus, retr_all, run, stderr, stdout, stdout_of,
+};
 
 /// For what a command must do at once.
 const SOON: Duration = Duration::from_secs(30);
@@ -67,14 +69,6 @@ fn remove_all(mount: &Mount) {
 /// `sync DIR`: fsync of the directory, whose errno is the verdict.
 fn sync(mount: &Mount) -> Output {
     run(&["sync", mount.arg()])
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Unmounts by `pop3fs umount`, which must succeed, and waits for the process, which must too; gives what was said.

@@ -15,7 +15,7 @@ use std::process::{Command, Output};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::{Mount, eventually, output_within, run, waits_for_fuse};
+use common::{Mount, eventually, output_within, run, stderr, waits_for_fuse};
 use nix::errno::Errno;
 use nix::unistd::gettid;
 use serde_json::Value;
@@ -44,10 +44,6 @@ fn assert_fails(output: &Output, errno: Errno) {
     let (words, _) = described.split_once(" (os error").expect("words");
     assert!(stderr(output).contains(words), "{}", stderr(output));
     assert_eq!(output.stdout, b"");
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The program succeeds within [`AT_ONCE`].

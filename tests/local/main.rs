@@ -22,7 +22,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use common::{Liar, Mount, PROGRAM, Place, corpus, output_within};
+use common::{
+    Liar, Mount, PROGRAM, Place, assert_says, corpus, output_within, sentence, stderr, stdout,
+};
 use nix::errno::Errno;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use nix::sys::signal::{Signal, kill};
@@ -93,14 +95,6 @@ fn listed(folder: &Path) -> Vec<String> {
     names
 }
 
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 /// Unmounts by `pop3fs umount` and waits for the process, which must both succeed; gives what the process wrote.
 fn umount(mount: &mut Mount) -> String {
     let output = mount.umount();
@@ -111,23 +105,6 @@ fn umount(mount: &mut Mount) -> String {
         "{ended:?}"
     );
     ended.stderr
-}
-
-/// The one line of a refusal, behind our name; whatever else the program writes or returns fails the test.
-fn sentence(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert_eq!(stdout(output), "");
-    let said = stderr(output);
-    let line = said.strip_suffix('\n').expect("a whole line");
-    assert!(!line.contains('\n'), "more than one line:\n{said}");
-    let sentence = line.strip_prefix("pop3fs: ");
-    sentence.expect("our name in front").to_owned()
-}
-
-fn assert_says(said: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(said.contains(part), "{part:?} is not in {said:?}");
-    }
 }
 
 /// A mount point that the test mounts on by itself. Dropping it ends whatever serves there.

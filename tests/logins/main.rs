@@ -11,7 +11,7 @@ mod tokens;
 
 use std::fs;
 
-use common::{Mount, MountBuilder};
+use common::{Mount, MountBuilder, assert_says};
 
 /// Dovecot makes whoever was wrong wait ever longer, which takes minutes for all mechanisms.
 const NO_PENALTY: &str = "auth_failure_delay = 0
@@ -35,12 +35,6 @@ fn refusal(builder: MountBuilder) -> String {
         .strip_prefix("pop3fs: ")
         .and_then(|said| said.strip_suffix('\n'));
     sentence.unwrap_or_else(|| panic!("{said}")).to_owned()
-}
-
-fn assert_says(sentence: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(sentence.contains(part), "{part:?} is not in {sentence:?}");
-    }
 }
 
 fn count(mount: &Mount) -> usize {

@@ -24,7 +24,9 @@ mod users;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use common::{Liar, Mount, PROGRAM, Place, corpus, output_within};
+use common::{
+    Liar, Mount, PROGRAM, Place, assert_says, corpus, output_within, sentence, stderr, stdout,
+};
 use nix::sys::signal::{Signal, kill};
 
 /// The limit of one command.
@@ -36,31 +38,6 @@ fn liar(count: usize) -> Liar {
 
 fn in_clear(source: &str) -> Mount {
     Mount::new(source, &["tls=off"])
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// The one line of a refusal, behind our name; whatever else the program writes or returns fails the test.
-fn sentence(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert_eq!(stdout(output), "");
-    let said = stderr(output);
-    let line = said.strip_suffix('\n').expect("a whole line");
-    assert!(!line.contains('\n'), "more than one line:\n{said}");
-    let sentence = line.strip_prefix("pop3fs: ");
-    sentence.expect("our name in front").to_owned()
-}
-
-fn assert_says(sentence: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(sentence.contains(part), "{part:?} is not in {sentence:?}");
-    }
 }
 
 /// A mount point that the test mounts on by itself. Dropping it ends whatever serves there.

@@ -37,7 +37,7 @@ use std::path::Path;
 use std::process::Output;
 use std::time::SystemTime;
 
-use common::{Liar, Mount, MountBuilder, run, stdout_of};
+use common::{Liar, Mount, MountBuilder, assert_says, run, stderr, stdout_of};
 use nix::errno::Errno;
 
 fn mounted(liar: &Liar, options: &[&str]) -> Mount {
@@ -60,12 +60,6 @@ fn sentence(output: &Output) -> String {
         panic!("not one line of ours:\n{said}");
     };
     line.to_owned()
-}
-
-fn assert_says(said: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(said.contains(part), "{part:?} is not in {said:?}");
-    }
 }
 
 /// The names as `ls` shows them.
@@ -133,10 +127,6 @@ fn umount(mount: &mut Mount) -> (Option<i32>, String) {
     mount.wait();
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     (output.status.code(), stdout + &stderr(&output))
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// `ls -l` succeeds.

@@ -10,7 +10,7 @@ mod stls;
 
 use std::process::Output;
 
-use common::{Certificate, Dovecot, DovecotOptions, Mount, MountBuilder, corpus};
+use common::{Certificate, Dovecot, DovecotOptions, Mount, MountBuilder, assert_says, corpus};
 
 /// A Dovecot with one message, which shows this certificate.
 fn dovecot(certificate: Certificate) -> Dovecot {
@@ -58,10 +58,4 @@ fn sentence(output: &Output) -> String {
     let sentence = line.strip_prefix("pop3fs: ").expect("our name in front");
     assert!(!sentence.contains(Dovecot::PASSWORD), "{sentence}");
     sentence.to_owned()
-}
-
-fn assert_says(sentence: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(sentence.contains(part), "{part:?} is not in {sentence:?}");
-    }
 }
