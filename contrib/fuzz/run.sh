@@ -4,40 +4,13 @@
 # Inputs that lead somewhere gather in corpus/TARGET, one that breaks a property is left in artifacts/TARGET.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=contrib/packages.sh
+. contrib/packages.sh
 
 readonly FUZZ=contrib/fuzz
 readonly PACKAGES=(gcc g++ libc6-dev pkg-config libssl-dev)   # to build
 # Of addresses: an allocation of a number that came fails.
 readonly MEMORY_KIB=$((4 << 20))
-
-announce() { printf '\n== %s\n' "$*"; }
-fail() { printf 'run.sh: %s\n' "$*" >&2; exit 1; }
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        fail "not root and no sudo: cannot run $*"
-    fi
-}
-
-missing_packages() {
-    local package
-    for package in "${PACKAGES[@]}"; do
-        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || echo "$package"
-    done
-}
-
-ensure_packages() {
-    local missing
-    mapfile -t missing < <(missing_packages)
-    [ "${#missing[@]}" -gt 0 ] || return 0
-    announce "apt-get install ${missing[*]}"
-    as_root apt-get update -q || fail "apt-get update failed"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
-}
 
 ensure_cargo_fuzz() {
     ! cargo fuzz --version >/dev/null 2>&1 || return 0
@@ -62,9 +35,8 @@ run() {
     )
 }
 
-export PATH="$PATH:$HOME/.cargo/bin"
-command -v cargo >/dev/null || fail "cargo is missing: see https://rustup.rs"
-ensure_packages
+ensure_cargo
+ensure_packages "${PACKAGES[@]}"
 ensure_cargo_fuzz
 
 mapfile -t targets < <(cargo fuzz list --fuzz-dir "$FUZZ")
