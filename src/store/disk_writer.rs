@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Body;
@@ -12,6 +13,9 @@ use super::disk::{Order, Shared, remove};
 use super::layout::{BodyKey, Content, HEADER, Header, SEGMENT, TEMPORARY};
 use super::shelf::{Place, Shelved};
 
+/// The rest between two looks at the queue. Whoever puts a body into it does not have to wake anybody then, which costs about
+/// as much as writing it.
+const GATHERING: Duration = Duration::from_millis(5);
 /// Temporary files older than this were left behind by a process that was killed.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 /// A disk that cannot be written is told of once in so long.
@@ -62,23 +66,31 @@ impl DiskWriter {
 
     /// Works until nobody can order any more.
     pub(super) fn run(mut self, orders: &Receiver<Order>) {
-        while let Ok(order) = orders.recv() {
-            match order {
-                Order::Flush(reply) => drop(reply.send(())),
-                Order::EndSegment(path) => {
-                    self.segment.take_if(|filling| filling.segment.path == path);
-                }
-                Order::Forget(key) => {
-                    let written = self.append(key, Content::Forgotten, &[]).map(drop);
-                    self.note(written);
-                }
-                Order::Keep(key, body) => {
-                    if self.shared.awaits(&key, &body) {
-                        let kept = self.keep(key, &body);
-                        let kept = kept.map(|place| self.shared.shelve(key, &body, place));
-                        self.shared.no_longer_waits(&key, &body);
-                        self.note(kept);
-                    }
+        while let Ok(first) = orders.recv() {
+            self.obey(first);
+            for next in orders.try_iter() {
+                self.obey(next);
+            }
+            thread::sleep(GATHERING);
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Flush(reply) => drop(reply.send(())),
+            Order::EndSegment(path) => {
+                self.segment.take_if(|filling| filling.segment.path == path);
+            }
+            Order::Forget(key) => {
+                let written = self.append(key, Content::Forgotten, &[]).map(drop);
+                self.note(written);
+            }
+            Order::Keep(key, body) => {
+                if self.shared.awaits(&key, &body) {
+                    let kept = self.keep(key, &body);
+                    let kept = kept.map(|place| self.shared.shelve(key, &body, place));
+                    self.shared.no_longer_waits(&key, &body);
+                    self.note(kept);
                 }
             }
         }

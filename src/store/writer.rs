@@ -1,7 +1,8 @@
 //! The thread that alone talks to the index file, so that nobody else waits for the disk.
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -11,6 +12,9 @@ use super::{Row, StoreError};
 
 /// How long a row may wait for others, to be written with them.
 const GATHERING: Duration = Duration::from_millis(500);
+/// How often the queue is looked at meanwhile. Whoever puts a row into it does not have to wake anybody then, which costs more
+/// than all the rest of it.
+const LOOKING: Duration = Duration::from_millis(10);
 
 /// What the writer is asked for; it does one after the other, so a load sees what was learnt before it.
 pub(super) enum Order {
@@ -111,19 +115,30 @@ impl Writer {
     }
 }
 
-/// Rows up to the next question, for as long as [`GATHERING`] at most.
+/// Rows up to the next question, for as long as [`GATHERING`] or a little longer.
 fn gather(first: Order, orders: &Receiver<Order>) -> (Vec<Row>, Option<Order>) {
     let until = Instant::now() + GATHERING;
     let mut batch = Vec::new();
     let mut order = first;
     while let Order::Learn(rows) = order {
         batch.extend(rows);
-        match orders.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(next) => order = next,
-            Err(_late_or_over) => return (batch, None),
+        match next(orders, until) {
+            Some(next) => order = next,
+            None => return (batch, None),
         }
     }
     (batch, Some(order))
+}
+
+/// The next order; none after `until`, or when nobody can order any more.
+fn next(orders: &Receiver<Order>, until: Instant) -> Option<Order> {
+    loop {
+        match orders.try_recv() {
+            Ok(order) => return Some(order),
+            Err(TryRecvError::Empty) if Instant::now() < until => thread::sleep(LOOKING),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => return None,
+        }
+    }
 }
 
 /// All rows that can be. A damage that SQLite does not notice may leave values that no row can have, or two messages with
