@@ -3,7 +3,7 @@
 //! | what a server does | seen at | what is done | where |
 //! |---|---|---|---|
 //! | refuses CAPA | old ones | goes on by trying | login |
-//! | closes the connection on CAPA | old ones | logs in without it from then on; QUIT may delete what was read, for all that is known: none is sent then | here, login, session |
+//! | closes the connection on CAPA | old ones | logs in without it, after the second time for good; QUIT may delete what was read, for all that is known: none is sent then | here, login, session |
 //! | offers PIPELINING after the login only | Gmail | CAPA is asked once more then | login |
 //! | offers UTF8, and serves surrogates of other sizes without it | Courier | UTF8 before the login | login |
 //! | knows UIDL and TOP, and announces neither | many | UIDL is always tried; so is TOP, where the headers are wanted | scan, transfer |
@@ -60,14 +60,29 @@ pub(super) enum CapaTime {
 }
 
 /// What became of CAPA.
+///
+/// ```text
+///  Untried ── closed ──▶ Avoided ── another log-in ──▶ Suspected ── closed ──▶ Closes
+///     └──────────────────── answered ──▶ Answered ◀── answered ──┘
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Capa {
     #[default]
     Untried,
     /// With +OK or -ERR.
     Answered,
-    /// By the end of the connection.
+    /// By the end of the connection, which may have been the link's doing: not asked for in this log-in.
+    Avoided,
+    /// So it was the last time.
+    Suspected,
+    /// By the end of the connection, in two log-ins: never asked for again.
     Closes,
+}
+
+impl Capa {
+    fn is_avoided(self) -> bool {
+        matches!(self, Capa::Avoided | Capa::Closes)
+    }
 }
 
 /// What the user is told of once a mount.
@@ -96,7 +111,16 @@ impl Quirks {
 
     /// Who does not know CAPA before the login does not know it behind it.
     pub(super) fn avoids_capa(&self, time: CapaTime) -> bool {
-        [self.before_login, self.capa(time)].contains(&Capa::Closes)
+        self.before_login.is_avoided() || self.capa(time).is_avoided()
+    }
+
+    /// Another log-in begins: a single cut is no reason to do without CAPA for as long as the mount.
+    pub(super) fn doubt(&mut self) {
+        for capa in [&mut self.before_login, &mut self.after_login] {
+            if *capa == Capa::Avoided {
+                *capa = Capa::Suspected;
+            }
+        }
     }
 
     pub(super) fn capa_was_answered(&mut self, time: CapaTime) {
@@ -105,17 +129,25 @@ impl Quirks {
 
     /// Notes that the session ended over CAPA. A server that has answered it before has ended it for another reason.
     pub(super) fn capa_failed(&mut self, time: CapaTime, fault: &Fault) {
-        if is_closed(fault) && self.capa(time) == Capa::Untried {
-            *self.capa_mut(time) = Capa::Closes;
+        if !is_closed(fault) {
+            return;
         }
+        let capa = self.capa_mut(time);
+        *capa = match *capa {
+            Capa::Untried => Capa::Avoided,
+            Capa::Suspected => Capa::Closes,
+            known => known,
+        };
     }
 
     /// Forgets that CAPA closed the connection, where the same happened without it.
     pub(super) fn absolve_capa(&mut self) {
         for capa in [&mut self.before_login, &mut self.after_login] {
-            if *capa == Capa::Closes {
-                *capa = Capa::Untried;
-            }
+            *capa = match *capa {
+                Capa::Avoided => Capa::Untried,
+                Capa::Closes => Capa::Suspected,
+                other => other,
+            };
         }
     }
 
@@ -123,13 +155,18 @@ impl Quirks {
     pub(super) fn capas_avoided(&self) -> usize {
         [self.before_login, self.after_login]
             .into_iter()
-            .filter(|&capa| capa == Capa::Closes)
+            .filter(|capa| capa.is_avoided())
             .count()
+    }
+
+    /// Whether this mount has seen a reason to tell it.
+    pub(super) fn has_told(&self, notice: Notice) -> bool {
+        self.told.contains(&notice)
     }
 
     /// Warns, the first time.
     pub(super) fn tell(&mut self, notice: Notice) {
-        if !self.told.contains(&notice) {
+        if !self.has_told(notice) {
             log::warn!("{notice}");
             self.told.push(notice);
         }
@@ -251,6 +288,30 @@ mod tests {
         quirks.capa_failed(CapaTime::AfterLogin, &closed);
         assert!(quirks.avoids_capa(CapaTime::AfterLogin));
         quirks.absolve_capa();
+        assert_eq!(quirks.capas_avoided(), 0);
+    }
+
+    #[test]
+    fn capa_is_given_up_for_good_where_it_closed_two_log_ins() {
+        let closed = Fault::from(NetError::Closed);
+        let mut quirks = Quirks::default();
+        quirks.capa_failed(CapaTime::BeforeLogin, &closed);
+        assert!(quirks.avoids_capa(CapaTime::AfterLogin));
+        quirks.doubt();
+        assert!(!quirks.avoids_capa(CapaTime::BeforeLogin));
+        quirks.capa_failed(CapaTime::BeforeLogin, &closed);
+        quirks.doubt();
+        assert!(quirks.avoids_capa(CapaTime::BeforeLogin));
+    }
+
+    #[test]
+    fn a_cut_over_capa_is_forgotten_when_the_next_log_in_is_answered() {
+        let closed = Fault::from(NetError::Closed);
+        let mut quirks = Quirks::default();
+        quirks.capa_failed(CapaTime::AfterLogin, &closed);
+        quirks.doubt();
+        quirks.capa_was_answered(CapaTime::AfterLogin);
+        quirks.capa_failed(CapaTime::AfterLogin, &closed);
         assert_eq!(quirks.capas_avoided(), 0);
     }
 }

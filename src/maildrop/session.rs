@@ -159,11 +159,13 @@ impl Session {
 }
 
 impl Retention {
+    /// What the server announces; where it announces nothing, what it did in an earlier session.
     pub(super) fn announced(capabilities: &Capabilities, quirks: &Quirks) -> Retention {
         match capabilities.expire {
             Some(Expire::Days(0)) => Retention::Deleted,
             // What is said before the login may be another for this user.
             _ if quirks.avoids_capa(CapaTime::AfterLogin) => Retention::Untold,
+            None if quirks.has_told(Notice::DeletesWhatWasRead) => Retention::Deleted,
             _ => Retention::Kept,
         }
     }

@@ -14,11 +14,12 @@
 //! new command out: it waits for what is in flight, and for no more.
 //!
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
-//! next session; the third loss is final, and so is a silence of a whole time-out. After a reply that does not fit its
+//! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long. After a reply that does not fit its
 //! command, or where nothing comes twice, one command is sent at a time from then on: a few servers get pipelining wrong.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Pipeline;
 use super::catalogue::MessageId;
@@ -289,11 +290,14 @@ impl Engine {
         let front = lost.pop_front();
         while let Some(behind) = lost.pop_back() {
             match fault.is_silence() {
-                // It may have been asked for a moment ago; whoever waits as long as the front is told by now.
+                // It may have been asked for a moment ago.
                 true => self.try_again(behind.want, fault),
                 // The connection broke over the reply in front of it.
                 false => self.shared.state.lock().wants.put_back(behind.want),
             }
+        }
+        if fault.is_silence() {
+            self.fail_those_kept_waiting(fault);
         }
         let Some(front) = front else { return };
         if fault.is_silence() || !fault.is_of_the_link() {
@@ -303,6 +307,18 @@ impl Engine {
             self.flight.count_barren();
         }
         self.try_again(front.want, fault);
+    }
+
+    /// The silence was theirs too, though another's command had to bear it: the next session would keep them as long.
+    fn fail_those_kept_waiting(&self, silence: &Fault) {
+        let timeout = self.shared.settings.login.timeout;
+        let Some(begin) = Instant::now().checked_sub(timeout) else {
+            return;
+        };
+        let kept_waiting = self.shared.state.lock().wants.asked_by(begin);
+        for want in kept_waiting {
+            self.shared.fail(want, silence);
+        }
     }
 
     fn try_again(&self, want: Want, fault: &Fault) {

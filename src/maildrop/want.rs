@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -134,8 +135,20 @@ enum Stage {
 #[derive(Debug)]
 struct Progress {
     stage: Stage,
+    /// When somebody began to wait for it.
+    asked: Option<Instant>,
     /// How often it was lost with its connection.
     losses: u8,
+}
+
+impl Progress {
+    fn ahead() -> Progress {
+        Progress {
+            stage: Stage::Queued(Urgency::Ahead),
+            asked: None,
+            losses: 0,
+        }
+    }
 }
 
 /// The wants: two queues of those not sent, and for each one, sent or not, its progress and who waits.
@@ -176,9 +189,8 @@ impl Wants {
 
     /// Wants something that nobody waits for yet.
     pub(super) fn plan(&mut self, want: Want) {
-        let stage = Stage::Queued(Urgency::Ahead);
         if let Entry::Vacant(unknown) = self.progress.entry(want) {
-            unknown.insert(Progress { stage, losses: 0 });
+            unknown.insert(Progress::ahead());
             self.ahead.push_back(want);
         }
     }
@@ -276,14 +288,20 @@ impl Wants {
         self.progress.keys().copied().collect()
     }
 
+    /// What somebody has waited for since then or longer, sent or not.
+    pub(super) fn asked_by(&self, then: Instant) -> Vec<Want> {
+        let waited = |progress: &Progress| progress.asked.is_some_and(|asked| asked <= then);
+        self.progress
+            .iter()
+            .filter_map(|(&want, progress)| waited(progress).then_some(want))
+            .collect()
+    }
+
     fn ask(&mut self, want: Want) {
-        let queued = Stage::Queued(Urgency::Asked);
-        let progress = self.progress.entry(want).or_insert(Progress {
-            stage: Stage::Queued(Urgency::Ahead),
-            losses: 0,
-        });
+        let progress = self.progress.entry(want).or_insert_with(Progress::ahead);
+        progress.asked.get_or_insert_with(Instant::now);
         if progress.stage == Stage::Queued(Urgency::Ahead) {
-            progress.stage = queued;
+            progress.stage = Stage::Queued(Urgency::Asked);
             self.asked.push_back(want);
         }
     }

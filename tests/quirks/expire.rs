@@ -45,6 +45,20 @@ fn what_was_announced_before_the_login_holds_behind_it() {
 }
 
 #[test]
+fn what_was_announced_once_holds_in_a_session_that_is_told_nothing() {
+    let messages = corpus::realistic(39, 1);
+    let liar = Liar::start(&messages);
+    liar.set_capabilities(Some(&["TOP", "UIDL", "USER", "EXPIRE 0"]));
+    let mount = mounted(&liar, &["idle_timeout=1s"]);
+    liar.server().wait_until_idle();
+    let quits = liar.count("QUIT");
+    liar.set_capabilities(None);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    liar.server().wait_until_idle();
+    assert_eq!(liar.count("QUIT"), quits);
+}
+
+#[test]
 fn where_capa_was_cut_off_nobody_knows_and_no_quit_follows_what_was_read() {
     let messages = corpus::realistic(39, 1);
     let liar = Liar::start(&messages);

@@ -53,30 +53,51 @@ fn a_server_that_announces_nothing_is_tried() {
     assert_works(&liar, &messages);
 }
 
+/// Reads everything in a session of its own; gives how many CAPAs, PASSes and connections there were by then.
+fn after_another_session(liar: &Liar, mount: &Mount, messages: &[Vec<u8>]) -> [usize; 3] {
+    liar.server().wait_until_idle();
+    assert_shows(mount, messages);
+    counted(liar)
+}
+
+fn counted(liar: &Liar) -> [usize; 3] {
+    let connections = liar.server().connections();
+    [liar.count("CAPA"), liar.count("PASS"), connections]
+}
+
 #[test]
-fn a_server_that_closes_the_connection_on_capa_is_never_asked_again() {
+fn a_server_that_closes_the_connection_on_capa_twice_is_never_asked_again() {
     for end in [Reply::Close, Reply::Reset] {
         let (liar, messages) = liar();
         liar.on("CAPA", end);
-        let mount = mounted(&liar, &["idle_timeout=1s"]);
-        assert_eq!((liar.count("CAPA"), liar.server().connections()), (1, 2));
-        liar.server().wait_until_idle();
-        assert_shows(&mount, &messages);
-        assert_eq!((liar.count("CAPA"), liar.server().connections()), (1, 3));
+        let mount = mounted(&liar, &["idle_timeout=1s", "cache=off", "memory=0"]);
+        assert_eq!(counted(&liar), [1, 1, 2]);
+        assert_eq!(after_another_session(&liar, &mount, &messages), [2, 2, 4]);
+        assert_eq!(after_another_session(&liar, &mount, &messages), [2, 3, 5]);
     }
 }
 
 #[test]
 fn a_server_that_closes_the_connection_on_capa_after_the_login_is_asked_before_it_only() {
     let (liar, messages) = liar();
-    // The first CAPA is the one before the login.
-    liar.once("CAPA", Reply::Raw(b"+OK\r\nUIDL\r\nTOP\r\n.\r\n".to_vec()));
+    let answered = || Reply::Raw(b"+OK\r\nUIDL\r\nTOP\r\n.\r\n".to_vec());
+    let before_and_after = [answered(), Reply::Close, answered()];
+    for reply in [before_and_after.clone(), before_and_after].concat() {
+        liar.once("CAPA", reply);
+    }
+    let mount = mounted(&liar, &["idle_timeout=1s", "cache=off", "memory=0"]);
+    assert_eq!(counted(&liar), [3, 2, 2]);
+    assert_eq!(after_another_session(&liar, &mount, &messages), [6, 4, 4]);
+    assert_eq!(after_another_session(&liar, &mount, &messages), [7, 5, 5]);
+}
+
+#[test]
+fn a_cut_at_the_first_capa_costs_one_session_its_capabilities() {
+    let (liar, messages) = liar();
     liar.once("CAPA", Reply::Close);
     let mount = mounted(&liar, &["idle_timeout=1s"]);
-    assert_eq!((liar.count("CAPA"), liar.count("PASS")), (3, 2));
-    liar.server().wait_until_idle();
-    assert_shows(&mount, &messages);
-    assert_eq!((liar.count("CAPA"), liar.count("PASS")), (4, 3));
+    assert_eq!(counted(&liar), [1, 1, 2]);
+    assert_eq!(after_another_session(&liar, &mount, &messages), [3, 2, 3]);
 }
 
 #[test]

@@ -80,6 +80,7 @@ impl Login {
     /// Logs in on a new connection; gives what the server can do after that. A token that the server has accepted before
     /// and now refuses has expired: with a fresh one it is tried once more. No other secret that was refused is.
     pub(super) fn open(&self, pulse: &Pulse, quirks: &mut Quirks) -> Result<LoggedIn, Fault> {
+        quirks.doubt();
         let secret = self.credential.secret()?;
         match self.attempt(&secret, pulse, quirks) {
             Err(_) if self.credential.has_expired() => {
