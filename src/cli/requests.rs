@@ -174,16 +174,29 @@ fn held_in_words(held: &Held, pending: &[String]) -> Response {
     Response::held(vec![format!("{held}: {names}{more}")])
 }
 
-/// What the end of a mount says, where so many messages were pending before.
+/// The messages that were to be deleted when a mount ended.
+pub(super) struct Pending {
+    pub(super) before: usize,
+    /// After its last commit, if there was one.
+    pub(super) left: usize,
+}
+
+/// What the end of a mount says.
 pub(super) fn farewell_in_words(
     farewell: Farewell,
-    pending: usize,
+    pending: Pending,
     verdict: Result<Verdict, Fault>,
 ) -> Response {
+    let Pending { before, left } = pending;
     match (farewell, verdict) {
-        (Farewell::Discard, _) if pending > 0 => Response::done(format!(
+        (Farewell::Discard, _) if left < before => Response::done(format!(
+            "a commit was under way: {} deleted on the server, {} removed here stay there",
+            messages(before - left),
+            messages(left)
+        )),
+        (Farewell::Discard, _) if before > 0 => Response::done(format!(
             "nothing was deleted: {} removed here stay on the server",
-            messages(pending)
+            messages(before)
         )),
         (_, Err(Fault::HeldBack(held))) => Response::failed(format!(
             "{held}: nothing was deleted. `pop3fs umount --yes DIR` would have deleted them; -o max_delete=NUMBER sets how many may go unread, and -o max_delete=off lets everything through"

@@ -23,7 +23,7 @@ use super::ending::{Stake, detach, end_at_a_panic, end_at_signals};
 use super::logging::{Log, LogError};
 use super::options::Options;
 use super::password::{self, Password, PasswordError};
-use super::requests::{Handler, Leaver, farewell_in_words};
+use super::requests::{Handler, Leaver, Pending, farewell_in_words};
 use super::service;
 use super::settings::{owner, settings, store};
 use super::signals::Signals;
@@ -244,7 +244,16 @@ impl MountedMaildrop {
         wait_for_the_end(ended, &mount);
         let (farewell, pending) = (leaver.farewell(), maildrop.pending().len());
         service::stopping(pending);
-        let response = farewell_in_words(farewell, pending, maildrop.close(farewell));
+        let verdict = maildrop.close(farewell);
+        let left = maildrop.pending().len();
+        let response = farewell_in_words(
+            farewell,
+            Pending {
+                before: pending,
+                left,
+            },
+            verdict,
+        );
         service::ended(&response);
         leaver.tell(&response);
         drop(control);

@@ -250,7 +250,7 @@ impl Filesystem {
             Patience::Until(LISTING_PATIENCE, opened),
             move |_fresh_or_not: Result<(), Fault>| Ok(opened),
         );
-        self.maildrop.want_fresh_listing(waiter);
+        self.maildrop.want_fresh_listing(LISTING_PATIENCE, waiter);
     }
 
     /// As long as it takes: a name that is shown never changes.
@@ -261,10 +261,8 @@ impl Filesystem {
             move |titled: Result<(), Fault>| titled.map(|()| opened).map_err(Error::from),
         );
         let maildrop = Arc::clone(&self.maildrop);
-        self.maildrop.want_fresh_listing(Waiter::new(
-            || true,
-            move |_fresh_or_not| maildrop.want_titles(titled),
-        ));
+        let listed = Waiter::new(|| true, move |_fresh_or_not| maildrop.want_titles(titled));
+        self.maildrop.want_fresh_listing(LISTING_PATIENCE, listed);
     }
 
     /// Closes a directory.

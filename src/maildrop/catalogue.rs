@@ -309,9 +309,10 @@ impl Catalogue {
         self.messages[id.index()].arrived.get_or_insert(seconds);
     }
 
-    /// Keeps who wrote and about what.
+    /// Keeps who wrote and about what, if nothing was shown yet: a name never changes.
     pub(super) fn learn_title(&mut self, id: MessageId, title: String) {
-        self.messages[id.index()].title = Some(title.into_boxed_str());
+        let title = title.into_boxed_str();
+        self.messages[id.index()].title.get_or_insert(title);
     }
 
     /// Keeps what a mail reader noted; gives the row that the index is to keep.

@@ -112,11 +112,13 @@ impl Engine {
     fn carry_out(&mut self, pending: &[MessageId]) -> Result<Verdict, Fault> {
         let mut attempt = 1;
         let give_up = self.patience_for_others();
+        self.hold_off.forgive();
         let (marked, verdict) = loop {
             match self.mark(pending) {
                 Ok(marked) => break marked,
                 Err(fault) if attempt < ATTEMPTS && fault.is_of_the_link() => {
                     log::warn!("the deletions are tried again: {fault}");
+                    self.wait_out(give_up);
                     attempt += 1;
                 }
                 Err(fault) if fault.passes() && self.wait_out(give_up) => {
@@ -137,8 +139,7 @@ impl Engine {
             // Dropped without QUIT: what was read in it stays.
             self.drop_session();
         }
-        self.forgive();
-        self.ensure_session()?;
+        self.ensure_session_for_commit()?;
         let Some(session) = &mut self.session else {
             return Err(Fault::Ending);
         };
@@ -171,10 +172,13 @@ impl Engine {
                 }
             }
         }
-        let marked = session
-            .delete(&to_delete)
-            .inspect_err(|_| self.session = None)?;
-        Ok((marked, verdict))
+        match session.delete(&to_delete) {
+            Ok(marked) => Ok((marked, verdict)),
+            Err(fault) => {
+                self.drop_session();
+                Err(fault)
+            }
+        }
     }
 
     /// Enters UPDATE state. The session is over either way.
@@ -204,7 +208,7 @@ impl Engine {
         if marked.refused.is_empty() {
             return verdict;
         }
-        let left = match self.look_again() {
+        let left = match self.ensure_session_for_commit() {
             Ok(()) if self.knows_all() => self.still_there(marked.refused, &mut verdict),
             _ => marked.refused,
         };
@@ -236,9 +240,10 @@ impl Engine {
         let before = self.messages(&marked.accepted);
         let mut attempt = 1;
         let give_up = self.patience_for_others();
-        while let Err(fault) = self.look_again() {
+        self.hold_off.forgive();
+        while let Err(fault) = self.ensure_session_for_commit() {
             // The server may think for a while that the session before still has the maildrop.
-            if fault.passes() && self.wait_out(give_up) {
+            if self.wait_out(give_up) && fault.passes() {
                 continue;
             }
             if attempt == ATTEMPTS {
@@ -285,11 +290,6 @@ impl Engine {
     /// Until when another client's session is waited for.
     fn patience_for_others(&self) -> Instant {
         Instant::now() + self.shared.settings.login.timeout
-    }
-
-    fn look_again(&mut self) -> Result<(), Fault> {
-        self.forgive();
-        self.ensure_session()
     }
 
     /// Lists again what the server kept, unless a listing since has told otherwise.

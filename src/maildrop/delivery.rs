@@ -18,15 +18,13 @@ const LONGEST_HEADERS: usize = 256 * 1024;
 struct Learnt {
     /// Unix seconds.
     arrived: i64,
-    title: Option<String>,
+    title: String,
 }
 
 impl Learnt {
     fn by(self, catalogue: &mut Catalogue, id: MessageId) {
         catalogue.learn_arrival(id, self.arrived);
-        if let Some(title) = self.title {
-            catalogue.learn_title(id, title);
-        }
+        catalogue.learn_title(id, self.title);
     }
 }
 
@@ -76,10 +74,22 @@ impl Shared {
         };
         let mut state = self.state.lock();
         state.bodies.insert(inode, Arc::clone(&body));
-        let readers = state.wants.take_body(id);
+        let (readers, others) = state.wants.take(Want::Body(id));
         drop(state);
+        if !others.is_empty() {
+            self.learn(id, self.learnt(&body));
+        }
         answer_all(readers, &Ok(body));
+        answer_all(others, &Ok(()));
         true
+    }
+
+    fn learn(&self, id: MessageId, learnt: Learnt) {
+        let mut state = self.state.lock();
+        learnt.by(&mut state.catalogue, id);
+        let row = state.catalogue.get(id).row();
+        drop(state);
+        self.index.learn(vec![row]);
     }
 
     fn is_cached(&self, id: MessageId) -> bool {
@@ -108,7 +118,7 @@ impl Shared {
     pub(super) fn fail(&self, want: Want, fault: &Fault) {
         let mut state = self.state.lock();
         let name = state.catalogue.get(want.message()).name();
-        let (readers, others) = state.wants.take_failed(want);
+        let (readers, others) = state.wants.take(want);
         state.history.note_fault(fault);
         drop(state);
         if !fault.is_of_the_link() {
@@ -126,11 +136,8 @@ impl Shared {
     }
 
     /// A complete body: its size is exact now, and its headers tell when it arrived.
-    pub(super) fn receive_body(&self, want: Want, received: Incoming) {
-        self.deliver_body(want.message(), Arc::new(received.finish()));
-    }
-
-    fn deliver_body(&self, id: MessageId, body: Arc<Body>) {
+    pub(super) fn receive_body(&self, id: MessageId, received: Incoming) {
+        let body = Arc::new(received.finish());
         let learnt = self.learnt(&body);
         let mut state = self.state.lock();
         let shown = state.catalogue.get(id).size();
@@ -138,9 +145,10 @@ impl Shared {
         learnt.by(&mut state.catalogue, id);
         let message = state.catalogue.get(id);
         let (inode, key, row) = (message.inode, message.body_key(), message.row());
+        let is_adrift = state.wants.is_adrift(Want::Body(id));
         let readers = state.wants.take_body(id);
         let others = state.wants.take_arrival(id);
-        if readers.is_empty() {
+        if readers.is_empty() && !is_adrift {
             state.bodies.insert_ahead(inode, Arc::clone(&body));
         } else {
             state.bodies.insert(inode, Arc::clone(&body));
@@ -156,13 +164,8 @@ impl Shared {
     }
 
     pub(super) fn receive_headers(&self, id: MessageId, received: Incoming) {
-        let learnt = self.learnt(&received.finish());
-        let mut state = self.state.lock();
-        learnt.by(&mut state.catalogue, id);
-        let row = state.catalogue.get(id).row();
-        let waiters = state.wants.take_arrival(id);
-        drop(state);
-        self.index.learn(vec![row]);
+        self.learn(id, self.learnt(&received.finish()));
+        let waiters = self.state.lock().wants.take_arrival(id);
         answer_all(waiters, &Ok(()));
     }
 
@@ -172,11 +175,11 @@ impl Shared {
         match message.read_at(0, LONGEST_HEADERS, &mut buffer) {
             Ok(headers) => Learnt {
                 arrived: self.settings.dating.of(headers).unwrap_or_else(now),
-                title: (!headers.is_empty()).then(|| self.settings.titling.of(headers)),
+                title: self.settings.titling.of(headers),
             },
             Err(_) => Learnt {
                 arrived: now(),
-                title: None,
+                title: self.settings.titling.of(&[]),
             },
         }
     }

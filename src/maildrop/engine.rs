@@ -25,7 +25,7 @@ use super::fault::Fault;
 use super::hold_off::HoldOff;
 use super::quirks::Quirks;
 use super::scan::Listing;
-use super::session::Session;
+use super::session::{Harvest, Occasion, Session};
 use super::state::{Commit, Connection, Ending};
 use super::transfer::{Flight, Renewal};
 use super::want::{Waiter, Want, answer_all};
@@ -38,8 +38,15 @@ pub(super) struct Engine {
     pub(super) session: Option<Session>,
     pub(super) flight: Flight,
     pub(super) quirks: Quirks,
-    hold_off: HoldOff,
+    pub(super) hold_off: HoldOff,
+    /// Why the next session is opened.
+    occasion: Occasion,
+    /// Sessions in a row that broke down before they gave anything.
+    barren: u8,
 }
+
+/// After so many sessions in a row that gave nothing, those of two readers in vain, the next log-in has to wait.
+const MOST_BARREN: u8 = 6;
 
 /// What to do next.
 enum Task {
@@ -58,6 +65,8 @@ impl Engine {
             flight: Flight::default(),
             quirks,
             hold_off: HoldOff::default(),
+            occasion: Occasion::Demand,
+            barren: 0,
         }
     }
 
@@ -99,21 +108,39 @@ impl Engine {
 
     fn end(mut self, ending: &Ending) {
         self.fail_all(&Fault::Ending);
-        let verdict = match ending.farewell {
-            Farewell::Commit(consent) => self.commit(consent),
-            Farewell::Discard => Ok(Verdict::default()),
+        let mut state = self.shared.state.lock();
+        let refresh = std::mem::take(&mut state.orders.refresh);
+        let Commit { consent, waiters } = state.orders.commit.take().unwrap_or_default();
+        drop(state);
+        answer_all(refresh, &Err(Fault::Ending));
+        let (verdict, told) = match ending.farewell {
+            Farewell::Commit(last) => {
+                let verdict = self.commit(consent.max(last));
+                (verdict.clone(), verdict)
+            }
+            Farewell::Discard => (Ok(Verdict::default()), Err(Fault::Ending)),
         };
+        answer_all(waiters, &told);
         self.leave();
         let _nobody_listens = ending.tell.send(verdict);
     }
 
-    /// Lists anew in a new session. Where the server allows none yet, the listing stays as it is.
+    /// Lists anew in a new session. Where the server allows none yet, the listing stays as it is; so it does where it was
+    /// renewed since it was asked for.
     fn refresh(&mut self) -> Result<(), Fault> {
-        if self.hold_off.earliest(Instant::now()).is_some() {
+        let now = Instant::now();
+        let mut state = self.shared.state.lock();
+        if self.hold_off.earliest(now).is_some()
+            || state.listed_at.elapsed() < self.shared.settings.refresh
+        {
             return Ok(());
         }
+        state.renewing = Some(now);
+        drop(state);
         self.leave();
-        self.reopen_session()
+        let renewed = self.reopen_session();
+        self.shared.state.lock().renewing = None;
+        renewed
     }
 
     /// Waits for a ring; closes the session when it was idle for too long, or when the server ends it.
@@ -221,7 +248,10 @@ impl Engine {
         }
         match opened {
             Ok((session, listing)) => {
-                self.hold_off.succeed(Instant::now());
+                self.hold_off.note_login(Instant::now());
+                if self.barren < MOST_BARREN {
+                    self.hold_off.succeed();
+                }
                 self.take_listing(session, listing);
                 Ok(())
             }
@@ -255,6 +285,7 @@ impl Engine {
             self.shared.settings.login.endpoint,
             messages.len()
         );
+        session.occasion = std::mem::take(&mut self.occasion);
         self.session = Some(session);
         self.shared.take_changes(&changes);
     }
@@ -270,14 +301,25 @@ impl Engine {
         }
     }
 
-    /// Forgets a failure, where a user waits for a commit. For the sake of LOGIN-DELAY the user waits a little, too.
-    pub(super) fn forgive(&mut self) {
-        self.hold_off.forgive();
+    /// A session for a commit: the user waits a little for the sake of LOGIN-DELAY.
+    pub(super) fn ensure_session_for_commit(&mut self) -> Result<(), Fault> {
         let now = Instant::now();
         if self.session.is_none()
             && let Some(earliest) = self.hold_off.earliest(now)
         {
             std::thread::sleep((earliest - now).min(self.shared.settings.login.timeout));
+        }
+        self.ensure_session()
+    }
+
+    /// A session broke down. One that gave nothing is as good as none: after a few in a row the next log-in has to wait.
+    pub(super) fn count_session(&mut self, harvest: Harvest, fault: &Fault) {
+        self.barren = match harvest {
+            Harvest::Something => 0,
+            Harvest::Nothing => self.barren.saturating_add(1),
+        };
+        if self.barren >= MOST_BARREN {
+            self.hold_off.fail(fault, Instant::now(), fastrand::f64());
         }
     }
 
@@ -296,7 +338,10 @@ impl Engine {
             return self.fail_all(&fault);
         }
         match self.transfer() {
-            Ok(Renewal::Needed) => self.leave(),
+            Ok(Renewal::Needed) => {
+                self.leave();
+                self.occasion = Occasion::Refusal;
+            }
             Ok(Renewal::NotNeeded) => {}
             Err(fault) => self.lose(&fault),
         }

@@ -61,9 +61,13 @@ impl HoldOff {
         self.delay = Some(Duration::from_secs(seconds.into()).min(LONGEST_DELAY));
     }
 
-    /// A log-in succeeded.
-    pub(super) fn succeed(&mut self, now: Instant) {
+    /// The server is well.
+    pub(super) fn succeed(&mut self) {
         self.failure = None;
+    }
+
+    /// A log-in succeeded.
+    pub(super) fn note_login(&mut self, now: Instant) {
         self.earliest = self.delay.map(|delay| now + delay);
     }
 
@@ -159,15 +163,15 @@ mod tests {
     fn a_login_delay_counts_from_the_last_login_and_is_believed_up_to_an_hour() {
         let mut hold_off = HoldOff::default();
         let now = Instant::now();
-        hold_off.succeed(now);
+        hold_off.note_login(now);
         assert_eq!(hold_off.earliest(now), None);
         hold_off.note_delay(10);
-        hold_off.succeed(now);
+        hold_off.note_login(now);
         let later = now + Duration::from_secs(10);
         assert_eq!(hold_off.earliest(now), Some(later));
         assert_eq!(hold_off.earliest(later), None);
         hold_off.note_delay(u32::MAX);
-        hold_off.succeed(now);
+        hold_off.note_login(now);
         assert_eq!(hold_off.earliest(now), Some(now + LONGEST_DELAY));
     }
 }

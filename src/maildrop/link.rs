@@ -149,13 +149,13 @@ impl Link {
         } else {
             Interest::ReadAndWrite
         };
-        let ready = wait(Some((&self.stream, interest)), wake_up, deadline)?;
+        let mut ready = wait(Some((&self.stream, interest)), wake_up, deadline)?;
         if ready.writable {
             self.send()?;
         }
-        if ready.readable {
-            self.receive()?;
-        } else if patience.is_some_and(|patience| Instant::now() >= patience) {
+        // What has come may be of TLS alone, such as a session ticket.
+        ready.readable = ready.readable && self.receive()?;
+        if !ready.readable && patience.is_some_and(|patience| Instant::now() >= patience) {
             return Err(self.silence().into());
         }
         Ok(ready)

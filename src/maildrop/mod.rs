@@ -460,7 +460,7 @@ impl Maildrop {
         }
         let all = AllOf::new(untitled.len(), waiter);
         for id in untitled {
-            state.wants.arrival(id, all.one());
+            state.wants.plan_arrival(id, all.one());
         }
         drop(state);
         self.shared.wake_up.ring();
@@ -479,10 +479,13 @@ impl Maildrop {
     }
 
     /// Asks for a new listing where the last one is older than `refresh` and nothing is in flight; the waiter is
-    /// answered at once otherwise.
-    pub fn want_fresh_listing(&self, waiter: Waiter<()>) {
+    /// answered at once otherwise, and where another has waited for `patience` by now.
+    pub fn want_fresh_listing(&self, patience: Duration, waiter: Waiter<()>) {
         let mut state = self.shared.state.lock();
-        if state.listed_at.elapsed() < self.shared.settings.refresh || !state.is_idle() {
+        let hangs = state
+            .renewing
+            .is_some_and(|since| since.elapsed() >= patience);
+        if hangs || state.listed_at.elapsed() < self.shared.settings.refresh || !state.is_idle() {
             drop(state);
             return waiter.answer(Ok(()));
         }
@@ -595,7 +598,9 @@ impl Maildrop {
         };
         let (tell, told) = mpsc::channel();
         let mut state = self.shared.state.lock();
-        let nothing_to_do = farewell == Farewell::Discard || state.has_no_deletions();
+        // What a commit under way has done is told by no other.
+        let nothing_to_do = state.committing.is_empty()
+            && (farewell == Farewell::Discard || state.has_no_deletions());
         state.orders.ending = Some(Ending { farewell, tell });
         drop(state);
         self.shared.wake_up.ring();

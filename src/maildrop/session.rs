@@ -33,6 +33,25 @@ pub(super) struct Session {
     pub(super) unnamed: usize,
     /// How many commands of a listing or a commit may be in flight.
     ahead: usize,
+    pub(super) occasion: Occasion,
+    pub(super) harvest: Harvest,
+}
+
+/// What was fetched in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Harvest {
+    Nothing,
+    Something,
+}
+
+/// Why a session was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// Something was wanted.
+    #[default]
+    Demand,
+    /// The session before refused a message, which might have gone: what this one lists and refuses is not gone.
+    Refusal,
 }
 
 /// What QUIT does to messages that were only retrieved (RFC 2449 section 6.7).
@@ -99,6 +118,8 @@ impl Session {
             retention,
             unnamed: listing.unnamed,
             ahead,
+            occasion: Occasion::Demand,
+            harvest: Harvest::Nothing,
         };
         Ok((session, listing))
     }

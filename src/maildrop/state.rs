@@ -141,6 +141,8 @@ pub(super) struct State {
     pub(super) orders: Orders,
     pub(super) connection: Connection,
     pub(super) listed_at: Instant,
+    /// Since when a new listing is on its way.
+    pub(super) renewing: Option<Instant>,
     pub(super) history: History,
     /// What a commit under way deletes: it can no longer be restored.
     pub(super) committing: HashSet<MessageId>,
@@ -157,6 +159,7 @@ impl State {
             orders: Orders::default(),
             connection: Connection::Closed,
             listed_at: Instant::now(),
+            renewing: None,
             history: History::default(),
             committing: HashSet::new(),
         }

@@ -26,7 +26,7 @@ use super::catalogue::MessageId;
 use super::engine::Engine;
 use super::fault::Fault;
 use super::quirks::Notice;
-use super::session::Top;
+use super::session::{Harvest, Occasion, Top};
 use super::state::HEADER_OCTETS;
 use super::want::Want;
 use crate::pop3::{Command, Event, ServerText};
@@ -125,7 +125,7 @@ impl Engine {
             match self.send(want, octets) {
                 Ok(sent) => self.flight.push(sent),
                 Err(fault) if fault.is_of_the_link() => {
-                    self.shared.put_back(want);
+                    self.try_again(want, &fault);
                     return Err(fault);
                 }
                 Err(fault) => self.shared.fail(want, &fault),
@@ -210,12 +210,13 @@ impl Engine {
                 Event::Done(status) => Outcome::Refused(status.server_text()),
                 Event::Opened(_) | Event::Line(_) | Event::Challenge(_) => continue,
             };
+            session.harvest = Harvest::Something;
             return Ok(self.flight.pop_front().map(|flown| (flown, outcome)));
         }
         Ok(None)
     }
 
-    /// Gives what came to those who wait. A message that is refused once may have gone: a new session tells.
+    /// Gives what came to those who wait. A message that is refused may have gone: a new session tells, for all at once.
     fn settle(&mut self, flown: InFlight, outcome: Outcome) -> Renewal {
         let id = flown.want.message();
         match outcome {
@@ -223,7 +224,7 @@ impl Engine {
                 if flown.received.is_empty() && flown.expected > 0 {
                     self.shared.fail(flown.want, &Fault::EmptyBody);
                 } else {
-                    self.shared.receive_body(flown.want, flown.received);
+                    self.shared.receive_body(id, flown.received);
                 }
             }
             Outcome::Received => {
@@ -232,17 +233,14 @@ impl Engine {
             }
             Outcome::Refused(_) if !flown.whole => self.do_without_top(flown.want),
             Outcome::Refused(text) => {
-                match self.shared.put_back(flown.want) {
+                let command = "RETR";
+                match (self.shared.put_back(flown.want), self.occasion()) {
                     // It was only read ahead.
-                    0 => {}
-                    1 => return Renewal::Needed,
-                    _ => self.shared.fail(
-                        flown.want,
-                        &Fault::Refused {
-                            command: "RETR",
-                            text,
-                        },
-                    ),
+                    (0, _) => {}
+                    (1, Occasion::Demand) => return Renewal::Needed,
+                    _ => self
+                        .shared
+                        .fail(flown.want, &Fault::Refused { command, text }),
                 }
             }
         }
@@ -270,6 +268,12 @@ impl Engine {
         }
     }
 
+    fn occasion(&self) -> Occasion {
+        self.session
+            .as_ref()
+            .map_or(Occasion::Demand, |session| session.occasion)
+    }
+
     fn top_is(&mut self, top: Top) {
         if let Some(session) = &mut self.session {
             session.top = top;
@@ -280,6 +284,9 @@ impl Engine {
     pub(super) fn lose(&mut self, fault: &Fault) {
         log::info!("lost the session: {fault}");
         self.shared.state.lock().history.note_fault(fault);
+        if let Some(session) = &self.session {
+            self.count_session(session.harvest, fault);
+        }
         self.drop_session();
         if matches!(fault, Fault::Protocol(_)) && self.flight.wants.len() > 1 {
             self.flight
@@ -322,7 +329,7 @@ impl Engine {
     }
 
     fn try_again(&self, want: Want, fault: &Fault) {
-        if self.shared.put_back(want) == MOST_LOSSES {
+        if self.shared.put_back(want) >= MOST_LOSSES {
             self.shared.fail(want, fault);
         }
     }

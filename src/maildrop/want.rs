@@ -129,13 +129,15 @@ pub(super) enum Urgency {
 enum Stage {
     Queued(Urgency),
     InFlight,
+    /// In flight, and abandoned by whoever planned it.
+    Adrift,
 }
 
 /// How far a want has come.
 #[derive(Debug)]
 struct Progress {
     stage: Stage,
-    /// When somebody began to wait for it.
+    /// Since when it has always had somebody who waits for it.
     asked: Option<Instant>,
     /// How often it was lost with its connection.
     losses: u8,
@@ -166,13 +168,13 @@ pub(super) struct Wants {
 
 impl Wants {
     pub(super) fn body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
-        self.bodies.entry(message).or_default().push(waiter);
         self.ask(Want::Body(message));
+        self.bodies.entry(message).or_default().push(waiter);
     }
 
     pub(super) fn arrival(&mut self, message: MessageId, waiter: Waiter<()>) {
-        self.arrivals.entry(message).or_default().push(waiter);
         self.ask(Want::Headers(message));
+        self.arrivals.entry(message).or_default().push(waiter);
     }
 
     /// Wants the body for somebody who can wait until nobody else does.
@@ -189,17 +191,33 @@ impl Wants {
 
     /// Wants something that nobody waits for yet.
     pub(super) fn plan(&mut self, want: Want) {
-        if let Entry::Vacant(unknown) = self.progress.entry(want) {
-            unknown.insert(Progress::ahead());
-            self.ahead.push_back(want);
+        match self.progress.entry(want) {
+            Entry::Vacant(unknown) => {
+                unknown.insert(Progress::ahead());
+                self.ahead.push_back(want);
+            }
+            Entry::Occupied(mut known) if known.get().stage == Stage::Adrift => {
+                known.get_mut().stage = Stage::InFlight;
+            }
+            Entry::Occupied(_) => {}
         }
     }
 
-    /// Takes back what was planned, if nobody waits for it by now and it is not sent.
+    /// Takes back what was planned, if nobody waits for it by now. What is sent comes all the same.
     pub(super) fn abandon(&mut self, want: Want) {
-        if self.stands(want, Stage::Queued(Urgency::Ahead)) && !self.is_waited_for(want) {
-            self.progress.remove(&want);
+        if self.is_waited_for(want) {
+            return;
         }
+        if self.stands(want, Stage::Queued(Urgency::Ahead)) {
+            self.progress.remove(&want);
+        } else if self.stands(want, Stage::InFlight) {
+            self.set_stage(want, Stage::Adrift);
+        }
+    }
+
+    /// Whether a want is in flight, and nobody has ever needed what comes of it.
+    pub(super) fn is_adrift(&self, want: Want) -> bool {
+        self.stands(want, Stage::Adrift)
     }
 
     /// The next want to send, those that somebody waits for first; it is in flight then.
@@ -272,8 +290,8 @@ impl Wants {
         self.arrivals.remove(&message).unwrap_or_default()
     }
 
-    /// Those who wait for a want that comes to nothing.
-    pub(super) fn take_failed(&mut self, want: Want) -> (Vec<Waiter<Arc<Body>>>, Vec<Waiter<()>>) {
+    /// Those who wait for a want, which is no longer wanted.
+    pub(super) fn take(&mut self, want: Want) -> (Vec<Waiter<Arc<Body>>>, Vec<Waiter<()>>) {
         match want {
             Want::Body(id) if self.needs_the_body(id) => {
                 (self.take_body(id), self.take_arrival(id))
@@ -298,11 +316,18 @@ impl Wants {
     }
 
     fn ask(&mut self, want: Want) {
+        let has_always_been = self.is_waited_for(want);
         let progress = self.progress.entry(want).or_insert_with(Progress::ahead);
-        progress.asked.get_or_insert_with(Instant::now);
-        if progress.stage == Stage::Queued(Urgency::Ahead) {
-            progress.stage = Stage::Queued(Urgency::Asked);
-            self.asked.push_back(want);
+        if progress.asked.is_none() || !has_always_been {
+            progress.asked = Some(Instant::now());
+        }
+        match progress.stage {
+            Stage::Queued(Urgency::Ahead) => {
+                progress.stage = Stage::Queued(Urgency::Asked);
+                self.asked.push_back(want);
+            }
+            Stage::Adrift => progress.stage = Stage::InFlight,
+            Stage::Queued(Urgency::Asked) | Stage::InFlight => {}
         }
     }
 
@@ -344,7 +369,7 @@ impl Wants {
     }
 
     fn drop_want(&mut self, want: Want) {
-        drop(self.take_failed(want));
+        drop(self.take(want));
     }
 }
 

@@ -177,3 +177,22 @@ fn a_message_that_always_breaks_the_connection_does_not_harm_those_behind_it() {
     }
     assert_fails(&waiting.output_within(AT_ONCE), Errno::EIO);
 }
+
+#[test]
+fn a_server_that_ends_every_session_behind_its_listing_is_given_up_after_three() {
+    let messages = corpus::realistic(8, 2);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &["idle_timeout=1s", "mtime=none"]);
+    liar.server().wait_until_idle();
+    let listing = format!(
+        "+OK\r\n1 {}\r\n2 {}\r\n.\r\n",
+        messages[0].len(),
+        messages[1].len()
+    );
+    liar.on("LIST", Reply::RawThenClose(listing.into_bytes()));
+    for (name, logins) in [("liar-2.eml", 1 + 3), ("liar-1.eml", 1 + 3 + 3)] {
+        assert_fails(&cat(&mount, name), Errno::EIO);
+        assert_eq!(liar.count("PASS"), logins);
+    }
+    assert_fails(&cat(&mount, "liar-2.eml"), Errno::EIO);
+}
