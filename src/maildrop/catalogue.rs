@@ -3,7 +3,8 @@
 //! A message is the same message in every session if unique-id and ordinal are the same; the ordinal counts those
 //! that share a unique-id, in maildrop order (RFC 1939 section 7 lets identical messages share one). When a group of
 //! twins grows or shrinks, or LIST gives a known message other octets, nothing that was known of its content holds any
-//! longer: it is [`Changes::altered`], and no deletion of it is carried out.
+//! longer: it is [`Changes::altered`]. A deletion of it is not carried out then, unless only its size is another and its
+//! headers tell that it is the same (doubt.rs).
 //!
 //! ```text
 //!             listed                 unlink
@@ -17,6 +18,7 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use super::doubt::Shown;
 use super::inode::{self, Room};
 use super::listing::{Changes, Listed};
 use super::name::file_name;
@@ -166,6 +168,8 @@ pub(super) struct Catalogue {
     /// When the directory last changed: the root's mtime.
     pub(super) changed: SystemTime,
     listed: Totals,
+    /// Unlinked messages that were listed with another size since.
+    doubted: HashMap<MessageId, Shown>,
 }
 
 /// STAT of the directory, as it stands without what is unlinked.
@@ -200,6 +204,7 @@ impl Catalogue {
             tagged: 0,
             changed: SystemTime::now(),
             listed: Totals::default(),
+            doubted: HashMap::new(),
         };
         catalogue.sort_by_inode();
         catalogue
@@ -274,6 +279,9 @@ impl Catalogue {
     /// Moves a message to another standing; true where that changes the directory.
     pub(super) fn stand(&mut self, id: MessageId, standing: Standing) -> bool {
         let before = std::mem::replace(&mut self.messages[id.index()].standing, standing);
+        if standing != Standing::Unlinked {
+            self.doubted.remove(&id);
+        }
         let size = self.get(id).size();
         match (before == Standing::Listed, standing == Standing::Listed) {
             (true, false) => {
@@ -332,21 +340,43 @@ impl Catalogue {
 
     pub(super) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
         let message = &mut self.messages[id.index()];
-        let altered = message.twins != listed.twins || message.listed != listed.octets;
+        let is_regrouped = message.twins != listed.twins;
+        let altered = is_regrouped || message.listed != listed.octets;
         message.twins = listed.twins;
         message.read &= !altered;
         if altered {
             changes.altered.push(id);
-            message.title = None;
+            let shown = Shown {
+                arrived: message.arrived,
+                title: message.title.take(),
+            };
+            if message.standing == Standing::Unlinked {
+                self.doubted.entry(id).or_insert(shown);
+            }
             self.learn_size(id, None);
+        }
+        if is_regrouped {
+            self.forget_arrival(id);
         }
         self.estimate(id, listed.octets);
         match self.get(id).standing {
             Standing::Departed => changes.appeared.push(id),
-            Standing::Unlinked if altered => changes.reprieved.push(id),
+            Standing::Unlinked if is_regrouped => changes.reprieved.push(id),
             Standing::Listed | Standing::Unlinked => return,
         }
         self.stand(id, Standing::Listed);
+    }
+
+    /// The message may be another of those with its unique-id by now: what was shown of it, and noted, was the other's.
+    fn forget_arrival(&mut self, id: MessageId) {
+        let message = &mut self.messages[id.index()];
+        message.arrived = None;
+        message.mark = None;
+    }
+
+    /// What was shown of an unlinked message before it was listed with another size.
+    pub(super) fn doubt(&self, id: MessageId) -> Option<&Shown> {
+        self.doubted.get(&id)
     }
 
     pub(super) fn absent(&mut self, id: MessageId, changes: &mut Changes) {

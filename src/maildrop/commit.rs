@@ -10,6 +10,8 @@
 //!                                                       another session: what UIDL still names is kept, the rest deleted
 //! ```
 //!
+//! A message that was listed with another size since it was unlinked is marked if its headers tell that it is the same.
+//!
 //! A DELE is refused, too, where another session has deleted the message since ours began: then that other session as well
 //! tells what is left.
 //!
@@ -18,12 +20,14 @@
 
 use std::time::Instant;
 
+use super::Settings;
 use super::catalogue::{Catalogue, Message, MessageId, Standing};
+use super::doubt::{Numbered, Shown};
 use super::engine::Engine;
 use super::fault::Fault;
 use super::session::{FAREWELL, Session};
 use super::valve::{self, Consent, Held};
-use crate::pop3::{Command, Event, MessageNumber, ServerText};
+use crate::pop3::{Command, Event, ServerText};
 
 /// Attempts at a commit, and at looking what an unanswered one did.
 const ATTEMPTS: u32 = 3;
@@ -62,8 +66,54 @@ struct Marked {
     refused: Refused,
 }
 
-/// Messages that the server did not mark, and its words.
+/// Messages that are not marked, and why: in the server's words, or ours.
 type Refused = Vec<(MessageId, ServerText)>;
+
+/// Why a message is kept that may be another by now.
+const CHANGED: &[u8] = b"it changed since it was unlinked";
+
+/// What a session has of the pending messages.
+#[derive(Default)]
+struct Survey {
+    to_delete: Vec<Numbered>,
+    doubted: Vec<(Numbered, Shown)>,
+    /// Of those that it has not.
+    verdict: Verdict,
+}
+
+impl Survey {
+    fn of(pending: &[MessageId], catalogue: &Catalogue, session: &Session) -> Survey {
+        let mut survey = Survey::default();
+        for &id in pending {
+            survey.add(id, catalogue, session);
+        }
+        survey
+    }
+
+    fn add(&mut self, id: MessageId, catalogue: &Catalogue, session: &Session) {
+        // The listing of a new session may have found it altered, and listed it again, or gone.
+        let is_pending = catalogue.get(id).standing == Standing::Unlinked;
+        let reason: &[u8] = match (session.number_of(id), catalogue.doubt(id)) {
+            (Some(number), None) if is_pending => return self.to_delete.push((id, number)),
+            (Some(number), Some(shown)) if is_pending => {
+                return self.doubted.push(((id, number), shown.clone()));
+            }
+            (Some(_), _) => CHANGED,
+            (None, _) if session.unnamed > 0 => b"the server did not tell which message it is",
+            (None, _) if is_group_left(catalogue, session, id) => {
+                b"of those with its unique-id some are gone: it may have another name now"
+            }
+            (None, _) => {
+                self.verdict.gone += 1;
+                return;
+            }
+        };
+        self.verdict.kept.push(Kept {
+            name: catalogue.get(id).name(),
+            reason: ServerText::from(reason),
+        });
+    }
+}
 
 impl Engine {
     /// Deletes what is unlinked now.
@@ -143,37 +193,9 @@ impl Engine {
         let Some(session) = &mut self.session else {
             return Err(Fault::Ending);
         };
-        let mut verdict = Verdict::default();
-        let mut to_delete: Vec<(MessageId, MessageNumber)> = Vec::new();
-        {
-            let state = self.shared.state.lock();
-            for &id in pending {
-                // The listing of a new session may have found it altered, and listed it again, or gone.
-                let standing = state.catalogue.get(id).standing;
-                match session.number_of(id) {
-                    Some(number) if standing == Standing::Unlinked => to_delete.push((id, number)),
-                    Some(_) => verdict.kept.push(Kept {
-                        name: state.catalogue.get(id).name(),
-                        reason: ServerText::from(&b"it changed since it was unlinked"[..]),
-                    }),
-                    None if session.unnamed > 0 => verdict.kept.push(Kept {
-                        name: state.catalogue.get(id).name(),
-                        reason: ServerText::from(
-                            &b"the server did not tell which message it is"[..],
-                        ),
-                    }),
-                    None if is_group_left(&state.catalogue, session, id) => verdict.kept.push(Kept {
-                        name: state.catalogue.get(id).name(),
-                        reason: ServerText::from(
-                            &b"of those with its unique-id some are gone: it may have another name now"[..],
-                        ),
-                    }),
-                    None => verdict.gone += 1,
-                }
-            }
-        }
-        match session.delete(&to_delete) {
-            Ok(marked) => Ok((marked, verdict)),
+        let survey = Survey::of(pending, &self.shared.state.lock().catalogue, session);
+        match session.delete(survey.to_delete, &survey.doubted, &self.shared.settings) {
+            Ok(marked) => Ok((marked, survey.verdict)),
             Err(fault) => {
                 self.drop_session();
                 Err(fault)
@@ -324,35 +346,32 @@ fn is_a_twin_now(was: &Message, deleted: &[Message], is: &Message) -> bool {
 }
 
 impl Session {
-    /// DELE for each, as many ahead as the server lets pipeline; the answers in order.
-    fn delete(&mut self, messages: &[(MessageId, MessageNumber)]) -> Result<Marked, Fault> {
-        let ahead = self.ahead();
+    /// DELE for each, and for those doubted that are confirmed; as many ahead as the server lets pipeline.
+    fn delete(
+        &mut self,
+        mut to_delete: Vec<Numbered>,
+        doubted: &[(Numbered, Shown)],
+        settings: &Settings,
+    ) -> Result<Marked, Fault> {
+        let confirmed = self.confirm(doubted, settings)?;
         let mut marked = Marked::default();
-        let mut unsent = messages.iter();
-        let mut unanswered = messages.iter();
-        while unanswered.len() > 0 {
-            while unanswered.len() - unsent.len() < ahead
-                && let Some(&(_, number)) = unsent.next()
-            {
-                self.link.queue(&Command::Dele(number))?;
-            }
-            match self.link.next_event()? {
-                Some(Event::Done(status)) => {
-                    let Some(&(id, _)) = unanswered.next() else {
-                        break;
-                    };
-                    if status.is_ok() {
-                        marked.accepted.push(id);
-                    } else {
-                        marked.refused.push((id, status.server_text()));
-                    }
-                }
-                Some(_) => {}
-                None => {
-                    self.link.exchange(None, None)?;
-                }
+        for (numbered, _) in doubted {
+            match confirmed.contains(numbered) {
+                true => to_delete.push(*numbered),
+                false => marked.refused.push((numbered.0, ServerText::from(CHANGED))),
             }
         }
+        let ahead = self.ahead();
+        let dele = |&(_, number): &Numbered| Command::Dele(number);
+        self.link
+            .pipeline(&to_delete, ahead, dele, |&(id, _), event| {
+                match event {
+                    Event::Done(status) if status.is_ok() => marked.accepted.push(id),
+                    Event::Done(status) => marked.refused.push((id, status.server_text())),
+                    _ => {}
+                }
+                Ok(())
+            })?;
         Ok(marked)
     }
 }

@@ -217,6 +217,34 @@ impl Link {
         }
     }
 
+    /// Sends the command of each item, `ahead` of the replies at most; shows `take` each event of a reply, with its item.
+    pub(super) fn pipeline<T>(
+        &mut self,
+        items: &[T],
+        ahead: usize,
+        command: impl Fn(&T) -> Command<'static>,
+        mut take: impl FnMut(&T, Event<'_>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut unsent = items.iter();
+        let mut unanswered = items.iter();
+        while let Some(item) = unanswered.as_slice().first() {
+            while unanswered.len() - unsent.len() < ahead
+                && let Some(next) = unsent.next()
+            {
+                self.queue(&command(next))?;
+            }
+            let Some(event) = self.next_event()? else {
+                self.exchange(None, None)?;
+                continue;
+            };
+            if matches!(event, Event::Done(_) | Event::End) {
+                unanswered.next();
+            }
+            take(item, event)?;
+        }
+        Ok(())
+    }
+
     /// Waits until the server has closed the connection: mpopd answers QUIT before it deletes, and closes when it has.
     pub(super) fn wait_for_close(mut self, until: Instant) {
         while Instant::now() < until {

@@ -23,6 +23,7 @@
 mod catalogue;
 mod commit;
 mod delivery;
+mod doubt;
 mod engine;
 mod fault;
 mod fetch;

@@ -134,39 +134,28 @@ impl Scan<'_> {
     fn by_headers(&mut self, sizes: &Sizes) -> Result<Listing, Fault> {
         let mut listing = Listing::default();
         let mut headers = Headers::default();
-        let mut unsent = sizes.iter();
-        let mut unanswered = sizes.iter();
-        while unanswered.len() > 0 {
-            while unanswered.len() - unsent.len() < self.ahead
-                && let Some(&(message, _)) = unsent.next()
-            {
-                self.link.queue(&Command::Top { message, lines: 0 })?;
-            }
-            match self.link.next_event()? {
-                Some(Event::Body(octets)) => headers.take(octets, self.max_message)?,
-                Some(Event::End) => {
-                    *self.top = Top::Works;
-                    if let Some(&(number, octets)) = unanswered.next() {
-                        let uidl = identity::of_headers(&headers.kept);
-                        let arrived = (self.date)(&headers.kept);
-                        listing.push(number, Entry { uidl, octets }, arrived);
+        let (top, date, max_message) = (&mut *self.top, self.date, self.max_message);
+        let command = |&(message, _): &(MessageNumber, u64)| Command::Top { message, lines: 0 };
+        self.link
+            .pipeline(sizes, self.ahead, command, |&(number, octets), event| {
+                match event {
+                    Event::Body(octets) => headers.take(octets, max_message)?,
+                    Event::End => {
+                        *top = Top::Works;
+                        let Headers { kept, .. } = std::mem::take(&mut headers);
+                        let uidl = identity::of_headers(&kept);
+                        listing.push(number, Entry { uidl, octets }, date(&kept));
                     }
-                    headers = Headers::default();
-                }
-                Some(Event::Done(_)) if *self.top == Top::Untried => return Err(nothing_lasts()),
-                Some(Event::Done(status)) => {
-                    let text = status.server_text();
-                    if let Some((number, _)) = unanswered.next() {
+                    Event::Done(_) if *top == Top::Untried => return Err(nothing_lasts()),
+                    Event::Done(status) => {
+                        let text = status.server_text();
                         log::info!("the server refused TOP {number} ({text})");
+                        listing.unnamed += 1;
                     }
-                    listing.unnamed += 1;
+                    _ => {}
                 }
-                Some(_) => {}
-                None => {
-                    self.link.exchange(None, None)?;
-                }
-            }
-        }
+                Ok(())
+            })?;
         if listing.entries.is_empty() && listing.unnamed > 0 {
             return Err(nothing_lasts());
         }
@@ -191,13 +180,13 @@ impl Listing {
 
 /// The headers of one message on their way.
 #[derive(Default)]
-struct Headers {
-    kept: Vec<u8>,
+pub(super) struct Headers {
+    pub(super) kept: Vec<u8>,
     received: u64,
 }
 
 impl Headers {
-    fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
+    pub(super) fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
         self.received += octets.len() as u64;
         if self.received > most {
             return Err(Fault::TooLarge);

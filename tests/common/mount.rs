@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::command::output_within;
+use super::output::stderr;
 use super::patience::{PATIENCE, before, eventually};
 use super::process_group::{is_alive, pid_of};
 
@@ -198,6 +199,20 @@ impl Mount {
     /// `pop3fs SUBCOMMAND…` in the environment of this mount, limited to 60 s.
     pub fn subcommand(&self, arguments: &[&str]) -> Output {
         output_within(ENDING, &mut self.subcommand_line(arguments))
+    }
+
+    /// What `pop3fs status --json` says of this mount.
+    pub fn status(&self) -> serde_json::Value {
+        let output = self.subcommand(&["status", "--json", self.arg()]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// Waits until the mount has no session any more.
+    pub fn wait_until_its_session_is_closed(&self) {
+        eventually("the mount to have no session", || {
+            (self.status()["session"] == "closed").then_some(())
+        });
     }
 
     /// The same, to be run by the test itself.

@@ -4,6 +4,7 @@
 mod common;
 
 mod commits;
+mod doubt;
 mod endings;
 mod identity;
 mod pending;

@@ -8,10 +8,7 @@ use crate::common::{
     Background, Dovecot, DovecotOptions, Gate, Liar, Mailutils, MailutilsOptions, Reply, RetrFault,
     corpus, stdout_of,
 };
-use crate::{
-    AT_ONCE, assert_fails, assert_reads, at_once, cat, mounted, readers, stderr,
-    wait_until_the_session_is_closed,
-};
+use crate::{AT_ONCE, assert_fails, assert_reads, at_once, cat, mounted, readers, stderr};
 
 fn interrupted_transfers(fault: impl Fn(usize) -> RetrFault) {
     let message = corpus::large(40_000);
@@ -118,7 +115,7 @@ fn the_idle_out_line_of_a_server_is_no_reply() {
     let messages = corpus::realistic(13, 3);
     let server = Mailutils::start(&messages, MailutilsOptions { timeout: 1 });
     let mount = mounted(&server.source(), &[]);
-    wait_until_the_session_is_closed(&mount);
+    mount.wait_until_its_session_is_closed();
     let shown = stdout_of(&["grep", "-rl", "Subject: Re:", mount.arg()]);
     assert_eq!(shown.lines().count(), 3);
 }
@@ -148,7 +145,7 @@ fn the_listing_outlasts_a_server_that_is_gone() {
     let mount = mounted(&dovecot.source(), &["refresh=1s"]);
     let shown = at_once(&["ls", "-l", mount.arg()]);
     dovecot.stop();
-    wait_until_the_session_is_closed(&mount);
+    mount.wait_until_its_session_is_closed();
     assert_eq!(at_once(&["ls", "-l", mount.arg()]).stdout, shown.stdout);
     at_once(&["df", mount.arg()]);
     let name = stdout_of(&["ls", mount.arg()]);

@@ -18,7 +18,6 @@ use std::time::Duration;
 use common::{Mount, eventually, output_within, run, stderr, waits_for_fuse};
 use nix::errno::Errno;
 use nix::unistd::gettid;
-use serde_json::Value;
 
 /// The limit of what must not wait for the server: far below the mounts' time-out of 30 s.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -52,18 +51,6 @@ fn at_once<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
     let output = output_within(AT_ONCE, Command::new(program).args(rest));
     assert!(output.status.success(), "{}", stderr(&output));
     output
-}
-
-fn status(mount: &Mount) -> Value {
-    let output = mount.subcommand(&["status", mount.arg(), "--json"]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
-fn wait_until_the_session_is_closed(mount: &Mount) {
-    eventually("the mount to notice that its session is over", || {
-        (status(mount)["session"] == "closed").then_some(())
-    });
 }
 
 /// A thread for each message, which reads it; returned once all wait for the mount.

@@ -11,10 +11,7 @@ use crate::common::{
     Background, Dovecot, DovecotOptions, Gate, Liar, Mount, Reply, corpus, eventually,
     output_within, retr_all, stdout_of,
 };
-use crate::{
-    AT_ONCE, assert_fails, assert_reads, at_once, cat, mounted, readers, stderr,
-    wait_until_the_session_is_closed,
-};
+use crate::{AT_ONCE, assert_fails, assert_reads, at_once, cat, mounted, readers, stderr};
 
 /// The limit of what ends by a time-out of a few seconds.
 const IN_TIME: Duration = Duration::from_secs(25);
@@ -84,7 +81,7 @@ fn a_reader_of_a_hung_server_gets_a_time_out_and_the_next_one_the_message() {
 #[test]
 fn a_server_that_hangs_at_the_login_is_a_time_out_until_it_answers_again() {
     let (dovecot, mount, files) = paused_dovecot(&["timeout=1s", "idle_timeout=1s"]);
-    wait_until_the_session_is_closed(&mount);
+    mount.wait_until_its_session_is_closed();
     assert_fails(&cat(&mount, &files[1].0), Errno::ETIMEDOUT);
     dovecot.resume();
     // After a failed login the next attempt is held off a little.

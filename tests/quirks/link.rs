@@ -11,8 +11,7 @@ use nix::errno::Errno;
 
 use crate::common::{Background, Liar, PROGRAM, Place, Reply, corpus, eventually, stdout_of};
 use crate::{
-    assert_fails, assert_reads, assert_shows, eventually_reads, listed, mounted, remove, status,
-    umount,
+    assert_fails, assert_reads, assert_shows, eventually_reads, listed, mounted, remove, umount,
 };
 
 fn liar(count: usize) -> (Liar, Vec<Vec<u8>>) {
@@ -33,15 +32,15 @@ fn while_the_server_is_away_the_listing_and_what_was_read_are_there_and_status_t
     drop(liar);
     eventually("status to tell that the server is away", || {
         assert_fails(&mount, "liar-2.eml", Errno::EIO);
-        let fault = status(&mount)["fault"].as_str().map(str::to_owned);
+        let fault = mount.status()["fault"].as_str().map(str::to_owned);
         fault.filter(|fault| fault.contains("does not answer"))
     });
     assert_eq!(listed(&mount).len(), 3);
     assert_reads(&mount, "liar-1.eml", &messages[0]);
-    assert_eq!(status(&mount)["session"], "closed");
+    assert_eq!(mount.status()["session"], "closed");
     let liar = Liar::start_at(loopback(port), &messages);
     eventually_reads(&mount, "liar-2.eml", &messages[1]);
-    assert!(status(&mount)["fault"].is_null());
+    assert!(mount.status()["fault"].is_null());
     remove(&mount, "liar-3.eml");
     assert_eq!(umount(&mut mount).0, Some(0));
     assert_eq!(liar.left_serials(), [1, 2]);

@@ -115,12 +115,6 @@ fn remove(mount: &Mount, name: &str) {
     stdout_of(&[Path::new("rm"), &mount.join(name)]);
 }
 
-fn status(mount: &Mount) -> serde_json::Value {
-    let output = mount.subcommand(&["status", mount.arg(), "--json"]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
 /// Unmounts by `pop3fs umount`; gives its exit code and what it said.
 fn umount(mount: &mut Mount) -> (Option<i32>, String) {
     let output = mount.umount();

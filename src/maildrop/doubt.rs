@@ -1,0 +1,68 @@
+//! Whether an unlinked message that LIST gives another size by now is still the one that was unlinked.
+//!
+//! The unique-id says that it is, and mbox servers do change a size: at the end of a session mailutils notes in the headers
+//! what was read. But a server that used a unique-id twice would have another message deleted. So the headers are looked at
+//! once more, and have to tell what was shown of the message.
+
+use super::Settings;
+use super::catalogue::MessageId;
+use super::fault::Fault;
+use super::scan::Headers;
+use super::session::{Session, Top};
+use crate::pop3::{Command, Event, MessageNumber};
+
+/// What was shown of a message before it was listed with another size.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shown {
+    /// Unix seconds.
+    pub(super) arrived: Option<i64>,
+    pub(super) title: Option<Box<str>>,
+}
+
+impl Shown {
+    /// Where nothing was shown but the name, nothing can be told.
+    fn is_told_by(&self, headers: &[u8], settings: &Settings) -> bool {
+        let same_date = self.arrived.is_some() && settings.dating.of(headers) == self.arrived;
+        let title = || settings.titling.of(headers);
+        same_date
+            && self
+                .title
+                .as_deref()
+                .is_none_or(|shown| shown == title().as_str())
+    }
+}
+
+/// A message that is to be deleted, and its number in this session.
+pub(super) type Numbered = (MessageId, MessageNumber);
+
+impl Session {
+    /// Those of the messages whose headers tell what was shown of them.
+    pub(super) fn confirm(
+        &mut self,
+        doubted: &[(Numbered, Shown)],
+        settings: &Settings,
+    ) -> Result<Vec<Numbered>, Fault> {
+        let mut confirmed = Vec::new();
+        if self.top == Top::Missing {
+            return Ok(confirmed);
+        }
+        let mut headers = Headers::default();
+        let ahead = self.ahead();
+        let top = |&((_, message), _): &(Numbered, Shown)| Command::Top { message, lines: 0 };
+        self.link
+            .pipeline(doubted, ahead, top, |(numbered, shown), event| {
+                match event {
+                    Event::Body(octets) => headers.take(octets, settings.max_message)?,
+                    Event::End => {
+                        let headers = std::mem::take(&mut headers);
+                        if shown.is_told_by(&headers.kept, settings) {
+                            confirmed.push(*numbered);
+                        }
+                    }
+                    _ => {}
+                }
+                Ok(())
+            })?;
+        Ok(confirmed)
+    }
+}
