@@ -162,7 +162,6 @@ impl Engine {
     fn carry_out(&mut self, pending: &[MessageId]) -> Result<Verdict, Fault> {
         let mut attempt = 1;
         let give_up = self.patience_for_others();
-        self.hold_off.forgive();
         let (marked, verdict) = loop {
             match self.mark(pending) {
                 Ok(marked) => break marked,
@@ -262,7 +261,6 @@ impl Engine {
         let before = self.messages(&marked.accepted);
         let mut attempt = 1;
         let give_up = self.patience_for_others();
-        self.hold_off.forgive();
         while let Err(fault) = self.ensure_session_for_commit() {
             // The server may think for a while that the session before still has the maildrop.
             if self.wait_out(give_up) && fault.passes() {

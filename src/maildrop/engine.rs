@@ -230,6 +230,10 @@ impl Engine {
         if let Some(fault) = self.hold_off.standing(Instant::now()) {
             return Err(fault.clone());
         }
+        self.try_session()
+    }
+
+    fn try_session(&mut self) -> Result<(), Fault> {
         self.open_session().inspect_err(|fault| {
             log::warn!(
                 "{}: {fault}; {}",
@@ -301,15 +305,20 @@ impl Engine {
         }
     }
 
-    /// A session for a commit: the user waits a little for the sake of LOGIN-DELAY.
+    /// A session for a commit: a user waits for it, so it is tried whatever has failed before, unless that was final. For the
+    /// sake of LOGIN-DELAY the user waits a little, too.
     pub(super) fn ensure_session_for_commit(&mut self) -> Result<(), Fault> {
+        if self.session.is_some() {
+            return Ok(());
+        }
+        if let Some(fault) = self.hold_off.finally() {
+            return Err(fault.clone());
+        }
         let now = Instant::now();
-        if self.session.is_none()
-            && let Some(earliest) = self.hold_off.earliest(now)
-        {
+        if let Some(earliest) = self.hold_off.earliest(now) {
             std::thread::sleep((earliest - now).min(self.shared.settings.login.timeout));
         }
-        self.ensure_session()
+        self.try_session()
     }
 
     /// A session broke down. One that gave nothing is as good as none: after a few in a row the next log-in has to wait.

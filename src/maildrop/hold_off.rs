@@ -46,6 +46,12 @@ impl HoldOff {
             .then_some(&failure.fault)
     }
 
+    /// The failure after which nothing is tried ever again.
+    pub(super) fn finally(&self) -> Option<&Fault> {
+        let failure = self.failure.as_ref()?;
+        failure.until.is_none().then_some(&failure.fault)
+    }
+
     /// When the next attempt may be made after a failure; none after a final one.
     pub(super) fn until(&self) -> Option<Instant> {
         self.failure.as_ref()?.until
@@ -87,17 +93,6 @@ impl HoldOff {
             self.earliest = self.delay.map(|delay| now + delay);
         }
     }
-
-    /// Forgets a failure that is not final, where a user waits.
-    pub(super) fn forgive(&mut self) {
-        if self
-            .failure
-            .as_ref()
-            .is_some_and(|failure| failure.until.is_some())
-        {
-            self.failure = None;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -136,14 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_stands_until_its_wait_is_over_or_a_user_waits() {
+    fn a_failure_stands_until_its_wait_is_over() {
         let mut hold_off = HoldOff::default();
         let now = Instant::now();
         hold_off.fail(&closed(), now, 0.5);
         assert!(hold_off.standing(now).is_some());
         assert!(hold_off.standing(now + SHORTEST).is_none());
-        hold_off.forgive();
-        assert!(hold_off.standing(now).is_none());
+        assert!(hold_off.finally().is_none());
     }
 
     #[test]
@@ -154,8 +148,8 @@ mod tests {
             let mut hold_off = HoldOff::default();
             let now = Instant::now();
             hold_off.fail(&fault, now, 0.5);
-            hold_off.forgive();
             assert!(hold_off.standing(now + hour).is_some(), "{fault}");
+            assert!(hold_off.finally().is_some(), "{fault}");
         }
     }
 

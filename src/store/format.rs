@@ -29,7 +29,7 @@ pub(super) const CREATE: &str = "CREATE TABLE message (
 pub(super) const LOAD: &str =
     "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark FROM message";
 
-/// What was shown stays: the inode and the arrival that came first. A size comes from a body that was seen, so the last one
+/// What was shown stays: the inode, and of the arrivals the first, until the message is one of more or fewer twins; so does the mark. A size comes from a body that was seen, so the last one
 /// is right, until the message is listed otherwise than it was then; so are the title, and that the body was read. A new message whose inode another message has is left out: the next mount gives it another.
 pub(super) const LEARN: &str =
     "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
@@ -37,8 +37,8 @@ pub(super) const LEARN: &str =
         size = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.size, size), excluded.size),
         read = iif(listed = excluded.listed AND twins = excluded.twins, max(read, excluded.read), excluded.read),
         title = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.title, title), excluded.title),
-        mark = coalesce(excluded.mark, mark),
-        arrived = coalesce(arrived, excluded.arrived), listed = excluded.listed, twins = excluded.twins
+        mark = iif(twins = excluded.twins, coalesce(excluded.mark, mark), excluded.mark),
+        arrived = iif(twins = excluded.twins, coalesce(arrived, excluded.arrived), excluded.arrived), listed = excluded.listed, twins = excluded.twins
     ON CONFLICT (inode) DO NOTHING";
 
 /// The format that this program reads and writes, kept as `user_version`. It grows with every change of [`CREATE`].

@@ -51,10 +51,10 @@ fn another_message_under_the_unique_id_of_a_removed_one_is_kept() {
 }
 
 #[test]
-fn a_message_of_which_only_the_name_was_shown_is_kept_if_its_size_changes() {
+fn a_message_of_which_no_date_was_shown_is_kept_if_its_size_changes() {
     let liar = Liar::start(&[message(MAY, "")]);
     liar.set_uidl(1, b"same");
-    let mut mount = mounted(&liar.source(), &["idle_timeout=1s"]);
+    let mut mount = mounted(&liar.source(), &["idle_timeout=1s", "mtime=none"]);
     remove(&mount, NAME);
     liar.server().wait_until_idle();
     replace(&liar, &message(MAY, "Status: RO\r\n"));

@@ -21,6 +21,8 @@ pub(crate) struct Known {
     pub(crate) mail: Mail,
     twins: usize,
     pub(crate) standing: Standing,
+    /// What it was when it was unlinked last.
+    pub(crate) unlinked: Mail,
     /// The inode number, once it was shown.
     pub(crate) inode: Option<u64>,
     /// The body was read since the message last changed.
@@ -52,7 +54,8 @@ impl Reference {
         }
     }
 
-    /// A session was told all that is in the maildrop. A message that changed is no longer to be deleted.
+    /// A session was told all that is in the maildrop. A message that may be another of its unique-id by now is no longer
+    /// to be deleted.
     pub(crate) fn take_listing(&mut self, listing: &[Mail]) {
         self.last_listing = listing.to_vec();
         let mut twins: HashMap<&str, usize> = HashMap::new();
@@ -107,12 +110,12 @@ impl Reference {
             .collect()
     }
 
-    /// What is to be deleted, by name.
+    /// What is to be deleted, by name: what it was when it was unlinked.
     pub(crate) fn pending(&self) -> BTreeMap<String, Mail> {
         let pending = |(_, known): &(&String, &Known)| known.standing == Standing::Unlinked;
         let entries = self.known.iter().filter(pending);
         entries
-            .map(|(name, known)| (name.clone(), known.mail.clone()))
+            .map(|(name, known)| (name.clone(), known.unlinked.clone()))
             .collect()
     }
 
@@ -134,6 +137,7 @@ impl Known {
             mail: mail.clone(),
             twins,
             standing: Standing::Listed,
+            unlinked: mail.clone(),
             inode: None,
             is_seen: false,
             arrived: None,
@@ -143,14 +147,23 @@ impl Known {
     }
 
     fn is_listed(&mut self, mail: &Mail, twins: usize) {
-        let is_altered = self.twins != twins || self.mail.listed != mail.listed;
+        let is_regrouped = self.twins != twins;
+        let is_altered = is_regrouped || self.mail.listed != mail.listed;
         self.is_seen &= !is_altered;
         self.twins = twins;
         self.mail = mail.clone();
         self.lately.push(mail.clone());
-        if self.standing == Standing::Departed || is_altered {
+        if self.standing == Standing::Departed || is_regrouped {
             self.standing = Standing::Listed;
         }
+        if is_regrouped {
+            self.arrived = None;
+        }
+    }
+
+    /// From here on it is this that may be deleted.
+    pub(crate) fn unlink(&mut self) {
+        self.unlinked = self.mail.clone();
     }
 
     /// The sizes that may be shown.

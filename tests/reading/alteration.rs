@@ -139,3 +139,27 @@ fn a_body_on_disk_counts_for_nothing_when_the_index_is_lost() {
     mount.remount();
     assert_shows(&mount, NAME, &after);
 }
+
+#[test]
+fn the_date_of_a_twin_that_is_gone_is_not_shown_for_the_one_that_takes_its_name() {
+    let dated =
+        |date: &str| format!("Date: {date}\r\nFrom: alice@example.org\r\n\r\n.\r\n").into_bytes();
+    let liar = Liar::start(&[
+        dated("Wed, 01 May 2024 09:30:00 +0000"),
+        dated("Sat, 01 Jun 2024 09:30:00 +0000"),
+    ]);
+    liar.set_uidl(1, b"same");
+    liar.set_uidl(2, b"same");
+    let mut mount = in_clear(&liar.source(), &[]);
+    let modified = |mount: &Mount, name: &str| {
+        let metadata = fs::metadata(mount.join(name)).expect("stat");
+        metadata.modified().expect("an mtime")
+    };
+    let (may, june) = (modified(&mount, NAME), modified(&mount, "same~2.eml"));
+    assert!(may < june);
+    liar.remove(1);
+    for _ in 0..2 {
+        mount.remount();
+        assert_eq!(modified(&mount, NAME), june);
+    }
+}

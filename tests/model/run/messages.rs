@@ -242,7 +242,9 @@ impl Run {
         let (before, _) = self.server.listings();
         if done.is_ok() {
             self.mounted().kernel.lock().forget(name);
-            known(&mut self.reference, name)?.standing = to;
+            let known = known(&mut self.reference, name)?;
+            known.standing = to;
+            known.unlink();
         }
         let inode = self.inode(name);
         let shown = self.steadily(|run| {
