@@ -50,7 +50,7 @@ pub(super) enum Occasion {
     /// Something was wanted.
     #[default]
     Demand,
-    /// The session before refused a message, which might have gone: what this one lists and refuses is not gone.
+    /// The session before refused a message, which might have gone.
     Refusal,
 }
 

@@ -234,10 +234,10 @@ impl Engine {
             Outcome::Refused(_) if !flown.whole => self.do_without_top(flown.want),
             Outcome::Refused(text) => {
                 let command = "RETR";
-                match (self.shared.put_back(flown.want), self.occasion()) {
+                match self.shared.put_back(flown.want) {
                     // It was only read ahead.
-                    (0, _) => {}
-                    (1, Occasion::Demand) => return Renewal::Needed,
+                    0 => {}
+                    1 if self.may_have_gone() => return Renewal::Needed,
                     _ => self
                         .shared
                         .fail(flown.want, &Fault::Refused { command, text }),
@@ -268,10 +268,15 @@ impl Engine {
         }
     }
 
-    fn occasion(&self) -> Occasion {
-        self.session
+    /// Whether a message that is refused may no longer be there. Another session has looked a moment ago where this one was
+    /// opened for that, or each message that the server refuses for reasons of its own would cost a log-in.
+    fn may_have_gone(&self) -> bool {
+        let is_for_demand = self
+            .session
             .as_ref()
-            .map_or(Occasion::Demand, |session| session.occasion)
+            .is_some_and(|session| session.occasion == Occasion::Demand);
+        let age = self.shared.state.lock().listed_at.elapsed();
+        is_for_demand || age >= self.shared.settings.refresh
     }
 
     fn top_is(&mut self, top: Top) {

@@ -123,3 +123,18 @@ fn a_password_that_is_refused_later_is_not_tried_again() {
     assert_eq!(liar.count("PASS"), 2);
     assert_eq!(liar.left_serials(), [1, 2, 3]);
 }
+
+#[test]
+fn messages_that_are_refused_again_and_again_cost_one_more_session_and_no_more() {
+    let messages = corpus::realistic(8, 6);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &[]);
+    for serial in 1..=5 {
+        liar.on(&format!("RETR {serial}"), Reply::Err("it may be infected"));
+    }
+    for serial in 1..=5 {
+        assert_fails(&cat(&mount, &format!("liar-{serial}.eml")), Errno::EIO);
+    }
+    assert_reads(&mount, "liar-6.eml", &messages[5]);
+    assert_eq!(liar.count("PASS"), 2);
+}
