@@ -563,6 +563,44 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_written_to_a_segment_that_was_removed() {
+        let fixture = Fixture::new();
+        let disk = fixture.disk(ENOUGH);
+        disk.keep(key(1), &incoming(&disk, b"one"));
+        disk.flush();
+        remove(&fixture.file());
+        disk.keep(key(2), &incoming(&disk, b"two"));
+        disk.flush();
+        assert!(!disk.contains(&key(1)), "it was in the file that is gone");
+        assert!(disk.contains(&key(2)) && fixture.disk(ENOUGH).contains(&key(2)));
+        fs::remove_dir_all(fixture.account.path()).unwrap();
+        disk.keep(key(3), &incoming(&disk, b"three"));
+        disk.flush();
+        assert!(!disk.contains(&key(2)) && !disk.contains(&key(3)));
+    }
+
+    #[test]
+    fn a_segment_of_ours_that_goes_first_is_not_written_to_any_more() {
+        let fixture = Fixture::new();
+        let disk = fixture.disk(10_000_000);
+        disk.keep(key(1), &incoming(&disk, b"one"));
+        disk.flush();
+        let times = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(3600));
+        File::open(fixture.file())
+            .unwrap()
+            .set_times(times)
+            .unwrap();
+        for number in [2, 3] {
+            disk.keep(key(number), &incoming(&disk, &patterned(5_000_000)));
+            disk.flush();
+        }
+        disk.keep(key(4), &incoming(&disk, b"four"));
+        disk.flush();
+        assert!(!disk.contains(&key(1)));
+        assert!(fixture.disk(ENOUGH).contains(&key(4)));
+    }
+
+    #[test]
     fn two_mounts_share_a_folder() {
         let fixture = Fixture::new();
         let (one, other) = (fixture.disk(ENOUGH), fixture.disk(ENOUGH));

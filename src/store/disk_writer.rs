@@ -48,6 +48,14 @@ struct Kept {
     path: PathBuf,
 }
 
+impl Filling {
+    /// By us or by another mount, for it was read longest ago, or by somebody who empties the cache: nobody finds what is
+    /// written to it now.
+    fn is_removed(&self) -> bool {
+        !self.segment.path.exists()
+    }
+}
+
 /// What is kept of a limit when a segment has just begun.
 pub(super) fn room(limit: u64) -> u64 {
     limit.saturating_sub((limit / SEGMENTS).max(LEAST_SEGMENT))
@@ -147,12 +155,9 @@ impl DiskWriter {
 
     fn filling(&mut self) -> io::Result<&mut Filling> {
         let full = (self.limit / SEGMENTS).max(LEAST_SEGMENT);
-        if self
-            .segment
-            .as_ref()
-            .is_some_and(|filling| filling.end >= full)
-        {
-            self.segment = None;
+        self.segment.take_if(|filling| filling.end >= full);
+        if let Some(removed) = self.segment.take_if(|filling| filling.is_removed()) {
+            self.shared.unshelve(&removed.segment.path);
         }
         match self.segment {
             Some(ref mut filling) => Ok(filling),
