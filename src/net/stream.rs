@@ -181,7 +181,7 @@ impl Stream {
     /// Reads what has come. TLS holds octets that poll does not see: read until [`Transfer::NotNow`].
     ///
     /// # Errors
-    /// [`NetError::Closed`] at the end of the stream, [`NetError::Broken`] otherwise.
+    /// [`NetError::Closed`] at the end of the stream, whether TLS has announced it or not, [`NetError::Broken`] otherwise.
     pub fn read(&mut self, into: &mut [u8]) -> Result<Transfer, NetError> {
         let read = match &mut self.wire {
             Wire::Clear(socket) => socket.read(into),
