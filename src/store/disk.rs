@@ -19,7 +19,7 @@ use std::thread::{self, JoinHandle};
 use parking_lot::Mutex;
 
 use super::disk_writer::{self, DiskWriter};
-use super::layout::BodyKey;
+use super::layout::{BodyKey, HEADER};
 use super::shelf::{Place, Shelf};
 use super::{Body, CacheFolder, Incoming, StoreError};
 
@@ -156,11 +156,12 @@ impl Disk {
         }
     }
 
-    /// Keeps a body, soon. Where the disk is far behind, it does not.
+    /// Keeps a body, soon; not where the disk is far behind, nor one that would displace all others.
     pub fn keep(&self, key: BodyKey, body: &Arc<Body>) {
         let Some(cache) = &self.0 else { return };
         let mut contents = cache.shared.0.lock();
-        if body.len() > cache.limit || contents.octets > FAR_BEHIND {
+        let octets = HEADER as u64 + body.len();
+        if octets > disk_writer::room(cache.limit) || contents.octets > FAR_BEHIND {
             return;
         }
         contents.wait(key, body);
@@ -321,7 +322,7 @@ mod tests {
     use std::fs::{File, FileTimes};
     use std::time::{Duration, SystemTime};
 
-    use super::super::layout::HEADER;
+    use super::super::disk_writer::room;
     use super::*;
 
     struct Fixture {
@@ -346,6 +347,15 @@ mod tests {
         fn files(&self) -> Vec<PathBuf> {
             let folder = fs::read_dir(self.account.path().join(FOLDER)).unwrap();
             folder.map(|entry| entry.unwrap().path()).collect()
+        }
+
+        /// Of all files.
+        fn octets(&self) -> u64 {
+            let files = self.files();
+            files
+                .iter()
+                .map(|file| file.metadata().unwrap().len())
+                .sum()
         }
 
         /// All that was kept, in one file.
@@ -507,12 +517,7 @@ mod tests {
         }
         assert!(disk.contains(&key(1)) && disk.contains(&key(13)));
         assert!(!disk.contains(&key(2)));
-        let octets: u64 = fixture
-            .files()
-            .iter()
-            .map(|file| file.metadata().unwrap().len())
-            .sum();
-        assert!(octets <= LIMIT, "{octets}");
+        assert!(fixture.octets() <= LIMIT, "{}", fixture.octets());
     }
 
     #[test]
@@ -598,6 +603,37 @@ mod tests {
         disk.flush();
         assert!(!disk.contains(&key(1)));
         assert!(fixture.disk(ENOUGH).contains(&key(4)));
+    }
+
+    #[test]
+    fn a_body_that_would_displace_all_others_is_not_kept() {
+        const LIMIT: u64 = 8 << 20;
+        let fixture = Fixture::new();
+        let disk = fixture.disk(LIMIT);
+        disk.keep(key(1), &incoming(&disk, b"one"));
+        for (number, length) in [(2, LIMIT), (3, room(LIMIT))] {
+            disk.keep(key(number), &incoming(&disk, &patterned(length as usize)));
+            disk.flush();
+            assert!(!disk.contains(&key(number)) && disk.contains(&key(1)));
+        }
+        let length = room(LIMIT) as usize - HEADER;
+        disk.keep(key(4), &incoming(&disk, &patterned(length)));
+        disk.flush();
+        assert!(disk.load(&key(4)).is_some() && !disk.contains(&key(1)));
+        assert_eq!(fixture.files().len(), 1);
+    }
+
+    #[test]
+    fn a_small_disk_has_room_for_small_bodies() {
+        const LIMIT: u64 = 1 << 20;
+        let fixture = Fixture::new();
+        let disk = fixture.disk(LIMIT);
+        for number in 1..=4 {
+            disk.keep(key(number), &incoming(&disk, &patterned(250_000)));
+            disk.flush();
+        }
+        assert!((3..=4).all(|number| disk.contains(&key(number))));
+        assert!(fixture.octets() <= LIMIT);
     }
 
     #[test]

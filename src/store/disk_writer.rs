@@ -22,7 +22,7 @@ const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 const TELLING: Duration = Duration::from_secs(3600);
 /// Into so many segments the limit is divided: what is removed at once.
 const SEGMENTS: u64 = 64;
-/// The least octets of a segment that is full.
+/// The least octets of a segment that is full, unless the limit is no more than two of these.
 const LEAST_SEGMENT: u64 = 1024 * 1024;
 
 pub(super) struct DiskWriter {
@@ -56,9 +56,14 @@ impl Filling {
     }
 }
 
-/// What is kept of a limit when a segment has just begun.
+/// What is kept of a limit when a segment has just begun. A body that takes more would displace all others.
 pub(super) fn room(limit: u64) -> u64 {
-    limit.saturating_sub((limit / SEGMENTS).max(LEAST_SEGMENT))
+    limit - full(limit)
+}
+
+/// The octets of a segment that is full.
+fn full(limit: u64) -> u64 {
+    (limit / SEGMENTS).max(LEAST_SEGMENT).min(limit / 2)
 }
 
 impl DiskWriter {
@@ -115,8 +120,8 @@ impl DiskWriter {
                 let temporary = in_file.temporary.lock().take();
                 let temporary = temporary.ok_or_else(|| io::Error::other("it is kept already"))?;
                 in_file.finish(&key)?;
+                self.make_room(HEADER as u64 + in_file.length)?;
                 temporary.persist(&path).map_err(|error| error.error)?;
-                self.make_room()?;
                 Ok(Place::Large(path))
             }
         }
@@ -125,7 +130,8 @@ impl DiskWriter {
     /// Writes a record at the end of the segment, in one system call as a rule.
     fn append(&mut self, key: BodyKey, content: Content, octets: &[u8]) -> io::Result<Place> {
         let head = Header { key, content }.octets();
-        let filling = self.filling()?;
+        let record = (HEADER + octets.len()) as u64;
+        let filling = self.filling(record)?;
         let (segment, offset) = (Arc::clone(&filling.segment), filling.end);
         let file = &mut filling.file;
         let written = file
@@ -144,25 +150,26 @@ impl DiskWriter {
             }
             return Err(error);
         }
-        let length = octets.len() as u64;
-        filling.end += HEADER as u64 + length;
+        filling.end += record;
         Ok(Place::Segment {
             segment,
             offset,
-            length,
+            length: octets.len() as u64,
         })
     }
 
-    fn filling(&mut self) -> io::Result<&mut Filling> {
-        let full = (self.limit / SEGMENTS).max(LEAST_SEGMENT);
-        self.segment.take_if(|filling| filling.end >= full);
+    /// The segment for a record of so many octets.
+    fn filling(&mut self, record: u64) -> io::Result<&mut Filling> {
+        let full = full(self.limit);
+        self.segment
+            .take_if(|filling| filling.end > 0 && filling.end + record > full);
         if let Some(removed) = self.segment.take_if(|filling| filling.is_removed()) {
             self.shared.unshelve(&removed.segment.path);
         }
         match self.segment {
             Some(ref mut filling) => Ok(filling),
             None => {
-                self.make_room()?;
+                self.make_room(record.saturating_sub(full))?;
                 let begun = self.begin_segment()?;
                 Ok(self.segment.insert(begun))
             }
@@ -191,12 +198,12 @@ impl DiskWriter {
         })
     }
 
-    /// Removes the files that were read longest ago, until there is room for a new segment. Looks at what is really there:
-    /// other mounts of the account write and read too.
-    fn make_room(&self) -> io::Result<()> {
+    /// Removes the files that were read longest ago, until there is room for a new segment, and for so many octets more.
+    /// Looks at what is really there: other mounts of the account write and read too.
+    fn make_room(&self, wanted: u64) -> io::Result<()> {
         let mut kept = self.look()?;
         let mut octets: u64 = kept.iter().map(|kept| kept.octets).sum();
-        let most = room(self.limit);
+        let most = room(self.limit).saturating_sub(wanted);
         kept.sort_by_key(|kept| kept.read);
         for oldest in &kept {
             if octets <= most {
