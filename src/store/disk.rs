@@ -15,10 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::disk_writer::{self, DiskWriter};
+use super::incoming::Folder;
 use super::layout::{BodyKey, HEADER};
 use super::shelf::{Place, Shelf};
 use super::{Body, CacheFolder, Incoming, StoreError};
@@ -29,6 +31,8 @@ const FOLDER: &str = "bodies";
 const BEHIND: u64 = 16 * 1024 * 1024;
 /// With more octets than this waiting, a body is not kept on disk at all.
 const FAR_BEHIND: u64 = 32 * 1024 * 1024;
+/// A disk that cannot be written is told of once in so long.
+const TELLING: Duration = Duration::from_secs(3600);
 
 /// The bodies of one account on disk, or nothing where the user wants no byte of mail there.
 #[derive(Debug)]
@@ -65,6 +69,8 @@ struct Contents {
     waiting: HashMap<BodyKey, Arc<Body>>,
     /// What those take of the memory.
     octets: u64,
+    /// When a failure to write was told of last.
+    told: Option<Instant>,
 }
 
 /// What the writer's thread is asked for.
@@ -99,6 +105,7 @@ impl Disk {
             shelf,
             waiting: HashMap::new(),
             octets: 0,
+            told: None,
         })));
         let (orders, taken) = mpsc::channel();
         let writer = DiskWriter::new(folder.clone(), limit, Arc::clone(&shared));
@@ -156,12 +163,16 @@ impl Disk {
         }
     }
 
-    /// Keeps a body, soon; not where the disk is far behind, nor one that would displace all others.
+    /// Keeps a body, soon; not where the disk is far behind, nor one that would displace all others, or
+    /// had no room there when it came.
     pub fn keep(&self, key: BodyKey, body: &Arc<Body>) {
         let Some(cache) = &self.0 else { return };
         let mut contents = cache.shared.0.lock();
         let octets = HEADER as u64 + body.len();
-        if octets > disk_writer::room(cache.limit) || contents.octets > FAR_BEHIND {
+        if octets > disk_writer::room(cache.limit)
+            || body.is_settled()
+            || contents.octets > FAR_BEHIND
+        {
             return;
         }
         contents.wait(key, body);
@@ -210,10 +221,13 @@ impl Disk {
             .is_some_and(|cache| cache.shared.0.lock().octets > BEHIND)
     }
 
-    /// A body that is going to arrive. Where it is large it goes through this disk or, without one, through an unlinked
-    /// file of the system's folder for temporary files. `expected` are its octets by what is known.
+    /// A body that is going to arrive. Where it is large it goes through this disk or, without one or without room there,
+    /// through an unlinked file of the system's folder for temporary files. `expected` are its octets by what is known.
     pub fn incoming(&self, expected: u64) -> Incoming {
-        let folder = self.0.as_ref().map(|cache| cache.folder.clone());
+        let folder = self.0.as_ref().map(|cache| Folder {
+            path: cache.folder.clone(),
+            shared: Arc::clone(&cache.shared),
+        });
         Incoming::new(folder, expected)
     }
 
@@ -304,6 +318,17 @@ impl Shared {
         }
     }
 
+    /// Tells that the disk cannot be written, and what is done `instead`.
+    pub(super) fn complain(&self, folder: &Path, error: &io::Error, instead: &str) {
+        let mut contents = self.0.lock();
+        if contents.told.is_some_and(|told| told.elapsed() < TELLING) {
+            return;
+        }
+        contents.told = Some(Instant::now());
+        drop(contents);
+        log::warn!("{}: {error}; {instead}", folder.display());
+    }
+
     pub(super) fn unshelve(&self, path: &Path) {
         self.0.lock().shelf.remove_file(path);
     }
@@ -320,7 +345,7 @@ pub(super) fn remove(path: &Path) {
 #[cfg(test)]
 mod tests {
     use std::fs::{File, FileTimes};
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::super::disk_writer::room;
     use super::*;
@@ -634,6 +659,17 @@ mod tests {
         }
         assert!((3..=4).all(|number| disk.contains(&key(number))));
         assert!(fixture.octets() <= LIMIT);
+    }
+
+    #[test]
+    fn a_large_body_arrives_though_the_folder_is_gone() {
+        let fixture = Fixture::new();
+        let disk = fixture.disk(ENOUGH);
+        fs::remove_dir_all(fixture.account.path()).unwrap();
+        let body = incoming(&disk, &patterned(5_000_000));
+        disk.keep(key(1), &body);
+        assert!(!disk.contains(&key(1)));
+        assert_eq!(octets(&body), patterned(5_000_000));
     }
 
     #[test]

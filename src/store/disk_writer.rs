@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Body;
 use super::disk::{Order, Shared, remove};
@@ -18,8 +18,6 @@ use super::shelf::{Place, Shelved};
 const GATHERING: Duration = Duration::from_millis(5);
 /// Temporary files older than this were left behind by a process that was killed.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
-/// A disk that cannot be written is told of once in so long.
-const TELLING: Duration = Duration::from_secs(3600);
 /// Into so many segments the limit is divided: what is removed at once.
 const SEGMENTS: u64 = 64;
 /// The least octets of a segment that is full, unless the limit is no more than two of these.
@@ -31,8 +29,6 @@ pub(super) struct DiskWriter {
     shared: Arc<Shared>,
     /// The one that is being filled: only this process writes to it.
     segment: Option<Filling>,
-    /// When a failure was told of last.
-    told: Option<Instant>,
 }
 
 struct Filling {
@@ -73,7 +69,6 @@ impl DiskWriter {
             limit,
             shared,
             segment: None,
-            told: None,
         }
     }
 
@@ -240,15 +235,10 @@ impl DiskWriter {
     }
 
     /// A disk that is full or read-only is tried on: what is small may still fit.
-    fn note(&mut self, written: io::Result<()>) {
-        if let Err(error) = written
-            && self.told.is_none_or(|told| told.elapsed() > TELLING)
-        {
-            log::warn!(
-                "{}: {error}; messages are kept in memory only",
-                self.folder.display()
-            );
-            self.told = Some(Instant::now());
+    fn note(&self, written: io::Result<()>) {
+        if let Err(error) = written {
+            let instead = "messages are kept in memory only";
+            self.shared.complain(&self.folder, &error, instead);
         }
     }
 }
