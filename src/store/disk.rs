@@ -185,12 +185,8 @@ impl Disk {
         let Some(cache) = &self.0 else { return };
         let mut contents = cache.shared.0.lock();
         contents.no_longer_waits(key);
-        let is_on_disk = contents.shelf.contains(key);
         contents.shelf.remove(key);
         drop(contents);
-        if is_on_disk {
-            remove(&cache.folder.join(key.large_name()));
-        }
         cache.order(Order::Forget(*key));
     }
 
@@ -348,6 +344,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::super::disk_writer::room;
+    use super::super::layout::segment_name;
     use super::*;
 
     struct Fixture {
@@ -670,6 +667,68 @@ mod tests {
         disk.keep(key(1), &body);
         assert!(!disk.contains(&key(1)));
         assert_eq!(octets(&body), patterned(5_000_000));
+    }
+
+    #[test]
+    fn the_last_body_counts_though_the_clock_was_put_back() {
+        let fixture = Fixture::new();
+        let disk = fixture.disk(ENOUGH);
+        disk.keep(key(1), &incoming(&disk, b"old"));
+        drop(disk);
+        let ahead = fixture
+            .file()
+            .with_file_name(segment_name(u128::pow(10, 21), 1));
+        fs::rename(fixture.file(), ahead).unwrap();
+        let disk = fixture.disk(ENOUGH);
+        disk.forget(&key(1));
+        disk.keep(key(1), &incoming(&disk, b"new"));
+        drop(disk);
+        assert_eq!(octets(&fixture.disk(ENOUGH).load(&key(1)).unwrap()), b"new");
+    }
+
+    #[test]
+    fn what_one_mount_forgets_is_forgotten_whatever_segment_another_has_kept_it_in() {
+        for length in [3, 5_000_000] {
+            let fixture = Fixture::new();
+            let (one, other) = (fixture.disk(ENOUGH), fixture.disk(ENOUGH));
+            one.keep(key(2), &incoming(&one, b"begins a segment"));
+            one.flush();
+            other.keep(key(1), &incoming(&other, &patterned(length)));
+            other.flush();
+            one.forget(&key(1));
+            one.flush();
+            assert!(!fixture.disk(ENOUGH).contains(&key(1)), "{length}");
+            one.keep(key(1), &incoming(&one, b"new"));
+            one.flush();
+            assert_eq!(octets(&fixture.disk(ENOUGH).load(&key(1)).unwrap()), b"new");
+            assert!(fixture.disk(ENOUGH).contains(&key(2)));
+        }
+    }
+
+    #[test]
+    fn files_of_a_time_to_come_go_before_those_of_today() {
+        const LIMIT: u64 = 8 << 20;
+        let fixture = Fixture::new();
+        let disk = fixture.disk(LIMIT);
+        let keep = |disk: &Disk, number| {
+            disk.keep(key(number), &incoming(disk, &patterned(1 << 20)));
+            disk.flush();
+        };
+        (1..=6).for_each(|number| keep(&disk, number));
+        let ahead = SystemTime::now() + Duration::from_secs(365 * 24 * 3600);
+        for segment in fixture.files() {
+            let times = FileTimes::new().set_modified(ahead);
+            File::open(segment).unwrap().set_times(times).unwrap();
+        }
+        let disk = fixture.disk(LIMIT);
+        assert!(disk.load(&key(1)).is_some());
+        let read_now = |file: &PathBuf| file.metadata().unwrap().modified().unwrap() < ahead;
+        assert_eq!(
+            fixture.files().iter().filter(|file| read_now(file)).count(),
+            1
+        );
+        (11..=16).for_each(|number| keep(&disk, number));
+        assert!((11..=16).all(|number| disk.contains(&key(number))));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The thread that writes bodies to disk, and removes the files that were read longest ago.
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -10,8 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Body;
 use super::disk::{Order, Shared, remove};
-use super::layout::{BodyKey, Content, HEADER, Header, SEGMENT, TEMPORARY};
-use super::shelf::{Place, Shelved};
+use super::layout::{
+    BodyKey, Content, HEADER, Header, TEMPORARY, is_segment, segment_name, segment_number,
+};
+use super::shelf::{Place, READ_GRAIN, Shelved};
 
 /// The rest between two looks at the queue. Whoever puts a body into it does not have to wake anybody then, which costs about
 /// as much as writing it.
@@ -90,7 +93,7 @@ impl DiskWriter {
                 self.segment.take_if(|filling| filling.segment.path == path);
             }
             Order::Forget(key) => {
-                let written = self.append(key, Content::Forgotten, &[]).map(drop);
+                let written = self.forget(key);
                 self.note(written);
             }
             Order::Keep(key, body) => {
@@ -102,6 +105,15 @@ impl DiskWriter {
                 }
             }
         }
+    }
+
+    /// Whatever mount has kept the body, and wherever.
+    fn forget(&mut self, key: BodyKey) -> io::Result<()> {
+        remove(&self.folder.join(key.large_name()));
+        let newest = self.newest_segment()?;
+        self.segment
+            .take_if(|filling| newest.as_deref() > filling.segment.path.file_name());
+        self.append(key, Content::Forgotten, &[]).map(drop)
     }
 
     fn keep(&mut self, key: BodyKey, body: &Body) -> io::Result<Place> {
@@ -172,15 +184,16 @@ impl DiskWriter {
     }
 
     fn begin_segment(&self) -> io::Result<Filling> {
-        // Names sort by age, so that the last record of a message is found last.
         let now = SystemTime::now();
         let age = now
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_nanos();
-        let path = self
-            .folder
-            .join(format!("{age:024}-{}.{SEGMENT}", std::process::id()));
+        // The clock may have been put back since, or be another machine's.
+        let newest = self.newest_segment()?;
+        let newest = newest.as_deref().and_then(segment_number);
+        let number = newest.map_or(age, |newest| age.max(newest.saturating_add(1)));
+        let path = self.folder.join(segment_name(number, std::process::id()));
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
@@ -191,6 +204,18 @@ impl DiskWriter {
             file,
             end: 0,
         })
+    }
+
+    /// The name of the segment whose records count most.
+    fn newest_segment(&self) -> io::Result<Option<OsString>> {
+        let mut newest = None;
+        for entry in fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            if is_segment(&name) {
+                newest = newest.max(Some(name));
+            }
+        }
+        Ok(newest)
     }
 
     /// Removes the files that were read longest ago, until there is room for a new segment, and for so many octets more.
@@ -212,6 +237,7 @@ impl DiskWriter {
     }
 
     fn look(&self) -> io::Result<Vec<Kept>> {
+        let now = SystemTime::now();
         let mut kept = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -219,8 +245,11 @@ impl DiskWriter {
             let Ok(metadata) = entry.metadata() else {
                 continue;
             };
-            let read = metadata.modified()?;
             let path = entry.path();
+            let read = match metadata.modified()? {
+                ahead if ahead > now => age(&path, now),
+                read => read,
+            };
             if !entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
                 kept.push(Kept {
                     read,
@@ -241,4 +270,14 @@ impl DiskWriter {
             self.shared.complain(&self.folder, &error, instead);
         }
     }
+}
+
+/// A file of a clock that ran ahead would outlive all others: it was read a while ago, for all that is known.
+fn age(path: &Path, now: SystemTime) -> SystemTime {
+    let read = now.checked_sub(READ_GRAIN).unwrap_or(UNIX_EPOCH);
+    let times = FileTimes::new().set_modified(read);
+    if let Err(error) = File::open(path).and_then(|file| file.set_times(times)) {
+        log::debug!("{} is of a time to come: {error}", path.display());
+    }
+    read
 }
