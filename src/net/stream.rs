@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use native_tls::TlsStream;
 use socket2::{SockRef, TcpKeepalive};
@@ -45,7 +45,7 @@ pub enum Transfer {
     NotNow,
 }
 
-/// A connected stream. Non-blocking but for [`Stream::secure`].
+/// A connected, non-blocking stream; only [`Stream::secure`] waits.
 #[derive(Debug)]
 pub struct Stream {
     wire: Wire,
@@ -138,20 +138,7 @@ impl Stream {
         let Wire::Clear(socket) = self.wire else {
             return Ok(self);
         };
-        let deadline = Instant::now() + self.timeout;
-        socket.set_nonblocking(false).map_err(NetError::Broken)?;
-        socket
-            .set_read_timeout(Some(self.timeout))
-            .map_err(NetError::Broken)?;
-        socket
-            .set_write_timeout(Some(self.timeout))
-            .map_err(NetError::Broken)?;
-        let secured = tls.secure(socket, &self.endpoint.host, deadline)?;
-        secured
-            .get_ref()
-            .socket
-            .set_nonblocking(true)
-            .map_err(NetError::Broken)?;
+        let secured = tls.secure(socket, &self.endpoint.host, self.timeout)?;
         Ok(Stream {
             wire: Wire::Tls(Box::new(secured)),
             ..self
@@ -194,7 +181,7 @@ impl Stream {
     /// Reads what has come. TLS holds octets that poll does not see: read until [`Transfer::NotNow`].
     ///
     /// # Errors
-    /// [`NetError::Closed`] at the end of the stream, [`NetError::Broken`] otherwise.
+    /// [`NetError::Closed`] at the end of the stream, whether TLS has announced it or not, [`NetError::Broken`] otherwise.
     pub fn read(&mut self, into: &mut [u8]) -> Result<Transfer, NetError> {
         let read = match &mut self.wire {
             Wire::Clear(socket) => socket.read(into),

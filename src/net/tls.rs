@@ -4,14 +4,14 @@ use std::error::Error as _;
 use std::io;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use native_tls::{
-    Certificate, HandshakeError, MidHandshakeTlsStream, Protocol, TlsConnector, TlsStream,
-};
+use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector, TlsStream};
+use nix::poll::PollFlags;
 
 use super::stream::broken;
-use super::version::Overheard;
+use super::version::{Asked, Overheard};
+use super::wait::wait_for;
 use super::{Fingerprint, NetError, Refusal, Shown};
 
 /// By what a server is known.
@@ -60,15 +60,15 @@ impl Tls {
         Ok(Tls { connector, trust })
     }
 
-    /// Shakes hands over a blocking socket whose time-outs are set; `deadline` bounds the whole. Nothing but the handshake is
-    /// sent before the certificate has convinced.
+    /// Shakes hands over a non-blocking socket; `patience` bounds the whole, however slowly the octets come. Nothing but the
+    /// handshake is sent before the certificate has convinced.
     pub(super) fn secure(
         &self,
         socket: TcpStream,
         host: &str,
-        deadline: Instant,
+        patience: Duration,
     ) -> Result<TlsStream<Overheard>, NetError> {
-        let stream = self.shake_hands(socket, host, deadline)?;
+        let stream = self.shake_hands(socket, host, patience)?;
         self.check_pin(&stream, host)?;
         Ok(stream)
     }
@@ -77,15 +77,20 @@ impl Tls {
         &self,
         socket: TcpStream,
         host: &str,
-        deadline: Instant,
+        patience: Duration,
     ) -> Result<TlsStream<Overheard>, NetError> {
+        let deadline = Instant::now() + patience;
         let mut attempt = self.connector.connect(host, Overheard::new(socket));
         loop {
             match attempt {
                 Ok(stream) => return Ok(stream),
                 Err(HandshakeError::Failure(error)) => return Err(failure(host, &error)),
                 Err(HandshakeError::WouldBlock(unfinished)) => {
-                    attempt = resume(unfinished, deadline)?;
+                    wait_for_peer(unfinished.get_ref(), deadline)?;
+                    if Instant::now() >= deadline {
+                        return Err(NetError::Silence(patience));
+                    }
+                    attempt = unfinished.handshake();
                 }
             }
         }
@@ -115,24 +120,12 @@ impl Tls {
     }
 }
 
-type Attempt = Result<TlsStream<Overheard>, HandshakeError<Overheard>>;
-
-/// A socket time-out surfaces as `WouldBlock`; only the deadline makes it final.
-fn resume(
-    unfinished: MidHandshakeTlsStream<Overheard>,
-    deadline: Instant,
-) -> Result<Attempt, NetError> {
-    if Instant::now() >= deadline {
-        let patience = unfinished
-            .get_ref()
-            .socket
-            .read_timeout()
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        return Err(NetError::Silence(patience));
-    }
-    Ok(unfinished.handshake())
+fn wait_for_peer(stream: &Overheard, deadline: Instant) -> Result<(), NetError> {
+    let events = match stream.asked {
+        Asked::Octets => PollFlags::POLLIN,
+        Asked::Room => PollFlags::POLLOUT,
+    };
+    wait_for(&stream.socket, events, deadline)
 }
 
 /// The network's fault or the server's.

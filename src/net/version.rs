@@ -32,11 +32,20 @@ const SERVER_HELLO: u8 = 2;
 /// The extension that names the version, where that is 1.3 or newer (RFC 8446 section 4.2.1).
 const SUPPORTED_VERSIONS: u16 = 43;
 
-/// A socket whose first octets from the server are kept.
+/// A non-blocking socket whose first octets from the server are kept.
 #[derive(Debug)]
 pub(super) struct Overheard {
     pub(super) socket: TcpStream,
     heard: Vec<u8>,
+    /// What the socket was asked for last.
+    pub(super) asked: Asked,
+}
+
+/// What TLS needs of the socket to go on: a handshake that is not finished does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Octets,
+    Room,
 }
 
 impl Overheard {
@@ -44,6 +53,7 @@ impl Overheard {
         Overheard {
             socket,
             heard: Vec::new(),
+            asked: Asked::Room,
         }
     }
 
@@ -55,6 +65,7 @@ impl Overheard {
 
 impl Read for Overheard {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.asked = Asked::Octets;
         let octets = self.socket.read(into)?;
         let room = MOST_OVERHEARD - self.heard.len();
         self.heard.extend_from_slice(&into[..octets.min(room)]);
@@ -64,6 +75,7 @@ impl Read for Overheard {
 
 impl Write for Overheard {
     fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.asked = Asked::Room;
         self.socket.write(from)
     }
 

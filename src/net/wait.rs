@@ -1,5 +1,6 @@
 //! Waiting for the socket and for a wake-up at once: poll(2) and an eventfd.
 
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
@@ -82,16 +83,7 @@ pub fn wait(
     if let Some(bell) = wake_up {
         fds.push(PollFd::new(bell.0.as_fd(), PollFlags::POLLIN));
     }
-    match poll(&mut fds, timeout(deadline)) {
-        Ok(_) => {}
-        Err(Errno::EINTR) => return Ok(Ready::default()),
-        Err(errno) => {
-            return Err(NetError::System {
-                what: "to poll",
-                source: errno.into(),
-            });
-        }
-    }
+    poll_until(&mut fds, deadline)?;
     let mut events = fds
         .iter()
         .map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
@@ -109,6 +101,26 @@ pub fn wait(
         bell.silence();
     }
     Ok(ready)
+}
+
+/// Waits until the socket is ready for these events, or until the deadline.
+pub(super) fn wait_for(
+    socket: &TcpStream,
+    events: PollFlags,
+    deadline: Instant,
+) -> Result<(), NetError> {
+    poll_until(&mut [PollFd::new(socket.as_fd(), events)], Some(deadline))
+}
+
+/// A signal ends it too, and nothing is ready then.
+fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<(), NetError> {
+    match poll(fds, timeout(deadline)) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(NetError::System {
+            what: "to poll",
+            source: errno.into(),
+        }),
+    }
 }
 
 impl Interest {

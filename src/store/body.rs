@@ -104,6 +104,12 @@ impl Body {
         }
     }
 
+    /// Whether it lies in a file that is one of the cache already, or that has no name and can never be.
+    pub(super) fn is_settled(&self) -> bool {
+        self.octets()
+            .is_err_and(|in_file| in_file.temporary.lock().is_none())
+    }
+
     pub(super) fn octets(&self) -> Result<&[u8], &InFile> {
         match &self.0 {
             Octets::Memory(octets) => Ok(octets),

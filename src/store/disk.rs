@@ -15,11 +15,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::disk_writer::{self, DiskWriter};
-use super::layout::BodyKey;
+use super::incoming::Folder;
+use super::layout::{BodyKey, HEADER};
 use super::shelf::{Place, Shelf};
 use super::{Body, CacheFolder, Incoming, StoreError};
 
@@ -29,6 +31,8 @@ const FOLDER: &str = "bodies";
 const BEHIND: u64 = 16 * 1024 * 1024;
 /// With more octets than this waiting, a body is not kept on disk at all.
 const FAR_BEHIND: u64 = 32 * 1024 * 1024;
+/// A disk that cannot be written is told of once in so long.
+const TELLING: Duration = Duration::from_secs(3600);
 
 /// The bodies of one account on disk, or nothing where the user wants no byte of mail there.
 #[derive(Debug)]
@@ -65,6 +69,8 @@ struct Contents {
     waiting: HashMap<BodyKey, Arc<Body>>,
     /// What those take of the memory.
     octets: u64,
+    /// When a failure to write was told of last.
+    told: Option<Instant>,
 }
 
 /// What the writer's thread is asked for.
@@ -99,6 +105,7 @@ impl Disk {
             shelf,
             waiting: HashMap::new(),
             octets: 0,
+            told: None,
         })));
         let (orders, taken) = mpsc::channel();
         let writer = DiskWriter::new(folder.clone(), limit, Arc::clone(&shared));
@@ -156,11 +163,16 @@ impl Disk {
         }
     }
 
-    /// Keeps a body, soon. Where the disk is far behind, it does not.
+    /// Keeps a body, soon; not where the disk is far behind, nor one that would displace all others, or
+    /// had no room there when it came.
     pub fn keep(&self, key: BodyKey, body: &Arc<Body>) {
         let Some(cache) = &self.0 else { return };
         let mut contents = cache.shared.0.lock();
-        if body.len() > cache.limit || contents.octets > FAR_BEHIND {
+        let octets = HEADER as u64 + body.len();
+        if octets > disk_writer::room(cache.limit)
+            || body.is_settled()
+            || contents.octets > FAR_BEHIND
+        {
             return;
         }
         contents.wait(key, body);
@@ -173,12 +185,8 @@ impl Disk {
         let Some(cache) = &self.0 else { return };
         let mut contents = cache.shared.0.lock();
         contents.no_longer_waits(key);
-        let is_on_disk = contents.shelf.contains(key);
         contents.shelf.remove(key);
         drop(contents);
-        if is_on_disk {
-            remove(&cache.folder.join(key.large_name()));
-        }
         cache.order(Order::Forget(*key));
     }
 
@@ -209,10 +217,13 @@ impl Disk {
             .is_some_and(|cache| cache.shared.0.lock().octets > BEHIND)
     }
 
-    /// A body that is going to arrive. Where it is large it goes through this disk or, without one, through an unlinked
-    /// file of the system's folder for temporary files. `expected` are its octets by what is known.
+    /// A body that is going to arrive. Where it is large it goes through this disk or, without one or without room there,
+    /// through an unlinked file of the system's folder for temporary files. `expected` are its octets by what is known.
     pub fn incoming(&self, expected: u64) -> Incoming {
-        let folder = self.0.as_ref().map(|cache| cache.folder.clone());
+        let folder = self.0.as_ref().map(|cache| Folder {
+            path: cache.folder.clone(),
+            shared: Arc::clone(&cache.shared),
+        });
         Incoming::new(folder, expected)
     }
 
@@ -303,6 +314,17 @@ impl Shared {
         }
     }
 
+    /// Tells that the disk cannot be written, and what is done `instead`.
+    pub(super) fn complain(&self, folder: &Path, error: &io::Error, instead: &str) {
+        let mut contents = self.0.lock();
+        if contents.told.is_some_and(|told| told.elapsed() < TELLING) {
+            return;
+        }
+        contents.told = Some(Instant::now());
+        drop(contents);
+        log::warn!("{}: {error}; {instead}", folder.display());
+    }
+
     pub(super) fn unshelve(&self, path: &Path) {
         self.0.lock().shelf.remove_file(path);
     }
@@ -319,9 +341,10 @@ pub(super) fn remove(path: &Path) {
 #[cfg(test)]
 mod tests {
     use std::fs::{File, FileTimes};
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
-    use super::super::layout::HEADER;
+    use super::super::disk_writer::room;
+    use super::super::layout::segment_name;
     use super::*;
 
     struct Fixture {
@@ -346,6 +369,15 @@ mod tests {
         fn files(&self) -> Vec<PathBuf> {
             let folder = fs::read_dir(self.account.path().join(FOLDER)).unwrap();
             folder.map(|entry| entry.unwrap().path()).collect()
+        }
+
+        /// Of all files.
+        fn octets(&self) -> u64 {
+            let files = self.files();
+            files
+                .iter()
+                .map(|file| file.metadata().unwrap().len())
+                .sum()
         }
 
         /// All that was kept, in one file.
@@ -507,12 +539,7 @@ mod tests {
         }
         assert!(disk.contains(&key(1)) && disk.contains(&key(13)));
         assert!(!disk.contains(&key(2)));
-        let octets: u64 = fixture
-            .files()
-            .iter()
-            .map(|file| file.metadata().unwrap().len())
-            .sum();
-        assert!(octets <= LIMIT, "{octets}");
+        assert!(fixture.octets() <= LIMIT, "{}", fixture.octets());
     }
 
     #[test]
@@ -560,6 +587,148 @@ mod tests {
         assert_eq!(fixture.files().len(), 1);
         let disk = fixture.disk(ENOUGH);
         assert!((1..=3).all(|number| disk.load(&key(number)).is_some()));
+    }
+
+    #[test]
+    fn nothing_is_written_to_a_segment_that_was_removed() {
+        let fixture = Fixture::new();
+        let disk = fixture.disk(ENOUGH);
+        disk.keep(key(1), &incoming(&disk, b"one"));
+        disk.flush();
+        remove(&fixture.file());
+        disk.keep(key(2), &incoming(&disk, b"two"));
+        disk.flush();
+        assert!(!disk.contains(&key(1)), "it was in the file that is gone");
+        assert!(disk.contains(&key(2)) && fixture.disk(ENOUGH).contains(&key(2)));
+        fs::remove_dir_all(fixture.account.path()).unwrap();
+        disk.keep(key(3), &incoming(&disk, b"three"));
+        disk.flush();
+        assert!(!disk.contains(&key(2)) && !disk.contains(&key(3)));
+    }
+
+    #[test]
+    fn a_segment_of_ours_that_goes_first_is_not_written_to_any_more() {
+        let fixture = Fixture::new();
+        let disk = fixture.disk(10_000_000);
+        disk.keep(key(1), &incoming(&disk, b"one"));
+        disk.flush();
+        let times = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(3600));
+        File::open(fixture.file())
+            .unwrap()
+            .set_times(times)
+            .unwrap();
+        for number in [2, 3] {
+            disk.keep(key(number), &incoming(&disk, &patterned(5_000_000)));
+            disk.flush();
+        }
+        disk.keep(key(4), &incoming(&disk, b"four"));
+        disk.flush();
+        assert!(!disk.contains(&key(1)));
+        assert!(fixture.disk(ENOUGH).contains(&key(4)));
+    }
+
+    #[test]
+    fn a_body_that_would_displace_all_others_is_not_kept() {
+        const LIMIT: u64 = 8 << 20;
+        let fixture = Fixture::new();
+        let disk = fixture.disk(LIMIT);
+        disk.keep(key(1), &incoming(&disk, b"one"));
+        for (number, length) in [(2, LIMIT), (3, room(LIMIT))] {
+            disk.keep(key(number), &incoming(&disk, &patterned(length as usize)));
+            disk.flush();
+            assert!(!disk.contains(&key(number)) && disk.contains(&key(1)));
+        }
+        let length = room(LIMIT) as usize - HEADER;
+        disk.keep(key(4), &incoming(&disk, &patterned(length)));
+        disk.flush();
+        assert!(disk.load(&key(4)).is_some() && !disk.contains(&key(1)));
+        assert_eq!(fixture.files().len(), 1);
+    }
+
+    #[test]
+    fn a_small_disk_has_room_for_small_bodies() {
+        const LIMIT: u64 = 1 << 20;
+        let fixture = Fixture::new();
+        let disk = fixture.disk(LIMIT);
+        for number in 1..=4 {
+            disk.keep(key(number), &incoming(&disk, &patterned(250_000)));
+            disk.flush();
+        }
+        assert!((3..=4).all(|number| disk.contains(&key(number))));
+        assert!(fixture.octets() <= LIMIT);
+    }
+
+    #[test]
+    fn a_large_body_arrives_though_the_folder_is_gone() {
+        let fixture = Fixture::new();
+        let disk = fixture.disk(ENOUGH);
+        fs::remove_dir_all(fixture.account.path()).unwrap();
+        let body = incoming(&disk, &patterned(5_000_000));
+        disk.keep(key(1), &body);
+        assert!(!disk.contains(&key(1)));
+        assert_eq!(octets(&body), patterned(5_000_000));
+    }
+
+    #[test]
+    fn the_last_body_counts_though_the_clock_was_put_back() {
+        let fixture = Fixture::new();
+        let disk = fixture.disk(ENOUGH);
+        disk.keep(key(1), &incoming(&disk, b"old"));
+        drop(disk);
+        let ahead = fixture
+            .file()
+            .with_file_name(segment_name(u128::pow(10, 21), 1));
+        fs::rename(fixture.file(), ahead).unwrap();
+        let disk = fixture.disk(ENOUGH);
+        disk.forget(&key(1));
+        disk.keep(key(1), &incoming(&disk, b"new"));
+        drop(disk);
+        assert_eq!(octets(&fixture.disk(ENOUGH).load(&key(1)).unwrap()), b"new");
+    }
+
+    #[test]
+    fn what_one_mount_forgets_is_forgotten_whatever_segment_another_has_kept_it_in() {
+        for length in [3, 5_000_000] {
+            let fixture = Fixture::new();
+            let (one, other) = (fixture.disk(ENOUGH), fixture.disk(ENOUGH));
+            one.keep(key(2), &incoming(&one, b"begins a segment"));
+            one.flush();
+            other.keep(key(1), &incoming(&other, &patterned(length)));
+            other.flush();
+            one.forget(&key(1));
+            one.flush();
+            assert!(!fixture.disk(ENOUGH).contains(&key(1)), "{length}");
+            one.keep(key(1), &incoming(&one, b"new"));
+            one.flush();
+            assert_eq!(octets(&fixture.disk(ENOUGH).load(&key(1)).unwrap()), b"new");
+            assert!(fixture.disk(ENOUGH).contains(&key(2)));
+        }
+    }
+
+    #[test]
+    fn files_of_a_time_to_come_go_before_those_of_today() {
+        const LIMIT: u64 = 8 << 20;
+        let fixture = Fixture::new();
+        let disk = fixture.disk(LIMIT);
+        let keep = |disk: &Disk, number| {
+            disk.keep(key(number), &incoming(disk, &patterned(1 << 20)));
+            disk.flush();
+        };
+        (1..=6).for_each(|number| keep(&disk, number));
+        let ahead = SystemTime::now() + Duration::from_secs(365 * 24 * 3600);
+        for segment in fixture.files() {
+            let times = FileTimes::new().set_modified(ahead);
+            File::open(segment).unwrap().set_times(times).unwrap();
+        }
+        let disk = fixture.disk(LIMIT);
+        assert!(disk.load(&key(1)).is_some());
+        let read_now = |file: &PathBuf| file.metadata().unwrap().modified().unwrap() < ahead;
+        assert_eq!(
+            fixture.files().iter().filter(|file| read_now(file)).count(),
+            1
+        );
+        (11..=16).for_each(|number| keep(&disk, number));
+        assert!((11..=16).all(|number| disk.contains(&key(number))));
     }
 
     #[test]

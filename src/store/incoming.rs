@@ -1,13 +1,15 @@
 //! A body on its way from the server.
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tempfile::TempPath;
 
 use super::Body;
 use super::body::InFile;
+use super::disk::Shared;
 use super::layout::{HEADER, TEMPORARY};
 
 /// A body of more octets than this goes through a file, whatever the memory allows.
@@ -21,8 +23,15 @@ pub struct Incoming {
     length: u64,
     /// How many are expected, in all.
     expected: usize,
-    /// Where a temporary file goes: the cache, or nowhere to stay.
-    folder: Option<PathBuf>,
+    /// Where a temporary file goes, as long as there is room, to be kept there; otherwise it goes nowhere to stay.
+    cache: Option<Folder>,
+}
+
+/// The folder of the bodies on disk.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
@@ -34,13 +43,13 @@ struct Spool {
 }
 
 impl Incoming {
-    pub(super) fn new(folder: Option<PathBuf>, expected: u64) -> Self {
+    pub(super) fn new(cache: Option<Folder>, expected: u64) -> Self {
         Self {
             memory: Vec::new(),
             file: None,
             length: 0,
             expected: usize::try_from(expected).unwrap_or(usize::MAX),
-            folder,
+            cache,
         }
     }
 
@@ -57,19 +66,46 @@ impl Incoming {
     /// Takes the next octets.
     ///
     /// # Errors
-    /// No room on disk for a body that is too large for the memory.
+    /// No room on disk for a body that is too large for the memory, neither in the cache nor elsewhere.
     pub fn push(&mut self, octets: &[u8]) -> io::Result<()> {
         if self.file.is_none() && self.memory.len() + octets.len() > MOST_IN_MEMORY {
-            let spool = Spool::new(self.folder.as_deref(), &self.memory)?;
+            self.file = Some(self.spool()?);
             self.memory = Vec::new();
-            self.file = Some(spool);
         }
         match &mut self.file {
-            Some(spool) => spool.push(octets)?,
+            Some(spool) => {
+                if let Err(error) = spool.push(octets) {
+                    self.go_elsewhere(error, octets)?;
+                }
+            }
             None => self.keep(octets),
         }
         self.length += octets.len() as u64;
         Ok(())
+    }
+
+    /// A file with what is in memory.
+    fn spool(&self) -> io::Result<Spool> {
+        let Some(cache) = &self.cache else {
+            return Spool::elsewhere(&self.memory);
+        };
+        Spool::in_folder(&cache.path, &self.memory).or_else(|error| {
+            cache.is_left(&error);
+            Spool::elsewhere(&self.memory)
+        })
+    }
+
+    /// Moves a file that the cache has no more room for, and goes on with these octets there.
+    fn go_elsewhere(&mut self, error: io::Error, octets: &[u8]) -> io::Result<()> {
+        let (Some(cache), Some(spool)) = (self.cache.take(), &mut self.file) else {
+            return Err(error);
+        };
+        if spool.path.is_none() {
+            return Err(error);
+        }
+        cache.is_left(&error);
+        *spool = spool.moved(self.length)?;
+        spool.push(octets)
     }
 
     /// Memory is taken once for all that is expected, but not on the server's word alone: only when something comes.
@@ -90,18 +126,28 @@ impl Incoming {
     }
 }
 
+impl Folder {
+    fn is_left(&self, error: &io::Error) {
+        let instead = "a large message goes through a temporary file elsewhere";
+        self.shared.complain(&self.path, error, instead);
+    }
+}
+
 impl Spool {
-    fn new(folder: Option<&Path>, begun: &[u8]) -> io::Result<Self> {
-        let (file, path) = match folder {
-            None => (tempfile::tempfile()?, None),
-            Some(folder) => {
-                let named = tempfile::Builder::new()
-                    .prefix(TEMPORARY)
-                    .tempfile_in(folder)?;
-                let (file, path) = named.into_parts();
-                (file, Some(path))
-            }
-        };
+    fn in_folder(folder: &Path, begun: &[u8]) -> io::Result<Self> {
+        let named = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .tempfile_in(folder)?;
+        let (file, path) = named.into_parts();
+        Self::begin(file, Some(path), begun)
+    }
+
+    /// In the system's folder for temporary files, without a name.
+    fn elsewhere(begun: &[u8]) -> io::Result<Self> {
+        Self::begin(tempfile::tempfile()?, None, begun)
+    }
+
+    fn begin(file: File, path: Option<TempPath>, begun: &[u8]) -> io::Result<Self> {
         let mut spool = Self {
             file,
             path,
@@ -112,9 +158,25 @@ impl Spool {
         Ok(spool)
     }
 
+    /// The first `length` octets of the body in a file elsewhere: behind them may be some of those that had no room.
+    fn moved(&mut self, length: u64) -> io::Result<Self> {
+        let mut file = tempfile::tempfile()?;
+        let length = HEADER as u64 + length;
+        self.file.rewind()?;
+        if io::copy(&mut (&self.file).take(length), &mut file)? < length {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Self {
+            file,
+            path: None,
+            checksum: self.checksum.clone(),
+        })
+    }
+
     fn push(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.file.write_all(octets)?;
         self.checksum.update(octets);
-        self.file.write_all(octets)
+        Ok(())
     }
 
     fn finish(self, length: u64) -> Body {

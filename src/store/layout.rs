@@ -13,6 +13,7 @@
 //!
 //! A record whose length is all ones is the end of a body: what was kept of that message no longer holds.
 use std::ffi::OsStr;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -20,8 +21,8 @@ use sha2::{Digest, Sha256};
 pub(super) const HEADER: usize = 36;
 /// How the name of a file begins that is not complete.
 pub(super) const TEMPORARY: &str = "incoming-";
-pub(super) const SEGMENT: &str = "segment";
-pub(super) const LARGE: &str = "large";
+const SEGMENT: &str = "segment";
+const LARGE: &str = "large";
 /// The last octet is the version of the format.
 const MAGIC: &[u8; 8] = b"pop3fs\n\x02";
 const FORGOTTEN: u64 = u64::MAX;
@@ -80,6 +81,25 @@ pub(super) struct Header {
 pub(super) enum Content {
     Body { length: u64, checksum: u32 },
     Forgotten,
+}
+
+/// Of a segment that the process begins; `number` makes the names sort by age, so that the last record of a message is
+/// found last.
+pub(super) fn segment_name(number: u128, process: u32) -> String {
+    format!("{number:024}-{process}.{SEGMENT}")
+}
+
+/// By its name.
+pub(super) fn is_segment(name: &OsStr) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|kind| kind == SEGMENT)
+}
+
+/// The number in the name of a segment.
+pub(super) fn segment_number(name: &OsStr) -> Option<u128> {
+    let (number, _) = name.to_str()?.split_once('-')?;
+    number.parse().ok()
 }
 
 impl Header {

@@ -12,10 +12,10 @@ use parking_lot::Mutex;
 
 use super::Body;
 use super::body::InFile;
-use super::layout::{BodyKey, Content, HEADER, Header, SEGMENT};
+use super::layout::{BodyKey, Content, HEADER, Header, is_segment};
 
 /// How exactly it is known when a file was read last.
-const READ_GRAIN: Duration = Duration::from_secs(600);
+pub(super) const READ_GRAIN: Duration = Duration::from_secs(600);
 
 /// The places of all bodies of an account that this process knows of.
 #[derive(Debug, Default)]
@@ -51,9 +51,10 @@ impl Shelf {
         let mut shelf = Self::default();
         let mut entries: Vec<DirEntry> = fs::read_dir(folder)?.collect::<io::Result<_>>()?;
         entries.sort_by_key(DirEntry::file_name);
-        let is_segment =
-            |entry: &&DirEntry| entry.path().extension().is_some_and(|kind| kind == SEGMENT);
-        for entry in entries.iter().filter(is_segment) {
+        for entry in &entries {
+            if !is_segment(&entry.file_name()) {
+                continue;
+            }
             // Another mount may have removed it by now.
             if let Err(error) = shelf.add_segment(entry.path()) {
                 log::debug!("a segment of the cache is passed over: {error}");
@@ -182,13 +183,14 @@ impl Shelved {
 }
 
 impl LastRead {
-    /// As relatime does: seldom enough to cost nothing.
+    /// As relatime does: seldom enough to cost nothing. A time to come, of a clock that ran ahead, is none.
     fn is_now(&mut self, file: &File) {
-        if self.0.elapsed().is_ok_and(|age| age > READ_GRAIN) {
-            self.0 = SystemTime::now();
-            if let Err(error) = file.set_times(FileTimes::new().set_modified(self.0)) {
-                log::debug!("the cache's time of reading is not kept: {error}");
-            }
+        if self.0.elapsed().is_ok_and(|age| age <= READ_GRAIN) {
+            return;
+        }
+        self.0 = SystemTime::now();
+        if let Err(error) = file.set_times(FileTimes::new().set_modified(self.0)) {
+            log::debug!("the cache's time of reading is not kept: {error}");
         }
     }
 }

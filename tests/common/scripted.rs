@@ -255,6 +255,11 @@ impl Peer {
         Ok(())
     }
 
+    /// A second handle of the socket, for who speaks another protocol over it.
+    pub fn socket(&mut self) -> io::Result<TcpStream> {
+        self.stream()?.get_ref().try_clone()
+    }
+
     /// Ends the connection in order (FIN). Nothing can be sent or read any more.
     pub fn close(&mut self) {
         self.forget();

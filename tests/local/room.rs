@@ -121,7 +121,11 @@ fn a_message_that_neither_memory_nor_disk_can_take_harms_no_other() {
     let mut messages = corpus::realistic(65, 20);
     messages.insert(10, corpus::large(6_000_000));
     let liar = Liar::start(&messages);
-    let mut mount = mounted(&liar.source(), &[&disk.option()]);
+    let mut mount = MountBuilder::new(&liar.source())
+        .option("tls=off")
+        .option(&disk.option())
+        .environment("TMPDIR", &disk.0.path().display().to_string())
+        .mount();
     assert_eq!(errno(read(&mount.join(name(11)))), Errno::ENOSPC);
     for serial in (1..=21).filter(|&serial| serial != 11) {
         assert_reads(mount.path(), serial, &messages[serial as usize - 1]);
@@ -136,6 +140,21 @@ fn a_message_that_neither_memory_nor_disk_can_take_harms_no_other() {
     // Elsewhere there is room for it.
     let mount = mounted(&liar.source(), &[]);
     assert_reads_all(mount.path(), &messages);
+}
+
+#[test]
+fn a_large_message_that_the_cache_has_no_room_for_goes_through_a_temporary_file() {
+    // Less than is kept in memory of a message, and more.
+    for kib in [1024, 5 * 1024] {
+        let disk = Filesystem::of_kib(kib);
+        let messages = [6_000_000, 6_000_001].map(corpus::large);
+        let liar = Liar::start(&messages);
+        let mut mount = mounted(&liar.source(), &["memory=1M", &disk.option()]);
+        assert_reads_all(mount.path(), &messages);
+        assert!(disk.bodies().is_empty(), "half a message stays");
+        let said = umount(&mut mount);
+        assert_eq!(how_often(&said, "No space left"), 1, "{said}");
+    }
 }
 
 fn is_temporary(path: &Path) -> bool {

@@ -4,6 +4,7 @@
 mod common;
 
 mod certificates;
+mod ends;
 mod peers;
 mod pins;
 mod stls;

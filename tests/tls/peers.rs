@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::tempdir;
 
@@ -82,6 +83,15 @@ fn a_server_that_closes_during_the_handshake_is_told_so() {
 #[test]
 fn a_server_that_is_silent_during_the_handshake_is_waited_for_as_long_as_the_time_out() {
     let server = Scripted::start(Peer::stay_silent);
+    let source = format!("pops://alice@localhost:{}", server.port());
+    assert_says(&refusal(&source, &["timeout=1s"]), &["silent for 1 s"]);
+}
+
+#[test]
+fn a_handshake_that_drips_is_over_with_the_time_out() {
+    // TLS reads a record to its end before it looks at it.
+    let record = [&[22, 3, 3, 0x40, 0][..], &[0; 0x4000]].concat();
+    let server = Scripted::start(move |peer| peer.drip(&record, Duration::from_millis(200)));
     let source = format!("pops://alice@localhost:{}", server.port());
     assert_says(&refusal(&source, &["timeout=1s"]), &["silent for 1 s"]);
 }
