@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 
 use super::nodes;
 use super::views::{Tree, ViewId};
-use crate::store::Body;
+use crate::store::{Bodies, Body, Found};
 
-/// The most octets of files kept.
+/// The most octets of files kept in memory; of larger ones a few are kept on disk.
 const FILES: u64 = 16 * 1024 * 1024;
 /// The most trees kept.
 const TREES: usize = 64;
@@ -21,9 +21,7 @@ pub(super) struct Derived(Mutex<Contents>);
 
 #[derive(Debug)]
 struct Contents {
-    files: LruCache<u64, Arc<Body>>,
-    /// What the files take.
-    octets: u64,
+    files: Bodies,
     /// Of every file that was ever made.
     sizes: HashMap<u64, u64>,
     /// By the message's own inode number.
@@ -37,8 +35,7 @@ struct Contents {
 impl Derived {
     pub(super) fn new() -> Derived {
         Derived(Mutex::new(Contents {
-            files: LruCache::unbounded(),
-            octets: 0,
+            files: Bodies::new(FILES),
             sizes: HashMap::new(),
             trees: LruCache::unbounded(),
             last_parts: HashMap::new(),
@@ -47,7 +44,7 @@ impl Derived {
     }
 
     pub(super) fn file(&self, inode: u64) -> Option<Arc<Body>> {
-        self.0.lock().files.get(&inode).map(Arc::clone)
+        self.0.lock().files.get(inode).map(Found::body)
     }
 
     /// The exact size of a file that was made once.
@@ -58,15 +55,7 @@ impl Derived {
     pub(super) fn keep_file(&self, inode: u64, file: &Arc<Body>) {
         let mut contents = self.0.lock();
         contents.sizes.insert(inode, file.len());
-        contents.octets += file.in_memory();
-        if let Some(replaced) = contents.files.put(inode, Arc::clone(file)) {
-            contents.octets -= replaced.in_memory();
-        }
-        while contents.octets > FILES
-            && let Some((_, oldest)) = contents.files.pop_lru()
-        {
-            contents.octets -= oldest.in_memory();
-        }
+        contents.files.insert(inode, Arc::clone(file));
     }
 
     pub(super) fn tree(&self, message: u64) -> Option<Arc<Tree>> {
@@ -104,9 +93,7 @@ impl Derived {
         for view in ViewId::all() {
             let inode = nodes::of_shown(view, message);
             contents.sizes.remove(&inode);
-            if let Some(file) = contents.files.pop(&inode) {
-                contents.octets -= file.in_memory();
-            }
+            contents.files.remove(inode);
         }
         (1..=last).map(move |part| nodes::of_part(part, message))
     }
