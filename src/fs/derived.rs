@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use super::errno::Error;
 use super::nodes;
 use super::views::{Tree, ViewId};
 use crate::store::{Bodies, Body, Found};
@@ -15,12 +16,23 @@ const FILES: u64 = 16 * 1024 * 1024;
 /// The most trees kept.
 const TREES: usize = 64;
 
+/// A message as it is until it is given other octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Revision {
+    /// The message's inode number.
+    pub(super) message: u64,
+    /// How often it was given others before, in this mount.
+    pub(super) number: u32,
+}
+
 /// Files, trees and sizes, by inode number.
 #[derive(Debug)]
 pub(super) struct Derived(Mutex<Contents>);
 
 #[derive(Debug)]
 struct Contents {
+    /// How often messages were given other octets; most never are.
+    alterations: HashMap<u64, u32>,
     files: Bodies,
     /// Of every file that was ever made.
     sizes: HashMap<u64, u64>,
@@ -35,12 +47,31 @@ struct Contents {
 impl Derived {
     pub(super) fn new() -> Derived {
         Derived(Mutex::new(Contents {
+            alterations: HashMap::new(),
             files: Bodies::new(FILES),
             sizes: HashMap::new(),
             trees: LruCache::unbounded(),
             last_parts: HashMap::new(),
             removed: HashSet::new(),
         }))
+    }
+
+    /// The message as it is now. To be asked for before its octets are: what is made of them is of no other then, as long
+    /// as [`Derived::check`] says so.
+    pub(super) fn revision(&self, message: u64) -> Revision {
+        self.0.lock().revision(message)
+    }
+
+    /// Whether the message has the octets yet that it had.
+    ///
+    /// # Errors
+    /// [`Error::Stale`]: the kernel asks anew.
+    pub(super) fn check(&self, revision: Revision) -> Result<(), Error> {
+        if self.0.lock().is_current(revision) {
+            Ok(())
+        } else {
+            Err(Error::Stale)
+        }
     }
 
     pub(super) fn file(&self, inode: u64) -> Option<Arc<Body>> {
@@ -52,23 +83,34 @@ impl Derived {
         self.0.lock().sizes.get(&inode).copied()
     }
 
-    pub(super) fn keep_file(&self, inode: u64, file: &Arc<Body>) {
+    /// Keeps what was made of a message, unless it has other octets by now.
+    pub(super) fn keep_file(&self, revision: Revision, inode: u64, file: &Arc<Body>) {
         let mut contents = self.0.lock();
-        contents.sizes.insert(inode, file.len());
-        contents.files.insert(inode, Arc::clone(file));
+        if contents.is_current(revision) {
+            contents.sizes.insert(inode, file.len());
+            contents.files.insert(inode, Arc::clone(file));
+        }
     }
 
     pub(super) fn tree(&self, message: u64) -> Option<Arc<Tree>> {
         self.0.lock().trees.get(&message).map(Arc::clone)
     }
 
-    pub(super) fn keep_tree(&self, message: u64, tree: &Arc<Tree>) {
+    /// Keeps the parts of a message.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] where it has other octets by now.
+    pub(super) fn keep_tree(&self, revision: Revision, tree: &Arc<Tree>) -> Result<(), Error> {
         let mut contents = self.0.lock();
-        contents.last_parts.insert(message, tree.last());
-        contents.trees.put(message, Arc::clone(tree));
+        if !contents.is_current(revision) {
+            return Err(Error::Stale);
+        }
+        contents.last_parts.insert(revision.message, tree.last());
+        contents.trees.put(revision.message, Arc::clone(tree));
         while contents.trees.len() > TREES {
             contents.trees.pop_lru();
         }
+        Ok(())
     }
 
     pub(super) fn remove(&self, part: u64) {
@@ -87,6 +129,7 @@ impl Derived {
     /// The message has other octets now. Gives the inode numbers of the parts that it had.
     pub(super) fn forget(&self, message: u64) -> impl Iterator<Item = u64> + use<> {
         let mut contents = self.0.lock();
+        *contents.alterations.entry(message).or_default() += 1;
         contents.restore(message);
         contents.trees.pop(&message);
         let last = contents.last_parts.remove(&message).unwrap_or(0);
@@ -100,6 +143,15 @@ impl Derived {
 }
 
 impl Contents {
+    fn revision(&self, message: u64) -> Revision {
+        let number = self.alterations.get(&message).copied().unwrap_or(0);
+        Revision { message, number }
+    }
+
+    fn is_current(&self, revision: Revision) -> bool {
+        self.revision(revision.message) == revision
+    }
+
     fn restore(&mut self, message: u64) {
         self.removed
             .retain(|&part| !nodes::is_part_of(part, message));

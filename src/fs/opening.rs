@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::attributes::Kind;
-use super::derived::Derived;
+use super::derived::{Derived, Revision};
 use super::errno::Error;
 use super::filesystem::Filesystem;
 use super::handles::Handles;
@@ -124,7 +124,9 @@ impl Filesystem {
             }
             Form::Directory => return answer.give(Err(Error::IsADirectory)),
         };
-        let inode = nodes::of_shown(view, self.maildrop.message(id).inode);
+        let message = self.maildrop.message(id).inode;
+        let inode = nodes::of_shown(view, message);
+        let revision = self.derived.revision(message);
         if let Some(file) = self.derived.file(inode) {
             return self.open_made(inode, file, answer);
         }
@@ -132,16 +134,18 @@ impl Filesystem {
         let maildrop = Arc::clone(&self.maildrop);
         self.with_body(id, answer, move |body| {
             if let Some(file) = derived.file(inode) {
+                derived.check(revision)?;
                 return Ok(opened(&handles, inode, file, None));
             }
             let file = maildrop.derive(&show(&whole(body)?))?;
+            derived.check(revision)?;
             let resized = match derived.size(inode) {
                 Some(_) => None,
                 None => Some(resized(&handles, inode, &file, 0)),
             };
             // Before others find it made: open_made goes by that.
             let opened = opened(&handles, inode, Arc::clone(&file), resized);
-            derived.keep_file(inode, &file);
+            derived.keep_file(revision, inode, &file);
             maildrop.read_message(id);
             Ok(opened)
         });
@@ -165,11 +169,12 @@ impl Filesystem {
     fn open_part(&self, id: MessageId, part: u16, answer: Answer<Opened>) {
         let message = self.maildrop.message(id).inode;
         let inode = nodes::of_part(part, message);
+        let revision = self.derived.revision(message);
         let (derived, handles) = (Arc::clone(&self.derived), Arc::clone(&self.handles));
         let maildrop = Arc::clone(&self.maildrop);
         self.with_body(id, answer, move |body| {
             let octets = whole(body)?;
-            let tree = tree_of(&derived, message, &octets);
+            let tree = tree_of(&derived, revision, &octets)?;
             let file = tree.file(part).ok_or(Error::Stale)?;
             let file = maildrop.derive(&file.octets(&octets))?;
             maildrop.read_message(id);
@@ -185,12 +190,13 @@ impl Filesystem {
         then: impl FnOnce(&Arc<Tree>) -> Result<T, Error> + Send + 'static,
     ) {
         let message = self.maildrop.message(id).inode;
+        let revision = self.derived.revision(message);
         if let Some(tree) = self.derived.tree(message) {
             return answer.give(then(&tree));
         }
         let derived = Arc::clone(&self.derived);
         self.with_body(id, answer, move |body| {
-            then(&tree_of(&derived, message, &whole(body)?))
+            then(&tree_of(&derived, revision, &whole(body)?)?)
         });
     }
 
@@ -271,13 +277,15 @@ fn last_page(body: &Body) -> Option<(u64, Vec<u8>)> {
     Some((offset, octets.to_vec()))
 }
 
-fn tree_of(derived: &Derived, message: u64, octets: &[u8]) -> Arc<Tree> {
-    if let Some(tree) = derived.tree(message) {
-        return tree;
+/// `octets` are those of this revision.
+fn tree_of(derived: &Derived, revision: Revision, octets: &[u8]) -> Result<Arc<Tree>, Error> {
+    if let Some(tree) = derived.tree(revision.message) {
+        derived.check(revision)?;
+        return Ok(tree);
     }
     let tree = Arc::new(Tree::of(octets));
-    derived.keep_tree(message, &tree);
-    tree
+    derived.keep_tree(revision, &tree)?;
+    Ok(tree)
 }
 
 /// The whole body in memory.
