@@ -7,7 +7,7 @@ use super::attributes::Kind;
 use super::derived::{Derived, Revision};
 use super::errno::Error;
 use super::filesystem::Filesystem;
-use super::handles::Handles;
+use super::handles::{HandlesOf, Pages};
 use super::nodes::{self, Node};
 use super::owed::Answer;
 use super::views::{Form, Tree, ViewId};
@@ -26,6 +26,8 @@ pub struct Opened {
     pub handle: u64,
     /// Where its octets are.
     pub place: Place,
+    /// What the pages that the kernel keeps are worth to this handle.
+    pub pages: Pages,
     /// Where set, the kernel may hold another size, and must learn better before it learns of the open.
     pub resized: Option<Resized>,
 }
@@ -99,18 +101,21 @@ impl Filesystem {
 
     /// `inode` is the message's own, or that of a view that shows it as it is.
     fn open_message(&self, inode: u64, id: MessageId, answer: Answer<Opened>) {
-        let (maildrop, handles) = (Arc::clone(&self.maildrop), Arc::clone(&self.handles));
+        let revision = self.derived.revision(self.maildrop.message(id).inode);
+        let (maildrop, handles) = (Arc::clone(&self.maildrop), self.handles.of(revision));
+        let derived = Arc::clone(&self.derived);
         let opened = move |body| {
+            derived.check(revision)?;
             let before = maildrop.read_message(id).size_before;
-            opened_message(&handles, inode, body, before)
+            Ok(opened_message(&handles, inode, body, before))
         };
         if let Some(body) = self.maildrop.access_body(id) {
-            return answer.give(Ok(opened(body)));
+            return answer.give(opened(body));
         }
         let waiter = answer.owe(
             &self.ledger,
             self.while_heard(),
-            move |body: Result<Arc<Body>, Fault>| Ok(opened(body?)),
+            move |body: Result<Arc<Body>, Fault>| opened(body?),
         );
         self.maildrop.want_body(id, waiter);
     }
@@ -128,9 +133,9 @@ impl Filesystem {
         let inode = nodes::of_shown(view, message);
         let revision = self.derived.revision(message);
         if let Some(file) = self.derived.file(inode) {
-            return self.open_made(inode, file, answer);
+            return self.open_made(inode, revision, file, answer);
         }
-        let (derived, handles) = (Arc::clone(&self.derived), Arc::clone(&self.handles));
+        let (derived, handles) = (Arc::clone(&self.derived), self.handles.of(revision));
         let maildrop = Arc::clone(&self.maildrop);
         self.with_body(id, answer, move |body| {
             if let Some(file) = derived.file(inode) {
@@ -152,11 +157,11 @@ impl Filesystem {
     }
 
     /// Where somebody has the file open, the kernel may be about to learn its size: by an answer that the workshop gives.
-    fn open_made(&self, inode: u64, file: Arc<Body>, answer: Answer<Opened>) {
-        if !self.handles.is_open(inode) {
-            return answer.give(Ok(opened(&self.handles, inode, file, None)));
+    fn open_made(&self, inode: u64, revision: Revision, file: Arc<Body>, answer: Answer<Opened>) {
+        let handles = self.handles.of(revision);
+        if !handles.is_open(inode) {
+            return answer.give(Ok(opened(&handles, inode, file, None)));
         }
-        let handles = Arc::clone(&self.handles);
         let waiter = answer.owe_in(
             &self.workshop,
             &self.ledger,
@@ -170,7 +175,7 @@ impl Filesystem {
         let message = self.maildrop.message(id).inode;
         let inode = nodes::of_part(part, message);
         let revision = self.derived.revision(message);
-        let (derived, handles) = (Arc::clone(&self.derived), Arc::clone(&self.handles));
+        let (derived, handles) = (Arc::clone(&self.derived), self.handles.of(revision));
         let maildrop = Arc::clone(&self.maildrop);
         self.with_body(id, answer, move |body| {
             let octets = whole(body)?;
@@ -240,28 +245,35 @@ impl Filesystem {
 }
 
 /// `before` is the size that the kernel may hold.
-fn opened_message(handles: &Handles, inode: u64, body: Arc<Body>, before: Option<u64>) -> Opened {
+fn opened_message(handles: &HandlesOf, inode: u64, body: Arc<Body>, before: Option<u64>) -> Opened {
     let resized = before
         .filter(|&before| before != body.len())
         .map(|before| resized(handles, inode, &body, before));
     opened(handles, inode, body, resized)
 }
 
-fn opened(handles: &Handles, inode: u64, body: Arc<Body>, resized: Option<Resized>) -> Opened {
+fn opened(handles: &HandlesOf, inode: u64, body: Arc<Body>, resized: Option<Resized>) -> Opened {
     let place = if body.in_memory() == body.len() {
         Place::Memory
     } else {
         Place::File
     };
+    let (handle, pages) = handles.open(inode, body);
+    let resized = match pages {
+        Pages::Right => resized,
+        // Whoever reads other octets to their end has the kernel believe in another size.
+        Pages::Doubtful | Pages::Shared => resized.or(Some(Resized { inode, tail: None })),
+    };
     Opened {
-        handle: handles.open(inode, body),
+        handle,
         place,
+        pages,
         resized,
     }
 }
 
 /// `shown` is the least size that the kernel may hold.
-fn resized(handles: &Handles, inode: u64, body: &Body, shown: u64) -> Resized {
+fn resized(handles: &HandlesOf, inode: u64, body: &Body, shown: u64) -> Resized {
     let tail = if body.len() > shown && !handles.is_open(inode) {
         last_page(body)
     } else {
