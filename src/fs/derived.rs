@@ -157,3 +157,32 @@ impl Contents {
             .retain(|&part| !nodes::is_part_of(part, message));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: u64 = 1 << 20;
+
+    #[test]
+    fn what_was_made_of_the_old_octets_is_not_kept_for_the_new() {
+        let derived = Derived::new();
+        let text = Arc::new(Body::new(b"text".to_vec()));
+        let tree = Arc::new(Tree::of(b"Subject: parts\r\n\r\n"));
+        let inode = ViewId::all()
+            .map(|view| nodes::of_shown(view, MESSAGE))
+            .next()
+            .unwrap();
+        let old = derived.revision(MESSAGE);
+        derived.forget(MESSAGE);
+        derived.keep_file(old, inode, &text);
+        assert!(derived.file(inode).is_none() && derived.size(inode).is_none());
+        assert!(matches!(derived.check(old), Err(Error::Stale)));
+        assert!(matches!(derived.keep_tree(old, &tree), Err(Error::Stale)));
+        assert!(derived.tree(MESSAGE).is_none());
+        let new = derived.revision(MESSAGE);
+        derived.keep_file(new, inode, &text);
+        derived.keep_tree(new, &tree).unwrap();
+        assert!(derived.file(inode).is_some() && derived.tree(MESSAGE).is_some());
+    }
+}
