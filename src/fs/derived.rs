@@ -174,7 +174,7 @@ mod tests {
             .next()
             .unwrap();
         let old = derived.revision(MESSAGE);
-        derived.forget(MESSAGE);
+        assert_eq!(derived.forget(MESSAGE).count(), 0);
         derived.keep_file(old, inode, &text);
         assert!(derived.file(inode).is_none() && derived.size(inode).is_none());
         assert!(matches!(derived.check(old), Err(Error::Stale)));
