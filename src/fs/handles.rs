@@ -21,13 +21,20 @@ pub enum Pages {
     Shared,
 }
 
-/// The open files, each with its inode number and what its message was then, and the open directories that must be the
-/// same until they are closed; by handle, from 1.
+/// The open files, and the open directories that must be the same until they are closed; by handle, from 1.
 #[derive(Debug, Default)]
 pub(super) struct Handles {
-    files: Mutex<HashMap<u64, (u64, Revision, Arc<Body>)>>,
+    files: Mutex<HashMap<u64, OpenFile>>,
     trees: Mutex<HashMap<u64, Arc<Tree>>>,
     last: AtomicU64,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    inode: u64,
+    /// What its message was then.
+    revision: Revision,
+    body: Arc<Body>,
 }
 
 impl Handles {
@@ -51,7 +58,8 @@ impl Handles {
 
     /// Whether anybody has the file open.
     pub(super) fn is_open(&self, inode: u64) -> bool {
-        self.files.lock().values().any(|(open, ..)| *open == inode)
+        let files = self.files.lock();
+        files.values().any(|file| file.inode == inode)
     }
 
     pub(super) fn tree(&self, handle: u64) -> Option<Arc<Tree>> {
@@ -66,7 +74,7 @@ impl Handles {
         self.files
             .lock()
             .get(&handle)
-            .map(|(.., body)| Arc::clone(body))
+            .map(|file| Arc::clone(&file.body))
     }
 
     pub(super) fn close(&self, handle: u64) {
@@ -87,13 +95,18 @@ impl HandlesOf {
         let handle = self.handles.next();
         let mut files = self.handles.files.lock();
         let is_of_other_octets =
-            |(open, revision, _): &(u64, Revision, _)| *open == inode && *revision != self.revision;
+            |file: &OpenFile| file.inode == inode && file.revision != self.revision;
         let pages = match self.revision.number {
             _ if files.values().any(is_of_other_octets) => Pages::Shared,
             0 => Pages::Right,
             _ => Pages::Doubtful,
         };
-        files.insert(handle, (inode, self.revision, body));
+        let file = OpenFile {
+            inode,
+            revision: self.revision,
+            body,
+        };
+        files.insert(handle, file);
         (handle, pages)
     }
 
