@@ -6,14 +6,24 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use super::errno::Error;
 use super::nodes;
 use super::views::{Tree, ViewId};
-use crate::store::Body;
+use crate::store::{Bodies, Body, Found};
 
-/// The most octets of files kept.
+/// The most octets of files kept in memory; of larger ones a few are kept on disk.
 const FILES: u64 = 16 * 1024 * 1024;
 /// The most trees kept.
 const TREES: usize = 64;
+
+/// A message as it is until it is given other octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Revision {
+    /// The message's inode number.
+    pub(super) message: u64,
+    /// How often it was given others before, in this mount.
+    pub(super) number: u32,
+}
 
 /// Files, trees and sizes, by inode number.
 #[derive(Debug)]
@@ -21,9 +31,9 @@ pub(super) struct Derived(Mutex<Contents>);
 
 #[derive(Debug)]
 struct Contents {
-    files: LruCache<u64, Arc<Body>>,
-    /// What the files take.
-    octets: u64,
+    /// How often messages were given other octets; most never are.
+    alterations: HashMap<u64, u32>,
+    files: Bodies,
     /// Of every file that was ever made.
     sizes: HashMap<u64, u64>,
     /// By the message's own inode number.
@@ -37,8 +47,8 @@ struct Contents {
 impl Derived {
     pub(super) fn new() -> Derived {
         Derived(Mutex::new(Contents {
-            files: LruCache::unbounded(),
-            octets: 0,
+            alterations: HashMap::new(),
+            files: Bodies::new(FILES),
             sizes: HashMap::new(),
             trees: LruCache::unbounded(),
             last_parts: HashMap::new(),
@@ -46,8 +56,26 @@ impl Derived {
         }))
     }
 
+    /// The message as it is now. To be asked for before its octets are: what is made of them is of no other then, as long
+    /// as [`Derived::check`] says so.
+    pub(super) fn revision(&self, message: u64) -> Revision {
+        self.0.lock().revision(message)
+    }
+
+    /// Whether the message has the octets yet that it had.
+    ///
+    /// # Errors
+    /// [`Error::Stale`]: the kernel asks anew.
+    pub(super) fn check(&self, revision: Revision) -> Result<(), Error> {
+        if self.0.lock().is_current(revision) {
+            Ok(())
+        } else {
+            Err(Error::Stale)
+        }
+    }
+
     pub(super) fn file(&self, inode: u64) -> Option<Arc<Body>> {
-        self.0.lock().files.get(&inode).map(Arc::clone)
+        self.0.lock().files.get(inode).map(Found::body)
     }
 
     /// The exact size of a file that was made once.
@@ -55,17 +83,12 @@ impl Derived {
         self.0.lock().sizes.get(&inode).copied()
     }
 
-    pub(super) fn keep_file(&self, inode: u64, file: &Arc<Body>) {
+    /// Keeps what was made of a message, unless it has other octets by now.
+    pub(super) fn keep_file(&self, revision: Revision, inode: u64, file: &Arc<Body>) {
         let mut contents = self.0.lock();
-        contents.sizes.insert(inode, file.len());
-        contents.octets += file.in_memory();
-        if let Some(replaced) = contents.files.put(inode, Arc::clone(file)) {
-            contents.octets -= replaced.in_memory();
-        }
-        while contents.octets > FILES
-            && let Some((_, oldest)) = contents.files.pop_lru()
-        {
-            contents.octets -= oldest.in_memory();
+        if contents.is_current(revision) {
+            contents.sizes.insert(inode, file.len());
+            contents.files.insert(inode, Arc::clone(file));
         }
     }
 
@@ -73,13 +96,21 @@ impl Derived {
         self.0.lock().trees.get(&message).map(Arc::clone)
     }
 
-    pub(super) fn keep_tree(&self, message: u64, tree: &Arc<Tree>) {
+    /// Keeps the parts of a message.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] where it has other octets by now.
+    pub(super) fn keep_tree(&self, revision: Revision, tree: &Arc<Tree>) -> Result<(), Error> {
         let mut contents = self.0.lock();
-        contents.last_parts.insert(message, tree.last());
-        contents.trees.put(message, Arc::clone(tree));
+        if !contents.is_current(revision) {
+            return Err(Error::Stale);
+        }
+        contents.last_parts.insert(revision.message, tree.last());
+        contents.trees.put(revision.message, Arc::clone(tree));
         while contents.trees.len() > TREES {
             contents.trees.pop_lru();
         }
+        Ok(())
     }
 
     pub(super) fn remove(&self, part: u64) {
@@ -98,23 +129,60 @@ impl Derived {
     /// The message has other octets now. Gives the inode numbers of the parts that it had.
     pub(super) fn forget(&self, message: u64) -> impl Iterator<Item = u64> + use<> {
         let mut contents = self.0.lock();
+        *contents.alterations.entry(message).or_default() += 1;
         contents.restore(message);
         contents.trees.pop(&message);
         let last = contents.last_parts.remove(&message).unwrap_or(0);
         for view in ViewId::all() {
             let inode = nodes::of_shown(view, message);
             contents.sizes.remove(&inode);
-            if let Some(file) = contents.files.pop(&inode) {
-                contents.octets -= file.in_memory();
-            }
+            contents.files.remove(inode);
         }
         (1..=last).map(move |part| nodes::of_part(part, message))
     }
 }
 
 impl Contents {
+    fn revision(&self, message: u64) -> Revision {
+        let number = self.alterations.get(&message).copied().unwrap_or(0);
+        Revision { message, number }
+    }
+
+    fn is_current(&self, revision: Revision) -> bool {
+        self.revision(revision.message) == revision
+    }
+
     fn restore(&mut self, message: u64) {
         self.removed
             .retain(|&part| !nodes::is_part_of(part, message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: u64 = 1 << 20;
+
+    #[test]
+    fn what_was_made_of_the_old_octets_is_not_kept_for_the_new() {
+        let derived = Derived::new();
+        let text = Arc::new(Body::new(b"text".to_vec()));
+        let tree = Arc::new(Tree::of(b"Subject: parts\r\n\r\n"));
+        let inode = ViewId::all()
+            .map(|view| nodes::of_shown(view, MESSAGE))
+            .next()
+            .unwrap();
+        let old = derived.revision(MESSAGE);
+        assert_eq!(derived.forget(MESSAGE).count(), 0);
+        derived.keep_file(old, inode, &text);
+        assert!(derived.file(inode).is_none() && derived.size(inode).is_none());
+        assert!(matches!(derived.check(old), Err(Error::Stale)));
+        assert!(matches!(derived.keep_tree(old, &tree), Err(Error::Stale)));
+        assert!(derived.tree(MESSAGE).is_none());
+        let new = derived.revision(MESSAGE);
+        derived.keep_file(new, inode, &text);
+        derived.keep_tree(new, &tree).unwrap();
+        assert!(derived.file(inode).is_some() && derived.tree(MESSAGE).is_some());
     }
 }

@@ -19,7 +19,8 @@ pub enum Error {
     /// No such name in the directory.
     #[error("no such message")]
     NotFound,
-    /// The kernel asks for an inode that never was.
+    /// The kernel asks for an inode that never was, or for what was made of a message that has other octets since: then it asks
+    /// anew by itself.
     #[error("no such inode")]
     Stale,
     /// A directory was needed.

@@ -572,7 +572,12 @@ impl Filesystem {
     }
 
     fn directory(&self, inode: u64) -> Attributes {
-        Attributes::of_directory(inode, self.maildrop.changed())
+        let modified = match self.node(inode) {
+            // Readers look no further into a Maildir's directory whose time is as before.
+            Ok(Node::Mailbox(_)) => self.maildrop.changed_or_marked(),
+            _ => self.maildrop.changed(),
+        };
+        Attributes::of_directory(inode, modified)
     }
 
     pub(super) fn while_heard<T>(&self) -> Patience<T> {

@@ -18,6 +18,7 @@ use fuser::{
 use super::attributes::{Attributes, Kind, Validity};
 use super::errno::Error;
 use super::filesystem::{Entry, Filesystem, OpenedDirectory};
+use super::handles::Pages;
 use super::nodes::ROOT;
 use super::opening::{Opened, Place, Resized};
 use super::owed::Answer;
@@ -269,18 +270,19 @@ impl fuser::Filesystem for Adapter {
             req.pid(),
             move |result: Result<Opened, Error>| match result {
                 Ok(opened) => {
-                    let way = match opened.place {
-                        Place::Memory => FopenFlags::empty(),
-                        Place::File => past_the_cache,
+                    let way = match (opened.pages, opened.place) {
+                        (Pages::Right, Place::Memory) => FopenFlags::FOPEN_KEEP_CACHE,
+                        (Pages::Right, Place::File) => {
+                            FopenFlags::FOPEN_KEEP_CACHE | past_the_cache
+                        }
+                        (Pages::Doubtful, Place::Memory) => FopenFlags::empty(),
+                        (Pages::Doubtful, Place::File) => past_the_cache,
+                        (Pages::Shared, _) => FopenFlags::FOPEN_DIRECT_IO,
                     };
                     if let (Some(resized), Some(notifier)) = (&opened.resized, notifier.get()) {
                         correct_size(notifier, resized);
                     }
-                    // Under a unique-id the content never changes, so the kernel keeps its pages.
-                    reply.opened(
-                        FileHandle(opened.handle),
-                        FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH | way,
-                    );
+                    reply.opened(FileHandle(opened.handle), FopenFlags::FOPEN_NOFLUSH | way);
                 }
                 Err(error) => reply.error(errno(&error)),
             },

@@ -6,23 +6,44 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::derived::Revision;
 use super::views::Tree;
 use crate::store::Body;
 
-/// The open files, each with its inode number, and the open directories that must be the same until they are closed; by
-/// handle, from 1.
+/// What the pages that the kernel keeps of a file are worth to who opens it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// They are of the same octets, if there are any.
+    Right,
+    /// They may be of octets that the message had before, and nobody adds to them.
+    Doubtful,
+    /// Somebody reads what the message had before, or has since, and adds to them.
+    Shared,
+}
+
+/// The open files, and the open directories that must be the same until they are closed; by handle, from 1.
 #[derive(Debug, Default)]
 pub(super) struct Handles {
-    files: Mutex<HashMap<u64, (u64, Arc<Body>)>>,
+    files: Mutex<HashMap<u64, OpenFile>>,
     trees: Mutex<HashMap<u64, Arc<Tree>>>,
     last: AtomicU64,
 }
 
+#[derive(Debug)]
+struct OpenFile {
+    inode: u64,
+    /// What its message was then.
+    revision: Revision,
+    body: Arc<Body>,
+}
+
 impl Handles {
-    pub(super) fn open(&self, inode: u64, body: Arc<Body>) -> u64 {
-        let handle = self.next();
-        self.files.lock().insert(handle, (inode, body));
-        handle
+    /// Those to open a message by, as it is now.
+    pub(super) fn of(self: &Arc<Self>, revision: Revision) -> HandlesOf {
+        HandlesOf {
+            handles: Arc::clone(self),
+            revision,
+        }
     }
 
     pub(super) fn open_tree(&self, tree: Arc<Tree>) -> u64 {
@@ -37,7 +58,8 @@ impl Handles {
 
     /// Whether anybody has the file open.
     pub(super) fn is_open(&self, inode: u64) -> bool {
-        self.files.lock().values().any(|(open, _)| *open == inode)
+        let files = self.files.lock();
+        files.values().any(|file| file.inode == inode)
     }
 
     pub(super) fn tree(&self, handle: u64) -> Option<Arc<Tree>> {
@@ -52,10 +74,44 @@ impl Handles {
         self.files
             .lock()
             .get(&handle)
-            .map(|(_, body)| Arc::clone(body))
+            .map(|file| Arc::clone(&file.body))
     }
 
     pub(super) fn close(&self, handle: u64) {
         self.files.lock().remove(&handle);
+    }
+}
+
+/// The open files, to open one message as it was at one time.
+#[derive(Debug)]
+pub(super) struct HandlesOf {
+    handles: Arc<Handles>,
+    revision: Revision,
+}
+
+impl HandlesOf {
+    /// `body` is of the message at that time. Gives the handle, and what the kernel's pages are worth to it.
+    pub(super) fn open(&self, inode: u64, body: Arc<Body>) -> (u64, Pages) {
+        let handle = self.handles.next();
+        let mut files = self.handles.files.lock();
+        let is_of_other_octets =
+            |file: &OpenFile| file.inode == inode && file.revision != self.revision;
+        let pages = match self.revision.number {
+            _ if files.values().any(is_of_other_octets) => Pages::Shared,
+            0 => Pages::Right,
+            _ => Pages::Doubtful,
+        };
+        let file = OpenFile {
+            inode,
+            revision: self.revision,
+            body,
+        };
+        files.insert(handle, file);
+        (handle, pages)
+    }
+
+    /// Whether anybody has the file open.
+    pub(super) fn is_open(&self, inode: u64) -> bool {
+        self.handles.is_open(inode)
     }
 }

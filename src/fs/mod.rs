@@ -28,6 +28,7 @@ pub use attributes::{Attributes, Kind, Validity};
 pub use errno::Error;
 pub use filesystem::{Entry, Filesystem, OpenedDirectory};
 pub use fuse::{Owner, Serving};
+pub use handles::Pages;
 pub use mount::Access;
 pub use nodes::{DELETED, ROOT};
 pub use opening::{Opened, Place, Resized, Slice};

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::attributes::Kind;
-use super::derived::Derived;
+use super::derived::{Derived, Revision};
 use super::errno::Error;
 use super::filesystem::Filesystem;
-use super::handles::Handles;
+use super::handles::{HandlesOf, Pages};
 use super::nodes::{self, Node};
 use super::owed::Answer;
 use super::views::{Form, Tree, ViewId};
@@ -26,6 +26,8 @@ pub struct Opened {
     pub handle: u64,
     /// Where its octets are.
     pub place: Place,
+    /// What the pages that the kernel keeps are worth to this handle.
+    pub pages: Pages,
     /// Where set, the kernel may hold another size, and must learn better before it learns of the open.
     pub resized: Option<Resized>,
 }
@@ -99,18 +101,21 @@ impl Filesystem {
 
     /// `inode` is the message's own, or that of a view that shows it as it is.
     fn open_message(&self, inode: u64, id: MessageId, answer: Answer<Opened>) {
-        let (maildrop, handles) = (Arc::clone(&self.maildrop), Arc::clone(&self.handles));
+        let revision = self.derived.revision(self.maildrop.message(id).inode);
+        let (maildrop, handles) = (Arc::clone(&self.maildrop), self.handles.of(revision));
+        let derived = Arc::clone(&self.derived);
         let opened = move |body| {
+            derived.check(revision)?;
             let before = maildrop.read_message(id).size_before;
-            opened_message(&handles, inode, body, before)
+            Ok(opened_message(&handles, inode, body, before))
         };
         if let Some(body) = self.maildrop.access_body(id) {
-            return answer.give(Ok(opened(body)));
+            return answer.give(opened(body));
         }
         let waiter = answer.owe(
             &self.ledger,
             self.while_heard(),
-            move |body: Result<Arc<Body>, Fault>| Ok(opened(body?)),
+            move |body: Result<Arc<Body>, Fault>| opened(body?),
         );
         self.maildrop.want_body(id, waiter);
     }
@@ -124,35 +129,39 @@ impl Filesystem {
             }
             Form::Directory => return answer.give(Err(Error::IsADirectory)),
         };
-        let inode = nodes::of_shown(view, self.maildrop.message(id).inode);
+        let message = self.maildrop.message(id).inode;
+        let inode = nodes::of_shown(view, message);
+        let revision = self.derived.revision(message);
         if let Some(file) = self.derived.file(inode) {
-            return self.open_made(inode, file, answer);
+            return self.open_made(inode, revision, file, answer);
         }
-        let (derived, handles) = (Arc::clone(&self.derived), Arc::clone(&self.handles));
+        let (derived, handles) = (Arc::clone(&self.derived), self.handles.of(revision));
         let maildrop = Arc::clone(&self.maildrop);
         self.with_body(id, answer, move |body| {
             if let Some(file) = derived.file(inode) {
+                derived.check(revision)?;
                 return Ok(opened(&handles, inode, file, None));
             }
             let file = maildrop.derive(&show(&whole(body)?))?;
+            derived.check(revision)?;
             let resized = match derived.size(inode) {
                 Some(_) => None,
                 None => Some(resized(&handles, inode, &file, 0)),
             };
             // Before others find it made: open_made goes by that.
             let opened = opened(&handles, inode, Arc::clone(&file), resized);
-            derived.keep_file(inode, &file);
+            derived.keep_file(revision, inode, &file);
             maildrop.read_message(id);
             Ok(opened)
         });
     }
 
     /// Where somebody has the file open, the kernel may be about to learn its size: by an answer that the workshop gives.
-    fn open_made(&self, inode: u64, file: Arc<Body>, answer: Answer<Opened>) {
-        if !self.handles.is_open(inode) {
-            return answer.give(Ok(opened(&self.handles, inode, file, None)));
+    fn open_made(&self, inode: u64, revision: Revision, file: Arc<Body>, answer: Answer<Opened>) {
+        let handles = self.handles.of(revision);
+        if !handles.is_open(inode) {
+            return answer.give(Ok(opened(&handles, inode, file, None)));
         }
-        let handles = Arc::clone(&self.handles);
         let waiter = answer.owe_in(
             &self.workshop,
             &self.ledger,
@@ -165,11 +174,12 @@ impl Filesystem {
     fn open_part(&self, id: MessageId, part: u16, answer: Answer<Opened>) {
         let message = self.maildrop.message(id).inode;
         let inode = nodes::of_part(part, message);
-        let (derived, handles) = (Arc::clone(&self.derived), Arc::clone(&self.handles));
+        let revision = self.derived.revision(message);
+        let (derived, handles) = (Arc::clone(&self.derived), self.handles.of(revision));
         let maildrop = Arc::clone(&self.maildrop);
         self.with_body(id, answer, move |body| {
             let octets = whole(body)?;
-            let tree = tree_of(&derived, message, &octets);
+            let tree = tree_of(&derived, revision, &octets)?;
             let file = tree.file(part).ok_or(Error::Stale)?;
             let file = maildrop.derive(&file.octets(&octets))?;
             maildrop.read_message(id);
@@ -185,12 +195,13 @@ impl Filesystem {
         then: impl FnOnce(&Arc<Tree>) -> Result<T, Error> + Send + 'static,
     ) {
         let message = self.maildrop.message(id).inode;
+        let revision = self.derived.revision(message);
         if let Some(tree) = self.derived.tree(message) {
             return answer.give(then(&tree));
         }
         let derived = Arc::clone(&self.derived);
         self.with_body(id, answer, move |body| {
-            then(&tree_of(&derived, message, &whole(body)?))
+            then(&tree_of(&derived, revision, &whole(body)?)?)
         });
     }
 
@@ -234,28 +245,35 @@ impl Filesystem {
 }
 
 /// `before` is the size that the kernel may hold.
-fn opened_message(handles: &Handles, inode: u64, body: Arc<Body>, before: Option<u64>) -> Opened {
+fn opened_message(handles: &HandlesOf, inode: u64, body: Arc<Body>, before: Option<u64>) -> Opened {
     let resized = before
         .filter(|&before| before != body.len())
         .map(|before| resized(handles, inode, &body, before));
     opened(handles, inode, body, resized)
 }
 
-fn opened(handles: &Handles, inode: u64, body: Arc<Body>, resized: Option<Resized>) -> Opened {
+fn opened(handles: &HandlesOf, inode: u64, body: Arc<Body>, resized: Option<Resized>) -> Opened {
     let place = if body.in_memory() == body.len() {
         Place::Memory
     } else {
         Place::File
     };
+    let (handle, pages) = handles.open(inode, body);
+    let resized = match pages {
+        Pages::Right => resized,
+        // Whoever reads other octets to their end has the kernel believe in another size.
+        Pages::Doubtful | Pages::Shared => resized.or(Some(Resized { inode, tail: None })),
+    };
     Opened {
-        handle: handles.open(inode, body),
+        handle,
         place,
+        pages,
         resized,
     }
 }
 
 /// `shown` is the least size that the kernel may hold.
-fn resized(handles: &Handles, inode: u64, body: &Body, shown: u64) -> Resized {
+fn resized(handles: &HandlesOf, inode: u64, body: &Body, shown: u64) -> Resized {
     let tail = if body.len() > shown && !handles.is_open(inode) {
         last_page(body)
     } else {
@@ -271,13 +289,15 @@ fn last_page(body: &Body) -> Option<(u64, Vec<u8>)> {
     Some((offset, octets.to_vec()))
 }
 
-fn tree_of(derived: &Derived, message: u64, octets: &[u8]) -> Arc<Tree> {
-    if let Some(tree) = derived.tree(message) {
-        return tree;
+/// `octets` are those of this revision.
+fn tree_of(derived: &Derived, revision: Revision, octets: &[u8]) -> Result<Arc<Tree>, Error> {
+    if let Some(tree) = derived.tree(revision.message) {
+        derived.check(revision)?;
+        return Ok(tree);
     }
     let tree = Arc::new(Tree::of(octets));
-    derived.keep_tree(message, &tree);
-    tree
+    derived.keep_tree(revision, &tree)?;
+    Ok(tree)
 }
 
 /// The whole body in memory.

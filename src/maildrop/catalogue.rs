@@ -167,6 +167,8 @@ pub(super) struct Catalogue {
     pub(super) greatest: u64,
     /// When the directory last changed: the root's mtime.
     pub(super) changed: SystemTime,
+    /// When a mail reader last noted anything: the mtime of the directories that show it, where it is later.
+    pub(super) marked: SystemTime,
     listed: Totals,
     /// Unlinked messages that were listed with another size since.
     doubted: HashMap<MessageId, Shown>,
@@ -203,6 +205,7 @@ impl Catalogue {
             by_tag: HashMap::new(),
             tagged: 0,
             changed: SystemTime::now(),
+            marked: SystemTime::UNIX_EPOCH,
             listed: Totals::default(),
             doubted: HashMap::new(),
         };
@@ -327,6 +330,7 @@ impl Catalogue {
     pub(super) fn mark(&mut self, id: MessageId, mark: String) -> Row {
         let message = &mut self.messages[id.index()];
         message.mark = Some(mark.into_boxed_str());
+        self.marked = SystemTime::now();
         Row {
             mark: message.mark.clone(),
             ..message.row()

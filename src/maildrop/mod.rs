@@ -332,6 +332,13 @@ impl Maildrop {
         self.shared.state.lock().catalogue.changed
     }
 
+    /// When a directory last changed in which a message is called by what a mail reader noted.
+    #[must_use]
+    pub fn changed_or_marked(&self) -> SystemTime {
+        let state = self.shared.state.lock();
+        state.catalogue.changed.max(state.catalogue.marked)
+    }
+
     /// The names of the pending deletions, in directory order.
     #[must_use]
     pub fn pending(&self) -> Vec<String> {

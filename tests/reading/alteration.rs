@@ -1,6 +1,7 @@
 //! A server that gives a known unique-id to other octets: nothing that was known of the old ones may show.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 
 use super::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus, retr_all, stdout_of};
 use super::renewal::list_until;
@@ -162,4 +163,42 @@ fn the_date_of_a_twin_that_is_gone_is_not_shown_for_the_one_that_takes_its_name(
         mount.remount();
         assert_eq!(modified(&mount, NAME), june);
     }
+}
+
+/// Opened before the alteration, read behind it: the kernel keeps one file's pages under one inode number.
+#[test]
+fn who_still_reads_the_old_octets_gives_none_of_them_to_others() {
+    for (before, after) in [(short(), long()), (long(), short())] {
+        let (liar, mount) = read_once(&before, &["refresh=1s"]);
+        let old = File::open(mount.join(NAME)).expect("open");
+        replace(&liar, &after);
+        let (inode, expected) = (mount.join(NAME), after.len() as u64);
+        list_until(&mount, "another size", |_| {
+            fs::metadata(&inode).expect("stat").len() == expected
+        });
+        read_at(&old, &before, before.len().min(after.len()));
+        assert_shows(&mount, NAME, &after);
+        // To its end: where the message is longer now, that is an end that the kernel believes.
+        read_at(&old, &before, before.len());
+        assert_shows(&mount, NAME, &after);
+        drop(old);
+        assert_shows(&mount, NAME, &after);
+        assert_shows(&mount, NAME, &after);
+    }
+}
+
+/// Who opened the old octets reads those, up to there or to where the message ends now.
+fn read_at(old: &File, before: &[u8], end: usize) {
+    let mut octets = vec![0; end];
+    let mut length = 0;
+    while length < end {
+        match old
+            .read_at(&mut octets[length..], length as u64)
+            .expect("read")
+        {
+            0 => break,
+            count => length += count,
+        }
+    }
+    assert!(octets[..length] == before[..length], "{length} of {end}");
 }

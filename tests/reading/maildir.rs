@@ -84,6 +84,27 @@ fn flags_are_kept_across_mounts() {
     assert_eq!(names(&mount, "new").len(), 3);
 }
 
+/// Python's mailbox and notmuch look only into directories whose time has moved.
+#[test]
+fn a_move_shows_in_the_time_of_both_directories_and_no_other() {
+    let liar = Liar::start(&corpus::realistic(49, 2));
+    let mount = in_clear(&liar.source(), &[]);
+    let mtimes = || {
+        ["new", "cur", "tmp", ".", ".."].map(|name| {
+            let directory = fs::metadata(maildir(&mount).join(name)).expect("stat");
+            (directory.mtime(), directory.mtime_nsec())
+        })
+    };
+    let [new, cur, others @ ..] = mtimes();
+    let flagged = flag_first(&mount, "S");
+    let [new_then, cur_then, others_then @ ..] = mtimes();
+    assert!(new_then > new && cur_then > cur);
+    assert_eq!(others_then, others);
+    let cur = maildir(&mount).join("cur");
+    fs::rename(cur.join(&flagged), cur.join(format!("{flagged}T"))).expect("another flag");
+    assert!(mtimes()[1] > cur_then);
+}
+
 #[test]
 fn a_message_takes_no_name_but_its_own() {
     let liar = Liar::start(&corpus::realistic(43, 2));

@@ -2,10 +2,13 @@
 
 use std::fs;
 
-use super::super::common::{Liar, Mount, corpus};
+use super::super::common::{Liar, Mount, corpus, eventually};
 use super::super::renewal::list_until;
 use super::super::{in_clear, listed, read};
 use super::{Attached, dovecot, names, noise, with_attachments};
+
+/// Octets of a message whose text takes longer to make than a listing to be renewed.
+const LONG: usize = 12_000_000;
 
 fn message(seed: u64, octets: usize, files: &[&str]) -> Vec<u8> {
     let file = |name: &&str| Attached::named(name, noise(seed, octets));
@@ -27,6 +30,14 @@ fn replace(liar: &Liar, mount: &Mount, message: &[u8]) {
     liar.set_uidl(serial, b"same");
     let listings = liar.count("LIST");
     list_until(mount, "a new listing", |_| liar.count("LIST") > listings);
+}
+
+/// Whether the thread that makes views is at work.
+fn is_making_views(mount: &Mount) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{}/task", mount.pid())).expect("the threads");
+    tasks
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok())
+        .any(|stat| stat.contains("(views) R"))
 }
 
 /// What the views show is of this message; the attachments are read by their size at stat, too.
@@ -108,6 +119,32 @@ fn what_was_removed_of_the_old_octets_is_not_missing_from_the_new() {
     assert_shows(&mount, &after);
 }
 
+/// Views wait for their turn behind one that takes long: the listing is renewed meanwhile.
+#[test]
+fn what_was_asked_for_before_the_alteration_is_not_made_of_the_old_octets() {
+    let (before, after) = (
+        message(7, 5_000, &["a.bin"]),
+        message(8, 9_000, &["a.bin", "b.bin"]),
+    );
+    let liar = Liar::start(&[before.clone(), corpus::large(LONG)]);
+    liar.set_uidl(1, b"same");
+    liar.set_uidl(2, b"long");
+    let mount = in_clear(&liar.source(), &["refresh=1s"]);
+    for name in ["same.eml", "long.eml"] {
+        read(&mount.join(name));
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| read(&mount.join(".text/long.txt")));
+        eventually("a view to be made", || {
+            is_making_views(&mount).then_some(())
+        });
+        scope.spawn(|| read(&mount.join(".text/same.txt")));
+        scope.spawn(|| names(&mount.join(".parts/same")));
+        replace(&liar, &mount, &after);
+    });
+    assert_shows(&mount, &after);
+}
+
 #[test]
 fn new_mail_appears_in_the_views() {
     let messages = corpus::realistic(65, 3);
@@ -117,7 +154,7 @@ fn new_mail_appears_in_the_views() {
     assert_eq!(views.each_ref().map(|view| names(view).len()), [2, 2]);
     dovecot.deliver(&messages[2]);
     for view in &views {
-        super::super::common::eventually("new mail in the view", || {
+        eventually("new mail in the view", || {
             (names(view).len() == 3).then_some(())
         });
     }

@@ -1,8 +1,10 @@
 //! What the views cost at the server: each message once, many in flight, and nothing the second time.
 
-use super::super::common::{Liar, Mount, Reply, corpus, stdout_of};
-use super::super::in_clear;
-use super::found;
+use std::fs;
+
+use super::super::common::{Liar, Mount, Reply, corpus, eventually, stdout_of};
+use super::super::{in_clear, read};
+use super::{found, names, wire};
 
 const COUNT: usize = 1000;
 
@@ -82,4 +84,32 @@ fn texts_come_out_of_the_cache_of_an_earlier_mount() {
     mount.remount();
     assert_eq!(found(WORD, &mount.join(".text")), before);
     assert_eq!(liar.count("RETR"), COUNT);
+}
+
+/// Over 4 MiB what is made of a message is in a file, and costs a descriptor.
+#[test]
+fn what_is_made_of_many_large_messages_is_kept_of_a_few() {
+    const FEW: usize = 16;
+    // Each octet is a control character in that charset, and shown as <U+009B>.
+    let line = [&[0x9b; 70][..], b"\r\n"].concat();
+    let headers = wire("Content-Type: text/plain; charset=iso-8859-5\n\n");
+    let message = [headers, line.repeat(8_000)].concat();
+    let liar = Liar::start(&vec![message; FEW + 4]);
+    let mount = in_clear(&liar.source(), &[]);
+    let texts = mount.join(".text");
+    for name in names(&texts) {
+        assert!(read(&texts.join(name)).len() > 4 << 20);
+    }
+    let descriptors = format!("/proc/{}/fd", mount.pid());
+    let temporary = || {
+        let opened = fs::read_dir(&descriptors).expect("the descriptors");
+        let paths = opened.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        paths
+            .filter(|path| path.to_string_lossy().contains("/incoming-"))
+            .count()
+    };
+    // A body that was just received is there too, until it has its place in the cache.
+    eventually("no more than a few files", || {
+        (temporary() <= FEW).then_some(())
+    });
 }
