@@ -175,6 +175,7 @@ fn held_in_words(held: &Held, pending: &[String]) -> Response {
 }
 
 /// The messages that were to be deleted when a mount ended.
+#[derive(Clone, Copy)]
 pub(super) struct Pending {
     pub(super) before: usize,
     /// After its last commit, if there was one.
