@@ -70,7 +70,7 @@ fn a_message_that_is_taken_back_and_removed_anew_is_in_doubt_no_longer() {
     let serial = liar.add(&message(MAY, ""));
     stdout_of(&["ls", "-l", mount.arg()]);
     // A new session has listed it with its other size.
-    let reader = mount.join(&format!("liar-{serial}.eml"));
+    let reader = mount.join(format!("liar-{serial}.eml"));
     std::fs::read(reader).expect("what came since");
     let deleted = mount.path().join(".deleted").join(NAME);
     succeed(&[Path::new("mv"), &deleted, &mount.join(NAME)]);
