@@ -29,8 +29,10 @@ pub(super) const CREATE: &str = "CREATE TABLE message (
 pub(super) const LOAD: &str =
     "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark FROM message";
 
-/// What was shown stays: the inode, and of the arrivals the first, until the message is one of more or fewer twins; so does the mark. A size comes from a body that was seen, so the last one
-/// is right, until the message is listed otherwise than it was then; so are the title, and that the body was read. A new message whose inode another message has is left out: the next mount gives it another.
+/// What was shown stays: the inode, and of the arrivals the first, until the message is one of more or fewer twins; so does the
+/// mark. A size comes from a body that was seen, so the last one is right, until the message is listed otherwise than it was
+/// then; so are the title, and that the body was read. A new message whose inode another message has is left out: [`FREE`]
+/// tells of one that it can be kept with.
 pub(super) const LEARN: &str =
     "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
     ON CONFLICT (uidl, ordinal) DO UPDATE SET
@@ -40,6 +42,11 @@ pub(super) const LEARN: &str =
         mark = iif(twins = excluded.twins, coalesce(excluded.mark, mark), excluded.mark),
         arrived = iif(twins = excluded.twins, coalesce(arrived, excluded.arrived), excluded.arrived), listed = excluded.listed, twins = excluded.twins
     ON CONFLICT (inode) DO NOTHING";
+
+/// The first inode from ?1 on that nobody has, where ?1 itself is taken: another mount may have given it to a message that this
+/// one never saw. Near it, so that inodes still sort as names do.
+pub(super) const FREE: &str = "SELECT inode + 1 FROM message AS taken WHERE inode >= ?1
+    AND NOT EXISTS (SELECT 1 FROM message WHERE inode = taken.inode + 1) ORDER BY inode LIMIT 1";
 
 /// The format that this program reads and writes, kept as `user_version`. It grows with every change of [`CREATE`].
 const FORMAT: i32 = 2;

@@ -87,7 +87,7 @@ impl Index {
     }
 
     /// Keeps the rows, at once and without waiting for the disk. A row that is known keeps its inode and its arrival; a size
-    /// replaces the old one, none does not. Where the disk refuses, the failure is logged and the rows are forgotten.
+    /// replaces the old one, none does not. A new row whose inode another has is kept with one that is free. Where the disk refuses, the failure is logged and the rows are forgotten.
     pub fn learn(&self, rows: Vec<Row>) {
         if let Some(kept) = &self.file {
             // A writer that ended has said why; what it would keep can be learnt again.
@@ -258,22 +258,26 @@ mod tests {
     }
 
     #[test]
-    fn two_messages_never_share_an_inode() {
+    fn of_two_messages_with_one_inode_the_second_gets_a_free_one_and_all_of_both_is_kept() {
         let account = Account::new();
         let index = account.open();
-        index.learn(vec![row(b"a", 2), row(b"b", 2), row(b"c", 3)]);
-        assert_eq!(index.load().unwrap(), [row(b"a", 2), row(b"c", 3)]);
-        index.learn(vec![Row {
+        let learnt = Row {
             size: Some(7),
-            ..row(b"c", 2)
+            arrived: Some(1_700_000_000),
+            ..row(b"b", 2)
+        };
+        index.learn(vec![row(b"a", 2), row(b"c", 3), learnt.clone()]);
+        // The mount that learnt it does not know of the other number.
+        index.learn(vec![Row {
+            read: true,
+            ..learnt.clone()
         }]);
-        assert_eq!(
-            index.load().unwrap()[1],
-            Row {
-                size: Some(7),
-                ..row(b"c", 3)
-            }
-        );
+        let moved = Row {
+            inode: 4,
+            read: true,
+            ..learnt
+        };
+        assert_eq!(index.load().unwrap(), [row(b"a", 2), moved, row(b"c", 3)]);
     }
 
     #[test]

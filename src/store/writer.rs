@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::format::{LEARN, LOAD};
+use super::format::{FREE, LEARN, LOAD};
 use super::{Row, StoreError};
 
 /// How long a row may wait for others, to be written with them.
@@ -175,25 +175,31 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
 fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
     // IMMEDIATE waits for another mount's transaction instead of failing in the midst of ours.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    {
-        let mut statement = transaction.prepare_cached(LEARN)?;
-        for row in rows {
-            let size = row.size.map(u64::cast_signed);
-            statement.execute(params![
-                &*row.uidl,
-                row.ordinal,
-                row.inode.cast_signed(),
-                size,
-                row.arrived,
-                row.listed.cast_signed(),
-                row.twins,
-                row.read,
-                row.title.as_deref(),
-                row.mark.as_deref()
-            ])?;
+    for row in rows {
+        let inode = row.inode.cast_signed();
+        if put(&transaction, row, inode)? == 0 {
+            let mut free = transaction.prepare_cached(FREE)?;
+            let free = free.query_row([inode], |row| row.get(0))?;
+            put(&transaction, row, free)?;
         }
     }
     transaction.commit()
+}
+
+/// Gives 0 where another message has the inode.
+fn put(connection: &Connection, row: &Row, inode: i64) -> rusqlite::Result<usize> {
+    connection.prepare_cached(LEARN)?.execute(params![
+        &*row.uidl,
+        row.ordinal,
+        inode,
+        row.size.map(u64::cast_signed),
+        row.arrived,
+        row.listed.cast_signed(),
+        row.twins,
+        row.read,
+        row.title.as_deref(),
+        row.mark.as_deref()
+    ])
 }
 
 /// Brings the write-ahead log to the disk, as far as no other mount reads it.
