@@ -5,11 +5,11 @@ use std::sync::Arc;
 use nix::unistd::{getgid, getuid};
 use zeroize::Zeroizing;
 
-use super::options::{Auth, Caching, Mtime, Options, Pipeline, TlsPolicy};
+use super::options::{Auth, Caching, Eol, Mtime, Options, Pipeline, TlsPolicy};
 use super::password::{self, Password};
 use super::serve::ServeError;
 use super::source::Source;
-use crate::fs::Owner;
+use crate::fs::{self, Appearance, Owner};
 use crate::maildrop::{
     self, Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
     Titling,
@@ -120,6 +120,17 @@ fn secret(password: &Password) -> Result<Secret, ServeError> {
 
 fn dating(preference: DatePreference) -> Dating {
     Dating::Headers(Box::new(move |headers| arrival(headers, preference)))
+}
+
+pub(super) fn appearance(options: &Options) -> Appearance {
+    Appearance {
+        access: options.access,
+        root: options.view,
+        eol: match options.eol {
+            Eol::Crlf => fs::Eol::Crlf,
+            Eol::Lf => fs::Eol::Lf,
+        },
+    }
 }
 
 pub(super) fn owner(options: &Options) -> Owner {

@@ -108,8 +108,9 @@ impl Serving {
         Ok(move |change: Change| {
             let outdated = match change {
                 // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
-                Change::Size { inode } => {
-                    return Filesystem::of_its_size(inode)
+                Change::Size { inode, eol } => {
+                    return filesystem
+                        .shown_with(inode, eol)
                         .for_each(|shown| forget_size(&notifier, shown));
                 }
                 Change::Directory => Outdated::Inodes(vec![ROOT]),

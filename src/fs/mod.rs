@@ -26,7 +26,7 @@ mod workshop;
 
 pub use attributes::{Attributes, Kind, Validity};
 pub use errno::Error;
-pub use filesystem::{Entry, Filesystem, OpenedDirectory};
+pub use filesystem::{Appearance, Entry, Filesystem, OpenedDirectory};
 pub use fuse::{Owner, Serving};
 pub use handles::Pages;
 pub use mount::Access;
@@ -34,3 +34,5 @@ pub use nodes::{DELETED, ROOT};
 pub use opening::{Opened, Place, Resized, Slice};
 pub use owed::{Answer, Ledger, Patience};
 pub use views::ViewId;
+
+pub use crate::store::Eol;

@@ -23,7 +23,7 @@ use super::inode::{self, Room};
 use super::listing::{Changes, Listed};
 use super::name::file_name;
 use crate::pop3::UniqueId;
-use crate::store::{BodyKey, Row};
+use crate::store::{Body, BodyKey, Eol, Row};
 
 /// The largest size that is shown, whatever LIST says: the kernel takes no file of 2^63 octets, and the sizes of as many
 /// messages as a maildrop may have add up to less than that.
@@ -62,6 +62,23 @@ pub enum Standing {
     Departed,
 }
 
+/// What the body showed when it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) octets: u64,
+    /// None where an index of an older version has told the octets alone.
+    pub(super) crlfs: Option<u64>,
+}
+
+impl Extent {
+    pub(super) fn of(body: &Body) -> Extent {
+        Extent {
+            octets: body.len(),
+            crlfs: Some(body.crlfs()),
+        }
+    }
+}
+
 /// What is known of one message.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -73,7 +90,7 @@ pub struct Message {
     pub inode: u64,
     /// LIST's octets: a hint.
     listed: u64,
-    exact: Option<u64>,
+    exact: Option<Extent>,
     /// Unix seconds: the mtime, once it was shown.
     pub arrived: Option<i64>,
     /// A user was given the body.
@@ -84,8 +101,8 @@ pub struct Message {
     pub mark: Option<Box<str>>,
     /// Where it stands.
     pub standing: Standing,
-    /// The size shown before, if it was another in this mount: the kernel may still hold it.
-    pub size_before: Option<u64>,
+    /// The sizes shown before, with each end of lines.
+    sizes_before: [Option<u64>; 2],
 }
 
 impl Message {
@@ -99,12 +116,32 @@ impl Message {
     /// tools do not read a file of size 0. At most 2^42.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.exact.unwrap_or(self.listed.max(1)).min(LARGEST)
+        let exact = self.exact.map(|exact| exact.octets);
+        exact.unwrap_or(self.listed.max(1)).min(LARGEST)
+    }
+
+    /// As [`Message::size`], of the body with these line ends. With LF it is exact once its lines were counted.
+    #[must_use]
+    pub fn size_with(&self, eol: Eol) -> u64 {
+        match (eol, self.exact.and_then(|exact| exact.crlfs)) {
+            (Eol::Lf, Some(crlfs)) => self.size().saturating_sub(crlfs),
+            _ => self.size(),
+        }
+    }
+
+    /// The size shown before with these line ends, if it was another in this mount: the kernel may still hold it.
+    #[must_use]
+    pub fn size_before(&self, eol: Eol) -> Option<u64> {
+        self.sizes_before[eol as usize]
+    }
+
+    fn sizes(&self) -> [u64; 2] {
+        Eol::ALL.map(|eol| self.size_with(eol))
     }
 
     /// The octets of the body, once it was seen.
     pub(super) fn exact_size(&self) -> Option<u64> {
-        self.exact
+        self.exact.map(|exact| exact.octets)
     }
 
     /// Whether a user was ever given the body, in this mount or an earlier one.
@@ -123,7 +160,7 @@ impl Message {
 
     /// LIST's octets, the only estimate of what RETR is going to send.
     pub(super) fn expected_octets(&self) -> u64 {
-        self.exact.unwrap_or(self.listed)
+        self.exact_size().unwrap_or(self.listed)
     }
 
     /// What tells it from others in a name for people: made of its identity alone, so the same for good.
@@ -142,7 +179,8 @@ impl Message {
             uidl: self.uidl.as_bytes().into(),
             ordinal: self.ordinal,
             inode: self.inode,
-            size: self.exact,
+            size: self.exact_size(),
+            crlfs: self.exact.and_then(|exact| exact.crlfs),
             arrived: self.arrived,
             listed: self.listed,
             twins: self.twins,
@@ -301,18 +339,34 @@ impl Catalogue {
         true
     }
 
-    /// Keeps what RETR showed, or forgets it.
-    pub(super) fn learn_size(&mut self, id: MessageId, octets: Option<u64>) {
+    /// Keeps what RETR showed, or forgets it. Gives with which line ends the size is another now.
+    pub(super) fn learn_size(&mut self, id: MessageId, exact: Option<Extent>) -> Vec<Eol> {
         let message = &mut self.messages[id.index()];
-        let before = message.size();
-        message.exact = octets;
-        let after = message.size();
-        if before != after {
-            message.size_before = Some(before);
+        let before = message.sizes();
+        message.exact = exact;
+        let after = message.sizes();
+        let mut changed = Eol::ALL.to_vec();
+        changed.retain(|&eol| before[eol as usize] != after[eol as usize]);
+        for &eol in &changed {
+            message.sizes_before[eol as usize] = Some(before[eol as usize]);
         }
         if message.standing == Standing::Listed {
-            self.listed.octets = self.listed.octets - before + after;
+            self.listed.octets = self.listed.octets - before[0] + after[0];
         }
+        changed
+    }
+
+    /// Keeps how many lines the body has, whose octets alone were known; true where that is new.
+    pub(super) fn learn_lines(&mut self, id: MessageId, body: Extent) -> bool {
+        let octets_alone = Extent {
+            crlfs: None,
+            ..body
+        };
+        if self.get(id).exact != Some(octets_alone) {
+            return false;
+        }
+        self.learn_size(id, Some(body));
+        true
     }
 
     /// Keeps when the message arrived, if nothing was shown yet: a date never changes.
@@ -416,7 +470,7 @@ impl Catalogue {
             title: None,
             mark: None,
             standing: Standing::Departed,
-            size_before: None,
+            sizes_before: [None; 2],
         });
         self.stand(id, Standing::Listed);
         id
@@ -460,12 +514,15 @@ fn departed(row: &Row) -> Message {
         twins: row.twins,
         inode: row.inode,
         listed: row.listed,
-        exact: row.size,
+        exact: row.size.map(|octets| Extent {
+            octets,
+            crlfs: row.crlfs,
+        }),
         arrived: row.arrived,
         read: row.read,
         title: row.title.clone(),
         mark: row.mark.clone(),
         standing: Standing::Departed,
-        size_before: None,
+        sizes_before: [None; 2],
     }
 }

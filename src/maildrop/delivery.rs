@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::catalogue::{Catalogue, MessageId, Standing};
+use super::catalogue::{Catalogue, Extent, MessageId, Standing};
 use super::fault::Fault;
 use super::listing::Changes;
 use super::state::Change;
@@ -138,10 +138,9 @@ impl Shared {
     /// A complete body: its size is exact now, and its headers tell when it arrived.
     pub(super) fn receive_body(&self, id: MessageId, received: Incoming) {
         let body = Arc::new(received.finish());
-        let learnt = self.learnt(&body);
+        let (learnt, extent) = (self.learnt(&body), Extent::of(&body));
         let mut state = self.state.lock();
-        let shown = state.catalogue.get(id).size();
-        state.catalogue.learn_size(id, Some(body.len()));
+        let resized = state.catalogue.learn_size(id, Some(extent));
         learnt.by(&mut state.catalogue, id);
         let message = state.catalogue.get(id);
         let (inode, key, row) = (message.inode, message.body_key(), message.row());
@@ -156,8 +155,8 @@ impl Shared {
         drop(state);
         self.index.learn(vec![row]);
         self.disk.keep(key, &body);
-        if body.len() != shown {
-            self.tell(Change::Size { inode });
+        for eol in resized {
+            self.tell(Change::Size { inode, eol });
         }
         answer_all(readers, &Ok(body));
         answer_all(others, &Ok(()));

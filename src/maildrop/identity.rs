@@ -140,6 +140,7 @@ mod tests {
             read: false,
             title: None,
             mark: None,
+            crlfs: None,
             twins: 1,
         };
         let by_headers = row(&id("From: a\r\n\r\n"));

@@ -73,6 +73,7 @@ pub use want::Waiter;
 use crate::net::{Endpoint, WakeUp};
 use crate::pop3::Capabilities;
 use crate::store::{Bodies, Body, Disk, Found, Index, StoreError, Usage};
+use catalogue::Extent;
 use engine::Engine;
 use history::Lookup;
 use quirks::Quirks;
@@ -294,9 +295,10 @@ impl Maildrop {
 
     /// Notes that a user is given the body, or what is made of it: from now on it was read, in later mounts too. Gives what
     /// is known of the message.
-    pub fn read_message(&self, id: MessageId) -> Message {
+    pub fn read_message(&self, id: MessageId, body: &Body) -> Message {
+        let extent = Extent::of(body);
         let mut state = self.shared.state.lock();
-        let is_new = state.catalogue.learn_read(id);
+        let is_new = state.catalogue.learn_read(id) | state.catalogue.learn_lines(id, extent);
         let message = state.catalogue.get(id).clone();
         drop(state);
         if is_new {

@@ -18,7 +18,7 @@ use super::valve::Consent;
 use super::want::{Waiter, Want, Wants};
 use crate::net::{Protection, TlsVersion};
 use crate::pop3::Capabilities;
-use crate::store::{Bodies, Row};
+use crate::store::{Bodies, Eol, Row};
 
 /// The most octets of bodies read ahead: what a connection of 2 Gbit/s carries in 100 ms, and some.
 const MOST_AHEAD: u64 = 32 * 1024 * 1024;
@@ -50,6 +50,8 @@ pub enum Change {
     Size {
         /// Whose.
         inode: u64,
+        /// With these line ends.
+        eol: Eol,
     },
     /// The content of a message may be another than was shown.
     Content {

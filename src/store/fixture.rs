@@ -47,5 +47,6 @@ pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
         read: false,
         title: None,
         mark: None,
+        crlfs: None,
     }
 }

@@ -31,6 +31,8 @@ pub struct Row {
     pub title: Option<Box<str>>,
     /// What a mail reader noted of it, which replaces what it noted before; none changes nothing.
     pub mark: Option<Box<str>>,
+    /// How many CRLFs are in the body of that size, once they were counted: half of it at the most.
+    pub crlfs: Option<u64>,
 }
 
 /// The index of one account. Whoever learns never waits for the disk: a thread writes what has gathered. Several processes
@@ -255,6 +257,49 @@ mod tests {
             }]);
         }
         assert_eq!(index.load().unwrap()[0].size, Some(6));
+    }
+
+    #[test]
+    fn crlfs_are_kept_as_long_as_the_size_they_are_of() {
+        let account = Account::new();
+        let index = account.open();
+        let learnt = |listed, size, crlfs| {
+            index.learn(vec![Row {
+                size,
+                crlfs,
+                listed,
+                ..row(b"a", 2)
+            }]);
+            index.load().unwrap()[0].crlfs
+        };
+        assert_eq!(learnt(5, Some(60), None), None);
+        assert_eq!(learnt(5, Some(60), Some(3)), Some(3));
+        assert_eq!(learnt(5, Some(60), None), Some(3));
+        assert_eq!(learnt(5, None, None), Some(3));
+        assert_eq!(learnt(5, Some(70), None), None);
+        assert_eq!(learnt(5, Some(70), Some(4)), Some(4));
+        assert_eq!(learnt(6, None, None), None);
+    }
+
+    #[test]
+    fn crlfs_that_no_body_of_that_size_has_are_not_known() {
+        let account = Account::new();
+        let counted = Row {
+            size: Some(10),
+            crlfs: Some(5),
+            ..row(b"a", 2)
+        };
+        account.open().learn(vec![counted.clone()]);
+        assert_eq!(account.rows(), std::slice::from_ref(&counted));
+        for damage in ["crlfs = 6", "crlfs = -1", "size = NULL"] {
+            account.open().learn(vec![counted.clone()]);
+            let outside = Connection::open(account.file()).unwrap();
+            outside
+                .execute(&format!("UPDATE message SET {damage}"), [])
+                .unwrap();
+            drop(outside);
+            assert_eq!(account.rows()[0].crlfs, None, "{damage}");
+        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use pop3fs::fs::{
-    Access, Answer, Attributes, DELETED, Error, Filesystem, Kind, Opened, OpenedDirectory, ROOT,
+    Access, Answer, Appearance, Attributes, DELETED, Eol, Error, Filesystem, Kind, Opened,
+    OpenedDirectory, ROOT,
 };
 use pop3fs::maildrop::{
     Consent, Credential, Dating, Farewell, Fault, Login, Maildrop, Mechanism, Method, OpenError,
@@ -59,8 +60,12 @@ impl Mounting {
             None => Disk::off(),
         };
         let maildrop = Arc::new(Maildrop::open(self.settings(), index, disk)?);
-        let filesystem =
-            Filesystem::new(Arc::clone(&maildrop), Access::ReadWrite, None).expect("its threads");
+        let appearance = Appearance {
+            access: Access::ReadWrite,
+            root: None,
+            eol: Eol::Crlf,
+        };
+        let filesystem = Filesystem::new(Arc::clone(&maildrop), appearance).expect("its threads");
         let kernel: Arc<Mutex<Kernel>> = Arc::default();
         let told = Arc::clone(&kernel);
         maildrop.on_change(move |change| told.lock().hear(&change));

@@ -5,6 +5,7 @@ mod common;
 
 mod alteration;
 mod attributes;
+mod eol;
 mod identity;
 mod listing;
 mod maildir;

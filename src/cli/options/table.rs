@@ -262,6 +262,14 @@ pub static TABLE: &[Row] = &[
         set: |options, text| word(text).map(|value| options.mtime = value),
     },
     Row {
+        name: "eol",
+        group: Group::Mount,
+        kind: Kind::Value("LINE END"),
+        default: "crlf",
+        help: "crlf, as the server sends it, or lf: what lines of messages end in",
+        set: |options, text| word(text).map(|value| options.eol = value),
+    },
+    Row {
         name: "view",
         group: Group::Mount,
         kind: Kind::Value("NAME"),
