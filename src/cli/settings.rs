@@ -9,12 +9,12 @@ use super::options::{Auth, Caching, Eol, Mtime, Options, Pipeline, TlsPolicy};
 use super::password::{self, Password};
 use super::serve::ServeError;
 use super::source::Source;
-use crate::fs::{self, Appearance, Owner};
+use crate::fs::{self, Appearance, Owner, Xattrs};
 use crate::maildrop::{
     self, Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
-    Titling,
+    Wording,
 };
-use crate::message::{DatePreference, arrival, title};
+use crate::message::{DatePreference, arrival, outline, title};
 use crate::net::{Endpoint, Tls};
 use crate::store::{CacheFolder, Disk, Index};
 
@@ -70,7 +70,8 @@ pub(super) fn settings(
             Mtime::Date => dating(DatePreference::Date),
             Mtime::None => Dating::FirstSeen,
         },
-        titling: Titling::by(title),
+        titling: Wording::by(title),
+        outlining: (options.xattrs == Xattrs::Shown).then(|| Wording::by(outline)),
     })
 }
 
@@ -130,6 +131,7 @@ pub(super) fn appearance(options: &Options) -> Appearance {
             Eol::Crlf => fs::Eol::Crlf,
             Eol::Lf => fs::Eol::Lf,
         },
+        xattrs: options.xattrs,
     }
 }
 

@@ -13,6 +13,7 @@ use super::nodes::{self, DELETED, Node, ROOT};
 use super::owed::{Answer, Ledger, Patience};
 use super::views::{Form, Mailbox, Needs, Tree, ViewId};
 use super::workshop::Workshop;
+use super::xattrs::Xattrs;
 use crate::maildrop::{
     Consent, Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict, Waiter,
 };
@@ -49,6 +50,8 @@ pub struct Appearance {
     pub root: Option<ViewId>,
     /// How lines end in the root, and where else messages are shown as they are.
     pub eol: Eol,
+    /// Whether messages have extended attributes.
+    pub xattrs: Xattrs,
 }
 
 /// A directory that was opened.

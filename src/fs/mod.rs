@@ -23,6 +23,7 @@ mod opening;
 mod owed;
 mod views;
 mod workshop;
+mod xattrs;
 
 pub use attributes::{Attributes, Kind, Validity};
 pub use errno::Error;
@@ -34,5 +35,6 @@ pub use nodes::{DELETED, ROOT};
 pub use opening::{Opened, Place, Resized, Slice};
 pub use owed::{Answer, Ledger, Patience};
 pub use views::ViewId;
+pub use xattrs::Xattrs;
 
 pub use crate::store::Eol;

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | headers | [`arrival()`] | Unix seconds |
 //! | headers | [`summary()`] | subject, author, identifier, media type |
+//! | headers | [`outline()`] | of that, what is kept |
 //! | headers | [`title()`], [`name()`] | a file name for people |
 //! | message | [`text()`] | all that can be read of it, in UTF-8 |
 //! | message | [`parts()`] | a tree of files, which know their size and where their octets are |
@@ -30,7 +31,7 @@ mod words;
 pub use arrival::{DatePreference, arrival};
 pub use name::{Zone, name, tag, title};
 pub use parts::parts;
-pub use summary::{Summary, summary};
+pub use summary::{Outlined, Summary, outline, summary};
 pub use text::text;
 
 use memchr::memchr_iter;

@@ -104,13 +104,16 @@ impl Body {
         }
     }
 
-    /// As [`Body::read_at`], of the body with every CRLF as LF: what is looked at is brought into `buffer`.
+    /// As [`Body::read_at`], of the body with every CRLF as LF.
     pub(super) fn read_lf_at<'a>(
         &'a self,
         offset: u64,
         length: usize,
         buffer: &'a mut Vec<u8>,
     ) -> io::Result<&'a [u8]> {
+        if self.crlfs() == 0 {
+            return self.read_at(offset, length, buffer);
+        }
         let end = self.len() - self.crlfs();
         let offset = offset.min(end);
         let length = (length as u64).min(end - offset);

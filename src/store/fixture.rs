@@ -48,5 +48,6 @@ pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
         title: None,
         mark: None,
         crlfs: None,
+        outline: None,
     }
 }

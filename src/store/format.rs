@@ -23,23 +23,25 @@ pub(super) const CREATE: &str = "CREATE TABLE message (
     title TEXT,
     mark TEXT,
     crlfs INTEGER,
+    outline TEXT,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
 /// All rows; `inode`, `size`, `listed` and `crlfs` are the bits of a u64.
-pub(super) const LOAD: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark, crlfs FROM message";
+pub(super) const LOAD: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark, crlfs, outline FROM message";
 
 /// What was shown stays: the inode, and of the arrivals the first, until the message is one of more or fewer twins; so does the
 /// mark. A size comes from a body that was seen, so the last one is right, until the message is listed otherwise than it was
-/// then; so are the title, and that the body was read. CRLFs are those of the body of that size. A new message whose inode
-/// another message has is left out: the next mount gives it another.
+/// then; so are title and outline, and that the body was read. CRLFs are those of the body of that size. A new message whose
+/// inode another message has is left out: the next mount gives it another.
 pub(super) const LEARN: &str =
-    "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark, crlfs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark, crlfs, outline) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
     ON CONFLICT (uidl, ordinal) DO UPDATE SET
         crlfs = iif(listed = excluded.listed AND twins = excluded.twins AND coalesce(excluded.size, size) = size, coalesce(excluded.crlfs, crlfs), excluded.crlfs),
         size = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.size, size), excluded.size),
         read = iif(listed = excluded.listed AND twins = excluded.twins, max(read, excluded.read), excluded.read),
         title = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.title, title), excluded.title),
+        outline = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.outline, outline), excluded.outline),
         mark = iif(twins = excluded.twins, coalesce(excluded.mark, mark), excluded.mark),
         arrived = iif(twins = excluded.twins, coalesce(arrived, excluded.arrived), excluded.arrived), listed = excluded.listed, twins = excluded.twins
     ON CONFLICT (inode) DO NOTHING";
@@ -53,9 +55,10 @@ const FROM_FORMAT_1: &str = "BEGIN IMMEDIATE;
     ALTER TABLE message ADD COLUMN mark TEXT;
     PRAGMA user_version = 2;
     COMMIT";
-/// From format 2, which knew no line ends.
+/// From format 2, which knew no line ends and no outlines.
 const FROM_FORMAT_2: &str = "BEGIN IMMEDIATE;
     ALTER TABLE message ADD COLUMN crlfs INTEGER;
+    ALTER TABLE message ADD COLUMN outline TEXT;
     PRAGMA user_version = 3;
     COMMIT";
 /// `application_id`: "pop3", so that file(1) and we know the file.
@@ -306,6 +309,7 @@ mod tests {
     title TEXT,
     mark TEXT,
     crlfs INTEGER,
+    outline TEXT,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
@@ -467,6 +471,7 @@ mod tests {
             title: None,
             mark: None,
             crlfs: None,
+            outline: None,
         };
         let index = account.open();
         assert_eq!(index.load().unwrap(), [first, row(b"b", u64::MAX)]);
@@ -504,11 +509,13 @@ mod tests {
             title: Some("Alice - Hello".into()),
             mark: Some("cur:2,S".into()),
             crlfs: None,
+            outline: None,
         };
         let index = account.open();
         assert_eq!(index.load().unwrap(), [first.clone(), row(b"b", u64::MAX)]);
         let counted = Row {
             crlfs: Some(40),
+            outline: Some("Hello\nAlice\n".into()),
             ..first
         };
         index.learn(vec![counted.clone()]);

@@ -33,6 +33,8 @@ pub struct Row {
     pub mark: Option<Box<str>>,
     /// How many CRLFs are in the body of that size, once they were counted: half of it at the most.
     pub crlfs: Option<u64>,
+    /// What the headers say in a few words, once somebody has asked.
+    pub outline: Option<Box<str>>,
 }
 
 /// The index of one account. Whoever learns never waits for the disk: a thread writes what has gathered. Several processes
@@ -244,6 +246,23 @@ mod tests {
         assert!(learnt(5, true));
         assert!(learnt(5, false));
         assert!(!learnt(6, false));
+    }
+
+    #[test]
+    fn an_outline_is_kept_until_the_message_is_listed_otherwise() {
+        let account = Account::new();
+        let index = account.open();
+        let learnt = |listed, outline: Option<&str>| {
+            index.learn(vec![Row {
+                outline: outline.map(Box::from),
+                listed,
+                ..row(b"a", 2)
+            }]);
+            index.load().unwrap()[0].outline.clone()
+        };
+        assert_eq!(learnt(5, Some("a\nb\nc")), Some("a\nb\nc".into()));
+        assert_eq!(learnt(5, None), Some("a\nb\nc".into()));
+        assert_eq!(learnt(6, None), None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Kernel {
         match change {
             Change::Gone { name } => self.forget(name),
             Change::Size { inode, .. } | Change::Content { inode } => {
-                drop(self.sizes.remove(inode))
+                self.sizes.remove(inode);
             }
             Change::Directory => {}
         }

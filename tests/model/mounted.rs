@@ -11,11 +11,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use pop3fs::fs::{
     Access, Answer, Appearance, Attributes, DELETED, Eol, Error, Filesystem, Kind, Opened,
-    OpenedDirectory, ROOT,
+    OpenedDirectory, ROOT, Xattrs,
 };
 use pop3fs::maildrop::{
     Consent, Credential, Dating, Farewell, Fault, Login, Maildrop, Mechanism, Method, OpenError,
-    Secret, Security, Settings, Titling, Verdict, Waiter,
+    Secret, Security, Settings, Verdict, Waiter, Wording,
 };
 use pop3fs::net::Endpoint;
 use pop3fs::store::{CacheFolder, Disk, Index};
@@ -64,6 +64,7 @@ impl Mounting {
             access: Access::ReadWrite,
             root: None,
             eol: Eol::Crlf,
+            xattrs: Xattrs::Hidden,
         };
         let filesystem = Filesystem::new(Arc::clone(&maildrop), appearance).expect("its threads");
         let kernel: Arc<Mutex<Kernel>> = Arc::default();
@@ -98,7 +99,8 @@ impl Mounting {
             max_message: 1 << 30,
             max_delete: None,
             dating: Dating::Headers(Box::new(mail::arrived)),
-            titling: Titling::by(pop3fs::message::title),
+            titling: Wording::by(pop3fs::message::title),
+            outlining: None,
         }
     }
 }

@@ -24,6 +24,10 @@ fn with_lf(message: &[u8]) -> Vec<u8> {
     corpus::with_lf(&ended(message))
 }
 
+fn all_with_lf(messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    messages.iter().map(|message| with_lf(message)).collect()
+}
+
 fn name(serial: usize) -> String {
     format!("liar-{serial}.eml")
 }
@@ -72,7 +76,7 @@ fn crlf_is_lf_wherever_messages_are_shown_as_they_are_and_nothing_else_changes()
     let liar = Liar::start(&messages);
     let mount = in_clear(&liar.source(), &["eol=lf"]);
     assert_reads_with_lf(&mount, &messages);
-    let expected: BTreeSet<Vec<u8>> = messages.iter().map(|message| with_lf(message)).collect();
+    let expected = BTreeSet::from_iter(all_with_lf(&messages));
     assert_eq!(contents(&mount.join(".named")), expected);
     assert_eq!(contents(&mount.join(".maildir/new")), expected);
     let deleted = mount.join(".deleted").join(name(1));
@@ -101,10 +105,7 @@ fn the_size_is_what_list_says_until_the_message_was_read_and_exact_from_then_on(
     assert_eq!(sizes(&mount, 30), lengths(&messages));
     assert_reads_with_lf(&mount, &messages);
     let (exact, before) = (sizes(&mount, 30), seen(&mount));
-    assert_eq!(
-        exact,
-        lengths(&messages.iter().map(|m| with_lf(m)).collect::<Vec<_>>())
-    );
+    assert_eq!(exact, lengths(&all_with_lf(&messages)));
     mount.remount();
     assert_eq!(seen(&mount), before);
     let retrieved = liar.count("RETR");
@@ -183,9 +184,27 @@ fn rsync_copies_nothing_the_second_time_not_even_in_another_mount() {
         }
         assert_eq!(liar.count("RETR"), retrieved);
         let folder = if directory.is_empty() { "" } else { "new" };
-        let expected: BTreeSet<Vec<u8>> = messages.iter().map(|message| with_lf(message)).collect();
+        let expected = BTreeSet::from_iter(all_with_lf(&messages));
         assert!(contents(&copied.join(folder)) == expected, "{directory}");
     }
+}
+
+#[test]
+fn a_fetch_makes_all_sizes_exact_so_that_rsync_moves_the_messages() {
+    let messages = corpus::realistic(56, 10);
+    let liar = Liar::start(&messages);
+    let mount = in_clear(&liar.source(), &["eol=lf", "max_delete=off"]);
+    assert_eq!(sizes(&mount, 10), lengths(&messages));
+    let fetched = mount.subcommand(&["fetch", mount.arg()]);
+    assert!(fetched.status.success(), "{fetched:?}");
+    let exact = all_with_lf(&messages);
+    assert_eq!(sizes(&mount, 10), lengths(&exact));
+    let archive = TempDir::new().expect("a folder");
+    let (from, to) = (format!("{}/", mount.arg()), archive.path());
+    let to = to.to_str().expect("ASCII");
+    stdout_of(&["rsync", "-a", "--remove-source-files", &from, to]);
+    assert_eq!(listed(&mount), [""; 0]);
+    assert!(contents(archive.path()) == exact.into_iter().collect());
 }
 
 #[test]
@@ -258,7 +277,7 @@ fn downgrade(index: &Path) {
     let outside = Connection::open(index).expect("the index");
     outside
         .execute_batch(
-            "ALTER TABLE message DROP COLUMN crlfs;
+            "ALTER TABLE message DROP COLUMN crlfs; ALTER TABLE message DROP COLUMN outline;
             PRAGMA user_version = 2;",
         )
         .expect("an older index");
@@ -282,7 +301,7 @@ fn an_index_of_an_older_version_keeps_all_it_knows_and_learns_the_sizes_without_
     mount.remount_with(&["eol=lf"]);
     assert_eq!(seen(&mount), before);
     assert_reads_with_lf(&mount, &messages);
-    let exact = lengths(&messages.iter().map(|m| with_lf(m)).collect::<Vec<_>>());
+    let exact = lengths(&all_with_lf(&messages));
     assert_eq!(sizes(&mount, COUNT), exact);
     mount.remount();
     assert_eq!(sizes(&mount, COUNT), exact);

@@ -18,6 +18,7 @@ mod renewal;
 mod requests;
 mod sizes;
 mod views;
+mod xattrs;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

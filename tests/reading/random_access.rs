@@ -132,16 +132,13 @@ fn read_at_random(options: &[&str]) -> (usize, usize) {
     const ROUNDS: usize = 300;
     let messages = messages();
     let known = tempfile::tempdir().expect("a folder of known files");
-    match options.contains(&"eol=lf") {
-        true => keep(
-            &messages
-                .iter()
-                .map(|message| corpus::with_lf(message))
-                .collect::<Vec<_>>(),
-            known.path(),
-        ),
-        false => keep(&messages, known.path()),
+    let mut shown = messages.clone();
+    if options.contains(&"eol=lf") {
+        shown
+            .iter_mut()
+            .for_each(|message| *message = corpus::with_lf(message));
     }
+    keep(&shown, known.path());
     let liar = Liar::start(&messages);
     let mount = in_clear(&liar.source(), options);
     let known = known.path().to_str().expect("a path in ASCII");

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::Source;
-use crate::fs::ViewId;
 use crate::fs::mount::{Access, Visibility};
+use crate::fs::{ViewId, Xattrs};
 use crate::net::{Fingerprint, Trust};
 pub(super) use command_line::LIST;
 pub use command_line::Settings;
@@ -64,6 +64,8 @@ pub struct Options {
     pub eol: Eol,
     /// What the root shows in place of the messages as they are.
     pub view: Option<ViewId>,
+    /// Whether messages have extended attributes.
+    pub xattrs: Xattrs,
     /// Where to log, instead of stderr, the journal or syslog.
     pub log_file: Option<PathBuf>,
     /// Read-write or read-only.
@@ -148,6 +150,7 @@ impl Default for Options {
             mtime: Mtime::Received,
             eol: Eol::Crlf,
             view: None,
+            xattrs: Xattrs::Hidden,
             log_file: None,
             access: Access::ReadWrite,
             visibility: Visibility::Owner,
@@ -331,7 +334,7 @@ mod tests {
     fn each_option_sets_its_own_field() {
         let options = parse(
             "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,keepalive=4m,refresh=1h,pipeline=off,cache=off,\
-             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,max_delete=off,mtime=none,eol=lf,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
+             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,max_delete=off,mtime=none,eol=lf,xattr,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
         )
         .unwrap();
         let expected = Options {
@@ -354,6 +357,7 @@ mod tests {
             mtime: Mtime::None,
             eol: Eol::Lf,
             view: None,
+            xattrs: Xattrs::Shown,
             log_file: Some("/log".into()),
             access: Access::ReadOnly,
             visibility: Visibility::Everyone,

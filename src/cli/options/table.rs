@@ -11,8 +11,8 @@ use clap::ValueEnum;
 use super::values::{self, Octets, Period};
 use super::words::words;
 use super::{Options, PasswordSource};
-use crate::fs::ViewId;
 use crate::fs::mount::{Access, Visibility};
+use crate::fs::{ViewId, Xattrs};
 use crate::net::{Fingerprint, NoFingerprint};
 
 const SECOND: Period = Period::seconds(1);
@@ -276,6 +276,17 @@ pub static TABLE: &[Row] = &[
         default: RAW,
         help: "What the root shows: raw, or one of the views, which are in hidden directories otherwise: text, parts, named, maildir",
         set: |options, text| view(text).map(|value| options.view = value),
+    },
+    Row {
+        name: "xattr",
+        group: Group::Mount,
+        kind: Kind::Flag,
+        default: "",
+        help: "Messages have extended attributes: unique-id, type, subject, sender, Message-ID",
+        set: |options, _| {
+            options.xattrs = Xattrs::Shown;
+            Ok(())
+        },
     },
     Row {
         name: "log_file",

@@ -33,6 +33,11 @@ pub(super) trait View: Sync {
     /// What is made of a message.
     fn form(&self) -> Form;
 
+    /// The media type of its files; none where a message is a directory.
+    fn media_type(&self) -> Option<&'static str> {
+        Some(MESSAGE_TYPE)
+    }
+
     /// What must be known to list the directory.
     fn needs(&self) -> Needs {
         Needs::Names
@@ -115,6 +120,9 @@ impl ViewId {
         VIEWS[usize::from(self.0)]
     }
 }
+
+/// The media type of a message (RFC 2046 section 5.2.1).
+pub(super) const MESSAGE_TYPE: &str = "message/rfc822";
 
 /// What every name in the maildrop ends in.
 const EML: &str = ".eml";

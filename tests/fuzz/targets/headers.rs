@@ -1,6 +1,6 @@
 //! The summary of a message and its name for people: of the headers alone, on one line, and safe on every system.
 
-use pop3fs::message::{self, DatePreference, Summary, Zone};
+use pop3fs::message::{self, DatePreference, Outlined, Summary, Zone};
 
 pub fn check(octets: &[u8]) {
     let block = message::header_block(octets);
@@ -12,6 +12,12 @@ pub fn check(octets: &[u8]) {
         message::summary(block),
         summary,
         "the body is not looked at"
+    );
+    let outline = message::outline(octets);
+    assert_eq!(outline.matches('\n').count(), 2, "{outline:?}");
+    assert_eq!(
+        Outlined::Subject.of(&outline).is_some(),
+        summary.subject.is_some()
     );
     let title = message::title(octets);
     assert_eq!(message::title(block), title, "the body is not looked at");

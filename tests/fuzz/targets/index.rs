@@ -44,6 +44,7 @@ fn row(inode: u64) -> Row {
         title: Some("Alice - Hello".into()),
         mark: Some("cur:2,S".into()),
         crlfs: Some(inode),
+        outline: Some("Hello\nAlice\n1@example.org".into()),
     }
 }
 
