@@ -18,8 +18,10 @@
 //!   In the root `readdir` and `lookup` answer from it and from nothing else.
 //! * **A stat** shows LIST's octets until the body was seen once, and the exact size from then on; its time is the arrival
 //!   told by the headers, which costs one TOP, the first time that a `getattr` asks for it.
+//! * **An attribute** (`-o xattr`) is told by the same headers; what they say in a few words is kept.
 //! * **An open** wants the body, from memory, disk or the server: the engine RETRieves it, corrects the size, has the
-//!   kernel forget the old one, and then the open is answered. A **read** answers from the body that the open has kept.
+//!   kernel forget the old one, and then the open is answered. A **read** answers from the body that the open has kept,
+//!   and drops the CRs on the way where lines are to end in LF: a body is kept with CRLF only, its size is known with either.
 //! * **An unlink** makes the message pending. A commit (`fsync` of the directory, `pop3fs commit`, the end of the mount)
 //!   sends DELE for what is pending, and QUIT; what the server answers is the verdict that the user sees. Many
 //!   messages that nobody ever read here are not deleted before the user says yes (`maildrop/valve.rs`).

@@ -25,7 +25,7 @@ use super::options::Options;
 use super::password::{self, Password, PasswordError};
 use super::requests::{Handler, Leaver, Pending, farewell_in_words};
 use super::service;
-use super::settings::{owner, settings, store};
+use super::settings::{appearance, owner, settings, store};
 use super::signals::Signals;
 use super::source::{Source, SourceError};
 use super::target::{Target, TargetError};
@@ -307,8 +307,8 @@ fn begin_mount(
     mountpoint: &Path,
     stake: &Stake,
 ) -> Result<(Mount, Serving), ServeError> {
-    let filesystem = Filesystem::new(Arc::clone(maildrop), options.access, options.view)
-        .map_err(system("a thread"))?;
+    let filesystem =
+        Filesystem::new(Arc::clone(maildrop), appearance(options)).map_err(system("a thread"))?;
     let how = MountOptions {
         fsname: source.to_string(),
         access: options.access,

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use nix::unistd::{getgid, getuid};
 use zeroize::Zeroizing;
 
-use super::options::{Auth, Caching, Mtime, Options, Pipeline, TlsPolicy};
+use super::options::{Auth, Caching, Eol, Mtime, Options, Pipeline, TlsPolicy};
 use super::password::{self, Password};
 use super::serve::ServeError;
 use super::source::Source;
-use crate::fs::Owner;
+use crate::fs::{self, Appearance, Owner, Xattrs};
 use crate::maildrop::{
     self, Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
-    Titling,
+    Wording,
 };
-use crate::message::{DatePreference, arrival, title};
+use crate::message::{DatePreference, arrival, outline, title};
 use crate::net::{Endpoint, Tls};
 use crate::store::{CacheFolder, Disk, Index};
 
@@ -70,7 +70,8 @@ pub(super) fn settings(
             Mtime::Date => dating(DatePreference::Date),
             Mtime::None => Dating::FirstSeen,
         },
-        titling: Titling::by(title),
+        titling: Wording::by(title),
+        outlining: (options.xattrs == Xattrs::Shown).then(|| Wording::by(outline)),
     })
 }
 
@@ -120,6 +121,18 @@ fn secret(password: &Password) -> Result<Secret, ServeError> {
 
 fn dating(preference: DatePreference) -> Dating {
     Dating::Headers(Box::new(move |headers| arrival(headers, preference)))
+}
+
+pub(super) fn appearance(options: &Options) -> Appearance {
+    Appearance {
+        access: options.access,
+        root: options.view,
+        eol: match options.eol {
+            Eol::Crlf => fs::Eol::Crlf,
+            Eol::Lf => fs::Eol::Lf,
+        },
+        xattrs: options.xattrs,
+    }
 }
 
 pub(super) fn owner(options: &Options) -> Owner {

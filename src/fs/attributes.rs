@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::maildrop::Message;
+use crate::store::Eol;
 
 /// What kind of node it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +39,12 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    pub(super) fn of_message(message: &Message) -> Attributes {
+    /// As it is shown with these line ends.
+    pub(super) fn of_message(message: &Message, eol: Eol) -> Attributes {
         Attributes {
             inode: message.inode,
             kind: Kind::File,
-            size: message.size(),
+            size: message.size_with(eol),
             modified: message.arrived.map_or(UNIX_EPOCH, at),
             validity: if message.arrived.is_some() {
                 Validity::Lasting
@@ -58,7 +60,7 @@ impl Attributes {
             inode,
             kind,
             size,
-            ..Attributes::of_message(message)
+            ..Attributes::of_message(message, Eol::Crlf)
         }
     }
 

@@ -38,6 +38,12 @@ pub enum Error {
     /// The name cannot be one of ours.
     #[error("the name is too long")]
     NameTooLong,
+    /// The message has no such attribute.
+    #[error("no such attribute")]
+    NoAttribute,
+    /// There are no attributes in this mount.
+    #[error("mounted without extended attributes")]
+    NoAttributes,
     /// A maildrop takes no writes, new files or new names.
     #[error("a maildrop cannot be written to")]
     NotPermitted,
@@ -69,6 +75,8 @@ impl Error {
             Error::TooLargeToShow => libc::EFBIG,
             Error::IsADirectory => libc::EISDIR,
             Error::NameTooLong => libc::ENAMETOOLONG,
+            Error::NoAttribute => libc::ENODATA,
+            Error::NoAttributes => libc::ENOSYS,
             Error::NotPermitted => libc::EPERM,
             Error::ReadOnly => libc::EROFS,
             Error::NotOpen => libc::EBADF,

@@ -13,10 +13,12 @@ use super::nodes::{self, DELETED, Node, ROOT};
 use super::owed::{Answer, Ledger, Patience};
 use super::views::{Form, Mailbox, Needs, Tree, ViewId};
 use super::workshop::Workshop;
+use super::xattrs::Xattrs;
 use crate::maildrop::{
     Consent, Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict, Waiter,
 };
 use crate::message::parts::File;
+use crate::store::Eol;
 
 /// Where the pending deletions are: reached by name, never listed.
 const DELETED_NAME: &str = ".deleted";
@@ -36,9 +38,20 @@ pub struct Filesystem {
     pub(super) derived: Arc<Derived>,
     pub(super) ledger: Ledger,
     pub(super) workshop: Workshop,
-    access: Access,
+    pub(super) appearance: Appearance,
+}
+
+/// How the maildrop looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appearance {
+    /// Whether messages can be removed.
+    pub access: Access,
     /// What the root is instead of the messages as they are.
-    root: Option<ViewId>,
+    pub root: Option<ViewId>,
+    /// How lines end in the root, and where else messages are shown as they are.
+    pub eol: Eol,
+    /// Whether messages have extended attributes.
+    pub xattrs: Xattrs,
 }
 
 /// A directory that was opened.
@@ -99,15 +112,11 @@ impl Listing {
 const NO_HANDLE: u64 = 0;
 
 impl Filesystem {
-    /// The maildrop as a directory; `root` is shown in place of the messages as they are.
+    /// The maildrop as a directory.
     ///
     /// # Errors
     /// When the system gives no thread to watch the replies, or to make views.
-    pub fn new(
-        maildrop: Arc<Maildrop>,
-        access: Access,
-        root: Option<ViewId>,
-    ) -> std::io::Result<Filesystem> {
+    pub fn new(maildrop: Arc<Maildrop>, appearance: Appearance) -> std::io::Result<Filesystem> {
         let heard = Arc::clone(&maildrop);
         let ledger = Ledger::start(move || heard.last_heard())?;
         Ok(Filesystem {
@@ -116,8 +125,7 @@ impl Filesystem {
             derived: Arc::new(Derived::new()),
             ledger,
             workshop: Workshop::open()?,
-            access,
-            root,
+            appearance,
         })
     }
 
@@ -165,7 +173,7 @@ impl Filesystem {
     #[must_use]
     pub fn name_validity(&self, directory: u64) -> Validity {
         // Elsewhere names come and go behind the kernel's back: with an unlink in another directory, a commit, a restore.
-        match (directory, self.root) {
+        match (directory, self.appearance.root) {
             (ROOT, None) => Validity::Lasting,
             _ => Validity::Provisional,
         }
@@ -193,12 +201,13 @@ impl Filesystem {
             return answer.give(Ok(self.attributes(listing, &message)));
         }
         let (maildrop, derived) = (Arc::clone(&self.maildrop), Arc::clone(&self.derived));
+        let eol = self.appearance.eol;
         let waiter = answer.owe(
             &self.ledger,
             self.while_heard(),
             move |arrived: Result<(), Fault>| {
                 arrived?;
-                Ok(attributes(&derived, listing, &maildrop.message(id)))
+                Ok(attributes(&derived, eol, listing, &maildrop.message(id)))
             },
         );
         self.maildrop.want_arrival(id, waiter);
@@ -499,24 +508,26 @@ impl Filesystem {
         std::iter::once(message).chain(shown)
     }
 
-    /// Those of them that have the message's size.
-    pub(super) fn of_its_size(message: u64) -> impl Iterator<Item = u64> {
-        let as_it_is = ViewId::all().filter(|view| matches!(view.view().form(), Form::AsItIs));
-        let shown = as_it_is.map(move |view| nodes::of_shown(view, message));
-        std::iter::once(message).chain(shown)
+    /// Those of them that are the message itself with these line ends.
+    pub(super) fn shown_with(&self, message: u64, eol: Eol) -> impl Iterator<Item = u64> {
+        let root = self.appearance.eol;
+        let itself = (root == eol).then_some(message);
+        let views = ViewId::all().filter(move |view| view.view().form().eol(root) == Some(eol));
+        let shown = views.map(move |view| nodes::of_shown(view, message));
+        itself.into_iter().chain(shown)
     }
 
     /// Why nothing can be written: for every operation that would.
     #[must_use]
     pub fn refusal(&self) -> Error {
-        match self.access {
+        match self.appearance.access {
             Access::ReadWrite => Error::NotPermitted,
             Access::ReadOnly => Error::ReadOnly,
         }
     }
 
     fn check_writable(&self) -> Result<(), Error> {
-        match self.access {
+        match self.appearance.access {
             Access::ReadWrite => Ok(()),
             Access::ReadOnly => Err(Error::ReadOnly),
         }
@@ -544,6 +555,7 @@ impl Filesystem {
     fn listing(&self, directory: Node) -> Result<Listing, Error> {
         match directory {
             Node::Root => Ok(self
+                .appearance
                 .root
                 .map_or(Listing::Messages(Standing::Listed), Listing::of)),
             Node::Deleted => Ok(Listing::Messages(Standing::Unlinked)),
@@ -568,7 +580,7 @@ impl Filesystem {
     }
 
     fn attributes(&self, listing: Listing, message: &Message) -> Attributes {
-        attributes(&self.derived, listing, message)
+        attributes(&self.derived, self.appearance.eol, listing, message)
     }
 
     fn directory(&self, inode: u64) -> Attributes {
@@ -593,22 +605,24 @@ fn hidden(name: &str) -> Option<u64> {
     ViewId::by_directory(name).map(nodes::of_view)
 }
 
-fn attributes(derived: &Derived, listing: Listing, message: &Message) -> Attributes {
+/// `eol` are the line ends in the root.
+fn attributes(derived: &Derived, eol: Eol, listing: Listing, message: &Message) -> Attributes {
     let Some(view) = listing.view() else {
-        return Attributes::of_message(message);
+        return Attributes::of_message(message, eol);
     };
     let inode = nodes::of_shown(view, message.inode);
-    let kind = kind_in(view);
-    let size = match kind {
-        Kind::Directory => 0,
-        Kind::File => derived.size(inode).unwrap_or(message.size()),
+    let form = view.view().form();
+    let size = match (form.eol(eol), kind_in(view)) {
+        (Some(eol), _) => message.size_with(eol),
+        (None, Kind::Directory) => 0,
+        (None, Kind::File) => derived.size(inode).unwrap_or(message.size()),
     };
-    Attributes::of_shown(message, inode, kind, size)
+    Attributes::of_shown(message, inode, kind_in(view), size)
 }
 
 fn kind_in(view: ViewId) -> Kind {
     match view.view().form() {
-        Form::AsItIs | Form::File(_) => Kind::File,
+        Form::AsItIs | Form::WithLf | Form::File(_) => Kind::File,
         Form::Directory => Kind::Directory,
     }
 }

@@ -12,7 +12,7 @@ use fuser::{
     BsdFileFlags, Config, Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation, INodeNo,
     InitFlags, KernelConfig, LockOwner, Notifier, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
     ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs,
-    Request, Session, SessionACL, TimeOrNow,
+    ReplyXattr, Request, Session, SessionACL, TimeOrNow,
 };
 
 use super::attributes::{Attributes, Kind, Validity};
@@ -108,8 +108,9 @@ impl Serving {
         Ok(move |change: Change| {
             let outdated = match change {
                 // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
-                Change::Size { inode } => {
-                    return Filesystem::of_its_size(inode)
+                Change::Size { inode, eol } => {
+                    return filesystem
+                        .shown_with(inode, eol)
                         .for_each(|shown| forget_size(&notifier, shown));
                 }
                 Change::Directory => Outdated::Inodes(vec![ROOT]),
@@ -550,22 +551,19 @@ impl fuser::Filesystem for Adapter {
         reply.error(self.refuse());
     }
 
-    // Answered ENOSYS once, these are never asked again in this mount: `ls -l` would ask two of each file.
-    fn getxattr(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        _name: &OsStr,
-        _size: u32,
-        reply: fuser::ReplyXattr,
-    ) {
-        reply.error(Errno::ENOSYS);
+    fn getxattr(&self, req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        let answer = Answer::new(req.pid(), move |result| attribute(reply, size, result));
+        // None of ours is called so, whatever it is.
+        let name = name.to_str().unwrap_or_default();
+        self.filesystem.getxattr(ino.0, name, answer);
     }
 
-    fn listxattr(&self, _req: &Request, _ino: INodeNo, _size: u32, reply: fuser::ReplyXattr) {
-        reply.error(Errno::ENOSYS);
+    fn listxattr(&self, req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        let answer = Answer::new(req.pid(), move |result| attribute(reply, size, result));
+        self.filesystem.listxattr(ino.0, answer);
     }
 
+    // Answered ENOSYS once, this is never asked again in this mount.
     fn setxattr(
         &self,
         _req: &Request,
@@ -596,6 +594,19 @@ fn empty(reply: ReplyEmpty, result: Result<(), Error>) {
     match result {
         Ok(()) => reply.ok(),
         Err(error) => reply.error(errno(&error)),
+    }
+}
+
+/// getxattr(2): who gives no room asks how much it takes.
+fn attribute(reply: ReplyXattr, room: u32, result: Result<Vec<u8>, Error>) {
+    let octets = match result {
+        Ok(octets) => octets,
+        Err(error) => return reply.error(errno(&error)),
+    };
+    match u32::try_from(octets.len()) {
+        Ok(length) if room == 0 => reply.size(length),
+        Ok(length) if length <= room => reply.data(&octets),
+        _ => reply.error(Errno::ERANGE),
     }
 }
 

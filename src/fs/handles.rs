@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::derived::Revision;
 use super::views::Tree;
-use crate::store::Body;
+use crate::store::Rendition;
 
 /// What the pages that the kernel keeps of a file are worth to who opens it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ struct OpenFile {
     inode: u64,
     /// What its message was then.
     revision: Revision,
-    body: Arc<Body>,
+    body: Rendition,
 }
 
 impl Handles {
@@ -70,11 +70,8 @@ impl Handles {
         self.trees.lock().remove(&handle);
     }
 
-    pub(super) fn body(&self, handle: u64) -> Option<Arc<Body>> {
-        self.files
-            .lock()
-            .get(&handle)
-            .map(|file| Arc::clone(&file.body))
+    pub(super) fn body(&self, handle: u64) -> Option<Rendition> {
+        self.files.lock().get(&handle).map(|file| file.body.clone())
     }
 
     pub(super) fn close(&self, handle: u64) {
@@ -91,7 +88,7 @@ pub(super) struct HandlesOf {
 
 impl HandlesOf {
     /// `body` is of the message at that time. Gives the handle, and what the kernel's pages are worth to it.
-    pub(super) fn open(&self, inode: u64, body: Arc<Body>) -> (u64, Pages) {
+    pub(super) fn open(&self, inode: u64, body: Rendition) -> (u64, Pages) {
         let handle = self.handles.next();
         let mut files = self.handles.files.lock();
         let is_of_other_octets =

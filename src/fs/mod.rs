@@ -23,10 +23,11 @@ mod opening;
 mod owed;
 mod views;
 mod workshop;
+mod xattrs;
 
 pub use attributes::{Attributes, Kind, Validity};
 pub use errno::Error;
-pub use filesystem::{Entry, Filesystem, OpenedDirectory};
+pub use filesystem::{Appearance, Entry, Filesystem, OpenedDirectory};
 pub use fuse::{Owner, Serving};
 pub use handles::Pages;
 pub use mount::Access;
@@ -34,3 +35,6 @@ pub use nodes::{DELETED, ROOT};
 pub use opening::{Opened, Place, Resized, Slice};
 pub use owed::{Answer, Ledger, Patience};
 pub use views::ViewId;
+pub use xattrs::Xattrs;
+
+pub use crate::store::Eol;

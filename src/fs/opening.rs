@@ -12,7 +12,7 @@ use super::nodes::{self, Node};
 use super::owed::Answer;
 use super::views::{Form, Tree, ViewId};
 use crate::maildrop::{Fault, MessageId};
-use crate::store::Body;
+use crate::store::{Body, Eol, Rendition};
 
 /// What the kernel keeps files in.
 const PAGE: u64 = 4096;
@@ -56,7 +56,7 @@ pub struct Resized {
 /// Octets of a file.
 #[derive(Clone, Debug)]
 pub struct Slice {
-    body: Arc<Body>,
+    body: Rendition,
     offset: u64,
     length: usize,
 }
@@ -78,7 +78,7 @@ impl Filesystem {
     /// here on, and what was opened can be read whatever becomes of the message.
     pub fn open(&self, inode: u64, flags: i32, answer: Answer<Opened>) {
         match self.openable(inode, flags) {
-            Ok(Node::Message(id)) => self.open_message(inode, id, answer),
+            Ok(Node::Message(id)) => self.open_message(inode, id, self.appearance.eol, answer),
             Ok(Node::Shown(view, id)) => self.open_shown(view, id, answer),
             Ok(Node::Part(id, part)) => self.open_part(id, part, answer),
             Ok(Node::Root | Node::Deleted | Node::View(_) | Node::Mailbox(_) | Node::Tmp) => {
@@ -99,15 +99,16 @@ impl Filesystem {
         Ok(node)
     }
 
-    /// `inode` is the message's own, or that of a view that shows it as it is.
-    fn open_message(&self, inode: u64, id: MessageId, answer: Answer<Opened>) {
+    /// `inode` is the message's own, or that of a view that shows the message itself, with these line ends.
+    fn open_message(&self, inode: u64, id: MessageId, eol: Eol, answer: Answer<Opened>) {
         let revision = self.derived.revision(self.maildrop.message(id).inode);
         let (maildrop, handles) = (Arc::clone(&self.maildrop), self.handles.of(revision));
         let derived = Arc::clone(&self.derived);
-        let opened = move |body| {
+        let opened = move |body: Arc<Body>| {
             derived.check(revision)?;
-            let before = maildrop.read_message(id).size_before;
-            Ok(opened_message(&handles, inode, body, before))
+            let before = maildrop.read_message(id, &body).size_before(eol);
+            let shown = Rendition::new(body, eol);
+            Ok(opened_message(&handles, inode, shown, before))
         };
         if let Some(body) = self.maildrop.access_body(id) {
             return answer.give(opened(body));
@@ -121,16 +122,15 @@ impl Filesystem {
     }
 
     fn open_shown(&self, view: ViewId, id: MessageId, answer: Answer<Opened>) {
-        let show = match view.view().form() {
-            Form::File(show) => show,
-            Form::AsItIs => {
-                let message = self.maildrop.message(id).inode;
-                return self.open_message(nodes::of_shown(view, message), id, answer);
-            }
-            Form::Directory => return answer.give(Err(Error::IsADirectory)),
-        };
         let message = self.maildrop.message(id).inode;
         let inode = nodes::of_shown(view, message);
+        let form = view.view().form();
+        if let Some(eol) = form.eol(self.appearance.eol) {
+            return self.open_message(inode, id, eol, answer);
+        }
+        let Form::File(show) = form else {
+            return answer.give(Err(Error::IsADirectory));
+        };
         let revision = self.derived.revision(message);
         if let Some(file) = self.derived.file(inode) {
             return self.open_made(inode, revision, file, answer);
@@ -140,25 +140,26 @@ impl Filesystem {
         self.with_body(id, answer, move |body| {
             if let Some(file) = derived.file(inode) {
                 derived.check(revision)?;
-                return Ok(opened(&handles, inode, file, None));
+                return Ok(opened(&handles, inode, Rendition::as_it_is(file), None));
             }
             let file = maildrop.derive(&show(&whole(body)?))?;
             derived.check(revision)?;
+            let shown = Rendition::as_it_is(Arc::clone(&file));
             let resized = match derived.size(inode) {
                 Some(_) => None,
-                None => Some(resized(&handles, inode, &file, 0)),
+                None => Some(resized(&handles, inode, &shown, 0)),
             };
             // Before others find it made: open_made goes by that.
-            let opened = opened(&handles, inode, Arc::clone(&file), resized);
+            let opened = opened(&handles, inode, shown, resized);
             derived.keep_file(revision, inode, &file);
-            maildrop.read_message(id);
+            maildrop.read_message(id, body);
             Ok(opened)
         });
     }
 
     /// Where somebody has the file open, the kernel may be about to learn its size: by an answer that the workshop gives.
     fn open_made(&self, inode: u64, revision: Revision, file: Arc<Body>, answer: Answer<Opened>) {
-        let handles = self.handles.of(revision);
+        let (handles, file) = (self.handles.of(revision), Rendition::as_it_is(file));
         if !handles.is_open(inode) {
             return answer.give(Ok(opened(&handles, inode, file, None)));
         }
@@ -166,7 +167,7 @@ impl Filesystem {
             &self.workshop,
             &self.ledger,
             self.while_heard(),
-            move |file: Result<Arc<Body>, Fault>| Ok(opened(&handles, inode, file?, None)),
+            move |file: Result<Rendition, Fault>| Ok(opened(&handles, inode, file?, None)),
         );
         waiter.answer(Ok(file));
     }
@@ -182,8 +183,8 @@ impl Filesystem {
             let tree = tree_of(&derived, revision, &octets)?;
             let file = tree.file(part).ok_or(Error::Stale)?;
             let file = maildrop.derive(&file.octets(&octets))?;
-            maildrop.read_message(id);
-            Ok(opened(&handles, inode, file, None))
+            maildrop.read_message(id, body);
+            Ok(opened(&handles, inode, Rendition::as_it_is(file), None))
         });
     }
 
@@ -245,15 +246,15 @@ impl Filesystem {
 }
 
 /// `before` is the size that the kernel may hold.
-fn opened_message(handles: &HandlesOf, inode: u64, body: Arc<Body>, before: Option<u64>) -> Opened {
+fn opened_message(handles: &HandlesOf, inode: u64, body: Rendition, before: Option<u64>) -> Opened {
     let resized = before
         .filter(|&before| before != body.len())
         .map(|before| resized(handles, inode, &body, before));
     opened(handles, inode, body, resized)
 }
 
-fn opened(handles: &HandlesOf, inode: u64, body: Arc<Body>, resized: Option<Resized>) -> Opened {
-    let place = if body.in_memory() == body.len() {
+fn opened(handles: &HandlesOf, inode: u64, body: Rendition, resized: Option<Resized>) -> Opened {
+    let place = if body.is_in_memory() {
         Place::Memory
     } else {
         Place::File
@@ -273,7 +274,7 @@ fn opened(handles: &HandlesOf, inode: u64, body: Arc<Body>, resized: Option<Resi
 }
 
 /// `shown` is the least size that the kernel may hold.
-fn resized(handles: &HandlesOf, inode: u64, body: &Body, shown: u64) -> Resized {
+fn resized(handles: &HandlesOf, inode: u64, body: &Rendition, shown: u64) -> Resized {
     let tail = if body.len() > shown && !handles.is_open(inode) {
         last_page(body)
     } else {
@@ -282,7 +283,7 @@ fn resized(handles: &HandlesOf, inode: u64, body: &Body, shown: u64) -> Resized 
     Resized { inode, tail }
 }
 
-fn last_page(body: &Body) -> Option<(u64, Vec<u8>)> {
+fn last_page(body: &Rendition) -> Option<(u64, Vec<u8>)> {
     let offset = body.len().checked_sub(1)? / PAGE * PAGE;
     let mut buffer = Vec::new();
     let octets = body.read_at(offset, PAGE as usize, &mut buffer).ok()?;

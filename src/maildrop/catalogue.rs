@@ -16,14 +16,16 @@
 //! ```
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::time::SystemTime;
 
 use super::doubt::Shown;
+use super::identity;
 use super::inode::{self, Room};
 use super::listing::{Changes, Listed};
 use super::name::file_name;
 use crate::pop3::UniqueId;
-use crate::store::{BodyKey, Row};
+use crate::store::{Body, BodyKey, Eol, Row};
 
 /// The largest size that is shown, whatever LIST says: the kernel takes no file of 2^63 octets, and the sizes of as many
 /// messages as a maildrop may have add up to less than that.
@@ -62,6 +64,27 @@ pub enum Standing {
     Departed,
 }
 
+/// What the body showed when it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) octets: u64,
+    /// None where an index of an older version has told the octets alone.
+    pub(super) crlfs: Option<u64>,
+}
+
+impl Extent {
+    pub(super) fn of(body: &Body) -> Extent {
+        Extent {
+            octets: body.len(),
+            crlfs: Some(body.crlfs()),
+        }
+    }
+
+    fn with_lf(self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.octets.checked_sub(self.crlfs?)?)
+    }
+}
+
 /// What is known of one message.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -74,6 +97,8 @@ pub struct Message {
     /// LIST's octets: a hint.
     listed: u64,
     exact: Option<u64>,
+    /// The same with LF line ends; none where only an index of an older version has told of the body, or it is empty.
+    exact_lf: Option<NonZeroU64>,
     /// Unix seconds: the mtime, once it was shown.
     pub arrived: Option<i64>,
     /// A user was given the body.
@@ -84,8 +109,8 @@ pub struct Message {
     pub mark: Option<Box<str>>,
     /// Where it stands.
     pub standing: Standing,
-    /// The size shown before, if it was another in this mount: the kernel may still hold it.
-    pub size_before: Option<u64>,
+    /// The sizes shown before, with each end of lines.
+    sizes_before: [Option<NonZeroU64>; 2],
 }
 
 impl Message {
@@ -95,11 +120,47 @@ impl Message {
         file_name(&self.uidl, self.ordinal)
     }
 
+    /// The unique-id as the server gives it, any octets; none where it gives none.
+    #[must_use]
+    pub fn unique_id(&self) -> Option<&[u8]> {
+        Some(self.uidl.as_bytes()).filter(|id| identity::is_of_uidl(id))
+    }
+
     /// The octets of the body: exact once it was seen, LIST's hint before, and never 0 for a body not seen, since
     /// tools do not read a file of size 0. At most 2^42.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.exact.unwrap_or(self.listed.max(1)).min(LARGEST)
+    }
+
+    /// As [`Message::size`], of the body with these line ends. With LF it is exact once its lines were counted.
+    #[must_use]
+    pub fn size_with(&self, eol: Eol) -> u64 {
+        match (eol, self.exact_lf) {
+            (Eol::Lf, Some(octets)) => octets.get().min(LARGEST),
+            _ => self.size(),
+        }
+    }
+
+    /// The size shown before with these line ends, if it was another in this mount: the kernel may still hold it.
+    #[must_use]
+    pub fn size_before(&self, eol: Eol) -> Option<u64> {
+        self.sizes_before[eol as usize].map(NonZeroU64::get)
+    }
+
+    fn extent(&self) -> Option<Extent> {
+        let octets = self.exact?;
+        let crlfs = self.exact_lf.map(|lf| octets.saturating_sub(lf.get()));
+        Some(Extent { octets, crlfs })
+    }
+
+    fn set_extent(&mut self, extent: Option<Extent>) {
+        self.exact = extent.map(|extent| extent.octets);
+        self.exact_lf = extent.and_then(Extent::with_lf);
+    }
+
+    fn sizes(&self) -> [u64; 2] {
+        Eol::ALL.map(|eol| self.size_with(eol))
     }
 
     /// The octets of the body, once it was seen.
@@ -143,11 +204,14 @@ impl Message {
             ordinal: self.ordinal,
             inode: self.inode,
             size: self.exact,
+            crlfs: self.extent().and_then(|extent| extent.crlfs),
             arrived: self.arrived,
             listed: self.listed,
             twins: self.twins,
             read: self.read,
             title: self.title.clone(),
+            // Kept where it was learnt.
+            outline: None,
             // Another mount's mark may be newer than what we know.
             mark: None,
         }
@@ -163,6 +227,8 @@ pub(super) struct Catalogue {
     /// Of the first so many messages: as far as somebody has looked for a tag.
     by_tag: HashMap<Tag, Vec<MessageId>>,
     tagged: usize,
+    /// What headers say in a few words: of those that somebody has asked for, in this mount or an earlier one.
+    outlines: HashMap<MessageId, Box<str>>,
     /// The greatest inode number ever given.
     pub(super) greatest: u64,
     /// When the directory last changed: the root's mtime.
@@ -186,11 +252,7 @@ pub struct Totals {
 impl Catalogue {
     /// What the index remembers of the account; nothing of it is listed yet.
     pub(super) fn remembered(rows: &[Row]) -> Catalogue {
-        let messages: Vec<Message> = rows
-            .iter()
-            .filter(|row| inode::is_message(row.inode))
-            .map(departed)
-            .collect();
+        let messages: Vec<Message> = of_messages(rows).map(departed).collect();
         let mut by_name: Vec<MessageId> = (0..).map(MessageId).take(messages.len()).collect();
         by_name.sort_by_cached_key(|&id| messages[id.index()].name());
         let mut catalogue = Catalogue {
@@ -204,6 +266,7 @@ impl Catalogue {
             by_inode: Vec::new(),
             by_tag: HashMap::new(),
             tagged: 0,
+            outlines: outlines(rows),
             changed: SystemTime::now(),
             marked: SystemTime::UNIX_EPOCH,
             listed: Totals::default(),
@@ -301,18 +364,32 @@ impl Catalogue {
         true
     }
 
-    /// Keeps what RETR showed, or forgets it.
-    pub(super) fn learn_size(&mut self, id: MessageId, octets: Option<u64>) {
+    /// Keeps what RETR showed, or forgets it. Gives with which line ends the size is another now.
+    pub(super) fn learn_size(&mut self, id: MessageId, exact: Option<Extent>) -> Vec<Eol> {
         let message = &mut self.messages[id.index()];
-        let before = message.size();
-        message.exact = octets;
-        let after = message.size();
-        if before != after {
-            message.size_before = Some(before);
+        let before = message.sizes();
+        message.set_extent(exact);
+        let after = message.sizes();
+        let mut changed = Eol::ALL.to_vec();
+        changed.retain(|&eol| before[eol as usize] != after[eol as usize]);
+        for &eol in &changed {
+            message.sizes_before[eol as usize] = NonZeroU64::new(before[eol as usize]);
         }
         if message.standing == Standing::Listed {
-            self.listed.octets = self.listed.octets - before + after;
+            self.listed.octets = self.listed.octets - before[0] + after[0];
         }
+        changed
+    }
+
+    /// Keeps how many lines the body has, whose octets alone were known; true where that is new.
+    pub(super) fn learn_lines(&mut self, id: MessageId, body: Extent) -> bool {
+        let message = self.get(id);
+        let is_known = message.exact_lf.is_some() || body.octets == 0;
+        if is_known || message.exact != Some(body.octets) {
+            return false;
+        }
+        self.learn_size(id, Some(body));
+        true
     }
 
     /// Keeps when the message arrived, if nothing was shown yet: a date never changes.
@@ -324,6 +401,24 @@ impl Catalogue {
     pub(super) fn learn_title(&mut self, id: MessageId, title: String) {
         let title = title.into_boxed_str();
         self.messages[id.index()].title.get_or_insert(title);
+    }
+
+    /// Keeps what the headers say in a few words.
+    pub(super) fn learn_outline(&mut self, id: MessageId, outline: String) {
+        self.outlines.insert(id, outline.into_boxed_str());
+    }
+
+    /// What the headers say in a few words, once somebody has asked.
+    pub(super) fn outline(&self, id: MessageId) -> Option<&str> {
+        self.outlines.get(&id).map(AsRef::as_ref)
+    }
+
+    /// The row of a message whose headers were seen.
+    pub(super) fn row_with_outline(&self, id: MessageId) -> Row {
+        Row {
+            outline: self.outlines.get(&id).cloned(),
+            ..self.get(id).row()
+        }
     }
 
     /// Keeps what a mail reader noted; gives the row that the index is to keep.
@@ -357,6 +452,7 @@ impl Catalogue {
             if message.standing == Standing::Unlinked {
                 self.doubted.entry(id).or_insert(shown);
             }
+            self.outlines.remove(&id);
             self.learn_size(id, None);
         }
         if is_regrouped {
@@ -411,12 +507,13 @@ impl Catalogue {
             inode,
             listed: listed.octets,
             exact: None,
+            exact_lf: None,
             arrived: None,
             read: false,
             title: None,
             mark: None,
             standing: Standing::Departed,
-            size_before: None,
+            sizes_before: [None; 2],
         });
         self.stand(id, Standing::Listed);
         id
@@ -453,7 +550,22 @@ impl MessageId {
     }
 }
 
+fn of_messages(rows: &[Row]) -> impl Iterator<Item = &Row> {
+    rows.iter().filter(|row| inode::is_message(row.inode))
+}
+
+fn outlines(rows: &[Row]) -> HashMap<MessageId, Box<str>> {
+    let numbered = (0..).map(MessageId).zip(of_messages(rows));
+    numbered
+        .filter_map(|(id, row)| Some((id, row.outline.clone()?)))
+        .collect()
+}
+
 fn departed(row: &Row) -> Message {
+    let extent = row.size.map(|octets| Extent {
+        octets,
+        crlfs: row.crlfs,
+    });
     Message {
         uidl: UniqueId::from_wire(&row.uidl),
         ordinal: row.ordinal,
@@ -461,11 +573,12 @@ fn departed(row: &Row) -> Message {
         inode: row.inode,
         listed: row.listed,
         exact: row.size,
+        exact_lf: extent.and_then(Extent::with_lf),
         arrived: row.arrived,
         read: row.read,
         title: row.title.clone(),
         mark: row.mark.clone(),
         standing: Standing::Departed,
-        size_before: None,
+        sizes_before: [None; 2],
     }
 }

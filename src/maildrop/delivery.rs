@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::catalogue::{Catalogue, MessageId, Standing};
+use super::catalogue::{Catalogue, Extent, MessageId, Standing};
 use super::fault::Fault;
 use super::listing::Changes;
 use super::state::Change;
@@ -19,12 +19,16 @@ struct Learnt {
     /// Unix seconds.
     arrived: i64,
     title: String,
+    outline: Option<String>,
 }
 
 impl Learnt {
     fn by(self, catalogue: &mut Catalogue, id: MessageId) {
         catalogue.learn_arrival(id, self.arrived);
         catalogue.learn_title(id, self.title);
+        if let Some(outline) = self.outline {
+            catalogue.learn_outline(id, outline);
+        }
     }
 }
 
@@ -87,7 +91,7 @@ impl Shared {
     fn learn(&self, id: MessageId, learnt: Learnt) {
         let mut state = self.state.lock();
         learnt.by(&mut state.catalogue, id);
-        let row = state.catalogue.get(id).row();
+        let row = state.catalogue.row_with_outline(id);
         drop(state);
         self.index.learn(vec![row]);
     }
@@ -138,13 +142,13 @@ impl Shared {
     /// A complete body: its size is exact now, and its headers tell when it arrived.
     pub(super) fn receive_body(&self, id: MessageId, received: Incoming) {
         let body = Arc::new(received.finish());
-        let learnt = self.learnt(&body);
+        let (learnt, extent) = (self.learnt(&body), Extent::of(&body));
         let mut state = self.state.lock();
-        let shown = state.catalogue.get(id).size();
-        state.catalogue.learn_size(id, Some(body.len()));
+        let resized = state.catalogue.learn_size(id, Some(extent));
         learnt.by(&mut state.catalogue, id);
         let message = state.catalogue.get(id);
-        let (inode, key, row) = (message.inode, message.body_key(), message.row());
+        let (inode, key) = (message.inode, message.body_key());
+        let row = state.catalogue.row_with_outline(id);
         let is_adrift = state.wants.is_adrift(Want::Body(id));
         let readers = state.wants.take_body(id);
         let others = state.wants.take_arrival(id);
@@ -156,8 +160,8 @@ impl Shared {
         drop(state);
         self.index.learn(vec![row]);
         self.disk.keep(key, &body);
-        if body.len() != shown {
-            self.tell(Change::Size { inode });
+        for eol in resized {
+            self.tell(Change::Size { inode, eol });
         }
         answer_all(readers, &Ok(body));
         answer_all(others, &Ok(()));
@@ -172,16 +176,36 @@ impl Shared {
     /// What the headers tell; where they tell no date, it is now.
     fn learnt(&self, message: &Body) -> Learnt {
         let mut buffer = Vec::new();
-        match message.read_at(0, LONGEST_HEADERS, &mut buffer) {
-            Ok(headers) => Learnt {
-                arrived: self.settings.dating.of(headers).unwrap_or_else(now),
-                title: self.settings.titling.of(headers),
-            },
-            Err(_) => Learnt {
-                arrived: now(),
-                title: self.settings.titling.of(&[]),
-            },
+        let read = message.read_at(0, LONGEST_HEADERS, &mut buffer);
+        let headers = read.unwrap_or_default();
+        let outlining = self.settings.outlining.as_ref();
+        Learnt {
+            arrived: self.settings.dating.of(headers).unwrap_or_else(now),
+            title: self.settings.titling.of(headers),
+            outline: outlining.map(|outlining| outlining.of(headers)),
         }
+    }
+
+    /// Learns what the headers tell of a body that is at hand; false where it is not.
+    pub(super) fn learn_from_cache(&self, id: MessageId) -> bool {
+        let state = self.state.lock();
+        let in_memory = state.bodies.peek(state.catalogue.get(id).inode);
+        let in_memory = in_memory.map(Arc::clone);
+        drop(state);
+        let Some(body) = in_memory.or_else(|| self.body_on_disk(id, Disk::load_small)) else {
+            return false;
+        };
+        let learnt = self.learnt(&body);
+        let mut state = self.state.lock();
+        // A listing may have told meanwhile that the message is another.
+        if state.catalogue.get(id).exact_size() != Some(body.len()) {
+            return false;
+        }
+        learnt.by(&mut state.catalogue, id);
+        let row = state.catalogue.row_with_outline(id);
+        drop(state);
+        self.index.learn(vec![row]);
+        true
     }
 
     /// Keeps what a listing taught, drops what it made void, and tells the kernel.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{MessageId, Standing};
+use super::catalogue::{Catalogue, MessageId, Standing};
 use super::fault::Fault;
 use super::want::Waiter;
 use super::{Maildrop, Shared};
@@ -262,7 +262,7 @@ impl Shared {
                         let is_here = is_known && self.disk.contains(&message.body_key());
                         (message.expected_octets(), is_here)
                     }
-                    Part::Headers => (0, message.arrived.is_some()),
+                    Part::Headers => (0, self.knows_headers_of(&state.catalogue, id)),
                 };
                 progress.total_messages += 1;
                 progress.total_octets += octets;
@@ -275,6 +275,11 @@ impl Shared {
             }
         }
         (missing, progress)
+    }
+
+    fn knows_headers_of(&self, catalogue: &Catalogue, id: MessageId) -> bool {
+        let is_outlined = catalogue.outline(id).is_some() || self.settings.outlining.is_none();
+        catalogue.get(id).arrived.is_some() && is_outlined
     }
 
     /// A body that was in memory alone, since the disk was too slow for it when it came.

@@ -60,10 +60,13 @@ pub(super) fn of_headers(message: &[u8]) -> UniqueId {
 
 /// [`Identity::Uidl`] where a message is remembered by what only UIDL can have told.
 pub(super) fn remembered(rows: &[Row]) -> Option<Identity> {
-    let by_uidl = rows
-        .iter()
-        .any(|row| !row.uidl.starts_with(PREFIX.as_bytes()));
+    let by_uidl = rows.iter().any(|row| is_of_uidl(&row.uidl));
     by_uidl.then_some(Identity::Uidl)
+}
+
+/// Whether only UIDL can have told it.
+pub(super) fn is_of_uidl(unique_id: &[u8]) -> bool {
+    !unique_id.starts_with(PREFIX.as_bytes())
 }
 
 /// Without their ends, CRLF or LF.
@@ -140,6 +143,8 @@ mod tests {
             read: false,
             title: None,
             mark: None,
+            crlfs: None,
+            outline: None,
             twins: 1,
         };
         let by_headers = row(&id("From: a\r\n\r\n"));

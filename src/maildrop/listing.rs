@@ -140,7 +140,7 @@ impl<'a> Merge<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalogue::{Standing, Totals};
+    use super::super::catalogue::{Extent, Standing, Totals};
     use super::*;
     use crate::store::Row;
 
@@ -152,6 +152,13 @@ mod tests {
                 octets,
             })
             .collect()
+    }
+
+    fn seen(octets: u64) -> Extent {
+        Extent {
+            octets,
+            crlfs: Some(1),
+        }
     }
 
     fn names(catalogue: &Catalogue, standing: Standing) -> Vec<String> {
@@ -192,7 +199,7 @@ mod tests {
     fn a_remembered_message_keeps_its_number_and_size() {
         let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update(entries(&[("a", 5), ("b", 6)]));
-        catalogue.learn_size(order[1], Some(7));
+        catalogue.learn_size(order[1], Some(seen(7)));
         let rows: Vec<Row> = order.iter().map(|&id| catalogue.get(id).row()).collect();
         let inode = catalogue.get(order[1]).inode;
         let mut later = Catalogue::remembered(&rows);
@@ -240,7 +247,7 @@ mod tests {
     fn other_octets_under_a_known_unique_id_void_what_was_known() {
         let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update(entries(&[("x", 5)]));
-        catalogue.learn_size(order[0], Some(9));
+        catalogue.learn_size(order[0], Some(seen(9)));
         let (_, changes) = catalogue.update(entries(&[("x", 6)]));
         assert_eq!(changes.altered, order);
         assert_eq!(

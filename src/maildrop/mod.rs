@@ -73,6 +73,7 @@ pub use want::Waiter;
 use crate::net::{Endpoint, WakeUp};
 use crate::pop3::Capabilities;
 use crate::store::{Bodies, Body, Disk, Found, Index, StoreError, Usage};
+use catalogue::Extent;
 use engine::Engine;
 use history::Lookup;
 use quirks::Quirks;
@@ -101,7 +102,9 @@ pub struct Settings {
     /// Where the mtime of a message comes from.
     pub dating: Dating,
     /// What a message is called for people.
-    pub titling: Titling,
+    pub titling: Wording,
+    /// What else is kept of the headers; none where nothing is.
+    pub outlining: Option<Wording>,
 }
 
 /// How many commands may be in flight where the server offers PIPELINING after the log-in.
@@ -131,16 +134,16 @@ impl Pipeline {
 /// Reads Unix seconds out of header octets.
 pub type DateOf = dyn Fn(&[u8]) -> Option<i64> + Send + Sync;
 
-/// Reads who wrote and about what out of header octets.
-pub type TitleOf = dyn Fn(&[u8]) -> String + Send + Sync;
+/// Puts header octets into words.
+pub type WordsOf = dyn Fn(&[u8]) -> String + Send + Sync;
 
-/// How a title is read.
-pub struct Titling(Box<TitleOf>);
+/// How headers are put into words.
+pub struct Wording(Box<WordsOf>);
 
-impl Titling {
+impl Wording {
     /// By this function.
-    pub fn by(title: impl Fn(&[u8]) -> String + Send + Sync + 'static) -> Titling {
-        Titling(Box::new(title))
+    pub fn by(words: impl Fn(&[u8]) -> String + Send + Sync + 'static) -> Wording {
+        Wording(Box::new(words))
     }
 
     fn of(&self, headers: &[u8]) -> String {
@@ -148,9 +151,9 @@ impl Titling {
     }
 }
 
-impl std::fmt::Debug for Titling {
+impl std::fmt::Debug for Wording {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Titling")
+        f.write_str("Wording")
     }
 }
 
@@ -294,9 +297,10 @@ impl Maildrop {
 
     /// Notes that a user is given the body, or what is made of it: from now on it was read, in later mounts too. Gives what
     /// is known of the message.
-    pub fn read_message(&self, id: MessageId) -> Message {
+    pub fn read_message(&self, id: MessageId, body: &Body) -> Message {
+        let extent = Extent::of(body);
         let mut state = self.shared.state.lock();
-        let is_new = state.catalogue.learn_read(id);
+        let is_new = state.catalogue.learn_read(id) | state.catalogue.learn_lines(id, extent);
         let message = state.catalogue.get(id).clone();
         drop(state);
         if is_new {
@@ -448,6 +452,26 @@ impl Maildrop {
             return waiter.answer(Ok(()));
         }
         state.read_headers_ahead(id, HeaderAccess::Asked);
+        state.wants.arrival(id, waiter);
+        drop(state);
+        self.shared.wake_up.ring();
+    }
+
+    /// What the headers of a message say in a few words, where that is known.
+    #[must_use]
+    pub fn outline(&self, id: MessageId) -> Option<String> {
+        let state = self.shared.state.lock();
+        state.catalogue.outline(id).map(ToOwned::to_owned)
+    }
+
+    /// Finds out what the headers say in a few words; answered at once where that is known, or the body is at hand. Asking of
+    /// one message after the other has the headers of what comes next fetched ahead. Some messages do not tell.
+    pub fn want_outline(&self, id: MessageId, waiter: Waiter<()>) {
+        if self.outline(id).is_some() || self.shared.learn_from_cache(id) {
+            return waiter.answer(Ok(()));
+        }
+        let mut state = self.shared.state.lock();
+        state.read_outlines_ahead(id);
         state.wants.arrival(id, waiter);
         drop(state);
         self.shared.wake_up.ring();

@@ -13,12 +13,12 @@ use super::commit::Verdict;
 use super::fault::Fault;
 use super::history::History;
 use super::login::Method;
-use super::read_ahead::{Beginning, ReadAhead};
+use super::read_ahead::{Beginning, ReadAhead, Schedule};
 use super::valve::Consent;
 use super::want::{Waiter, Want, Wants};
 use crate::net::{Protection, TlsVersion};
 use crate::pop3::Capabilities;
-use crate::store::{Bodies, Row};
+use crate::store::{Bodies, Eol, Row};
 
 /// The most octets of bodies read ahead: what a connection of 2 Gbit/s carries in 100 ms, and some.
 const MOST_AHEAD: u64 = 32 * 1024 * 1024;
@@ -50,6 +50,8 @@ pub enum Change {
     Size {
         /// Whose.
         inode: u64,
+        /// With these line ends.
+        eol: Eol,
     },
     /// The content of a message may be another than was shown.
     Content {
@@ -136,6 +138,8 @@ pub(super) struct State {
     pub(super) catalogue: Catalogue,
     body_walks: ReadAhead,
     header_walks: ReadAhead,
+    /// Their accesses are others than those of the arrivals, and none where nobody asks.
+    outline_walks: ReadAhead,
     pub(super) bodies: Bodies,
     pub(super) wants: Wants,
     pub(super) orders: Orders,
@@ -154,6 +158,7 @@ impl State {
             catalogue: Catalogue::remembered(remembered),
             body_walks: ReadAhead::new(Beginning::SecondAccess, MOST_AHEAD.min(bodies.limit() / 2)),
             header_walks: ReadAhead::new(Beginning::FirstMessage, MOST_HEADERS_AHEAD),
+            outline_walks: ReadAhead::new(Beginning::FirstMessage, MOST_HEADERS_AHEAD),
             bodies,
             wants: Wants::default(),
             orders: Orders::default(),
@@ -194,14 +199,30 @@ impl State {
                 .follow(id, &self.catalogue, unknown)
                 .unwrap_or_default(),
         };
+        let is_planned = !schedule.ahead.is_empty();
+        self.plan_headers(schedule);
+        is_planned
+    }
+
+    /// Notes that somebody wants to know what the headers of a message say. Those of a body in memory are at hand.
+    pub(super) fn read_outlines_ahead(&mut self, id: MessageId) {
+        let catalogue = &self.catalogue;
+        let unknown = |message: &Message| {
+            let id = catalogue.by_inode(message.inode)?;
+            let is_known = catalogue.outline(id).is_some() || self.bodies.contains(message.inode);
+            (!is_known).then_some(HEADER_OCTETS)
+        };
+        let schedule = self.outline_walks.access(id, catalogue, unknown);
+        self.plan_headers(schedule);
+    }
+
+    fn plan_headers(&mut self, schedule: Schedule) {
         for id in schedule.abandoned {
             self.wants.abandon(Want::Headers(id));
         }
-        let is_planned = !schedule.ahead.is_empty();
         for id in schedule.ahead {
             self.wants.plan(Want::Headers(id));
         }
-        is_planned
     }
 
     /// True where nothing is wanted and nothing is in flight.

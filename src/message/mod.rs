@@ -5,10 +5,10 @@
 //! |---|---|---|
 //! | headers | [`arrival()`] | Unix seconds |
 //! | headers | [`summary()`] | subject, author, identifier, media type |
+//! | headers | [`outline()`] | of that, what is kept |
 //! | headers | [`title()`], [`name()`] | a file name for people |
 //! | message | [`text()`] | all that can be read of it, in UTF-8 |
 //! | message | [`parts()`] | a tree of files, which know their size and where their octets are |
-//! | message | [`eol`] | LF line ends |
 //!
 //! A message is hostile input: any octets, any length. Nothing here fails or panics; what cannot be read is left out, what is
 //! too much ([`parts`](mod@parts) has the bounds) is told of and not looked at. Time and memory are those of the message, times a
@@ -17,7 +17,6 @@ mod arrival;
 mod charset;
 mod contents;
 mod date;
-pub mod eol;
 mod fields;
 mod mime;
 mod name;
@@ -32,7 +31,7 @@ mod words;
 pub use arrival::{DatePreference, arrival};
 pub use name::{Zone, name, tag, title};
 pub use parts::parts;
-pub use summary::{Summary, summary};
+pub use summary::{Outlined, Summary, outline, summary};
 pub use text::text;
 
 use memchr::memchr_iter;

@@ -1,6 +1,7 @@
 //! What a message says of itself in a few words.
 use super::fields::Fields;
 use super::header_block;
+use super::parts::file_name::prefix;
 
 /// Of the headers, each decoded, on one line and without control characters; None where the message has no such field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +32,45 @@ pub fn summary(headers: &[u8]) -> Summary {
     }
 }
 
+/// The most octets of a line of an [`outline()`]: a file system that takes them as attributes has room for 4 KiB (ext4).
+const LINE_MAX: usize = 1000;
+
+/// What an outline tells, by its place in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlined {
+    /// As [`Summary::subject`].
+    Subject,
+    /// As [`Summary::from`].
+    From,
+    /// As [`Summary::message_id`].
+    MessageId,
+}
+
+impl Outlined {
+    /// What the outline tells of it.
+    pub fn of(self, outline: &str) -> Option<&str> {
+        let line = outline.split('\n').nth(self as usize);
+        line.filter(|line| !line.is_empty())
+    }
+}
+
+/// Subject, authors and identifier of headers, to be kept: a line each, empty where there is none. A longer one than 1,000
+/// octets is cut off, but for an identifier, which would be another one.
+pub fn outline(headers: &[u8]) -> String {
+    let summary = summary(headers);
+    let cut = |line: Option<String>| {
+        line.map(|line| prefix(&line, LINE_MAX).to_owned())
+            .unwrap_or_default()
+    };
+    let message_id = summary.message_id.filter(|id| id.len() <= LINE_MAX);
+    let lines = [
+        cut(summary.subject),
+        cut(summary.from),
+        message_id.unwrap_or_default(),
+    ];
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +83,29 @@ mod tests {
         assert_eq!(summary.from.as_deref(), Some("Jörg <j@example.org>"));
         assert_eq!(summary.message_id.as_deref(), Some("1@example.org"));
         assert_eq!(summary.mime_type, "text/html");
+    }
+
+    const ALL: [Outlined; 3] = [Outlined::Subject, Outlined::From, Outlined::MessageId];
+
+    #[test]
+    fn an_outline_tells_what_the_summary_tells() {
+        let outline = outline(b"Subject: a\r\n b\r\nMessage-ID: <1@example.org>\r\n\r\n");
+        let told = ALL.map(|outlined| outlined.of(&outline));
+        assert_eq!(told, [Some("a b"), None, Some("1@example.org")]);
+        assert_eq!(ALL.map(|outlined| outlined.of("")), [None; 3]);
+    }
+
+    #[test]
+    fn an_outline_is_short_whatever_the_headers_are() {
+        let long = "\u{fc}x".repeat(1000);
+        let headers = format!("Subject: {long}\r\nFrom: {long}\r\nMessage-ID: <{long}>\r\n\r\n");
+        let outline = outline(headers.as_bytes());
+        let [subject, from, message_id] = ALL.map(|outlined| outlined.of(&outline));
+        for cut in [subject, from] {
+            assert!(cut.is_some_and(|cut| cut.len() > 990 && long.starts_with(cut)));
+        }
+        assert_eq!(message_id, None);
+        assert!(outline.len() <= 3 * LINE_MAX);
     }
 
     #[test]

@@ -63,9 +63,16 @@ impl Bodies {
         self.use_ahead(inode).map(Found::Ahead)
     }
 
+    /// The body of `inode`; its age stays as it is, and what was read ahead stays so.
+    pub fn peek(&self, inode: u64) -> Option<&Arc<Body>> {
+        let ahead = || self.ahead.get(&inode);
+        let used = self.used.peek(&inode).or_else(ahead);
+        used.or_else(|| self.files.peek(&inode))
+    }
+
     /// Whether the body of `inode` is here; its age stays as it is.
     pub fn contains(&self, inode: u64) -> bool {
-        self.used.contains(&inode) || self.ahead.contains_key(&inode) || self.files.contains(&inode)
+        self.peek(inode).is_some()
     }
 
     /// Keeps a body as the most recently used and evicts others until all fit. A body that cannot fit is not kept, and

@@ -4,17 +4,23 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 use tempfile::TempPath;
 
 use super::layout::{BodyKey, Content, Header};
+use super::line_ends::{self, LineEnds};
 
 /// A complete message as the server sent it; it never changes, so it is shared as an `Arc<Body>`.
 pub struct Body(Octets);
 
 enum Octets {
-    Memory(Box<[u8]>),
+    Memory {
+        octets: Box<[u8]>,
+        /// Found out when somebody asks.
+        line_ends: OnceLock<LineEnds>,
+    },
     File(InFile),
 }
 
@@ -26,6 +32,7 @@ pub(super) struct InFile {
     pub(super) length: u64,
     /// Of its octets.
     pub(super) checksum: u32,
+    pub(super) line_ends: LineEnds,
     /// The name of a file that is not in the cache yet; without one it goes with its last reader.
     pub(super) temporary: Mutex<Option<TempPath>>,
 }
@@ -33,7 +40,10 @@ pub(super) struct InFile {
 impl Body {
     /// Takes the octets over.
     pub fn new(octets: Vec<u8>) -> Self {
-        Self(Octets::Memory(octets.into()))
+        Self(Octets::Memory {
+            octets: octets.into(),
+            line_ends: OnceLock::new(),
+        })
     }
 
     pub(super) fn in_file(file: InFile) -> Self {
@@ -43,9 +53,14 @@ impl Body {
     /// In octets.
     pub fn len(&self) -> u64 {
         match &self.0 {
-            Octets::Memory(octets) => octets.len() as u64,
+            Octets::Memory { octets, .. } => octets.len() as u64,
             Octets::File(file) => file.length,
         }
+    }
+
+    /// How many CRLFs are in it.
+    pub fn crlfs(&self) -> u64 {
+        self.line_ends().crlfs()
     }
 
     /// Whether there is no octet in it.
@@ -56,7 +71,7 @@ impl Body {
     /// The octets that it takes of the memory.
     pub fn in_memory(&self) -> u64 {
         match &self.0 {
-            Octets::Memory(octets) => octets.len() as u64,
+            Octets::Memory { octets, .. } => octets.len() as u64,
             Octets::File(_) => 0,
         }
     }
@@ -76,7 +91,7 @@ impl Body {
         let end = start.saturating_add(length as u64).min(self.len());
         match &self.0 {
             // `start` and `end` are bounded by the length of the octets, a usize.
-            Octets::Memory(octets) => Ok(&octets[start as usize..end as usize]),
+            Octets::Memory { octets, .. } => Ok(&octets[start as usize..end as usize]),
             Octets::File(file) => {
                 let length = (end - start) as usize;
                 if buffer.len() < length {
@@ -89,13 +104,49 @@ impl Body {
         }
     }
 
+    /// As [`Body::read_at`], of the body with every CRLF as LF.
+    pub(super) fn read_lf_at<'a>(
+        &'a self,
+        offset: u64,
+        length: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> io::Result<&'a [u8]> {
+        if self.crlfs() == 0 {
+            return self.read_at(offset, length, buffer);
+        }
+        let end = self.len() - self.crlfs();
+        let offset = offset.min(end);
+        let length = (length as u64).min(end - offset);
+        let place = self.line_ends().place(offset, length);
+        if buffer.len() < place.length {
+            buffer.resize(place.length, 0);
+        }
+        let read = &mut buffer[..place.length];
+        match &self.0 {
+            Octets::Memory { octets, .. } => {
+                let start = place.start as usize;
+                read.copy_from_slice(&octets[start..start + place.length]);
+            }
+            Octets::File(file) => file.file.read_exact_at(read, file.start + place.start)?,
+        }
+        line_ends::to_lf(read);
+        Ok(&read[place.ahead..][..length as usize])
+    }
+
+    fn line_ends(&self) -> &LineEnds {
+        match &self.0 {
+            Octets::Memory { octets, line_ends } => line_ends.get_or_init(|| LineEnds::of(octets)),
+            Octets::File(file) => &file.line_ends,
+        }
+    }
+
     /// All octets at once, in memory.
     ///
     /// # Errors
     /// As [`Body::read_at`].
     pub fn whole(&self) -> io::Result<Cow<'_, [u8]>> {
         match &self.0 {
-            Octets::Memory(octets) => Ok(Cow::Borrowed(octets)),
+            Octets::Memory { octets, .. } => Ok(Cow::Borrowed(octets)),
             Octets::File(file) => {
                 let mut read = vec![0; file.length as usize];
                 file.file.read_exact_at(&mut read, file.start)?;
@@ -112,7 +163,7 @@ impl Body {
 
     pub(super) fn octets(&self) -> Result<&[u8], &InFile> {
         match &self.0 {
-            Octets::Memory(octets) => Ok(octets),
+            Octets::Memory { octets, .. } => Ok(octets),
             Octets::File(file) => Err(file),
         }
     }
@@ -150,6 +201,7 @@ mod tests {
             start: 4,
             length: octets.len() as u64,
             checksum: 0,
+            line_ends: LineEnds::of(octets),
             temporary: Mutex::new(None),
         };
         [Body::new(octets.to_vec()), Body::in_file(in_file)]
@@ -178,6 +230,29 @@ mod tests {
             );
         }
         assert!(both(b"").iter().all(Body::is_empty));
+    }
+
+    #[test]
+    fn a_read_with_lf_is_a_piece_of_the_whole_with_lf() {
+        let mut octets = Vec::new();
+        for length in [0, 1, 70, 65_533, 65_534, 65_535, 65_536, 3, 130_000] {
+            octets.extend(std::iter::repeat_n(b'x', length));
+            octets.extend_from_slice(b"\r\n\r\r\n\n\r");
+        }
+        let text = String::from_utf8(octets.clone()).unwrap();
+        let text = text.replace("\r\n", "\n").into_bytes();
+        let (end, mut buffer) = (text.len(), Vec::new());
+        for body in both(&octets) {
+            assert_eq!(body.len() - body.crlfs(), end as u64);
+            for offset in (0..end + 10).step_by(997).chain(65_400..65_600) {
+                for length in [0, 1, 4096, 131_072, usize::MAX] {
+                    let read = body.read_lf_at(offset as u64, length, &mut buffer).unwrap();
+                    let from = offset.min(end);
+                    let expected = &text[from..from.saturating_add(length).min(end)];
+                    assert!(read == expected, "{length} at {offset}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -47,5 +47,7 @@ pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
         read: false,
         title: None,
         mark: None,
+        crlfs: None,
+        outline: None,
     }
 }

@@ -22,23 +22,26 @@ pub(super) const CREATE: &str = "CREATE TABLE message (
     read INTEGER NOT NULL DEFAULT 0,
     title TEXT,
     mark TEXT,
+    crlfs INTEGER,
+    outline TEXT,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
-/// All rows; `inode`, `size` and `listed` are the bits of a u64.
-pub(super) const LOAD: &str =
-    "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark FROM message";
+/// All rows; `inode`, `size`, `listed` and `crlfs` are the bits of a u64.
+pub(super) const LOAD: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark, crlfs, outline FROM message";
 
 /// What was shown stays: the inode, and of the arrivals the first, until the message is one of more or fewer twins; so does the
 /// mark. A size comes from a body that was seen, so the last one is right, until the message is listed otherwise than it was
-/// then; so are the title, and that the body was read. A new message whose inode another message has is left out: [`FREE`]
-/// tells of one that it can be kept with.
+/// then; so are title and outline, and that the body was read. CRLFs are those of the body of that size. A new message whose
+/// inode another message has is left out: [`FREE`] tells of one that it can be kept with.
 pub(super) const LEARN: &str =
-    "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark, crlfs, outline) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
     ON CONFLICT (uidl, ordinal) DO UPDATE SET
+        crlfs = iif(listed = excluded.listed AND twins = excluded.twins AND coalesce(excluded.size, size) = size, coalesce(excluded.crlfs, crlfs), excluded.crlfs),
         size = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.size, size), excluded.size),
         read = iif(listed = excluded.listed AND twins = excluded.twins, max(read, excluded.read), excluded.read),
         title = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.title, title), excluded.title),
+        outline = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.outline, outline), excluded.outline),
         mark = iif(twins = excluded.twins, coalesce(excluded.mark, mark), excluded.mark),
         arrived = iif(twins = excluded.twins, coalesce(arrived, excluded.arrived), excluded.arrived), listed = excluded.listed, twins = excluded.twins
     ON CONFLICT (inode) DO NOTHING";
@@ -49,13 +52,19 @@ pub(super) const FREE: &str = "SELECT inode + 1 FROM message AS taken WHERE inod
     AND NOT EXISTS (SELECT 1 FROM message WHERE inode = taken.inode + 1) ORDER BY inode LIMIT 1";
 
 /// The format that this program reads and writes, kept as `user_version`. It grows with every change of [`CREATE`].
-const FORMAT: i32 = 2;
+const FORMAT: i32 = 3;
 /// From format 1, which knew no titles, no marks, nor what was read.
 const FROM_FORMAT_1: &str = "BEGIN IMMEDIATE;
     ALTER TABLE message ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE message ADD COLUMN title TEXT;
     ALTER TABLE message ADD COLUMN mark TEXT;
     PRAGMA user_version = 2;
+    COMMIT";
+/// From format 2, which knew no line ends and no outlines.
+const FROM_FORMAT_2: &str = "BEGIN IMMEDIATE;
+    ALTER TABLE message ADD COLUMN crlfs INTEGER;
+    ALTER TABLE message ADD COLUMN outline TEXT;
+    PRAGMA user_version = 3;
     COMMIT";
 /// `application_id`: "pop3", so that file(1) and we know the file.
 const APPLICATION: i32 = 0x706f_7033;
@@ -168,8 +177,8 @@ fn open_as_it_is(path: &Path) -> Result<Connection, Fault> {
     if is_blank(&connection).map_err(fault)? {
         begin(&mut connection).map_err(fault)?;
     }
-    if check_format(&connection, path)? == Age::Older {
-        upgrade(&connection, path)?;
+    for step in check_format(&connection, path)? {
+        upgrade(&connection, step, path)?;
     }
     check_content(&connection, path)?;
     Ok(connection)
@@ -190,22 +199,17 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// What is to be done about the format of a file.
-#[derive(PartialEq)]
-enum Age {
-    Current,
-    Older,
-}
-
-fn check_format(connection: &Connection, path: &Path) -> Result<Age, Fault> {
+/// The steps from the format of the file to the current one.
+fn check_format(connection: &Connection, path: &Path) -> Result<&'static [&'static str], Fault> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let fault = |source| Fault::of(path, source);
     if number("application_id").map_err(fault)? != APPLICATION {
         return Err(Fault::Damaged("another program's database".into()));
     }
     match number("user_version").map_err(fault)? {
-        FORMAT => Ok(Age::Current),
-        1 => Ok(Age::Older),
+        FORMAT => Ok(&[]),
+        2 => Ok(&[FROM_FORMAT_2]),
+        1 => Ok(&[FROM_FORMAT_1, FROM_FORMAT_2]),
         found if found > FORMAT => Err(Fault::Refused(StoreError::NewerFormat {
             path: path.into(),
             found,
@@ -218,8 +222,8 @@ fn check_format(connection: &Connection, path: &Path) -> Result<Age, Fault> {
 }
 
 /// All that was learnt stays.
-fn upgrade(connection: &Connection, path: &Path) -> Result<(), Fault> {
-    let upgraded = connection.execute_batch(FROM_FORMAT_1);
+fn upgrade(connection: &Connection, step: &str, path: &Path) -> Result<(), Fault> {
+    let upgraded = connection.execute_batch(step);
     upgraded.map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::Unknown) => Fault::Damaged(error.to_string()),
         _ => Fault::of(path, error),
@@ -297,6 +301,23 @@ mod tests {
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
+    /// Format 3 as it is written: never to be changed.
+    const FORMAT_3: &str = "CREATE TABLE message (
+    uidl BLOB NOT NULL,
+    ordinal INTEGER NOT NULL,
+    inode INTEGER NOT NULL UNIQUE,
+    size INTEGER,
+    arrived INTEGER,
+    listed INTEGER NOT NULL,
+    twins INTEGER NOT NULL,
+    read INTEGER NOT NULL DEFAULT 0,
+    title TEXT,
+    mark TEXT,
+    crlfs INTEGER,
+    outline TEXT,
+    PRIMARY KEY (uidl, ordinal)
+) WITHOUT ROWID, STRICT";
+
     #[test]
     fn only_the_owner_may_read_the_files() {
         let account = Account::new();
@@ -332,15 +353,15 @@ mod tests {
         let account = Account::new();
         account.open().learn(vec![row(b"a", 2)]);
         let outside = Connection::open(account.file()).unwrap();
-        outside.pragma_update(None, "user_version", 3).unwrap();
+        outside.pragma_update(None, "user_version", 4).unwrap();
         drop(outside);
         let error = Index::open(&account.folder).unwrap_err();
         assert!(
             matches!(
                 error,
                 StoreError::NewerFormat {
-                    found: 3,
-                    known: 2,
+                    found: 4,
+                    known: 3,
                     ..
                 }
             ),
@@ -414,7 +435,7 @@ mod tests {
         let account = Account::new();
         Connection::open(account.file())
             .unwrap()
-            .execute_batch(FORMAT_2)
+            .execute_batch(FORMAT_3)
             .unwrap();
         is_set_aside_and_begun_anew(&account);
     }
@@ -454,6 +475,8 @@ mod tests {
             read: false,
             title: None,
             mark: None,
+            crlfs: None,
+            outline: None,
         };
         let index = account.open();
         assert_eq!(index.load().unwrap(), [first, row(b"b", u64::MAX)]);
@@ -464,6 +487,45 @@ mod tests {
         index.learn(vec![read.clone()]);
         drop(index);
         assert_eq!(account.rows()[1], read);
+    }
+
+    #[test]
+    fn format_2_is_read_and_goes_on_as_the_current_one() {
+        let account = Account::new();
+        let outside = Connection::open(account.file()).unwrap();
+        outside.execute_batch(FORMAT_2).unwrap();
+        outside
+            .execute_batch(
+                "PRAGMA application_id = 1886351411; PRAGMA user_version = 2;
+                INSERT INTO message VALUES (x'6100', 1, 17, 2345, 1700000000, 2340, 2, 1, 'Alice - Hello', 'cur:2,S'),
+                    (x'62', 0, -1, NULL, NULL, 0, 1, 0, NULL, NULL);",
+            )
+            .unwrap();
+        drop(outside);
+        let first = Row {
+            uidl: (*b"a\0").into(),
+            ordinal: 1,
+            inode: 17,
+            size: Some(2345),
+            arrived: Some(1_700_000_000),
+            listed: 2340,
+            twins: 2,
+            read: true,
+            title: Some("Alice - Hello".into()),
+            mark: Some("cur:2,S".into()),
+            crlfs: None,
+            outline: None,
+        };
+        let index = account.open();
+        assert_eq!(index.load().unwrap(), [first.clone(), row(b"b", u64::MAX)]);
+        let counted = Row {
+            crlfs: Some(40),
+            outline: Some("Hello\nAlice\n".into()),
+            ..first
+        };
+        index.learn(vec![counted.clone()]);
+        drop(index);
+        assert_eq!(account.rows()[0], counted);
     }
 
     #[test]
@@ -479,7 +541,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_that_is_written_is_format_2() {
+    fn the_format_that_is_written_is_format_3() {
         let account = Account::new();
         drop(account.open());
         let outside = Connection::open(account.file()).unwrap();
@@ -495,7 +557,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             (written.as_str(), version),
-            (FORMAT_2, 2),
+            (FORMAT_3, 3),
             "version bump required: the format changed"
         );
     }

@@ -1,6 +1,7 @@
 //! A body on its way from the server.
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use super::Body;
 use super::body::InFile;
 use super::disk::Shared;
 use super::layout::{HEADER, TEMPORARY};
+use super::line_ends::LineEnds;
 
 /// A body of more octets than this goes through a file, whatever the memory allows.
 const MOST_IN_MEMORY: usize = 4 * 1024 * 1024;
@@ -40,6 +42,7 @@ struct Spool {
     /// None where it has no name, and so leaves nothing behind.
     path: Option<TempPath>,
     checksum: crc32fast::Hasher,
+    line_ends: LineEnds,
 }
 
 impl Incoming {
@@ -152,6 +155,7 @@ impl Spool {
             file,
             path,
             checksum: crc32fast::Hasher::new(),
+            line_ends: LineEnds::default(),
         };
         spool.file.write_all(&[0; HEADER])?;
         spool.push(begun)?;
@@ -170,12 +174,14 @@ impl Spool {
             file,
             path: None,
             checksum: self.checksum.clone(),
+            line_ends: mem::take(&mut self.line_ends),
         })
     }
 
     fn push(&mut self, octets: &[u8]) -> io::Result<()> {
         self.file.write_all(octets)?;
         self.checksum.update(octets);
+        self.line_ends.push(octets);
         Ok(())
     }
 
@@ -186,6 +192,7 @@ impl Spool {
             start: HEADER as u64,
             length,
             checksum,
+            line_ends: self.line_ends,
             temporary,
         })
     }

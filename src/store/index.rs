@@ -31,6 +31,10 @@ pub struct Row {
     pub title: Option<Box<str>>,
     /// What a mail reader noted of it, which replaces what it noted before; none changes nothing.
     pub mark: Option<Box<str>>,
+    /// How many CRLFs are in the body of that size, once they were counted: half of it at the most.
+    pub crlfs: Option<u64>,
+    /// What the headers say in a few words, once somebody has asked.
+    pub outline: Option<Box<str>>,
 }
 
 /// The index of one account. Whoever learns never waits for the disk: a thread writes what has gathered. Several processes
@@ -245,6 +249,23 @@ mod tests {
     }
 
     #[test]
+    fn an_outline_is_kept_until_the_message_is_listed_otherwise() {
+        let account = Account::new();
+        let index = account.open();
+        let learnt = |listed, outline: Option<&str>| {
+            index.learn(vec![Row {
+                outline: outline.map(Box::from),
+                listed,
+                ..row(b"a", 2)
+            }]);
+            index.load().unwrap()[0].outline.clone()
+        };
+        assert_eq!(learnt(5, Some("a\nb\nc")), Some("a\nb\nc".into()));
+        assert_eq!(learnt(5, None), Some("a\nb\nc".into()));
+        assert_eq!(learnt(6, None), None);
+    }
+
+    #[test]
     fn a_size_is_replaced_and_never_erased() {
         let account = Account::new();
         let index = account.open();
@@ -255,6 +276,49 @@ mod tests {
             }]);
         }
         assert_eq!(index.load().unwrap()[0].size, Some(6));
+    }
+
+    #[test]
+    fn crlfs_are_kept_as_long_as_the_size_they_are_of() {
+        let account = Account::new();
+        let index = account.open();
+        let learnt = |listed, size, crlfs| {
+            index.learn(vec![Row {
+                size,
+                crlfs,
+                listed,
+                ..row(b"a", 2)
+            }]);
+            index.load().unwrap()[0].crlfs
+        };
+        assert_eq!(learnt(5, Some(60), None), None);
+        assert_eq!(learnt(5, Some(60), Some(3)), Some(3));
+        assert_eq!(learnt(5, Some(60), None), Some(3));
+        assert_eq!(learnt(5, None, None), Some(3));
+        assert_eq!(learnt(5, Some(70), None), None);
+        assert_eq!(learnt(5, Some(70), Some(4)), Some(4));
+        assert_eq!(learnt(6, None, None), None);
+    }
+
+    #[test]
+    fn crlfs_that_no_body_of_that_size_has_are_not_known() {
+        let account = Account::new();
+        let counted = Row {
+            size: Some(10),
+            crlfs: Some(5),
+            ..row(b"a", 2)
+        };
+        account.open().learn(vec![counted.clone()]);
+        assert_eq!(account.rows(), std::slice::from_ref(&counted));
+        for damage in ["crlfs = 6", "crlfs = -1", "size = NULL"] {
+            account.open().learn(vec![counted.clone()]);
+            let outside = Connection::open(account.file()).unwrap();
+            outside
+                .execute(&format!("UPDATE message SET {damage}"), [])
+                .unwrap();
+            drop(outside);
+            assert_eq!(account.rows()[0].crlfs, None, "{damage}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! | what | where | lives |
 //! |---|---|---|
-//! | inode, exact size and arrival by unique-id ([`Index`]) | `BASE/ACCOUNT/index.sqlite` | across mounts |
+//! | inode, exact sizes and arrival by unique-id ([`Index`]) | `BASE/ACCOUNT/index.sqlite` | across mounts |
 //! | complete bodies ([`Disk`]) | `BASE/ACCOUNT/bodies/`, in segments, read longest ago goes first | across mounts |
 //! | complete bodies ([`Bodies`]) | memory, least recently used goes first | one mount |
 //! | large bodies ([`Incoming`]) | a temporary file, which becomes one of the cache or goes with its last reader | |
@@ -28,6 +28,8 @@ mod format;
 mod incoming;
 mod index;
 mod layout;
+mod line_ends;
+mod rendition;
 mod shelf;
 mod writer;
 
@@ -40,3 +42,5 @@ pub use folder::CacheFolder;
 pub use incoming::Incoming;
 pub use index::{Index, Row};
 pub use layout::BodyKey;
+pub use line_ends::Eol;
+pub use rendition::Rendition;

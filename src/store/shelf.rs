@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::Body;
 use super::body::InFile;
 use super::layout::{BodyKey, Content, HEADER, Header, is_segment};
+use super::line_ends::LineEnds;
 
 /// How exactly it is known when a file was read last.
 pub(super) const READ_GRAIN: Duration = Duration::from_secs(600);
@@ -205,7 +206,7 @@ fn read_large(path: &Path, key: &BodyKey) -> io::Result<Body> {
         .len()
         .checked_sub(start)
         .ok_or(ErrorKind::UnexpectedEof)?;
-    let checksum = checksum_from(&file, start)?;
+    let (checksum, line_ends) = look_through(&file, start)?;
     check(&head, key, length, checksum)?;
     LastRead(metadata.modified()?).is_now(&file);
     Ok(Body::in_file(InFile {
@@ -213,18 +214,20 @@ fn read_large(path: &Path, key: &BodyKey) -> io::Result<Body> {
         start,
         length,
         checksum,
+        line_ends,
         temporary: Mutex::new(None),
     }))
 }
 
-fn checksum_from(file: &File, mut at: u64) -> io::Result<u32> {
-    let mut checksum = crc32fast::Hasher::new();
+fn look_through(file: &File, mut at: u64) -> io::Result<(u32, LineEnds)> {
+    let (mut checksum, mut line_ends) = (crc32fast::Hasher::new(), LineEnds::default());
     let mut chunk = vec![0; 256 * 1024];
     loop {
         match file.read_at(&mut chunk, at)? {
-            0 => return Ok(checksum.finalize()),
+            0 => return Ok((checksum.finalize(), line_ends)),
             read => {
                 checksum.update(&chunk[..read]);
+                line_ends.push(&chunk[..read]);
                 at += read as u64;
             }
         }

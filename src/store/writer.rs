@@ -158,17 +158,28 @@ fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
 }
 
 fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let octets = |column| {
+        row.get::<_, Option<i64>>(column)
+            .map(|octets| octets.map(i64::cast_unsigned))
+    };
+    let text = |column| {
+        row.get::<_, Option<String>>(column)
+            .map(|text| text.map(String::into_boxed_str))
+    };
+    let size = octets(3)?;
     Ok(Row {
         uidl: row.get_ref(0)?.as_blob()?.into(),
         ordinal: row.get(1)?,
         inode: row.get::<_, i64>(2)?.cast_unsigned(),
-        size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+        size,
         arrived: row.get(4)?,
         listed: row.get::<_, i64>(5)?.cast_unsigned(),
         twins: row.get(6)?,
         read: row.get(7)?,
-        title: row.get::<_, Option<String>>(8)?.map(String::into_boxed_str),
-        mark: row.get::<_, Option<String>>(9)?.map(String::into_boxed_str),
+        title: text(8)?,
+        mark: text(9)?,
+        crlfs: octets(10)?.filter(|&crlfs| size.is_some_and(|size| crlfs <= size / 2)),
+        outline: text(11)?,
     })
 }
 
@@ -198,7 +209,9 @@ fn put(connection: &Connection, row: &Row, inode: i64) -> rusqlite::Result<usize
         row.twins,
         row.read,
         row.title.as_deref(),
-        row.mark.as_deref()
+        row.mark.as_deref(),
+        row.crlfs.map(u64::cast_signed),
+        row.outline.as_deref()
     ])
 }
 

@@ -21,7 +21,9 @@ impl Kernel {
         self.heard += 1;
         match change {
             Change::Gone { name } => self.forget(name),
-            Change::Size { inode } | Change::Content { inode } => drop(self.sizes.remove(inode)),
+            Change::Size { inode, .. } | Change::Content { inode } => {
+                self.sizes.remove(inode);
+            }
             Change::Directory => {}
         }
     }

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use pop3fs::fs::{
-    Access, Answer, Attributes, DELETED, Error, Filesystem, Kind, Opened, OpenedDirectory, ROOT,
+    Access, Answer, Appearance, Attributes, DELETED, Eol, Error, Filesystem, Kind, Opened,
+    OpenedDirectory, ROOT, Xattrs,
 };
 use pop3fs::maildrop::{
     Consent, Credential, Dating, Farewell, Fault, Login, Maildrop, Mechanism, Method, OpenError,
-    Secret, Security, Settings, Titling, Verdict, Waiter,
+    Secret, Security, Settings, Verdict, Waiter, Wording,
 };
 use pop3fs::net::Endpoint;
 use pop3fs::store::{CacheFolder, Disk, Index};
@@ -59,8 +60,13 @@ impl Mounting {
             None => Disk::off(),
         };
         let maildrop = Arc::new(Maildrop::open(self.settings(), index, disk)?);
-        let filesystem =
-            Filesystem::new(Arc::clone(&maildrop), Access::ReadWrite, None).expect("its threads");
+        let appearance = Appearance {
+            access: Access::ReadWrite,
+            root: None,
+            eol: Eol::Crlf,
+            xattrs: Xattrs::Hidden,
+        };
+        let filesystem = Filesystem::new(Arc::clone(&maildrop), appearance).expect("its threads");
         let kernel: Arc<Mutex<Kernel>> = Arc::default();
         let told = Arc::clone(&kernel);
         maildrop.on_change(move |change| told.lock().hear(&change));
@@ -93,7 +99,8 @@ impl Mounting {
             max_message: 1 << 30,
             max_delete: None,
             dating: Dating::Headers(Box::new(mail::arrived)),
-            titling: Titling::by(pop3fs::message::title),
+            titling: Wording::by(pop3fs::message::title),
+            outlining: None,
         }
     }
 }

@@ -5,6 +5,7 @@ mod common;
 
 mod alteration;
 mod attributes;
+mod eol;
 mod identity;
 mod listing;
 mod maildir;
@@ -17,6 +18,7 @@ mod renewal;
 mod requests;
 mod sizes;
 mod views;
+mod xattrs;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -115,6 +115,12 @@ fn random_reads_find_the_known_octets_while_bodies_are_evicted() {
 }
 
 #[test]
+fn random_reads_find_the_known_octets_with_lf() {
+    let (messages, retrieved) = read_at_random(&["memory=1M", "eol=lf"]);
+    assert_eq!(retrieved, messages, "each message is fetched once");
+}
+
+#[test]
 fn random_reads_find_the_known_octets_on_disk_when_memory_has_none() {
     let (messages, retrieved) = read_at_random(&["memory=1M"]);
     assert_eq!(retrieved, messages, "each message is fetched once");
@@ -126,7 +132,13 @@ fn read_at_random(options: &[&str]) -> (usize, usize) {
     const ROUNDS: usize = 300;
     let messages = messages();
     let known = tempfile::tempdir().expect("a folder of known files");
-    keep(&messages, known.path());
+    let mut shown = messages.clone();
+    if options.contains(&"eol=lf") {
+        shown
+            .iter_mut()
+            .for_each(|message| *message = corpus::with_lf(message));
+    }
+    keep(&shown, known.path());
     let liar = Liar::start(&messages);
     let mount = in_clear(&liar.source(), options);
     let known = known.path().to_str().expect("a path in ASCII");

@@ -10,15 +10,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::Source;
-use crate::fs::ViewId;
 use crate::fs::mount::{Access, Visibility};
+use crate::fs::{ViewId, Xattrs};
 use crate::net::{Fingerprint, Trust};
 pub(super) use command_line::LIST;
 pub use command_line::Settings;
 pub use setting::Setting;
 pub use table::{Group, Kind, Row, TABLE};
 pub use values::{Octets, Period, Unreadable};
-pub use words::{Auth, Caching, Mtime, Pipeline, TlsPolicy, words};
+pub use words::{Auth, Caching, Eol, Mtime, Pipeline, TlsPolicy, words};
 
 /// A misspelt option this much like a real one (1 is equal) is taken for it.
 const ALIKE: f64 = 0.6;
@@ -60,8 +60,12 @@ pub struct Options {
     pub max_delete: Option<u32>,
     /// Where a message's time comes from.
     pub mtime: Mtime,
+    /// How lines end in the root, and where else messages are shown as they are.
+    pub eol: Eol,
     /// What the root shows in place of the messages as they are.
     pub view: Option<ViewId>,
+    /// Whether messages have extended attributes.
+    pub xattrs: Xattrs,
     /// Where to log, instead of stderr, the journal or syslog.
     pub log_file: Option<PathBuf>,
     /// Read-write or read-only.
@@ -144,7 +148,9 @@ impl Default for Options {
             max_message: Octets::gib(1),
             max_delete: Some(1000),
             mtime: Mtime::Received,
+            eol: Eol::Crlf,
             view: None,
+            xattrs: Xattrs::Hidden,
             log_file: None,
             access: Access::ReadWrite,
             visibility: Visibility::Owner,
@@ -307,6 +313,7 @@ mod tests {
             "max_message",
             "max_delete",
             "mtime",
+            "eol",
         ] {
             let row = TABLE.iter().find(|row| row.name == name).unwrap();
             let said = parse(&format!("{name}={}", row.default)).unwrap();
@@ -327,7 +334,7 @@ mod tests {
     fn each_option_sets_its_own_field() {
         let options = parse(
             "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,keepalive=4m,refresh=1h,pipeline=off,cache=off,\
-             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,max_delete=off,mtime=none,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
+             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,max_delete=off,mtime=none,eol=lf,xattr,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
         )
         .unwrap();
         let expected = Options {
@@ -348,7 +355,9 @@ mod tests {
             max_message: Octets::mib(2),
             max_delete: None,
             mtime: Mtime::None,
+            eol: Eol::Lf,
             view: None,
+            xattrs: Xattrs::Shown,
             log_file: Some("/log".into()),
             access: Access::ReadOnly,
             visibility: Visibility::Everyone,

@@ -11,8 +11,8 @@ use clap::ValueEnum;
 use super::values::{self, Octets, Period};
 use super::words::words;
 use super::{Options, PasswordSource};
-use crate::fs::ViewId;
 use crate::fs::mount::{Access, Visibility};
+use crate::fs::{ViewId, Xattrs};
 use crate::net::{Fingerprint, NoFingerprint};
 
 const SECOND: Period = Period::seconds(1);
@@ -262,12 +262,31 @@ pub static TABLE: &[Row] = &[
         set: |options, text| word(text).map(|value| options.mtime = value),
     },
     Row {
+        name: "eol",
+        group: Group::Mount,
+        kind: Kind::Value("LINE END"),
+        default: "crlf",
+        help: "crlf, as the server sends it, or lf: what lines of messages end in",
+        set: |options, text| word(text).map(|value| options.eol = value),
+    },
+    Row {
         name: "view",
         group: Group::Mount,
         kind: Kind::Value("NAME"),
         default: RAW,
         help: "What the root shows: raw, or one of the views, which are in hidden directories otherwise: text, parts, named, maildir",
         set: |options, text| view(text).map(|value| options.view = value),
+    },
+    Row {
+        name: "xattr",
+        group: Group::Mount,
+        kind: Kind::Flag,
+        default: "",
+        help: "Messages have extended attributes: unique-id, type, subject, sender, Message-ID",
+        set: |options, _| {
+            options.xattrs = Xattrs::Shown;
+            Ok(())
+        },
     },
     Row {
         name: "log_file",

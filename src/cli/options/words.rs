@@ -66,6 +66,15 @@ pub enum Mtime {
     None,
 }
 
+/// How lines end in the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Eol {
+    /// In CRLF, as the server sends them.
+    Crlf,
+    /// In LF.
+    Lf,
+}
+
 /// Whether anything is kept on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Caching {

@@ -9,7 +9,6 @@
 
 use super::{EML, Form, Needs, View, with_ending};
 use crate::maildrop::{Maildrop as Mail, Message, MessageId, Standing};
-use crate::message::eol;
 
 /// What ends the part of an entry that never changes.
 const HOST: &str = ".pop3fs";
@@ -47,7 +46,7 @@ impl View for Maildir {
     }
 
     fn form(&self) -> Form {
-        Form::File(|octets| eol::to_lf(octets).into_owned())
+        Form::WithLf
     }
 
     fn needs(&self) -> Needs {

@@ -12,6 +12,7 @@ pub(super) use maildir::Mailbox;
 pub(super) use parts::Tree;
 
 use crate::maildrop::{Maildrop, Message, MessageId, Standing};
+use crate::store::Eol;
 
 /// Each view, in the order of their inode numbers.
 const VIEWS: [&dyn View; 4] = [&text::Text, &parts::Parts, &named::Named, &maildir::Maildir];
@@ -32,6 +33,11 @@ pub(super) trait View: Sync {
     /// What is made of a message.
     fn form(&self) -> Form;
 
+    /// The media type of its files; none where a message is a directory.
+    fn media_type(&self) -> Option<&'static str> {
+        Some(MESSAGE_TYPE)
+    }
+
     /// What must be known to list the directory.
     fn needs(&self) -> Needs {
         Needs::Names
@@ -50,12 +56,25 @@ pub(super) enum Needs {
 /// What a view makes of a message.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
-    /// The message, octet by octet.
+    /// The message, as the root shows it.
     AsItIs,
+    /// The message with LF line ends.
+    WithLf,
     /// A file of these octets.
     File(fn(&[u8]) -> Vec<u8>),
     /// A directory: a [`Tree`].
     Directory,
+}
+
+impl Form {
+    /// The line ends of a message that is not made into anything else; `root` are those in the root.
+    pub(super) fn eol(self, root: Eol) -> Option<Eol> {
+        match self {
+            Form::AsItIs => Some(root),
+            Form::WithLf => Some(Eol::Lf),
+            Form::File(_) | Form::Directory => None,
+        }
+    }
 }
 
 /// A view, by its place among all.
@@ -101,6 +120,9 @@ impl ViewId {
         VIEWS[usize::from(self.0)]
     }
 }
+
+/// The media type of a message (RFC 2046 section 5.2.1).
+pub(super) const MESSAGE_TYPE: &str = "message/rfc822";
 
 /// What every name in the maildrop ends in.
 const EML: &str = ".eml";

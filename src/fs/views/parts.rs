@@ -22,6 +22,10 @@ impl View for Parts {
     fn form(&self) -> Form {
         Form::Directory
     }
+
+    fn media_type(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// The parts of one message, each with a number: 0 is the message's own directory, and a directory's number is less

@@ -24,4 +24,8 @@ impl View for Text {
     fn form(&self) -> Form {
         Form::File(|octets| message::text(octets).into_bytes())
     }
+
+    fn media_type(&self) -> Option<&'static str> {
+        Some("text/plain")
+    }
 }

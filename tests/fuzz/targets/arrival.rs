@@ -1,6 +1,9 @@
 //! The dates of a message: within our calendar, and read from the headers alone.
 
+use std::sync::Arc;
+
 use pop3fs::message::{self, DatePreference};
+use pop3fs::store::{Body, Eol, Rendition};
 
 use super::mails;
 
@@ -21,9 +24,14 @@ pub fn check(octets: &[u8]) {
     }
     assert_eq!(message::arrival(octets, DatePreference::None), None);
     assert_eq!(message::arrival(block, DatePreference::Received), received);
-    let lf = message::eol::to_lf(block);
+    let body = Rendition::new(Arc::new(Body::new(block.to_vec())), Eol::Lf);
+    let mut buffer = Vec::new();
+    let lf = body
+        .read_at(0, usize::MAX, &mut buffer)
+        .expect("what is in memory");
+    assert_eq!(lf.len() as u64, body.len());
     assert_eq!(
-        message::arrival(&lf, DatePreference::Received),
+        message::arrival(lf, DatePreference::Received),
         received,
         "with LF"
     );

@@ -1,6 +1,6 @@
 //! The summary of a message and its name for people: of the headers alone, on one line, and safe on every system.
 
-use pop3fs::message::{self, DatePreference, Summary, Zone};
+use pop3fs::message::{self, DatePreference, Outlined, Summary, Zone};
 
 pub fn check(octets: &[u8]) {
     let block = message::header_block(octets);
@@ -13,13 +13,18 @@ pub fn check(octets: &[u8]) {
         summary,
         "the body is not looked at"
     );
+    let outline = message::outline(octets);
+    assert_eq!(outline.matches('\n').count(), 2, "{outline:?}");
+    assert_eq!(
+        Outlined::Subject.of(&outline).is_some(),
+        summary.subject.is_some()
+    );
     let title = message::title(octets);
     assert_eq!(message::title(block), title, "the body is not looked at");
     let arrival = message::arrival(octets, DatePreference::Received);
     let name = message::name(&title, arrival, &Zone::utc(), "6b02a91c");
     is_safe(&name);
     assert_eq!(message::tag(&name), Some("6b02a91c"));
-    is_the_same_with_lf(octets);
 }
 
 fn is_of_one_line(summary: &Summary) {
@@ -53,11 +58,4 @@ fn is_safe(name: &str) {
         name.starts_with("undated ") || name.as_bytes()[0].is_ascii_digit(),
         "{name:?}"
     );
-}
-
-fn is_the_same_with_lf(octets: &[u8]) {
-    let lf = message::eol::to_lf(octets);
-    assert_eq!(lf.len() as u64, message::eol::lf_size(octets));
-    let pieces: Vec<&[u8]> = message::eol::lf_pieces(octets).collect();
-    assert_eq!(pieces.concat(), *lf);
 }

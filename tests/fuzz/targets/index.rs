@@ -43,6 +43,8 @@ fn row(inode: u64) -> Row {
         read: true,
         title: Some("Alice - Hello".into()),
         mark: Some("cur:2,S".into()),
+        crlfs: Some(inode),
+        outline: Some("Hello\nAlice\n1@example.org".into()),
     }
 }
 

@@ -1,0 +1,58 @@
+//! A body as it is read.
+use std::io;
+use std::sync::Arc;
+
+use super::{Body, Eol};
+
+/// A body, as it is read with these line ends. Nothing of it is made before it is read.
+#[derive(Debug, Clone)]
+pub struct Rendition {
+    body: Arc<Body>,
+    eol: Eol,
+}
+
+impl Rendition {
+    /// The body with these line ends.
+    pub fn new(body: Arc<Body>, eol: Eol) -> Self {
+        Self { body, eol }
+    }
+
+    /// The octets as they are.
+    pub fn as_it_is(body: Arc<Body>) -> Self {
+        Self::new(body, Eol::Crlf)
+    }
+
+    /// In octets.
+    pub fn len(&self) -> u64 {
+        match self.eol {
+            Eol::Crlf => self.body.len(),
+            Eol::Lf => self.body.len() - self.body.crlfs(),
+        }
+    }
+
+    /// Whether there is no octet in it.
+    pub fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
+    /// Whether the body is in memory.
+    pub fn is_in_memory(&self) -> bool {
+        self.body.in_memory() == self.body.len()
+    }
+
+    /// As [`Body::read_at`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_at<'a>(
+        &'a self,
+        offset: u64,
+        length: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> io::Result<&'a [u8]> {
+        match self.eol {
+            Eol::Crlf => self.body.read_at(offset, length, buffer),
+            Eol::Lf => self.body.read_lf_at(offset, length, buffer),
+        }
+    }
+}
