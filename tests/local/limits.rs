@@ -8,7 +8,9 @@ use std::process::{Command, Output};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, chown};
 
-use crate::common::{Liar, PROGRAM, corpus, output_within, stdout_of};
+use pop3fs::cli::Failure;
+
+use crate::common::{Liar, PROGRAM, assert_failed, corpus, output_within, stdout_of};
 use crate::{
     Ground, LIMIT, assert_reads_all, assert_says, errno, listed, mounted, name, sentence, stderr,
     stdout,
@@ -139,7 +141,7 @@ fn with_few_processes_a_mount_works_or_is_refused() {
 
 /// What the launcher says. The daemon, which has its terminal still, may have warned before.
 fn last_sentence(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_failed(output, Failure::System);
     let said = stderr(output);
     let sentence = said
         .lines()

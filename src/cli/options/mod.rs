@@ -107,7 +107,7 @@ pub enum OptionError {
         value: &'static str,
     },
     /// `-o ro=1`.
-    #[error("option {0} takes no value")]
+    #[error("option {0} takes no value: write {0} alone")]
     TakesNoValue(&'static str),
     /// Two options of which one would have no effect.
     #[error("{0}")]
