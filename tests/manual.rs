@@ -215,7 +215,8 @@ fn sources(folder: &PathBuf) -> Vec<PathBuf> {
     paths
         .flat_map(|path| match path.is_dir() {
             true => sources(&path),
-            false => vec![path],
+            false if path.extension().is_some_and(|extension| extension == "rs") => vec![path],
+            false => Vec::new(),
         })
         .collect()
 }

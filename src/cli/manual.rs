@@ -130,7 +130,9 @@ fn usage_of(command: &clap::Command) -> String {
 
 /// The page has a section of their own for them.
 fn is_of_the_table(argument: &clap::Arg) -> bool {
-    TABLE.iter().any(|row| argument.get_id() == row.name)
+    TABLE
+        .iter()
+        .any(|row| argument.get_long() == Some(row.name))
 }
 
 /// `DIR`, `[NAME...]`, `[--json]`, `[-o opt[,opt...]]`.

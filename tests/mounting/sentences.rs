@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::process::Command;
 
 use crate::common::{Liar, Mount, MountBuilder, PROGRAM, corpus, output_within, sentence};
 use crate::refusals::refusal;
+use crate::users::{as_nobody, ground_of_nobody};
 use crate::{Ground, LIMIT, assert_says, in_clear, liar, stderr};
 
 #[test]
@@ -178,8 +178,7 @@ fn of_root_who_may_not_mount() {
 #[test]
 fn of_a_mount_that_another_one_covers() {
     let (ground, liar) = (Ground::new(), liar(2));
-    let script =
-        "\"$1\" -o tls=off \"$2\" \"$3\"; mount -t tmpfs none \"$3\"; \"$1\" umount \"$3\"";
+    let script = "exec 3>/dev/null; \"$1\" -o tls=off \"$2\" \"$3\" 2>&3; mount -t tmpfs none \"$3\"; \"$1\" umount \"$3\"";
     let output = ground.in_a_namespace(script, &[&liar.source(), ground.dir()]);
     assert_says(
         &sentence(&output),
@@ -191,18 +190,9 @@ fn of_a_mount_that_another_one_covers() {
 fn of_another_user_s_mount() {
     let liar = liar(1);
     let mount = in_clear(&liar.source());
-    let program = mount.cache_dir().with_file_name("pop3fs");
-    fs::copy(PROGRAM, &program).expect("a copy of the program");
-    for path in [&program, program.parent().expect("a folder")] as [&Path; 2] {
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(path, mode).expect("a mode");
-    }
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(&program)
-        .args(["umount", mount.arg()]);
-    let said = sentence(&output_within(LIMIT, &mut command));
+    let (ground, program) = ground_of_nobody();
+    let output = as_nobody(&ground, "666", &[&program, "umount", mount.arg()]);
+    let said = sentence(&output);
     assert_says(&said, &["was mounted by user id 0", "only they and root"]);
 }
 
@@ -232,19 +222,19 @@ fn of_caches() {
 
 #[test]
 fn of_a_user_without_a_home() {
-    let (ground, liar) = (Ground::new(), liar(1));
+    let liar = liar(1);
+    let (ground, program) = ground_of_nobody();
+    // Nobody has this number, and so no home.
+    let user = "exec setpriv --reuid=54329 --regid=54329 --clear-groups env -u HOME -u XDG_CACHE_HOME \"$@\"";
     for arguments in [
         &["-o", "tls=off", &liar.source(), ground.dir()][..],
         &["cache"],
     ] {
-        let mut command = ground.0.program();
-        command
-            .args(arguments)
-            .env("POP3FS_PASSWORD", "secret")
-            .env_remove("XDG_CACHE_HOME")
-            .env("HOME", "");
-        let said = sentence(&output_within(LIMIT, &mut command));
-        assert_says(&said, &["no folder for the cache", "set HOME"]);
+        let output = ground.in_a_namespace(
+            &format!("shift; {user}"),
+            &[&[program.as_str()], arguments].concat(),
+        );
+        assert_says(&sentence(&output), &["no folder for the cache", "set HOME"]);
     }
 }
 

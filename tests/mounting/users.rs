@@ -8,7 +8,7 @@ use nix::unistd::{Gid, Uid, chown};
 
 use pop3fs::cli::Failure;
 
-use crate::common::{Liar, PROGRAM, assert_failed};
+use crate::common::{Liar, PROGRAM, assert_failed, stdout_of};
 use crate::{Ground, assert_says, liar, sentence, stderr, stdout};
 
 /// Debian's `nobody` and `nogroup`.
@@ -21,10 +21,11 @@ const AS_NOBODY: &str = "\
     exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"";
 
 /// A ground that belongs to the user, with a copy of the program, for the user may not be let in where it was built.
-fn ground_of_nobody() -> (Ground, String) {
+pub(crate) fn ground_of_nobody() -> (Ground, String) {
     let ground = Ground::new();
     let program = ground.0.folder().join("pop3fs");
-    fs::copy(PROGRAM, &program).expect("a copy of the program");
+    // By a process of its own: what another thread starts meanwhile would hold a copy that we write open, and nobody can run it.
+    stdout_of(&["cp", PROGRAM, program.to_str().expect("a path in ASCII")]);
     give_away(ground.0.folder());
     for entry in fs::read_dir(ground.0.folder()).expect("a folder") {
         give_away(&entry.expect("an entry").path());
@@ -42,7 +43,7 @@ fn give_away(path: &Path) {
     .expect("chown");
 }
 
-fn as_nobody(ground: &Ground, mode: &str, arguments: &[&str]) -> std::process::Output {
+pub(crate) fn as_nobody(ground: &Ground, mode: &str, arguments: &[&str]) -> std::process::Output {
     let scratch = ground.0.folder().join("config");
     let scratch = scratch.to_str().expect("a path in ASCII");
     let script = AS_NOBODY.replace("$MODE", mode);

@@ -470,7 +470,7 @@ mod tests {
                 "password_command= ",
                 "password_command=\" \" is not possible: allowed is a command",
             ),
-            ("ro=1", "option ro takes no value"),
+            ("ro=1", "option ro takes no value: write ro alone"),
             ("timeout", "option timeout needs a value: timeout=TIME"),
         ] {
             assert_eq!(sentence(list), expected);
