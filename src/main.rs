@@ -15,8 +15,9 @@ fn main() -> ExitCode {
         );
     }
     match Invocation::from_process() {
-        Invocation::Mount(arguments) => mount(&arguments),
-        Invocation::Command(command) => run(&command),
+        Ok(Invocation::Mount(arguments)) => mount(&arguments),
+        Ok(Invocation::Command(command)) => run(&command),
+        Err(code) => code,
     }
 }
 

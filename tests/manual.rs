@@ -7,7 +7,11 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use common::{PROGRAM, run, stdout_of};
+use pop3fs::cli::Failure;
+use pop3fs::cli::options::TABLE;
 use tempfile::TempDir;
+
+const README: &str = include_str!("../README.md");
 
 /// What `pop3fs ARGUMENT…` prints, in a file of its own.
 fn printed(arguments: &[&str], name: &str) -> (TempDir, PathBuf) {
@@ -100,4 +104,119 @@ fn fish_completes_commands_and_options() {
         .filter_map(|line| line.split('\t').next())
         .collect();
     assert_eq!(words, ["umount", "--cache_size"]);
+}
+
+/// The manual as it is read, on lines of any length.
+fn manual() -> String {
+    let (_folder, page) = printed(&["man"], "pop3fs.1");
+    let page = page.to_str().expect("a path in ASCII");
+    let shown = stdout_of(&["env", "LC_ALL=C.UTF-8", "MANWIDTH=1000", "man", "-l", page]);
+    // Without hyphens that a formatter has put in.
+    shown.replace('\u{2010}', "-")
+}
+
+/// The lines below a heading of the README.
+fn section(heading: &str) -> &'static str {
+    let (_, rest) = README.split_once(heading).expect("a heading");
+    rest.split_once("\n## ")
+        .map_or(rest, |(section, _)| section)
+}
+
+/// What stands in backticks in the first cells of a table.
+fn first_cells(section: &str) -> Vec<&str> {
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows.filter_map(|row| row.split(" | ").next());
+    cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn the_readme_has_the_options_that_there_are_and_no_others() {
+    let mut told = first_cells(section("\n## Options\n"));
+    let mut there: Vec<&str> = TABLE.iter().map(|row| row.name).collect();
+    told.sort_unstable();
+    there.sort_unstable();
+    assert_eq!(told, there);
+}
+
+#[test]
+fn the_manual_has_every_option_and_every_exit_status() {
+    let manual = manual();
+    for row in TABLE {
+        assert!(manual.contains(row.name), "{}", row.name);
+        assert!(manual.contains(row.help), "{}", row.name);
+    }
+    for failure in Failure::ALL {
+        let line = format!("{:<7}{}.", failure.status(), failure.meaning());
+        assert!(manual.contains(&line), "{line}");
+    }
+}
+
+/// The commands and their options, as the help tells them.
+fn commands() -> Vec<(String, Vec<String>)> {
+    let help = stdout_of(&[PROGRAM, "--help"]);
+    let listed = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands"));
+    let listed = listed.skip(1).take_while(|line| !line.is_empty());
+    let mut names: Vec<String> = listed
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|name| !name.is_empty() && *name != "help")
+        .map(ToOwned::to_owned)
+        .collect();
+    names.push("man".to_owned());
+    let options = |name: &String| -> Vec<String> {
+        let help = stdout_of(&[PROGRAM, "help", name]);
+        help.split([' ', ',', '\n'])
+            .filter(|word| word.starts_with("--") && *word != "--help")
+            .map(ToOwned::to_owned)
+            .filter(|word| !TABLE.iter().any(|row| *word == format!("--{}", row.name)))
+            .collect()
+    };
+    names
+        .into_iter()
+        .map(|name| (name.clone(), options(&name)))
+        .collect()
+}
+
+#[test]
+fn the_readme_and_the_manual_have_every_command_and_its_options() {
+    let (manual, readme) = (manual(), section("\n## Commands\n"));
+    assert!(commands().len() > 8);
+    for (command, options) in commands() {
+        assert!(readme.contains(&format!("`{command}")), "{command}");
+        if command != "man" {
+            assert!(manual.contains(&format!("pop3fs {command}")), "{command}");
+        }
+        for option in options {
+            assert!(manual.contains(&option), "{command} {option}");
+        }
+    }
+}
+
+#[test]
+fn the_manual_has_every_variable_that_is_read() {
+    let (manual, mut read) = (manual(), vec!["POP3FS_PASSWORD".to_owned()]);
+    for path in sources(&PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))) {
+        let source = fs::read_to_string(path).expect("a source");
+        let calls = source.split("var_os(\"").skip(1);
+        read.extend(calls.filter_map(|call| Some(call.split_once('"')?.0.to_owned())));
+    }
+    assert!(read.len() > 5, "{read:?}");
+    for variable in read {
+        assert!(manual.contains(&variable), "{variable}");
+    }
+}
+
+fn sources(folder: &PathBuf) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => sources(&path),
+            false if path.extension().is_some_and(|extension| extension == "rs") => vec![path],
+            false => Vec::new(),
+        })
+        .collect()
 }

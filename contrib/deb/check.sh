@@ -46,21 +46,19 @@ look_at_what_came() {
     dpkg --verify pop3fs
 }
 
-left() {
-    local path
-    while read -r path; do
-        # Folders may be other packages'.
-        [ -d "$path" ] || [ ! -e "$path" ] || echo "$path"
-    done <"$work/files"
+# Whatever has our name where packages put things, whoever put it there.
+ours() {
+    find /etc /usr /opt /var/lib -xdev -name '*pop3fs*' | sort
 }
 
 ! is_installed || fail "pop3fs is installed here already"
 trap clean_up EXIT
+before=$(ours)
 as_root dpkg -i "$PACKAGE" >&2
-dpkg -L pop3fs >"$work/files"
+[ "$(ours)" != "$before" ] || fail "nothing was installed"
 use
 look_at_what_came
 as_root dpkg --purge pop3fs >&2
-remaining=$(left)
+remaining=$(comm -13 <(echo "$before") <(ours))
 [ -z "$remaining" ] || fail "left behind: $remaining"
 ! is_installed || fail "dpkg still knows it"

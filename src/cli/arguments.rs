@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use log::LevelFilter;
 
+use super::failure::Failure;
 use super::help;
 use super::options::Settings;
 use super::target::{Target, TargetError};
@@ -192,9 +194,18 @@ pub enum Place {
 }
 
 impl Invocation {
-    /// Reads the process's arguments. Wrong ones, `--help` and `--version` end the process.
-    pub fn from_process() -> Self {
-        Self::parse(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    /// Reads the process's arguments.
+    ///
+    /// # Errors
+    /// What the process ends with where they are wrong, or only ask for help or the version: that was said.
+    pub fn from_process() -> Result<Self, ExitCode> {
+        Self::parse(std::env::args_os()).map_err(|error| {
+            let _nobody_reads_it = error.print();
+            match error.use_stderr() {
+                true => Failure::Usage.into(),
+                false => ExitCode::SUCCESS,
+            }
+        })
     }
 
     fn parse(

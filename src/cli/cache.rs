@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use indicatif::BinaryBytes;
 
 use super::arguments::CacheCommand;
+use super::failure::refuse;
 use super::target::{Target, TargetError};
 use crate::store::{AccountCache, CacheFolder, StoreError};
 
 /// Why a cache is not listed or removed.
 #[derive(Debug, thiserror::Error)]
-enum CacheError {
+pub(super) enum CacheError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -36,10 +37,7 @@ pub fn cache(dir: Option<&Path>, command: Option<&CacheCommand>) -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("pop3fs: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => refuse(&error),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use super::failure::{Failure, refuse};
 use super::options::Settings;
 use super::password;
 use super::serve::ServeError;
@@ -17,14 +18,11 @@ pub fn check(source: &str, options: &Settings) -> ExitCode {
             println!("A mount would work.");
             ExitCode::SUCCESS
         }
-        Ok(Outlook::Fails) => {
+        Ok(Outlook::Fails(fault)) => {
             println!("A mount would not work.");
-            ExitCode::FAILURE
+            Failure::from(&fault).into()
         }
-        Err(error) => {
-            eprintln!("pop3fs: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => refuse(&error),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::control::{Outcome, Request, Response, ask};
+use super::failure::Failure;
 use super::status::print_status;
 
 /// How `status` is printed.
@@ -28,7 +29,7 @@ pub fn status(dir: &Path, format: Format) -> ExitCode {
 }
 
 fn perform(dir: &Path, request: &Request, format: Format) -> ExitCode {
-    let response = ask(dir, request).unwrap_or_else(|error| Response::failed(error.to_string()));
+    let response = ask(dir, request).unwrap_or_else(|error| Response::refused(&error));
     print(&response, format)
 }
 
@@ -36,13 +37,14 @@ fn perform(dir: &Path, request: &Request, format: Format) -> ExitCode {
 pub(super) fn print(response: &Response, format: Format) -> ExitCode {
     let printed = match response.outcome {
         Outcome::Done => print_done(response, format, &mut io::stdout().lock()),
-        Outcome::Failed | Outcome::Held | Outcome::Going => {
+        Outcome::Failed(_) | Outcome::Held | Outcome::Going => {
             print_failed(response, &mut io::stderr().lock())
         }
     };
-    match (response.outcome, printed) {
-        (Outcome::Done, Ok(())) => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+    match (response.failure(), printed) {
+        (Some(failure), _) => failure.into(),
+        (None, Err(error)) => Failure::from(&error).into(),
+        (None, Ok(())) => ExitCode::SUCCESS,
     }
 }
 
@@ -78,7 +80,7 @@ mod tests {
     #[test]
     fn failures_carry_our_name() {
         let mut out = Vec::new();
-        print_failed(&Response::failed("busy"), &mut out).unwrap();
+        print_failed(&Response::failed(Failure::Busy, "busy"), &mut out).unwrap();
         assert_eq!(out, b"pop3fs: busy\n");
     }
 }

@@ -1,7 +1,7 @@
 //! Going to the background: the shell gets its prompt back once the mount works, and an exit code that says so.
 //!
 //! ```text
-//! launcher   fork ─┬─ wait for the verdict ──────────────────────── exit 0 / the error line, exit 1
+//! launcher   fork ─┬─ wait for the verdict ──────────────────────── exit 0 / the error line, its exit status
 //! daemon           └─ password, connect, log in, mount ── verdict ── serve until unmounted
 //! ```
 //! The fork comes before any thread, TLS or mount, because none of them survives it. The daemon keeps its terminal until
@@ -15,8 +15,10 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
 
-const SUCCESS: u8 = b'+';
-const FAILURE: u8 = b'-';
+use super::failure::Failure;
+
+/// The first octet of a verdict is an exit status.
+const SUCCESS: u8 = 0;
 
 /// The longest verdict that a launcher takes, in octets.
 const LONGEST: u64 = 64 * 1024;
@@ -45,9 +47,9 @@ pub struct Ready(Option<File>);
 /// Why there is no mount.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LaunchError {
-    /// The daemon's own sentence.
-    #[error("{0}")]
-    Failed(String),
+    /// The daemon's own failure and sentence.
+    #[error("{1}")]
+    Failed(Failure, String),
     /// The user's: Ctrl-C.
     #[error("interrupted: nothing is mounted")]
     Interrupted,
@@ -80,7 +82,7 @@ impl Launcher {
     /// Waits for the daemon's word, or its end.
     pub fn verdict(self) -> Result<(), LaunchError> {
         match read_verdict(self.verdict) {
-            Some(verdict) => verdict.map_err(LaunchError::Failed),
+            Some(verdict) => verdict,
             None => Err(how_it_ended(self.daemon)),
         }
     }
@@ -98,10 +100,10 @@ impl Ready {
         word.write_all(&[SUCCESS])
     }
 
-    /// Has `why` shown on one line, by the launcher if there is one. The caller then ends with exit code 1.
-    pub fn failed(self, why: &str) {
+    /// Has `why` shown on one line, by the launcher if there is one. Both processes end with the failure's status.
+    pub fn failed(self, failure: Failure, why: &str) {
         let said = match self.0 {
-            Some(mut word) => word.write_all(&[&[FAILURE], why.as_bytes()].concat()),
+            Some(mut word) => word.write_all(&[&[failure.status()], why.as_bytes()].concat()),
             None => writeln!(io::stderr(), "pop3fs: {why}"),
         };
         if let Err(error) = said {
@@ -111,13 +113,16 @@ impl Ready {
 }
 
 /// `None` where the other side ended without a word.
-fn read_verdict(pipe: impl Read) -> Option<Result<(), String>> {
+fn read_verdict(pipe: impl Read) -> Option<Result<(), LaunchError>> {
     let mut text = Vec::new();
     // What came before an error still counts.
     let _ = pipe.take(LONGEST).read_to_end(&mut text);
     match text.split_first()? {
         (&SUCCESS, _) => Some(Ok(())),
-        (_, why) => Some(Err(String::from_utf8_lossy(why).into_owned())),
+        (&status, why) => Some(Err(LaunchError::Failed(
+            Failure::of_status(status),
+            String::from_utf8_lossy(why).into_owned(),
+        ))),
     }
 }
 
@@ -126,7 +131,8 @@ fn how_it_ended(daemon: Pid) -> LaunchError {
         Ok(WaitStatus::Signaled(_, Signal::SIGINT, _)) => return LaunchError::Interrupted,
         Ok(WaitStatus::Signaled(_, signal, _)) => signal.to_string(),
         Ok(WaitStatus::Exited(_, code)) => format!("exit code {code}"),
-        Ok(other) => format!("{other:?}"),
+        // Neither is waited for.
+        Ok(_stopped_or_alive) => "it was stopped".to_owned(),
         Err(errno) => errno.to_string(),
     })
 }
@@ -156,13 +162,14 @@ mod tests {
     #[test]
     fn a_failure_reaches_the_launcher_as_it_was_said() {
         let (pipe, ready) = ready();
-        ready.failed("no such host");
-        assert_eq!(read_verdict(pipe), Some(Err("no such host".to_owned())));
+        ready.failed(Failure::Unreachable, "no such host");
+        let told = LaunchError::Failed(Failure::Unreachable, "no such host".to_owned());
+        assert_eq!(read_verdict(pipe), Some(Err(told)));
     }
 
     #[test]
     fn a_success_is_a_success() {
-        assert_eq!(read_verdict(&b"+"[..]), Some(Ok(())));
+        assert_eq!(read_verdict(&[SUCCESS][..]), Some(Ok(())));
     }
 
     #[test]
@@ -176,6 +183,6 @@ mod tests {
     fn a_failure_without_a_launcher_is_no_panic() {
         let (pipe, ready) = ready();
         drop(pipe);
-        ready.failed("nobody there");
+        ready.failed(Failure::Other, "nobody there");
     }
 }

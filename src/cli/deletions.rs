@@ -41,7 +41,7 @@ const DISCARD: Request = Request::Umount {
 };
 
 fn respond(dir: &Path, request: &Request) -> Response {
-    ask(dir, request).unwrap_or_else(|error| Response::failed(error.to_string()))
+    ask(dir, request).unwrap_or_else(|error| Response::refused(&error))
 }
 
 fn is_terminal() -> bool {

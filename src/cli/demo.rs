@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use zeroize::Zeroizing;
 
 use super::daemon;
+use super::failure::refuse;
 use super::logging::Log;
 use super::options::{Caching, Options, TlsPolicy};
 use super::password::Password;
@@ -18,10 +19,7 @@ use crate::demo::{DemoServer, USER, suggestions};
 pub fn demo(dir: Option<&Path>) -> ExitCode {
     match begin(dir) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("pop3fs: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => refuse(&error),
     }
 }
 

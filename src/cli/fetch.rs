@@ -23,7 +23,7 @@ pub fn fetch(dir: &Path, part: Part) -> ExitCode {
     let request = Request::Fetch { part };
     let response = ask_for_long(dir, &request, &mut |progress| shown.update(progress));
     shown.bar.finish_and_clear();
-    let response = response.unwrap_or_else(|error| Response::failed(error.to_string()));
+    let response = response.unwrap_or_else(|error| Response::refused(&error));
     print(&response, Format::Text)
 }
 

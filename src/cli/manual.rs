@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use roff::{Roff, bold, roman};
 
 use self::pages::{
-    COMMITTING, DESCRIPTION, ENVIRONMENT, EXAMPLES, EXIT_STATUS, FILES, LAST_CHANGED, LOG,
-    SEE_ALSO, SOURCE,
+    COMMITTING, DESCRIPTION, ENVIRONMENT, EXAMPLES, FILES, LAST_CHANGED, LOG, OF_MOUNT, SEE_ALSO,
+    SOURCE, SUCCESS,
 };
 use super::arguments::{Shell, command_line};
+use super::failure::{Failure, refuse};
 use super::help::{help_of, is_short, spelling, wrap};
 use super::options::{Group, LIST, TABLE};
 
@@ -36,10 +37,7 @@ pub fn completions(shell: Shell) -> ExitCode {
 /// A reader that has had enough, such as `head`, is none of our faults.
 fn print(text: &[u8]) -> ExitCode {
     match io::stdout().lock().write_all(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("pop3fs: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => refuse(&error),
         _ => ExitCode::SUCCESS,
     }
 }
@@ -58,7 +56,7 @@ fn page() -> Roff {
     prose(&mut page, "DELETING", COMMITTING);
     prose(&mut page, "LOG", LOG);
     examples(&mut page);
-    list(&mut page, "EXIT STATUS", EXIT_STATUS);
+    exit_status(&mut page);
     list(&mut page, "ENVIRONMENT", ENVIRONMENT);
     list(&mut page, "FILES", FILES);
     prose(&mut page, "SEE ALSO", SEE_ALSO);
@@ -132,7 +130,9 @@ fn usage_of(command: &clap::Command) -> String {
 
 /// The page has a section of their own for them.
 fn is_of_the_table(argument: &clap::Arg) -> bool {
-    TABLE.iter().any(|row| argument.get_id() == row.name)
+    TABLE
+        .iter()
+        .any(|row| argument.get_long() == Some(row.name))
 }
 
 /// `DIR`, `[NAME...]`, `[--json]`, `[-o opt[,opt...]]`.
@@ -201,6 +201,20 @@ fn examples(page: &mut Roff) {
         page.control("fi", []);
         page.control("RE", []);
     }
+}
+
+fn exit_status(page: &mut Roff) {
+    section(page, "EXIT STATUS");
+    entry(page, "0", SUCCESS);
+    for failure in Failure::ALL {
+        entry(
+            page,
+            &failure.status().to_string(),
+            &format!("{}.", failure.meaning()),
+        );
+    }
+    page.control("PP", []);
+    paragraph(page, OF_MOUNT);
 }
 
 fn prose(page: &mut Roff, name: &str, paragraphs: &[&str]) {

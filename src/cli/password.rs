@@ -46,7 +46,7 @@ pub struct Password(Zeroizing<Vec<u8>>);
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
     /// The user's.
-    #[error("the password from {from} is empty")]
+    #[error("the password from {from} is empty: write it there, or take it from elsewhere")]
     Empty {
         /// Where it was looked for.
         from: &'static str,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::control::{Outcome, Reply, Request, Response};
+use super::failure::Failure;
 use super::status::status;
 use crate::fs::mount::{Mount, Unmount, UnmountError};
 use crate::maildrop::{
@@ -33,7 +34,8 @@ impl Leaver {
         match unmount() {
             Ok(()) => *leaver = Some((farewell, reply)),
             Err(error) => {
-                reply.send(&Response::failed(format!("{error}; nothing was committed")));
+                let said = format!("{error}; nothing was committed");
+                reply.send(&Response::failed(Failure::from(&error), said));
             }
         }
     }
@@ -106,7 +108,7 @@ impl Handler {
             });
         reply.send(&match fetched {
             Ok(fetched) => fetched_in_words(&fetched),
-            Err(error) => Response::failed(error.to_string()),
+            Err(error) => Response::refused(&error),
         });
     }
 
@@ -123,7 +125,7 @@ impl Handler {
             match found.map(|id| self.maildrop.restore(id)) {
                 Some(Ok(())) => response.lines.push(format!("{name} is back")),
                 None | Some(Err(_)) => {
-                    response.outcome = Outcome::Failed;
+                    response.outcome = Outcome::Failed(Failure::Usage);
                     response
                         .lines
                         .push(format!("{name} is not among the pending deletions"));
@@ -141,25 +143,32 @@ fn fetched_in_words(fetched: &Fetched) -> Response {
         messages(usize::try_from(fetched.fetched).unwrap_or(usize::MAX)),
         fetched.present
     ));
-    let mut fail = |line: String| {
-        response.outcome = Outcome::Failed;
+    // The first is what the others come of.
+    let mut fail = |failure: Failure, line: String| {
+        if response.outcome == Outcome::Done {
+            response.outcome = Outcome::Failed(failure);
+        }
         response.lines.push(line);
     };
     if let Some(fault) = &fetched.stopped {
-        fail(format!(
-            "it stopped: {fault}. What was fetched is kept, and `pop3fs fetch DIR` goes on from there"
-        ));
+        fail(
+            fault.into(),
+            format!(
+                "it stopped: {fault}. What was fetched is kept, and `pop3fs fetch DIR` goes on from there"
+            ),
+        );
     }
     for (name, fault) in fetched.failed.iter().take(MOST_FAILURES) {
-        fail(format!("{name}: {fault}"));
+        fail(fault.into(), format!("{name}: {fault}"));
     }
     if let Some(more @ 1..) = fetched.failed.len().checked_sub(MOST_FAILURES) {
-        fail(format!("{more} more have failed"));
+        fail(Failure::Other, format!("{more} more have failed"));
     }
     if let unkept @ 1.. = fetched.unkept {
-        fail(format!(
-            "{unkept} of them are not in the cache: is its disk full?"
-        ));
+        fail(
+            Failure::System,
+            format!("{unkept} of them are not in the cache: is its disk full?"),
+        );
     }
     response
 }
@@ -199,9 +208,12 @@ pub(super) fn farewell_in_words(
             "nothing was deleted: {} removed here stay on the server",
             messages(before)
         )),
-        (_, Err(Fault::HeldBack(held))) => Response::failed(format!(
-            "{held}: nothing was deleted. `pop3fs umount --yes DIR` would have deleted them; -o max_delete=NUMBER sets how many may go unread, and -o max_delete=off lets everything through"
-        )),
+        (_, Err(Fault::HeldBack(held))) => Response::failed(
+            Failure::HeldBack,
+            format!(
+                "{held}: nothing was deleted. `pop3fs umount --yes DIR` would have deleted them; -o max_delete=NUMBER sets how many may go unread, and -o max_delete=off lets everything through"
+            ),
+        ),
         (_, verdict) => verdict_in_words(verdict),
     }
 }
@@ -215,7 +227,7 @@ pub(super) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Response {
                 Fault::OutcomeUnknown(_) => "it is not known whether the deletions were committed",
                 _ => "the deletions were not committed",
             };
-            let mut response = Response::failed(format!("{known}: {fault}"));
+            let mut response = Response::failed(Failure::Uncommitted, format!("{known}: {fault}"));
             response.lines.push(
                 "what was removed here may still be on the server, and is shown at the next mount"
                     .to_owned(),
@@ -232,7 +244,7 @@ pub(super) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Response {
         ),
     });
     for kept in &verdict.kept {
-        response.outcome = Outcome::Failed;
+        response.outcome = Outcome::Failed(Failure::Uncommitted);
         response.lines.push(format!(
             "{} is still on the server: {}",
             kept.name, kept.reason

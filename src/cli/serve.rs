@@ -16,10 +16,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::arguments::{MountArguments, Place};
-use super::control::{self, Outcome, Response};
+use super::control::{self, Response};
 use super::daemon::{self, LaunchError, Ready, Role};
 use super::descriptors::{self, DescriptorError};
 use super::ending::{Stake, detach, end_at_a_panic, end_at_signals};
+use super::failure::{Failure, refuse};
 use super::logging::{Log, LogError};
 use super::options::Options;
 use super::password::{self, Password, PasswordError};
@@ -85,10 +86,7 @@ pub(super) enum ServeError {
 pub fn mount(arguments: &MountArguments) -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("pop3fs: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => refuse(&error),
     }
 }
 
@@ -155,8 +153,9 @@ pub(super) fn serve(
     match begun {
         Ok(mounted) => mounted.serve(tell, &ended, ready, announce),
         Err(error) => {
-            ready.failed(&error.to_string());
-            ExitCode::FAILURE
+            let failure = Failure::from(&error);
+            ready.failed(failure, &error.to_string());
+            failure.into()
         }
     }
 }
@@ -228,10 +227,9 @@ impl MountedMaildrop {
                 // First, for its thread may leave fusermount3 the place that it needs.
                 let _nothing_is_pending = maildrop.close(Farewell::Discard);
                 detach(&mount);
-                ready.failed(&format!(
-                    "this system refused a thread or the control socket ({error})"
-                ));
-                return ExitCode::FAILURE;
+                let why = format!("this system refused a thread or the control socket ({error})");
+                ready.failed(Failure::System, &why);
+                return Failure::System.into();
             }
         };
         if let Err(error) = ready.succeeded() {
@@ -338,14 +336,14 @@ fn wait_for_the_end(ended: &mpsc::Receiver<End>, mount: &Mount) {
 
 fn report(response: &Response) -> ExitCode {
     let said = response.lines.join("; ");
-    match response.outcome {
-        Outcome::Done => {
+    match response.failure() {
+        None => {
             log::info!("unmounted: {said}");
             ExitCode::SUCCESS
         }
-        Outcome::Failed | Outcome::Held | Outcome::Going => {
+        Some(failure) => {
             log::error!("{said}");
-            ExitCode::FAILURE
+            failure.into()
         }
     }
 }

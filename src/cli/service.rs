@@ -2,7 +2,7 @@
 
 use sd_notify::NotifyState;
 
-use super::control::{Outcome, Response};
+use super::control::Response;
 
 /// The mount works.
 pub(super) fn ready(source: &str, messages: u64) {
@@ -23,9 +23,9 @@ pub(super) fn stopping(pending: usize) {
 /// What became of the deletions: the last word, which is shown after the end too.
 pub(super) fn ended(verdict: &Response) {
     let said = verdict.lines.join("; ");
-    tell(&[NotifyState::Status(&match verdict.outcome {
-        Outcome::Done => said,
-        Outcome::Failed | Outcome::Held | Outcome::Going => format!("failed: {said}"),
+    tell(&[NotifyState::Status(&match verdict.failure() {
+        None => said,
+        Some(_) => format!("failed: {said}"),
     })]);
 }
 

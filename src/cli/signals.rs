@@ -7,6 +7,8 @@ use std::process;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, raise};
 
+use super::failure::Failure;
+
 /// What asks a daemon to end: SIGTERM (service managers), SIGINT (Ctrl-C), SIGHUP (the terminal is gone).
 const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
@@ -38,7 +40,7 @@ impl Signals {
         // What fails here leaves the exit below.
         let _unblocked = self.0.thread_unblock();
         let _survived_where_it_is_ignored = raise(signal);
-        process::exit(1);
+        process::exit(Failure::Interrupted.status().into());
     }
 }
 

@@ -79,18 +79,20 @@ pub enum SourceError {
     NoHost,
     /// It cannot be a host name.
     #[error(
-        "{0:?} is not a host name or address (an IPv6 address stands in brackets: pops://USER@[::1])"
+        "what follows the user in SOURCE is not a host name or address: write pops://USER@HOST (an IPv6 address in brackets: pops://USER@[::1])"
     )]
-    Host(String),
-    /// It is not in 1..=65535.
-    #[error("{0:?} is not a port: it is a number from 1 to 65535")]
-    Port(String),
+    Host,
+    /// It is not in 1..=65535; some write the password there.
+    #[error(
+        "what follows the host in SOURCE is not a port, a number from 1 to 65535; a password does not belong into the URL: leave it out to be asked, or use -o password_command or password_file"
+    )]
+    Port,
     /// A maildrop has no folders.
     #[error("nothing may follow the host and port in SOURCE: a maildrop has no folders")]
     Path,
     /// An unknown or unsupported mechanism after `;AUTH=`.
-    #[error("{0:?} is not a supported authentication: after ;AUTH= stands {choices}", choices = words::<Auth>())]
-    Auth(String),
+    #[error("what follows the ; in SOURCE is not a supported authentication: after ;AUTH= stands {choices}", choices = words::<Auth>())]
+    Auth,
 }
 
 impl Source {
@@ -221,15 +223,14 @@ fn parse_userinfo(userinfo: &str) -> Result<(String, Option<Auth>), SourceError>
 
 /// `AUTH=mechanism`, where `*` is any and `+APOP` is no SASL mechanism (RFC 2384 §4).
 fn parse_auth(parameter: &str) -> Result<Auth, SourceError> {
-    let refused = || SourceError::Auth(parameter.escape_debug().to_string());
-    let (name, mechanism) = parameter.split_once('=').ok_or_else(refused)?;
+    let (name, mechanism) = parameter.split_once('=').ok_or(SourceError::Auth)?;
     if !name.eq_ignore_ascii_case("auth") {
-        return Err(refused());
+        return Err(SourceError::Auth);
     }
     match mechanism {
         "*" => Ok(Auth::Auto),
         word if word.eq_ignore_ascii_case("+APOP") => Ok(Auth::Apop),
-        word => ValueEnum::from_str(word, true).map_err(|_| refused()),
+        word => ValueEnum::from_str(word, true).map_err(|_| SourceError::Auth),
     }
 }
 
@@ -244,19 +245,18 @@ fn parse_server(text: &str) -> Result<(Host, Option<u16>), SourceError> {
 }
 
 fn split_port(text: &str) -> Result<(Host, Option<&str>), SourceError> {
-    let refused = || SourceError::Host(text.to_owned());
     if let Some(bracketed) = text.strip_prefix('[') {
-        let (address, after) = bracketed.split_once(']').ok_or_else(refused)?;
-        let host = Host::Ipv6(address.parse().map_err(|_| refused())?);
+        let (address, after) = bracketed.split_once(']').ok_or(SourceError::Host)?;
+        let host = Host::Ipv6(address.parse().map_err(|_| SourceError::Host)?);
         return match after.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
             None if after.is_empty() => Ok((host, None)),
-            None => Err(refused()),
+            None => Err(SourceError::Host),
         };
     }
     match text.split_once(':') {
         Some((name, port)) if !port.contains(':') => Ok((parse_name(name)?, Some(port))),
-        Some(_) => Err(refused()),
+        Some(_) => Err(SourceError::Host),
         None => Ok((parse_name(text)?, None)),
     }
 }
@@ -268,7 +268,7 @@ fn parse_name(name: &str) -> Result<Host, SourceError> {
     }
     // A leading hyphen could be read as an option by whatever is given the name later.
     if name.starts_with('-') || !name.bytes().all(allowed) {
-        return Err(SourceError::Host(name.to_owned()));
+        return Err(SourceError::Host);
     }
     Ok(Host::Name(name.to_ascii_lowercase()))
 }
@@ -277,7 +277,7 @@ fn parse_port(text: &str) -> Result<u16, SourceError> {
     let digits = text.bytes().all(|octet| octet.is_ascii_digit());
     match text.parse() {
         Ok(port) if digits && port != 0 => Ok(port),
-        _ => Err(SourceError::Port(text.to_owned())),
+        _ => Err(SourceError::Port),
     }
 }
 
@@ -366,25 +366,22 @@ mod tests {
             ("pops://;AUTH=plain@h", SourceError::NoUser),
             ("pops://al@", SourceError::NoHost),
             ("pops://al@:995", SourceError::NoHost),
-            ("pops://al@-h", SourceError::Host("-h".to_owned())),
-            ("pops://al@h h", SourceError::Host("h h".to_owned())),
-            ("pops://al@::1", SourceError::Host("::1".to_owned())),
-            ("pops://al@[::1", SourceError::Host("[::1".to_owned())),
-            ("pops://al@[::1]x", SourceError::Host("[::1]x".to_owned())),
-            ("pops://al@h:", SourceError::Port(String::new())),
-            ("pops://al@h:0", SourceError::Port("0".to_owned())),
-            ("pops://al@h:+1", SourceError::Port("+1".to_owned())),
-            ("pops://al@h:65536", SourceError::Port("65536".to_owned())),
+            ("pops://al@-h", SourceError::Host),
+            ("pops://al@h h", SourceError::Host),
+            ("pops://al@::1", SourceError::Host),
+            ("pops://al@[::1", SourceError::Host),
+            ("pops://al@[::1]x", SourceError::Host),
+            ("pops://al@h:", SourceError::Port),
+            ("pops://al@h:0", SourceError::Port),
+            ("pops://al@h:+1", SourceError::Port),
+            ("pops://al@h:65536", SourceError::Port),
             ("pops://al@h/INBOX", SourceError::Path),
             ("pops://al@h?x", SourceError::Path),
             ("pops://al%0D%0ADELE 1@h", SourceError::User),
             ("pops://al%00@h", SourceError::User),
             ("pops://%FF@h", SourceError::User),
-            (
-                "pops://al;AUTH=ntlm@h",
-                SourceError::Auth("AUTH=ntlm".to_owned()),
-            ),
-            ("pops://al;x@h", SourceError::Auth("x".to_owned())),
+            ("pops://al;AUTH=ntlm@h", SourceError::Auth),
+            ("pops://al;x@h", SourceError::Auth),
         ] {
             assert_eq!(parse(url).unwrap_err(), error, "{url}");
         }
@@ -403,6 +400,25 @@ mod tests {
             let error = parse(url).unwrap_err();
             assert_eq!(error, SourceError::Password, "{url}");
             assert!(!error.to_string().contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn whatever_may_be_a_password_is_not_repeated() {
+        for url in [
+            "pops://al@b.c:hunter2",
+            "pops://al@b.c:hunter2/",
+            "pops://al@b.c:hunter2:1",
+            "pops://al@[::1]hunter2",
+            "pops://al@b.c hunter2",
+            "pops://al@b.c/hunter2",
+            "pops://al:hunter2",
+            "pops://al;hunter2@h",
+            "pops://al;AUTH=hunter2@h",
+            "al:hunter2@h",
+        ] {
+            let said = parse(url).unwrap_err().to_string();
+            assert!(!said.contains("hunter2"), "{url}: {said}");
         }
     }
 

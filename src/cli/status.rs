@@ -108,7 +108,7 @@ pub(super) fn print_status(status: &Status, out: &mut impl Write) -> io::Result<
     line("memory", &messages_and_octets(status.cached))?;
     line("disk", &disk(status.disk))?;
     line("opened", &opened(status.opens))?;
-    line("pending", &format!("{} deletions", status.pending.len()))?;
+    line("pending", &pending(status.pending.len()))?;
     for name in &status.pending {
         line("", &name.escape_debug().to_string())?;
     }
@@ -167,6 +167,13 @@ fn disk(stored: Option<Stored>) -> String {
             octets,
             limit,
         }) => format!("{messages} messages, {octets} of {limit} octets"),
+    }
+}
+
+fn pending(deletions: usize) -> String {
+    match deletions {
+        1 => "1 deletion".to_owned(),
+        _ => format!("{deletions} deletions"),
     }
 }
 
@@ -242,7 +249,7 @@ mod tests {
              memory    1 messages, 99 octets\n\
              disk      2 messages, 300 of 4000 octets\n\
              opened    3 times, 66 % of them from the cache\n\
-             pending   1 deletions\n          a\\u{1b}.eml\n\
+             pending   1 deletion\n          a\\u{1b}.eml\n\
              committed 1970-01-02T00:00:00Z 1 message deleted on the server\n"
         );
     }

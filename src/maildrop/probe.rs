@@ -49,12 +49,12 @@ pub enum Rating {
 }
 
 /// Whether a mount would work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Outlook {
     /// It would.
     Works,
-    /// The last finding says why not.
-    Fails,
+    /// It would not: the last finding has told of this.
+    Fails(Fault),
 }
 
 /// Tries the server out, and tells each finding when it has come. Blocks, as long as the server's time-outs.
@@ -66,7 +66,7 @@ pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Outlook {
     };
     match probe.run() {
         Ok(()) => Outlook::Works,
-        Err(Failed) => Outlook::Fails,
+        Err(Failed(fault)) => Outlook::Fails(fault),
     }
 }
 
@@ -77,7 +77,7 @@ struct Probe<'a> {
 }
 
 /// A step has failed, and was told.
-struct Failed;
+struct Failed(Fault);
 
 /// A session, and what it has listed.
 struct Entered {
@@ -327,7 +327,7 @@ impl Probe<'_> {
     ) -> Result<T, Failed> {
         result.map_err(|fault| {
             self.tell(step, Rating::Failure, &fault.to_string());
-            Failed
+            Failed(fault)
         })
     }
 

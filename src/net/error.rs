@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Refusal;
+use super::{Refusal, Tls, Trust};
 
 /// A fault of the way to the server: of the network, of its TLS, or of the options that describe them.
 #[derive(Debug, thiserror::Error)]
@@ -65,4 +65,31 @@ pub enum NetError {
         /// Its errno.
         source: io::Error,
     },
+}
+
+impl NetError {
+    /// Learns which certificate did not convince. native-tls keeps that of a failed handshake to itself, so `again` connects
+    /// a second time and shakes hands by a trust in nobody: that always fails, and nothing can be sent.
+    #[must_use]
+    pub fn look_again(self, again: impl FnOnce(&Tls) -> Option<NetError>) -> NetError {
+        let NetError::Handshake {
+            host,
+            refusal: Refusal::Certificate(distrust, None),
+        } = self
+        else {
+            return self;
+        };
+        let nobody = Tls::new(Trust::Pinned(Vec::new())).ok();
+        let shown = match nobody.and_then(|nobody| again(&nobody)) {
+            Some(NetError::Handshake {
+                refusal: Refusal::NotPinned(shown),
+                ..
+            }) => Some(shown),
+            _ => None,
+        };
+        NetError::Handshake {
+            host,
+            refusal: Refusal::Certificate(distrust, shown),
+        }
+    }
 }

@@ -9,7 +9,7 @@ use native_tls::TlsStream;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::version::Overheard;
-use super::{Accepted, NetError, Refusal, Shown, Tls, TlsVersion, Trust};
+use super::{Accepted, NetError, Tls, TlsVersion};
 
 /// An idle connection is probed after so long.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
@@ -87,29 +87,15 @@ impl Stream {
         tls: &Tls,
         timeout: Duration,
     ) -> Result<Stream, NetError> {
-        match Stream::connect(endpoint, timeout)?.secure(tls) {
-            Err(NetError::Handshake {
-                host,
-                refusal: Refusal::Certificate(distrust, None),
-            }) => Err(NetError::Handshake {
-                host,
-                refusal: Refusal::Certificate(distrust, Stream::look(endpoint, timeout)),
-            }),
-            other => other,
-        }
-    }
-
-    /// The certificate that the server shows now. native-tls keeps that of a failed handshake to itself, so this is a second
-    /// one, in which no certificate is right: it always fails, and nothing can be sent.
-    fn look(endpoint: &Endpoint, timeout: Duration) -> Option<Shown> {
-        let nobody = Tls::new(Trust::Pinned(Vec::new())).ok()?;
-        match Stream::connect(endpoint, timeout).ok()?.secure(&nobody) {
-            Err(NetError::Handshake {
-                refusal: Refusal::NotPinned(shown),
-                ..
-            }) => Some(shown),
-            _ => None,
-        }
+        let secured = Stream::connect(endpoint, timeout)?.secure(tls);
+        secured.map_err(|error| {
+            error.look_again(|nobody| {
+                Stream::connect(endpoint, timeout)
+                    .ok()?
+                    .secure(nobody)
+                    .err()
+            })
+        })
     }
 
     fn over(socket: TcpStream, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, NetError> {

@@ -18,8 +18,10 @@ use std::process::Output;
 use std::time::Duration;
 
 use common::{
-    Dovecot, DovecotOptions, Liar, Mount, corpus, retr_all, run, stderr, stdout, stdout_of,
+    Dovecot, DovecotOptions, Liar, Mount, assert_failed, corpus, retr_all, run, stderr, stdout,
+    stdout_of,
 };
+use pop3fs::cli::Failure;
 
 /// For what a command must do at once.
 const SOON: Duration = Duration::from_secs(30);
@@ -87,9 +89,12 @@ fn umount(mount: &mut Mount) -> String {
 /// As [`umount`], where the verdict must be bad; gives what was said.
 fn umount_in_vain(mount: &mut Mount) -> String {
     let output = mount.umount();
-    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    assert_failed(&output, Failure::Uncommitted);
     let ended = mount.wait();
-    assert_eq!(ended.status.and_then(|status| status.code()), Some(1));
+    assert_eq!(
+        ended.status.and_then(|status| status.code()),
+        output.status.code()
+    );
     stderr(&output)
 }
 

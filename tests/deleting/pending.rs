@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use crate::common::{Dovecot, Liar, Mount, corpus, stdout_of};
+use pop3fs::cli::Failure;
+
+use crate::common::{Dovecot, Liar, Mount, assert_failed, corpus, stdout_of};
 use crate::{
     dovecot, files, liar, listed, mounted, remove, remove_all, stderr, stdout, succeed, sync,
     umount, without,
@@ -61,7 +63,7 @@ fn restore_of_what_is_not_pending_fails() {
     let liar = liar(2);
     let mount = mounted(&liar.source(), &[]);
     let output = mount.subcommand(&["restore", mount.arg(), "liar-1.eml"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_failed(&output, Failure::Usage);
     assert!(
         stderr(&output).contains("liar-1.eml is not among"),
         "{output:?}"

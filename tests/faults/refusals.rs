@@ -5,7 +5,9 @@ use std::io;
 
 use nix::errno::Errno;
 
-use crate::common::{Liar, ReferenceClient, Reply, corpus, eventually, stdout_of};
+use pop3fs::cli::Failure;
+
+use crate::common::{Liar, ReferenceClient, Reply, assert_failed, corpus, eventually, stdout_of};
 use crate::{assert_fails, assert_reads, cat, mounted, stderr};
 
 #[test]
@@ -114,7 +116,7 @@ fn a_password_that_is_refused_later_is_not_tried_again() {
     assert_fails(&cat(&mount, "liar-2.eml"), Errno::EACCES);
     fs::remove_file(mount.join("liar-3.eml")).expect("to remove a file");
     let output = mount.umount();
-    assert_eq!(output.status.code(), Some(1));
+    assert_failed(&output, Failure::Uncommitted);
     assert!(
         stderr(&output).contains("the password has changed"),
         "{output:?}"

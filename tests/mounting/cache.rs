@@ -3,7 +3,9 @@
 use std::fs;
 use std::process::Output;
 
-use crate::common::Mount;
+use pop3fs::cli::Failure;
+
+use crate::common::{Mount, assert_failed};
 use crate::{Ground, assert_says, in_clear, liar, sentence, stderr, stdout};
 
 fn cache(mount: &Mount, arguments: &[&str]) -> Output {
@@ -31,7 +33,7 @@ fn what_is_mounted_is_listed_and_cannot_be_removed() {
     assert_says(&shown, &[&name, "KiB", "mounted"]);
     for arguments in [&["clear", &liar.source()][..], &["clear", "--all"]] {
         let output = cache(&mount, arguments);
-        assert_eq!(output.status.code(), Some(1));
+        assert_failed(&output, Failure::Other);
         assert_says(&stderr(&output), &["is used by a mount", "pop3fs umount"]);
     }
     end(&mut mount);
@@ -53,7 +55,7 @@ fn a_cache_is_removed_by_its_url_or_by_its_name() {
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert_says(&listed(&mount), &["nothing is cached"]);
         let output = cache(&mount, &["clear", &account]);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert_failed(&output, Failure::Usage);
         mount.remount();
         fs::read(mount.join("liar-1.eml")).expect("a message");
         assert_eq!(liar.count("RETR"), 2);
@@ -64,7 +66,7 @@ fn a_cache_is_removed_by_its_url_or_by_its_name() {
 fn clear_wants_to_know_of_what() {
     let ground = Ground::new();
     let output = ground.pop3fs(&["cache", "clear"]);
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_failed(&output, Failure::Usage);
     let said = sentence(&ground.pop3fs(&["cache", "clear", "pops://al@h.invalid"]));
     assert_says(&said, &["nothing is cached of", "pop3fs cache"]);
     let output = ground.pop3fs(&["cache", "clear", "--all"]);

@@ -5,8 +5,11 @@ use std::process::Output;
 
 use nix::sys::signal::Signal;
 
+use pop3fs::cli::Failure;
+
 use crate::common::{
-    Background, Dovecot, DovecotOptions, Gate, Liar, Mount, Reply, RetrFault, corpus, eventually,
+    Background, Dovecot, DovecotOptions, Gate, Liar, Mount, Reply, RetrFault, assert_failed,
+    corpus, eventually,
 };
 use crate::{LIMIT, assert_says, in_clear, liar, sentence, stderr, stdout};
 
@@ -144,7 +147,7 @@ fn one_message_that_cannot_be_had_keeps_no_other_from_coming() {
     liar.on("RETR 3", Reply::Err("corrupt"));
     let mount = in_clear(&liar.source());
     let output = fetch(&mount, &[]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_failed(&output, Failure::Other);
     assert_says(
         &stderr(&output),
         &["3 messages fetched", "liar-3.eml", "corrupt"],
@@ -158,7 +161,7 @@ fn a_server_that_goes_away_ends_it_with_a_sentence() {
     liar.on("RETR", Reply::Close);
     liar.on("PASS", Reply::Err("[SYS/TEMP] not now"));
     let output = fetch(&mount, &[]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_failed(&output, Failure::Busy);
     assert_says(&stderr(&output), &["it stopped", "goes on from there"]);
 }
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
-use crate::common::{PROGRAM, Reply, output_within};
+use pop3fs::cli::Failure;
+
+use crate::common::{PROGRAM, Reply, assert_failed, output_within};
 use crate::{Ground, LIMIT, assert_says, liar, stderr, stdout};
 
 const UMOUNT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/umount.fuse.pop3fs");
@@ -109,8 +111,22 @@ fn a_mount_unit_fails_where_the_commit_does() {
     let (ground, liar) = (ground(), liar(3));
     liar.once("QUIT", Reply::Err("cannot write the maildrop"));
     let output = unmounted_by(&ground, &liar.source(), UNIT);
-    assert_ne!(output.status.code(), Some(0));
+    assert_failed(&output, Failure::Uncommitted);
     assert_says(&stderr(&output), &["liar-2.eml is still on the server"]);
+}
+
+#[test]
+fn mount_fails_as_the_program_does() {
+    let mount = |reply, options: &str| {
+        let (ground, liar) = (ground(), liar(1));
+        liar.on("PASS", Reply::Err(reply));
+        let options = format!("tls=off,{options}password_file={}", password_file(&ground));
+        let script = "mount -t fuse.pop3fs -o \"$1\" \"$2\" \"$3\"";
+        run(&ground, script, &[&options, &liar.source(), ground.dir()])
+    };
+    assert_failed(&mount("[AUTH] no", ""), Failure::LoginRefused);
+    assert_failed(&mount("[IN-USE] locked", ""), Failure::Busy);
+    assert_failed(&mount("", "timeuot=5s,"), Failure::Usage);
 }
 
 #[test]

@@ -247,3 +247,70 @@ fn the_highest_level_has_both_sides_of_the_protocol_and_no_mail() {
     );
     assert!(!said.contains(subject.expect("a subject")), "{said}");
 }
+
+/// What programs ask of a file besides its octets: is it a terminal, has it holes, is it ready, can it be cloned?
+const QUESTIONS: &str = "\
+import errno, fcntl, os, select, sys
+file = os.open(sys.argv[1], os.O_RDONLY)
+size = os.fstat(file).st_size
+assert not os.isatty(file)
+assert os.lseek(file, 0, os.SEEK_DATA) == 0 and os.lseek(file, 0, os.SEEK_HOLE) == size
+ready = select.poll()
+ready.register(file, select.POLLIN)
+assert ready.poll() == [(file, select.POLLIN)]
+copy = os.open(sys.argv[2], os.O_RDWR | os.O_CREAT)
+FICLONE, FIGETBSZ, FS_IOC_GETFLAGS = 0x40049409, 2, 0x80086601
+def refused(call, *allowed):
+    try: call()
+    except OSError as error: assert error.errno in allowed, error
+    else: assert False
+refused(lambda: fcntl.ioctl(copy, FICLONE, file), errno.EXDEV, errno.EOPNOTSUPP, errno.ENOTTY)
+refused(lambda: fcntl.ioctl(file, FS_IOC_GETFLAGS, bytes(8)), errno.ENOTTY)
+refused(lambda: fcntl.ioctl(os.open(os.path.dirname(sys.argv[1]), os.O_RDONLY), FS_IOC_GETFLAGS, bytes(8)), errno.ENOTTY)
+refused(lambda: os.posix_fallocate(file, 0, 1), errno.EBADF)
+refused(lambda: os.open(os.path.dirname(sys.argv[1]), os.O_TMPFILE | os.O_RDWR), errno.EOPNOTSUPP, errno.EPERM)
+refused(lambda: os.readlink(sys.argv[1]), errno.EINVAL)
+refused(lambda: os.copy_file_range(file, copy, size), errno.EXDEV)
+assert os.sendfile(copy, file, 0, size) == size
+fcntl.flock(file, fcntl.LOCK_SH)
+fcntl.lockf(file, fcntl.LOCK_SH)
+os.statvfs(file), os.posix_fadvise(file, 0, 0, os.POSIX_FADV_WILLNEED), os.fsync(file)
+";
+
+#[test]
+fn what_programs_ask_of_files_is_answered_and_is_no_noise_in_the_log() {
+    let (ground, liar) = (Ground::new(), liar(3));
+    let mount = crate::in_clear(&liar.source());
+    let file = mount.join("liar-1.eml");
+    let file = file.to_str().expect("a path in ASCII");
+    let copy = |name: &str| ground.0.folder().join(name).display().to_string();
+    for command in [
+        &["python3", "-c", QUESTIONS, file, &copy("asked")][..],
+        &[
+            "cp",
+            "-a",
+            "--reflink=auto",
+            "--sparse=auto",
+            file,
+            &copy("cloned"),
+        ],
+        &[
+            "tar",
+            "--sparse",
+            "-cf",
+            &copy("tar"),
+            "-C",
+            mount.arg(),
+            ".",
+        ],
+        &["rsync", "-a", &format!("{}/", mount.arg()), &copy("synced")],
+        &["grep", "-c", "^Subject:", file],
+        &["tail", "-n", "1", file],
+        &["less", "-F", file],
+        &["stat", file, mount.arg()],
+        &["stat", "-f", file],
+    ] {
+        stdout_of(command);
+    }
+    assert_eq!(mount.stderr(), "");
+}

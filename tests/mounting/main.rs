@@ -17,7 +17,9 @@ mod managed;
 mod passwords;
 mod refusals;
 mod secrets;
+mod sentences;
 mod several;
+mod statuses;
 mod systemd;
 mod users;
 

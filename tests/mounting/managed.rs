@@ -2,6 +2,8 @@
 
 use std::os::unix::net::UnixDatagram;
 
+use pop3fs::cli::Failure;
+
 use crate::common::{Mount, MountBuilder, PATIENCE, Reply};
 use crate::{Ground, liar};
 
@@ -47,7 +49,7 @@ fn a_failed_commit_is_the_last_status_and_the_exit_code() {
     liar.once("QUIT", Reply::Err("cannot write the maildrop"));
     mount.umount();
     let status = mount.wait().status.expect("our child");
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(Failure::Uncommitted.status().into()));
     let (_ready, _stopping) = (next(&socket), next(&socket));
     let last = next(&socket);
     assert!(last.starts_with("STATUS=failed: "), "{last}");

@@ -4,6 +4,8 @@ use std::fs;
 
 use nix::errno::Errno;
 
+use pop3fs::cli::Failure;
+
 use crate::common::{Liar, MountBuilder, Reply, corpus};
 use crate::{
     assert_fails, assert_reads, assert_says, assert_shows, files, listed, ls_l, mounted, refusal,
@@ -154,7 +156,7 @@ fn a_removed_message_whose_headers_are_refused_is_kept_and_told() {
     liar.server().wait_until_idle();
     liar.on("TOP 2 0", Reply::Err("not now"));
     let (code, said) = umount(&mut mount);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(Failure::Uncommitted.status().into()));
     assert_says(&said, &[&name, "still on the server"]);
     assert_eq!((liar.count("DELE"), liar.left_serials().len()), (0, 4));
 }

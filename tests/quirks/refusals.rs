@@ -2,6 +2,8 @@
 
 use nix::errno::Errno;
 
+use pop3fs::cli::Failure;
+
 use crate::common::{
     Dovecot, DovecotOptions, Liar, Mailutils, MailutilsOptions, MountBuilder, Mpopd,
     ReferenceClient, Reply, corpus,
@@ -137,7 +139,7 @@ fn what_the_server_calls_permanent_is_not_tried_again() {
     }
     remove(&mount, "liar-2.eml");
     let (code, said) = umount(&mut mount);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(Failure::Uncommitted.status().into()));
     assert_says(&said, &["moved away"]);
     assert_eq!(liar.count("PASS"), 2);
 }

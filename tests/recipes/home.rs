@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// $1 is the folder, $2 the program: both are there before /home, where they may lie, is hers.
 const MACHINE: &str = r#"
 mount -t tmpfs none "$1/scratch"; mkdir "$1/scratch/bin" "$1/scratch/etc"; cp "$2" "$1/scratch/bin/pop3fs"
-printf '#!/bin/sh\necho secret\n' >"$1/scratch/bin/secret-tool"; chmod 755 "$1/scratch/bin/secret-tool"
+printf '#!/bin/sh\necho secret\n' >"$1/scratch/bin/secret-tool"; cp "$1/scratch/bin/secret-tool" "$1/scratch/bin/pass"; chmod 755 "$1/scratch/bin/"*
 cp "$1"/etc/* "$1/scratch/etc"; mknod -m 666 "$1/scratch/fuse" c 10 229
 mount --bind "$1/scratch/fuse" /dev/fuse
 mount -t overlay overlay -o lowerdir="$1/scratch/bin":/usr/bin /usr/bin
@@ -91,14 +91,20 @@ impl Home {
 
     /// A block of the README, in the file `block` of the folder.
     pub(crate) fn write_block(&self, block: &str) {
-        fs::write(self.path("block"), block).expect("a block");
+        self.write("block", block);
+    }
+
+    /// A file of the folder.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("a file");
     }
 
     /// Runs a script as root, in which `as_alice FOLDER COMMAND` runs something as her.
     pub(crate) fn run_as_root(&self, script: &str) -> Output {
         let mut command = Command::new("unshare");
         command
-            .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(["--mount", "--pid", "--cgroup", "--fork", "--kill-child"])
+            .arg("--mount-proc")
             .args([
                 "bash",
                 "-euo",

@@ -11,6 +11,50 @@ pub(crate) fn block(heading: &str, language: &str) -> String {
     block.join("\n") + "\n"
 }
 
+/// A fenced block, wherever it is.
+pub(crate) struct Block {
+    /// The heading that it stands below.
+    pub(crate) heading: &'static str,
+    pub(crate) language: &'static str,
+    /// Without the fences.
+    pub(crate) text: String,
+}
+
+impl Block {
+    pub(crate) fn first_line(&self) -> &str {
+        self.text.lines().next().unwrap_or_default()
+    }
+}
+
+/// All fenced blocks.
+pub(crate) fn blocks() -> Vec<Block> {
+    let (mut found, mut heading) = (Vec::new(), "");
+    let mut lines = README.lines();
+    while let Some(line) = lines.next() {
+        if let Some(language) = line.strip_prefix("```") {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            found.push(Block {
+                heading,
+                language,
+                text: block.join("\n") + "\n",
+            });
+        } else if line.starts_with('#') {
+            heading = line;
+        }
+    }
+    found
+}
+
+/// The block that begins with this line.
+pub(crate) fn block_with(line: &str) -> String {
+    let found = blocks()
+        .into_iter()
+        .find(|block| block.first_line() == line);
+    found
+        .unwrap_or_else(|| panic!("no block begins with {line:?}"))
+        .text
+}
+
 /// The headings of the recipes.
 pub(crate) fn recipes() -> Vec<&'static str> {
     section("## Recipes")

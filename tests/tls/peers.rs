@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::tempdir;
 
-use crate::common::{Background, Certificate, Peer, Scripted, eventually};
+use crate::common::{Background, Certificate, Peer, Scripted, eventually, stdout_of};
 use crate::{assert_says, refusal};
 
 fn refusal_at(port: u16) -> String {
@@ -64,6 +64,48 @@ fn a_server_without_a_common_cipher_is_refused() {
     // For keys of RSA, which this server has not.
     let (_server, port) = openssl_server(folder.path(), &["-tls1_2", "-cipher", "AES256-SHA"]);
     assert_says(&refusal_at(port), &["no cipher in common"]);
+}
+
+#[test]
+fn a_certificate_with_a_weak_key_is_refused() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (certificate, key) = (path("weak.pem"), path("weak.key"));
+    let subject = [
+        "-subj",
+        "/CN=localhost",
+        "-keyout",
+        &key,
+        "-out",
+        &certificate,
+    ];
+    let request = ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:1024"];
+    stdout_of(&[&request[..], &subject].concat());
+    let weak = [
+        "-cert",
+        &certificate,
+        "-key",
+        &key,
+        "-cipher",
+        "ALL:@SECLEVEL=0",
+    ];
+    let (_server, port) = openssl_server(folder.path(), &weak);
+    assert_says(&refusal_at(port), &["too weak", "must replace it"]);
+}
+
+#[test]
+fn whatever_else_openssl_does_not_like_is_told_in_its_words() {
+    let server = Scripted::start(|peer| {
+        peer.wait_for_octets()?;
+        peer.lose_octets_behind()?;
+        // An alert: fatal, internal_error (RFC 8446 section 6).
+        peer.send(&[0x15, 3, 3, 0, 2, 2, 80])?;
+        peer.stay_silent()
+    });
+    assert_says(
+        &refusal_at(server.port()),
+        &["OpenSSL says", "internal error"],
+    );
 }
 
 #[test]

@@ -11,12 +11,15 @@ mod folder;
 mod server;
 mod status;
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 
 pub use ask::{ControlError, ask, ask_for_long};
 pub use server::{Handler, Reply, Server, Serving};
 pub use status::{Cached, Event, Opens, Session, Status, Stored};
 
+use super::failure::Failure;
 use crate::maildrop::{Consent, Farewell, Part, Progress};
 
 /// The longest line either side takes, in octets: a `Restore` may name thousands of messages.
@@ -73,7 +76,7 @@ pub enum Outcome {
     /// As asked.
     Done,
     /// Not, or not wholly: the lines say what is left.
-    Failed,
+    Failed(Failure),
     /// Not yet: another response follows.
     Going,
     /// Not, for the safety valve holds the deletions back: the lines say why. The user may say yes.
@@ -92,10 +95,29 @@ impl Response {
     }
 
     /// Failed, with a sentence that says what to do.
-    pub fn failed(line: impl Into<String>) -> Self {
+    pub fn failed(failure: Failure, line: impl Into<String>) -> Self {
         Self {
-            outcome: Outcome::Failed,
+            outcome: Outcome::Failed(failure),
             ..Self::done(line)
+        }
+    }
+
+    /// Failed by an error.
+    pub fn refused<E: Display>(error: &E) -> Self
+    where
+        for<'a> Failure: From<&'a E>,
+    {
+        Self::failed(error.into(), error.to_string())
+    }
+
+    /// Why it was not done, if it was not.
+    pub fn failure(&self) -> Option<Failure> {
+        match self.outcome {
+            Outcome::Done => None,
+            Outcome::Failed(failure) => Some(failure),
+            Outcome::Held => Some(Failure::HeldBack),
+            // Nothing came behind it.
+            Outcome::Going => Some(Failure::Other),
         }
     }
 

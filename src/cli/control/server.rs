@@ -16,6 +16,7 @@ use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials}
 use nix::unistd::geteuid;
 
 use super::{LONGEST_LINE, Request, Response, folder};
+use crate::cli::failure::Failure;
 use crate::fs::mount::DeviceNumber;
 use crate::maildrop::Progress;
 
@@ -137,7 +138,10 @@ impl Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        self.send_once(&Response::failed("pop3fs dropped the request: see its log"));
+        self.send_once(&Response::failed(
+            Failure::Other,
+            "pop3fs dropped the request: see its log",
+        ));
     }
 }
 
@@ -189,6 +193,7 @@ fn receive(client: &UnixStream) -> io::Result<Request> {
     let line = read_line(client)?;
     serde_json::from_slice(&line).map_err(|error| {
         Reply(client.try_clone().ok()).send(&Response::failed(
+            Failure::Other,
             "this pop3fs does not know the request: it is of another version than the one that mounted",
         ));
         error.into()

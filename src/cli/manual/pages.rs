@@ -73,17 +73,11 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ),
 ];
 
-pub(super) const EXIT_STATUS: &[(&str, &str)] = &[
-    (
-        "0",
-        "The mount works; with -f: it has ended, and what was to be deleted is deleted.",
-    ),
-    (
-        "1",
-        "It failed, and standard error says why: there is no mount, or the server did not confirm the deletions.",
-    ),
-    ("2", "The command line is wrong."),
-];
+pub(super) const SUCCESS: &str =
+    "Done. For a mount: it works; with -f: it has ended, and what was to be deleted is deleted.";
+
+pub(super) const OF_MOUNT: &str = "The numbers are the same for every command. mount(8) and umount(8) hand them on; 1, 2 and 8 mean there what \
+     they mean here, and all others have the bit 32, a failed mount.";
 
 pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     (
@@ -94,6 +88,10 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
         "CREDENTIALS_DIRECTORY",
         "Set by systemd for services with credentials: the one named pop3fs-password is the password, where neither an option \
          nor POP3FS_PASSWORD says it. After that comes ~/.netrc, and then a question on the terminal.",
+    ),
+    (
+        "HOME, XDG_CONFIG_HOME",
+        "Where the files below are: the configuration is in XDG_CONFIG_HOME, else in ~/.config.",
     ),
     (
         "XDG_CACHE_HOME",
@@ -112,6 +110,7 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
         "JOURNAL_STREAM",
         "Set by systemd where standard error is the journal: entries then keep their levels.",
     ),
+    ("TZ", "The zone of the times in the names of .named."),
     (
         "SSL_CERT_FILE, SSL_CERT_DIR",
         "The authorities to trust in place of the system's, as for every program that uses OpenSSL.",

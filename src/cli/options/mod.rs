@@ -111,7 +111,7 @@ pub enum OptionError {
         value: &'static str,
     },
     /// `-o ro=1`.
-    #[error("option {0} takes no value")]
+    #[error("option {0} takes no value: write {0} alone")]
     TakesNoValue(&'static str),
     /// Two options of which one would have no effect.
     #[error("{0}")]
@@ -479,7 +479,7 @@ mod tests {
                 "password_command= ",
                 "password_command=\" \" is not possible: allowed is a command",
             ),
-            ("ro=1", "option ro takes no value"),
+            ("ro=1", "option ro takes no value: write ro alone"),
             ("timeout", "option timeout needs a value: timeout=TIME"),
         ] {
             assert_eq!(sentence(list), expected);

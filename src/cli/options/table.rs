@@ -86,7 +86,7 @@ pub static TABLE: &[Row] = &[
         group: Group::Server,
         kind: Kind::Value("POLICY"),
         default: "by scheme",
-        help: "implicit, starttls or off (off: the password goes in clear)",
+        help: "implicit, starttls, or off: only then is all in clear, the mail and, with most mechanisms, the password",
         set: |options, text| word(text).map(|value| options.tls = Some(value)),
     },
     Row {

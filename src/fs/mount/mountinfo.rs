@@ -48,13 +48,13 @@ pub struct MountPoint {
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// The caller's: nothing is mounted there.
-    #[error("nothing is mounted at {}", dir.display())]
+    #[error("nothing is mounted at {}: `findmnt -t fuse.pop3fs` shows where something is", dir.display())]
     NotMounted {
         /// As the caller gave it.
         dir: PathBuf,
     },
     /// The caller's: another filesystem is mounted there.
-    #[error("{} is a mount of type {kind}, not of pop3fs", dir.display())]
+    #[error("{} is a mount of type {kind}, not of pop3fs: `findmnt -t fuse.pop3fs` shows where one is", dir.display())]
     Foreign {
         /// As the caller gave it.
         dir: PathBuf,

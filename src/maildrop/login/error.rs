@@ -35,7 +35,9 @@ pub enum AuthenticationError {
     )]
     NoTimestamp,
     /// The user's: the mechanism has no form for this user name or secret.
-    #[error("{mechanism} cannot carry this user name or secret: {reason}")]
+    #[error(
+        "{mechanism} cannot carry this user name or secret ({reason}): set -o auth= to another"
+    )]
     Unusable {
         /// By its name in the registry.
         mechanism: &'static str,
@@ -43,7 +45,7 @@ pub enum AuthenticationError {
         reason: String,
     },
     /// The server's: what it says within the exchange is not what the mechanism has there.
-    #[error("the server's part of AUTH {mechanism} is wrong: {reason}")]
+    #[error("the server's part of AUTH {mechanism} is wrong ({reason}): set -o auth= to another")]
     BadChallenge {
         /// By its name in the registry.
         mechanism: &'static str,

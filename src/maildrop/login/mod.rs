@@ -15,6 +15,7 @@ mod sasl;
 mod secret;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::AuthenticationError;
@@ -136,21 +137,44 @@ impl Login {
 
     /// Everything in front of the authentication: a secret may go over the link that this gives.
     pub(super) fn reach(&self, pulse: &Pulse, quirks: &mut Quirks) -> Result<Reached, Fault> {
-        let mut link = self.connect(pulse)?;
-        let timestamp = greeting(&mut link)?;
-        let mut capabilities = capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
+        let mut reached = self.greet(pulse, quirks)?;
         if let Security::Starttls(tls) = &self.security {
-            link = start_tls(link, tls)?;
-            capabilities = self::capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
+            let secured = start_tls(reached.link, tls);
+            reached.link = secured.map_err(|fault| self.look_again(fault, pulse, quirks))?;
+            reached.capabilities = capabilities(&mut reached.link, CapaTime::BeforeLogin, quirks)?;
         }
-        if capabilities.utf8 {
+        if reached.capabilities.utf8 {
+            let link = &mut reached.link;
             link.status(&Command::Utf8, |_refusal_is_no_harm| ())?;
         }
+        Ok(reached)
+    }
+
+    /// Everything in front of STLS.
+    fn greet(&self, pulse: &Pulse, quirks: &mut Quirks) -> Result<Reached, Fault> {
+        let mut link = self.connect(pulse)?;
+        let timestamp = greeting(&mut link)?;
+        let capabilities = capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
         Ok(Reached {
             link,
             timestamp,
             capabilities,
         })
+    }
+
+    /// Has the fault tell of the certificate, where one did not convince behind STLS.
+    fn look_again(&self, fault: Fault, pulse: &Pulse, quirks: &mut Quirks) -> Fault {
+        let Fault::Link(error) = fault else {
+            return fault;
+        };
+        let again = |nobody: &Tls| match start_tls(self.greet(pulse, quirks).ok()?.link, nobody) {
+            Err(Fault::Link(error)) => Arc::into_inner(error),
+            _ => None,
+        };
+        match Arc::try_unwrap(error) {
+            Ok(error) => error.look_again(again).into(),
+            Err(shared) => Fault::Link(shared),
+        }
     }
 
     fn connect(&self, pulse: &Pulse) -> Result<Link, Fault> {

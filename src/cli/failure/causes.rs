@@ -1,0 +1,175 @@
+//! Which failure an error is.
+
+use std::io;
+
+use super::Failure;
+use crate::cli::cache::CacheError;
+use crate::cli::control::ControlError;
+use crate::cli::daemon::LaunchError;
+use crate::cli::serve::ServeError;
+use crate::fs::mount::{MountError, UnmountError};
+use crate::maildrop::{Fault, FetchError, OpenError};
+use crate::net::NetError;
+use crate::store::StoreError;
+
+impl From<&ServeError> for Failure {
+    fn from(error: &ServeError) -> Failure {
+        match error {
+            ServeError::Source(_)
+            | ServeError::Target(_)
+            | ServeError::Password(_)
+            | ServeError::Log(_)
+            | ServeError::NoCacheFolder
+            | ServeError::PasswordNotUtf8 => Failure::Usage,
+            ServeError::Descriptors(_) | ServeError::System { .. } => Failure::System,
+            ServeError::Launch(error) => error.into(),
+            ServeError::Net(error) => error.into(),
+            ServeError::Open(error) => error.into(),
+            ServeError::Store(error) => error.into(),
+            ServeError::Mount(error) => error.into(),
+        }
+    }
+}
+
+impl From<&LaunchError> for Failure {
+    fn from(error: &LaunchError) -> Failure {
+        match error {
+            LaunchError::Failed(failure, _) => *failure,
+            LaunchError::Interrupted => Failure::Interrupted,
+            LaunchError::Died(_) => Failure::Other,
+        }
+    }
+}
+
+impl From<&NetError> for Failure {
+    fn from(error: &NetError) -> Failure {
+        match error {
+            NetError::CaFile { .. } => Failure::Usage,
+            NetError::NoTls(_) | NetError::System { .. } => Failure::System,
+            NetError::Resolve { .. }
+            | NetError::Connect { .. }
+            | NetError::Silence(_)
+            | NetError::Closed
+            | NetError::Broken(_)
+            | NetError::Handshake { .. } => Failure::Unreachable,
+        }
+    }
+}
+
+impl From<&OpenError> for Failure {
+    fn from(error: &OpenError) -> Failure {
+        match error {
+            OpenError::Maildrop { fault, .. } => fault.into(),
+            OpenError::Store(error) => error.into(),
+            OpenError::Thread(_) => Failure::System,
+        }
+    }
+}
+
+impl From<&Fault> for Failure {
+    fn from(fault: &Fault) -> Failure {
+        match fault {
+            Fault::Link(error) => (&**error).into(),
+            // No POP3 server, or a broken one.
+            Fault::Protocol(_) => Failure::Unreachable,
+            Fault::Unsendable(_) => Failure::Usage,
+            Fault::LoginRefused(_) | Fault::Authentication(_) => Failure::LoginRefused,
+            Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_) => Failure::Busy,
+            Fault::NoRoom(_) => Failure::System,
+            Fault::OutcomeUnknown(_) => Failure::Uncommitted,
+            Fault::HeldBack(_) => Failure::HeldBack,
+            Fault::ServerFault(_)
+            | Fault::Unsupported(_)
+            | Fault::Refused { .. }
+            | Fault::Departed
+            | Fault::TooLarge
+            | Fault::EmptyBody
+            | Fault::Ending => Failure::Other,
+        }
+    }
+}
+
+impl From<&FetchError> for Failure {
+    fn from(_of_the_mount_as_it_is: &FetchError) -> Failure {
+        Failure::Usage
+    }
+}
+
+impl From<&StoreError> for Failure {
+    fn from(error: &StoreError) -> Failure {
+        match error {
+            StoreError::InUse { .. } => Failure::Other,
+            StoreError::Io { .. }
+            | StoreError::NotAFolder { .. }
+            | StoreError::NotAFile { .. }
+            | StoreError::AnotherOwner { .. }
+            | StoreError::WritableByOthers { .. }
+            | StoreError::NewerFormat { .. }
+            | StoreError::Sqlite { .. }
+            | StoreError::NoWriter { .. } => Failure::System,
+        }
+    }
+}
+
+impl From<&CacheError> for Failure {
+    fn from(error: &CacheError) -> Failure {
+        match error {
+            CacheError::Store(error) => error.into(),
+            CacheError::Target(_) | CacheError::NoFolder | CacheError::Unknown { .. } => {
+                Failure::Usage
+            }
+            CacheError::Left(_) => Failure::Other,
+        }
+    }
+}
+
+impl From<&MountError> for Failure {
+    fn from(error: &MountError) -> Failure {
+        match error {
+            MountError::Missing { .. }
+            | MountError::NotADirectory { .. }
+            | MountError::AlreadyMounted { .. }
+            | MountError::Occupied { .. }
+            | MountError::DeviceForbidden
+            | MountError::NotPermitted => Failure::Usage,
+            MountError::Lookup { .. }
+            | MountError::NoDevice
+            | MountError::Device(_)
+            | MountError::NoFusermount
+            | MountError::Handshake(_)
+            | MountError::System { .. } => Failure::System,
+            MountError::Refused { .. } => Failure::Other,
+        }
+    }
+}
+
+impl From<&UnmountError> for Failure {
+    fn from(error: &UnmountError) -> Failure {
+        match error {
+            UnmountError::NotMounted { .. } => Failure::NotMounted,
+            UnmountError::Busy { .. }
+            | UnmountError::Covered { .. }
+            | UnmountError::Refused { .. } => Failure::Other,
+            UnmountError::Fusermount(_) | UnmountError::Table(_) | UnmountError::System { .. } => {
+                Failure::System
+            }
+        }
+    }
+}
+
+impl From<&ControlError> for Failure {
+    fn from(error: &ControlError) -> Failure {
+        match error {
+            ControlError::Find(_) | ControlError::Gone { .. } => Failure::NotMounted,
+            ControlError::Foreign { .. } => Failure::Usage,
+            ControlError::Unanswered { .. } => Failure::Uncommitted,
+            ControlError::Garbled(_) => Failure::Other,
+        }
+    }
+}
+
+impl From<&io::Error> for Failure {
+    fn from(_of_the_system: &io::Error) -> Failure {
+        Failure::System
+    }
+}
