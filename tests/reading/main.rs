@@ -6,6 +6,7 @@ mod common;
 mod alteration;
 mod attributes;
 mod identity;
+mod indexers;
 mod listing;
 mod maildir;
 mod named;
