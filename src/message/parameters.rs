@@ -9,6 +9,10 @@ use memchr::memchr;
 use super::charset;
 use super::fields::encoded_words;
 
+/// The parameters in which mailers write encoded words, though RFC 2047 section 5 allows none there. In others, as in a
+/// boundary, `=?` is what it is.
+const NAMES: [&str; 2] = ["name", "filename"];
+
 /// A value with parameters: `text/plain; charset=utf-8`, or `attachment; filename=a`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Parameterized {
@@ -51,9 +55,10 @@ impl Parameterized {
                 sections.entry(name).or_default().push(section);
             }
         }
-        let parameters = sections
-            .into_iter()
-            .map(|(name, sections)| (name, joined(sections)));
+        let parameters = sections.into_iter().map(|(name, sections)| {
+            let value = joined(&name, sections);
+            (name, value)
+        });
         Some(Self {
             value: value.to_owned(),
             parameters: parameters.filter(|(_, value)| !value.is_empty()).collect(),
@@ -127,7 +132,7 @@ fn unquoted(value: &[u8]) -> Vec<u8> {
 
 /// The sections in their order. The form that knows its charset goes before a plain one of the same number, which is there for
 /// those who cannot read it (RFC 6266 section 4.3).
-fn joined(mut sections: Vec<Section>) -> String {
+fn joined(name: &str, mut sections: Vec<Section>) -> String {
     sections.sort_by_key(|section| (section.number, section.form == Form::Plain));
     sections.dedup_by_key(|section| section.number);
     if sections.iter().all(|section| section.form == Form::Plain) {
@@ -135,7 +140,11 @@ fn joined(mut sections: Vec<Section>) -> String {
             .into_iter()
             .flat_map(|section| section.octets)
             .collect();
-        return encoded_words(&octets);
+        return if NAMES.contains(&name) {
+            encoded_words(&octets)
+        } else {
+            String::from_utf8_lossy(&octets).into_owned()
+        };
     }
     let mut label = None;
     let mut octets = Vec::new();
@@ -287,6 +296,13 @@ mod tests {
                 "{parameters:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_boundary_is_not_decoded() {
+        let field = b"multipart/mixed; boundary=\"=?utf-8?q?a?=  b\"";
+        let media = Parameterized::read(field).unwrap();
+        assert_eq!(media.parameter("boundary"), Some("=?utf-8?q?a?=  b"));
     }
 
     proptest! {

@@ -13,6 +13,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// No standard has it, so it has many names.
+const UUENCODE: [&str; 4] = ["x-uuencode", "uuencode", "x-uue", "uue"];
+
 /// How the octets of a part are written in the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Encoding {
@@ -21,6 +24,8 @@ pub(super) enum Encoding {
     Identity,
     Base64,
     QuotedPrintable,
+    /// The encoding of uuencode(1), as mailers had it before MIME, and some after.
+    Uuencode,
 }
 
 impl Encoding {
@@ -30,6 +35,9 @@ impl Encoding {
         match name {
             Some(name) if name.eq_ignore_ascii_case("base64") => Self::Base64,
             Some(name) if name.eq_ignore_ascii_case("quoted-printable") => Self::QuotedPrintable,
+            Some(name) if UUENCODE.iter().any(|uue| name.eq_ignore_ascii_case(uue)) => {
+                Self::Uuencode
+            }
             _ => Self::Identity,
         }
     }
@@ -40,6 +48,7 @@ impl Encoding {
             Self::Identity => Cow::Borrowed(octets),
             Self::Base64 => Cow::Owned(base64(octets)),
             Self::QuotedPrintable => Cow::Owned(quoted_printable(octets)),
+            Self::Uuencode => uuencode(octets),
         }
     }
 
@@ -49,6 +58,7 @@ impl Encoding {
             Self::Identity => octets.len() as u64,
             Self::Base64 => base64_size(octets),
             Self::QuotedPrintable => quoted_printable(octets).len() as u64,
+            Self::Uuencode => uuencode(octets).len() as u64,
         }
     }
 }
@@ -121,11 +131,39 @@ fn hexadecimal(escape: &[u8]) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
+/// The lines between `begin` and `end`; all octets as they are where nothing begins.
+fn uuencode(octets: &[u8]) -> Cow<'_, [u8]> {
+    let mut lines = octets.split(|octet| *octet == b'\n');
+    if !lines.any(|line| line.starts_with(b"begin ")) {
+        return Cow::Borrowed(octets);
+    }
+    let encoded = lines.take_while(|line| line.trim_ascii() != b"end");
+    Cow::Owned(encoded.flat_map(uuencoded_line).collect())
+}
+
+/// `length *sextet`: sextets are counted from the space, for which some write a grave accent. What fills the last group is
+/// behind the length.
+fn uuencoded_line(line: &[u8]) -> impl Iterator<Item = u8> {
+    let sextet = |octet: &u8| octet.wrapping_sub(b' ') & 63;
+    let (length, sextets) = line
+        .strip_suffix(b"\r")
+        .unwrap_or(line)
+        .split_first()
+        .unwrap_or((&b' ', &[]));
+    let octets = sextets.chunks(4).flat_map(move |group| {
+        let bits = (0..4).fold(0, |bits, at| {
+            bits << 6 | u32::from(group.get(at).map_or(0, sextet))
+        });
+        bits.to_be_bytes().into_iter().skip(1)
+    });
+    octets.take(usize::from(sextet(length)))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::Encoding::{Base64, Identity, QuotedPrintable};
+    use super::Encoding::{Base64, Identity, QuotedPrintable, Uuencode};
     use super::*;
 
     #[test]
@@ -135,7 +173,8 @@ mod tests {
             (" BASE64 (really)", Base64),
             ("Quoted-Printable;", QuotedPrintable),
             ("8bit", Identity),
-            ("x-uuencode", Identity),
+            ("X-uuencode", Uuencode),
+            ("x-unheard-of", Identity),
             ("", Identity),
         ] {
             assert_eq!(Encoding::of(field), encoding, "{field:?}");
@@ -173,10 +212,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn uuencode_gives_what_is_there() {
+        for (octets, decoded) in [
+            (
+                &b"begin 644 a.txt\r\n%:&5L;&\\ \r\n`\r\nend\r\n"[..],
+                &b"hello"[..],
+            ),
+            (
+                b"words\nbegin 644 a\n#:&5L\n\";&\\\n \nend\n#:&5L\n",
+                b"hello",
+            ),
+            (b"begin 644 a\n#:&5L\n#;&", b"hell`\0"),
+            (b"begin 644 zeros\r\n&````    \r\n#", b"\0\0\0\0\0\0"),
+            (b"begin", b"begin"),
+            (b"", b""),
+        ] {
+            let shown = octets.escape_ascii();
+            assert_eq!(&*Uuencode.decode(octets), decoded, "{shown}");
+        }
+    }
+
     proptest! {
         #[test]
         fn the_size_is_that_of_the_octets(octets in prop::collection::vec(prop::sample::select(b"=aA4+/ \r\n\xff".to_vec()), 0..60)) {
-            for encoding in [Identity, Base64, QuotedPrintable] {
+            for encoding in [Identity, Base64, QuotedPrintable, Uuencode] {
                 prop_assert_eq!(encoding.decoded_size(&octets), encoding.decode(&octets).len() as u64);
             }
         }

@@ -14,6 +14,7 @@ mod client;
 mod command;
 pub mod corpus;
 mod dovecot;
+pub mod gathered;
 mod launch;
 mod liar;
 mod maildir;

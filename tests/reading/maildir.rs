@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::common::{Liar, Mount, corpus, eventually, run, stdout_of};
+use super::common::{Liar, Mount, corpus, eventually, run, stdout, stdout_of};
 use super::{in_clear, listed, read};
 
 const COUNT: usize = 25;
@@ -181,12 +181,12 @@ print(len(box), message.get_subdir())
 }
 
 #[test]
-fn mutt_opens_flags_and_deletes() {
+fn mutt_shows_reads_flags_and_deletes() {
     let messages = corpus::realistic(47, 5);
     let liar = Liar::start(&messages);
-    let mount = in_clear(&liar.source(), &[]);
-    // In the batch of one screen: flag the first, delete the last, go.
-    let keys = "push '<first-entry><flag-message><last-entry><delete-message><quit>'";
+    let mut mount = in_clear(&liar.source(), &[]);
+    // The first is read and flagged, the last is deleted, as if somebody typed.
+    let keys = "push '<first-entry><display-message><exit><flag-message><last-entry><delete-message><quit>'";
     let folder = format!("set folder=\"{}\"", mount.arg());
     let path = maildir(&mount);
     let mutt = run(&[
@@ -199,11 +199,17 @@ fn mutt_opens_flags_and_deletes() {
         "/dev/null",
     ]);
     assert!(mutt.status.success(), "{mutt:?}");
-    eventually("the flag and the deletion", || {
+    let screen = stdout(&mutt);
+    for at in 0..5 {
+        let subject = corpus::realistic_message(47, at).subject;
+        assert!(screen.contains(&subject), "{subject}: {screen}");
+    }
+    let cur = eventually("the flag and the deletion", || {
         let cur = names(&mount, "cur");
-        (cur.len() == 4 && cur[0].ends_with(":2,F")).then_some(())
+        (cur.len() == 4 && cur[0].ends_with(":2,FS")).then_some(cur)
     });
-    assert!(mount.umount().status.success());
+    mount.remount();
+    assert_eq!(names(&mount, "cur"), cur);
     assert_eq!(liar.left(), messages[..4]);
 }
 

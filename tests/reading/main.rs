@@ -7,6 +7,7 @@ mod alteration;
 mod attributes;
 mod eol;
 mod identity;
+mod indexers;
 mod listing;
 mod maildir;
 mod named;

@@ -3,6 +3,7 @@
 mod alteration;
 mod at_the_root;
 mod attachments;
+mod corpora;
 mod hidden;
 mod refusals;
 mod requests;

@@ -121,6 +121,38 @@ fn ten_megabytes_of_headers_are_not_read_to_the_end() {
 }
 
 #[test]
+fn a_wrong_charset_costs_no_letter_of_ascii() {
+    let long = "x".repeat(100_000);
+    for charset in [
+        "",
+        "no-such-charset",
+        "utf-8x",
+        "UTF_8",
+        "\"utf-8",
+        "=?utf-8?q?utf-8?=",
+        "iso-8859-99",
+        "unicode-1-1-utf-7",
+        "iso-2022-jp",
+        "big5",
+        "cp65001",
+        "\0",
+        "../../etc/passwd",
+        &long,
+    ] {
+        for media in ["text/plain", "text/html", "text/csv"] {
+            let mut message = wire(&format!(
+                "Content-Type: {media}; charset={charset}\n\ninvoice "
+            ));
+            message.extend_from_slice(b"\xfc\xff \xc3\xbc 2024\r\n");
+            survive(&message);
+            let text = message::text(&message);
+            let shown = text.contains("invoice ") && text.ends_with(" 2024\n");
+            assert!(shown, "{media}, {charset:.20}: {text}");
+        }
+    }
+}
+
+#[test]
 fn html_of_any_depth_is_read() {
     for element in [
         "<div>",

@@ -2,6 +2,9 @@
 //! no server.
 
 mod attachments;
+#[path = "../common/gathered.rs"]
+mod gathered;
+mod generated;
 mod hostile;
 mod python;
 #[path = "../fuzz/targets/mod.rs"]

@@ -1,94 +1,165 @@
-//! Python's email package reads the same parts out of well-formed messages.
+//! Python's email package reads the same files out of well-formed messages, octet by octet.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::fs;
+use std::process::Command;
+
+use serde::Deserialize;
 
 use super::corpus::corpus;
+use super::gathered::gathered;
+use super::generated::generated;
 use super::leaves;
+use super::targets::survive;
 
-/// Prints the decoded octets of each part that is neither the message's text nor divided further, as hexadecimal, in order; those of
-/// nested messages as well.
+/// Reads messages, one a file, and prints for each whether it is well-formed, and the decoded octets of each part that is
+/// neither the message's text nor divided further, as hexadecimal, in order; those of nested messages behind.
+///
+/// What is of the type message/… and no message is taken apart by Python: its octets are not told.
 const SCRIPT: &str = r#"
-import base64, email, sys
-
-def files(message):
-    for part in own(message):
-        if part.get_content_maintype() == "message" and part.get_content_subtype() == "rfc822":
-            continue
-        text = part.get_content_type() in ("text/plain", "text/html")
-        attached = part.get_content_disposition() == "attachment"
-        if text and not attached and (part is message or not part.get_filename()):
-            continue
-        if part.get_content_type() == "message/delivery-status":
-            print("report")
-        else:
-            print(part.get_payload(decode=True).hex())
+import base64, email, email.policy, json, os, sys
 
 def own(part):
-    if part.get_content_maintype() == "multipart":
+    if part.get_content_maintype() == "multipart" and part.is_multipart():
         for inner in part.get_payload():
             yield from own(inner)
     else:
         yield part
 
-def nested(message):
+def is_message(part):
+    return part.get_content_type() in ("message/rfc822", "message/global")
+
+def files(message):
     for part in own(message):
-        if part.get_content_type() == "message/rfc822":
-            inner = part.get_payload()[0]
-            if part.get("Content-Transfer-Encoding") == "base64":
-                inner = email.message_from_bytes(base64.b64decode(inner.get_payload()))
-            yield inner
+        if is_message(part):
+            continue
+        text = part.get_content_type() in ("text/plain", "text/html")
+        attached = part.get_content_disposition() == "attachment"
+        if text and not attached and (part is message or not part.get_filename()):
+            continue
+        yield None if part.is_multipart() else part.get_payload(decode=True).hex()
 
-def show(message):
-    files(message)
+def nested(message):
+    for part in filter(is_message, own(message)):
+        inner = part.get_payload()[0]
+        if str(part.get("Content-Transfer-Encoding")).lower() == "base64":
+            inner = parse(base64.b64decode(inner.get_payload()))
+        yield inner
+
+def shown(message):
+    yield from files(message)
     for inner in nested(message):
-        show(inner)
+        yield from shown(inner)
 
-show(email.message_from_bytes(sys.stdin.buffer.read()))
+def parse(octets):
+    return email.message_from_bytes(octets, policy=email.policy.default)
+
+def told(octets):
+    try:
+        message = parse(octets)
+        defects = [str(type(defect)) for part in message.walk() for defect in part.defects]
+        return {"defects": defects, "files": list(shown(message))}
+    except Exception as error:
+        return {"defects": [str(error)], "files": []}
+
+for name in sorted(os.listdir(sys.argv[1])):
+    with open(os.path.join(sys.argv[1], name), "rb") as file:
+        print(json.dumps(told(file.read())))
 "#;
 
-fn python(message: &[u8]) -> Vec<String> {
-    let mut child = Command::new("python3")
-        .args(["-c", SCRIPT])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(message).expect("python3 reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("python3");
-    assert!(output.status.success());
-    let lines = String::from_utf8(output.stdout).expect("hexadecimal");
-    lines.lines().map(str::to_owned).collect()
+/// What Python says of one message.
+#[derive(Deserialize)]
+struct Told {
+    defects: Vec<String>,
+    /// In hexadecimal, or taken apart.
+    files: Vec<Option<String>>,
 }
 
-fn ours(message: &[u8]) -> Vec<String> {
-    let attached = leaves(message)
-        .into_iter()
-        .filter(|leaf| leaf.path.contains("attachments/"));
-    attached
-        .map(|leaf| {
-            leaf.octets
-                .iter()
-                .map(|octet| format!("{octet:02x}"))
-                .collect()
-        })
-        .collect()
+fn python(messages: &[&[u8]]) -> Vec<Told> {
+    let folder = tempfile::tempdir().expect("a folder for the messages");
+    for (number, message) in messages.iter().enumerate() {
+        fs::write(folder.path().join(format!("{number:06}")), message).expect("a message");
+    }
+    let output = Command::new("python3")
+        .args(["-c", SCRIPT])
+        .arg(folder.path())
+        .output()
+        .expect("python3");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let lines = String::from_utf8(output.stdout).expect("JSON");
+    let told: Vec<Told> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(told.len(), messages.len());
+    told
+}
+
+fn hexadecimal(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// The attachments of the message and of those in it.
+fn ours(message: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for leaf in leaves(message) {
+        if let Some((_, name)) = leaf.path.rsplit_once("attachments/") {
+            files.push((name.to_owned(), leaf.octets));
+        }
+    }
+    files
+}
+
+fn assert_agree(name: &str, message: &[u8], python: &Told) {
+    let ours = ours(message);
+    assert_eq!(ours.len(), python.files.len(), "{name}");
+    for ((file, octets), python) in ours.iter().zip(&python.files) {
+        let ours = hexadecimal(octets);
+        assert!(
+            python.as_ref().is_none_or(|python| *python == ours),
+            "{name}, {file}: {python:?} {ours}"
+        );
+    }
 }
 
 #[test]
 fn python_finds_the_same_attachments() {
-    for made in corpus() {
-        let (python, ours) = (python(&made.octets), ours(&made.octets));
-        assert_eq!(python.len(), ours.len(), "{}", made.name);
-        for (python, ours) in python.iter().zip(&ours) {
-            // Python takes a report apart into header blocks.
-            assert!(
-                python == "report" || python == ours,
-                "{}: {python} {ours}",
-                made.name
-            );
+    let made = corpus();
+    let octets: Vec<&[u8]> = made.iter().map(|made| &*made.octets).collect();
+    for (made, python) in made.iter().zip(&python(&octets)) {
+        assert_agree(made.name, &made.octets, python);
+    }
+}
+
+#[test]
+fn python_finds_the_same_attachments_in_what_others_have_gathered() {
+    let mails = gathered();
+    let octets: Vec<&[u8]> = mails.iter().map(|mail| &*mail.octets).collect();
+    let mut well_formed = 0;
+    for (mail, python) in mails.iter().zip(&python(&octets)) {
+        survive(&mail.octets);
+        if python.defects.is_empty() {
+            well_formed += 1;
+            assert_agree(&mail.name, &mail.octets, python);
+        }
+    }
+    assert!(well_formed > 100, "{well_formed} of {}", mails.len());
+}
+
+#[test]
+fn python_finds_what_was_put_into_a_message_and_so_do_we() {
+    let messages: Vec<_> = (0..500).map(generated).collect();
+    let octets: Vec<&[u8]> = messages.iter().map(|message| &*message.octets).collect();
+    for (seed, (message, python)) in messages.iter().zip(&python(&octets)).enumerate() {
+        let name = format!("seed {seed}");
+        assert_eq!(python.defects, [""; 0], "{name}");
+        assert_agree(&name, &message.octets, python);
+        let ours = ours(&message.octets);
+        assert_eq!(ours.len(), message.files.len(), "{name}");
+        for ((called, octets), file) in ours.iter().zip(&message.files) {
+            assert!(*octets == file.octets, "{name}: {called}");
+            let expected = file.name.as_ref().unwrap_or(called);
+            assert_eq!(called, expected, "{name}");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
 
 use super::state::{Effect, Message, Received, Shared, verb};
 use super::{Liar, Reply, RetrFault};
@@ -407,12 +408,17 @@ impl Answer {
 /// With a dot before every dot that stands at the start of a CRLF-ended line (RFC 1939 section 3).
 fn stuffed(sent: &[u8]) -> Vec<u8> {
     let mut stuffed = Vec::with_capacity(sent.len() + 16);
-    for (index, &octet) in sent.iter().enumerate() {
-        if octet == b'.' && (index == 0 || sent[..index].ends_with(b"\r\n")) {
-            stuffed.push(b'.');
-        }
-        stuffed.push(octet);
+    if sent.starts_with(b".") {
+        stuffed.push(b'.');
     }
+    let mut rest = sent;
+    while let Some(end) = memmem::find(rest, b"\r\n.") {
+        let (lines, behind) = rest.split_at(end + 2);
+        stuffed.extend_from_slice(lines);
+        stuffed.push(b'.');
+        rest = behind;
+    }
+    stuffed.extend_from_slice(rest);
     stuffed
 }
 

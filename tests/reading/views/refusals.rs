@@ -235,7 +235,7 @@ fn a_message_of_over_256_mebibytes_is_too_large_for_views_that_are_made_of_it_on
     message.resize(size - 2, b'x');
     message.extend_from_slice(b"\r\n");
     let liar = Liar::start(&[message, corpus::with_body(b"other\r\n")]);
-    let mount = in_clear(&liar.source(), &[]);
+    let mount = in_clear(&liar.source(), &["timeout=2m"]);
     assert_eq!(
         errno(fs::read(mount.join(".text/liar-1.txt"))),
         Errno::EFBIG
