@@ -7,8 +7,9 @@ use indicatif::BinaryBytes;
 
 use super::arguments::CacheCommand;
 use super::failure::refuse;
+use super::home;
 use super::target::{Target, TargetError};
-use crate::store::{AccountCache, CacheFolder, StoreError};
+use crate::store::{AccountCache, StoreError};
 
 /// Why a cache is not listed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +44,7 @@ pub fn cache(dir: Option<&Path>, command: Option<&CacheCommand>) -> ExitCode {
 
 fn base(dir: Option<&Path>) -> Result<PathBuf, CacheError> {
     let named = dir.map(Path::to_owned);
-    named
-        .or_else(CacheFolder::default_base)
-        .ok_or(CacheError::NoFolder)
+    named.or_else(home::cache).ok_or(CacheError::NoFolder)
 }
 
 fn list(dir: Option<&Path>) -> Result<(), CacheError> {

@@ -20,6 +20,7 @@ mod ending;
 mod failure;
 mod fetch;
 mod help;
+mod home;
 mod logging;
 mod manual;
 mod netrc;

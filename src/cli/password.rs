@@ -19,6 +19,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use zeroize::Zeroizing;
 
+use super::home::home;
 use super::netrc;
 use super::options::{Options, PasswordSource};
 use super::source::Source;
@@ -125,7 +126,7 @@ fn from_places(source: &Source) -> Option<Result<Password, PasswordError>> {
     if let Some(file) = credential {
         return Some(first_line(file, "the credential pop3fs-password"));
     }
-    from_netrc(&env::home_dir()?.join(".netrc"), source)
+    from_netrc(&home()?.join(".netrc"), source)
 }
 
 fn from_netrc(path: &Path, source: &Source) -> Option<Result<Password, PasswordError>> {

@@ -1,7 +1,9 @@
-//! The signals that end a mount. They are blocked everywhere and waited for in one place, so that no handler runs.
+//! The signals that end a mount. They are blocked everywhere and waited for in one place, so that no handler runs. What was
+//! ignored when we began stays so: nohup(1) ignores SIGHUP, and a script's shell SIGINT for what it starts with `&`.
 //!
 //! SIGPIPE needs nothing: Rust's runtime ignores it before `main`, and gives children its default back.
 
+use std::fs;
 use std::process;
 
 use nix::errno::Errno;
@@ -20,7 +22,7 @@ impl Signals {
     /// Blocks them. To be called before any other thread runs, and after the password was asked for: until then
     /// Ctrl-C ends the process as usual.
     pub fn block() -> Result<Self, Errno> {
-        let set = SigSet::from_iter(ENDING);
+        let set = SigSet::from_iter(ENDING.into_iter().filter(|&signal| !is_ignored(signal)));
         set.thread_block()?;
         Ok(Self(set))
     }
@@ -42,6 +44,18 @@ impl Signals {
         let _survived_where_it_is_ignored = raise(signal);
         process::exit(Failure::Interrupted.status().into());
     }
+}
+
+/// sigwait(3) would give a signal that is blocked even where it is ignored.
+fn is_ignored(signal: Signal) -> bool {
+    let Ok(status) = fs::read_to_string("/proc/self/status") else {
+        return false;
+    };
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    ignored.is_some_and(|set| set & 1 << (signal as i32 - 1) != 0)
 }
 
 #[cfg(test)]

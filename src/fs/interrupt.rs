@@ -2,10 +2,14 @@
 
 use std::fs;
 
+use nix::errno::Errno;
 use nix::libc::{
     ENOENT, ESRCH, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP,
     SIGTTIN, SIGTTOU, SIGURG, SIGWINCH,
 };
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 /// A set of signals as /proc shows it: bit n-1 is signal n.
 type Signals = u64;
@@ -27,9 +31,21 @@ pub(super) fn is_interrupted(thread: u32) -> bool {
     }
     match fs::read_to_string(format!("/proc/{thread}/status")) {
         Ok(status) => Pending::parse(&status).is_deadly(),
-        // Any other error is a trouble of ours (no descriptor left, say), and no reason to let the caller go.
-        Err(error) => matches!(error.raw_os_error(), Some(ENOENT | ESRCH)),
+        Err(error) => match error.raw_os_error() {
+            // A /proc with hidepid shows only what is ours.
+            Some(ENOENT) => is_gone(thread),
+            Some(ESRCH) => true,
+            // A trouble of ours (no descriptor left, say), and no reason to let the caller go.
+            _ => false,
+        },
     }
+}
+
+fn is_gone(thread: u32) -> bool {
+    let Ok(thread) = i32::try_from(thread) else {
+        return true;
+    };
+    kill(Pid::from_raw(thread), None) == Err(Errno::ESRCH)
 }
 
 #[derive(Debug, Default)]

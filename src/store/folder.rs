@@ -1,5 +1,4 @@
 //! Where the cache of one account is.
-use std::env;
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -40,15 +39,6 @@ impl CacheFolder {
         Ok(Self { path })
     }
 
-    /// `$XDG_CACHE_HOME/pop3fs`, else `~/.cache/pop3fs`; none where there is no home. A relative path in the environment is
-    /// ignored (XDG Base Directory Specification).
-    pub fn default_base() -> Option<PathBuf> {
-        base_in(
-            env::var_os("XDG_CACHE_HOME").map(PathBuf::from),
-            env::home_dir(),
-        )
-    }
-
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
@@ -64,14 +54,6 @@ pub(super) fn refuse_if_anothers(path: &Path, metadata: &Metadata) -> Result<(),
         path: path.into(),
         owner: metadata.uid(),
     })
-}
-
-fn base_in(cache_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
-    let absolute = |path: &PathBuf| path.is_absolute();
-    cache_home
-        .filter(absolute)
-        .or_else(|| home.filter(absolute).map(|home| home.join(".cache")))
-        .map(|cache| cache.join("pop3fs"))
 }
 
 /// What is safe and readable of the account, and a digest of all of it: one folder an account, whatever its name.
@@ -287,25 +269,5 @@ mod tests {
         }
         let error = own_folder(path).unwrap_err();
         assert!(matches!(error, StoreError::AnotherOwner { .. }), "{error}");
-    }
-
-    #[test]
-    fn a_relative_cache_home_is_ignored() {
-        let (cache, home) = (
-            |path: &str| Some(PathBuf::from(path)),
-            Some(PathBuf::from("/home/alice")),
-        );
-        assert_eq!(
-            base_in(cache("/var/cache"), home.clone()),
-            cache("/var/cache/pop3fs")
-        );
-        for ignored in [cache("cache"), cache(""), None] {
-            assert_eq!(
-                base_in(ignored, home.clone()),
-                cache("/home/alice/.cache/pop3fs")
-            );
-        }
-        assert_eq!(base_in(None, cache("alice")), None);
-        assert_eq!(base_in(None, None), None);
     }
 }

@@ -7,7 +7,7 @@
 //! | complete bodies ([`Bodies`]) | memory, least recently used goes first | one mount |
 //! | large bodies ([`Incoming`]) | a temporary file, which becomes one of the cache or goes with its last reader | |
 //!
-//! BASE is `$XDG_CACHE_HOME/pop3fs`, or `~/.cache/pop3fs` ([`CacheFolder::default_base`]). Each account has a folder of its
+//! BASE is `$XDG_CACHE_HOME/pop3fs`, or `~/.cache/pop3fs`. Each account has a folder of its
 //! own in it ([`CacheFolder`]), named by what can be read of the account and a digest of all of it.
 //!
 //! The index is an SQLite file in WAL mode. Its `application_id` is ours, its `user_version` is the format: a newer one is

@@ -385,7 +385,10 @@ impl Place {
 
     /// The program under test, unable to see the user's own folders and secrets.
     pub fn program(&self) -> Command {
-        self.at_home(Command::new(PROGRAM))
+        // A shell without job control has what it starts with `&` ignore SIGINT, this test for one.
+        let mut command = Command::new("/usr/bin/env");
+        command.args(["--default-signal=HUP,INT,TERM", PROGRAM]);
+        self.at_home(command)
     }
 
     /// The same environment for a program that is to start the one under test.

@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 use toml::{Table, Value};
 
+use super::home;
 use super::options::{Options, Setting, nearest_of};
 use super::source::Source;
 pub use error::ConfigError;
@@ -59,7 +60,7 @@ impl Config {
     /// Reads the user's file (`$XDG_CONFIG_HOME/pop3fs/config.toml`, else `~/.config/pop3fs/config.toml`) and
     /// `/etc/pop3fs.toml`, as far as they are there.
     pub fn load() -> Result<Self, ConfigError> {
-        let own = user_config().map(|folder| folder.join("pop3fs/config.toml"));
+        let own = home::config().map(|folder| folder.join("pop3fs/config.toml"));
         let paths = own.into_iter().chain([PathBuf::from(SYSTEM)]);
         paths
             .filter_map(File::read)
@@ -201,15 +202,6 @@ fn read_own(path: &Path) -> Result<String, ConfigError> {
 fn line_of(text: &str, at: usize) -> usize {
     let before = text.as_bytes().iter().take(at);
     before.filter(|&&octet| octet == b'\n').count() + 1
-}
-
-/// The XDG base directory specification: a relative path in the variable is to be ignored.
-fn user_config() -> Option<PathBuf> {
-    let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    match named.filter(|path| path.is_absolute()) {
-        Some(path) => Some(path),
-        None => Some(std::env::home_dir()?.join(".config")),
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod words;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::home;
 use super::source::Source;
 use crate::fs::mount::{Access, Visibility};
 use crate::fs::{ViewId, Xattrs};
@@ -191,9 +192,7 @@ impl Options {
         if self.cache == Caching::Off {
             return None;
         }
-        self.cache_dir
-            .clone()
-            .or_else(|| Some(user_cache()?.join("pop3fs")))
+        self.cache_dir.clone().or_else(home::cache)
     }
 
     /// A pin takes the place of what `ca_file` says, and needs a certificate: who gives both options thinks otherwise.
@@ -271,15 +270,6 @@ fn did_you_mean(nearest: Option<&str>) -> String {
     match nearest {
         Some(name) => format!(" (did you mean {name}?)"),
         None => String::new(),
-    }
-}
-
-/// The XDG base directory specification: a relative path in the variable is to be ignored.
-fn user_cache() -> Option<PathBuf> {
-    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    match named.filter(|path| path.is_absolute()) {
-        Some(path) => Some(path),
-        None => Some(std::env::home_dir()?.join(".cache")),
     }
 }
 

@@ -1,0 +1,60 @@
+//! Whose home: that of the user who runs us, whatever the environment says.
+//!
+//! mount(8) with `setuid=alice` in fstab leaves `HOME=/root` in the environment of a process that is alice's.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, User, geteuid};
+
+/// `$HOME`, unless it is another's; then, and without it, what the system's users say. None where nobody knows one.
+pub(super) fn home() -> Option<PathBuf> {
+    let user = geteuid();
+    let named = env::var_os("HOME").map(PathBuf::from);
+    match named.filter(|path| path.is_absolute() && !is_anothers(path, user)) {
+        Some(path) => Some(path),
+        None => Some(User::from_uid(user).ok()??.dir),
+    }
+}
+
+/// Where the configuration is: `$XDG_CONFIG_HOME`, else `~/.config`.
+pub(super) fn config() -> Option<PathBuf> {
+    folder("XDG_CONFIG_HOME", ".config")
+}
+
+/// Where what is learnt is kept: in `$XDG_CACHE_HOME`, else in `~/.cache`.
+pub(super) fn cache() -> Option<PathBuf> {
+    Some(folder("XDG_CACHE_HOME", ".cache")?.join("pop3fs"))
+}
+
+/// A relative path in the variable is ignored (XDG Base Directory Specification).
+fn folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let named = env::var_os(variable).map(PathBuf::from);
+    match named.filter(|path| path.is_absolute()) {
+        Some(path) => Some(path),
+        None => Some(home()?.join(below_home)),
+    }
+}
+
+/// Root may use the home of whom it works for.
+fn is_anothers(home: &Path, user: Uid) -> bool {
+    !user.is_root() && fs::metadata(home).is_ok_and(|metadata| metadata.uid() != user.as_raw())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_anothers_by_its_owner_and_never_for_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let owner = Uid::from_raw(fs::metadata(folder.path()).unwrap().uid());
+        let other = Uid::from_raw(owner.as_raw() + 1);
+        assert!(!is_anothers(folder.path(), owner));
+        assert!(is_anothers(folder.path(), other));
+        assert!(!is_anothers(folder.path(), Uid::from_raw(0)));
+        assert!(!is_anothers(&folder.path().join("nothing"), other));
+    }
+}
