@@ -61,6 +61,10 @@ const NOT_RUN: &[(&str, &str)] = &[
         "installs: contrib/check.sh does; manual and completions are tests/manual.rs",
     ),
     (
+        "$ getfattr -d 04-invoice.eml",
+        "`pop3fs demo` takes no options: tests/reading/xattrs.rs shows the same",
+    ),
+    (
         "sudo apt install ./$(contrib/deb/build.sh)",
         "installs: contrib/deb/check.sh does",
     ),
