@@ -151,7 +151,7 @@ impl Author {
     }
 
     fn noise(&mut self) -> Vec<u8> {
-        let length = self.pick(&[0, 1, 2, 3, 57, 76, 1000, 40_000]);
+        let length = self.pick(&[0, 1, 2, 3, 57, 76, 1000, 10_000]);
         let mut octets = vec![0; length];
         self.rng.fill(&mut octets);
         octets
