@@ -19,7 +19,7 @@ use super::attributes::{Attributes, Kind, Validity};
 use super::errno::Error;
 use super::filesystem::{Entry, Filesystem, OpenedDirectory};
 use super::handles::Pages;
-use super::nodes::ROOT;
+use super::nodes::{DELETED, ROOT};
 use super::opening::{Opened, Place, Resized};
 use super::owed::Answer;
 use crate::maildrop::Change;
@@ -153,7 +153,7 @@ impl Serving {
 enum Outdated {
     /// Attributes and pages.
     Inodes(Vec<u64>),
-    /// A name in the root.
+    /// A name in the root, and in the directory of the pending deletions: mv(1) takes there what the kernel knows of it.
     Entry(String),
 }
 
@@ -165,7 +165,9 @@ fn tell(notifier: &Notifier, outdated: &Outdated) {
             }
         }
         Outdated::Entry(name) => {
-            log_untold(notifier.inval_entry(INodeNo(ROOT), OsStr::new(name)));
+            for directory in [ROOT, DELETED] {
+                log_untold(notifier.inval_entry(INodeNo(directory), OsStr::new(name)));
+            }
         }
     }
 }
