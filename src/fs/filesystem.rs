@@ -124,7 +124,7 @@ impl Filesystem {
             handles: Arc::default(),
             derived: Arc::new(Derived::new()),
             ledger,
-            workshop: Workshop::open()?,
+            workshop: Workshop::open("views")?,
             appearance,
         })
     }
@@ -461,7 +461,7 @@ impl Filesystem {
         match (from, to) {
             (Node::Root, Node::Deleted) => {
                 self.derived.restore(self.maildrop.message(id).inode);
-                self.maildrop.unlink(id).map_err(|_| Error::NotFound)
+                self.maildrop.unlink_shown(id).map_err(|_| Error::NotFound)
             }
             (Node::Deleted, Node::Root) => self.maildrop.restore(id).map_err(|_| Error::NotFound),
             (Node::Root, Node::Root) | (Node::Deleted, Node::Deleted) => Ok(()),

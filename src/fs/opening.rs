@@ -163,11 +163,12 @@ impl Filesystem {
         if !handles.is_open(inode) {
             return answer.give(Ok(opened(&handles, inode, file, None)));
         }
+        let resized = Resized { inode, tail: None };
         let waiter = answer.owe_in(
             &self.workshop,
             &self.ledger,
             self.while_heard(),
-            move |file: Result<Rendition, Fault>| Ok(opened(&handles, inode, file?, None)),
+            move |file: Result<Rendition, Fault>| Ok(opened(&handles, inode, file?, Some(resized))),
         );
         waiter.answer(Ok(file));
     }

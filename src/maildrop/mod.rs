@@ -526,7 +526,7 @@ impl Maildrop {
         self.shared.wake_up.ring();
     }
 
-    /// As [`Maildrop::unlink`], by another name than the one in the root, which the kernel must be told of.
+    /// As [`Maildrop::unlink`], by another way than the name in the root, of which the kernel must be told.
     ///
     /// # Errors
     /// As there.

@@ -18,12 +18,16 @@ pub(super) const PARTS: usize = 1000;
 const LEVELS: usize = 32;
 /// The most messages within each other.
 pub(super) const NESTED: usize = 16;
+/// The most octets of texts, and of nested messages that are encoded: more than anybody reads, and up to 16 times as many in
+/// memory while they are made readable. What goes beyond is a file.
+const DECODED: usize = 16 * 1024 * 1024;
 
 /// What may still be looked at of a message that may hold any number of parts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) parts: usize,
     pub(super) nested: usize,
+    decoded: usize,
 }
 
 /// A message, in ranges of the octets that it was read from.
@@ -85,6 +89,7 @@ impl Default for Bounds {
         Self {
             parts: PARTS,
             nested: NESTED,
+            decoded: DECODED,
         }
     }
 }
@@ -118,6 +123,15 @@ impl Entity {
     /// How many octets [`Self::content`] gives.
     pub(super) fn content_size(&self, octets: &[u8]) -> u64 {
         self.encoding.decoded_size(&octets[self.body.clone()])
+    }
+
+    /// Whether it is decoded as a whole to show what is in it.
+    fn is_decoded(&self) -> bool {
+        match self.media.class {
+            Class::Plain | Class::Html | Class::Readable => true,
+            Class::Message => self.encoding != Encoding::Identity,
+            Class::Multipart(_) | Class::Opaque => false,
+        }
     }
 
     /// The name that the sender gave: any characters.
@@ -224,6 +238,12 @@ impl Reader<'_> {
         };
         if let Class::Multipart(multipart) = entity.media.class {
             self.divide(&mut entity, multipart, levels);
+        }
+        if entity.is_decoded() {
+            match self.bounds.decoded.checked_sub(entity.body.len()) {
+                Some(left) => self.bounds.decoded = left,
+                None => entity.media.class = Class::Opaque,
+            }
         }
         entity
     }

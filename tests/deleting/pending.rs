@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pop3fs::cli::Failure;
 
-use crate::common::{Dovecot, Liar, Mount, assert_failed, corpus, stdout_of};
+use crate::common::{Dovecot, Liar, Mount, assert_failed, corpus, eventually, stdout_of};
 use crate::{
     dovecot, files, liar, listed, mounted, remove, remove_all, stderr, stdout, succeed, sync,
     umount, without,
@@ -44,6 +44,27 @@ fn of_two_removed_messages_the_one_restored_by_name_stays() {
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert_eq!(stdout(&output), format!("{name} is back\n"));
     });
+}
+
+/// The kernel takes what it knows of a name in the root to where the name is moved.
+#[test]
+fn a_name_that_was_moved_to_the_deletions_is_gone_when_it_is_restored_or_committed() {
+    let liar = liar(3);
+    let mount = mounted(&liar.source(), &[]);
+    let pending = [1, 2].map(|serial| {
+        let name = format!("liar-{serial}.eml");
+        let pending = mount.join(".deleted").join(&name);
+        fs::metadata(mount.join(&name)).expect("stat");
+        fs::rename(mount.join(name), &pending).expect("mv");
+        fs::metadata(&pending).expect("a pending deletion");
+        pending
+    });
+    let output = mount.subcommand(&["restore", mount.arg(), "liar-1.eml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    sync(&mount);
+    for name in pending {
+        eventually("the name to be gone", || (!name.exists()).then_some(()));
+    }
 }
 
 #[test]

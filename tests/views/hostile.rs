@@ -68,6 +68,49 @@ fn parts_are_counted_through_nested_messages() {
     assert_eq!(paths[paths.len() - 2..], ["message-4.eml", "message-5.eml"]);
 }
 
+/// A control character of two octets is shown in eight.
+#[test]
+fn what_is_decoded_is_bounded_and_the_rest_is_a_file() {
+    let line = [&[0x9b; 76][..], b"\r\n"].concat();
+    let body = line.repeat((17 << 20) / line.len());
+    for (headers, name) in [
+        (
+            "Content-Type: text/plain; charset=iso-8859-5\n\n",
+            "part-1.txt",
+        ),
+        (
+            "Content-Type: text/html; charset=iso-8859-5\n\n",
+            "part-1.html",
+        ),
+        (
+            "Content-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\n\n",
+            "message-1",
+        ),
+        (
+            "Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n\n",
+            "part-1.eml",
+        ),
+    ] {
+        let message = [wire(headers), body.clone()].concat();
+        let paths = paths(&message);
+        assert!(paths.iter().any(|path| path.contains(name)), "{paths:?}");
+        let text = message::text(&message);
+        assert!(text.len() < 1000 && text.contains("part-1."), "{headers}");
+    }
+}
+
+#[test]
+fn a_short_text_is_shown_beside_a_long_one() {
+    let long = "x".repeat(17 << 20);
+    let message = wire(&format!(
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n{long}\n--b\n\nshort\n--b--\n"
+    ));
+    let text = message::text(&message);
+    assert!(text.starts_with("Attachments: part-1.txt (") && text.ends_with("\nshort\n"));
+    assert_eq!(file(&message, "attachments/part-1.txt"), long.as_bytes());
+    assert_eq!(file(&message, "text.txt"), b"short");
+}
+
 #[test]
 fn malformed_multiparts_lose_nothing() {
     for (message, expected) in [
