@@ -49,14 +49,9 @@ fn a_signal_ends_a_mount_at_once_that_waits_for_the_servers_greeting() {
 fn a_signal_that_was_ignored_from_the_beginning_ends_nothing() {
     for ignored in [Signal::SIGHUP, Signal::SIGINT] {
         let (ground, liar) = (Ground::new(), five());
-        let mounting = ground.mounting(&liar);
-        let mut command = ground.0.at_home(Command::new("/usr/bin/env"));
-        command
-            .arg(format!("--ignore-signal={ignored}"))
-            .arg(PROGRAM)
-            .args(mounting.get_args().skip(2))
-            .arg("-f");
-        let process = Background::spawn(command.env("POP3FS_PASSWORD", "secret"));
+        let ignore = format!("--ignore-signal={ignored}");
+        let mut command = ground.through(&["/usr/bin/env", &ignore], &liar);
+        let process = Background::spawn(command.arg("-f"));
         eventually("the mount", || ground.0.is_mounted().then_some(()));
         process.signal(ignored);
         // What comes behind it ends the mount, so it has been passed over by then.

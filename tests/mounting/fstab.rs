@@ -137,3 +137,27 @@ fn a_lazy_umount_waits_for_nothing() {
     assert_eq!(stdout(&output), "");
     assert_eq!(liar.left_serials(), [1, 3]);
 }
+
+/// mount(8) leaves HOME as root's, and the mount is another's.
+#[test]
+fn a_line_of_fstab_mounts_for_another_user_with_the_home_of_that_user() {
+    let (ground, liar) = (ground(), liar(2));
+    let options = format!(
+        "tls=off,setuid=games,password_file={}",
+        password_file(&ground)
+    );
+    let script = "\
+        chmod 755 \"$4\"; chown -R games \"$4\"; chown games \"$3\"; mount -t tmpfs -o mode=755 none /usr/games; chown games /usr/games; \
+        mknod -m 666 /usr/games/fuse c 10 229; mount --bind /usr/games/fuse /dev/fuse; rm /usr/games/fuse; \
+        export HOME=/root; unset XDG_CACHE_HOME XDG_CONFIG_HOME; \
+        mount -t fuse.pop3fs -o \"$1\" \"$2\" \"$3\"; setpriv --reuid=games --regid=60 --clear-groups ls \"$3\"; \
+        ls /usr/games/.cache; umount \"$3\"";
+    let folder = ground.0.folder().to_str().expect("a path in ASCII");
+    let output = run(
+        &ground,
+        script,
+        &[&options, &liar.source(), ground.dir(), folder],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "liar-1.eml\nliar-2.eml\npop3fs\n");
+}
