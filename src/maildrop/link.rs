@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use memchr::memmem::find;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::fault::Fault;
@@ -19,6 +20,9 @@ const LEAST_PROGRESS: usize = 64;
 /// given up after half of the time-out then, in time for another.
 const REST: Duration = Duration::from_secs(5);
 
+/// What is said instead of words that nobody may see.
+const WITHHELD: &[u8] = b"its words repeat the secret";
+
 /// A connection. Blocking calls ([`Link::status`], [`Link::lines`]) are for the log-in, where one reply decides the
 /// next command; [`Link::queue`], [`Link::exchange`] and [`Link::next_event`] are for a pipeline.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(super) struct Link {
     /// What of `incoming` is not decoded yet.
     unread: std::ops::Range<usize>,
     outgoing: Zeroizing<Vec<u8>>,
+    /// What the last command gave away, until the next one.
+    secret: Zeroizing<Vec<u8>>,
     timeout: Duration,
     /// How long the server may be silent now.
     patience: Duration,
@@ -50,6 +56,7 @@ impl Link {
             incoming: vec![0; READ_OCTETS],
             unread: 0..0,
             outgoing: Zeroizing::new(Vec::new()),
+            secret: Zeroizing::new(Vec::new()),
             timeout,
             patience: timeout,
             heard: Instant::now(),
@@ -90,7 +97,10 @@ impl Link {
     /// Writes the command into the buffer that the next [`Link::exchange`] sends.
     pub(super) fn queue(&mut self, command: &Command<'_>) -> Result<(), Fault> {
         log::trace!("C: {command}");
+        let begin = self.outgoing.len();
         command.encode(&mut self.outgoing)?;
+        let secret = command.secret_in(&self.outgoing[begin..]);
+        self.secret = Zeroizing::new(secret.unwrap_or_default().to_vec());
         if self.decoder.owed() == 0 {
             self.refuse_what_is_unasked()?;
             let now = Instant::now();
@@ -110,7 +120,7 @@ impl Link {
         let mut input = &self.incoming[self.unread.clone()];
         let event = self.decoder.next(&mut input);
         self.unread.start = self.unread.end - input.len();
-        let event = event?;
+        let event = event?.map(|event| without(&self.secret, event));
         if let Some(event) = &event {
             log::trace!("S: {event}");
         }
@@ -289,5 +299,18 @@ impl Link {
             }
             Transfer::NotNow => Ok(false),
         }
+    }
+}
+
+/// A server may repeat what it does not understand, and its words are logged and shown.
+fn without<'e>(secret: &[u8], event: Event<'e>) -> Event<'e> {
+    match event {
+        Event::Done(status) if !secret.is_empty() && find(status.text, secret).is_some() => {
+            Event::Done(Status {
+                text: WITHHELD,
+                ..status
+            })
+        }
+        event => event,
     }
 }

@@ -111,6 +111,20 @@ impl Command<'_> {
         self.to_string()
     }
 
+    /// What nobody may see of the line that [`Command::encode`] made.
+    pub fn secret_in<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
+        let before = match *self {
+            Self::Pass(_) => "PASS ".len(),
+            Self::SaslResponse(_) => 0,
+            Self::Auth {
+                mechanism,
+                initial: Some(_),
+            } => "AUTH ".len() + mechanism.len() + " ".len(),
+            _ => return None,
+        };
+        line.get(before..)?.strip_suffix(b"\r\n")
+    }
+
     /// Whether AUTH may carry this first response. Where it may not, the server asks for it with an empty challenge.
     pub fn initial_response_fits(mechanism: &str, initial: &[u8]) -> bool {
         let encoded = encoded_length(initial).max("=".len());

@@ -145,3 +145,36 @@ fn a_challenge_that_is_no_base64_ends_the_exchange() {
         assert_eq!(guard.count("*"), 1, "{mechanism}");
     }
 }
+
+/// With and without base64, in the command and in an answer to a challenge.
+#[test]
+fn a_server_that_repeats_the_secret_has_its_words_withheld() {
+    for (mechanism, capability) in [
+        ("user", "USER"),
+        ("plain", "SASL PLAIN"),
+        ("login", "SASL LOGIN"),
+        ("xoauth2", "SASL XOAUTH2"),
+    ] {
+        let guard = Guard::start(
+            Vec::leak(vec![capability]),
+            move |visitor, line| match mechanism {
+                "user" => {
+                    visitor.say("+OK")?;
+                    let line = visitor.hear()?;
+                    visitor.say(&format!("-ERR unknown command {line:?}"))
+                }
+                "login" => {
+                    visitor.challenge("Username:")?;
+                    visitor.hear()?;
+                    visitor.challenge("Password:")?;
+                    let line = visitor.hear()?;
+                    visitor.say(&format!("-ERR unknown command {line:?}"))
+                }
+                _ => visitor.say(&format!("-ERR unknown command {line:?}")),
+            },
+        );
+        let said = refusal(in_clear(&guard.source(), mechanism));
+        assert_says(&said, &["refused the login", "its words repeat the secret"]);
+        assert!(!said.contains("unknown command"), "{said}");
+    }
+}
