@@ -124,7 +124,7 @@ impl Filesystem {
             handles: Arc::default(),
             derived: Arc::new(Derived::new()),
             ledger,
-            workshop: Workshop::open()?,
+            workshop: Workshop::open("views")?,
             appearance,
         })
     }

@@ -22,12 +22,15 @@ use super::handles::Pages;
 use super::nodes::{DELETED, ROOT};
 use super::opening::{Opened, Place, Resized};
 use super::owed::Answer;
+use super::workshop::Workshop;
 use crate::maildrop::Change;
 
 /// How long the kernel may keep what it was told and not told otherwise.
 const LASTING: Duration = Duration::from_secs(3600);
 /// Threads that take requests. None of them ever waits, and a second one costs a cold `grep -r` a fifth of its time.
 const THREADS: usize = 1;
+/// What fuser calls the first of them.
+const ANSWERING: &str = "fuser-0";
 /// The most octets of a name.
 const NAME_MAX: u32 = 255;
 /// The block size that stat and df count in.
@@ -76,6 +79,7 @@ impl Serving {
             filesystem: Arc::clone(&filesystem),
             owner,
             notifier: Arc::clone(&notifier),
+            sizes: Workshop::open("sizes")?,
             past_the_cache: FopenFlags::empty(),
         };
         let mut config = Config::default();
@@ -129,7 +133,7 @@ impl Serving {
     pub fn is_answering() -> io::Result<bool> {
         for thread in std::fs::read_dir("/proc/self/task")? {
             match std::fs::read_to_string(thread?.path().join("comm")) {
-                Ok(name) if name.trim_end() == "fuser-0" => return Ok(true),
+                Ok(name) if name.trim_end() == ANSWERING => return Ok(true),
                 Ok(_) => {}
                 // It has ended since.
                 Err(gone) if matches!(gone.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => {}
@@ -184,17 +188,34 @@ fn log_untold(told: io::Result<()>) {
     }
 }
 
+/// To store a page waits for whoever has it locked: never in a thread that answers requests.
 fn correct_size(notifier: &Notifier, resized: &Resized) {
     if let Some((offset, octets)) = &resized.tail {
+        debug_assert_ne!(std::thread::current().name(), Some(ANSWERING));
         log_untold(notifier.store(INodeNo(resized.inode), *offset, octets));
     }
     forget_size(notifier, resized.inode);
+}
+
+fn open_flags(opened: &Opened, past_the_cache: FopenFlags) -> FopenFlags {
+    let place = match opened.place {
+        Place::Memory => FopenFlags::empty(),
+        Place::File => past_the_cache,
+    };
+    let pages = match opened.pages {
+        Pages::Right => FopenFlags::FOPEN_KEEP_CACHE,
+        Pages::Doubtful => FopenFlags::empty(),
+        Pages::Shared => FopenFlags::FOPEN_DIRECT_IO,
+    };
+    place | pages | FopenFlags::FOPEN_NOFLUSH
 }
 
 struct Adapter {
     filesystem: Arc<Filesystem>,
     owner: Owner,
     notifier: Arc<OnceLock<Notifier>>,
+    /// Where the kernel is told of a size before it is told of the open.
+    sizes: Workshop,
     /// How a body in a file is read: the kernel has its pages already, and a second copy of a gigabyte costs more than
     /// the requests. Without a flag where mmap(2) needs that copy (Linux < 6.6).
     past_the_cache: FopenFlags,
@@ -267,29 +288,27 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn open(&self, req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let notifier = Arc::clone(&self.notifier);
+        let (notifier, sizes) = (Arc::clone(&self.notifier), self.sizes.clone());
         let past_the_cache = self.past_the_cache;
-        let answer = Answer::new(
-            req.pid(),
-            move |result: Result<Opened, Error>| match result {
-                Ok(opened) => {
-                    let way = match (opened.pages, opened.place) {
-                        (Pages::Right, Place::Memory) => FopenFlags::FOPEN_KEEP_CACHE,
-                        (Pages::Right, Place::File) => {
-                            FopenFlags::FOPEN_KEEP_CACHE | past_the_cache
-                        }
-                        (Pages::Doubtful, Place::Memory) => FopenFlags::empty(),
-                        (Pages::Doubtful, Place::File) => past_the_cache,
-                        (Pages::Shared, _) => FopenFlags::FOPEN_DIRECT_IO,
-                    };
-                    if let (Some(resized), Some(notifier)) = (&opened.resized, notifier.get()) {
-                        correct_size(notifier, resized);
-                    }
-                    reply.opened(FileHandle(opened.handle), FopenFlags::FOPEN_NOFLUSH | way);
+        let answer = Answer::new(req.pid(), move |result: Result<Opened, Error>| {
+            let opened = match result {
+                Ok(opened) => opened,
+                Err(error) => return reply.error(errno(&error)),
+            };
+            let (handle, flags) = (
+                FileHandle(opened.handle),
+                open_flags(&opened, past_the_cache),
+            );
+            let Some(resized) = opened.resized else {
+                return reply.opened(handle, flags);
+            };
+            sizes.leave(move || {
+                if let Some(notifier) = notifier.get() {
+                    correct_size(notifier, &resized);
                 }
-                Err(error) => reply.error(errno(&error)),
-            },
-        );
+                reply.opened(handle, flags);
+            });
+        });
         self.filesystem.open(ino.0, flags.0, answer);
     }
 

@@ -1,4 +1,4 @@
-//! The thread that makes views of messages: neither the kernel's requests nor the connection wait for it.
+//! Threads for what neither the kernel's requests nor the connection wait for: to make views of messages, to correct sizes.
 
 use std::sync::mpsc::{Sender, channel};
 use std::{io, thread};
@@ -10,11 +10,11 @@ type Work = Box<dyn FnOnce() + Send>;
 pub(super) struct Workshop(Sender<Work>);
 
 impl Workshop {
-    /// Starts the thread, which ends with the last of those who may leave work.
-    pub(super) fn open() -> io::Result<Workshop> {
+    /// Starts a thread of that name, which ends with the last of those who may leave work.
+    pub(super) fn open(name: &str) -> io::Result<Workshop> {
         let (left, taken) = channel::<Work>();
         thread::Builder::new()
-            .name("views".to_owned())
+            .name(name.to_owned())
             .spawn(move || {
                 for work in taken {
                     work();
