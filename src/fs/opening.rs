@@ -140,13 +140,14 @@ impl Filesystem {
         self.with_body(id, answer, move |body| {
             if let Some(file) = derived.file(inode) {
                 derived.check(revision)?;
-                return Ok(opened(&handles, inode, Rendition::as_it_is(file), None));
+                let resized = behind_others(&handles, inode);
+                return Ok(opened(&handles, inode, Rendition::as_it_is(file), resized));
             }
             let file = maildrop.derive(&show(&whole(body)?))?;
             derived.check(revision)?;
             let shown = Rendition::as_it_is(Arc::clone(&file));
             let resized = match derived.size(inode) {
-                Some(_) => None,
+                Some(_) => behind_others(&handles, inode),
                 None => Some(resized(&handles, inode, &shown, 0)),
             };
             // Before others find it made: open_made goes by that.
@@ -157,13 +158,12 @@ impl Filesystem {
         });
     }
 
-    /// Where somebody has the file open, the kernel may be about to learn its size: by an answer that the workshop gives.
+    /// Where somebody has the file open, in the workshop: behind whoever has it made there.
     fn open_made(&self, inode: u64, revision: Revision, file: Arc<Body>, answer: Answer<Opened>) {
         let (handles, file) = (self.handles.of(revision), Rendition::as_it_is(file));
-        if !handles.is_open(inode) {
+        let Some(resized) = behind_others(&handles, inode) else {
             return answer.give(Ok(opened(&handles, inode, file, None)));
-        }
-        let resized = Resized { inode, tail: None };
+        };
         let waiter = answer.owe_in(
             &self.workshop,
             &self.ledger,
@@ -282,6 +282,13 @@ fn resized(handles: &HandlesOf, inode: u64, body: &Rendition, shown: u64) -> Res
         None
     };
     Resized { inode, tail }
+}
+
+/// Where somebody has the file open, the kernel may be about to learn its size by the answer to that open: this one waits its
+/// turn behind it.
+fn behind_others(handles: &HandlesOf, inode: u64) -> Option<Resized> {
+    let behind = Resized { inode, tail: None };
+    handles.is_open(inode).then_some(behind)
 }
 
 fn last_page(body: &Rendition) -> Option<(u64, Vec<u8>)> {
