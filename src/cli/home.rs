@@ -3,6 +3,7 @@
 //! mount(8) with `setuid=alice` in fstab leaves `HOME=/root` in the environment of a process that is alice's.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -21,18 +22,21 @@ pub(super) fn home() -> Option<PathBuf> {
 
 /// Where the configuration is: `$XDG_CONFIG_HOME`, else `~/.config`.
 pub(super) fn config() -> Option<PathBuf> {
-    folder("XDG_CONFIG_HOME", ".config")
+    folder(env::var_os("XDG_CONFIG_HOME"), home, ".config")
 }
 
 /// Where what is learnt is kept: in `$XDG_CACHE_HOME`, else in `~/.cache`.
 pub(super) fn cache() -> Option<PathBuf> {
-    Some(folder("XDG_CACHE_HOME", ".cache")?.join("pop3fs"))
+    Some(folder(env::var_os("XDG_CACHE_HOME"), home, ".cache")?.join("pop3fs"))
 }
 
 /// A relative path in the variable is ignored (XDG Base Directory Specification).
-fn folder(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let named = env::var_os(variable).map(PathBuf::from);
-    match named.filter(|path| path.is_absolute()) {
+fn folder(
+    named: Option<OsString>,
+    home: impl FnOnce() -> Option<PathBuf>,
+    below_home: &str,
+) -> Option<PathBuf> {
+    match named.map(PathBuf::from).filter(|path| path.is_absolute()) {
         Some(path) => Some(path),
         None => Some(home()?.join(below_home)),
     }
@@ -46,6 +50,17 @@ fn is_anothers(home: &Path, user: Uid) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_relative_folder_is_ignored() {
+        let home = || Some(PathBuf::from("/home/alice"));
+        let cache = |named: Option<&str>| folder(named.map(OsString::from), home, ".cache");
+        assert_eq!(cache(Some("/var/cache")), Some("/var/cache".into()));
+        for ignored in [Some("cache"), Some(""), None] {
+            assert_eq!(cache(ignored), Some("/home/alice/.cache".into()));
+        }
+        assert_eq!(folder(None, || None, ".cache"), None);
+    }
 
     #[test]
     fn a_home_is_anothers_by_its_owner_and_never_for_root() {
