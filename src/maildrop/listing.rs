@@ -49,29 +49,49 @@ pub(super) struct Listed {
 
 /// Numbers the twins in maildrop order, then sorts by name.
 fn listed_by_name(listing: Vec<Entry>) -> Vec<Listed> {
-    let mut twins: HashMap<UniqueId, u32> = HashMap::with_capacity(listing.len());
-    let mut ordinals = Vec::with_capacity(listing.len());
-    for entry in &listing {
-        let seen = twins.entry(entry.uidl.clone()).or_default();
-        *seen += 1;
-        ordinals.push(*seen);
-    }
-    let identify = |(place, (entry, ordinal)): (usize, (Entry, u32))| Listed {
-        name: file_name(&entry.uidl, ordinal),
+    let twins = twins(&listing);
+    let identify = |(place, (entry, twin)): (usize, (Entry, Twin))| Listed {
+        name: file_name(&entry.uidl, twin.ordinal),
         place,
-        twins: twins.get(&entry.uidl).copied().unwrap_or(1),
+        twins: twin.of,
         uidl: entry.uidl,
-        ordinal,
+        ordinal: twin.ordinal,
         octets: entry.octets,
     };
     let mut listed: Vec<Listed> = listing
         .into_iter()
-        .zip(ordinals)
+        .zip(twins)
         .enumerate()
         .map(identify)
         .collect();
     listed.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     listed
+}
+
+/// The how-manieth of how many that share the unique-id.
+struct Twin {
+    ordinal: u32,
+    of: u32,
+}
+
+/// Of each entry.
+fn twins(listing: &[Entry]) -> Vec<Twin> {
+    let mut seen: HashMap<&UniqueId, u32> = HashMap::with_capacity(listing.len());
+    let mut twins = Vec::with_capacity(listing.len());
+    for entry in listing {
+        let ordinal = seen.entry(&entry.uidl).or_default();
+        *ordinal += 1;
+        twins.push(Twin {
+            ordinal: *ordinal,
+            of: 1,
+        });
+    }
+    if seen.len() < listing.len() {
+        for (twin, entry) in twins.iter_mut().zip(listing) {
+            twin.of = seen[&entry.uidl];
+        }
+    }
+    twins
 }
 
 /// One walk over the names that are known and the names that are listed.

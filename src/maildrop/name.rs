@@ -28,25 +28,24 @@ const PREFIX_ROOM: usize = NAME_MAX - (2 + 2 * DIGEST_OCTETS) - 11 - SUFFIX.len(
 /// The name of the message that is the `ordinal`-th (from 1) of those that share the unique-id.
 #[must_use]
 pub fn file_name(uidl: &UniqueId, ordinal: u32) -> String {
-    let id = escaped(uidl.as_bytes());
-    let name = with_suffix(&id, ordinal);
+    let mut name = escaped(uidl.as_bytes());
+    let id = name.len();
+    push_suffix(&mut name, ordinal);
     if name.len() <= NAME_MAX {
         return name;
     }
-    let mut short = id[..whole_escapes(&id, PREFIX_ROOM)].to_owned();
-    short.push_str("~=");
-    push_hex(
-        &mut short,
-        &Sha256::digest(uidl.as_bytes())[..DIGEST_OCTETS],
-    );
-    with_suffix(&short, ordinal)
+    name.truncate(whole_escapes(&name[..id], PREFIX_ROOM));
+    name.push_str("~=");
+    push_hex(&mut name, &Sha256::digest(uidl.as_bytes())[..DIGEST_OCTETS]);
+    push_suffix(&mut name, ordinal);
+    name
 }
 
-fn with_suffix(id: &str, ordinal: u32) -> String {
+fn push_suffix(name: &mut String, ordinal: u32) {
     if ordinal > 1 {
-        return format!("{id}~{ordinal}{SUFFIX}");
+        let _infallible = write!(name, "~{ordinal}");
     }
-    format!("{id}{SUFFIX}")
+    name.push_str(SUFFIX);
 }
 
 fn escaped(id: &[u8]) -> String {
