@@ -190,11 +190,14 @@ fn log_untold(told: io::Result<()>) {
 
 /// To store a page waits for whoever has it locked: never in a thread that answers requests.
 fn correct_size(notifier: &Notifier, resized: &Resized) {
-    if let Some((offset, octets)) = &resized.tail {
+    let Resized::Corrected { inode, tail } = resized else {
+        return;
+    };
+    if let Some((offset, octets)) = tail {
         debug_assert_ne!(std::thread::current().name(), Some(ANSWERING));
-        log_untold(notifier.store(INodeNo(resized.inode), *offset, octets));
+        log_untold(notifier.store(INodeNo(*inode), *offset, octets));
     }
-    forget_size(notifier, resized.inode);
+    forget_size(notifier, *inode);
 }
 
 fn open_flags(opened: &Opened, past_the_cache: FopenFlags) -> FopenFlags {

@@ -21,6 +21,25 @@ pub enum Pages {
     Shared,
 }
 
+/// What the size that the kernel keeps of a file is worth to who opens it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// It is what it was told.
+    Right,
+    /// Whoever read other octets to their end had the kernel believe in another.
+    Doubtful,
+    /// Somebody has opened it when it was doubtful, and nobody reads other octets any more.
+    Awaited,
+}
+
+/// A file that was opened.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) handle: u64,
+    pub(super) pages: Pages,
+    pub(super) size: Size,
+}
+
 /// The open files, and the open directories that must be the same until they are closed; by handle, from 1.
 #[derive(Debug, Default)]
 pub(super) struct Handles {
@@ -34,6 +53,7 @@ struct OpenFile {
     inode: u64,
     /// What its message was then.
     revision: Revision,
+    pages: Pages,
     body: Rendition,
 }
 
@@ -87,24 +107,33 @@ pub(super) struct HandlesOf {
 }
 
 impl HandlesOf {
-    /// `body` is of the message at that time. Gives the handle, and what the kernel's pages are worth to it.
-    pub(super) fn open(&self, inode: u64, body: Rendition) -> (u64, Pages) {
+    /// `body` is of the message at that time.
+    pub(super) fn open(&self, inode: u64, body: Rendition) -> Held {
         let handle = self.handles.next();
         let mut files = self.handles.files.lock();
-        let is_of_other_octets =
-            |file: &OpenFile| file.inode == inode && file.revision != self.revision;
+        let others = || files.values().filter(|file| file.inode == inode);
         let pages = match self.revision.number {
-            _ if files.values().any(is_of_other_octets) => Pages::Shared,
+            _ if others().any(|file| file.revision != self.revision) => Pages::Shared,
             0 => Pages::Right,
             _ => Pages::Doubtful,
+        };
+        let size = match pages {
+            Pages::Right => Size::Right,
+            Pages::Doubtful if others().any(|file| file.pages == Pages::Doubtful) => Size::Awaited,
+            Pages::Doubtful | Pages::Shared => Size::Doubtful,
         };
         let file = OpenFile {
             inode,
             revision: self.revision,
+            pages,
             body,
         };
         files.insert(handle, file);
-        (handle, pages)
+        Held {
+            handle,
+            pages,
+            size,
+        }
     }
 
     /// Whether anybody has the file open.

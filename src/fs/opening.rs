@@ -7,7 +7,7 @@ use super::attributes::Kind;
 use super::derived::{Derived, Revision};
 use super::errno::Error;
 use super::filesystem::Filesystem;
-use super::handles::{HandlesOf, Pages};
+use super::handles::{HandlesOf, Pages, Size};
 use super::nodes::{self, Node};
 use super::owed::Answer;
 use super::views::{Form, Tree, ViewId};
@@ -43,14 +43,19 @@ pub enum Place {
 
 /// A file whose size was shown as another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resized {
-    /// Its inode number.
-    pub inode: u64,
-    /// The last page of a file that may be larger than was shown: where it begins, and its octets up to the end.
-    /// sendfile(2) believes the size that the kernel has, and never asks; a page that is stored behind it corrects it. A
-    /// size that was too large is corrected by the first short read. None while the file is open, for a read of it
-    /// may hold the page.
-    pub tail: Option<(u64, Vec<u8>)>,
+pub enum Resized {
+    /// The kernel is to learn of it.
+    Corrected {
+        /// Its inode number.
+        inode: u64,
+        /// The last page of a file that may be larger than was shown: where it begins, and its octets up to the end.
+        /// sendfile(2) believes the size that the kernel has, and never asks; a page that is stored behind it corrects it. A
+        /// size that was too large is corrected by the first short read.
+        tail: Option<(u64, Vec<u8>)>,
+    },
+    /// Somebody has it open, and the kernel learns of it before it learns of that open. Once is enough: who reads while the
+    /// kernel is told again may be given zeros behind the end, for it believes no short read then.
+    Awaited,
 }
 
 /// Octets of a file.
@@ -260,35 +265,33 @@ fn opened(handles: &HandlesOf, inode: u64, body: Rendition, resized: Option<Resi
     } else {
         Place::File
     };
-    let (handle, pages) = handles.open(inode, body);
-    let resized = match pages {
-        Pages::Right => resized,
-        // Whoever reads other octets to their end has the kernel believe in another size.
-        Pages::Doubtful | Pages::Shared => resized.or(Some(Resized { inode, tail: None })),
+    let held = handles.open(inode, body);
+    let resized = match (held.size, resized) {
+        (Size::Right, resized) => resized,
+        (Size::Doubtful, Some(corrected @ Resized::Corrected { .. })) => Some(corrected),
+        (Size::Doubtful, _) => Some(Resized::Corrected { inode, tail: None }),
+        (Size::Awaited, _) => Some(Resized::Awaited),
     };
     Opened {
-        handle,
+        handle: held.handle,
         place,
-        pages,
+        pages: held.pages,
         resized,
     }
 }
 
 /// `shown` is the least size that the kernel may hold.
 fn resized(handles: &HandlesOf, inode: u64, body: &Rendition, shown: u64) -> Resized {
-    let tail = if body.len() > shown && !handles.is_open(inode) {
-        last_page(body)
-    } else {
-        None
-    };
-    Resized { inode, tail }
+    if handles.is_open(inode) {
+        return Resized::Awaited;
+    }
+    let tail = (body.len() > shown).then(|| last_page(body)).flatten();
+    Resized::Corrected { inode, tail }
 }
 
-/// Where somebody has the file open, the kernel may be about to learn its size by the answer to that open: this one waits its
-/// turn behind it.
+/// Of a file whose size was corrected when it was opened first: that open may not be answered yet.
 fn behind_others(handles: &HandlesOf, inode: u64) -> Option<Resized> {
-    let behind = Resized { inode, tail: None };
-    handles.is_open(inode).then_some(behind)
+    handles.is_open(inode).then_some(Resized::Awaited)
 }
 
 fn last_page(body: &Rendition) -> Option<(u64, Vec<u8>)> {

@@ -118,3 +118,25 @@ fn a_folder_read_twice_at_once_shows_each_size_right() {
     });
     assert_eq!(shown(&mount), exact());
 }
+
+/// Told of a size again while it reads, the kernel believes no short read, and shows zeros behind the end.
+#[test]
+fn messages_that_many_read_at_once_end_where_they_end() {
+    const COUNT: u64 = 1000;
+    let messages = corpus::realistic(70, COUNT as usize);
+    let liar = Liar::start(&messages);
+    for serial in 1..=COUNT {
+        liar.set_list_offset(serial, 700);
+    }
+    let mount = in_clear(&liar.source(), &[]);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for (serial, message) in (1..).zip(&messages) {
+                    let octets = read(&mount.join(format!("liar-{serial}.eml")));
+                    assert!(octets == *message, "{serial}: {} octets", octets.len());
+                }
+            });
+        }
+    });
+}
