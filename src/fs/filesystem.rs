@@ -281,6 +281,21 @@ impl Filesystem {
         }
     }
 
+    /// Whether a listing can carry the attributes of most messages. Where it cannot, the kernel makes an inode of each for
+    /// nothing, and asks for it again.
+    #[must_use]
+    pub fn knows_most_times(&self) -> bool {
+        let (mut known, mut unknown) = (0_usize, 0_usize);
+        self.maildrop.visit_after(0, Standing::Listed, |message| {
+            match message.arrived {
+                Some(_) => known += 1,
+                None => unknown += 1,
+            }
+            ControlFlow::Continue(())
+        });
+        known >= unknown
+    }
+
     /// Lists a directory behind a cookie, 0 for the beginning, until `add` has no room. Cookies outlast changes.
     ///
     /// # Errors

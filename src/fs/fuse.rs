@@ -241,10 +241,12 @@ impl Adapter {
 
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        for wish in [
-            InitFlags::FUSE_DO_READDIRPLUS,
-            InitFlags::FUSE_PARALLEL_DIROPS,
-        ] {
+        let mut wishes = InitFlags::FUSE_PARALLEL_DIROPS | InitFlags::FUSE_DO_READDIRPLUS;
+        if !self.filesystem.knows_most_times() {
+            // Only while names are looked up, too: by then read-ahead has the times of those behind them.
+            wishes |= InitFlags::FUSE_READDIRPLUS_AUTO;
+        }
+        for wish in wishes.iter() {
             let _old_kernels_lack_it = config.add_capabilities(wish);
         }
         if config
