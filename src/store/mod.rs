@@ -2,7 +2,7 @@
 //!
 //! | what | where | lives |
 //! |---|---|---|
-//! | inode, exact sizes and arrival by unique-id ([`Index`]) | `BASE/ACCOUNT/index.sqlite` | across mounts |
+//! | what was learnt of a message, by unique-id: inode, sizes, arrival, title, flags … ([`Index`]) | `BASE/ACCOUNT/index.sqlite` | across mounts |
 //! | complete bodies ([`Disk`]) | `BASE/ACCOUNT/bodies/`, in segments, read longest ago goes first | across mounts |
 //! | complete bodies ([`Bodies`]) | memory, least recently used goes first | one mount |
 //! | large bodies ([`Incoming`]) | a temporary file, which becomes one of the cache or goes with its last reader | |
