@@ -1,6 +1,6 @@
 #!/bin/bash
 # Looks for octets that break what tests/fuzz says of them: run.sh [TARGET] [SECONDS], without a target all of them, one after
-# another, for ten minutes each. Wants a Rust toolchain, a stable one will do; whatever else is missing is installed.
+# another, for twenty minutes each. Wants a Rust toolchain, a stable one will do; whatever else is missing is installed.
 # Inputs that lead somewhere gather in corpus/TARGET, one that breaks a property is left in artifacts/TARGET.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -40,7 +40,7 @@ ensure_packages "${PACKAGES[@]}"
 ensure_cargo_fuzz
 
 mapfile -t targets < <(cargo fuzz list --fuzz-dir "$FUZZ")
-seconds=600
+seconds=1200
 for argument in "$@"; do
     case $argument in
         *[!0-9]*) targets=("$argument") ;;
