@@ -19,7 +19,7 @@
 //! came reaches those who wait, in delivery.rs.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::fault::Fault;
 use super::hold_off::HoldOff;
@@ -28,7 +28,7 @@ use super::scan::Listing;
 use super::session::{Harvest, Occasion, Session};
 use super::state::{Commit, Connection, Ending};
 use super::transfer::{Flight, Renewal};
-use super::want::{Waiter, Want, answer_all};
+use super::want::{Urgency, Waiter, Want, answer_all};
 use super::{Farewell, Shared, Verdict};
 use crate::net::wait;
 use crate::pop3::{Command, ServerText};
@@ -47,6 +47,10 @@ pub(super) struct Engine {
 
 /// After so many sessions in a row that gave nothing, those of two readers in vain, the next log-in has to wait.
 const MOST_BARREN: u8 = 6;
+
+/// How often the disk is looked at whose writer is behind, where only what somebody may need later is left to fetch: nobody
+/// rings when it has caught up.
+const DISK_LOOKS: Duration = Duration::from_millis(20);
 
 /// What to do next.
 enum Task {
@@ -145,6 +149,9 @@ impl Engine {
 
     /// Waits for a ring; closes the session when it was idle for too long, or when the server ends it.
     fn rest(&mut self) {
+        if !self.shared.state.lock().wants.is_empty(Urgency::Ahead) {
+            return self.sleep(Some(Instant::now() + DISK_LOOKS));
+        }
         let until = self.idle_until(Instant::now());
         let shared = Arc::clone(&self.shared);
         let Some(session) = &mut self.session else {

@@ -272,7 +272,10 @@ impl Probe<'_> {
     }
 
     fn try_top(&mut self, entered: &mut Entered, message: MessageNumber) -> Result<(), Failed> {
-        let answer = entered.link.octets(&Command::Top { message, lines: 0 });
+        let most = self.settings.max_message;
+        let answer = entered
+            .link
+            .octets(&Command::Top { message, lines: 0 }, most);
         match self.unless_failed("TOP", answer)? {
             Ok(_) => self.good("TOP", "works"),
             Err(text) => self.warn(
@@ -308,7 +311,8 @@ impl Probe<'_> {
         message: MessageNumber,
         listed: u64,
     ) -> Result<(), Failed> {
-        let answer = entered.link.octets(&Command::Retr(message));
+        let most = self.settings.max_message;
+        let answer = entered.link.octets(&Command::Retr(message), most);
         match self.unless_failed("RETR", answer)? {
             Ok(octets) if octets == listed => self.good("RETR", "works, and LIST tells the size"),
             Ok(octets) => self.warn(
@@ -370,13 +374,22 @@ impl Entered {
 }
 
 impl Link {
-    /// How many octets the answer has; the server's words where it is -ERR.
-    fn octets(&mut self, command: &Command<'_>) -> Result<Result<u64, ServerText>, Fault> {
+    /// How many octets the answer has, up to the most that are waited for; the server's words where it is -ERR.
+    fn octets(
+        &mut self,
+        command: &Command<'_>,
+        most: u64,
+    ) -> Result<Result<u64, ServerText>, Fault> {
         self.queue(command)?;
         let mut received = 0;
         loop {
             match self.next_event()? {
-                Some(Event::Body(octets)) => received += octets.len() as u64,
+                Some(Event::Body(octets)) => {
+                    received += octets.len() as u64;
+                    if received > most {
+                        return Err(Fault::TooLarge);
+                    }
+                }
                 Some(Event::End) => return Ok(Ok(received)),
                 Some(Event::Done(status)) => return Ok(Err(status.server_text())),
                 Some(_) => {}

@@ -183,3 +183,14 @@ fn without_a_password_there_is_a_sentence() {
     let output = output_within(LIMIT, &mut command);
     assert_says(&sentence(&output), &["no password"]);
 }
+
+#[test]
+fn a_server_whose_message_never_ends_is_left() {
+    let liar = liar(2);
+    liar.on(
+        "RETR",
+        Reply::Endless(b"+OK\r\n".to_vec(), b"again and again\r\n".to_vec()),
+    );
+    let shown = bad(&liar.source(), &["-o", "tls=off,max_message=1M"]);
+    assert_says(line(&shown, "RETR"), &["larger than max_message"]);
+}
