@@ -96,7 +96,7 @@ step env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 step cargo test --locked
 # What a user sees is the same however many commands are in flight.
 for pipeline in off 3; do
-    step env POP3FS_TEST_OPTIONS="pipeline=$pipeline" cargo test --locked --test reading --test deleting --test tools
+    step env POP3FS_TEST_OPTIONS="pipeline=$pipeline" cargo test --locked --test reading --test deleting --test faults --test tools
 done
 step cargo install --path . --locked --debug --root target/installed
 step contrib/deb/build.sh dev

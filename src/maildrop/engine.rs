@@ -33,6 +33,12 @@ use super::{Farewell, Shared, Verdict};
 use crate::net::wait;
 use crate::pop3::{Command, ServerText};
 
+/// After so many sessions in a row that gave nothing, those of two readers in vain, the next log-in has to wait.
+const MOST_BARREN: u8 = 6;
+/// How often the disk is looked at whose writer is behind, where only what somebody may need later is left to fetch: nobody
+/// rings when it has caught up.
+const DISK_LOOKS: Duration = Duration::from_millis(20);
+
 pub(super) struct Engine {
     pub(super) shared: Arc<Shared>,
     pub(super) session: Option<Session>,
@@ -44,13 +50,6 @@ pub(super) struct Engine {
     /// Sessions in a row that broke down before they gave anything.
     barren: u8,
 }
-
-/// After so many sessions in a row that gave nothing, those of two readers in vain, the next log-in has to wait.
-const MOST_BARREN: u8 = 6;
-
-/// How often the disk is looked at whose writer is behind, where only what somebody may need later is left to fetch: nobody
-/// rings when it has caught up.
-const DISK_LOOKS: Duration = Duration::from_millis(20);
 
 /// What to do next.
 enum Task {
