@@ -51,7 +51,7 @@ impl Break {
             Moment::Before => liar.once(self.step, reply),
             Moment::After => liar.after(self.step, reply),
         }
-        let mount = mounted(&liar.source(), &["timeout=1s", self.pipeline]);
+        let mount = mounted(&liar.source(), &["timeout=3s", self.pipeline]);
         REMOVED
             .iter()
             .for_each(|&serial| remove(&mount, &name(serial)));
