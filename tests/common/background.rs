@@ -2,13 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, gettid};
 
 use super::command::{contents, handle, kill_group};
 use super::patience::{before, eventually};
@@ -118,4 +122,31 @@ fn text(file: &File) -> String {
     let mut octets = vec![0; usize::try_from(length).expect("a short output")];
     file.read_exact_at(&mut octets, 0).expect("an output file");
     String::from_utf8_lossy(&octets).into_owned()
+}
+
+/// A thread that reads a file.
+pub type Reading = JoinHandle<io::Result<Vec<u8>>>;
+
+/// A thread for each file, which reads it; returned once all wait for the mount.
+pub fn readers(paths: impl Iterator<Item = PathBuf>) -> Vec<Reading> {
+    let (tell, told) = mpsc::channel();
+    let readers: Vec<Reading> = paths
+        .map(|path| {
+            let tell = tell.clone();
+            let thread = thread::Builder::new().stack_size(128 * 1024);
+            let read = move || {
+                tell.send(gettid()).expect("the test waits");
+                fs::read(path)
+            };
+            thread.spawn(read).expect("a thread")
+        })
+        .collect();
+    let threads: Vec<_> = told.iter().take(readers.len()).collect();
+    eventually("every reader to wait for the mount", || {
+        threads
+            .iter()
+            .all(|thread| waits_for_fuse(&format!("/proc/self/task/{thread}")))
+            .then_some(())
+    });
+    readers
 }

@@ -7,17 +7,14 @@ mod links;
 mod refusals;
 mod silence;
 
-use std::fs;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::{Mount, eventually, output_within, run, stderr, waits_for_fuse};
+use common::{Mount, Reading, output_within, run, stderr};
 use nix::errno::Errno;
-use nix::unistd::gettid;
 
 /// The limit of what must not wait for the server: far below the mounts' time-out of 30 s.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -54,25 +51,6 @@ fn at_once<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
 }
 
 /// A thread for each message, which reads it; returned once all wait for the mount.
-fn readers(mount: &Mount, serials: RangeInclusive<usize>) -> Vec<JoinHandle<io::Result<Vec<u8>>>> {
-    let (tell, told) = std::sync::mpsc::channel();
-    let count = serials.clone().count();
-    let readers = serials
-        .map(|serial| {
-            let path = mount.join(format!("liar-{serial}.eml"));
-            let tell = tell.clone();
-            thread::spawn(move || {
-                tell.send(gettid()).expect("the test waits");
-                fs::read(path)
-            })
-        })
-        .collect();
-    let threads: Vec<_> = told.iter().take(count).collect();
-    eventually("every reader to wait for the mount", || {
-        threads
-            .iter()
-            .all(|thread| waits_for_fuse(&format!("/proc/self/task/{thread}")))
-            .then_some(())
-    });
-    readers
+fn readers(mount: &Mount, serials: RangeInclusive<usize>) -> Vec<Reading> {
+    common::readers(serials.map(|serial| mount.join(format!("liar-{serial}.eml"))))
 }

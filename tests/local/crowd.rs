@@ -1,49 +1,18 @@
 //! A thousand readers of a server that has stopped answering.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
 
 use nix::errno::Errno;
-use nix::unistd::gettid;
 
 use crate::common::{
-    Dovecot, DovecotOptions, Liar, Mount, Reply, corpus, eventually, output_within, retr_all,
-    waits_for_fuse,
+    Dovecot, DovecotOptions, Liar, Mount, Reply, corpus, output_within, readers, retr_all,
 };
 use crate::{AT_ONCE, errno, messages, mounted, stderr};
 
 const READERS: usize = 1000;
 /// The most octets that the readers may cost, be they ever so many.
 const MOST_MEMORY: u64 = 64 * 1024 * 1024;
-
-type Reading = JoinHandle<std::io::Result<Vec<u8>>>;
-
-/// A thread for each file, which reads it; returned once all wait for the mount.
-fn readers(paths: impl Iterator<Item = PathBuf>) -> Vec<Reading> {
-    let (tell, told) = mpsc::channel();
-    let readers: Vec<Reading> = paths
-        .map(|path| {
-            let tell = tell.clone();
-            let thread = thread::Builder::new().stack_size(128 * 1024);
-            let read = move || {
-                tell.send(gettid()).expect("the test waits");
-                fs::read(path)
-            };
-            thread.spawn(read).expect("a thread")
-        })
-        .collect();
-    let threads: Vec<_> = told.iter().take(readers.len()).collect();
-    eventually("every reader to wait for the mount", || {
-        threads
-            .iter()
-            .all(|thread| waits_for_fuse(&format!("/proc/self/task/{thread}")))
-            .then_some(())
-    });
-    readers
-}
 
 /// What the process has of the machine's memory, in octets.
 fn resident(mount: &Mount) -> u64 {

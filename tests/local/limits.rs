@@ -2,15 +2,13 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
 use std::process::{Command, Output};
 
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, chown};
 
 use pop3fs::cli::Failure;
 
-use crate::common::{Liar, PROGRAM, corpus, output_within, stdout_of};
+use crate::common::{Liar, corpus, output_within, stdout_of};
 use crate::{
     Ground, LIMIT, assert_reads_all, assert_says, errno, listed, mounted, name, sentence, stderr,
     stdout,
@@ -86,25 +84,6 @@ fn who_opens_more_large_messages_than_there_are_descriptors_is_told_so_and_the_r
 /// Debian's `uucp`: of all users the one whose processes are ours alone.
 const USER: u32 = 10;
 
-/// Gives the file or folder to the user.
-fn give_away(path: &Path) {
-    chown(path, Some(Uid::from_raw(USER)), Some(Gid::from_raw(USER))).expect("chown");
-}
-
-/// The ground is the user's, and so is a copy of the program, for the user may not be let in where it was built.
-fn ground_of_user() -> (Ground, String) {
-    let ground = Ground::new();
-    let program = ground.0.folder().join("pop3fs");
-    // By a process of its own: what another thread starts meanwhile would hold a copy that we write open.
-    stdout_of(&["cp", PROGRAM, program.to_str().expect("a path in ASCII")]);
-    give_away(ground.0.folder());
-    for entry in fs::read_dir(ground.0.folder()).expect("a folder") {
-        give_away(&entry.expect("an entry").path());
-    }
-    let program = program.to_str().expect("a path in ASCII").to_owned();
-    (ground, program)
-}
-
 /// Mounts $4 on $5 as the user, who may have $3 processes, by the program $1; reads and unmounts where that works. Fails by
 /// 99 where a mount is left. /dev/fuse is open to all in this namespace, whose end is the end of all its processes.
 const WITH_FEW_PROCESSES: &str = "\
@@ -121,7 +100,7 @@ fn with_few_processes_a_mount_works_or_is_refused() {
     let liar = Liar::start(&corpus::realistic(68, 3));
     let mut said = Vec::new();
     for most in 1..=MOST {
-        let (ground, program) = ground_of_user();
+        let (ground, program) = Ground::given_to(USER);
         let mut command = ground.0.at_home(Command::new("unshare"));
         command
             .args(["--mount", "--pid", "--fork", "--mount-proc", "--kill-child"])

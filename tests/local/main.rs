@@ -19,15 +19,12 @@ mod stops;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::Duration;
 
-use common::{
-    Liar, Mount, PROGRAM, Place, assert_says, corpus, output_within, sentence, stderr, stdout,
-};
+use common::{Ground, Liar, Mount, PROGRAM, assert_says, corpus, sentence, stderr, stdout};
 use nix::errno::Errno;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
-use nix::sys::signal::{Signal, kill};
 
 /// The limit of one command.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -107,19 +104,7 @@ fn umount(mount: &mut Mount) -> String {
     ended.stderr
 }
 
-/// A mount point that the test mounts on by itself. Dropping it ends whatever serves there.
-struct Ground(Place);
-
 impl Ground {
-    fn new() -> Self {
-        Self(Place::create())
-    }
-
-    /// The mount point as an argument.
-    fn dir(&self) -> &str {
-        self.0.mount_point().to_str().expect("a path in ASCII")
-    }
-
     /// The program, which mounts the liar's maildrop here.
     fn mounting(&self, liar: &Liar) -> Command {
         self.through(&[], liar)
@@ -132,21 +117,5 @@ impl Ground {
         let mut command = self.0.at_home(Command::new(line[0]));
         command.args(&line[1..]).env("POP3FS_PASSWORD", "secret");
         command
-    }
-
-    fn pop3fs(&self, arguments: &[&str]) -> Output {
-        let mut command = self.0.program();
-        command.args(arguments).env("POP3FS_PASSWORD", "secret");
-        output_within(LIMIT, &mut command)
-    }
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        while let Some(pid) = self.0.daemon() {
-            // It may have ended this instant, and then there is nothing to kill.
-            let _ = kill(pid, Signal::SIGKILL);
-        }
-        self.0.detach();
     }
 }

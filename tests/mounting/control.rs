@@ -3,7 +3,6 @@
 use std::fs;
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
 
 use crate::common::{Certificate, Dovecot, DovecotOptions, Mount, Reply, run};
 use crate::{Ground, assert_says, in_clear, liar, sentence, stderr, stdout};
@@ -36,9 +35,7 @@ fn status_tells_programs_the_same() {
     let mount = in_clear(&liar.source());
     fs::remove_file(mount.join("liar-2.eml")).expect("to remove a file");
     let octets = fs::read(mount.join("liar-1.eml")).expect("a message").len();
-    let output = mount.subcommand(&["status", "--json", mount.arg()]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let status: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let status = mount.status();
     assert_eq!(status["source"], liar.source());
     assert_eq!(status["mountpoint"], mount.arg());
     assert_eq!(status["pid"], mount.pid().as_raw());
@@ -49,12 +46,6 @@ fn status_tells_programs_the_same() {
     assert_eq!(status["cached"]["octets"], octets);
 }
 
-fn status(mount: &Mount) -> Value {
-    let output = mount.subcommand(&["status", "--json", mount.arg()]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
 #[test]
 fn status_tells_of_the_session_and_the_cache() {
     let liar = liar(3);
@@ -62,7 +53,7 @@ fn status_tells_of_the_session_and_the_cache() {
     let path = mount.join("liar-1.eml");
     let octets = fs::read(&path).expect("a message").len();
     fs::read(&path).expect("a message");
-    let status = status(&mount);
+    let status = mount.status();
     assert_eq!(status["login"], "USER and PASS");
     let capabilities = status["capabilities"].as_str().expect("capabilities");
     assert!(capabilities.contains("TOP, UIDL"), "{capabilities}");
@@ -93,7 +84,7 @@ fn status_tells_of_the_last_commit_and_the_last_error() {
         // The second is gone.
         let _ = fs::remove_file(mount.join(format!("liar-{serial}.eml")));
     }
-    let status = status(&mount);
+    let status = mount.status();
     assert_eq!(status["last_commit"]["failed"], true);
     let lines = status["last_commit"]["lines"].to_string();
     assert_says(

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::common::{Liar, Mount, MountBuilder, PROGRAM, corpus, output_within, sentence};
 use crate::refusals::refusal;
-use crate::users::{as_nobody, ground_of_nobody};
+use crate::users::{NOBODY, as_nobody};
 use crate::{Ground, LIMIT, assert_says, in_clear, liar, stderr};
 
 #[test]
@@ -190,7 +190,7 @@ fn of_a_mount_that_another_one_covers() {
 fn of_another_user_s_mount() {
     let liar = liar(1);
     let mount = in_clear(&liar.source());
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     let output = as_nobody(&ground, "666", &[&program, "umount", mount.arg()]);
     let said = sentence(&output);
     assert_says(&said, &["was mounted by user id 0", "only they and root"]);
@@ -223,7 +223,7 @@ fn of_caches() {
 #[test]
 fn of_a_user_without_a_home() {
     let liar = liar(1);
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     // Nobody has this number, and so no home.
     let user = "exec setpriv --reuid=54329 --regid=54329 --clear-groups env -u HOME -u XDG_CACHE_HOME \"$@\"";
     for arguments in [

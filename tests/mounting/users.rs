@@ -2,46 +2,20 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-
-use nix::unistd::{Gid, Uid, chown};
 
 use pop3fs::cli::Failure;
 
-use crate::common::{Liar, PROGRAM, assert_failed, stdout_of};
+use crate::common::{Liar, assert_failed};
 use crate::{Ground, assert_says, liar, sentence, stderr, stdout};
 
 /// Debian's `nobody` and `nogroup`.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 /// Runs what follows as that user. $1 is the program, $2 a folder; /dev/fuse has the mode $MODE in this namespace.
 const AS_NOBODY: &str = "\
     mount -t tmpfs none \"$2\"; mknod -m \"$MODE\" \"$2/fuse\" c 10 229; mount --bind \"$2/fuse\" /dev/fuse; \
     umount \"$2\"; shift 2; \
     exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"";
-
-/// A ground that belongs to the user, with a copy of the program, for the user may not be let in where it was built.
-pub(crate) fn ground_of_nobody() -> (Ground, String) {
-    let ground = Ground::new();
-    let program = ground.0.folder().join("pop3fs");
-    // By a process of its own: what another thread starts meanwhile would hold a copy that we write open, and nobody can run it.
-    stdout_of(&["cp", PROGRAM, program.to_str().expect("a path in ASCII")]);
-    give_away(ground.0.folder());
-    for entry in fs::read_dir(ground.0.folder()).expect("a folder") {
-        give_away(&entry.expect("an entry").path());
-    }
-    let program = program.to_str().expect("a path in ASCII").to_owned();
-    (ground, program)
-}
-
-fn give_away(path: &Path) {
-    chown(
-        path,
-        Some(Uid::from_raw(NOBODY)),
-        Some(Gid::from_raw(NOBODY)),
-    )
-    .expect("chown");
-}
 
 pub(crate) fn as_nobody(ground: &Ground, mode: &str, arguments: &[&str]) -> std::process::Output {
     let scratch = ground.0.folder().join("config");
@@ -53,7 +27,7 @@ pub(crate) fn as_nobody(ground: &Ground, mode: &str, arguments: &[&str]) -> std:
 #[test]
 fn a_user_mounts_reads_removes_and_unmounts() {
     let liar = liar(3);
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     let script = "\
         \"$0\" -o tls=off \"$1\" \"$2\"; \
         grep -c ^Subject: \"$2\"/liar-1.eml; \
@@ -78,7 +52,7 @@ fn a_user_mounts_reads_removes_and_unmounts() {
 #[test]
 fn a_user_without_a_runtime_folder_mounts_reads_removes_and_unmounts() {
     let liar = liar(3);
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     let script = "\
         unset XDG_RUNTIME_DIR; \
         \"$0\" -o tls=off \"$1\" \"$2\"; ls \"$2\"; grep -c ^Subject: \"$2\"/liar-1.eml; rm -f \"$2\"/liar-2.eml; \
@@ -97,7 +71,7 @@ fn a_user_without_a_runtime_folder_mounts_reads_removes_and_unmounts() {
 fn umount_takes_a_users_own_mount_away_and_fusermount_too() {
     for umount in ["umount", "fusermount3 -u"] {
         let liar = liar(3);
-        let (ground, program) = ground_of_nobody();
+        let (ground, program) = Ground::given_to(NOBODY);
         let script = format!(
             "\"$0\" -o tls=off \"$1\" \"$2\"; rm -f \"$2\"/liar-2.eml; {umount} \"$2\"; ! findmnt \"$2\""
         );
@@ -124,7 +98,7 @@ fn umount_takes_a_users_own_mount_away_and_fusermount_too() {
 #[test]
 fn a_signal_commits_and_unmounts_for_a_user_too() {
     let liar = liar(3);
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     let script = "\
         \"$0\" -f -o tls=off \"$1\" \"$2\" & \
         while ! findmnt \"$2\" >/dev/null; do kill -0 $!; done; \
@@ -138,7 +112,7 @@ fn a_signal_commits_and_unmounts_for_a_user_too() {
 #[test]
 fn a_user_whose_mount_is_busy_is_told_so() {
     let liar = liar(3);
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     let script = "\
         \"$0\" -o tls=off \"$1\" \"$2\"; rm -f \"$2\"/liar-2.eml; \
         exec 3<\"$2\"/liar-1.eml; ! \"$0\" umount \"$2\"; cat <&3 >/dev/null; exec 3<&-; \"$0\" umount \"$2\"";
@@ -152,7 +126,7 @@ fn a_user_whose_mount_is_busy_is_told_so() {
 #[test]
 fn a_user_who_may_not_open_the_device_is_told_so() {
     let liar = liar(1);
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     let run = [&program, "-o", "tls=off", &liar.source(), ground.dir()];
     let said = sentence(&as_nobody(&ground, "600", &run));
     assert_says(&said, &["no permission to open /dev/fuse", "chmod 666"]);
@@ -161,7 +135,7 @@ fn a_user_who_may_not_open_the_device_is_told_so() {
 #[test]
 fn a_user_without_fusermount_is_told_what_to_install() {
     let liar = liar(1);
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     let run = [
         "env",
         "PATH=/nowhere",
@@ -178,7 +152,7 @@ fn a_user_without_fusermount_is_told_what_to_install() {
 #[test]
 fn no_process_of_the_same_user_can_read_the_password_out_of_the_mount() {
     let liar = liar(1);
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     let script = "\
         \"$0\" -f -o tls=off \"$1\" \"$2\" & \
         while ! findmnt \"$2\" >/dev/null; do kill -0 $!; done; \
@@ -200,7 +174,7 @@ fn no_process_of_the_same_user_can_read_the_password_out_of_the_mount() {
 #[test]
 fn fusermount_sees_no_password() {
     let liar = liar(1);
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     // It shows what it was given, and does what is asked of the real one.
     let seen = ground.0.folder().join("seen");
     let wrapper = ground.0.folder().join("fusermount3");
@@ -235,7 +209,7 @@ fn fusermount_sees_no_password() {
 fn another_user_may_neither_look_into_a_mount_nor_end_it() {
     let liar = liar(2);
     let mount = crate::in_clear(&liar.source());
-    let (ground, program) = ground_of_nobody();
+    let (ground, program) = Ground::given_to(NOBODY);
     let output = as_nobody(&ground, "666", &["ls", mount.arg()]);
     assert_says(&stderr(&output), &["Permission denied"]);
     let output = as_nobody(&ground, "666", &[&program, "umount", mount.arg()]);

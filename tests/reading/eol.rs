@@ -2,23 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::common::{Liar, Mount, corpus, run, stdout_of};
+use super::identity::seen;
 use super::{ended, in_clear, listed, read};
-
-/// What must be the same in every mount.
-#[derive(Debug, PartialEq, Eq)]
-struct Seen {
-    name: String,
-    inode: u64,
-    size: u64,
-    mtime: i64,
-}
 
 fn with_lf(message: &[u8]) -> Vec<u8> {
     corpus::with_lf(&ended(message))
@@ -30,19 +21,6 @@ fn all_with_lf(messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
 
 fn name(serial: usize) -> String {
     format!("liar-{serial}.eml")
-}
-
-fn seen(mount: &Mount) -> Vec<Seen> {
-    let see = |name: String| {
-        let metadata = fs::symlink_metadata(mount.join(&name)).expect("stat");
-        Seen {
-            name,
-            inode: metadata.ino(),
-            size: metadata.size(),
-            mtime: metadata.mtime(),
-        }
-    };
-    listed(mount).into_iter().map(see).collect()
 }
 
 /// The sizes that stat shows, in maildrop order.

@@ -9,7 +9,7 @@ use super::{in_clear, listed};
 
 /// What backup programs compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
+pub(super) struct Seen {
     name: String,
     inode: u64,
     size: u64,
@@ -17,7 +17,7 @@ struct Seen {
     ctime: i64,
 }
 
-fn seen(mount: &Mount) -> Vec<Seen> {
+pub(super) fn seen(mount: &Mount) -> Vec<Seen> {
     let see = |name: String| {
         let metadata = fs::symlink_metadata(mount.join(&name)).expect("stat");
         Seen {
