@@ -59,7 +59,8 @@ fn announce(dir: &Path) {
     }
 }
 
-fn first(names: &[String]) -> String {
+/// The first of them by name, and how many more there are.
+pub(super) fn first(names: &[String]) -> String {
     let told: Vec<String> = names
         .iter()
         .take(FIRST_NAMES)

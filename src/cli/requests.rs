@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::control::{Outcome, Reply, Request, Response};
+use super::deletions::first;
 use super::failure::Failure;
 use super::status::status;
 use crate::fs::mount::{Mount, Unmount, UnmountError};
@@ -15,8 +16,6 @@ use crate::maildrop::{
 
 /// The messages that are told of a fetch that they failed.
 const MOST_FAILURES: usize = 10;
-/// The names that are told of a commit that is held back.
-const FIRST_NAMES: usize = 3;
 
 /// The client of `pop3fs umount` that has ended the mount, if it was one: it is told the verdict at the end.
 #[derive(Default)]
@@ -175,12 +174,7 @@ fn fetched_in_words(fetched: &Fetched) -> Response {
 
 /// What is said of a commit that is held back; the client says what can be done.
 fn held_in_words(held: &Held, pending: &[String]) -> Response {
-    let names = pending[..pending.len().min(FIRST_NAMES)].join(", ");
-    let more = match pending.len().saturating_sub(FIRST_NAMES) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Response::held(vec![format!("{held}: {names}{more}")])
+    Response::held(vec![format!("{held}: {}", first(pending))])
 }
 
 /// The messages that were to be deleted when a mount ended.

@@ -65,18 +65,17 @@ fn run(ground: &Ground, script: &str) -> Output {
     output_within(LIMIT, &mut command)
 }
 
+fn assert_succeeded(output: &Output) {
+    let said = [stdout(output), stderr(output)].concat();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+}
+
 #[test]
 fn the_unit_mounts_tells_how_it_stands_and_commits_when_it_is_stopped() {
     let (ground, liar) = (Ground::new(), liar(3));
     install(&ground, &liar.source());
     let output = run(&ground, LIFE);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}{}",
-        stdout(&output),
-        stderr(&output)
-    );
+    assert_succeeded(&output);
     let expected = format!(
         "ActiveState=active\nStatusText=3 messages of {}\nfuse.pop3fs\n\
          Result=success\nActiveState=inactive\nStatusText=\n",
@@ -92,13 +91,7 @@ fn a_unit_whose_commit_fails_has_failed_and_says_why() {
     install(&ground, &liar.source());
     liar.once("QUIT", Reply::Err("cannot write the maildrop"));
     let output = run(&ground, LIFE);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}{}",
-        stdout(&output),
-        stderr(&output)
-    );
+    assert_succeeded(&output);
     assert_says(
         &stdout(&output),
         &[

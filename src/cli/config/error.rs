@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::cli::options::OptionError;
+use crate::cli::options::{OptionError, did_you_mean};
 use crate::cli::source::SourceError;
 
 /// Why the configuration cannot be used. All are the user's. No value of an unknown key is shown: it may be a password.
@@ -107,8 +107,4 @@ pub enum ConfigError {
         /// What is wrong with it.
         error: OptionError,
     },
-}
-
-fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |name| format!(" (did you mean {name}?)"))
 }

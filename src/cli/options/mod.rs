@@ -266,7 +266,8 @@ pub(super) fn nearest_of<'a>(
         .map(|(_, name)| name)
 }
 
-fn did_you_mean(nearest: Option<&str>) -> String {
+/// What is said behind a misspelt name; nothing where none is like it.
+pub(super) fn did_you_mean(nearest: Option<&str>) -> String {
     match nearest {
         Some(name) => format!(" (did you mean {name}?)"),
         None => String::new(),
