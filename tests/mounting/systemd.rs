@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use parking_lot::Mutex;
+
 use crate::common::{PROGRAM, Reply, output_within};
 use crate::{Ground, LIMIT, assert_says, liar, stderr, stdout};
 
@@ -20,6 +22,9 @@ const MANAGER: &str = "\
     mount -t tmpfs none /run; mkdir -p /run/systemd/system; mkdir -m 700 /run/user; export XDG_RUNTIME_DIR=/run/user; \
     /usr/lib/systemd/systemd --user --unit=basic.target >/dev/null 2>&1 & \
     until systemctl --user is-active --quiet basic.target 2>/dev/null; do kill -0 $!; done; ";
+
+/// The managers of all tests have one tree of control groups, and in it a unit of one name: they would end each other's.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Starts the unit, removes a message, and stops the unit; shows how it stood meanwhile.
 const LIFE: &str = "\
@@ -51,6 +56,7 @@ fn install(ground: &Ground, source: &str) {
 }
 
 fn run(ground: &Ground, script: &str) -> Output {
+    let _alone = ONE_AT_A_TIME.lock();
     let mut command = ground.0.at_home(Command::new("unshare"));
     command
         .args(["--mount", "--pid", "--cgroup", "--fork", "--kill-child"])
