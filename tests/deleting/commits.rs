@@ -13,27 +13,47 @@ use crate::{
     umount, without,
 };
 
+/// One of these messages of the server is removed, and deleted when the mount ends.
+fn one_is_deleted(
+    messages: &[Vec<u8>],
+    (port, user): (u16, &str),
+    source: &str,
+    left: impl Fn() -> Vec<Vec<u8>>,
+) {
+    let (name, _) = files(port, user).swap_remove(5);
+    let mut mount = mounted(source, &[]);
+    remove(&mount, &name);
+    assert_eq!(subjects(&left()), subjects(messages));
+    assert_eq!(umount(&mut mount), "1 message deleted on the server\n");
+    assert_eq!(subjects(&left()), subjects(&without(messages, &[5])));
+}
+
 #[test]
-fn one_removed_message_is_deleted_by_each_server() {
+fn one_removed_message_is_deleted_by_dovecot() {
     let messages = corpus::realistic(2, 12);
-    let one = |port, user, source: &str, left: &dyn Fn() -> Vec<Vec<u8>>| {
-        let (name, _) = files(port, user).swap_remove(5);
-        let mut mount = mounted(source, &[]);
-        remove(&mount, &name);
-        assert_eq!(subjects(&left()), subjects(&messages));
-        assert_eq!(umount(&mut mount), "1 message deleted on the server\n");
-        assert_eq!(subjects(&left()), subjects(&without(&messages, &[5])));
-    };
     let server = dovecot(&messages);
-    one(server.port(), Dovecot::USER, &server.source(), &|| {
+    let account = (server.port(), Dovecot::USER);
+    one_is_deleted(&messages, account, &server.source(), || {
         server.messages_left()
     });
+}
+
+#[test]
+fn one_removed_message_is_deleted_by_mailutils() {
+    let messages = corpus::realistic(2, 12);
     let server = Mailutils::start(&messages, MailutilsOptions::default());
-    one(server.port(), Mailutils::USER, &server.source(), &|| {
+    let account = (server.port(), Mailutils::USER);
+    one_is_deleted(&messages, account, &server.source(), || {
         server.messages_left()
     });
+}
+
+#[test]
+fn one_removed_message_is_deleted_by_mpopd() {
+    let messages = corpus::realistic(2, 12);
     let server = Mpopd::start(&messages);
-    one(server.port(), Mpopd::USER, &server.source(), &|| {
+    let account = (server.port(), Mpopd::USER);
+    one_is_deleted(&messages, account, &server.source(), || {
         server.messages_left()
     });
 }

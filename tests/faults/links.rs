@@ -111,7 +111,7 @@ fn an_idle_session_is_closed_in_order_and_reopened_on_demand() {
 }
 
 #[test]
-fn the_idle_out_line_of_a_server_is_no_reply() {
+fn the_idle_out_line_of_mailutils_is_no_reply() {
     let messages = corpus::realistic(13, 3);
     let server = Mailutils::start(&messages, MailutilsOptions { timeout: 1 });
     let mount = mounted(&server.source(), &[]);

@@ -79,6 +79,19 @@ fn read(path: &Path) -> Vec<u8> {
     octets
 }
 
+/// The octets of a file that others open for the first time, too. What fstat shows then is the kernel's: it calls new attributes
+/// valid before it writes the size of them (fuse_change_attributes), and shows who asks in between the size from before.
+fn read_beside_others(path: &Path) -> Vec<u8> {
+    let shown = path.display();
+    let file = File::open(path).unwrap_or_else(|error| panic!("open {shown}: {error}"));
+    let mut octets = Vec::new();
+    // Limited, it makes no room for what fstat shows.
+    file.take(u64::MAX)
+        .read_to_end(&mut octets)
+        .unwrap_or_else(|error| panic!("read {shown}: {error}"));
+    octets
+}
+
 /// What RETR sent, by identity.
 fn by_identity(sent: Vec<Retrieved>) -> BTreeMap<Identity, Vec<u8>> {
     let mut seen: BTreeMap<Vec<u8>, u32> = BTreeMap::new();

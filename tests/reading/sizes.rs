@@ -1,10 +1,11 @@
 //! st_size: LIST's word until the message was seen, exact from its open on, for ever.
 
 use std::fs;
+use std::path::Path;
 
 use super::common::{Liar, Mount, corpus};
 use super::renewal::list_until;
-use super::{in_clear, read};
+use super::{in_clear, read, read_beside_others};
 
 /// What LIST says more than RETR sends; the last one makes it say 0.
 const LIES: [i64; 5] = [0, 700, -700, 1 << 33, i64::MIN / 2];
@@ -43,6 +44,10 @@ fn exact() -> Vec<u64> {
 }
 
 fn read_each(mount: &Mount) {
+    read_each_by(mount, read);
+}
+
+fn read_each_by(mount: &Mount, read: impl Fn(&Path) -> Vec<u8>) {
     for (serial, lie) in (1..).zip(LIES) {
         let octets = read(&mount.join(format!("liar-{serial}.eml")));
         assert!(octets == message(), "LIST {lie:+}: {} octets", octets.len());
@@ -113,7 +118,7 @@ fn a_folder_read_twice_at_once_shows_each_size_right() {
     let mount = in_clear(&liar.source(), &["max_message=1T"]);
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| read_each(&mount));
+            scope.spawn(|| read_each_by(&mount, read_beside_others));
         }
     });
     assert_eq!(shown(&mount), exact());
@@ -133,7 +138,7 @@ fn messages_that_many_read_at_once_end_where_they_end() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for (serial, message) in (1..).zip(&messages) {
-                    let octets = read(&mount.join(format!("liar-{serial}.eml")));
+                    let octets = read_beside_others(&mount.join(format!("liar-{serial}.eml")));
                     assert!(octets == *message, "{serial}: {} octets", octets.len());
                 }
             });

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pop3fs::message;
 
 use super::super::common::{Liar, Mount, corpus, run, stdout_of};
-use super::super::{in_clear, read};
+use super::super::{in_clear, read, read_beside_others};
 use super::{names, wire};
 
 /// What LIST says more than RETR sends.
@@ -216,7 +216,7 @@ fn texts_that_many_read_at_once_are_whole_for_each_of_them() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for (serial, message) in (1..).zip(&messages) {
-                    let text = read(&mount.join(format!(".text/liar-{serial}.txt")));
+                    let text = read_beside_others(&mount.join(format!(".text/liar-{serial}.txt")));
                     assert!(text == message::text(message).as_bytes(), "{serial}");
                 }
             });
