@@ -148,5 +148,5 @@ fn shell_word(path: &Path) -> String {
 fn random_password() -> io::Result<String> {
     let mut octets = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut octets)?;
-    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+    Ok(hex::encode(octets))
 }

@@ -6,8 +6,6 @@
 //! Two messages of equal headers share it, as messages may share a unique-id. LIST's octets are no part of it, for some
 //! servers change them from one session to the next; nor are the fields in which mbox servers note what was read.
 
-use std::fmt::Write as _;
-
 use memchr::memchr_iter;
 use sha2::{Digest, Sha256};
 
@@ -51,11 +49,8 @@ pub(super) fn of_headers(message: &[u8]) -> UniqueId {
             digest.update(b"\n");
         }
     }
-    let mut id = PREFIX.to_owned();
-    for octet in &digest.finalize()[..DIGEST_OCTETS] {
-        let _infallible = write!(id, "{octet:02x}");
-    }
-    UniqueId::from_wire(id.as_bytes())
+    let digest = hex::encode(&digest.finalize()[..DIGEST_OCTETS]);
+    UniqueId::from_wire(format!("{PREFIX}{digest}").as_bytes())
 }
 
 /// [`Identity::Uidl`] where a message is remembered by what only UIDL can have told.

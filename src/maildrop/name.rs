@@ -12,6 +12,7 @@
 
 use std::fmt::Write as _;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sha2::{Digest, Sha256};
 
 use crate::pop3::UniqueId;
@@ -20,6 +21,17 @@ use crate::pop3::UniqueId;
 const NAME_MAX: usize = 255;
 /// What every message's name ends in.
 pub(super) const SUFFIX: &str = ".eml";
+/// What of ASCII is no `safe` character.
+const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'+')
+    .remove(b'=')
+    .remove(b'@')
+    .remove(b',')
+    .remove(b'-');
+/// What is none at the beginning.
+const UNSAFE_FIRST: &AsciiSet = &UNSAFE.add(b'.').add(b'-');
 /// Octets of the digest in a name that would be too long.
 const DIGEST_OCTETS: usize = 16;
 /// What of an escaped id stays before `~=`, the digest, `~`, an ordinal of ten digits and the suffix.
@@ -36,7 +48,9 @@ pub fn file_name(uidl: &UniqueId, ordinal: u32) -> String {
     }
     name.truncate(whole_escapes(&name[..id], PREFIX_ROOM));
     name.push_str("~=");
-    push_hex(&mut name, &Sha256::digest(uidl.as_bytes())[..DIGEST_OCTETS]);
+    name.push_str(&hex::encode_upper(
+        &Sha256::digest(uidl.as_bytes())[..DIGEST_OCTETS],
+    ));
     push_suffix(&mut name, ordinal);
     name
 }
@@ -49,29 +63,13 @@ fn push_suffix(name: &mut String, ordinal: u32) {
 }
 
 fn escaped(id: &[u8]) -> String {
-    if id.is_empty() {
+    let Some((first, rest)) = id.split_at_checked(1) else {
         return "%".to_owned();
-    }
+    };
     let mut name = String::with_capacity(id.len() + SUFFIX.len());
-    for (at, &octet) in id.iter().enumerate() {
-        if is_safe(octet) && (at > 0 || !matches!(octet, b'.' | b'-')) {
-            name.push(char::from(octet));
-        } else {
-            name.push('%');
-            push_hex(&mut name, &[octet]);
-        }
-    }
+    name.extend(percent_encode(first, UNSAFE_FIRST));
+    name.extend(percent_encode(rest, UNSAFE));
     name
-}
-
-fn is_safe(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"._+=@,-".contains(&octet)
-}
-
-fn push_hex(name: &mut String, octets: &[u8]) {
-    for octet in octets {
-        let _infallible = write!(name, "{octet:02X}");
-    }
 }
 
 /// The greatest length up to `most` that cuts no `%XX` in two.

@@ -1,4 +1,5 @@
 //! The caches of all accounts below a base folder: how large they are, and how one is removed.
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -6,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use super::StoreError;
 use super::folder::{DIGITS, folder_name};
+use super::{StoreError, disk, format};
 
 /// Each mount that uses the cache of an account has locked this file in its folder, along with the others.
 const IN_USE: &str = "in-use";
@@ -31,7 +32,7 @@ impl AccountCache {
     pub fn all(base: &Path) -> Result<Vec<Self>, StoreError> {
         let entries = match fs::read_dir(base) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(|error| refused("read", base, error))?,
+            entries => entries.map_err(StoreError::io("read", base))?,
         };
         let mut found: Vec<Self> = entries
             .flatten()
@@ -56,7 +57,7 @@ impl AccountCache {
     /// # Errors
     /// When they cannot be looked at.
     pub fn octets(&self) -> Result<u64, StoreError> {
-        octets_in(&self.path).map_err(|error| refused("look at", &self.path, error))
+        octets_in(&self.path).map_err(StoreError::io("look at", &self.path))
     }
 
     /// Whether a mount uses it now.
@@ -70,7 +71,7 @@ impl AccountCache {
     /// [`StoreError::InUse`], or what the system does not allow.
     pub fn clear(&self) -> Result<(), StoreError> {
         let _alone = self.occupy_alone()?;
-        fs::remove_dir_all(&self.path).map_err(|error| refused("remove", &self.path, error))
+        fs::remove_dir_all(&self.path).map_err(StoreError::io("remove", &self.path))
     }
 
     /// A folder of ours, with a name as we give them and an index or bodies in it: nothing else is ever removed.
@@ -81,7 +82,7 @@ impl AccountCache {
         let metadata = path.symlink_metadata().ok()?;
         let is_ours = metadata.is_dir() && metadata.uid() == geteuid().as_raw();
         let is_cache = || {
-            ["index.sqlite", "bodies"]
+            [format::FILE, disk::FOLDER]
                 .iter()
                 .any(|part| path.join(part).exists())
         };
@@ -89,13 +90,13 @@ impl AccountCache {
     }
 
     fn occupy_alone(&self) -> Result<File, StoreError> {
-        let file = lock_file(&self.path).map_err(|error| refused("open", &self.path, error))?;
+        let file = lock_file(&self.path).map_err(StoreError::io("open", &self.path))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
                 path: self.path.clone(),
             }),
-            Err(TryLockError::Error(error)) => Err(refused("lock", &self.path, error)),
+            Err(TryLockError::Error(error)) => Err(StoreError::io("lock", &self.path)(error)),
         }
     }
 }
@@ -133,14 +134,6 @@ fn octets_in(folder: &Path) -> io::Result<u64> {
         };
     }
     Ok(octets)
-}
-
-fn refused(doing: &'static str, path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io {
-        doing,
-        path: path.into(),
-        source,
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! The bodies in memory.
+
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;

@@ -1,4 +1,5 @@
 //! A body: the octets of one message.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;

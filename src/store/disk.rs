@@ -7,10 +7,10 @@
 //! first when all together are larger than the limit; the mtime of a file tells when that was.
 //!
 //! A thread of its own writes, so that no reader waits for the disk.
+
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -20,13 +20,14 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::disk_writer::{self, DiskWriter};
+use super::folder::make;
 use super::incoming::Folder;
 use super::layout::{BodyKey, HEADER};
 use super::shelf::{Place, Shelf};
 use super::{Body, CacheFolder, Incoming, StoreError};
 
 /// The folder of the bodies in the account's.
-const FOLDER: &str = "bodies";
+pub(super) const FOLDER: &str = "bodies";
 /// With more octets than this waiting for the disk, it is behind.
 const BEHIND: u64 = 16 * 1024 * 1024;
 /// With more octets than this waiting, a body is not kept on disk at all.
@@ -89,18 +90,8 @@ impl Disk {
     /// When the folder cannot be made or read, or there is no thread to write.
     pub fn open(account: &CacheFolder, limit: u64) -> Result<Self, StoreError> {
         let folder = account.path().join(FOLDER);
-        let refuse = |doing, source| StoreError::Io {
-            doing,
-            path: folder.clone(),
-            source,
-        };
-        match DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                return Err(refuse("create", error));
-            }
-            _ => {}
-        }
-        let shelf = Shelf::look(&folder).map_err(|error| refuse("read", error))?;
+        make(&folder, &mut DirBuilder::new())?;
+        let shelf = Shelf::look(&folder).map_err(StoreError::io("read", &folder))?;
         let shared = Arc::new(Shared(Mutex::new(Contents {
             shelf,
             waiting: HashMap::new(),
@@ -113,7 +104,7 @@ impl Disk {
             .name("disk".to_owned())
             .spawn(move || writer.run(&taken));
         let thread =
-            Some(thread.map_err(|error| refuse("start the thread that writes to", error))?);
+            Some(thread.map_err(StoreError::io("start the thread that writes to", &folder))?);
         Ok(Self(Some(Cache {
             folder,
             limit,

@@ -1,4 +1,5 @@
 //! The thread that writes bodies to disk, and removes the files that were read longest ago.
+
 use std::ffi::OsString;
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, IoSlice, Write};

@@ -1,6 +1,7 @@
 //! What can go wrong with what is kept on disk.
+
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why the cache cannot be used. Each sentence names the path and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -73,4 +74,15 @@ pub enum StoreError {
         /// The index.
         path: PathBuf,
     },
+}
+
+impl StoreError {
+    /// That the system refused what was tried on the path, given as a verb.
+    pub(super) fn io<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl Fn(E) -> Self {
+        move |error| Self::Io {
+            doing,
+            path: path.into(),
+            source: error.into(),
+        }
+    }
 }

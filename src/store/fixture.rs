@@ -1,9 +1,10 @@
 //! An account with a cache folder of its own, for the tests of this layer.
+
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{CacheFolder, Index, Row};
+use super::{CacheFolder, Index, Row, format};
 
 pub(super) struct Account {
     _base: TempDir,
@@ -21,7 +22,7 @@ impl Account {
     }
 
     pub(super) fn file(&self) -> PathBuf {
-        self.folder.path().join("index.sqlite")
+        self.folder.path().join(format::FILE)
     }
 
     pub(super) fn open(&self) -> Index {

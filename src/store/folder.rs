@@ -1,4 +1,5 @@
 //! Where the cache of one account is.
+
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -72,11 +73,7 @@ pub(super) fn folder_name(account: &str) -> String {
         .map(safe)
         .collect();
     let digest = Sha256::digest(account);
-    let digest: String = digest
-        .iter()
-        .take(DIGEST)
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
+    let digest = hex::encode(&digest[..DIGEST]);
     if prefix.is_empty() {
         digest
     } else {
@@ -84,23 +81,18 @@ pub(super) fn folder_name(account: &str) -> String {
     }
 }
 
-fn make(path: &Path, builder: &mut DirBuilder) -> Result<(), StoreError> {
+/// A folder that nobody else can enter, where there is none.
+pub(super) fn make(path: &Path, builder: &mut DirBuilder) -> Result<(), StoreError> {
     match builder.mode(0o700).create(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(StoreError::Io {
-            doing: "create",
-            path: path.into(),
-            source: error,
-        }),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(StoreError::io("create", path)(error))
+        }
         _ => Ok(()),
     }
 }
 
 fn own_folder(path: &Path) -> Result<Metadata, StoreError> {
-    let metadata = fs::symlink_metadata(path).map_err(|source| StoreError::Io {
-        doing: "look at",
-        path: path.into(),
-        source,
-    })?;
+    let metadata = fs::symlink_metadata(path).map_err(StoreError::io("look at", path))?;
     if !metadata.is_dir() {
         return Err(StoreError::NotAFolder { path: path.into() });
     }
@@ -120,22 +112,15 @@ fn refuse_if_writable(path: &Path, metadata: &Metadata) -> Result<(), StoreError
 }
 
 fn refuse_if_read_only(path: &Path) -> Result<(), StoreError> {
-    eaccess(path, AccessFlags::W_OK).map_err(|errno| StoreError::Io {
-        doing: "write to",
-        path: path.into(),
-        source: errno.into(),
-    })
+    eaccess(path, AccessFlags::W_OK).map_err(StoreError::io("write to", path))
 }
 
 fn close(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
     if metadata.mode() & 0o777 == 0o700 {
         return Ok(());
     }
-    fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(|source| StoreError::Io {
-        doing: "close to others",
-        path: path.into(),
-        source,
-    })
+    fs::set_permissions(path, Permissions::from_mode(0o700))
+        .map_err(StoreError::io("close to others", path))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! The index file: its format, how it is opened, and what happens to one that cannot be read.
+
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -71,11 +72,14 @@ const APPLICATION: i32 = 0x706f_7033;
 /// How long SQLite waits for another mount's transaction.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Its name in the folder of an account.
+pub(super) const FILE: &str = "index.sqlite";
+
 /// Opens the index of an account, begins one where there is none, and sets a damaged one aside.
 pub(super) fn open(folder: &CacheFolder) -> Result<(Connection, PathBuf), StoreError> {
     // Held until the end: another mount must not set aside what this one begins.
     let _alone = lock(folder.path())?;
-    let path = folder.path().join("index.sqlite");
+    let path = folder.path().join(FILE);
     make_private(&path)?;
     let connection = match open_as_it_is(&path) {
         Ok(connection) => connection,
@@ -118,33 +122,23 @@ impl Fault {
     fn without_cure(self, path: &Path) -> StoreError {
         match self {
             Self::Refused(error) => error,
-            Self::Damaged(why) => StoreError::Io {
-                doing: "write",
-                path: path.into(),
-                source: io::Error::new(ErrorKind::InvalidData, why),
-            },
+            Self::Damaged(why) => {
+                StoreError::io("write", path)(io::Error::new(ErrorKind::InvalidData, why))
+            }
         }
     }
 }
 
 fn lock(folder: &Path) -> Result<File, StoreError> {
     let locked = File::open(folder).and_then(|file| file.lock().map(|()| file));
-    locked.map_err(|source| StoreError::Io {
-        doing: "lock",
-        path: folder.into(),
-        source,
-    })
+    locked.map_err(StoreError::io("lock", folder))
 }
 
 /// Sees to it that the index is a file of ours that only we may read, before SQLite opens it and gives its mode to the
 /// files beside it. An existing file is not opened: closing it would drop the locks that SQLite holds on it in this process
 /// (fcntl(2), record locks).
 fn make_private(path: &Path) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Io {
-        doing: "create",
-        path: path.into(),
-        source,
-    };
+    let failed = StoreError::io("create", path);
     match OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -154,7 +148,7 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => (),
     }
-    let metadata = fs::symlink_metadata(path).map_err(failed)?;
+    let metadata = fs::symlink_metadata(path).map_err(&failed)?;
     if !metadata.is_file() {
         return Err(StoreError::NotAFile { path: path.into() });
     }
@@ -250,15 +244,11 @@ fn check_content(connection: &Connection, path: &Path) -> Result<(), Fault> {
 /// Renames the index and what SQLite keeps beside it; an earlier damaged one is replaced.
 fn set_aside(path: &Path) -> Result<(), StoreError> {
     for beside in ["", "-wal", "-shm"] {
-        let from = path.with_file_name(format!("index.sqlite{beside}"));
-        let to = path.with_file_name(format!("index.sqlite.damaged{beside}"));
+        let from = path.with_file_name(format!("{FILE}{beside}"));
+        let to = path.with_file_name(format!("{FILE}.damaged{beside}"));
         match fs::rename(&from, to) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(StoreError::Io {
-                    doing: "set aside",
-                    path: from,
-                    source: error,
-                });
+                return Err(StoreError::io("set aside", &from)(error));
             }
             _ => (),
         }

@@ -1,4 +1,5 @@
 //! A body on its way from the server.
+
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::mem;

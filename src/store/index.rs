@@ -1,4 +1,5 @@
 //! What was learnt of each message, kept across mounts.
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
@@ -63,11 +64,7 @@ impl Index {
         let writer = thread::Builder::new()
             .name("index".into())
             .spawn(move || writer.run(&queue))
-            .map_err(|source| StoreError::Io {
-                doing: "start the writer of",
-                path: path.clone(),
-                source,
-            })?;
+            .map_err(StoreError::io("start the writer of", &path))?;
         Ok(Self {
             file: Some(Kept {
                 path,

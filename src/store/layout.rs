@@ -12,6 +12,7 @@
 //! that a disk has left for checksum and length would tell of one.
 //!
 //! A record whose length is all ones is the end of a body: what was kept of that message no longer holds.
+
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -59,14 +60,15 @@ impl BodyKey {
 
     /// Of a body that has a file to itself.
     pub(super) fn large_name(&self) -> String {
-        format!("{:032x}.{LARGE}", u128::from_be_bytes(self.0))
+        format!("{}.{LARGE}", hex::encode(self.0))
     }
 
     /// The key that the name of a large body's file tells.
     pub(super) fn of_large(name: &OsStr) -> Option<Self> {
         let digits = name.to_str()?.strip_suffix(LARGE)?.strip_suffix('.')?;
-        let key = u128::from_str_radix(digits, 16).ok()?;
-        (digits.len() == 32).then_some(Self(key.to_be_bytes()))
+        let mut key = [0; 16];
+        hex::decode_to_slice(digits, &mut key).ok()?;
+        Some(Self(key))
     }
 }
 

@@ -3,6 +3,7 @@
 //! A body is kept with CRLF and read with either. With LF the CR of each CRLF is dropped on the way out; a bare CR or LF
 //! stays. Where each block of the body begins then is noted when the body comes, or is read through, so that a read may begin
 //! anywhere and looks at few octets more than it gives.
+
 use memchr::{memchr, memchr_iter};
 
 /// Octets that a read looks through in vain at the most. The note of a block is 8 octets: an 8,192nd of the body.

@@ -15,6 +15,7 @@
 //!
 //! All of it belongs to the user who mounts, and nobody else may read it: a unique-id and a time already tell who got mail
 //! and when. Folders are 0700, files 0600, and what another user owns is refused.
+
 mod accounts;
 mod bodies;
 mod body;

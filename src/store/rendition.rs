@@ -1,4 +1,5 @@
 //! A body as it is read.
+
 use std::io;
 use std::sync::Arc;
 

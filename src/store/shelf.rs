@@ -1,4 +1,5 @@
 //! Where each body of the cache lies, and how it is read from there.
+
 use std::collections::HashMap;
 use std::fs::{self, DirEntry, File, FileTimes};
 use std::io::{self, ErrorKind, IoSliceMut};

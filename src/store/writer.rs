@@ -1,4 +1,5 @@
 //! The thread that alone talks to the index file, so that nobody else waits for the disk.
+
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};

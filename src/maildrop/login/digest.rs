@@ -10,7 +10,7 @@ pub(super) fn apop(timestamp: &[u8], secret: &str) -> Zeroizing<String> {
         .chain_update(timestamp)
         .chain_update(secret)
         .finalize();
-    Zeroizing::new(hexadecimal(digest.into()))
+    Zeroizing::new(hex::encode(digest))
 }
 
 /// `user SP digest`: the response of CRAM-MD5 (RFC 2195 section 2).
@@ -21,11 +21,7 @@ pub(super) fn cram_md5(user: &str, secret: &str, challenge: &[u8]) -> Zeroizing<
         .chain_update(challenge)
         .finalize()
         .into_bytes();
-    Zeroizing::new(format!("{user} {}", hexadecimal(digest.into())).into_bytes())
-}
-
-fn hexadecimal(digest: [u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(digest))
+    Zeroizing::new(format!("{user} {}", hex::encode(digest)).into_bytes())
 }
 
 #[cfg(test)]
