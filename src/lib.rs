@@ -46,7 +46,9 @@
 //! # Modules
 //!
 //! Dependencies point one way: `cli` → `fs` → `maildrop`, `store`, `message`; `maildrop` → `pop3`, `net`, `store`; and
-//! `pop3`, `net`, `message`, `store` know nothing else of ours. Each outside crate has one door.
+//! `pop3`, `net`, `message`, `store` know nothing else of ours. Each large outside crate is known to one of them alone:
+//! fuser to `fs`, rsasl to `maildrop`, native-tls to `net`, rusqlite to `store`, mail-parser, html5gum and jiff to `message`,
+//! clap to `cli`.
 //!
 //! | module | what it is | to change it for |
 //! |---|---|---|

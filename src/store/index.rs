@@ -88,7 +88,8 @@ impl Index {
     }
 
     /// Keeps the rows, at once and without waiting for the disk. A row that is known keeps its inode and its arrival; a size
-    /// replaces the old one, none does not. A new row whose inode another has is kept with one that is free. Where the disk refuses, the failure is logged and the rows are forgotten.
+    /// replaces the old one, none does not. A new row whose inode another has is kept with one that is free. Where the disk
+    /// refuses, the failure is logged and the rows are forgotten.
     pub fn learn(&self, rows: Vec<Row>) {
         if let Some(kept) = &self.file {
             // A writer that ended has said why; what it would keep can be learnt again.
