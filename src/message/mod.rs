@@ -4,7 +4,7 @@
 //! | of | function | what it gives |
 //! |---|---|---|
 //! | headers | [`arrival()`] | Unix seconds |
-//! | headers | [`summary()`] | subject, author, identifier, media type |
+//! | headers | [`summary()`] | subject, author, identifier |
 //! | headers | [`outline()`] | of that, what is kept |
 //! | headers | [`title()`], [`name()`] | a file name for people |
 //! | message | [`text()`] | all that can be read of it, in UTF-8 |

@@ -59,14 +59,6 @@ pub struct Ready {
     pub woken: bool,
 }
 
-impl Ready {
-    /// True where the deadline ended the wait.
-    #[must_use]
-    pub fn is_nothing(self) -> bool {
-        self == Ready::default()
-    }
-}
-
 /// Waits for the stream, where there is one, and for the bell, where there is one, until the deadline, where there is one.
 ///
 /// # Errors
@@ -160,10 +152,7 @@ mod tests {
         bell.ring();
         assert!(wait(None, Some(&bell), None).unwrap().woken);
         let deadline = Instant::now() + Duration::from_millis(1);
-        assert!(
-            wait(None, Some(&bell), Some(deadline))
-                .unwrap()
-                .is_nothing()
-        );
+        let ready = wait(None, Some(&bell), Some(deadline)).unwrap();
+        assert_eq!(ready, Ready::default());
     }
 }

@@ -12,30 +12,18 @@ use super::text::ServerText;
 pub struct Capabilities {
     /// TOP works.
     pub top: bool,
-    /// UIDL works.
-    pub uidl: bool,
     /// USER and PASS work.
     pub user: bool,
     /// Commands may be written before the replies to earlier ones have come. To be believed after the login only.
     pub pipelining: bool,
-    /// A text that begins with `[` begins with a response code.
-    pub resp_codes: bool,
-    /// `[AUTH]` and `[SYS/…]` tell wrong credentials from a server out of order (RFC 3206).
-    pub auth_resp_code: bool,
-    /// TLS can be begun (RFC 2595).
-    pub stls: bool,
     /// Headers can be served as UTF-8 (RFC 6856).
     pub utf8: bool,
-    /// User names and passwords may be UTF-8 (RFC 6856 section 2).
-    pub utf8_user: bool,
     /// The SASL mechanisms, in capitals, in the server's order (RFC 5034).
     pub sasl: Vec<String>,
     /// The least time between two logins, in seconds.
     pub login_delay: Option<u32>,
     /// How long messages stay.
     pub expire: Option<Expire>,
-    /// The name of the server's program, for people: nothing may depend on it.
-    pub implementation: Option<ServerText>,
     announced: Vec<ServerText>,
 }
 
@@ -55,7 +43,7 @@ impl Capabilities {
         Self::default()
     }
 
-    /// Takes in a line of CAPA's reply. Unknown ones are kept for [`fmt::Display`] only, lines beyond
+    /// Takes in a line of CAPA's reply. Those that nothing depends on are kept for [`fmt::Display`] only, lines beyond
     /// [`MAX_CAPABILITY_LINES`] not at all.
     ///
     /// ```text
@@ -101,16 +89,9 @@ impl Capabilities {
     fn take<'a>(&mut self, tag: &str, mut parameters: impl Iterator<Item = &'a str>) {
         match tag {
             "TOP" => self.top = true,
-            "UIDL" => self.uidl = true,
             "USER" => self.user = true,
             "PIPELINING" => self.pipelining = true,
-            "RESP-CODES" => self.resp_codes = true,
-            "AUTH-RESP-CODE" => self.auth_resp_code = true,
-            "STLS" => self.stls = true,
-            "UTF8" => {
-                self.utf8 = true;
-                self.utf8_user |= parameters.any(|word| word.eq_ignore_ascii_case("USER"));
-            }
+            "UTF8" => self.utf8 = true,
             "SASL" => parameters.for_each(|name| self.add_mechanism(name)),
             "LOGIN-DELAY" => {
                 self.login_delay = parameters.next().and_then(|seconds| seconds.parse().ok());
@@ -118,7 +99,6 @@ impl Capabilities {
             "EXPIRE" => self.expire = parameters.next().and_then(Expire::parse),
             // GNU mailutils leaves out the space.
             "EXPIRENEVER" => self.expire = Some(Expire::Never),
-            "IMPLEMENTATION" => self.implementation = Some(joined(parameters)),
             _ => {}
         }
     }
@@ -151,11 +131,6 @@ impl Expire {
     }
 }
 
-fn joined<'a>(words: impl Iterator<Item = &'a str>) -> ServerText {
-    let text = words.collect::<Vec<_>>().join(" ");
-    ServerText::from(text.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +151,7 @@ mod tests {
             "SASL plain Scram-Sha-256",
             "SASL PLAIN x-a-name-of-21-octets",
         ]);
-        assert!(capabilities.top && capabilities.uidl && !capabilities.pipelining);
+        assert!(capabilities.top && !capabilities.pipelining);
         assert_eq!(capabilities.sasl, ["PLAIN", "SCRAM-SHA-256"]);
         assert!(capabilities.offers_sasl("plain"));
         assert_eq!(
@@ -203,8 +178,8 @@ mod tests {
     fn what_was_announced_before_the_login_holds_where_it_was_not_taken_back() {
         let before = announced(&["TOP", "PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]);
         assert_eq!(before.clone().renewed(Capabilities::new()), before);
-        let after = before.renewed(announced(&["UIDL", "LOGIN-DELAY 10"]));
-        assert!(after.uidl && !after.top && !after.pipelining);
+        let after = before.renewed(announced(&["USER", "LOGIN-DELAY 10"]));
+        assert!(after.user && !after.top && !after.pipelining);
         assert_eq!(after.expire, Some(Expire::Days(0)));
         assert_eq!(after.login_delay, Some(10));
     }

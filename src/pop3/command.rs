@@ -106,11 +106,6 @@ impl Command<'_> {
         }
     }
 
-    /// The command for a log, with `***` where the secret is.
-    pub fn logged(&self) -> String {
-        self.to_string()
-    }
-
     /// What nobody may see of the line that [`Command::encode`] made.
     pub fn secret_in<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
         let before = match *self {
@@ -438,7 +433,7 @@ mod tests {
             (Command::User("alice\n"), r"USER alice\x0a"),
         ];
         for (command, shown) in commands {
-            assert_eq!(command.logged(), shown);
+            assert_eq!(command.to_string(), shown);
             assert_eq!(format!("{command:?}"), format!("Command({shown})"));
         }
     }

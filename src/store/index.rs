@@ -1,6 +1,6 @@
 //! What was learnt of each message, kept across mounts.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -102,11 +102,6 @@ impl Index {
         self.file
             .as_ref()
             .map_or(Ok(()), |kept| kept.ask(Order::Flush))
-    }
-
-    /// The file, unless nothing is kept.
-    pub fn path(&self) -> Option<&Path> {
-        self.file.as_ref().map(|kept| kept.path.as_path())
     }
 }
 
@@ -427,6 +422,5 @@ mod tests {
         index.learn(vec![row(b"a", 2)]);
         index.flush().unwrap();
         assert_eq!(index.load().unwrap(), []);
-        assert_eq!(index.path(), None);
     }
 }
