@@ -136,7 +136,8 @@ pub enum Command {
     /// Show what is cached of which account, or remove it
     Cache {
         /// The folder of the caches, where it is not the usual one
-        #[arg(long, value_name = "DIR", global = true)]
+        // An id of its own: the option cache_dir of a mount has that name, and a value of another type.
+        #[arg(id = "base", long = "cache-dir", value_name = "DIR", global = true)]
         cache_dir: Option<PathBuf>,
         /// Listed if unsaid
         #[command(subcommand)]

@@ -72,3 +72,36 @@ fn clear_wants_to_know_of_what() {
     let output = ground.pop3fs(&["cache", "clear", "--all"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
+
+#[test]
+fn the_folder_of_the_caches_is_named_before_or_behind_the_subcommand() {
+    let liar = liar(1);
+    let mut mount = in_clear(&liar.source());
+    fs::read(mount.join("liar-1.eml")).expect("a message");
+    end(&mut mount);
+    let ground = Ground::new();
+    let folder = mount.cache_dir().join("pop3fs");
+    let folder = folder.to_str().expect("a path in ASCII");
+    let name = format!("alice@127.0.0.1_{}-", liar.port());
+    for arguments in [
+        &["cache", "--cache-dir", folder][..],
+        &["cache", "--cache-dir", folder, "list"],
+        &["cache", "list", "--cache-dir", folder],
+    ] {
+        let output = ground.pop3fs(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_says(&stdout(&output), &[&name]);
+    }
+    for (arguments, said) in [
+        (
+            ["cache", "--cache-dir", folder, "clear", "--all"],
+            "removed: ",
+        ),
+        (["cache", "clear", "--all", "--cache-dir", folder], ""),
+    ] {
+        let output = ground.pop3fs(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(stdout(&output).starts_with(said), "{output:?}");
+    }
+    assert_says(&listed(&mount), &["nothing is cached"]);
+}
