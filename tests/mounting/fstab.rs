@@ -138,26 +138,70 @@ fn a_lazy_umount_waits_for_nothing() {
     assert_eq!(liar.left_serials(), [1, 3]);
 }
 
-/// mount(8) leaves HOME as root's, and the mount is another's.
+/// As root mounts for the user games, whose home has the password: mount(8) leaves HOME as root's. Behind it `"$@"` runs what
+/// follows as games.
+const OF_ANOTHER: &str = "\
+    chmod 755 \"$4\"; chown -R games \"$4\"; chown games \"$3\"; mount -t tmpfs -o mode=755 none /usr/games; chown games /usr/games; \
+    mknod -m 666 /usr/games/fuse c 10 229; mount --bind /usr/games/fuse /dev/fuse; rm /usr/games/fuse; \
+    mv \"$4/password\" /usr/games; mkdir -p /run/user; install -d -m 700 -o games \"/run/user/$(id -u games)\"; \
+    export HOME=/root; unset XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR; \
+    mount -t fuse.pop3fs -o \"$1\" \"$2\" \"$3\"; dir=$3; set -- setpriv --reuid=games --regid=60 --clear-groups; ";
+
+fn of_another(script: &str, source: &str) -> Output {
+    let ground = ground();
+    let options = "tls=off,setuid=games,password_file=/usr/games/password";
+    let folder = ground.0.folder().to_str().expect("a path in ASCII");
+    let script = format!("{OF_ANOTHER}{script}");
+    run(&ground, &script, &[options, source, ground.dir(), folder])
+}
+
 #[test]
 fn a_line_of_fstab_mounts_for_another_user_with_the_home_of_that_user() {
-    let (ground, liar) = (ground(), liar(2));
-    let options = format!(
-        "tls=off,setuid=games,password_file={}",
-        password_file(&ground)
+    let liar = liar(2);
+    let script = "\"$@\" ls \"$dir\"; ls /usr/games/.cache; umount \"$dir\"";
+    let output = of_another(script, &liar.source());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        "liar-1.eml\nliar-2.eml\npop3fs\nnothing was to be deleted\n"
     );
-    let script = "\
-        chmod 755 \"$4\"; chown -R games \"$4\"; chown games \"$3\"; mount -t tmpfs -o mode=755 none /usr/games; chown games /usr/games; \
-        mknod -m 666 /usr/games/fuse c 10 229; mount --bind /usr/games/fuse /dev/fuse; rm /usr/games/fuse; \
-        export HOME=/root; unset XDG_CACHE_HOME XDG_CONFIG_HOME; \
-        mount -t fuse.pop3fs -o \"$1\" \"$2\" \"$3\"; setpriv --reuid=games --regid=60 --clear-groups ls \"$3\"; \
-        ls /usr/games/.cache; umount \"$3\"";
-    let folder = ground.0.folder().to_str().expect("a path in ASCII");
-    let output = run(
+}
+
+/// Root cannot look into it.
+#[test]
+fn root_waits_for_the_verdict_on_what_another_user_removed() {
+    let script = "\"$@\" rm -f \"$dir/liar-2.eml\"; umount \"$dir\" -c";
+    let kind = liar(2);
+    let output = of_another(script, &kind.source());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "1 message deleted on the server\n");
+    let strict = liar(2);
+    strict.once("QUIT", Reply::Err("cannot write the maildrop"));
+    let output = of_another(script, &strict.source());
+    assert_failed(&output, Failure::Uncommitted);
+    assert_says(&stderr(&output), &["liar-2.eml is still on the server"]);
+}
+
+#[test]
+fn what_nobody_serves_any_more_is_unmounted_in_silence() {
+    let (ground, liar) = (ground(), liar(2));
+    let kill = "\
+        pid=$(pop3fs status --json \"$3\" | sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/'); kill -9 \"$pid\"; \
+        while [ -e \"$3\" ]; do :; done; ";
+    let output = unmounted_by(&ground, &liar.source(), &format!("{kill}{UNIT}"));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!([stdout(&output), stderr(&output)].concat(), "");
+    assert_eq!(liar.left_serials(), [1, 2]);
+}
+
+#[test]
+fn a_mount_whose_program_was_removed_is_unmounted_all_the_same() {
+    let (ground, liar) = (ground(), liar(3));
+    let output = unmounted_by(
         &ground,
-        script,
-        &[&options, &liar.source(), ground.dir(), folder],
+        &liar.source(),
+        &format!("umount -l /usr/bin; {UNIT}; ! findmnt \"$3\""),
     );
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(stdout(&output), "liar-1.eml\nliar-2.eml\npop3fs\n");
+    assert_eq!(liar.left_serials(), [1, 3]);
 }
