@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::common::{Certificate, Dovecot, DovecotOptions, Mount, Reply, run};
+use crate::common::{Certificate, Dovecot, DovecotOptions, Mount, Reply, eventually, run};
 use crate::{Ground, assert_says, in_clear, liar, sentence, stderr, stdout};
 
 #[test]
@@ -154,4 +154,24 @@ fn the_mount_is_found_through_a_symbolic_link() {
     std::os::unix::fs::symlink(mount.path(), &link).expect("a link");
     let output = mount.subcommand(&["status", link.to_str().expect("a path in ASCII")]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+/// logind does so at the last log-out of a user whose mailbox fstab has mounted.
+#[test]
+fn a_daemon_is_reached_again_after_the_folder_of_its_socket_was_removed() {
+    let liar = liar(3);
+    let mut mount = in_clear(&liar.source());
+    // The kernel shows a mount before its daemon listens.
+    mount.status();
+    let sockets = mount.cache_dir().with_file_name("run").join("pop3fs");
+    fs::remove_dir_all(&sockets).expect("to remove a folder");
+    eventually("the daemon's new socket", || {
+        let output = mount.subcommand(&["status", mount.arg()]);
+        output.status.success().then_some(())
+    });
+    fs::remove_file(mount.join("liar-2.eml")).expect("to remove a file");
+    let output = mount.umount();
+    assert_eq!(stdout(&output), "1 message deleted on the server\n");
+    mount.wait();
+    assert_eq!(fs::read_dir(&sockets).expect("the folder").count(), 0);
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::fs::{self, Permissions};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
 
 use super::{LONGEST_LINE, Request, Response, folder};
@@ -26,31 +27,46 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Before the next attempt when descriptors or memory have run out.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// In milliseconds: how often it is looked, while nobody connects, whether the socket's file is still there.
+const BETWEEN_LOOKS: u16 = 5_000;
+
 /// Called once a request, on a thread of its own. It may keep the [`Reply`] and return.
 pub type Handler = Arc<dyn Fn(Request, Reply) + Send + Sync>;
 
 /// A control socket that clients can connect to already; they wait until it is served.
 #[derive(Debug)]
 pub struct Server {
+    device: DeviceNumber,
+    // Dropped before the listener, which keeps the identity from being given again.
+    file: SocketFile,
     listener: UnixListener,
-    socket: SocketFile,
 }
 
 /// A control socket that is served. It ends, and its file goes away, when this is dropped.
 #[derive(Debug)]
 pub struct Serving {
-    listener: Arc<UnixListener>,
+    // Closed, it ends the thread.
+    end: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
-    // Dropped last: while the file is there, somebody answers.
-    _socket: SocketFile,
 }
 
 /// The answer that is owed to one client. Dropped unanswered, it says so to the client.
 pub struct Reply(Option<UnixStream>);
 
-/// Removes the socket's file.
+/// A socket's file, which dropping this removes.
 #[derive(Debug)]
-struct SocketFile(PathBuf);
+struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+/// What a server was woken by.
+enum Woken {
+    Client,
+    End,
+    Nobody,
+}
 
 impl Server {
     /// Makes the control socket of the mount with this device number, in the first folder that can be used.
@@ -77,33 +93,83 @@ impl Server {
             _ => {}
         }
         let listener = UnixListener::bind(&path)?;
-        let socket = SocketFile(path);
-        fs::set_permissions(&socket.0, Permissions::from_mode(0o600))?;
-        Ok(Self { listener, socket })
+        let file = SocketFile::at(path)?;
+        fs::set_permissions(&file.path, Permissions::from_mode(0o600))?;
+        Ok(Self {
+            device,
+            file,
+            listener,
+        })
     }
 
     /// Answers clients of the same user and of root, from a thread of its own.
     pub fn serve(self, handler: Handler) -> io::Result<Serving> {
-        let listener = Arc::new(self.listener);
-        let accepting = Arc::clone(&listener);
+        let (ended, end) = io::pipe()?;
         let thread = thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || accept_all(&accepting, &handler))?;
+            .spawn(move || self.accept_all(&ended, &handler))?;
         Ok(Serving {
-            listener,
+            end: Some(end),
             thread: Some(thread),
-            _socket: self.socket,
         })
+    }
+
+    fn accept_all(mut self, ended: &PipeReader, handler: &Handler) {
+        loop {
+            let served = match self.wait(ended) {
+                Ok(Woken::End) => return,
+                Ok(Woken::Client) => self.accept(handler),
+                Ok(Woken::Nobody) => {
+                    self.renew();
+                    continue;
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = served {
+                log::warn!("the control socket: {error}");
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+
+    fn wait(&self, ended: &PipeReader) -> io::Result<Woken> {
+        let mut polled = [
+            PollFd::new(ended.as_fd(), PollFlags::empty()),
+            PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
+        ];
+        poll(&mut polled, BETWEEN_LOOKS)?;
+        Ok(match polled.map(|one| one.any()) {
+            [Some(true), _] => Woken::End,
+            [_, Some(true)] => Woken::Client,
+            _ => Woken::Nobody,
+        })
+    }
+
+    fn accept(&self, handler: &Handler) -> io::Result<()> {
+        let (client, _) = self.listener.accept()?;
+        attend(client, handler)
+    }
+
+    /// A mount outlives the folder of its socket where fstab has mounted for a user: logind removes `/run/user/UID` at the
+    /// last log-out.
+    fn renew(&mut self) {
+        if self.file.is_there() {
+            return;
+        }
+        match Self::listen(self.device) {
+            Ok(renewed) => {
+                *self = renewed;
+                let path = self.file.path.display();
+                log::info!("the control socket was removed, and is {path} now");
+            }
+            Err(error) => log::debug!("the control socket was removed: {error}"),
+        }
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // Wakes accept(2), which then fails with EINVAL.
-        if let Err(errno) = shutdown(self.listener.as_raw_fd(), Shutdown::Both) {
-            log::warn!("the control socket cannot be shut down: {errno}");
-            return;
-        }
+        drop(self.end.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -151,27 +217,32 @@ impl fmt::Debug for Reply {
     }
 }
 
+impl SocketFile {
+    fn at(path: PathBuf) -> io::Result<Self> {
+        let identity = identity(&path)?;
+        Ok(Self { path, identity })
+    }
+
+    fn is_there(&self) -> bool {
+        identity(&self.path).is_ok_and(|found| found == self.identity)
+    }
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.0) {
-            log::debug!("{} stays: {error}", self.0.display());
+        // What has taken its place may have its path.
+        if !self.is_there() {
+            return;
+        }
+        if let Err(error) = fs::remove_file(&self.path) {
+            log::debug!("{} stays: {error}", self.path.display());
         }
     }
 }
 
-fn accept_all(listener: &UnixListener, handler: &Handler) {
-    loop {
-        let error = match listener.accept() {
-            Ok((client, _)) => match attend(client, handler) {
-                Ok(()) => continue,
-                Err(error) => error,
-            },
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return,
-            Err(error) => error,
-        };
-        log::warn!("the control socket: {error}");
-        thread::sleep(PAUSE);
-    }
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let found = path.symlink_metadata()?;
+    Ok((found.dev(), found.ino()))
 }
 
 /// On a thread a client, so that a silent one keeps nobody waiting. All are the same user's, so they are not counted.
