@@ -149,7 +149,7 @@ const OF_ANOTHER: &str = "\
 
 fn of_another(script: &str, source: &str) -> Output {
     let ground = ground();
-    let options = "tls=off,setuid=games,password_file=/usr/games/password";
+    let options = "tls=off,setuid=games,password_file=~/password";
     let folder = ground.0.folder().to_str().expect("a path in ASCII");
     let script = format!("{OF_ANOTHER}{script}");
     run(&ground, &script, &[options, source, ground.dir(), folder])

@@ -1,6 +1,5 @@
 //! The one list of `-o` options: the parser, the command line's `--name` and the help are made from it.
 
-use std::env;
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -11,6 +10,7 @@ use clap::ValueEnum;
 use super::values::{self, Octets, Period};
 use super::words::words;
 use super::{Options, PasswordSource};
+use crate::cli::home;
 use crate::fs::mount::{Access, Visibility};
 use crate::fs::{ViewId, Xattrs};
 use crate::net::{Fingerprint, NoFingerprint};
@@ -432,5 +432,5 @@ fn filled(text: &str) -> Result<String, String> {
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {
-    values::path(text, env::var_os("HOME").as_deref()).ok_or_else(|| "a path".to_owned())
+    values::path(text, home::home().as_deref()).ok_or_else(|| "a path".to_owned())
 }

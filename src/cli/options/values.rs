@@ -1,8 +1,7 @@
 //! Sizes and durations as people write them, and how paths in options are read.
 
-use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -112,11 +111,11 @@ impl fmt::Display for Period {
 pub struct Unreadable;
 
 /// The absolute form of a path in an option: the daemon's working directory is `/`, and no shell expands the `~` in
-/// `-o password_file=~/x`.
-pub(super) fn path(text: &str, home: Option<&OsStr>) -> Option<PathBuf> {
-    let path = match (text.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => PathBuf::from(text),
+/// `-o password_file=~/x`. None without a home to put in its place.
+pub(super) fn path(text: &str, home: Option<&Path>) -> Option<PathBuf> {
+    let path = match text.strip_prefix("~/") {
+        Some(rest) => home?.join(rest),
+        None => PathBuf::from(text),
     };
     std::path::absolute(path).ok()
 }
@@ -185,11 +184,13 @@ mod tests {
 
     #[test]
     fn paths_become_absolute_and_a_tilde_is_home() {
-        let home = Some(OsStr::new("/home/al"));
+        let home = Some(Path::new("/home/al"));
         assert_eq!(path("~/pw", home), Some("/home/al/pw".into()));
         assert_eq!(path("/etc/pw", home), Some("/etc/pw".into()));
         let here = std::env::current_dir().unwrap();
         assert_eq!(path("pw", home), Some(here.join("pw")));
         assert_eq!(path("", home), None);
+        assert_eq!(path("~/pw", None), None);
+        assert_eq!(path("/etc/pw", None), Some("/etc/pw".into()));
     }
 }
