@@ -161,3 +161,24 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stderr(&output), "");
 }
+
+/// A keyring may be locked, and a host without an answer may have several addresses.
+#[test]
+fn a_start_may_take_longer_than_the_manager_allows_to_other_units() {
+    let (ground, liar) = (Ground::new(), liar(3));
+    install(&ground, &liar.source());
+    let config = ground.0.folder().join("config");
+    fs::write(
+        config.join("systemd/user.conf"),
+        "[Manager]\nDefaultTimeoutStartSec=1s\n",
+    )
+    .expect("a file");
+    let account = config.join("pop3fs/work.env");
+    let said = fs::read_to_string(&account).expect("an account");
+    let slow = said.replace("password_command=", "password_command=sleep 3; ");
+    fs::write(&account, slow).expect("an account");
+    let output = run(&ground, LIFE);
+    assert_succeeded(&output);
+    assert_says(&stdout(&output), &["ActiveState=active", "Result=success"]);
+    assert_eq!(liar.left_serials(), [1, 3]);
+}
