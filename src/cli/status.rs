@@ -16,7 +16,7 @@ pub(super) fn status(source: &str, mountpoint: &Path, maildrop: &Maildrop) -> St
     let of_session = of_connection(&maildrop.connection());
     Status {
         source: source.to_owned(),
-        mountpoint: mountpoint.to_owned(),
+        mountpoint: mountpoint.to_string_lossy().into_owned(),
         pid: std::process::id(),
         messages: totals.messages,
         octets: totals.octets,
@@ -96,7 +96,7 @@ fn unix_seconds(time: SystemTime) -> u64 {
 
 /// For people.
 pub(super) fn print_status(status: &Status, out: &mut impl Write) -> io::Result<()> {
-    let (source, dir, pid) = (&status.source, status.mountpoint.display(), status.pid);
+    let (source, dir, pid) = (&status.source, &status.mountpoint, status.pid);
     writeln!(out, "{source} on {dir} (process {pid})")?;
     let mut line = |name: &str, text: &str| writeln!(out, "{name:<10}{text}");
     line("listing", &listing(status))?;

@@ -175,3 +175,17 @@ fn a_daemon_is_reached_again_after_the_folder_of_its_socket_was_removed() {
     mount.wait();
     assert_eq!(fs::read_dir(&sockets).expect("the folder").count(), 0);
 }
+
+#[test]
+fn a_mount_point_that_is_not_utf8_has_a_status() {
+    let (ground, liar) = (Ground::new(), liar(3));
+    let script = "\
+        dir=$(printf '%s/m\\344rz' \"$3\"); mkdir \"$dir\"; \"$1\" -o tls=off \"$2\" \"$dir\"; trap '\"$1\" umount \"$dir\"' EXIT; \
+        \"$1\" status \"$dir\" | grep -c pending; \"$1\" status --json \"$dir\" | grep -o '\"mountpoint\":\"[^\"]*\"'";
+    let folder = ground.0.folder().to_str().expect("a path in ASCII");
+    let output = ground.in_a_namespace(script, &[&liar.source(), folder]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let expected =
+        format!("1\n\"mountpoint\":\"{folder}/m\u{fffd}rz\"\nnothing was to be deleted\n");
+    assert_eq!(stdout(&output), expected);
+}

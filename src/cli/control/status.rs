@@ -1,7 +1,5 @@
 //! How a mount stands, as it goes over the control socket and as `pop3fs status --json` prints it.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 /// How a mount stands. Programs read it, so fields are added but never renamed. Times are Unix seconds.
@@ -10,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     /// The URL of the maildrop.
     pub source: String,
-    /// Where it is mounted.
-    pub mountpoint: PathBuf,
+    /// Where it is mounted, with U+FFFD for what is not UTF-8.
+    pub mountpoint: String,
     /// The daemon's process.
     pub pid: u32,
     /// In the listing.
