@@ -253,6 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_may_be_longer_than_a_request() {
+        let dir = private_folder();
+        let line = "1234567.eml is back".to_owned();
+        let mut answer = Response::done(line.clone());
+        answer.lines = vec![line; 9 * 1024 * 1024 / 20];
+        let sent = answer.clone();
+        let handler: Handler = Arc::new(move |_, reply| reply.send(&sent));
+        let _serving = Server::listen_in(dir.path(), DEVICE)
+            .unwrap()
+            .serve(handler)
+            .unwrap();
+        assert!(ask_in(dir.path(), &COMMIT).unwrap() == answer);
+    }
+
+    #[test]
     fn a_silent_client_keeps_nobody_waiting() {
         let dir = private_folder();
         let handler: Handler = Arc::new(|_, reply| reply.send(&Response::done("here")));

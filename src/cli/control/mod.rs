@@ -22,8 +22,9 @@ pub use status::{Cached, Event, Opens, Session, Status, Stored};
 use super::failure::Failure;
 use crate::maildrop::{Consent, Farewell, Part, Progress};
 
-/// The longest line either side takes, in octets: a `Restore` may name thousands of messages.
-const LONGEST_LINE: u64 = 8 * 1024 * 1024;
+/// The longest line that a daemon takes, in octets: a `Restore` may name thousands of messages. Its answer may be of any
+/// length: it may tell of every message.
+const LONGEST_REQUEST: u64 = 8 * 1024 * 1024;
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

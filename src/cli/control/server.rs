@@ -16,7 +16,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
 
-use super::{LONGEST_LINE, Request, Response, folder};
+use super::{LONGEST_REQUEST, Request, Response, folder};
 use crate::cli::failure::Failure;
 use crate::fs::mount::DeviceNumber;
 use crate::maildrop::Progress;
@@ -290,15 +290,15 @@ pub(super) fn write_line(
     stream.write_all(&line)
 }
 
-/// The first line; what comes behind it is lost.
+/// The first line, if it is not beyond the limit; what comes behind it is lost.
 pub(super) fn read_line(stream: &UnixStream) -> io::Result<Vec<u8>> {
-    next_line(&mut BufReader::new(stream))
+    next_line(&mut BufReader::new(stream).take(LONGEST_REQUEST))
 }
 
-/// One whole line: an end in its midst, or beyond the limit, is an error.
+/// One whole line: an end in its midst is an error.
 pub(super) fn next_line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
-    reader.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    reader.read_until(b'\n', &mut line)?;
     match line.last() {
         Some(b'\n') => Ok(line),
         _ => Err(io::ErrorKind::UnexpectedEof.into()),
