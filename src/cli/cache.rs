@@ -8,6 +8,7 @@ use indicatif::BinaryBytes;
 use super::arguments::CacheCommand;
 use super::failure::refuse;
 use super::home;
+use super::stdout;
 use super::target::{Target, TargetError};
 use crate::store::{AccountCache, StoreError};
 
@@ -51,12 +52,12 @@ fn list(dir: Option<&Path>) -> Result<(), CacheError> {
     let base = base(dir)?;
     let caches = AccountCache::all(&base)?;
     if caches.is_empty() {
-        println!("nothing is cached in {}", base.display());
+        stdout::line(format_args!("nothing is cached in {}", base.display()));
     }
     for cache in caches {
         let size = BinaryBytes(cache.octets()?).to_string();
         let mark = if cache.is_in_use() { "  mounted" } else { "" };
-        println!("{size:>12}  {}{mark}", cache.name());
+        stdout::line(format_args!("{size:>12}  {}{mark}", cache.name()));
     }
     Ok(())
 }
@@ -65,7 +66,8 @@ fn clear(dir: Option<&Path>, account: &str) -> Result<(), CacheError> {
     let cache = find(dir, account)?;
     let octets = cache.octets()?;
     cache.clear()?;
-    println!("{} removed: {}", BinaryBytes(octets), cache.name());
+    let size = BinaryBytes(octets);
+    stdout::line(format_args!("{size} removed: {}", cache.name()));
     Ok(())
 }
 
@@ -93,7 +95,7 @@ fn clear_all(dir: Option<&Path>) -> Result<(), CacheError> {
     let mut left = 0;
     for cache in AccountCache::all(&base(dir)?)? {
         match cache.clear() {
-            Ok(()) => println!("removed: {}", cache.name()),
+            Ok(()) => stdout::line(format_args!("removed: {}", cache.name())),
             Err(error) => {
                 eprintln!("pop3fs: {error}");
                 left += 1;

@@ -1,6 +1,5 @@
 //! `pop3fs check SOURCE`: a report of what the server can do, and whether a mount would work.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::failure::{Failure, refuse};
@@ -8,6 +7,7 @@ use super::options::Settings;
 use super::password;
 use super::serve::ServeError;
 use super::settings::settings;
+use super::stdout;
 use super::target::Target;
 use crate::maildrop::{Finding, Outlook, Rating, probe};
 
@@ -15,11 +15,11 @@ use crate::maildrop::{Finding, Outlook, Rating, probe};
 pub fn check(source: &str, options: &Settings) -> ExitCode {
     match report(source, options) {
         Ok(Outlook::Works) => {
-            println!("A mount would work.");
+            stdout::line("A mount would work.");
             ExitCode::SUCCESS
         }
         Ok(Outlook::Fails(fault)) => {
-            println!("A mount would not work.");
+            stdout::line("A mount would not work.");
             Failure::from(&fault).into()
         }
         Err(error) => refuse(&error),
@@ -30,12 +30,9 @@ fn report(source: &str, options: &Settings) -> Result<Outlook, ServeError> {
     let Target { source, options } = Target::resolve(source, options.as_slice())?;
     let password = password::obtain(&options, &source)?;
     let settings = settings(&source, &options, &password)?;
-    Ok(probe(&settings, &mut print))
-}
-
-fn print(finding: &Finding) {
-    // Whoever has closed the pipe has read enough.
-    let _closed = writeln!(io::stdout(), "{}", line(finding));
+    Ok(probe(&settings, &mut |finding| {
+        stdout::line(line(finding));
+    }))
 }
 
 fn line(finding: &Finding) -> String {

@@ -13,6 +13,7 @@ use super::password::Password;
 use super::serve::{Plan, ServeError, serve};
 use super::signals::Signals;
 use super::source::Source;
+use super::stdout;
 use crate::demo::{DemoServer, USER, suggestions};
 
 /// Serves and mounts until it is unmounted, or Ctrl-C.
@@ -43,9 +44,10 @@ fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
         mountpoint: mountpoint.path.clone(),
     };
     let code = serve(plan, signals, daemon::foreground(), |dir| {
-        println!("The demo maildrop is mounted at {}.\n", dir.display());
-        println!("{}", suggestions(dir));
-        println!("Ctrl-C ends it.");
+        let place = dir.display();
+        stdout::line(format_args!("The demo maildrop is mounted at {place}.\n"));
+        stdout::line(suggestions(dir));
+        stdout::line("Ctrl-C ends it.");
     });
     // It answers the last commit.
     drop(server);

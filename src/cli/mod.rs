@@ -30,6 +30,7 @@ mod serve;
 mod service;
 mod settings;
 mod status;
+mod stdout;
 
 pub use arguments::{CacheCommand, Command, Invocation, MountArguments};
 pub use cache::cache;

@@ -5,8 +5,10 @@ use std::process::Output;
 
 use pop3fs::cli::Failure;
 
-use crate::common::{Mount, assert_failed};
-use crate::{Ground, assert_says, in_clear, liar, sentence, stderr, stdout};
+use crate::common::{Mount, assert_failed, output_within};
+use crate::{
+    Ground, LIMIT, assert_says, in_clear, liar, sentence, stderr, stdout, without_a_reader,
+};
 
 fn cache(mount: &Mount, arguments: &[&str]) -> Output {
     mount.subcommand(&[&["cache"], arguments].concat())
@@ -104,4 +106,12 @@ fn the_folder_of_the_caches_is_named_before_or_behind_the_subcommand() {
         assert!(stdout(&output).starts_with(said), "{output:?}");
     }
     assert_says(&listed(&mount), &["nothing is cached"]);
+}
+
+#[test]
+fn a_list_that_nobody_reads_to_its_end_is_no_failure() {
+    let ground = Ground::new();
+    let output = output_within(LIMIT, &mut without_a_reader(&ground, &["cache"]));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
 }

@@ -2,10 +2,12 @@
 
 use std::process::Output;
 
+use pop3fs::cli::Failure;
+
 use crate::common::{
     Certificate, Dovecot, DovecotOptions, Liar, Mpopd, Reply, corpus, output_within,
 };
-use crate::{Ground, LIMIT, assert_says, liar, sentence, stdout};
+use crate::{Ground, LIMIT, assert_says, liar, sentence, stderr, stdout, without_a_reader};
 
 /// With the password `secret` in the environment.
 fn check(arguments: &[&str]) -> Output {
@@ -193,4 +195,22 @@ fn a_server_whose_message_never_ends_is_left() {
     );
     let shown = bad(&liar.source(), &["-o", "tls=off,max_message=1M"]);
     assert_says(line(&shown, "RETR"), &["larger than max_message"]);
+}
+
+#[test]
+fn a_report_that_nobody_reads_to_its_end_has_its_status() {
+    let liar = liar(2);
+    for (source, status) in [
+        (liar.source(), 0),
+        (
+            liar.source().replace("alice", "bob"),
+            Failure::LoginRefused.status(),
+        ),
+    ] {
+        let ground = Ground::new();
+        let arguments = ["check", "-o", "tls=off", &source];
+        let output = output_within(LIMIT, &mut without_a_reader(&ground, &arguments));
+        assert_eq!(output.status.code(), Some(status.into()), "{output:?}");
+        assert_eq!(stderr(&output), "");
+    }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use nix::sys::signal::Signal;
 
 use crate::common::{Background, eventually, run, stdout_of};
-use crate::{Ground, LIMIT, assert_says, stderr, stdout};
+use crate::{Ground, LIMIT, assert_says, stderr, stdout, without_a_reader};
 
 /// A demo that has said what to try.
 fn started(ground: &Ground, arguments: &[&str]) -> Background {
@@ -94,4 +94,18 @@ fn a_demo_in_a_directory_that_is_no_directory_is_refused() {
         &["not a directory"],
     );
     assert!(file.exists());
+}
+
+#[test]
+fn a_demo_whose_words_nobody_reads_serves_all_the_same() {
+    let ground = Ground::new();
+    let mut command = without_a_reader(&ground, &["demo", ground.dir()]);
+    let demo = Background::spawn(&mut command);
+    eventually("the mount", || ground.0.is_mounted().then_some(()));
+    stdout_of(&["rm", "-f", &format!("{}/15-raffle.eml", ground.dir())]);
+    let output = ground.pop3fs(&["umount", ground.dir()]);
+    assert_eq!(stdout(&output), "1 message deleted on the server\n");
+    let ended = demo.output_within(LIMIT);
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert_eq!(stderr(&ended), "");
 }

@@ -23,6 +23,7 @@ mod statuses;
 mod systemd;
 mod users;
 
+use std::process::Command;
 use std::time::Duration;
 
 use common::{Ground, Liar, Mount, PROGRAM, assert_says, corpus, sentence, stderr, stdout};
@@ -36,4 +37,18 @@ fn liar(count: usize) -> Liar {
 
 fn in_clear(source: &str) -> Mount {
     Mount::new(source, &["tls=off"])
+}
+
+/// `pop3fs ARGUMENT…` with the password `secret`, and a standard output whose reader has gone.
+fn without_a_reader(ground: &Ground, arguments: &[&str]) -> Command {
+    const SCRIPT: &str = "\
+        mkfifo \"$0\"; exec 3<>\"$0\"; exec 4>\"$0\" 3<&-; exec \"$@\" >&4 4>&-";
+    let mut command = ground.0.at_home(Command::new("sh"));
+    command
+        .args(["-euc", SCRIPT])
+        .arg(ground.0.folder().join("pipe"))
+        .arg(PROGRAM)
+        .args(arguments)
+        .env("POP3FS_PASSWORD", "secret");
+    command
 }
