@@ -44,7 +44,8 @@ enum Sink {
 }
 
 impl Log {
-    /// Opens the log of a mount at `mountpoint`, which is a field of every entry in the journal.
+    /// Opens the log of a mount at `mountpoint`, which is a field of every entry in the journal: the path that the mount
+    /// table shows.
     ///
     /// # Errors
     /// The file cannot be opened.

@@ -103,7 +103,8 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
         arguments.place(),
         log_file,
         arguments.log_level(),
-        &mountpoint,
+        // What is wrong with it is said by the mount.
+        mount::resolve(&mountpoint).as_ref().unwrap_or(&mountpoint),
     )?;
     let plan = Plan {
         source,

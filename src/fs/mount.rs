@@ -106,6 +106,11 @@ pub fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Mounted, Mount
     }
 }
 
+/// The path of `dir` as the mount table shows it: absolute, without symbolic links. What is mounted there is not touched.
+pub fn resolve(dir: &Path) -> io::Result<PathBuf> {
+    MountTable::read()?.resolve(dir)
+}
+
 impl Mounted {
     /// What has just been mounted at `path`. Where it cannot be looked up it does not stay behind.
     fn new(path: &Path, device: OwnedFd, way: Way) -> Result<Self, MountError> {

@@ -1,5 +1,6 @@
 //! Where the log of a mount goes: stderr, a file, the journal, syslog; and what it tells.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -103,6 +104,23 @@ fn a_daemon_logs_to_the_journal_with_levels_and_its_mount_point() {
         ],
     );
     assert_eq!(heard(&sockets.syslog), "");
+}
+
+#[test]
+fn the_journal_has_the_mount_point_as_the_mount_table_shows_it() {
+    let (ground, liar) = (Ground::new(), liar(3));
+    let sockets = Sockets::open(ground.0.folder());
+    let script = "\
+        \"$1\" -o tls=off \"$5\" \"$6/\"; \"$1\" umount \"$6\"; \
+        ln -s \"$6\" \"$3.link\"; \"$1\" -o tls=off \"$5\" \"$3.link\"; \"$1\" umount \"$6\"";
+    let output = sockets.run(&ground, &[JOURNAL, script].concat(), &liar.source());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = heard(&sockets.journal);
+    let fields = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("POP3FS_MOUNTPOINT="));
+    let fields: BTreeSet<&str> = fields.collect();
+    assert_eq!(fields, BTreeSet::from([ground.dir()]));
 }
 
 #[test]
