@@ -1,6 +1,7 @@
 #!/bin/bash
 # Packs pop3fs for this Debian: contrib/deb/build.sh [PROFILE], with a profile of cargo's (release if unsaid).
-# Prints the path of the package, which is in target/deb. Wants dpkg-dev, for the libraries that the program needs.
+# Prints the path of the package, which is in target/deb. Installs dpkg-dev where it is missing, which finds the libraries that
+# the program needs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . contrib/packages.sh
@@ -44,7 +45,7 @@ libraries() {
     local program=$1 folder=$2
     mkdir -p "$folder/debian"
     touch "$folder/debian/control"
-    (cd "$folder" && dpkg-shlibdeps -O "$program" 2>/dev/null) | sed -n 's/^shlibs:Depends=//p'
+    (cd "$folder" && dpkg-shlibdeps -O "$program") | sed -n 's/^shlibs:Depends=//p'
 }
 
 control() {
@@ -68,6 +69,7 @@ Description: POP3 mailbox as a directory
 END
 }
 
+ensure_packages dpkg-dev
 ensure_cargo
 program=$(built)
 [ -x "$program" ] || fail "cargo built no program"
@@ -81,7 +83,9 @@ chmod 755 "$work/root"
 lay_out "$program" "$work/root"
 mkdir "$work/root/DEBIAN"
 size=$(du -sk --apparent-size "$work/root" | cut -f1)
-control "$version" "$(libraries "$work/root/usr/bin/pop3fs" "$work/shlibs")" "$size" >"$work/root/DEBIAN/control"
+# On a line of its own: as an argument its failure would end nothing.
+libraries=$(libraries "$work/root/usr/bin/pop3fs" "$work/shlibs")
+control "$version" "$libraries" "$size" >"$work/root/DEBIAN/control"
 mkdir -p target/deb
 dpkg-deb --root-owner-group --build "$work/root" target/deb >&2
 echo "target/deb/pop3fs_${version}_$(dpkg --print-architecture).deb"
