@@ -250,7 +250,7 @@ pub static TABLE: &[Row] = &[
         group: Group::Mount,
         kind: Kind::Value("MESSAGES"),
         default: "1000",
-        help: "A commit asks before it deletes more messages that were never read, or nearly all; off: never",
+        help: "A commit asks before it deletes more messages that were never read, or more than ten and nearly all; off: never",
         set: |options, text| limit(text).map(|value| options.max_delete = value),
     },
     Row {
