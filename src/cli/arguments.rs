@@ -104,7 +104,7 @@ pub enum Command {
         /// The mount point
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
-        /// Messages, as they were listed; all if none is named
+        /// Messages, as .deleted lists them (NAME.eml); all if none is named
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },

@@ -96,8 +96,8 @@ pub enum Unmount {
 
 /// Mounts on the directory `mountpoint`, which need not be empty (what is in it is hidden meanwhile).
 ///
-/// Root mounts by itself, as type `fuse.pop3fs`; everyone else through `fusermount3`. Call it before any thread
-/// runs: a process that another thread starts meanwhile could inherit the handshake's socket.
+/// Root mounts by itself, as type `fuse.pop3fs`; everyone else through `fusermount3`. A process that another thread starts
+/// meanwhile could inherit the handshake's socket: only the renewal of a token starts one.
 pub fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
     let path = free_directory(mountpoint)?;
     match Way::ours() {

@@ -42,7 +42,7 @@ pub enum Request {
     },
     /// Take pending deletions back.
     Restore {
-        /// As they were listed; all if empty.
+        /// As `.deleted` lists them; all if empty.
         names: Vec<String>,
     },
     /// Fetch what is missing into the cache. Answered while it goes on, and at the end.

@@ -99,7 +99,8 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     (
         "XDG_RUNTIME_DIR",
-        "Where the sockets are by which pop3fs umount and the other commands reach a mount; else below /tmp.",
+        "Where the sockets are by which pop3fs umount and the other commands reach a mount; else in /run/user/UID (root: \
+         /run/pop3fs), else in /tmp.",
     ),
     (
         "NOTIFY_SOCKET",

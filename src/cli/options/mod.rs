@@ -82,7 +82,7 @@ pub struct Options {
 /// Where the password comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordSource {
-    /// The environment's POP3FS_PASSWORD, else a prompt.
+    /// As [`password::obtain`](super::password::obtain) looks for it.
     Unsaid,
     /// The first line that `sh -c` of it prints.
     Command(String),
@@ -394,7 +394,8 @@ mod tests {
     fn the_words_of_mount_are_passed_over() {
         let list = "rw,_netdev,nofail,noauto,auto,user,nouser,users,owner,group,defaults,x-systemd.automount,\
                     x-gvfs-name=a,comment=b,user=al,nosuid,nodev,noexec,suid,dev,exec,atime,noatime,relatime,sync,\
-                    async,dirsync,,";
+                    async,dirsync,nosymfollow,lazytime,nolazytime,strictatime,nostrictatime,iversion,noiversion,\
+                    mand,nomand,,";
         assert_eq!(parse(list).unwrap(), Options::default());
     }
 
