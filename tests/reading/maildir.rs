@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 
 use super::common::{Liar, Mount, corpus, eventually, run, stdout, stdout_of};
+use super::names::with_uidls;
 use super::{in_clear, listed, read};
 
 const COUNT: usize = 25;
@@ -123,6 +124,52 @@ fn a_message_takes_no_name_but_its_own() {
         assert_eq!(refused.raw_os_error(), Some(Errno::EPERM as i32), "{name}");
     }
     assert_eq!(names(&mount, "cur"), [flagged]);
+}
+
+/// Moves every new message to `cur`, with these flags.
+fn flag_all(mount: &Mount, flags: &str) {
+    let (new, cur) = (maildir(mount).join("new"), maildir(mount).join("cur"));
+    for name in names(mount, "new") {
+        let flagged = cur.join(format!("{name}:2,{flags}"));
+        fs::rename(new.join(&name), &flagged)
+            .unwrap_or_else(|error| panic!("{}: {error}", flagged.display()));
+    }
+}
+
+/// What the files in one of its directories read as, sorted.
+fn octets(mount: &Mount, mailbox: &str) -> Vec<Vec<u8>> {
+    let folder = maildir(mount).join(mailbox);
+    let mut octets: Vec<Vec<u8>> = names(mount, mailbox)
+        .iter()
+        .map(|name| read(&folder.join(name)))
+        .collect();
+    octets.sort();
+    octets
+}
+
+/// As the messages of [`with_uidls`] are shown here, sorted.
+fn numbered(serials: impl Iterator<Item = usize>) -> Vec<Vec<u8>> {
+    let mut numbered: Vec<Vec<u8>> = serials
+        .map(|serial| format!("Subject: {serial}\n\n").into_bytes())
+        .collect();
+    numbered.sort();
+    numbered
+}
+
+/// On a server that names its messages after the files of a Maildir, to which somebody copied this one.
+#[test]
+fn a_unique_id_that_is_an_entry_of_ours_is_read_flagged_and_removed() {
+    let uidls: [&[u8]; 3] = [b"a.pop3fs", b"1705305735.01-x.pop3fs", b"1.pop3fs:2,S"];
+    let liar = with_uidls(&uidls);
+    let mount = in_clear(&liar.source(), &[]);
+    assert_eq!(octets(&mount, "new"), numbered(1..=3));
+    flag_all(&mount, "FS");
+    assert_eq!(octets(&mount, "cur"), numbered(1..=3));
+    for name in names(&mount, "cur") {
+        fs::remove_file(maildir(&mount).join("cur").join(name)).expect("rm");
+    }
+    assert!(mount.umount().status.success());
+    assert_eq!(liar.left_serials(), [0; 0]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::common::{Dovecot, DovecotOptions, Liar, Mount, Store, corpus, retr_al
 use super::{assert_same, by_identity, in_clear, listed, read, read_all};
 
 /// A liar with one message for each unique-id; the message's subject is its serial number.
-fn with_uidls(uidls: &[&[u8]]) -> Liar {
+pub(super) fn with_uidls(uidls: &[&[u8]]) -> Liar {
     let messages: Vec<Vec<u8>> = (1..=uidls.len()).map(numbered).collect();
     let liar = Liar::start(&messages);
     for (serial, uidl) in (1..).zip(uidls) {

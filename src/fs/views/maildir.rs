@@ -39,7 +39,8 @@ impl View for Maildir {
     }
 
     fn find(&self, entry: &str, mail: &Mail) -> Option<MessageId> {
-        let (base, _) = entry.split_once(HOST)?;
+        // The last one: a unique-id may hold it, an info does not.
+        let (base, _) = entry.rsplit_once(HOST)?;
         let (_, name) = base.split_once('.')?;
         let id = mail.by_name(&format!("{name}{EML}"), Standing::Listed)?;
         (self.entry(&mail.message(id)) == entry).then_some(id)
