@@ -23,7 +23,7 @@ use super::nodes::{DELETED, ROOT};
 use super::opening::{Opened, Place, Resized};
 use super::owed::Answer;
 use super::workshop::Workshop;
-use crate::maildrop::Change;
+use crate::maildrop::{Change, NAME_MAX};
 
 /// How long the kernel may keep what it was told and not told otherwise.
 const LASTING: Duration = Duration::from_secs(3600);
@@ -31,8 +31,6 @@ const LASTING: Duration = Duration::from_secs(3600);
 const THREADS: usize = 1;
 /// What fuser calls the first of them.
 const ANSWERING: &str = "fuser-0";
-/// The most octets of a name.
-const NAME_MAX: u32 = 255;
 /// The block size that stat and df count in.
 const BLOCK: u32 = 512;
 /// What tools are told to read at once.
@@ -493,7 +491,8 @@ impl fuser::Filesystem for Adapter {
     fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
         let totals = self.filesystem.statfs();
         let blocks = totals.octets.div_ceil(u64::from(BLOCK));
-        reply.statfs(blocks, 0, 0, totals.messages, 0, BLOCK, NAME_MAX, BLOCK);
+        let longest = NAME_MAX as u32;
+        reply.statfs(blocks, 0, 0, totals.messages, 0, BLOCK, longest, BLOCK);
     }
 
     fn setattr(
@@ -687,7 +686,7 @@ fn full(is_full: bool) -> ControlFlow<()> {
 
 /// Our names are ASCII: one that is not UTF-8 is not there.
 fn utf8(name: &OsStr) -> Result<&str, Error> {
-    if name.len() > NAME_MAX as usize {
+    if name.len() > NAME_MAX {
         return Err(Error::NameTooLong);
     }
     name.to_str().ok_or(Error::NotFound)

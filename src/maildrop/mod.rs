@@ -62,6 +62,7 @@ pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
 };
+pub use name::NAME_MAX;
 /// Public for the fuzzer alone: any octets of a server become the name of a file here.
 #[doc(hidden)]
 pub use name::file_name;

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::pop3::UniqueId;
 
 /// The most octets of a name, as of every Linux filesystem.
-const NAME_MAX: usize = 255;
+pub const NAME_MAX: usize = 255;
 /// What every message's name ends in.
 pub(super) const SUFFIX: &str = ".eml";
 /// What of ASCII is no `safe` character.

@@ -173,6 +173,31 @@ fn a_unique_id_that_is_an_entry_of_ours_is_read_flagged_and_removed() {
 }
 
 #[test]
+fn a_long_unique_id_leaves_room_for_all_flags() {
+    let ids = [100, 170, 190, 230, 251, 252, 5_000].map(|octets| vec![b'z'; octets]);
+    let mut uidls: Vec<&[u8]> = ids.iter().map(Vec::as_slice).collect();
+    let escaped = vec![b'/'; 100];
+    // Twins, too.
+    uidls.extend([&escaped[..], &escaped, &ids[4], &ids[6]]);
+    let count = uidls.len();
+    let liar = with_uidls(&uidls);
+    let mut mount = in_clear(&liar.source(), &[]);
+    assert_eq!(octets(&mount, "new"), numbered(1..=count));
+    let flags: String = ('A'..='Z').chain('a'..='z').collect();
+    flag_all(&mount, &flags);
+    assert_eq!(octets(&mount, "cur"), numbered(1..=count));
+    let flagged = names(&mount, "cur");
+    mount.remount();
+    assert_eq!(names(&mount, "cur"), flagged);
+    for name in &flagged[1..] {
+        fs::remove_file(maildir(&mount).join("cur").join(name)).expect("rm");
+    }
+    assert_eq!(names(&mount, "cur"), flagged[..1]);
+    assert!(mount.umount().status.success());
+    assert_eq!(liar.left().len(), 1);
+}
+
+#[test]
 fn nothing_is_delivered_here() {
     let liar = Liar::start(&corpus::realistic(44, 1));
     let mount = in_clear(&liar.source(), &[]);

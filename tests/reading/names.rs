@@ -99,6 +99,25 @@ fn a_name_that_would_be_too_long_ends_in_a_digest() {
 }
 
 #[test]
+fn every_view_reads_what_has_a_long_unique_id() {
+    let ids = [180, 230, 250, 251, 252, 5_000].map(|octets| vec![b'x'; octets]);
+    let uidls: Vec<&[u8]> = ids.iter().chain(&ids).map(Vec::as_slice).collect();
+    let liar = with_uidls(&uidls);
+    let mount = in_clear(&liar.source(), &[]);
+    for view in [".text", ".named", ".maildir/new", ".parts"] {
+        let entries = fs::read_dir(mount.join(view)).expect("the directory of a view");
+        let shown: BTreeSet<Vec<u8>> = entries
+            .map(|entry| entry.expect("an entry").path())
+            .map(|path| match view {
+                ".parts" => read(&path.join("message.eml")),
+                _ => read(&path),
+            })
+            .collect();
+        assert_eq!(shown.len(), uidls.len(), "{view}");
+    }
+}
+
+#[test]
 fn those_that_share_a_unique_id_are_numbered_in_maildrop_order() {
     let liar = with_uidls(&[b"twin", b"single", b"twin", b"", b"twin", b""]);
     let mount = in_clear(&liar.source(), &[]);

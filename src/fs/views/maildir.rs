@@ -2,13 +2,17 @@
 //!
 //! ```text
 //! entry = time "." name ".pop3fs" [ info ]     ; time: of arrival; name: as in the root, without .eml
+//! a name that leaves no room for all flags in 255 octets:
+//! entry = time ".~" tag ".pop3fs" [ info ]     ; tag: as in .named; no name begins with "~"
 //! info  = ":2," *ALPHA                         ; flags, as the reader wrote them
 //! mark  = ("new" / "cur") [ info ]             ; what the index keeps of a message
 //! ```
 //! A message is in `new` until a reader moves it. A reader flags and moves by rename(2); the mark is ours alone: POP3 has none.
 
+use std::str::FromStr;
+
 use super::{EML, Form, Needs, View, with_ending};
-use crate::maildrop::{Maildrop as Mail, Message, MessageId, Standing};
+use crate::maildrop::{Maildrop as Mail, Message, MessageId, NAME_MAX, Standing, Tag};
 
 /// What ends the part of an entry that never changes.
 const HOST: &str = ".pop3fs";
@@ -16,6 +20,12 @@ const HOST: &str = ".pop3fs";
 const FLAGS: &str = ":2,";
 /// More flags than there are letters make no sense.
 const MOST_FLAGS: usize = 52;
+/// Octets of the longest time with its dot: an index can hold any number.
+const TIME_MAX: usize = "-9223372036854775808.".len();
+/// The longest name that stands in an entry.
+const STEM_MAX: usize = NAME_MAX - TIME_MAX - HOST.len() - FLAGS.len() - MOST_FLAGS;
+/// What begins the tag in an entry.
+const TAGGED: &str = "~";
 
 pub(super) struct Maildir;
 
@@ -42,8 +52,12 @@ impl View for Maildir {
         // The last one: a unique-id may hold it, an info does not.
         let (base, _) = entry.rsplit_once(HOST)?;
         let (_, name) = base.split_once('.')?;
+        let is_called_so = |message: &Message| self.entry(message) == entry;
+        if let Some(tag) = name.strip_prefix(TAGGED) {
+            return mail.by_tag(Tag::from_str(tag).ok()?, is_called_so);
+        }
         let id = mail.by_name(&format!("{name}{EML}"), Standing::Listed)?;
-        (self.entry(&mail.message(id)) == entry).then_some(id)
+        is_called_so(&mail.message(id)).then_some(id)
     }
 
     fn form(&self) -> Form {
@@ -91,7 +105,12 @@ fn mark(message: &Message) -> (Mailbox, &str) {
 /// The part of an entry that never changes.
 fn base(message: &Message) -> String {
     let time = message.arrived.unwrap_or_default();
-    format!("{time}.{}", with_ending(message, HOST))
+    let name = with_ending(message, "");
+    if name.len() <= STEM_MAX {
+        format!("{time}.{name}{HOST}")
+    } else {
+        format!("{time}.{TAGGED}{}{HOST}", message.tag())
+    }
 }
 
 fn is_info(info: &str) -> bool {
