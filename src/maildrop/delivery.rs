@@ -211,13 +211,19 @@ impl Shared {
     /// Keeps what a listing taught, drops what it made void, and tells the kernel.
     pub(super) fn take_changes(&self, changes: &Changes) {
         let mut state = self.state.lock();
+        let mut learnt = [&changes.unknown[..], &changes.altered].concat();
         if let Dating::FirstSeen = self.settings.dating {
-            for &id in &changes.appeared {
+            // A mount that dates by headers may have left a message without a date.
+            let is_undated = |&id: &MessageId| state.catalogue.get(id).arrived.is_none();
+            learnt.extend(changes.appeared.iter().copied().filter(is_undated));
+            learnt.sort_unstable();
+            learnt.dedup();
+            for &id in &learnt {
                 state.catalogue.learn_arrival(id, now());
             }
         }
-        let learnt = changes.unknown.iter().chain(&changes.altered);
-        let rows = learnt.map(|&id| state.catalogue.get(id).row()).collect();
+        let row = |&id| state.catalogue.get(id).row();
+        let rows = learnt.iter().map(row).collect();
         let mut told = Vec::new();
         for &id in &changes.altered {
             let message = state.catalogue.get(id);

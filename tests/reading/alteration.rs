@@ -1,7 +1,7 @@
 //! A server that gives a known unique-id to other octets: nothing that was known of the old ones may show.
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus, retr_all, stdout_of};
 use super::renewal::list_until;
@@ -163,6 +163,22 @@ fn the_date_of_a_twin_that_is_gone_is_not_shown_for_the_one_that_takes_its_name(
         mount.remount();
         assert_eq!(modified(&mount, NAME), june);
     }
+}
+
+#[test]
+fn without_mtime_the_server_is_not_asked_for_the_date_of_the_twin_that_stays() {
+    let liar = Liar::start(&[short(), long()]);
+    liar.set_uidl(1, b"same");
+    liar.set_uidl(2, b"same");
+    let mut mount = in_clear(&liar.source(), &["mtime=none", "refresh=1s"]);
+    let modified = |mount: &Mount| fs::metadata(mount.join(NAME)).expect("stat").mtime();
+    modified(&mount);
+    liar.remove(1);
+    list_until(&mount, "the first to go", |names| names == [NAME]);
+    let shown = modified(&mount);
+    assert_eq!((liar.count("TOP"), liar.count("RETR")), (0, 0));
+    mount.remount();
+    assert_eq!(modified(&mount), shown);
 }
 
 /// Opened before the alteration, read behind it: the kernel keeps one file's pages under one inode number.

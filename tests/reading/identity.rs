@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::common::{Dovecot, DovecotOptions, Liar, Mount, Mpopd, corpus};
+use super::common::{Dovecot, DovecotOptions, Liar, Mount, Mpopd, corpus, eventually};
 use super::{in_clear, listed};
 
 /// What backup programs compare.
@@ -144,6 +144,21 @@ fn without_mtime_a_message_keeps_the_time_of_its_first_sight() {
     assert_eq!(seen(&mount), before);
     mount.remount();
     assert_eq!(seen(&mount), before);
+}
+
+/// The index knows them without a date: nothing has asked for it.
+#[test]
+fn without_mtime_a_message_that_was_only_listed_before_keeps_its_time_from_then_on() {
+    let liar = Liar::start(&corpus::realistic(13, 3));
+    let mut mount = in_clear(&liar.source(), &[]);
+    assert_eq!(listed(&mount).len(), 3);
+    mount.remount_with(&["mtime=none"]);
+    let before = seen(&mount);
+    let second = now();
+    eventually("another second", || (now() > second).then_some(()));
+    mount.remount();
+    assert_eq!(seen(&mount), before);
+    assert_eq!(liar.count("TOP"), 0);
 }
 
 #[test]
