@@ -466,7 +466,11 @@ impl Filesystem {
         if is_hidden || matches!(from, Node::Shown(..) | Node::Part(..)) {
             return Err(Error::NotPermitted);
         }
-        let id = self.find(self.listing(from)?, name)?;
+        let listing = self.listing(from)?;
+        if listing == Listing::Maildir {
+            return self.find_mailbox(name).and(Err(Error::NotPermitted));
+        }
+        let id = self.find(listing, name)?;
         if let (Node::Mailbox(_), Node::Mailbox(to)) = (from, to) {
             return self.flag(id, to, new_name);
         }

@@ -61,6 +61,23 @@ fn the_mount_point_itself_stays() {
 }
 
 #[test]
+fn the_directories_of_the_maildir_stay() {
+    let (_, liar, mut mount) = maildrop(1);
+    let at_the_root = mounted(&liar.source(), &["view=maildir"]);
+    for maildir in [&mount.join(".maildir"), at_the_root.path()] {
+        for (name, new_name) in [("cur", "x"), ("new", "cur"), ("tmp", "x")] {
+            let renamed = fs::rename(maildir.join(name), maildir.join(new_name));
+            assert_eq!(errno(renamed), Errno::EPERM, "{name}");
+            let removed = fs::remove_dir(maildir.join(name));
+            assert_eq!(errno(removed), Errno::EPERM, "{name}");
+        }
+        let nothing = fs::rename(maildir.join("nothing"), maildir.join("x"));
+        assert_eq!(errno(nothing), Errno::ENOENT);
+    }
+    umount(&mut mount);
+}
+
+#[test]
 fn a_message_that_vanished_on_the_server_is_stale_and_the_rest_is_there() {
     let (messages, liar, mount) = maildrop(4);
     stdout_of(&["ls", "-l", mount.arg()]);
