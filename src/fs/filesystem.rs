@@ -1,6 +1,5 @@
 //! The operations, without a word of FUSE: each is answered from memory, or owed.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,22 +7,19 @@ use super::attributes::{Attributes, Kind, Validity};
 use super::derived::Derived;
 use super::errno::Error;
 use super::handles::Handles;
+use super::listing::Listing;
 use super::mount::Access;
-use super::nodes::{self, DELETED, Node, ROOT};
+use super::nodes::{self, DELETED, Folder, Node, ROOT};
 use super::owed::{Answer, Ledger, Patience};
-use super::views::{Form, Mailbox, Needs, Tree, ViewId};
+use super::views::{Form, Tree, ViewId};
 use super::workshop::Workshop;
 use super::xattrs::Xattrs;
-use crate::maildrop::{
-    Consent, Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict, Waiter,
-};
+use crate::maildrop::{Consent, Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict};
 use crate::message::parts::File;
 use crate::store::Eol;
 
 /// Where the pending deletions are: reached by name, never listed.
 const DELETED_NAME: &str = ".deleted";
-/// The longest wait for a new listing when a directory is opened; then the last one is shown.
-const LISTING_PATIENCE: Duration = Duration::from_secs(5);
 /// How much longer than the server's longest silence a reply is owed: the engine, which ends the session then, is to tell
 /// first, or whoever asks again at once would wait for the session that is over.
 const GRACE: Duration = Duration::from_millis(500);
@@ -54,63 +50,6 @@ pub struct Appearance {
     pub xattrs: Xattrs,
 }
 
-/// A directory that was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenedDirectory {
-    /// The handle to list by.
-    pub handle: u64,
-}
-
-/// An entry of a directory.
-#[derive(Debug)]
-pub struct Entry<'a> {
-    /// The name.
-    pub name: &'a str,
-    /// What stat would show.
-    pub attributes: Attributes,
-    /// Where the listing goes on behind this entry.
-    pub cookie: u64,
-}
-
-/// What a directory of messages lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Listing {
-    Messages(Standing),
-    View(ViewId),
-    /// Those of the Maildir that are in one of its directories.
-    Mailbox(Mailbox),
-    /// Not messages, but the Maildir's directories.
-    Maildir,
-    Nothing,
-}
-
-impl Listing {
-    /// Of a view's directory.
-    fn of(view: ViewId) -> Listing {
-        if view == ViewId::maildir() {
-            Listing::Maildir
-        } else {
-            Listing::View(view)
-        }
-    }
-
-    /// How its messages are shown; none where as they are.
-    fn view(self) -> Option<ViewId> {
-        match self {
-            Listing::View(view) => Some(view),
-            Listing::Mailbox(_) => Some(ViewId::maildir()),
-            Listing::Messages(_) | Listing::Maildir | Listing::Nothing => None,
-        }
-    }
-
-    fn needs(self) -> Needs {
-        self.view().map_or(Needs::Names, |view| view.view().needs())
-    }
-}
-
-/// The handle of a directory that is the same whoever opens it.
-const NO_HANDLE: u64 = 0;
-
 impl Filesystem {
     /// The maildrop as a directory.
     ///
@@ -134,16 +73,17 @@ impl Filesystem {
         match self.node(parent) {
             Ok(Node::Part(id, directory)) => self.lookup_part(id, directory, name, answer),
             Ok(Node::Shown(_, id)) => self.lookup_part(id, 0, name, answer),
-            Ok(node) => answer.give(self.lookup_listed(node, name)),
+            Ok(Node::Folder(folder)) => answer.give(self.lookup_listed(folder, name)),
+            Ok(Node::Message(_)) => answer.give(Err(Error::NotADirectory)),
             Err(error) => answer.give(Err(error)),
         }
     }
 
-    fn lookup_listed(&self, parent: Node, name: &str) -> Result<Attributes, Error> {
-        if let (Node::Root, Some(directory)) = (parent, hidden(name)) {
+    fn lookup_listed(&self, parent: Folder, name: &str) -> Result<Attributes, Error> {
+        if let (Folder::Root, Some(directory)) = (parent, hidden(name)) {
             return Ok(self.directory(directory));
         }
-        let listing = self.listing(parent)?;
+        let listing = self.listing(parent);
         if listing == Listing::Maildir {
             return self.find_mailbox(name).map(|inode| self.directory(inode));
         }
@@ -152,7 +92,7 @@ impl Filesystem {
         Ok(self.attributes(listing, &self.maildrop.message(id)))
     }
 
-    fn find_mailbox(&self, name: &str) -> Result<u64, Error> {
+    pub(super) fn find_mailbox(&self, name: &str) -> Result<u64, Error> {
         let directory = nodes::in_maildir().into_iter().find(|&(of, _)| of == name);
         directory.map(|(_, inode)| inode).ok_or(Error::NotFound)
     }
@@ -187,9 +127,7 @@ impl Filesystem {
             }
             Ok(Node::Shown(view, id)) => self.getattr_listed(Listing::View(view), id, answer),
             Ok(Node::Part(id, part)) => self.getattr_part(id, part, answer),
-            Ok(Node::Root | Node::Deleted | Node::View(_) | Node::Mailbox(_) | Node::Tmp) => {
-                answer.give(Ok(self.directory(inode)));
-            }
+            Ok(Node::Folder(_)) => answer.give(Ok(self.directory(inode))),
             Err(error) => answer.give(Err(error)),
         }
     }
@@ -222,277 +160,6 @@ impl Filesystem {
                 Err(Error::Stale)
             }
         });
-    }
-
-    /// Opens a directory. Waits a little for a new listing where the last one is old; without one the last is shown.
-    /// Waits for the body of a message whose parts are looked at.
-    pub fn opendir(&self, inode: u64, answer: Answer<OpenedDirectory>) {
-        let node = match self.node(inode) {
-            Ok(node) if self.kind(node) == Some(Kind::File) => {
-                return answer.give(Err(Error::NotADirectory));
-            }
-            Ok(node) => node,
-            Err(error) => return answer.give(Err(error)),
-        };
-        match node {
-            Node::Root | Node::Deleted | Node::View(_) | Node::Mailbox(_) | Node::Tmp => {
-                self.open_listing(node, answer);
-            }
-            Node::Shown(_, id) | Node::Part(id, _) | Node::Message(id) => {
-                let handles = Arc::clone(&self.handles);
-                self.with_tree(id, answer, move |tree| {
-                    let handle = handles.open_tree(Arc::clone(tree));
-                    Ok(OpenedDirectory { handle })
-                });
-            }
-        }
-    }
-
-    fn open_listing(&self, directory: Node, answer: Answer<OpenedDirectory>) {
-        let opened = OpenedDirectory { handle: NO_HANDLE };
-        let needs = self.listing(directory).map(Listing::needs);
-        if let Ok(Needs::Titles) = needs {
-            return self.open_titled(opened, answer);
-        }
-        let waiter = answer.owe(
-            &self.ledger,
-            Patience::Until(LISTING_PATIENCE, opened),
-            move |_fresh_or_not: Result<(), Fault>| Ok(opened),
-        );
-        self.maildrop.want_fresh_listing(LISTING_PATIENCE, waiter);
-    }
-
-    /// As long as it takes: a name that is shown never changes.
-    fn open_titled(&self, opened: OpenedDirectory, answer: Answer<OpenedDirectory>) {
-        let titled = answer.owe(
-            &self.ledger,
-            self.while_heard(),
-            move |titled: Result<(), Fault>| titled.map(|()| opened).map_err(Error::from),
-        );
-        let maildrop = Arc::clone(&self.maildrop);
-        let listed = Waiter::new(|| true, move |_fresh_or_not| maildrop.want_titles(titled));
-        self.maildrop.want_fresh_listing(LISTING_PATIENCE, listed);
-    }
-
-    /// Closes a directory.
-    pub fn releasedir(&self, handle: u64) {
-        if handle != NO_HANDLE {
-            self.handles.close_tree(handle);
-        }
-    }
-
-    /// Whether a listing can carry the attributes of most messages. Where it cannot, the kernel makes an inode of each for
-    /// nothing, and asks for it again.
-    #[must_use]
-    pub fn knows_most_times(&self) -> bool {
-        let (mut known, mut unknown) = (0_usize, 0_usize);
-        self.maildrop.visit_after(0, Standing::Listed, |message| {
-            match message.arrived {
-                Some(_) => known += 1,
-                None => unknown += 1,
-            }
-            ControlFlow::Continue(())
-        });
-        known >= unknown
-    }
-
-    /// Lists a directory behind a cookie, 0 for the beginning, until `add` has no room. Cookies outlast changes.
-    ///
-    /// # Errors
-    /// [`Error::NotADirectory`], [`Error::NotOpen`].
-    pub fn readdir(
-        &self,
-        inode: u64,
-        handle: u64,
-        cookie: u64,
-        mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
-        let node = self.node(inode)?;
-        for (name, of, place) in [(".", inode, 1), ("..", ROOT, 2)] {
-            let dots = Entry {
-                name,
-                attributes: self.directory(of),
-                cookie: place,
-            };
-            if cookie < place && add(&dots).is_break() {
-                return Ok(());
-            }
-        }
-        match node {
-            Node::Shown(_, id) => self.list_parts(id, 0, handle, cookie, add),
-            Node::Part(id, directory) => self.list_parts(id, directory, handle, cookie, add),
-            node => {
-                match self.listing(node)? {
-                    Listing::Maildir => self.list_maildir(cookie, add),
-                    Listing::Nothing => {}
-                    listing => self.list_messages(listing, cookie, add),
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn list_messages(
-        &self,
-        listing: Listing,
-        cookie: u64,
-        mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) {
-        let standing = match listing {
-            Listing::Messages(standing) => standing,
-            _ => Standing::Listed,
-        };
-        self.maildrop.visit_after(cookie, standing, |message| {
-            if matches!(listing, Listing::Mailbox(mailbox) if !mailbox.holds(message)) {
-                return ControlFlow::Continue(());
-            }
-            let name = match listing.view() {
-                None => message.name(),
-                Some(view) => view.view().entry(message),
-            };
-            add(&Entry {
-                name: &name,
-                attributes: self.attributes(listing, message),
-                cookie: message.inode,
-            })
-        });
-    }
-
-    fn list_maildir(&self, cookie: u64, mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>) {
-        for (name, inode) in nodes::in_maildir() {
-            let entry = Entry {
-                name,
-                attributes: self.directory(inode),
-                cookie: inode,
-            };
-            if inode > cookie && add(&entry).is_break() {
-                return;
-            }
-        }
-    }
-
-    fn list_parts(
-        &self,
-        id: MessageId,
-        directory: u16,
-        handle: u64,
-        cookie: u64,
-        mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
-        let tree = self.handles.tree(handle).ok_or(Error::NotOpen)?;
-        let message = self.maildrop.message(id);
-        for (part, name) in tree.children(directory) {
-            let attributes = of_part(&tree, part, &message);
-            // Behind those of the dots.
-            let place = u64::from(part) + 2;
-            if place <= cookie || self.derived.is_removed(attributes.inode) {
-                continue;
-            }
-            let entry = Entry {
-                name,
-                attributes,
-                cookie: place,
-            };
-            if add(&entry).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a message out of the maildrop, to be deleted by the next commit: a file, or a message in parts with all that is
-    /// in its directory. A part alone is only hidden, until that directory is removed or the mount ends: `rm -r` empties a
-    /// directory before it removes it.
-    pub fn remove(&self, parent: u64, name: &str, kind: Kind, answer: Answer<()>) {
-        match self.check_writable().and_then(|()| self.node(parent)) {
-            Ok(Node::Part(id, directory)) => self.remove_part(id, directory, name, answer),
-            Ok(Node::Shown(_, id)) => self.remove_part(id, 0, name, answer),
-            Ok(node) => answer.give(self.unlink_listed(node, name, kind)),
-            Err(error) => answer.give(Err(error)),
-        }
-    }
-
-    fn unlink_listed(&self, parent: Node, name: &str, kind: Kind) -> Result<(), Error> {
-        if parent == Node::Root && hidden(name).is_some() {
-            return Err(self.refusal());
-        }
-        let listing = self.listing(parent)?;
-        if listing == Listing::Maildir {
-            return self.find_mailbox(name).and(Err(self.refusal()));
-        }
-        let id = self.find(listing, name)?;
-        let message = self.maildrop.message(id);
-        match (self.attributes(listing, &message).kind, kind) {
-            (Kind::File, Kind::Directory) => return Err(Error::NotADirectory),
-            (Kind::Directory, Kind::File) => return Err(Error::IsADirectory),
-            _ => {}
-        }
-        match listing {
-            // What is deleted for good is deleted by a commit.
-            Listing::Messages(Standing::Unlinked | Standing::Departed) => {
-                return Err(Error::NotPermitted);
-            }
-            Listing::Messages(Standing::Listed) => self.maildrop.unlink(id),
-            _ => self.maildrop.unlink_shown(id),
-        }
-        .map_err(|_| Error::NotFound)?;
-        self.derived.restore(message.inode);
-        Ok(())
-    }
-
-    fn remove_part(&self, id: MessageId, directory: u16, name: &str, answer: Answer<()>) {
-        let (name, message) = (name.to_owned(), self.maildrop.message(id).inode);
-        let derived = Arc::clone(&self.derived);
-        self.with_tree(id, answer, move |tree| {
-            let part = tree.child(directory, &name).ok_or(Error::NotFound)?;
-            let is_left = |(child, _)| !derived.is_removed(nodes::of_part(child, message));
-            if tree.children(part).any(is_left) {
-                return Err(Error::NotEmpty);
-            }
-            derived.remove(nodes::of_part(part, message));
-            Ok(())
-        });
-    }
-
-    /// Moves a message into `.deleted`, which unlinks it, or out of it, which restores it; under its own name. In the Maildir
-    /// a mail reader moves and flags.
-    ///
-    /// # Errors
-    /// [`Error::NotPermitted`] for anything else.
-    pub fn rename(&self, from: u64, name: &str, to: u64, new_name: &str) -> Result<(), Error> {
-        self.check_writable()?;
-        let (from, to) = (self.node(from)?, self.node(to)?);
-        let is_hidden = from == Node::Root && hidden(name).is_some();
-        if is_hidden || matches!(from, Node::Shown(..) | Node::Part(..)) {
-            return Err(Error::NotPermitted);
-        }
-        let listing = self.listing(from)?;
-        if listing == Listing::Maildir {
-            return self.find_mailbox(name).and(Err(Error::NotPermitted));
-        }
-        let id = self.find(listing, name)?;
-        if let (Node::Mailbox(_), Node::Mailbox(to)) = (from, to) {
-            return self.flag(id, to, new_name);
-        }
-        if name != new_name {
-            return Err(Error::NotPermitted);
-        }
-        match (from, to) {
-            (Node::Root, Node::Deleted) => {
-                self.derived.restore(self.maildrop.message(id).inode);
-                self.maildrop.unlink_shown(id).map_err(|_| Error::NotFound)
-            }
-            (Node::Deleted, Node::Root) => self.maildrop.restore(id).map_err(|_| Error::NotFound),
-            (Node::Root, Node::Root) | (Node::Deleted, Node::Deleted) => Ok(()),
-            (_, Node::Message(_)) => Err(Error::NotADirectory),
-            _ => Err(Error::NotPermitted),
-        }
-    }
-
-    fn flag(&self, id: MessageId, to: Mailbox, entry: &str) -> Result<(), Error> {
-        let mark = to.mark_for(&self.maildrop.message(id), entry);
-        self.maildrop.mark(id, mark.ok_or(Error::NotPermitted)?);
-        Ok(())
     }
 
     /// Commits: what is unlinked is deleted on the server. The answer is the verdict.
@@ -545,13 +212,6 @@ impl Filesystem {
         }
     }
 
-    fn check_writable(&self) -> Result<(), Error> {
-        match self.appearance.access {
-            Access::ReadWrite => Ok(()),
-            Access::ReadOnly => Err(Error::ReadOnly),
-        }
-    }
-
     pub(super) fn node(&self, inode: u64) -> Result<Node, Error> {
         Node::of(inode, &self.maildrop)
     }
@@ -559,9 +219,7 @@ impl Filesystem {
     /// None where the parts of the message would tell.
     pub(super) fn kind(&self, node: Node) -> Option<Kind> {
         match node {
-            Node::Root | Node::Deleted | Node::View(_) | Node::Mailbox(_) | Node::Tmp => {
-                Some(Kind::Directory)
-            }
+            Node::Folder(_) => Some(Kind::Directory),
             Node::Message(_) => Some(Kind::File),
             Node::Shown(view, _) => Some(kind_in(view)),
             Node::Part(id, part) => {
@@ -571,41 +229,14 @@ impl Filesystem {
         }
     }
 
-    fn listing(&self, directory: Node) -> Result<Listing, Error> {
-        match directory {
-            Node::Root => Ok(self
-                .appearance
-                .root
-                .map_or(Listing::Messages(Standing::Listed), Listing::of)),
-            Node::Deleted => Ok(Listing::Messages(Standing::Unlinked)),
-            Node::View(view) => Ok(Listing::of(view)),
-            Node::Mailbox(mailbox) => Ok(Listing::Mailbox(mailbox)),
-            Node::Tmp => Ok(Listing::Nothing),
-            Node::Message(_) | Node::Shown(..) | Node::Part(..) => Err(Error::NotADirectory),
-        }
-    }
-
-    fn find(&self, listing: Listing, name: &str) -> Result<MessageId, Error> {
-        let found = match listing {
-            Listing::Messages(standing) => self.maildrop.by_name(name, standing),
-            Listing::View(view) => view.view().find(name, &self.maildrop),
-            Listing::Mailbox(mailbox) => ViewId::maildir()
-                .view()
-                .find(name, &self.maildrop)
-                .filter(|&id| mailbox.holds(&self.maildrop.message(id))),
-            Listing::Maildir | Listing::Nothing => None,
-        };
-        found.ok_or(Error::NotFound)
-    }
-
-    fn attributes(&self, listing: Listing, message: &Message) -> Attributes {
+    pub(super) fn attributes(&self, listing: Listing, message: &Message) -> Attributes {
         attributes(&self.derived, self.appearance.eol, listing, message)
     }
 
-    fn directory(&self, inode: u64) -> Attributes {
+    pub(super) fn directory(&self, inode: u64) -> Attributes {
         let modified = match self.node(inode) {
             // Readers look no further into a Maildir's directory whose time is as before.
-            Ok(Node::Mailbox(_)) => self.maildrop.changed_or_marked(),
+            Ok(Node::Folder(Folder::Mailbox(_))) => self.maildrop.changed_or_marked(),
             _ => self.maildrop.changed(),
         };
         Attributes::of_directory(inode, modified)
@@ -617,7 +248,7 @@ impl Filesystem {
 }
 
 /// The hidden directory of that name in the root.
-fn hidden(name: &str) -> Option<u64> {
+pub(super) fn hidden(name: &str) -> Option<u64> {
     if name == DELETED_NAME {
         return Some(DELETED);
     }
@@ -646,7 +277,7 @@ fn kind_in(view: ViewId) -> Kind {
     }
 }
 
-fn of_part(tree: &Tree, part: u16, message: &Message) -> Attributes {
+pub(super) fn of_part(tree: &Tree, part: u16, message: &Message) -> Attributes {
     let inode = nodes::of_part(part, message.inode);
     let size = tree.file(part).map_or(0, File::size);
     Attributes::of_shown(message, inode, kind_of_part(tree, part), size)

@@ -17,8 +17,9 @@ use fuser::{
 
 use super::attributes::{Attributes, Kind, Validity};
 use super::errno::Error;
-use super::filesystem::{Entry, Filesystem, OpenedDirectory};
+use super::filesystem::Filesystem;
 use super::handles::Pages;
+use super::listing::{Entry, OpenedDirectory};
 use super::nodes::{DELETED, ROOT};
 use super::opening::{Opened, Place, Resized};
 use super::owed::Answer;

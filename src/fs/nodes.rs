@@ -35,14 +35,7 @@ const PART: u64 = 1 << 63;
 /// What an inode number stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Node {
-    Root,
-    Deleted,
-    /// The directory of a view.
-    View(ViewId),
-    /// A directory in that of the Maildir.
-    Mailbox(Mailbox),
-    /// The directory that deliveries begin in. There are none.
-    Tmp,
+    Folder(Folder),
     /// A message as it is.
     Message(MessageId),
     /// A message as a view shows it.
@@ -51,22 +44,43 @@ pub(super) enum Node {
     Part(MessageId, u16),
 }
 
+/// A directory that is there whatever mail there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Folder {
+    Root,
+    Deleted,
+    /// That of a view.
+    View(ViewId),
+    /// One in that of the Maildir.
+    Mailbox(Mailbox),
+    /// The one that deliveries begin in. There are none.
+    Tmp,
+}
+
+impl Folder {
+    fn of(inode: u64) -> Option<Folder> {
+        match inode {
+            ROOT => Some(Folder::Root),
+            DELETED => Some(Folder::Deleted),
+            CUR => Some(Folder::Mailbox(Mailbox::Cur)),
+            NEW => Some(Folder::Mailbox(Mailbox::New)),
+            TMP => Some(Folder::Tmp),
+            _ => {
+                let view = inode.checked_sub(VIEWS).and_then(ViewId::by_number);
+                view.map(Folder::View)
+            }
+        }
+    }
+}
+
 impl Node {
     /// What the number stands for.
     ///
     /// # Errors
     /// [`Error::Stale`].
     pub(super) fn of(inode: u64, maildrop: &Maildrop) -> Result<Node, Error> {
-        match inode {
-            ROOT => return Ok(Node::Root),
-            DELETED => return Ok(Node::Deleted),
-            CUR => return Ok(Node::Mailbox(Mailbox::Cur)),
-            NEW => return Ok(Node::Mailbox(Mailbox::New)),
-            TMP => return Ok(Node::Tmp),
-            _ => {}
-        }
-        if let Some(view) = inode.checked_sub(VIEWS).and_then(ViewId::by_number) {
-            return Ok(Node::View(view));
+        if let Some(folder) = Folder::of(inode) {
+            return Ok(Node::Folder(folder));
         }
         let id = maildrop.by_inode(inode & MESSAGE).ok_or(Error::Stale)?;
         let facet = (inode & !PART) >> MESSAGE_BITS;

@@ -86,9 +86,7 @@ impl Filesystem {
             Ok(Node::Message(id)) => self.open_message(inode, id, self.appearance.eol, answer),
             Ok(Node::Shown(view, id)) => self.open_shown(view, id, answer),
             Ok(Node::Part(id, part)) => self.open_part(id, part, answer),
-            Ok(Node::Root | Node::Deleted | Node::View(_) | Node::Mailbox(_) | Node::Tmp) => {
-                answer.give(Err(Error::IsADirectory));
-            }
+            Ok(Node::Folder(_)) => answer.give(Err(Error::IsADirectory)),
             Err(error) => answer.give(Err(error)),
         }
     }

@@ -142,12 +142,7 @@ impl Filesystem {
         Ok(match self.node(inode)? {
             Node::Message(id) => Some((id, MESSAGE_TYPE)),
             Node::Shown(view, id) => view.view().media_type().map(|name| (id, name)),
-            Node::Root
-            | Node::Deleted
-            | Node::View(_)
-            | Node::Mailbox(_)
-            | Node::Tmp
-            | Node::Part(..) => None,
+            Node::Folder(_) | Node::Part(..) => None,
         })
     }
 }
