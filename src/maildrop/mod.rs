@@ -62,10 +62,10 @@ pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
 };
-pub use name::NAME_MAX;
 /// Public for the fuzzer alone: any octets of a server become the name of a file here.
 #[doc(hidden)]
 pub use name::file_name;
+pub use name::{NAME_MAX, SUFFIX};
 pub use probe::{Finding, Outlook, Rating, probe};
 pub use state::{Change, Connection, Terms};
 pub use valve::{Consent, Excess, Held};

@@ -20,7 +20,7 @@ use crate::pop3::UniqueId;
 /// The most octets of a name, as of every Linux filesystem.
 pub const NAME_MAX: usize = 255;
 /// What every message's name ends in.
-pub(super) const SUFFIX: &str = ".eml";
+pub const SUFFIX: &str = ".eml";
 /// What of ASCII is no `safe` character.
 const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')

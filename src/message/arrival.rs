@@ -1,12 +1,10 @@
 //! When a message arrived, as its headers tell.
+
 use std::sync::LazyLock;
 
 use mail_parser::{HeaderName, Message, MessageParser};
 
-use super::{date, header_block};
-
-/// How far the headers are looked at, in octets: real ones end long before.
-const LOOK: usize = 256 * 1024;
+use super::{HEADERS_MAX, date, header_block};
 
 /// Leaves the dates as they are written: what mail-parser makes of a whole Received field counts two-digit years from 1900,
 /// and a date after an obsolete zone runs into the field that follows.
@@ -44,10 +42,10 @@ pub fn arrival(headers: &[u8], preference: DatePreference) -> Option<i64> {
 
 /// No more than we look at, and no field that is cut off there.
 fn complete_lines(block: &[u8]) -> &[u8] {
-    if block.len() <= LOOK {
+    if block.len() <= HEADERS_MAX {
         return block;
     }
-    let end = memchr::memrchr(b'\n', &block[..LOOK]).map_or(0, |newline| newline + 1);
+    let end = memchr::memrchr(b'\n', &block[..HEADERS_MAX]).map_or(0, |newline| newline + 1);
     &block[..end]
 }
 
@@ -328,7 +326,7 @@ mod tests {
     #[test]
     fn nothing_is_read_past_the_limit() {
         let date = "Date: Thu, 2 May 2024 10:00:00 +0000\r\n";
-        let within = format!("X: {}\r\n{date}", "a".repeat(LOOK - 100));
+        let within = format!("X: {}\r\n{date}", "a".repeat(HEADERS_MAX - 100));
         let beyond = format!("X: {}\r\n{date}", "a\r\n ".repeat(2_500_000));
         assert_eq!(by_received(&format!("{within}X: {beyond}")), Some(MAY));
         assert_eq!(by_received(&beyond), None);
@@ -339,9 +337,9 @@ mod tests {
         let cut = "Date: Thu, 2 May 2024 10:00:00 -0";
         let headers = format!(
             "X: {}\r\n{cut}700\r\n\r\n",
-            "a".repeat(LOOK - cut.len() - 5)
+            "a".repeat(HEADERS_MAX - cut.len() - 5)
         );
-        assert_eq!(&headers[LOOK - 2..LOOK], "-0");
+        assert_eq!(&headers[HEADERS_MAX - 2..HEADERS_MAX], "-0");
         assert_eq!(by_received(&headers), None);
     }
 

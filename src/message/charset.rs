@@ -1,4 +1,5 @@
 //! Octets of a charset as text. The charset crate is used here only.
+
 use std::borrow::Cow;
 
 use charset::{Charset, UTF_7};

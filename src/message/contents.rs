@@ -1,4 +1,5 @@
 //! What the parts of a message are to a reader: its text, files that came with it, messages in it.
+
 use super::mime::{Class, Entity, Message};
 use super::parts::file_name::{self, Names};
 

@@ -1,4 +1,5 @@
 //! Dates as header fields write them.
+
 use mail_parser::DateTime;
 use mail_parser::parsers::fields::date::MONTH;
 

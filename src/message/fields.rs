@@ -1,14 +1,12 @@
 //! The fields of a header block, by name. Every string that leaves is decoded (RFC 2047, RFC 2231) and one line without
 //! control characters.
+
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Addr, Address, DateTime, HeaderValue};
 use memchr::{memchr, memmem};
 
 use super::parameters::Parameterized;
-use super::{date, visible, words};
-
-/// How far the fields are looked at, in octets: real ones end long before.
-const LOOK: usize = 256 * 1024;
+use super::{HEADERS_MAX, date, visible, words};
 
 /// The fields of one message or part.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +25,7 @@ impl<'a> Fields<'a> {
     /// Of a header block, with or without the blank line.
     pub(super) fn of(block: &'a [u8]) -> Self {
         Self {
-            block: &block[..block.len().min(LOOK)],
+            block: &block[..block.len().min(HEADERS_MAX)],
         }
     }
 

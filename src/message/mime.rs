@@ -3,6 +3,7 @@
 //! Own code where mail-parser would be at hand: it nests messages without limit, so that a hostile one overflows the stack, and
 //! looks for each missing boundary to the end of the message. Here every level is one search, and levels and parts are bounded.
 //! Nothing is decoded and no text is copied: what comes out is ranges.
+
 use std::ops::Range;
 
 use memchr::{memchr, memmem};

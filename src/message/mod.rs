@@ -13,6 +13,7 @@
 //! A message is hostile input: any octets, any length. Nothing here fails or panics; what cannot be read is left out, what is
 //! too much ([`parts`](mod@parts) has the bounds) is told of and not looked at. Time and memory are those of the message, times a
 //! constant.
+
 mod arrival;
 mod charset;
 mod contents;
@@ -29,12 +30,15 @@ mod visible;
 mod words;
 
 pub use arrival::{DatePreference, arrival};
-pub use name::{Zone, name, tag, title};
+pub use name::{UNKNOWN_SENDER, Zone, name, tag, title};
 pub use parts::parts;
 pub use summary::{Outlined, Summary, outline, summary};
 pub use text::text;
 
 use memchr::memchr_iter;
+
+/// How far headers are looked at, in octets: real ones end long before.
+const HEADERS_MAX: usize = 256 * 1024;
 
 /// The octets up to and including the blank line that ends the headers (RFC 5322 section 2.1), or all of them where there
 /// is none. A line ends in CRLF or in LF; a bare CR ends none.

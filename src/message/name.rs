@@ -2,6 +2,7 @@
 //!
 //! A name is made of the message's own headers, arrival and identity, and of nothing else: so it stays the same whatever
 //! mail comes and goes. jiff is used here only.
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -11,6 +12,8 @@ use super::parts::file_name::{NAME_MAX, is_invisible, prefix};
 
 /// The most octets of the sender in a name.
 const SENDER_MAX: usize = 64;
+/// What stands for a sender that no header tells.
+pub const UNKNOWN_SENDER: &str = "unknown sender";
 /// What a name ends in.
 const EXTENSION: &str = ".eml";
 
@@ -80,7 +83,7 @@ fn sender(fields: &Fields<'_>) -> String {
     let sender = from.and_then(shown).map(|sender| harmless(&sender));
     sender
         .filter(|sender| !sender.is_empty())
-        .unwrap_or_else(|| "unknown sender".to_owned())
+        .unwrap_or_else(|| UNKNOWN_SENDER.to_owned())
 }
 
 /// A separator becomes a dash, and what cannot be in a name on other systems goes.

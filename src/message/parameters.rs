@@ -2,6 +2,7 @@
 //!
 //! mail-parser decodes every section of an RFC 2231 parameter for itself, which breaks characters in two and forgets the
 //! charset after the first one; so sections are put together here.
+
 use std::collections::BTreeMap;
 
 use memchr::memchr;

@@ -1,4 +1,5 @@
 //! What a message says of itself in a few words.
+
 use super::fields::Fields;
 use super::header_block;
 use super::parts::file_name::prefix;

@@ -1,4 +1,5 @@
 //! Content-Transfer-Encoding (RFC 2045 section 6).
+
 use std::borrow::Cow;
 
 use base64::Engine as _;

@@ -3,6 +3,7 @@
 //! Many mailers cut an encoded text wherever a word is full, in the middle of a character too, though section 5 forbids it.
 //! mail-parser decodes each word for itself and has two U+FFFD for such a character. So neighbours of one charset and
 //! encoding are made one word first.
+
 use memchr::memmem;
 
 /// How far the end of a word is looked for, in octets: RFC 2047 section 2 allows 75, mailers have written thousands.

@@ -11,8 +11,8 @@
 
 use std::str::FromStr;
 
-use super::{EML, Form, Needs, View, with_ending};
-use crate::maildrop::{Maildrop as Mail, Message, MessageId, NAME_MAX, Standing, Tag};
+use super::{Form, Needs, View, with_ending};
+use crate::maildrop::{Maildrop as Mail, Message, MessageId, NAME_MAX, SUFFIX, Standing, Tag};
 
 /// What ends the part of an entry that never changes.
 const HOST: &str = ".pop3fs";
@@ -56,7 +56,7 @@ impl View for Maildir {
         if let Some(tag) = name.strip_prefix(TAGGED) {
             return mail.by_tag(Tag::from_str(tag).ok()?, is_called_so);
         }
-        let id = mail.by_name(&format!("{name}{EML}"), Standing::Listed)?;
+        let id = mail.by_name(&format!("{name}{SUFFIX}"), Standing::Listed)?;
         is_called_so(&mail.message(id)).then_some(id)
     }
 

@@ -11,7 +11,7 @@ mod text;
 pub(super) use maildir::Mailbox;
 pub(super) use parts::Tree;
 
-use crate::maildrop::{Maildrop, Message, MessageId, Standing};
+use crate::maildrop::{Maildrop, Message, MessageId, SUFFIX, Standing};
 use crate::store::Eol;
 
 /// Each view, in the order of their inode numbers.
@@ -124,18 +124,15 @@ impl ViewId {
 /// The media type of a message (RFC 2046 section 5.2.1).
 pub(super) const MESSAGE_TYPE: &str = "message/rfc822";
 
-/// What every name in the maildrop ends in.
-const EML: &str = ".eml";
-
 /// A message's name with another ending.
 fn with_ending(message: &Message, ending: &str) -> String {
     let name = message.name();
-    let stem = name.strip_suffix(EML).unwrap_or(&name);
+    let stem = name.strip_suffix(SUFFIX).unwrap_or(&name);
     format!("{stem}{ending}")
 }
 
 /// The message that [`with_ending`] calls so.
 fn without_ending(entry: &str, ending: &str, maildrop: &Maildrop) -> Option<MessageId> {
     let stem = entry.strip_suffix(ending)?;
-    maildrop.by_name(&format!("{stem}{EML}"), Standing::Listed)
+    maildrop.by_name(&format!("{stem}{SUFFIX}"), Standing::Listed)
 }

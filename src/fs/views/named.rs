@@ -5,12 +5,10 @@ use std::sync::LazyLock;
 
 use super::{Form, Needs, View};
 use crate::maildrop::{Maildrop, Message, MessageId, Tag};
-use crate::message::{self, Zone};
+use crate::message::{self, UNKNOWN_SENDER, Zone};
 
 /// The zone of the machine, once for the mount: names do not change while it lasts.
 static ZONE: LazyLock<Zone> = LazyLock::new(Zone::system);
-/// What is called so does not tell its headers: the server refuses them.
-const UNTITLED: &str = "unknown sender";
 
 pub(super) struct Named;
 
@@ -20,7 +18,8 @@ impl View for Named {
     }
 
     fn entry(&self, message: &Message) -> String {
-        let title = message.title.as_deref().unwrap_or(UNTITLED);
+        // There is none where the server refuses the headers.
+        let title = message.title.as_deref().unwrap_or(UNKNOWN_SENDER);
         let tag = message.tag().to_string();
         message::name(title, message.arrived, &ZONE, &tag)
     }

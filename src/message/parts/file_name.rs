@@ -1,4 +1,5 @@
 //! Names of attachments: what a sender calls a file, made harmless.
+
 use std::collections::HashMap;
 
 /// The most octets of a name, as of every Linux filesystem.

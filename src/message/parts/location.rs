@@ -1,4 +1,5 @@
 //! Where the octets of a part are in a message.
+
 use std::borrow::Cow;
 use std::ops::Range;
 

@@ -15,6 +15,7 @@
 //!
 //! Looked at are 1,000 parts in all, 32 multiparts and 16 messages within each other, 16 MiB of texts, and 256 KiB of each header
 //! block. What lies deeper is one file, and so is a larger text.
+
 pub(super) mod file_name;
 mod location;
 

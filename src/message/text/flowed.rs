@@ -1,4 +1,5 @@
 //! Paragraphs that a mailer broke into lines (RFC 3676).
+
 use crate::message::mime::Media;
 
 /// Whether lines that end in a space go on in the next one.

@@ -2,6 +2,7 @@
 //!
 //! Tags are taken as they come, without a tree: time and memory are those of the document, however its elements are nested.
 //! Links are kept: `our shop <https://example.org/>`.
+
 use html5gum::emitters::default::DefaultEmitter;
 use html5gum::{EndTag, HtmlString, StartTag, Token, Tokenizer};
 

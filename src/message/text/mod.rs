@@ -1,4 +1,5 @@
 //! A message as one text, for grep and less.
+
 mod flowed;
 mod html;
 
