@@ -11,7 +11,7 @@ use super::handles::{HandlesOf, Pages, Size};
 use super::nodes::{self, Node};
 use super::owed::Answer;
 use super::views::{Form, Tree, ViewId};
-use crate::maildrop::{Fault, MessageId};
+use crate::maildrop::{Fault, Message, MessageId};
 use crate::store::{Body, Eol, Rendition};
 
 /// What the kernel keeps files in.
@@ -151,7 +151,10 @@ impl Filesystem {
             let shown = Rendition::as_it_is(Arc::clone(&file));
             let resized = match derived.size(inode) {
                 Some(_) => behind_others(&handles, inode),
-                None => Some(resized(&handles, inode, &shown, 0)),
+                None => {
+                    let least = least_shown(revision, &maildrop.message(id));
+                    Some(resized(&handles, inode, &shown, least))
+                }
             };
             // Before others find it made: open_made goes by that.
             let opened = opened(&handles, inode, shown, resized);
@@ -278,13 +281,25 @@ fn opened(handles: &HandlesOf, inode: u64, body: Rendition, resized: Option<Resi
     }
 }
 
-/// `shown` is the least size that the kernel may hold.
+/// `shown` is the least size that the kernel may hold. A page that is stored before the end that it believes in is not taken for
+/// whole: it is asked for beside the pages behind the end, and of two short reads at once one is not believed.
 fn resized(handles: &HandlesOf, inode: u64, body: &Rendition, shown: u64) -> Resized {
     if handles.is_open(inode) {
         return Resized::Awaited;
     }
     let tail = (body.len() > shown).then(|| last_page(body)).flatten();
     Resized::Corrected { inode, tail }
+}
+
+/// The least size that the kernel may hold of a file that was never made: those of the message were shown for it.
+fn least_shown(revision: Revision, message: &Message) -> u64 {
+    if revision.number > 0 {
+        // It may hold one from before the message was altered.
+        return 0;
+    }
+    let size = message.size();
+    let before = message.size_before(Eol::Crlf);
+    before.map_or(size, |before| size.min(before))
 }
 
 /// Of a file whose size was corrected when it was opened first: that open may not be answered yet.
