@@ -15,14 +15,14 @@
 //!                       Departed ◀───────────────────┘
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 use std::time::SystemTime;
 
 use super::doubt::Shown;
 use super::identity;
 use super::inode::{self, Room};
-use super::listing::{Changes, Listed};
+use super::listing::{Changes, Coverage, Listed};
 use super::name::file_name;
 use crate::pop3::UniqueId;
 use crate::store::{Body, BodyKey, Eol, Row};
@@ -238,6 +238,8 @@ pub(super) struct Catalogue {
     listed: Totals,
     /// Unlinked messages that were listed with another size since.
     doubted: HashMap<MessageId, Shown>,
+    /// Those that a listing did not have when they were unlinked.
+    went_unlinked: HashSet<MessageId>,
 }
 
 /// STAT of the directory, as it stands without what is unlinked.
@@ -271,6 +273,7 @@ impl Catalogue {
             marked: SystemTime::UNIX_EPOCH,
             listed: Totals::default(),
             doubted: HashMap::new(),
+            went_unlinked: HashSet::new(),
         };
         catalogue.sort_by_inode();
         catalogue
@@ -460,7 +463,10 @@ impl Catalogue {
         }
         self.estimate(id, listed.octets);
         match self.get(id).standing {
-            Standing::Departed => changes.appeared.push(id),
+            Standing::Departed => {
+                changes.appeared.push(id);
+                changes.returned.extend(self.went_unlinked.take(&id));
+            }
             Standing::Unlinked if is_regrouped => changes.reprieved.push(id),
             Standing::Listed | Standing::Unlinked => return,
         }
@@ -479,9 +485,13 @@ impl Catalogue {
         self.doubted.get(&id)
     }
 
-    pub(super) fn absent(&mut self, id: MessageId, changes: &mut Changes) {
-        if self.get(id).standing == Standing::Listed {
-            changes.vanished.push(id);
+    pub(super) fn absent(&mut self, id: MessageId, coverage: Coverage, changes: &mut Changes) {
+        match (self.get(id).standing, coverage) {
+            // It may be one of those that the server did not name.
+            (Standing::Unlinked, Coverage::Partial) => return,
+            (Standing::Unlinked, Coverage::Complete) => drop(self.went_unlinked.insert(id)),
+            (Standing::Listed, _) => changes.vanished.push(id),
+            (Standing::Departed, _) => {}
         }
         self.stand(id, Standing::Departed);
     }

@@ -15,8 +15,8 @@
 //! A DELE is refused, too, where another session has deleted the message since ours began: then that other session as well
 //! tells what is left.
 //!
-//! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault:
-//! then it stays pending.
+//! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault, or
+//! the server did not tell which message it is: then it stays pending.
 
 use std::time::Instant;
 
@@ -39,7 +39,7 @@ pub struct Verdict {
     pub deleted: usize,
     /// Messages that were gone already.
     pub gone: usize,
-    /// Messages that the server kept; they are listed again.
+    /// Messages that the server kept; they are listed again, but for those that it did not name.
     pub kept: Vec<Kept>,
 }
 

@@ -238,6 +238,12 @@ impl Shared {
                 state.catalogue.get(id).name()
             );
         }
+        for &id in &changes.returned {
+            log::warn!(
+                "{} was removed, had gone, and is there once more: it is listed again",
+                state.catalogue.get(id).name()
+            );
+        }
         told.extend(changes.vanished.iter().map(|&id| Change::Gone {
             name: state.catalogue.get(id).name(),
         }));

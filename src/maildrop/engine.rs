@@ -277,8 +277,9 @@ impl Engine {
     }
 
     fn take_listing(&mut self, mut session: Session, listing: Listing) {
+        let coverage = listing.coverage();
         let mut state = self.shared.state.lock();
-        let (messages, changes) = state.catalogue.update(listing.entries);
+        let (messages, changes) = state.catalogue.update(listing.entries, coverage);
         for (&message, arrived) in messages.iter().zip(listing.arrivals) {
             if let Some(arrived) = arrived {
                 state.catalogue.learn_arrival(message, arrived);

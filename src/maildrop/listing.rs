@@ -14,6 +14,15 @@ pub(super) struct Entry {
     pub(super) octets: u64,
 }
 
+/// Whether a listing names all that is in the maildrop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coverage {
+    /// What it does not name is not there.
+    Complete,
+    /// There are messages of which the server did not tell which they are.
+    Partial,
+}
+
 /// What a new listing changed.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
@@ -25,14 +34,20 @@ pub(super) struct Changes {
     pub(super) altered: Vec<MessageId>,
     /// Unlinked before, altered since: listed again, for deleting it might delete another.
     pub(super) reprieved: Vec<MessageId>,
+    /// Unlinked before, and gone meanwhile: listed again, for it may be another.
+    pub(super) returned: Vec<MessageId>,
     /// Never seen by this index before.
     pub(super) unknown: Vec<MessageId>,
 }
 
 impl Catalogue {
     /// Takes a session's listing; gives the message of each entry, in maildrop order, and what changed.
-    pub(super) fn update(&mut self, listing: Vec<Entry>) -> (Vec<MessageId>, Changes) {
-        Merge::new(self, listing.len()).run(listed_by_name(listing))
+    pub(super) fn update(
+        &mut self,
+        listing: Vec<Entry>,
+        coverage: Coverage,
+    ) -> (Vec<MessageId>, Changes) {
+        Merge::new(self, listing.len(), coverage).run(listed_by_name(listing))
     }
 }
 
@@ -97,6 +112,7 @@ fn twins(listing: &[Entry]) -> Vec<Twin> {
 /// One walk over the names that are known and the names that are listed.
 struct Merge<'a> {
     catalogue: &'a mut Catalogue,
+    coverage: Coverage,
     by_name: Vec<MessageId>,
     /// Of each entry of the listing.
     order: Vec<MessageId>,
@@ -106,10 +122,11 @@ struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    fn new(catalogue: &'a mut Catalogue, listed: usize) -> Merge<'a> {
+    fn new(catalogue: &'a mut Catalogue, listed: usize, coverage: Coverage) -> Merge<'a> {
         let by_name = Vec::with_capacity(listed.max(catalogue.messages.len()));
         Merge {
             catalogue,
+            coverage,
             by_name,
             order: vec![MessageId(0); listed],
             fresh: Vec::new(),
@@ -130,7 +147,7 @@ impl<'a> Merge<'a> {
                     self.order[known.place] = id;
                     self.catalogue.present(id, &known, &mut self.changes);
                 }
-                None => self.catalogue.absent(id, &mut self.changes),
+                None => self.catalogue.absent(id, self.coverage, &mut self.changes),
             }
             self.by_name.push(id);
         }
@@ -164,6 +181,12 @@ mod tests {
     use super::*;
     use crate::store::Row;
 
+    impl Catalogue {
+        fn update_all(&mut self, listing: Vec<Entry>) -> (Vec<MessageId>, Changes) {
+            self.update(listing, Coverage::Complete)
+        }
+    }
+
     fn entries(listing: &[(&str, u64)]) -> Vec<Entry> {
         listing
             .iter()
@@ -191,11 +214,11 @@ mod tests {
     #[test]
     fn new_mail_is_numbered_between_its_neighbours_by_name() {
         let mut catalogue = Catalogue::remembered(&[]);
-        catalogue.update(entries(&[("c", 1), ("a", 1), ("e", 1)]));
+        catalogue.update_all(entries(&[("c", 1), ("a", 1), ("e", 1)]));
         let before = catalogue
             .by_name("c.eml", Standing::Listed)
             .map(|id| catalogue.get(id).inode);
-        catalogue.update(entries(&[
+        catalogue.update_all(entries(&[
             ("c", 1),
             ("a", 1),
             ("e", 1),
@@ -218,12 +241,12 @@ mod tests {
     #[test]
     fn a_remembered_message_keeps_its_number_and_size() {
         let mut catalogue = Catalogue::remembered(&[]);
-        let (order, _) = catalogue.update(entries(&[("a", 5), ("b", 6)]));
+        let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
         catalogue.learn_size(order[1], Some(seen(7)));
         let rows: Vec<Row> = order.iter().map(|&id| catalogue.get(id).row()).collect();
         let inode = catalogue.get(order[1]).inode;
         let mut later = Catalogue::remembered(&rows);
-        let (order, changes) = later.update(entries(&[("b", 6), ("0", 1)]));
+        let (order, changes) = later.update_all(entries(&[("b", 6), ("0", 1)]));
         assert_eq!(
             (later.get(order[0]).inode, later.get(order[0]).size()),
             (inode, 7)
@@ -241,21 +264,38 @@ mod tests {
     #[test]
     fn what_another_client_deleted_departs() {
         let mut catalogue = Catalogue::remembered(&[]);
-        let (order, _) = catalogue.update(entries(&[("a", 5), ("b", 6)]));
+        let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
         catalogue.stand(order[1], Standing::Unlinked);
-        let (_, changes) = catalogue.update(Vec::new());
+        let (_, changes) = catalogue.update_all(Vec::new());
         assert_eq!(changes.vanished, [order[0]]);
         assert_eq!(catalogue.get(order[1]).standing, Standing::Departed);
         assert_eq!(catalogue.totals(), Totals::default());
     }
 
     #[test]
+    fn an_unlinked_message_that_is_not_named_stays_unlinked_until_all_are_named() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
+        catalogue.stand(order[1], Standing::Unlinked);
+        let (_, changes) = catalogue.update(Vec::new(), Coverage::Partial);
+        assert_eq!(changes.vanished, [order[0]]);
+        assert_eq!(catalogue.get(order[1]).standing, Standing::Unlinked);
+        let (_, changes) = catalogue.update_all(entries(&[("b", 6)]));
+        assert_eq!((changes.appeared, changes.returned), (vec![], vec![]));
+        catalogue.update_all(Vec::new());
+        assert_eq!(catalogue.get(order[1]).standing, Standing::Departed);
+        let (_, changes) = catalogue.update_all(entries(&[("b", 6)]));
+        assert_eq!(changes.returned, [order[1]]);
+        assert_eq!(names(&catalogue, Standing::Listed), ["b.eml"]);
+    }
+
+    #[test]
     fn an_unlinked_twin_is_reprieved_when_its_group_changes() {
         let mut catalogue = Catalogue::remembered(&[]);
-        let (order, _) = catalogue.update(entries(&[("x", 5), ("x", 5)]));
+        let (order, _) = catalogue.update_all(entries(&[("x", 5), ("x", 5)]));
         assert_eq!(names(&catalogue, Standing::Listed), ["x.eml", "x~2.eml"]);
         catalogue.stand(order[0], Standing::Unlinked);
-        let (_, changes) = catalogue.update(entries(&[("x", 5)]));
+        let (_, changes) = catalogue.update_all(entries(&[("x", 5)]));
         assert_eq!(
             (changes.reprieved, changes.altered),
             (vec![order[0]], vec![order[0]])
@@ -266,9 +306,9 @@ mod tests {
     #[test]
     fn other_octets_under_a_known_unique_id_void_what_was_known() {
         let mut catalogue = Catalogue::remembered(&[]);
-        let (order, _) = catalogue.update(entries(&[("x", 5)]));
+        let (order, _) = catalogue.update_all(entries(&[("x", 5)]));
         catalogue.learn_size(order[0], Some(seen(9)));
-        let (_, changes) = catalogue.update(entries(&[("x", 6)]));
+        let (_, changes) = catalogue.update_all(entries(&[("x", 6)]));
         assert_eq!(changes.altered, order);
         assert_eq!(
             (catalogue.get(order[0]).size(), catalogue.totals().octets),

@@ -217,7 +217,7 @@ fn is_first(inode: u64, catalogue: &Catalogue) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::listing::Entry;
+    use super::super::listing::{Coverage, Entry};
     use super::*;
     use crate::pop3::UniqueId;
 
@@ -232,7 +232,7 @@ mod tests {
                 octets: OCTETS,
             })
             .collect();
-        let (order, _) = catalogue.update(entries);
+        let (order, _) = catalogue.update(entries, Coverage::Complete);
         (catalogue, order)
     }
 

@@ -7,7 +7,7 @@
 use super::fault::Fault;
 use super::identity::{self, LONGEST_HEADERS};
 use super::link::Link;
-use super::listing::Entry;
+use super::listing::{Coverage, Entry};
 use super::quirks::{Identity, Notice, Quirks};
 use super::session::Top;
 use crate::pop3::reply::{list_line, stat, uidl_line};
@@ -171,6 +171,13 @@ impl Scan<'_> {
 }
 
 impl Listing {
+    pub(super) fn coverage(&self) -> Coverage {
+        match self.unnamed {
+            0 => Coverage::Complete,
+            _ => Coverage::Partial,
+        }
+    }
+
     fn push(&mut self, number: MessageNumber, entry: Entry, arrived: Option<i64>) {
         self.numbers.push(number);
         self.entries.push(entry);

@@ -124,7 +124,7 @@ fn excess(unread: usize, left: u64, max_delete: u32) -> Option<Excess> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::listing::Entry;
+    use super::super::listing::{Coverage, Entry};
     use super::*;
     use crate::pop3::UniqueId;
 
@@ -135,7 +135,8 @@ mod tests {
             uidl: UniqueId::from_wire(format!("{n:05}").as_bytes()),
             octets: 1,
         };
-        let (order, _) = catalogue.update((0..listed).map(entry).collect());
+        let entries = (0..listed).map(entry).collect();
+        let (order, _) = catalogue.update(entries, Coverage::Complete);
         for &id in &order[..read] {
             catalogue.learn_read(id);
         }

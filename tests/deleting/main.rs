@@ -7,6 +7,7 @@ mod commits;
 mod doubt;
 mod endings;
 mod identity;
+mod left_out;
 mod pending;
 mod steps;
 mod valve;
