@@ -10,7 +10,7 @@ use super::mount::Access;
 use super::nodes::{self, Folder, Node};
 use super::owed::Answer;
 use super::views::Mailbox;
-use crate::maildrop::{MessageId, Standing};
+use crate::maildrop::{Fault, MessageId, Standing};
 
 impl Filesystem {
     /// Takes a message out of the maildrop, to be deleted by the next commit: a file, or a message in parts with all that is
@@ -49,7 +49,7 @@ impl Filesystem {
             Listing::Messages(Standing::Listed) => self.maildrop.unlink(id),
             _ => self.maildrop.unlink_shown(id),
         }
-        .map_err(|_| Error::NotFound)?;
+        .map_err(of_name)?;
         self.derived.restore(message.inode);
         Ok(())
     }
@@ -91,10 +91,10 @@ impl Filesystem {
         match (from, to) {
             (Folder::Root, Node::Folder(Folder::Deleted)) => {
                 self.derived.restore(self.maildrop.message(id).inode);
-                self.maildrop.unlink_shown(id).map_err(|_| Error::NotFound)
+                self.maildrop.unlink_shown(id).map_err(of_name)
             }
             (Folder::Deleted, Node::Folder(Folder::Root)) => {
-                self.maildrop.restore(id).map_err(|_| Error::NotFound)
+                self.maildrop.restore(id).map_err(of_name)
             }
             (Folder::Root, Node::Folder(Folder::Root))
             | (Folder::Deleted, Node::Folder(Folder::Deleted)) => Ok(()),
@@ -105,7 +105,7 @@ impl Filesystem {
 
     fn flag(&self, id: MessageId, to: Mailbox, entry: &str) -> Result<(), Error> {
         let mark = to.mark_for(&self.maildrop.message(id), entry);
-        self.maildrop.mark(id, mark.ok_or(Error::NotPermitted)?);
+        self.maildrop.mark(id, mark.ok_or(Error::NotPermitted)?)?;
         Ok(())
     }
 
@@ -124,5 +124,13 @@ fn left_by(from: Node, name: &str) -> Result<Folder, Error> {
         Node::Folder(folder) => Ok(folder),
         Node::Message(_) => Err(Error::NotADirectory),
         Node::Shown(..) | Node::Part(..) => Err(Error::NotPermitted),
+    }
+}
+
+/// Why a name could not be moved or removed: another has taken it out of its directory first, or the maildrop takes nothing.
+fn of_name(fault: Fault) -> Error {
+    match fault {
+        Fault::Departed => Error::NotFound,
+        fault => fault.into(),
     }
 }

@@ -78,7 +78,7 @@ use catalogue::Extent;
 use engine::Engine;
 use history::Lookup;
 use quirks::Quirks;
-use state::{Ending, HeaderAccess, State};
+use state::{Ending, HeaderAccess, Phase, State};
 use want::AllOf;
 
 /// What the maildrop needs to know.
@@ -542,7 +542,7 @@ impl Maildrop {
     /// Takes the message out of the directory; the next commit deletes it.
     ///
     /// # Errors
-    /// [`Fault::Departed`] where it is not in the directory.
+    /// [`Fault::Departed`] where it is not in the directory, [`Fault::Ending`] where no commit follows.
     pub fn unlink(&self, id: MessageId) -> Result<(), Fault> {
         self.shared
             .state
@@ -569,9 +569,15 @@ impl Maildrop {
     }
 
     /// Keeps what a mail reader noted of a message, across mounts.
-    pub fn mark(&self, id: MessageId, mark: String) {
-        let row = self.shared.state.lock().catalogue.mark(id, mark);
+    ///
+    /// # Errors
+    /// [`Fault::Ending`] where it would no longer be kept.
+    pub fn mark(&self, id: MessageId, mark: String) -> Result<(), Fault> {
+        let mut state = self.shared.state.lock();
+        state.check_serving()?;
+        let row = state.catalogue.mark(id, mark);
         self.shared.index.learn(vec![row]);
+        Ok(())
     }
 
     /// Bodies in memory, and their octets.
@@ -587,7 +593,7 @@ impl Maildrop {
     /// Takes a pending deletion back.
     ///
     /// # Errors
-    /// [`Fault::Departed`] where it is not pending, or being committed.
+    /// [`Fault::Departed`] where it is not pending, or being committed; [`Fault::Ending`] in the last commit.
     pub fn restore(&self, id: MessageId) -> Result<(), Fault> {
         self.shared
             .state
@@ -635,6 +641,8 @@ impl Maildrop {
         let nothing_to_do = state.committing.is_empty()
             && (farewell == Farewell::Discard || state.has_no_deletions());
         state.orders.ending = Some(Ending { farewell, tell });
+        // Files that stay open have requests answered until the process ends.
+        state.phase = Phase::Ending;
         drop(state);
         self.shared.wake_up.ring();
         let verdict = if nothing_to_do {

@@ -125,6 +125,16 @@ impl Commit {
     }
 }
 
+/// Whether what is unlinked here will be committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// By this commit or a later one.
+    #[default]
+    Serving,
+    /// The last commit has begun, and takes nothing up any more.
+    Ending,
+}
+
 /// The last order.
 #[derive(Debug)]
 pub(super) struct Ending {
@@ -143,6 +153,7 @@ pub(super) struct State {
     pub(super) bodies: Bodies,
     pub(super) wants: Wants,
     pub(super) orders: Orders,
+    pub(super) phase: Phase,
     pub(super) connection: Connection,
     pub(super) listed_at: Instant,
     /// Since when a new listing is on its way.
@@ -162,6 +173,7 @@ impl State {
             bodies,
             wants: Wants::default(),
             orders: Orders::default(),
+            phase: Phase::Serving,
             connection: Connection::Closed,
             listed_at: Instant::now(),
             renewing: None,
@@ -234,12 +246,21 @@ impl State {
         self.catalogue.after(0, Standing::Unlinked).next().is_none()
     }
 
+    /// Once the mount is ending, what the user asks for would be promised and not done.
+    pub(super) fn check_serving(&self) -> Result<(), Fault> {
+        match self.phase {
+            Phase::Serving => Ok(()),
+            Phase::Ending => Err(Fault::Ending),
+        }
+    }
+
     pub(super) fn stand(
         &mut self,
         id: MessageId,
         from: Standing,
         to: Standing,
     ) -> Result<(), Fault> {
+        self.check_serving()?;
         if self.catalogue.get(id).standing != from || self.committing.contains(&id) {
             return Err(Fault::Departed);
         }

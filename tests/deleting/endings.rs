@@ -1,16 +1,19 @@
 //! The ends of a mount: which of them commit, and which commit nothing.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::process::{Command, Stdio};
 
+use nix::errno::Errno;
+use nix::fcntl::renameat;
 use nix::sys::signal::Signal;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use pop3fs::cli::Failure;
 
 use crate::common::{
-    Background, Dovecot, Gate, Mailutils, MailutilsOptions, Mount, Mpopd, Reply, assert_failed,
-    corpus, eventually,
+    Background, Dovecot, Gate, Mailutils, MailutilsOptions, Mount, MountBuilder, Mpopd, Reply,
+    assert_failed, assert_says, corpus, eventually,
 };
 use crate::{
     SOON, dovecot, files, liar, listed, mounted, remove, remove_all, stderr, subjects, succeed,
@@ -88,6 +91,38 @@ fn a_signal_ends_a_mount_whose_file_is_never_closed_and_commits() {
     mount.signal(Signal::SIGTERM);
     assert!(mount.wait().status.is_some_and(|status| status.success()));
     assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
+}
+
+/// find(1) and rsync go by the directory that they have open, which the mount's going out of sight does not close.
+#[test]
+fn while_the_last_commit_runs_nothing_more_is_removed_restored_or_flagged() {
+    let liar = liar(3);
+    let gate = Gate::new();
+    liar.once("QUIT", Reply::Held(gate.clone()));
+    let builder = MountBuilder::new(&liar.source()).option("tls=off");
+    let mut mount = builder.flag("-v").mount();
+    let new = mount.join(".maildir/new");
+    let entry = fs::read_dir(&new).expect("the new mail").last();
+    let entry = entry.expect("a message").expect("an entry").file_name();
+    let flagged = format!("{}:2,T", entry.to_str().expect("ASCII"));
+    let open = |name: &str| File::open(mount.join(name)).expect("a directory");
+    let [root, deleted, new, cur] = [".", ".deleted", ".maildir/new", ".maildir/cur"].map(open);
+    remove(&mount, "liar-1.eml");
+    mount.signal(Signal::SIGTERM);
+    liar.wait_for("QUIT", 1);
+    let removed = unlinkat(&root, "liar-2.eml", UnlinkatFlags::NoRemoveDir);
+    assert_eq!(removed, Err(Errno::EIO));
+    let moved = renameat(&root, "liar-2.eml", &deleted, "liar-2.eml");
+    assert_eq!(moved, Err(Errno::EIO));
+    let restored = renameat(&deleted, "liar-1.eml", &root, "liar-1.eml");
+    assert_eq!(restored, Err(Errno::EIO));
+    let marked = renameat(&new, entry.as_os_str(), &cur, flagged.as_str());
+    assert_eq!(marked, Err(Errno::EIO));
+    gate.open();
+    let ended = mount.wait();
+    assert!(ended.status.is_some_and(|status| status.success()));
+    assert_says(&ended.stderr, &["unmounted: 1 message deleted"]);
+    assert_eq!(liar.left_serials(), [2, 3]);
 }
 
 fn assert_busy(mount: &Mount) {
