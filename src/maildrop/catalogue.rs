@@ -4,7 +4,8 @@
 //! that share a unique-id, in maildrop order (RFC 1939 section 7 lets identical messages share one). When a group of
 //! twins grows or shrinks, or LIST gives a known message other octets, nothing that was known of its content holds any
 //! longer: it is [`Changes::altered`]. A deletion of it is not carried out then, unless only its size is another and its
-//! headers tell that it is the same (doubt.rs).
+//! headers tell that it is the same (doubt.rs). Nor does it hold once the message was deleted here: from then on the server may
+//! give its unique-id to another.
 //!
 //! ```text
 //!             listed                 unlink
@@ -90,7 +91,7 @@ impl Extent {
 pub struct Message {
     uidl: UniqueId,
     ordinal: u32,
-    /// How many shared the unique-id when the message was listed last.
+    /// How many shared the unique-id when the message was listed last; 0 once it was deleted.
     twins: u32,
     /// The inode number, the same in every session.
     pub inode: u64,
@@ -365,6 +366,16 @@ impl Catalogue {
         }
         self.changed = SystemTime::now();
         true
+    }
+
+    /// The message was deleted: what has its unique-id when it is listed again is another (RFC 1939 section 7). Gives the row that
+    /// the index is to keep.
+    pub(super) fn retire(&mut self, id: MessageId) -> Row {
+        self.stand(id, Standing::Departed);
+        self.went_unlinked.remove(&id);
+        let message = &mut self.messages[id.index()];
+        message.twins = 0;
+        message.row()
     }
 
     /// Keeps what RETR showed, or forgets it. Gives with which line ends the size is another now.

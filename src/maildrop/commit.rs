@@ -224,7 +224,7 @@ impl Engine {
     }
 
     fn committed(&mut self, marked: Marked, mut verdict: Verdict) -> Verdict {
-        self.shared.stand(&marked.accepted, Standing::Departed);
+        self.shared.retire(&marked.accepted);
         verdict.deleted = marked.accepted.len();
         if marked.refused.is_empty() {
             return verdict;
@@ -283,6 +283,9 @@ impl Engine {
                 verdict.deleted += 1;
             }
         }
+        let mut gone = marked.accepted;
+        gone.retain(|&id| !self.is_on_the_server(id));
+        self.shared.retire(&gone);
         left.extend(self.still_there(marked.refused, &mut verdict));
         Ok(self.keep(left, verdict))
     }

@@ -266,6 +266,18 @@ impl Shared {
         }
     }
 
+    /// Takes leave of messages that a commit has deleted.
+    pub(super) fn retire(&self, deleted: &[MessageId]) {
+        let mut state = self.state.lock();
+        let mut rows = Vec::with_capacity(deleted.len());
+        for &id in deleted {
+            rows.push(state.catalogue.retire(id));
+            state.committing.remove(&id);
+        }
+        drop(state);
+        self.index.learn(rows);
+    }
+
     /// Moves messages to another standing after a commit.
     pub(super) fn stand(&self, messages: &[MessageId], standing: Standing) {
         let mut state = self.state.lock();

@@ -24,7 +24,7 @@ pub struct Row {
     pub arrived: Option<i64>,
     /// LIST's octets when all this was learnt: where it says otherwise later, the content may be another.
     pub listed: u64,
-    /// How many messages shared the unique-id then.
+    /// How many messages shared the unique-id then; 0 where the message was deleted since.
     pub twins: u32,
     /// A user was given the body; read-ahead alone does not count. Kept until the content may be another.
     pub read: bool,

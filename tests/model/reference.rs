@@ -161,6 +161,13 @@ impl Known {
         }
     }
 
+    /// A commit is over that was to delete it: where it is gone, what takes its name is another.
+    pub(crate) fn retire(&mut self) {
+        if self.standing == Standing::Departed {
+            self.twins = 0;
+        }
+    }
+
     /// From here on it is this that may be deleted.
     pub(crate) fn unlink(&mut self) {
         self.unlinked = self.mail.clone();

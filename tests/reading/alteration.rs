@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus, retr_all, stdout_of};
+use super::maildir::{self, flag_first};
 use super::renewal::list_until;
 use super::{assert_same, by_identity, in_clear, listed, read, read_all};
 
@@ -143,12 +144,7 @@ fn a_body_on_disk_counts_for_nothing_when_the_index_is_lost() {
 
 #[test]
 fn the_date_of_a_twin_that_is_gone_is_not_shown_for_the_one_that_takes_its_name() {
-    let dated =
-        |date: &str| format!("Date: {date}\r\nFrom: alice@example.org\r\n\r\n.\r\n").into_bytes();
-    let liar = Liar::start(&[
-        dated("Wed, 01 May 2024 09:30:00 +0000"),
-        dated("Sat, 01 Jun 2024 09:30:00 +0000"),
-    ]);
+    let liar = Liar::start(&[dated(MAY, "."), dated(JUNE, ".")]);
     liar.set_uidl(1, b"same");
     liar.set_uidl(2, b"same");
     let mut mount = in_clear(&liar.source(), &[]);
@@ -179,6 +175,68 @@ fn without_mtime_the_server_is_not_asked_for_the_date_of_the_twin_that_stays() {
     assert_eq!((liar.count("TOP"), liar.count("RETR")), (0, 0));
     mount.remount();
     assert_eq!(modified(&mount), shown);
+}
+
+fn dated(date: &str, body: &str) -> Vec<u8> {
+    format!("Date: {date}\r\nFrom: alice@example.org\r\n\r\n{body}\r\n").into_bytes()
+}
+
+const MAY: &str = "Wed, 01 May 2024 09:30:00 +0000";
+const JUNE: &str = "Sat, 01 Jun 2024 09:30:00 +0000";
+/// In Unix seconds.
+const JUNE_MTIME: i64 = 1_717_234_200;
+
+fn assert_shows_what_came_in_june(mount: &Mount, message: &[u8]) {
+    let mtime = fs::metadata(mount.join(NAME)).expect("stat").mtime();
+    assert_eq!(mtime, JUNE_MTIME);
+    assert_shows(mount, NAME, message);
+}
+
+fn delete(mount: &Mount) {
+    fs::remove_file(mount.join(NAME)).expect("rm");
+    stdout_of(&["sync", mount.arg()]);
+}
+
+/// RFC 1939 section 7 forbids that only as long as the first is there.
+#[test]
+fn a_message_that_is_given_the_unique_id_of_a_deleted_one_shows_its_own_octets_and_time() {
+    let (before, after) = (dated(MAY, "the first"), dated(JUNE, "the other"));
+    assert_eq!(before.len(), after.len());
+    let (liar, mut mount) = read_once(&before, &["refresh=1s"]);
+    fs::metadata(mount.join(NAME)).expect("stat");
+    delete(&mount);
+    let serial = liar.add(&after);
+    liar.set_uidl(serial, b"same");
+    list_until(&mount, "the other message", |names| names == [NAME]);
+    assert_shows_what_came_in_june(&mount, &after);
+    mount.remount();
+    assert_shows_what_came_in_june(&mount, &after);
+}
+
+#[test]
+fn the_same_shows_after_a_remount() {
+    let (before, after) = (dated(MAY, "the first"), dated(JUNE, "the other"));
+    let (liar, mut mount) = read_once(&before, &[]);
+    delete(&mount);
+    let serial = liar.add(&after);
+    liar.set_uidl(serial, b"same");
+    mount.remount();
+    assert_shows_what_came_in_june(&mount, &after);
+}
+
+#[test]
+fn a_message_that_is_given_the_unique_id_of_a_deleted_one_has_no_flags_of_it() {
+    let (liar, mut mount) = read_once(&dated(MAY, "the first"), &[]);
+    let flagged = flag_first(&mount, "S");
+    assert!(flagged.contains("same"), "{flagged}");
+    delete(&mount);
+    let after = dated(JUNE, "longer than the first");
+    let serial = liar.add(&after);
+    liar.set_uidl(serial, b"same");
+    mount.remount();
+    let new = maildir::names(&mount, "new");
+    assert_eq!(new, [format!("{JUNE_MTIME}.same.pop3fs")]);
+    assert_shows_what_came_in_june(&mount, &after);
 }
 
 /// Opened before the alteration, read behind it: the kernel keeps one file's pages under one inode number.

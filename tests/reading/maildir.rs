@@ -18,7 +18,7 @@ fn maildir(mount: &Mount) -> PathBuf {
 }
 
 /// The names in one of its directories, sorted.
-fn names(mount: &Mount, mailbox: &str) -> Vec<String> {
+pub(super) fn names(mount: &Mount, mailbox: &str) -> Vec<String> {
     let entries = fs::read_dir(maildir(mount).join(mailbox)).expect("a directory of the view");
     let mut names: Vec<String> = entries
         .map(|entry| entry.expect("an entry").file_name())
@@ -29,7 +29,7 @@ fn names(mount: &Mount, mailbox: &str) -> Vec<String> {
 }
 
 /// Moves the first new message to `cur` with these flags; gives its new name.
-fn flag_first(mount: &Mount, flags: &str) -> String {
+pub(super) fn flag_first(mount: &Mount, flags: &str) -> String {
     let name = names(mount, "new").remove(0);
     let flagged = format!("{name}:2,{flags}");
     let (new, cur) = (maildir(mount).join("new"), maildir(mount).join("cur"));

@@ -109,6 +109,7 @@ impl Run {
                 (Standing::Unlinked, false) => Standing::Departed,
                 (standing, _) => standing,
             };
+            known(&mut self.reference, name)?.retire();
         }
         if told + untold > pending.len() {
             return Err(format!("{untold} of {pending:?} left, says {verdict:?}"));
