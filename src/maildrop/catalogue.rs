@@ -2,9 +2,9 @@
 //!
 //! A message is the same message in every session if unique-id and ordinal are the same; the ordinal counts those
 //! that share a unique-id, in maildrop order (RFC 1939 section 7 lets identical messages share one). When a group of
-//! twins grows or shrinks, or LIST gives a known message other octets, nothing that was known of its content holds any
-//! longer: it is [`Changes::altered`]. A deletion of it is not carried out then, unless only its size is another and its
-//! headers tell that it is the same (doubt.rs). Nor does it hold once the message was deleted here: from then on the server may
+//! twins grows or shrinks, or LIST gives a known message, or a twin of it, other octets, nothing that was known of its
+//! content holds any longer: it is [`Changes::altered`]. A deletion of it is not carried out then, unless there are as many
+//! twins as before, and its headers tell that it is the same (doubt.rs); so of every twin in a later session. Nor does it hold once the message was deleted here: from then on the server may
 //! give its unique-id to another.
 //!
 //! ```text
@@ -23,7 +23,7 @@ use std::time::SystemTime;
 use super::doubt::Shown;
 use super::identity;
 use super::inode::{self, Room};
-use super::listing::{Changes, Coverage, Listed};
+use super::listing::{Changes, Coverage, Group, Listed};
 use super::name::file_name;
 use crate::pop3::UniqueId;
 use crate::store::{Body, BodyKey, Eol, Row};
@@ -188,6 +188,16 @@ impl Message {
         self.exact.unwrap_or(self.listed)
     }
 
+    /// What has to be told by the headers of the message that is to be deleted for it.
+    fn shown(&self, group: Group) -> Shown {
+        let (arrived, title) = (self.arrived, self.title.clone());
+        match group {
+            // They have the same headers.
+            Group::Shifted if self.unique_id().is_none() => Shown::default(),
+            Group::Shifted | Group::Steady => Shown { arrived, title },
+        }
+    }
+
     /// What tells it from others in a name for people: made of its identity alone, so the same for good.
     #[must_use]
     pub fn tag(&self) -> Tag {
@@ -237,7 +247,7 @@ pub(super) struct Catalogue {
     /// When a mail reader last noted anything: the mtime of the directories that show it, where it is later.
     pub(super) marked: SystemTime,
     listed: Totals,
-    /// Unlinked messages that were listed with another size since.
+    /// Unlinked messages that were listed with another size since, or are one of several of their unique-id.
     doubted: HashMap<MessageId, Shown>,
     /// Those that a listing did not have when they were unlinked.
     went_unlinked: HashSet<MessageId>,
@@ -454,22 +464,22 @@ impl Catalogue {
     pub(super) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
         let message = &mut self.messages[id.index()];
         let is_regrouped = message.twins != listed.twins;
-        let altered = is_regrouped || message.listed != listed.octets;
+        let is_confused = is_regrouped || listed.group == Group::Shifted;
+        let is_altered = is_confused || message.listed != listed.octets;
+        if message.standing == Standing::Unlinked && (is_altered || listed.twins > 1) {
+            let shown = message.shown(listed.group);
+            self.doubted.entry(id).or_insert(shown);
+        }
         message.twins = listed.twins;
-        message.read &= !altered;
-        if altered {
+        if is_altered {
             changes.altered.push(id);
-            let shown = Shown {
-                arrived: message.arrived,
-                title: message.title.take(),
-            };
-            if message.standing == Standing::Unlinked {
-                self.doubted.entry(id).or_insert(shown);
-            }
+            message.read = false;
+            message.title = None;
             self.outlines.remove(&id);
             self.learn_size(id, None);
         }
-        if is_regrouped {
+        if is_confused {
+            changes.confused.push(id);
             self.forget_arrival(id);
         }
         self.estimate(id, listed.octets);
@@ -491,7 +501,13 @@ impl Catalogue {
         message.mark = None;
     }
 
-    /// What was shown of an unlinked message before it was listed with another size.
+    /// Whether LIST gives other octets than before to what has that name.
+    pub(super) fn is_altered(&self, name: &str, octets: u64) -> bool {
+        let known = self.any_by_name(name);
+        known.is_some_and(|id| self.get(id).listed != octets)
+    }
+
+    /// What was shown of an unlinked message before it was in doubt.
     pub(super) fn doubt(&self, id: MessageId) -> Option<&Shown> {
         self.doubted.get(&id)
     }

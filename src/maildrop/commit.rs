@@ -10,7 +10,8 @@
 //!                                                       another session: what UIDL still names is kept, the rest deleted
 //! ```
 //!
-//! A message that was listed with another size since it was unlinked is marked if its headers tell that it is the same.
+//! A message that is in doubt, for its size is another since it was unlinked or it is one of several of its unique-id, is marked
+//! if its headers tell that it is the same.
 //!
 //! A DELE is refused, too, where another session has deleted the message since ours began: then that other session as well
 //! tells what is left.
@@ -70,7 +71,7 @@ struct Marked {
 type Refused = Vec<(MessageId, ServerText)>;
 
 /// Why a message is kept that may be another by now.
-const CHANGED: &[u8] = b"it changed since it was unlinked";
+const CHANGED: &[u8] = b"it changed since it was unlinked, or may be another by now";
 
 /// What a session has of the pending messages.
 #[derive(Default)]

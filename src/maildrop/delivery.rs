@@ -9,7 +9,7 @@ use super::listing::Changes;
 use super::state::Change;
 use super::want::{Urgency, Want, answer_all};
 use super::{Dating, Shared};
-use crate::store::{Body, BodyKey, Disk, Found, Incoming};
+use crate::store::{Body, BodyKey, Disk, Found, Incoming, Row};
 
 /// The octets that are looked at for a date and a title.
 const LONGEST_HEADERS: usize = 256 * 1024;
@@ -222,8 +222,14 @@ impl Shared {
                 state.catalogue.learn_arrival(id, now());
             }
         }
-        let row = |&id| state.catalogue.get(id).row();
-        let rows = learnt.iter().map(row).collect();
+        let row = |&id: &MessageId| state.catalogue.get(id).row();
+        // Of a message that was deleted the index keeps nothing for the one that has its place now.
+        let as_if_deleted = |id| Row {
+            twins: 0,
+            ..row(id)
+        };
+        let voided = changes.confused.iter().map(as_if_deleted);
+        let rows = voided.chain(learnt.iter().map(row)).collect();
         let mut told = Vec::new();
         for &id in &changes.altered {
             let message = state.catalogue.get(id);

@@ -1,8 +1,10 @@
-//! Whether an unlinked message that LIST gives another size by now is still the one that was unlinked.
+//! Whether an unlinked message that LIST gives another size by now, or that is one of several of its unique-id, is still the
+//! one that was unlinked.
 //!
 //! The unique-id says that it is, and mbox servers do change a size: at the end of a session mailutils notes in the headers
-//! what was read. But a server that used a unique-id twice would have another message deleted. So the headers are looked at
-//! once more, and have to tell what was shown of the message.
+//! what was read. But a server that used a unique-id twice would have another message deleted; and where several share one,
+//! each has the number of the one before it once that is gone. So the headers are looked at once more, and have to tell what
+//! was shown of the message.
 
 use super::Settings;
 use super::catalogue::MessageId;
@@ -11,7 +13,7 @@ use super::scan::Headers;
 use super::session::{Session, Top};
 use crate::pop3::{Command, Event, MessageNumber};
 
-/// What was shown of a message before it was listed with another size.
+/// What was shown of a message before it was in doubt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shown {
     /// Unix seconds.

@@ -1,6 +1,6 @@
 //! From what a session lists to what has changed: one walk over the names that are known and the names that are listed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::catalogue::{Catalogue, MessageId};
 use super::inode;
@@ -32,6 +32,8 @@ pub(super) struct Changes {
     pub(super) vanished: Vec<MessageId>,
     /// In the maildrop, but nothing known of the content holds.
     pub(super) altered: Vec<MessageId>,
+    /// Those of them that may be another of those with their unique-id: nothing holds that was known of them.
+    pub(super) confused: Vec<MessageId>,
     /// Unlinked before, altered since: listed again, for deleting it might delete another.
     pub(super) reprieved: Vec<MessageId>,
     /// Unlinked before, and gone meanwhile: listed again, for it may be another.
@@ -47,7 +49,9 @@ impl Catalogue {
         listing: Vec<Entry>,
         coverage: Coverage,
     ) -> (Vec<MessageId>, Changes) {
-        Merge::new(self, listing.len(), coverage).run(listed_by_name(listing))
+        let mut listed = listed_by_name(listing);
+        find_shifted(self, &mut listed);
+        Merge::new(self, listed.len(), coverage).run(listed)
     }
 }
 
@@ -59,7 +63,17 @@ pub(super) struct Listed {
     pub(super) uidl: UniqueId,
     pub(super) ordinal: u32,
     pub(super) twins: u32,
+    pub(super) group: Group,
     pub(super) octets: u64,
+}
+
+/// How those that share a unique-id are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// As before.
+    Steady,
+    /// LIST gives one of them other octets: each may be the one that was next to it before.
+    Shifted,
 }
 
 /// Numbers the twins in maildrop order, then sorts by name.
@@ -69,6 +83,7 @@ fn listed_by_name(listing: Vec<Entry>) -> Vec<Listed> {
         name: file_name(&entry.uidl, twin.ordinal),
         place,
         twins: twin.of,
+        group: Group::Steady,
         uidl: entry.uidl,
         ordinal: twin.ordinal,
         octets: entry.octets,
@@ -81,6 +96,19 @@ fn listed_by_name(listing: Vec<Entry>) -> Vec<Listed> {
         .collect();
     listed.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     listed
+}
+
+/// Where one of several twins has gone and another has come, all are numbered anew, though some are as long as before.
+fn find_shifted(catalogue: &Catalogue, listed: &mut [Listed]) {
+    let of_several = |entry: &&Listed| entry.twins > 1;
+    let is_altered = |entry: &&Listed| catalogue.is_altered(&entry.name, entry.octets);
+    let altered = listed.iter().filter(of_several).filter(is_altered);
+    let shifted: HashSet<UniqueId> = altered.map(|entry| entry.uidl.clone()).collect();
+    for entry in listed {
+        if shifted.contains(&entry.uidl) {
+            entry.group = Group::Shifted;
+        }
+    }
 }
 
 /// The how-manieth of how many that share the unique-id.
@@ -301,6 +329,32 @@ mod tests {
             (vec![order[0]], vec![order[0]])
         );
         assert_eq!(names(&catalogue, Standing::Listed), ["x.eml"]);
+    }
+
+    #[test]
+    fn of_twins_none_is_known_once_one_of_them_is_altered() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let twins = |octets: [u64; 3]| entries(&octets.map(|octets| ("x", octets)));
+        let (order, _) = catalogue.update_all(twins([5, 6, 6]));
+        let (_, changes) = catalogue.update_all(twins([6, 6, 7]));
+        assert_eq!((&changes.altered, &changes.confused), (&order, &order));
+        let (_, changes) = catalogue.update_all(twins([6, 6, 7]));
+        assert_eq!((changes.altered, changes.confused), (vec![], vec![]));
+    }
+
+    #[test]
+    fn an_unlinked_twin_is_in_doubt_in_the_next_session() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let listing = [("x", 5), ("x", 5), ("y", 5)];
+        let (order, _) = catalogue.update_all(entries(&listing));
+        for &id in &order {
+            catalogue.stand(id, Standing::Unlinked);
+        }
+        assert_eq!(catalogue.doubt(order[0]), None);
+        catalogue.update_all(entries(&listing));
+        let is_doubted = |&id: &MessageId| catalogue.doubt(id).is_some();
+        let doubted: Vec<bool> = order.iter().map(is_doubted).collect();
+        assert_eq!(doubted, [true, true, false]);
     }
 
     #[test]

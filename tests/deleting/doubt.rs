@@ -1,9 +1,10 @@
 //! A removed message that is listed with another size by the time of the commit: the same one, or another.
 
+use std::fs;
 use std::path::Path;
 
-use crate::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus};
-use crate::{mounted, remove, stdout_of, succeed, umount, umount_in_vain};
+use crate::common::{Liar, Mailutils, MailutilsOptions, Mount, Reply, corpus};
+use crate::{listed, mounted, remove, stdout_of, succeed, umount, umount_in_vain};
 
 const NAME: &str = "same.eml";
 
@@ -71,20 +72,78 @@ fn a_message_that_is_taken_back_and_removed_anew_is_in_doubt_no_longer() {
     stdout_of(&["ls", "-l", mount.arg()]);
     // A new session has listed it with its other size.
     let reader = mount.join(format!("liar-{serial}.eml"));
-    std::fs::read(reader).expect("what came since");
+    fs::read(reader).expect("what came since");
     let deleted = mount.path().join(".deleted").join(NAME);
     succeed(&[Path::new("mv"), &deleted, &mount.join(NAME)]);
-    assert_eq!(std::fs::read(mount.join(NAME)).expect("the other"), other);
+    assert_eq!(fs::read(mount.join(NAME)).expect("the other"), other);
     remove(&mount, NAME);
     assert_eq!(umount(&mut mount), "1 message deleted on the server\n");
     assert_eq!(liar.left_serials(), [serial]);
 }
 
-/// mailutils adds `X-UID` and `Status` to the messages at the end of the first session.
+/// A maildrop of these messages, all of one unique-id.
+fn twins(messages: &[Vec<u8>]) -> Liar {
+    let liar = Liar::start(messages);
+    (1..=messages.len() as u64).for_each(|serial| liar.set_uidl(serial, b"same"));
+    liar
+}
+
+/// They are as many as before, and the one that has its number now is as long, or they all are.
 #[test]
-fn what_was_moved_out_of_a_mailutils_maildrop_is_deleted_after_a_rest() {
-    let mailutils = Mailutils::start(&corpus::realistic(50, 3), MailutilsOptions::default());
-    let mut mount = mounted(&mailutils.source(), &["idle_timeout=1s"]);
+fn a_twin_that_has_taken_the_number_of_a_removed_one_is_kept() {
+    for (first, last) in [("", "longer"), ("short", "short")] {
+        let of = |date: &str, subject: &str| message(date, &format!("Subject: {subject}\r\n"));
+        let (second, third) = (of(MAY, "short"), of(JUNE, "short"));
+        let liar = twins(&[of(MAY, first), second, third, of(MAY, last)]);
+        let mut mount = mounted(&liar.source(), &["idle_timeout=1s"]);
+        stdout_of(&["ls", "-l", mount.arg()]);
+        remove(&mount, "same~2.eml");
+        liar.server().wait_until_idle();
+        liar.remove(1);
+        let fifth = liar.add(&of(MAY, "quite another"));
+        liar.set_uidl(fifth, b"same");
+        let said = umount_in_vain(&mut mount);
+        assert!(said.contains("same~2.eml is still on the server"), "{said}");
+        assert_eq!(liar.left_serials(), [2, 3, 4, 5]);
+    }
+}
+
+/// Without UIDL the twins are those of equal headers, which tell nothing.
+#[test]
+fn of_equal_headers_none_is_deleted_once_each_has_the_number_of_another() {
+    let of = |body: &str| corpus::with_body(format!("{body}\r\n").as_bytes());
+    let liar = Liar::start(&["a", "bb", "ccc"].map(of));
+    liar.on("UIDL", Reply::Err("unknown command"));
+    let mut mount = mounted(&liar.source(), &["idle_timeout=1s"]);
+    let second = listed(&mount).into_iter().find(|name| name.contains("~2"));
+    remove(&mount, &second.expect("the second of three"));
+    liar.server().wait_until_idle();
+    liar.remove(1);
+    liar.add(&of("dddd"));
+    umount_in_vain(&mut mount);
+    assert_eq!(
+        (liar.count("DELE"), liar.left_serials()),
+        (0, vec![2, 3, 4])
+    );
+}
+
+#[test]
+fn a_removed_twin_is_deleted_after_a_rest() {
+    let copy = message(MAY, "Subject: short\r\n");
+    let liar = twins(&[copy.clone(), copy, message(JUNE, "")]);
+    let mut mount = mounted(&liar.source(), &["idle_timeout=1s"]);
+    stdout_of(&["ls", "-l", mount.arg()]);
+    remove(&mount, "same~2.eml");
+    liar.server().wait_until_idle();
+    assert_eq!(umount(&mut mount), "1 message deleted on the server\n");
+    assert_eq!(liar.left_serials(), [1, 3]);
+}
+
+/// So many messages in mailutils, which adds `X-UID` and `Status` to them at the end of the first session; they are read, and
+/// moved out of the mount.
+fn moved_out(count: usize, options: &[&str]) -> (Mailutils, Mount) {
+    let mailutils = Mailutils::start(&corpus::realistic(50, count), MailutilsOptions::default());
+    let mount = mounted(&mailutils.source(), options);
     stdout_of(&["ls", "-l", mount.arg()]);
     let archive = tempfile::tempdir().expect("a folder");
     succeed(&[
@@ -95,6 +154,12 @@ fn what_was_moved_out_of_a_mailutils_maildrop_is_deleted_after_a_rest() {
         mount.path(),
         archive.path(),
     ]);
+    (mailutils, mount)
+}
+
+#[test]
+fn what_was_moved_out_of_a_mailutils_maildrop_is_deleted_after_a_rest() {
+    let (mailutils, mut mount) = moved_out(3, &["idle_timeout=1s"]);
     mount.wait_until_its_session_is_closed();
     assert_eq!(umount(&mut mount), "3 messages deleted on the server\n");
     assert_eq!(mailutils.messages_left(), [[0; 0]; 0]);

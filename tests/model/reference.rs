@@ -1,6 +1,6 @@
 //! The reference: what a mount has to show, told by what the server listed and what was asked of the mount.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -69,6 +69,15 @@ impl Reference {
             *ordinal += 1;
             present.push((mail::name(&mail.uidl, *ordinal), mail, twins[&*mail.uidl]));
         }
+        let is_altered = |name: &str, mail: &Mail| {
+            let known = self.known.get(name);
+            known.is_some_and(|known| known.mail.listed != mail.listed)
+        };
+        let altered = present
+            .iter()
+            .filter(|(name, mail, twins)| *twins > 1 && is_altered(name, mail));
+        let shifted: HashSet<Arc<str>> =
+            altered.map(|(_, mail, _)| Arc::clone(&mail.uidl)).collect();
         for (name, known) in &mut self.known {
             if !present.iter().any(|(listed, ..)| listed == name) {
                 known.standing = Standing::Departed;
@@ -78,7 +87,7 @@ impl Reference {
         for (name, mail, twins) in present {
             self.known
                 .entry(name)
-                .and_modify(|known| known.is_listed(mail, twins))
+                .and_modify(|known| known.is_listed(mail, twins, shifted.contains(&mail.uidl)))
                 .or_insert_with(|| Known::new(mail, twins));
         }
     }
@@ -146,9 +155,10 @@ impl Known {
         }
     }
 
-    fn is_listed(&mut self, mail: &Mail, twins: usize) {
+    /// Of twins that are shifted, each may be another of them by now.
+    fn is_listed(&mut self, mail: &Mail, twins: usize, is_shifted: bool) {
         let is_regrouped = self.twins != twins;
-        let is_altered = is_regrouped || self.mail.listed != mail.listed;
+        let is_altered = is_regrouped || is_shifted || self.mail.listed != mail.listed;
         self.is_seen &= !is_altered;
         self.twins = twins;
         self.mail = mail.clone();
@@ -156,7 +166,7 @@ impl Known {
         if self.standing == Standing::Departed || is_regrouped {
             self.standing = Standing::Listed;
         }
-        if is_regrouped {
+        if is_regrouped || is_shifted {
             self.arrived = None;
         }
     }

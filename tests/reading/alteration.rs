@@ -239,6 +239,28 @@ fn a_message_that_is_given_the_unique_id_of_a_deleted_one_has_no_flags_of_it() {
     assert_shows_what_came_in_june(&mount, &after);
 }
 
+/// As many as before, and the one that has the second's number now is as long as that.
+#[test]
+fn each_of_the_twins_whose_first_is_gone_shows_its_own_octets() {
+    let bodies = ["a", "bb", "cc", "ddd", "eeee"];
+    let messages = bodies.map(|body| dated(JUNE, body));
+    let liar = Liar::start(&messages[..4]);
+    (1..=4).for_each(|serial| liar.set_uidl(serial, b"same"));
+    let mut mount = in_clear(&liar.source(), &["refresh=1s"]);
+    read_all(&mount);
+    liar.remove(1);
+    let fifth = liar.add(&messages[4]);
+    liar.set_uidl(fifth, b"same");
+    let listings = liar.count("LIST");
+    list_until(&mount, "a new listing", |_| liar.count("LIST") > listings);
+    for _ in 0..2 {
+        for (name, message) in ["", "~2", "~3", "~4"].iter().zip(&messages[1..]) {
+            assert_shows(&mount, &format!("same{name}.eml"), message);
+        }
+        mount.remount();
+    }
+}
+
 /// Opened before the alteration, read behind it: the kernel keeps one file's pages under one inode number.
 #[test]
 fn who_still_reads_the_old_octets_gives_none_of_them_to_others() {
