@@ -169,11 +169,6 @@ impl Message {
         self.exact
     }
 
-    /// Whether a user was ever given the body, in this mount or an earlier one.
-    pub(super) fn was_read(&self) -> bool {
-        self.read
-    }
-
     /// How many shared the unique-id when the message was listed last.
     pub(super) fn twins(&self) -> u32 {
         self.twins
@@ -190,11 +185,15 @@ impl Message {
 
     /// What has to be told by the headers of the message that is to be deleted for it.
     fn shown(&self, group: Group) -> Shown {
-        let (arrived, title) = (self.arrived, self.title.clone());
-        match group {
+        let arrived = match group {
             // They have the same headers.
-            Group::Shifted if self.unique_id().is_none() => Shown::default(),
-            Group::Shifted | Group::Steady => Shown { arrived, title },
+            Group::Shifted if self.unique_id().is_none() => None,
+            Group::Shifted | Group::Steady => self.arrived,
+        };
+        Shown {
+            arrived,
+            title: self.title.clone(),
+            read: self.read,
         }
     }
 
@@ -499,6 +498,12 @@ impl Catalogue {
         let message = &mut self.messages[id.index()];
         message.arrived = None;
         message.mark = None;
+    }
+
+    /// Whether a user was ever given the body, in this mount or an earlier one; or, of a message in doubt, that of the one that it
+    /// has to be told to be.
+    pub(super) fn was_read(&self, id: MessageId) -> bool {
+        self.get(id).read || self.doubt(id).is_some_and(|shown| shown.read)
     }
 
     /// Whether LIST gives other octets than before to what has that name.

@@ -19,6 +19,8 @@ pub(super) struct Shown {
     /// Unix seconds.
     pub(super) arrived: Option<i64>,
     pub(super) title: Option<Box<str>>,
+    /// A user was given the body.
+    pub(super) read: bool,
 }
 
 impl Shown {

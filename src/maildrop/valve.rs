@@ -1,7 +1,8 @@
 //! The safety valve: a commit that would delete many messages which nobody ever read is held back until the user says yes.
 //!
 //! A message was read once an open was given its body, in this mount or an earlier one; read-ahead alone is no reading.
-//! What was read passes in any number, so `mv` and `rsync --remove-source-files` do. Of what was never read
+//! What was read passes in any number, so `mv` and `rsync --remove-source-files` do, whatever a server notes in it of that: the
+//! headers have to tell that it is the same (doubt.rs). Of what was never read
 //!
 //! | a commit deletes | and is |
 //! |---|---|
@@ -100,8 +101,8 @@ pub(super) fn check(
         return Ok(());
     }
     let pending = catalogue.after(0, Standing::Unlinked);
-    let (pending, unread) = pending.fold((0, 0), |(pending, unread), (_, message)| {
-        (pending + 1, unread + usize::from(!message.was_read()))
+    let (pending, unread) = pending.fold((0, 0), |(pending, unread), (id, _)| {
+        (pending + 1, unread + usize::from(!catalogue.was_read(id)))
     });
     let left = catalogue.totals().messages;
     match excess(unread, left, max_delete) {

@@ -1,9 +1,10 @@
 //! A removed message that is listed with another size by the time of the commit: the same one, or another.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
-use crate::common::{Liar, Mailutils, MailutilsOptions, Mount, Reply, corpus};
+use crate::common::{Liar, Mailutils, MailutilsOptions, Mount, Reply, corpus, eventually};
 use crate::{listed, mounted, remove, stdout_of, succeed, umount, umount_in_vain};
 
 const NAME: &str = "same.eml";
@@ -162,5 +163,23 @@ fn what_was_moved_out_of_a_mailutils_maildrop_is_deleted_after_a_rest() {
     let (mailutils, mut mount) = moved_out(3, &["idle_timeout=1s"]);
     mount.wait_until_its_session_is_closed();
     assert_eq!(umount(&mut mount), "3 messages deleted on the server\n");
+    assert_eq!(mailutils.messages_left(), [[0; 0]; 0]);
+}
+
+/// The safety valve asks for nothing that was read, though its size is another by now.
+#[test]
+fn all_that_was_moved_out_of_a_mailutils_maildrop_is_deleted_after_a_new_listing() {
+    let (mailutils, mut mount) = moved_out(12, &["refresh=1s"]);
+    let sizes = || -> Vec<u64> {
+        let entries = fs::read_dir(mount.join(".deleted")).expect("the pending deletions");
+        let size = |entry: io::Result<fs::DirEntry>| entry?.metadata().map(|shown| shown.len());
+        entries.map(|entry| size(entry).expect("stat")).collect()
+    };
+    let before = sizes();
+    eventually("other sizes", || {
+        assert_eq!(listed(&mount), [""; 0]);
+        (sizes() != before).then_some(())
+    });
+    assert_eq!(umount(&mut mount), "12 messages deleted on the server\n");
     assert_eq!(mailutils.messages_left(), [[0; 0]; 0]);
 }
