@@ -16,6 +16,8 @@
 //! A DELE is refused, too, where another session has deleted the message since ours began: then that other session as well
 //! tells what is left.
 //!
+//! Where the link fails over several DELEs twice, the third attempt sends one at a time (pace.rs).
+//!
 //! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault, or
 //! the server did not tell which message it is: then it stays pending.
 
@@ -194,7 +196,9 @@ impl Engine {
             return Err(Fault::Ending);
         };
         let survey = Survey::of(pending, &self.shared.state.lock().catalogue, session);
-        match session.delete(survey.to_delete, &survey.doubted, &self.shared.settings) {
+        let deleted = session.delete(survey.to_delete, &survey.doubted, &self.shared.settings);
+        self.quirks.pace.note_pipeline(&session.link, &deleted);
+        match deleted {
             Ok(marked) => Ok((marked, survey.verdict)),
             Err(fault) => {
                 self.drop_session();

@@ -33,6 +33,8 @@ pub(super) struct Link {
     /// What of `incoming` is not decoded yet.
     unread: std::ops::Range<usize>,
     outgoing: Zeroizing<Vec<u8>>,
+    /// Several replies were owed at once since none was.
+    had_several: bool,
     /// What the last command gave away, until the next one.
     secret: Zeroizing<Vec<u8>>,
     timeout: Duration,
@@ -56,6 +58,7 @@ impl Link {
             incoming: vec![0; READ_OCTETS],
             unread: 0..0,
             outgoing: Zeroizing::new(Vec::new()),
+            had_several: false,
             secret: Zeroizing::new(Vec::new()),
             timeout,
             patience: timeout,
@@ -94,6 +97,16 @@ impl Link {
         self.decoder.owed()
     }
 
+    /// Whether commands were in flight together, since none was.
+    pub(super) fn had_several(&self) -> bool {
+        self.had_several
+    }
+
+    /// Whether some of them are.
+    pub(super) fn is_amid_several(&self) -> bool {
+        self.had_several && self.owed() > 0
+    }
+
     /// Writes the command into the buffer that the next [`Link::exchange`] sends.
     pub(super) fn queue(&mut self, command: &Command<'_>) -> Result<(), Fault> {
         log::trace!("C: {command}");
@@ -110,6 +123,7 @@ impl Link {
             self.heard = now;
         }
         if !matches!(command, Command::SaslResponse(_) | Command::SaslCancel) {
+            self.had_several = self.decoder.owed() > 0;
             self.decoder.expect(command.shape());
         }
         Ok(())

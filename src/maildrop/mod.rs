@@ -35,6 +35,7 @@ mod link;
 mod listing;
 mod login;
 mod name;
+mod pace;
 mod probe;
 mod quirks;
 mod read_ahead;

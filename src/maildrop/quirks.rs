@@ -18,8 +18,8 @@
 //! | deletes or hides what was read on QUIT (`EXPIRE 0`) | Gmail | the session is left without QUIT | session |
 //! | says that the maildrop is locked, in words only | mpopd, Qpopper, popa3d | read as `[IN-USE]` | here |
 //! | announces LOGIN-DELAY | Courier, Gmail | no log-in is sooner | hold_off |
-//! | loses or mixes up replies to pipelined commands | a few | one command at a time from then on | transfer |
-//! | closes the connection on pipelined commands | mpopd | the same | transfer |
+//! | loses or mixes up replies to pipelined commands | a few | one command at a time from then on | pace |
+//! | closes the connection on pipelined commands | mpopd | the same; what was broken off is tried again | pace, transfer, scan, commit |
 //! | says `-ERR` unasked and closes | Dovecot, mailutils | not the reply to what comes next | pop3 |
 //! | answers QUIT before it deletes | mpopd | the end of the connection is waited for | commit |
 //! | closes instead of answering QUIT | some | a new session tells what is left | commit |
@@ -27,6 +27,7 @@
 use std::fmt;
 
 use super::fault::Fault;
+use super::pace::Pace;
 use crate::net::NetError;
 
 /// What this mount has learnt of its server, from one session to the next.
@@ -36,6 +37,8 @@ pub(super) struct Quirks {
     pub(super) identity: Option<Identity>,
     /// LOGIN-DELAY in seconds, as it was announced last.
     pub(super) login_delay: Option<u32>,
+    /// Whether it takes several commands at once.
+    pub(super) pace: Pace,
     before_login: Capa,
     after_login: Capa,
     told: Vec<Notice>,

@@ -136,7 +136,8 @@ impl Scan<'_> {
         let mut headers = Headers::default();
         let (top, date, max_message) = (&mut *self.top, self.date, self.max_message);
         let command = |&(message, _): &(MessageNumber, u64)| Command::Top { message, lines: 0 };
-        self.link
+        let asked = self
+            .link
             .pipeline(sizes, self.ahead, command, |&(number, octets), event| {
                 match event {
                     Event::Body(octets) => headers.take(octets, max_message)?,
@@ -155,7 +156,9 @@ impl Scan<'_> {
                     _ => {}
                 }
                 Ok(())
-            })?;
+            });
+        self.quirks.pace.note_pipeline(self.link, &asked);
+        asked?;
         if listing.entries.is_empty() && listing.unnamed > 0 {
             return Err(nothing_lasts());
         }

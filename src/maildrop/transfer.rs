@@ -14,8 +14,8 @@
 //! new command out: it waits for what is in flight, and for no more.
 //!
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
-//! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long. After a reply that does not fit its
-//! command, or where nothing comes twice, one command is sent at a time from then on: a few servers get pipelining wrong.
+//! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long. What comes of several commands in flight
+//! decides whether there are several again (pace.rs).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,8 +39,6 @@ const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
 const WINDOW_COMMANDS: usize = 8192;
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
-/// After so many sessions in a row that break down over several commands, one is sent at a time.
-const MOST_BARREN: u8 = 2;
 /// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.
 const MOST_FOR_A_DATE: u64 = 64 * 1024;
 
@@ -52,18 +50,6 @@ pub(super) struct Flight {
     expected: u64,
     /// The first to be sent, and the octets expected of RETR.
     next: Option<(Want, u64)>,
-    pace: Pace,
-    /// Sessions in a row that broke down over several commands before an octet came.
-    barren: u8,
-}
-
-/// Whether commands are written ahead.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Pace {
-    #[default]
-    Pipelined,
-    /// Pipelined replies have been out of step, or did not come.
-    Sequential,
 }
 
 /// A want whose command is written, and what has come of its reply.
@@ -162,10 +148,7 @@ impl Engine {
 
     /// As the user wants it, and as the server can.
     pub(super) fn pipeline(&self) -> Pipeline {
-        match self.flight.pace {
-            Pace::Pipelined => self.shared.settings.pipeline,
-            Pace::Sequential => Pipeline::Off,
-        }
+        self.quirks.pace.of(self.shared.settings.pipeline)
     }
 
     /// Writes the command of a want; `octets` are what RETR is expected to give.
@@ -211,6 +194,11 @@ impl Engine {
                 Event::Opened(_) | Event::Line(_) | Event::Challenge(_) => continue,
             };
             session.harvest = Harvest::Something;
+            match session.link.owed() {
+                1.. => self.quirks.pace.note_reply(),
+                0 if session.link.had_several() => self.quirks.pace.note_all_replies(),
+                0 => {}
+            }
             return Ok(self.flight.pop_front().map(|flown| (flown, outcome)));
         }
         Ok(None)
@@ -289,17 +277,17 @@ impl Engine {
     pub(super) fn lose(&mut self, fault: &Fault) {
         log::info!("lost the session: {fault}");
         self.shared.state.lock().history.note_fault(fault);
+        let mut lost = self.flight.take();
+        let front = lost.pop_front();
+        let nothing_came = front.as_ref().is_none_or(|front| front.received.is_empty());
         if let Some(session) = &self.session {
+            let tells = nothing_came || matches!(fault, Fault::Protocol(_));
+            if tells && session.link.is_amid_several() {
+                self.quirks.pace.note_breakdown(fault);
+            }
             self.count_session(session.harvest, fault);
         }
         self.drop_session();
-        if matches!(fault, Fault::Protocol(_)) && self.flight.wants.len() > 1 {
-            self.flight
-                .slow_down("the server's replies were out of step");
-        }
-        let mut lost = self.flight.take();
-        let was_pipelined = lost.len() > 1;
-        let front = lost.pop_front();
         while let Some(behind) = lost.pop_back() {
             match fault.is_silence() {
                 // It may have been asked for a moment ago.
@@ -314,9 +302,6 @@ impl Engine {
         let Some(front) = front else { return };
         if fault.is_silence() || !fault.is_of_the_link() {
             return self.shared.fail(front.want, fault);
-        }
-        if was_pipelined && front.received.is_empty() {
-            self.flight.count_barren();
         }
         self.try_again(front.want, fault);
     }
@@ -345,21 +330,6 @@ impl Flight {
         self.next = Some(want);
     }
 
-    /// Notes that a session broke down over several commands before an octet came.
-    fn count_barren(&mut self) {
-        self.barren += 1;
-        if self.barren == MOST_BARREN {
-            self.slow_down("the server closes the connection on more");
-        }
-    }
-
-    fn slow_down(&mut self, why: &str) {
-        if self.pace == Pace::Pipelined {
-            log::warn!("one command at a time from now on: {why}");
-            self.pace = Pace::Sequential;
-        }
-    }
-
     pub(super) fn take_next(&mut self) -> Option<(Want, u64)> {
         self.next.take()
     }
@@ -381,9 +351,6 @@ impl Flight {
     fn pop_front(&mut self) -> Option<InFlight> {
         let settled = self.wants.pop_front()?;
         self.expected -= settled.expected;
-        if !self.wants.is_empty() {
-            self.barren = 0;
-        }
         Some(settled)
     }
 

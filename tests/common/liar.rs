@@ -174,6 +174,11 @@ impl Liar {
         self.shared.state.lock().loses_what_follows_pass = true;
     }
 
+    /// Loses whatever is pipelined behind any command in the same packet.
+    pub fn lose_what_is_pipelined(&self) {
+        self.shared.state.lock().loses_what_is_pipelined = true;
+    }
+
     /// Closes the connection, unanswered, on commands that come in one packet, as mpopd does.
     pub fn refuse_pipelining(&self) {
         self.shared.state.lock().refuses_pipelining = true;

@@ -106,6 +106,55 @@ fn a_server_that_closes_on_pipelined_commands_is_asked_one_at_a_time() {
 }
 
 #[test]
+fn what_is_removed_is_deleted_on_a_server_that_closes_on_pipelined_commands() {
+    let (liar, _) = liar(3);
+    liar.refuse_pipelining();
+    let mut mount = mounted(&liar, &["mtime=none"]);
+    remove(&mount, "liar-1.eml");
+    remove(&mount, "liar-3.eml");
+    let (code, said) = umount(&mut mount);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(liar.left_serials(), [2]);
+}
+
+#[test]
+fn a_server_without_uidl_that_closes_on_pipelined_commands_is_mounted() {
+    let (liar, messages) = liar(5);
+    liar.on("UIDL", Reply::Err("unknown command"));
+    liar.refuse_pipelining();
+    let mount = mounted(&liar, &[]);
+    assert_shows(&mount, &messages);
+}
+
+#[test]
+fn a_server_that_loses_pipelined_commands_is_soon_asked_one_at_a_time() {
+    let (liar, messages) = liar(8);
+    liar.lose_what_is_pipelined();
+    let mut mount = mounted(&liar, &["timeout=1s"]);
+    for (serial, message) in (1..).zip(&messages) {
+        eventually_reads(&mount, &format!("liar-{serial}.eml"), message);
+    }
+    let said = mount.stderr();
+    assert!(said.contains("one command at a time"), "{said}");
+    remove(&mount, "liar-1.eml");
+    remove(&mount, "liar-3.eml");
+    assert_eq!(umount(&mut mount).0, Some(0));
+    assert_eq!(liar.left_serials(), [2, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn what_is_removed_is_deleted_on_a_server_that_loses_pipelined_commands() {
+    let (liar, _) = liar(3);
+    liar.lose_what_is_pipelined();
+    let mut mount = mounted(&liar, &["mtime=none", "timeout=1s"]);
+    remove(&mount, "liar-1.eml");
+    remove(&mount, "liar-3.eml");
+    let (code, said) = umount(&mut mount);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(liar.left_serials(), [2]);
+}
+
+#[test]
 fn without_pipeline_every_command_waits_for_the_reply_before() {
     let (liar, messages) = liar(10);
     liar.refuse_pipelining();

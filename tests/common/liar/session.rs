@@ -65,6 +65,9 @@ impl<'a> Session<'a> {
             if self.shared.state.lock().refuses_pipelining && self.peer.octets_behind() > 0 {
                 break;
             }
+            if self.shared.state.lock().loses_what_is_pipelined {
+                self.peer.lose_octets_behind()?;
+            }
             if self.respond(&line)? == Then::End {
                 break;
             }

@@ -1,0 +1,147 @@
+//! Whether commands are written ahead of the replies: a few servers that announce PIPELINING get it wrong.
+
+use super::Pipeline;
+use super::fault::Fault;
+use super::link::Link;
+
+/// After so many sessions in a row that break down over several commands, one is sent at a time: once may have been the
+/// link's doing.
+const MOST_BREAKDOWNS: u8 = 2;
+
+/// How the server has taken several commands at once so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pace {
+    order: Order,
+    /// Sessions in a row that were cut over several commands.
+    cuts: u8,
+    /// Sessions in a row that fell silent over several commands, none of which was answered in full.
+    silences: u8,
+}
+
+/// Whether commands are written ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Order {
+    #[default]
+    Pipelined,
+    /// Pipelined replies have been out of step, or did not come.
+    Sequential,
+}
+
+impl Pace {
+    /// As the user wants it, and as the server can.
+    pub(super) fn of(self, wanted: Pipeline) -> Pipeline {
+        match self.order {
+            Order::Pipelined => wanted,
+            Order::Sequential => Pipeline::Off,
+        }
+    }
+
+    /// Commands were written ahead where the server lets us, and this came of it.
+    pub(super) fn note_pipeline<T>(&mut self, link: &Link, outcome: &Result<T, Fault>) {
+        match outcome {
+            Ok(_) if link.had_several() => self.note_all_replies(),
+            Err(fault) if link.is_amid_several() => self.note_breakdown(fault),
+            _ => {}
+        }
+    }
+
+    /// A session broke down over several commands.
+    pub(super) fn note_breakdown(&mut self, fault: &Fault) {
+        if !fault.is_of_the_link() {
+            return;
+        }
+        if matches!(fault, Fault::Protocol(_)) {
+            return self.slow_down("the server's replies were out of step");
+        }
+        let (count, why) = match fault.is_silence() {
+            true => (&mut self.silences, "the server does not answer more"),
+            false => (&mut self.cuts, "the server closes the connection on more"),
+        };
+        *count = count.saturating_add(1);
+        if *count >= MOST_BREAKDOWNS {
+            self.slow_down(why);
+        }
+    }
+
+    /// A reply came while others were owed.
+    pub(super) fn note_reply(&mut self) {
+        self.cuts = 0;
+    }
+
+    /// Of several commands that were in flight at once, all are answered. A server that loses what follows the first
+    /// never comes so far.
+    pub(super) fn note_all_replies(&mut self) {
+        self.cuts = 0;
+        self.silences = 0;
+    }
+
+    fn slow_down(&mut self, why: &str) {
+        if self.order == Order::Pipelined {
+            log::warn!("one command at a time from now on: {why}");
+            self.order = Order::Sequential;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::net::NetError;
+    use crate::pop3::{ProtocolError, ServerText};
+
+    fn after(faults: &[Fault]) -> Pipeline {
+        let mut pace = Pace::default();
+        for fault in faults {
+            pace.note_breakdown(fault);
+        }
+        pace.of(Pipeline::Auto)
+    }
+
+    fn cut() -> Fault {
+        Fault::from(NetError::Closed)
+    }
+
+    fn silence() -> Fault {
+        Fault::from(NetError::Silence(Duration::from_secs(1)))
+    }
+
+    #[test]
+    fn a_single_breakdown_may_be_the_links_doing() {
+        assert_eq!(after(&[cut(), silence()]), Pipeline::Auto);
+        assert_eq!(after(&[cut(), cut()]), Pipeline::Off);
+        assert_eq!(after(&[silence(), silence()]), Pipeline::Off);
+    }
+
+    #[test]
+    fn replies_out_of_step_are_the_servers_doing() {
+        let out_of_step = ProtocolError::NotAStatus(ServerText::default());
+        assert_eq!(after(&[out_of_step.into()]), Pipeline::Off);
+    }
+
+    #[test]
+    fn a_fault_that_is_not_of_the_link_says_nothing_of_pipelining() {
+        assert_eq!(after(&vec![Fault::TooLarge; 3]), Pipeline::Auto);
+    }
+
+    #[test]
+    fn a_server_that_answers_the_first_of_several_alone_is_slowed_down_for_all_that() {
+        let mut pace = Pace::default();
+        pace.note_breakdown(&silence());
+        pace.note_reply();
+        pace.note_breakdown(&silence());
+        assert_eq!(pace.of(Pipeline::Auto), Pipeline::Off);
+    }
+
+    #[test]
+    fn a_server_that_has_answered_several_is_trusted_anew() {
+        let mut pace = Pace::default();
+        for _ in 0..5 {
+            pace.note_breakdown(&silence());
+            pace.note_breakdown(&cut());
+            pace.note_all_replies();
+        }
+        assert_eq!(pace.of(Pipeline::Auto), Pipeline::Auto);
+    }
+}
