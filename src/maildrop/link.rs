@@ -3,13 +3,15 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use memchr::memmem::find;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::fault::Fault;
 use super::state::Pulse;
 use crate::net::{Interest, NetError, Protection, Ready, Stream, Tls, Transfer, WakeUp, wait};
 use crate::pop3::{Command, Decoder, Event, Status};
+use secrets::Secrets;
+
+mod secrets;
 
 /// Octets read at once: some round trips' worth, and few system calls for a large body.
 const READ_OCTETS: usize = 256 * 1024;
@@ -19,9 +21,6 @@ const LEAST_PROGRESS: usize = 64;
 /// After a rest of so long the connection may be half open: the server, or something between, has forgotten it. It is
 /// given up after half of the time-out then, in time for another.
 const REST: Duration = Duration::from_secs(5);
-
-/// What is said instead of words that nobody may see.
-const WITHHELD: &[u8] = b"its words repeat the secret";
 
 /// A connection. Blocking calls ([`Link::status`], [`Link::lines`]) are for the log-in, where one reply decides the
 /// next command; [`Link::queue`], [`Link::exchange`] and [`Link::next_event`] are for a pipeline.
@@ -35,8 +34,7 @@ pub(super) struct Link {
     outgoing: Zeroizing<Vec<u8>>,
     /// Several replies were owed at once since none was.
     had_several: bool,
-    /// What the last command gave away, until the next one.
-    secret: Zeroizing<Vec<u8>>,
+    secrets: Secrets,
     timeout: Duration,
     /// How long the server may be silent now.
     patience: Duration,
@@ -59,7 +57,7 @@ impl Link {
             unread: 0..0,
             outgoing: Zeroizing::new(Vec::new()),
             had_several: false,
-            secret: Zeroizing::new(Vec::new()),
+            secrets: Secrets::default(),
             timeout,
             patience: timeout,
             heard: Instant::now(),
@@ -110,10 +108,6 @@ impl Link {
     /// Writes the command into the buffer that the next [`Link::exchange`] sends.
     pub(super) fn queue(&mut self, command: &Command<'_>) -> Result<(), Fault> {
         log::trace!("C: {command}");
-        let begin = self.outgoing.len();
-        command.encode(&mut self.outgoing)?;
-        let secret = command.secret_in(&self.outgoing[begin..]);
-        self.secret = Zeroizing::new(secret.unwrap_or_default().to_vec());
         if self.decoder.owed() == 0 {
             self.refuse_what_is_unasked()?;
             let now = Instant::now();
@@ -121,6 +115,11 @@ impl Link {
                 self.patience = self.timeout / 2;
             }
             self.heard = now;
+        }
+        let begin = self.outgoing.len();
+        command.encode(&mut self.outgoing)?;
+        if let Some(secret) = command.secret_in(&self.outgoing[begin..]) {
+            self.secrets.add(secret);
         }
         if !matches!(command, Command::SaslResponse(_) | Command::SaslCancel) {
             self.had_several = self.decoder.owed() > 0;
@@ -134,9 +133,11 @@ impl Link {
         let mut input = &self.incoming[self.unread.clone()];
         let event = self.decoder.next(&mut input);
         self.unread.start = self.unread.end - input.len();
-        let event = event?.map(|event| without(&self.secret, event));
+        let event = event
+            .map_err(|error| self.secrets.withhold_from(error.into()))?
+            .map(|event| self.secrets.withhold(event));
         if let Some(event) = &event {
-            log::trace!("S: {event}");
+            log::trace!("S: {}", self.secrets.readable(event));
         }
         self.progress += match &event {
             Some(Event::Body(octets) | Event::Line(octets)) => octets.len(),
@@ -231,7 +232,9 @@ impl Link {
         loop {
             match self.next_event()? {
                 Some(Event::Done(status)) => return Err(refuse(&status)),
-                Some(Event::Line(line)) => take(line)?,
+                Some(Event::Line(line)) => {
+                    take(line).map_err(|fault| self.secrets.withhold_from(fault))?;
+                }
                 Some(Event::End) => return Ok(()),
                 Some(Event::Opened(_) | Event::Challenge(_) | Event::Body(_)) => {}
                 None => {
@@ -313,18 +316,5 @@ impl Link {
             }
             Transfer::NotNow => Ok(false),
         }
-    }
-}
-
-/// A server may repeat what it does not understand, and its words are logged and shown.
-fn without<'e>(secret: &[u8], event: Event<'e>) -> Event<'e> {
-    match event {
-        Event::Done(status) if !secret.is_empty() && find(status.text, secret).is_some() => {
-            Event::Done(Status {
-                text: WITHHELD,
-                ..status
-            })
-        }
-        event => event,
     }
 }

@@ -45,6 +45,21 @@ pub enum ProtocolError {
     BadUniqueIdListing(ServerText),
 }
 
+impl ProtocolError {
+    /// The server's words, where the error shows some.
+    pub fn words_mut(&mut self) -> Option<&mut ServerText> {
+        match self {
+            Self::Unsolicited(text)
+            | Self::NotAStatus(text)
+            | Self::LineTooLong { text, .. }
+            | Self::BadStat(text)
+            | Self::BadListing(text)
+            | Self::BadUniqueIdListing(text) => Some(text),
+            Self::TooManyLines { .. } | Self::ListingTooLarge { .. } => None,
+        }
+    }
+}
+
 /// The caller asked for a command that cannot be written. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use super::limits::MAX_SERVER_TEXT;
+
+/// Stands for the rest of a text.
+const CUT: &str = "...";
 
 /// What a server wrote, for people: printable ASCII as it is, a backslash doubled, every other octet as `\xNN`, cut after
 /// [`MAX_SERVER_TEXT`] characters with `...`.
@@ -17,6 +22,19 @@ impl ServerText {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether the text holds these octets, or is cut in the midst of them.
+    pub fn shows(&self, octets: &[u8]) -> bool {
+        let mut sought = Zeroizing::new(String::new());
+        for &octet in octets {
+            push_escaped(&mut sought, octet);
+        }
+        let begins = |shown: &str| {
+            (1..=sought.len().min(shown.len()))
+                .any(|length| shown.as_bytes().ends_with(&sought.as_bytes()[..length]))
+        };
+        self.0.contains(sought.as_str()) || self.0.strip_suffix(CUT).is_some_and(begins)
+    }
 }
 
 impl From<&[u8]> for ServerText {
@@ -27,7 +45,7 @@ impl From<&[u8]> for ServerText {
             push_escaped(&mut text, octet);
             if text.len() > MAX_SERVER_TEXT {
                 text.truncate(before);
-                text.push_str("...");
+                text.push_str(CUT);
                 break;
             }
         }
@@ -63,6 +81,26 @@ mod tests {
     fn control_characters_and_other_alphabets_are_escaped() {
         let text = ServerText::from(&b"a\x1b[2J\r\n\0\\ \xc3\xa9~"[..]);
         assert_eq!(text.as_str(), r"a\x1b[2J\x0d\x0a\x00\\ \xc3\xa9~");
+    }
+
+    #[test]
+    fn what_a_text_shows_is_found_escaped_and_cut() {
+        let text = |octets: &[u8]| ServerText::from(octets);
+        assert!(text(b"500 PASS a\\b\xe9c?").shows(b"a\\b\xe9c"));
+        assert!(!text(b"500 PASS a\\b").shows(b"a\\b\xe9c"));
+        for cut in 0..10 {
+            let words = [
+                "-".repeat(MAX_SERVER_TEXT - cut),
+                "a\u{1}bcdefghi".to_owned(),
+            ]
+            .concat();
+            let is_shown = text(words.as_bytes()).as_str().contains("-a");
+            assert_eq!(
+                text(words.as_bytes()).shows(b"a\x01bcdefghi"),
+                is_shown,
+                "{cut}"
+            );
+        }
     }
 
     #[test]

@@ -178,3 +178,72 @@ fn a_server_that_repeats_the_secret_has_its_words_withheld() {
         assert!(!said.contains("unknown command"), "{said}");
     }
 }
+
+/// How a server repeats a line in what is no reply to it.
+#[derive(Clone, Copy, Debug)]
+enum Echo {
+    /// Neither +OK nor -ERR.
+    InsteadOfAStatus,
+    /// A line that nobody asked for, in the packet of the +OK.
+    BehindTheStatus,
+    /// The same, once the next command has come.
+    InsteadOfTheNextStatus,
+    /// What follows breaks off the line that is shown, in the midst of the secret or not.
+    InALineTooLong { before: usize },
+}
+
+impl Echo {
+    fn say(self, visitor: &mut Visitor<'_>, line: &str) -> io::Result<()> {
+        match self {
+            Echo::InsteadOfAStatus => visitor.say(&format!("500 unknown command {line:?}")),
+            Echo::BehindTheStatus => visitor.say(&format!("+OK\r\n{line}")),
+            Echo::InsteadOfTheNextStatus => {
+                visitor.say("+OK")?;
+                visitor.hear()?;
+                visitor.say(line)
+            }
+            Echo::InALineTooLong { before } => {
+                let (before, behind) = ("-".repeat(before), "-".repeat(100_000));
+                visitor.say(&format!("{before}{line}{behind}"))
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_that_repeats_the_secret_outside_of_a_reply_shows_it_nowhere() {
+    let echoes = [
+        Echo::InsteadOfAStatus,
+        Echo::BehindTheStatus,
+        Echo::InsteadOfTheNextStatus,
+        Echo::InALineTooLong { before: 0 },
+        // The words of a server are cut after 200.
+        Echo::InALineTooLong { before: 192 },
+    ];
+    // AUTH PLAIN's is the base64 of `\0alice\0hunter2`.
+    for (mechanism, capability, secret) in [
+        ("user", "USER", "hunter2"),
+        ("plain", "SASL PLAIN", "AGFsaWNlAGh1bnRlcjI="),
+    ] {
+        for echo in echoes {
+            let guard =
+                Guard::start(
+                    Vec::leak(vec![capability]),
+                    move |visitor, line| match mechanism {
+                        "user" => {
+                            visitor.say("+OK")?;
+                            let line = visitor.hear()?;
+                            echo.say(visitor, &line)
+                        }
+                        _ => echo.say(visitor, line),
+                    },
+                );
+            let builder = in_clear(&guard.source(), mechanism).password(Some("hunter2"));
+            let output = builder.flag("-d").refused();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.contains("C: CAPA"), "{said}");
+            let shown = said.contains(secret) || said.contains(&secret[..secret.len() - 1]);
+            assert!(!shown, "{mechanism}, {echo:?}: {said}");
+        }
+    }
+}
