@@ -23,8 +23,6 @@ const DELETED_NAME: &str = ".deleted";
 /// How much longer than the server's longest silence a reply is owed: the engine, which ends the session then, is to tell
 /// first, or whoever asks again at once would wait for the session that is over.
 const GRACE: Duration = Duration::from_millis(500);
-/// A server may be silent for so many time-outs while it deletes.
-const COMMIT_PATIENCE: u32 = 5;
 
 /// The maildrop as a directory.
 #[derive(Debug)]
@@ -164,7 +162,7 @@ impl Filesystem {
 
     /// Commits: what is unlinked is deleted on the server. The answer is the verdict.
     pub fn fsyncdir(&self, answer: Answer<()>) {
-        let patience = Patience::WhileHeard(self.maildrop.timeout() * COMMIT_PATIENCE);
+        let patience = Patience::WhileHeard(self.maildrop.commit_timeout() + GRACE);
         let waiter = answer.owe(&self.ledger, patience, |verdict: Result<Verdict, Fault>| {
             let verdict = verdict?;
             if verdict.is_complete() {

@@ -10,6 +10,9 @@
 //!                                                       another session: what UIDL still names is kept, the rest deleted
 //! ```
 //!
+//! A server may take its time to delete thousands of messages before it answers QUIT. Where it is silent for longer than even
+//! that may take, what the other session names stays pending: the server may be deleting it yet.
+//!
 //! A message that is in doubt, for its size is another since it was unlinked or it is one of several of its unique-id, is marked
 //! if its headers tell that it is the same.
 //!
@@ -21,17 +24,19 @@
 //! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault, or
 //! the server did not tell which message it is: then it stays pending.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::Settings;
 use super::catalogue::{Catalogue, Message, MessageId, Standing};
 use super::doubt::{Numbered, Shown};
 use super::engine::Engine;
 use super::fault::Fault;
 use super::session::{FAREWELL, Session};
 use super::valve::{self, Consent, Held};
+use super::{Maildrop, Settings};
 use crate::pop3::{Command, Event, ServerText};
 
+/// A server may be silent for so many time-outs while it deletes.
+const QUIT_PATIENCE: u32 = 5;
 /// Attempts at a commit, and at looking what an unanswered one did.
 const ATTEMPTS: u32 = 3;
 
@@ -58,8 +63,31 @@ pub struct Kept {
 /// How QUIT was answered.
 enum Answer {
     Committed,
-    /// Refused, or not at all.
-    Doubtful(ServerText),
+    Doubtful(Doubt),
+}
+
+/// Why it is not known what QUIT did.
+enum Doubt {
+    /// It was refused, or the connection ended: by now the server has deleted what it is going to delete.
+    Over(ServerText),
+    /// Nothing came.
+    Silent(ServerText),
+}
+
+impl Doubt {
+    fn of(fault: &Fault) -> Doubt {
+        let reason = ServerText::from(fault.to_string().as_bytes());
+        match fault.is_silence() {
+            true => Doubt::Silent(reason),
+            false => Doubt::Over(reason),
+        }
+    }
+
+    fn reason(&self) -> &ServerText {
+        match self {
+            Doubt::Over(reason) | Doubt::Silent(reason) => reason,
+        }
+    }
 }
 
 /// What DELE did, before QUIT.
@@ -179,9 +207,9 @@ impl Engine {
                 Err(fault) => return Err(fault),
             }
         };
-        match self.quit() {
+        match self.quit(&marked) {
             Answer::Committed => Ok(self.committed(marked, verdict)),
-            Answer::Doubtful(reason) => self.look(marked, verdict, &reason),
+            Answer::Doubtful(doubt) => self.look(marked, verdict, &doubt),
         }
     }
 
@@ -208,24 +236,26 @@ impl Engine {
     }
 
     /// Enters UPDATE state. The session is over either way.
-    fn quit(&mut self) -> Answer {
+    fn quit(&mut self, marked: &Marked) -> Answer {
         let Some(mut session) = self.session.take() else {
-            return Answer::Doubtful(ServerText::default());
+            return Answer::Doubtful(Doubt::Over(ServerText::default()));
         };
+        if !marked.accepted.is_empty() {
+            let timeout = self.shared.settings.login.timeout;
+            session.link.allow_silence(timeout * QUIT_PATIENCE);
+        }
         let answer = session.link.status(&Command::Quit, |status| {
             if status.is_ok() {
                 Answer::Committed
             } else {
-                Answer::Doubtful(status.server_text())
+                Answer::Doubtful(Doubt::Over(status.server_text()))
             }
         });
         if let Ok(Answer::Committed) = answer {
             session.link.wait_for_close(Instant::now() + FAREWELL);
         }
         self.drop_session();
-        answer.unwrap_or_else(|fault| {
-            Answer::Doubtful(ServerText::from(fault.to_string().as_bytes()))
-        })
+        answer.unwrap_or_else(|fault| Answer::Doubtful(Doubt::of(&fault)))
     }
 
     fn committed(&mut self, marked: Marked, mut verdict: Verdict) -> Verdict {
@@ -260,8 +290,9 @@ impl Engine {
         &mut self,
         marked: Marked,
         mut verdict: Verdict,
-        reason: &ServerText,
+        doubt: &Doubt,
     ) -> Result<Verdict, Fault> {
+        let reason = doubt.reason();
         log::warn!("QUIT was not confirmed ({reason}): looking what is left");
         let before = self.messages(&marked.accepted);
         let mut attempt = 1;
@@ -272,12 +303,16 @@ impl Engine {
                 continue;
             }
             if attempt == ATTEMPTS {
-                return Err(Fault::OutcomeUnknown(format!("{reason}; then: {fault}")));
+                return Err(Fault::OutcomeUnknown(format!(
+                    "{reason}; then, asked what is left: {fault}"
+                )));
             }
             attempt += 1;
         }
         if !self.knows_all() {
-            return Err(Fault::OutcomeUnknown(reason.to_string()));
+            return Err(Fault::OutcomeUnknown(format!(
+                "{reason}; nor does it tell what is left"
+            )));
         }
         let after = self.messages(&marked.accepted);
         let mut left = Vec::new();
@@ -291,6 +326,13 @@ impl Engine {
         let mut gone = marked.accepted;
         gone.retain(|&id| !self.is_on_the_server(id));
         self.shared.retire(&gone);
+        if let Doubt::Silent(_) = doubt
+            && !left.is_empty()
+        {
+            return Err(Fault::OutcomeUnknown(format!(
+                "{reason}; it may be deleting yet what it still has"
+            )));
+        }
         left.extend(self.still_there(marked.refused, &mut verdict));
         Ok(self.keep(left, verdict))
     }
@@ -379,6 +421,15 @@ impl Session {
                 Ok(())
             })?;
         Ok(marked)
+    }
+}
+
+impl Maildrop {
+    /// How long a server that commits may say nothing before the verdict is there: while it deletes, and then while it is
+    /// asked what is left.
+    #[must_use]
+    pub fn commit_timeout(&self) -> Duration {
+        self.timeout() * (QUIT_PATIENCE + 1)
     }
 }
 

@@ -61,8 +61,8 @@ pub enum Fault {
     /// This machine has no room for the body, which is too large for the memory.
     #[error("there is no room for the message on this machine ({0})")]
     NoRoom(Arc<std::io::Error>),
-    /// QUIT had no answer, or a refusal, and the maildrop could not be looked at since.
-    #[error("the server did not confirm the deletions ({0}), and could not be asked what is left")]
+    /// QUIT had no answer, or a refusal, and a look at the maildrop since has not told what became of the messages.
+    #[error("the server did not confirm the deletions ({0})")]
     OutcomeUnknown(String),
     /// The user's: the safety valve holds a commit back. Nothing was sent.
     #[error("{0}: `pop3fs commit --yes DIR` deletes them, `pop3fs restore DIR` takes them back")]

@@ -105,6 +105,12 @@ impl Link {
         self.had_several && self.owed() > 0
     }
 
+    /// Has the server be silent for so long from now on.
+    pub(super) fn allow_silence(&mut self, longest: Duration) {
+        self.timeout = longest;
+        self.patience = longest;
+    }
+
     /// Writes the command into the buffer that the next [`Link::exchange`] sends.
     pub(super) fn queue(&mut self, command: &Command<'_>) -> Result<(), Fault> {
         log::trace!("C: {command}");

@@ -23,6 +23,7 @@
 //! | says `-ERR` unasked and closes | Dovecot, mailutils | not the reply to what comes next | pop3 |
 //! | answers QUIT before it deletes | mpopd | the end of the connection is waited for | commit |
 //! | closes instead of answering QUIT | some | a new session tells what is left | commit |
+//! | is silent for long over QUIT, while it deletes | some | it is waited for; what is left after that stays pending | commit |
 
 use std::fmt;
 

@@ -1,9 +1,15 @@
 //! The verdict is true, whatever the server answers to DELE and QUIT.
 
 use std::process::Output;
+use std::thread;
+use std::time::Duration;
 
-use crate::common::{Liar, Mount, Reply};
-use crate::{liar, listed, mounted, remove, remove_all, stderr, sync, umount, umount_in_vain};
+use pop3fs::cli::Failure;
+
+use crate::common::{Background, Gate, Liar, Mount, Reply, assert_failed, eventually};
+use crate::{
+    SOON, liar, listed, mounted, remove, remove_all, stderr, stdout, sync, umount, umount_in_vain,
+};
 
 /// A maildrop of three where the first and the last are removed, and a commit by `sync`.
 fn sync_of_two_of_three(quit: impl FnOnce(&Liar)) -> (Liar, Mount, Output) {
@@ -64,6 +70,59 @@ fn a_deletion_whose_quit_has_no_answer_or_a_bad_one_is_looked_up() {
         assert_eq!(liar.left_serials(), [2], "{lost:?}");
         assert_eq!(listed(&mount), ["liar-2.eml"], "{lost:?}");
     }
+}
+
+#[test]
+fn a_server_that_takes_more_than_a_time_out_to_delete_is_waited_for() {
+    let liar = liar(3);
+    let gate = Gate::new();
+    liar.once("QUIT", Reply::Held(gate.clone()));
+    let mut mount = mounted(&liar.source(), &["timeout=2s"]);
+    remove(&mount, "liar-1.eml");
+    remove(&mount, "liar-3.eml");
+    let verdict = Background::spawn(&mut mount.subcommand_line(&["commit", mount.arg()]));
+    liar.wait_for("QUIT", 1);
+    // The silence is what is tested: nothing is to be seen of a client that waits.
+    thread::sleep(Duration::from_secs(4));
+    gate.open();
+    let verdict = verdict.output_within(SOON);
+    assert_eq!(stdout(&verdict), "2 messages deleted on the server\n");
+    assert_eq!((liar.left_serials(), liar.count("PASS")), (vec![2], 1));
+    assert_eq!(umount(&mut mount), "nothing was to be deleted\n");
+}
+
+#[test]
+fn what_a_server_may_be_deleting_still_is_not_listed_again() {
+    let liar = liar(3);
+    let gate = Gate::new();
+    liar.once("QUIT", Reply::Held(gate.clone()));
+    let mut mount = mounted(&liar.source(), &["timeout=1s"]);
+    remove(&mount, "liar-1.eml");
+    remove(&mount, "liar-3.eml");
+    let verdict = mount.subcommand(&["commit", mount.arg()]);
+    assert_failed(&verdict, Failure::Uncommitted);
+    let said = stderr(&verdict);
+    assert!(said.contains("it is not known whether"), "{said}");
+    assert!(!said.contains("is still on the server"), "{said}");
+    assert_eq!(listed(&mount), ["liar-2.eml"]);
+    gate.open();
+    eventually("the server to delete", || {
+        (liar.left_serials() == [2]).then_some(())
+    });
+    let said = umount(&mut mount);
+    assert!(said.contains("2 were gone already"), "{said}");
+}
+
+#[test]
+fn what_no_answer_came_for_is_deleted_by_the_next_commit() {
+    let liar = liar(3);
+    liar.once("QUIT", Reply::Silent);
+    let mut mount = mounted(&liar.source(), &["timeout=1s"]);
+    remove(&mount, "liar-1.eml");
+    assert_eq!(sync(&mount).status.code(), Some(1));
+    assert_eq!(listed(&mount), ["liar-2.eml", "liar-3.eml"]);
+    assert_eq!(umount(&mut mount), "1 message deleted on the server\n");
+    assert_eq!(liar.left_serials(), [2, 3]);
 }
 
 #[test]
