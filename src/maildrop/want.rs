@@ -169,23 +169,23 @@ pub(super) struct Wants {
 impl Wants {
     pub(super) fn body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
         self.ask(Want::Body(message));
-        self.bodies.entry(message).or_default().push(waiter);
+        join(self.bodies.entry(message).or_default(), waiter);
     }
 
     pub(super) fn arrival(&mut self, message: MessageId, waiter: Waiter<()>) {
         self.ask(Want::Headers(message));
-        self.arrivals.entry(message).or_default().push(waiter);
+        join(self.arrivals.entry(message).or_default(), waiter);
     }
 
     /// Wants the body for somebody who can wait until nobody else does.
     pub(super) fn plan_body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
-        self.bodies.entry(message).or_default().push(waiter);
+        join(self.bodies.entry(message).or_default(), waiter);
         self.plan(Want::Body(message));
     }
 
     /// The same of the time of arrival.
     pub(super) fn plan_arrival(&mut self, message: MessageId, waiter: Waiter<()>) {
-        self.arrivals.entry(message).or_default().push(waiter);
+        join(self.arrivals.entry(message).or_default(), waiter);
         self.plan(Want::Headers(message));
     }
 
@@ -373,9 +373,18 @@ impl Wants {
     }
 }
 
+/// Whoever has gone makes room: a directory that is opened again and again asks for each of its messages every time.
+fn join<T>(waiters: &mut Vec<Waiter<T>>, waiter: Waiter<T>) {
+    waiters.retain(|waiter| (waiter.is_waiting)());
+    waiters.push(waiter);
+}
+
 fn is_anyone_waiting<T>(waiters: Option<&Vec<Waiter<T>>>) -> bool {
     waiters
         .into_iter()
         .flatten()
         .any(|waiter| (waiter.is_waiting)())
 }
+
+#[cfg(test)]
+mod tests;
