@@ -151,9 +151,10 @@ impl Engine {
         if !self.shared.state.lock().wants.is_empty(Urgency::Ahead) {
             return self.sleep(Some(Instant::now() + DISK_LOOKS));
         }
-        let until = self.idle_until(Instant::now());
+        let used = self.session.as_ref().map(|session| session.link.heard());
+        let until = used.map(|used| self.idle_until(used));
         let shared = Arc::clone(&self.shared);
-        let Some(session) = &mut self.session else {
+        let (Some(session), Some(until)) = (&mut self.session, until) else {
             return self.sleep(None);
         };
         match session.link.exchange(Some(&shared.wake_up), Some(until)) {
@@ -173,15 +174,16 @@ impl Engine {
         }
     }
 
-    /// When the idle session is closed, or the server hears from us. A session that could not be opened again is kept.
-    fn idle_until(&self, now: Instant) -> Instant {
+    /// When a session that was last used then is closed, or the server hears from us: a ring may be about what needs no
+    /// server. A session that could not be opened again is kept.
+    fn idle_until(&self, used: Instant) -> Instant {
         let settings = &self.shared.settings;
         match settings.keepalive {
-            Some(keepalive) => now + keepalive,
+            Some(keepalive) => used + keepalive,
             None => {
-                let idle = now + settings.idle_timeout;
+                let idle = used + settings.idle_timeout;
                 self.hold_off
-                    .earliest(now)
+                    .earliest(Instant::now())
                     .map_or(idle, |earliest| earliest.max(idle))
             }
         }

@@ -105,6 +105,11 @@ impl Link {
         self.had_several && self.owed() > 0
     }
 
+    /// When the server last got on with its replies.
+    pub(super) fn heard(&self) -> Instant {
+        self.heard
+    }
+
     /// Has the server be silent for so long from now on.
     pub(super) fn allow_silence(&mut self, longest: Duration) {
         self.timeout = longest;

@@ -8,8 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use pop3fs::cli::Failure;
 
-use crate::common::{Background, Liar, PROGRAM, Place, Reply, corpus, eventually, stdout_of};
+use crate::common::{
+    Background, Liar, Mount, PROGRAM, Place, Reply, assert_failed, corpus, eventually, stdout_of,
+};
 use crate::{
     assert_fails, assert_reads, assert_shows, eventually_reads, listed, mounted, remove, umount,
 };
@@ -76,6 +79,37 @@ fn keepalive_keeps_an_unused_session_open() {
     liar.wait_for("NOOP", 3);
     assert_reads(&mount, "liar-1.eml", &messages[0]);
     assert_eq!((liar.count("PASS"), liar.count("QUIT")), (1, 0));
+}
+
+/// A commit that is held back, which asks the server nothing.
+fn commit_in_vain(mount: &Mount) {
+    let output = mount.subcommand(&["commit", mount.arg()]);
+    assert_failed(&output, Failure::HeldBack);
+}
+
+#[test]
+fn what_is_done_without_the_server_puts_off_no_keepalive() {
+    let (liar, _) = liar(3);
+    let mount = mounted(&liar, &["keepalive=1s", "max_delete=1"]);
+    remove(&mount, "liar-1.eml");
+    remove(&mount, "liar-2.eml");
+    eventually("a NOOP", || {
+        commit_in_vain(&mount);
+        (liar.count("NOOP") > 1).then_some(())
+    });
+    assert_eq!(liar.count("PASS"), 1);
+}
+
+#[test]
+fn what_is_done_without_the_server_keeps_no_unused_session() {
+    let (liar, _) = liar(3);
+    let mount = mounted(&liar, &["idle_timeout=1s", "max_delete=1"]);
+    remove(&mount, "liar-1.eml");
+    remove(&mount, "liar-2.eml");
+    eventually("the end of the session", || {
+        commit_in_vain(&mount);
+        (mount.status()["session"] == "closed").then_some(())
+    });
 }
 
 #[test]
