@@ -21,7 +21,11 @@ pub(super) struct Pace {
 /// Whether commands are written ahead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Order {
+    /// They are, but none behind replies that have begun to come: where the server has lost what followed the first command,
+    /// the reply to another would be taken for that of what was lost.
     #[default]
+    Untried,
+    /// Several were answered in full.
     Pipelined,
     /// Pipelined replies have been out of step, or did not come.
     Sequential,
@@ -31,9 +35,14 @@ impl Pace {
     /// As the user wants it, and as the server can.
     pub(super) fn of(self, wanted: Pipeline) -> Pipeline {
         match self.order {
-            Order::Pipelined => wanted,
+            Order::Untried | Order::Pipelined => wanted,
             Order::Sequential => Pipeline::Off,
         }
+    }
+
+    /// Whether a command may be written while the server owes replies to what was written before.
+    pub(super) fn may_refill(self) -> bool {
+        self.order == Order::Pipelined
     }
 
     /// Commands were written ahead where the server lets us, and this came of it.
@@ -58,7 +67,11 @@ impl Pace {
             false => (&mut self.cuts, "the server closes the connection on more"),
         };
         *count = count.saturating_add(1);
-        if *count >= MOST_BREAKDOWNS {
+        let is_too_often = *count >= MOST_BREAKDOWNS;
+        if self.order == Order::Pipelined {
+            self.order = Order::Untried;
+        }
+        if is_too_often {
             self.slow_down(why);
         }
     }
@@ -73,10 +86,13 @@ impl Pace {
     pub(super) fn note_all_replies(&mut self) {
         self.cuts = 0;
         self.silences = 0;
+        if self.order == Order::Untried {
+            self.order = Order::Pipelined;
+        }
     }
 
     fn slow_down(&mut self, why: &str) {
-        if self.order == Order::Pipelined {
+        if self.order != Order::Sequential {
             log::warn!("one command at a time from now on: {why}");
             self.order = Order::Sequential;
         }
@@ -132,6 +148,17 @@ mod tests {
         pace.note_reply();
         pace.note_breakdown(&silence());
         assert_eq!(pace.of(Pipeline::Auto), Pipeline::Off);
+    }
+
+    #[test]
+    fn nothing_is_written_behind_several_before_several_were_answered_in_full() {
+        let mut pace = Pace::default();
+        pace.note_reply();
+        assert!(!pace.may_refill());
+        pace.note_all_replies();
+        assert!(pace.may_refill());
+        pace.note_breakdown(&silence());
+        assert!(!pace.may_refill());
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //!
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
 //! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long. What comes of several commands in flight
-//! decides whether there are several again (pace.rs).
+//! decides whether there are several again, and before that nothing is written behind them (pace.rs).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -99,6 +99,9 @@ impl Engine {
     }
 
     fn fill_window(&mut self) -> Result<(), Fault> {
+        if !self.flight.is_empty() && !self.quirks.pace.may_refill() {
+            return Ok(());
+        }
         let most = self.most_in_flight();
         while self.flight.has_room(most)
             && let Some((want, octets)) =

@@ -177,6 +177,22 @@ fn a_server_that_loses_pipelined_commands_is_soon_asked_one_at_a_time() {
 }
 
 #[test]
+fn no_message_is_taken_for_another_whose_command_the_server_has_lost() {
+    let (liar, messages) = liar(400);
+    liar.lose_what_is_pipelined();
+    let mount = mounted(&liar, &["timeout=1s", "mtime=none"]);
+    for (serial, message) in (1..).zip(&messages) {
+        let name = format!("liar-{serial}.eml");
+        // A few of the first time out.
+        if let Ok(read) = fs::read(mount.join(&name)) {
+            assert!(read == *message, "{name} reads another message");
+        }
+    }
+    let said = mount.stderr();
+    assert!(said.contains("one command at a time"), "{said}");
+}
+
+#[test]
 fn what_is_removed_is_deleted_on_a_server_that_loses_pipelined_commands() {
     let (liar, _) = liar(3);
     liar.lose_what_is_pipelined();
