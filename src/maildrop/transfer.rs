@@ -14,8 +14,9 @@
 //! new command out: it waits for what is in flight, and for no more.
 //!
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
-//! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long. What comes of several commands in flight
-//! decides whether there are several again, and before that nothing is written behind them (pace.rs).
+//! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long. What comes of
+//! several commands in flight decides whether there are several again, and before that nothing is written behind them
+//! (pace.rs).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
