@@ -5,13 +5,13 @@ use std::sync::Arc;
 use nix::unistd::{getgid, getuid};
 use zeroize::Zeroizing;
 
-use super::options::{Auth, Caching, Eol, Mtime, Options, Pipeline, TlsPolicy};
+use super::options::{Auth, Caching, Mtime, Options, TlsPolicy};
 use super::password::{self, Password};
 use super::serve::ServeError;
 use super::source::Source;
-use crate::fs::{self, Appearance, Owner, Xattrs};
+use crate::fs::{Appearance, Owner, Xattrs};
 use crate::maildrop::{
-    self, Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
+    Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
     Wording,
 };
 use crate::message::{DatePreference, arrival, outline, title};
@@ -57,11 +57,7 @@ pub(super) fn settings(
         idle_timeout: options.idle_timeout,
         keepalive: options.keepalive,
         refresh: options.refresh,
-        pipeline: match options.pipeline {
-            Pipeline::Auto => maildrop::Pipeline::Auto,
-            Pipeline::Off => maildrop::Pipeline::Off,
-            Pipeline::Most(commands) => maildrop::Pipeline::Most(commands.get()),
-        },
+        pipeline: options.pipeline,
         memory: options.memory.get(),
         max_message: options.max_message.get(),
         max_delete: options.max_delete,
@@ -127,10 +123,7 @@ pub(super) fn appearance(options: &Options) -> Appearance {
     Appearance {
         access: options.access,
         root: options.view,
-        eol: match options.eol {
-            Eol::Crlf => fs::Eol::Crlf,
-            Eol::Lf => fs::Eol::Lf,
-        },
+        eol: options.eol,
         xattrs: options.xattrs,
     }
 }

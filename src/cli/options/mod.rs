@@ -12,14 +12,15 @@ use std::time::Duration;
 use super::home;
 use super::source::Source;
 use crate::fs::mount::{Access, Visibility};
-use crate::fs::{ViewId, Xattrs};
+use crate::fs::{Eol, ViewId, Xattrs};
+use crate::maildrop::Pipeline;
 use crate::net::{Fingerprint, Trust};
 pub(super) use command_line::LIST;
 pub use command_line::Settings;
 pub use setting::Setting;
 pub use table::{Group, Kind, Row, TABLE};
 pub use values::{Octets, Period, Unreadable};
-pub use words::{Auth, Caching, Eol, Mtime, Pipeline, TlsPolicy, words};
+pub use words::{Auth, Caching, Mtime, TlsPolicy, words};
 
 /// A misspelt option this much like a real one (1 is equal) is taken for it.
 const ALIKE: f64 = 0.6;
@@ -359,6 +360,21 @@ mod tests {
     }
 
     #[test]
+    fn a_pipeline_is_a_word_or_a_positive_number() {
+        for (text, pipeline) in [
+            ("auto", Pipeline::Auto),
+            ("off", Pipeline::Off),
+            ("50", Pipeline::Most(50)),
+        ] {
+            let options = parse(&format!("pipeline={text}")).unwrap();
+            assert_eq!(options.pipeline, pipeline, "{text}");
+        }
+        for text in ["0", "-1", "65536", "on", ""] {
+            assert!(parse(&format!("pipeline={text}")).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn the_last_of_several_counts() {
         let options = parse("timeout=5,timeout=6,password_file=/pw,password_stdin").unwrap();
         assert_eq!(options.timeout, Duration::from_secs(6));
@@ -449,6 +465,10 @@ mod tests {
             (
                 "pipeline=0",
                 "pipeline=\"0\" is not possible: allowed is auto, off or 1 to 65535",
+            ),
+            (
+                "eol=cr",
+                "eol=\"cr\" is not possible: allowed is crlf or lf",
             ),
             (
                 "max_delete=-1",

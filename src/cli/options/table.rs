@@ -12,7 +12,8 @@ use super::words::words;
 use super::{Options, PasswordSource};
 use crate::cli::home;
 use crate::fs::mount::{Access, Visibility};
-use crate::fs::{ViewId, Xattrs};
+use crate::fs::{Eol, ViewId, Xattrs};
+use crate::maildrop::Pipeline;
 use crate::net::{Fingerprint, NoFingerprint};
 
 const SECOND: Period = Period::seconds(1);
@@ -195,9 +196,7 @@ pub static TABLE: &[Row] = &[
         kind: Kind::Value("MOST"),
         default: "auto",
         help: "auto, off, or the most commands in flight",
-        set: |options, text| {
-            one_of(text, "auto, off or 1 to 65535").map(|value| options.pipeline = value)
-        },
+        set: |options, text| pipeline(text).map(|value| options.pipeline = value),
     },
     Row {
         name: "cache",
@@ -267,7 +266,7 @@ pub static TABLE: &[Row] = &[
         kind: Kind::Value("LINE END"),
         default: "crlf",
         help: "crlf, as the server sends it, or lf: what lines of messages end in",
-        set: |options, text| word(text).map(|value| options.eol = value),
+        set: |options, text| eol(text).map(|value| options.eol = value),
     },
     Row {
         name: "view",
@@ -388,8 +387,22 @@ fn word<T: ValueEnum>(text: &str) -> Result<T, String> {
     T::from_str(text, false).map_err(|_| words::<T>())
 }
 
-fn one_of<T: FromStr>(text: &str, allowed: &str) -> Result<T, String> {
-    text.parse().map_err(|_| allowed.to_owned())
+fn pipeline(text: &str) -> Result<Pipeline, String> {
+    match text {
+        "auto" => Ok(Pipeline::Auto),
+        "off" => Ok(Pipeline::Off),
+        number => within(number, &(1..=u16::MAX))
+            .map(Pipeline::Most)
+            .map_err(|range| format!("auto, off or {range}")),
+    }
+}
+
+fn eol(text: &str) -> Result<Eol, String> {
+    match text {
+        "crlf" => Ok(Eol::Crlf),
+        "lf" => Ok(Eol::Lf),
+        _ => Err("crlf or lf".to_owned()),
+    }
 }
 
 fn view(text: &str) -> Result<Option<ViewId>, String> {

@@ -1,11 +1,6 @@
 //! Options whose value is one of a few words.
 
-use std::num::NonZeroU16;
-use std::str::FromStr;
-
 use clap::ValueEnum;
-
-use super::values::Unreadable;
 
 /// How the session is protected. The scheme of SOURCE says it, `-o tls=` overrides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,15 +61,6 @@ pub enum Mtime {
     None,
 }
 
-/// How lines end in the files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Eol {
-    /// In CRLF, as the server sends them.
-    Crlf,
-    /// In LF.
-    Lf,
-}
-
 /// Whether anything is kept on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Caching {
@@ -82,29 +68,6 @@ pub enum Caching {
     On,
     /// Nowhere but in memory.
     Off,
-}
-
-/// How many commands may be unanswered at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pipeline {
-    /// As many as the server's PIPELINING allows and the window takes.
-    Auto,
-    /// One.
-    Off,
-    /// As `Auto`, but never more than this.
-    Most(NonZeroU16),
-}
-
-impl FromStr for Pipeline {
-    type Err = Unreadable;
-
-    fn from_str(text: &str) -> Result<Self, Unreadable> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "off" => Ok(Self::Off),
-            number => number.parse().map(Self::Most).map_err(|_| Unreadable),
-        }
-    }
 }
 
 /// The words of a type, for a sentence: `implicit, starttls or off`.
@@ -132,16 +95,5 @@ mod tests {
             words::<Auth>(),
             "auto, user, plain, login, cram-md5, scram-sha-1, scram-sha-256, apop, xoauth2 or oauthbearer"
         );
-    }
-
-    #[test]
-    fn a_pipeline_is_a_word_or_a_positive_number() {
-        assert_eq!("auto".parse(), Ok(Pipeline::Auto));
-        assert_eq!("off".parse(), Ok(Pipeline::Off));
-        let most = Pipeline::Most(NonZeroU16::new(50).unwrap());
-        assert_eq!("50".parse(), Ok(most));
-        for text in ["0", "-1", "65536", "on", ""] {
-            assert_eq!(text.parse::<Pipeline>(), Err(Unreadable), "{text}");
-        }
     }
 }
