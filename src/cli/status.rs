@@ -6,8 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::control::{Cached, Event, Opens, Outcome, Response, Session, Status, Stored};
 use super::requests::verdict_in_words;
-use crate::maildrop::{Connection, Fault, Maildrop, Terms, Verdict};
-use crate::net::Protection;
+use crate::maildrop::{Connection, Fault, Maildrop, Verdict};
 
 /// How the mount of a maildrop stands.
 pub(super) fn status(source: &str, mountpoint: &Path, maildrop: &Maildrop) -> Status {
@@ -55,20 +54,11 @@ fn of_connection(connection: &Connection) -> Status {
         },
         Connection::Open(terms) => Status {
             session: Session::Open,
-            tls: tls(terms),
+            tls: terms.tls.map(|version| version.to_string()),
             login: Some(terms.method.to_string()),
             capabilities: Some(terms.capabilities.to_string()),
             ..Status::default()
         },
-    }
-}
-
-/// A version that is not known is TLS all the same.
-fn tls(terms: &Terms) -> Option<String> {
-    match (terms.protection, terms.tls) {
-        (Protection::Clear, _) => None,
-        (Protection::Tls, None) => Some("TLS".to_owned()),
-        (Protection::Tls, Some(version)) => Some(version.to_string()),
     }
 }
 

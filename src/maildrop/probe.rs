@@ -15,7 +15,7 @@ use super::scan::{Listing, Scan};
 use super::session::{Retention, Top};
 use super::state::Pulse;
 use super::{Pipeline, Settings};
-use crate::net::{Accepted, Protection, Shown, Stream};
+use crate::net::{Accepted, Shown, Stream, TlsVersion};
 use crate::pop3::{Capabilities, Command, Event, Expire, MessageNumber, ServerText};
 
 /// A certificate that lasts no longer is warned of.
@@ -141,21 +141,19 @@ impl Probe<'_> {
             .peer()
             .map_or_else(String::new, |peer| peer.to_string());
         self.good("connect", &peer);
-        if stream.protection() == Protection::Clear {
+        let Some(version) = stream.tls_version() else {
             return self.warn(
                 "TLS",
                 "none: everybody on the way can read the mail, and most log-ins",
             );
-        }
-        let version = stream.tls_version();
-        let version = version.map_or_else(|| "TLS".to_owned(), |version| version.to_string());
+        };
         match stream.certificate() {
-            None => self.good("TLS", &version),
-            Some(accepted) => self.rate_certificate(&version, &accepted),
+            None => self.good("TLS", &version.to_string()),
+            Some(accepted) => self.rate_certificate(version, &accepted),
         }
     }
 
-    fn rate_certificate(&mut self, version: &str, accepted: &Accepted) {
+    fn rate_certificate(&mut self, version: TlsVersion, accepted: &Accepted) {
         let Accepted {
             shown: Shown { names, fingerprint },
             issuer,

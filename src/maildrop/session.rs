@@ -147,7 +147,6 @@ impl Session {
     /// On what terms it stands.
     pub(super) fn terms(&self) -> Terms {
         Terms {
-            protection: self.link.protection(),
             tls: self.link.stream().tls_version(),
             method: self.method,
             capabilities: self.capabilities.clone(),

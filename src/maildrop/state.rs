@@ -16,7 +16,7 @@ use super::login::Method;
 use super::read_ahead::{Beginning, ReadAhead, Schedule};
 use super::valve::Consent;
 use super::want::{Waiter, Want, Wants};
-use crate::net::{Protection, TlsVersion};
+use crate::net::TlsVersion;
 use crate::pop3::Capabilities;
 use crate::store::{Bodies, Eol, Row};
 
@@ -75,8 +75,6 @@ pub enum Connection {
 /// On what terms a session stands.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// Who can read what is sent.
-    pub protection: Protection,
     /// The version of TLS; none in clear.
     pub tls: Option<TlsVersion>,
     /// How the user has proven who they are.
@@ -88,10 +86,9 @@ pub struct Terms {
 /// Completes "logged in …": who can read the session, for the log.
 impl fmt::Display for Terms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.protection, self.tls) {
-            (Protection::Clear, _) => f.write_str("in clear"),
-            (Protection::Tls, Some(version)) => write!(f, "over {version}"),
-            (Protection::Tls, None) => f.write_str("over TLS"),
+        match self.tls {
+            None => f.write_str("in clear"),
+            Some(version) => write!(f, "over {version}"),
         }
     }
 }

@@ -145,7 +145,7 @@ impl Stream {
     pub fn tls_version(&self) -> Option<TlsVersion> {
         match &self.wire {
             Wire::Clear(_) => None,
-            Wire::Tls(tls) => tls.get_ref().version(),
+            Wire::Tls(tls) => Some(tls.get_ref().version()),
         }
     }
 

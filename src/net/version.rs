@@ -11,6 +11,8 @@ pub enum TlsVersion {
     V1_2,
     /// RFC 8446.
     V1_3,
+    /// What was overheard tells of neither.
+    Unknown,
 }
 
 /// As OpenSSL names it.
@@ -19,6 +21,7 @@ impl fmt::Display for TlsVersion {
         f.write_str(match self {
             TlsVersion::V1_2 => "TLSv1.2",
             TlsVersion::V1_3 => "TLSv1.3",
+            TlsVersion::Unknown => "TLS",
         })
     }
 }
@@ -58,8 +61,8 @@ impl Overheard {
     }
 
     /// Of a handshake that has succeeded.
-    pub(super) fn version(&self) -> Option<TlsVersion> {
-        server_hello(&self.heard)
+    pub(super) fn version(&self) -> TlsVersion {
+        server_hello(&self.heard).unwrap_or(TlsVersion::Unknown)
     }
 }
 
