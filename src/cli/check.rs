@@ -29,7 +29,7 @@ pub fn check(source: &str, options: &Settings) -> ExitCode {
 fn report(source: &str, options: &Settings) -> Result<Outlook, ServeError> {
     let Target { source, options } = Target::resolve(source, options.as_slice())?;
     let password = password::obtain(&options, &source)?;
-    let settings = settings(&source, &options, &password)?;
+    let settings = settings(&source, &options, password)?;
     Ok(probe(&settings, &mut |finding| {
         stdout::line(line(finding));
     }))

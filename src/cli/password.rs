@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
@@ -23,6 +24,7 @@ use super::home::home;
 use super::netrc;
 use super::options::{Options, PasswordSource};
 use super::source::Source;
+use crate::maildrop::Secret;
 
 const VARIABLE: &str = "POP3FS_PASSWORD";
 
@@ -38,10 +40,9 @@ const LONGEST: usize = 16 * 1024;
 /// How long a password_command may take to give the next token: the mount's connection waits for it, and no user does.
 pub const RENEWAL_LIMIT: Duration = Duration::from_secs(60);
 
-/// A password: not empty, without CR, LF and NUL, which would inject commands. It is wiped from memory when dropped
-/// and never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(Zeroizing<Vec<u8>>);
+/// A password: UTF-8, not empty, without CR, LF and NUL, which would inject commands. It is wiped from memory when
+/// dropped and never shown.
+pub struct Password(Zeroizing<String>);
 
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,12 @@ pub enum PasswordError {
     /// The user's.
     #[error("the password from {from} holds a CR, LF or NUL, which POP3 cannot send")]
     Forbidden {
+        /// Where it was looked for.
+        from: &'static str,
+    },
+    /// The user's.
+    #[error("the password from {from} is not UTF-8, which is all that POP3 can carry")]
+    NotUtf8 {
         /// Where it was looked for.
         from: &'static str,
     },
@@ -154,34 +161,43 @@ fn from_netrc(path: &Path, source: &Source) -> Option<Result<Password, PasswordE
 /// A command runs where this is called, not in `/` where the daemon goes, and is killed after [`RENEWAL_LIMIT`].
 pub fn renewal(
     from: &PasswordSource,
-) -> Option<impl Fn() -> Result<Password, PasswordError> + Send + Sync + 'static> {
-    let from = match from {
-        PasswordSource::Command(_) | PasswordSource::File(_) => from.clone(),
-        PasswordSource::StandardInput | PasswordSource::Unsaid => return None,
-    };
-    let folder = env::current_dir().ok();
-    Some(move || match &from {
-        PasswordSource::Command(command) => from_command_alone(command, folder.as_deref()),
-        PasswordSource::File(path) => from_file(path),
-        PasswordSource::StandardInput | PasswordSource::Unsaid => Err(PasswordError::NoTerminal),
-    })
+) -> Option<Box<dyn Fn() -> Result<Password, PasswordError> + Send + Sync>> {
+    match from {
+        PasswordSource::Command(command) => {
+            let (command, folder) = (command.clone(), env::current_dir().ok());
+            Some(Box::new(move || {
+                from_command_alone(&command, folder.as_deref())
+            }))
+        }
+        PasswordSource::File(path) => {
+            let path = path.clone();
+            Some(Box::new(move || from_file(&path)))
+        }
+        PasswordSource::StandardInput | PasswordSource::Unsaid => None,
+    }
 }
 
 impl Password {
     /// For the authentication exchange, and nothing else.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub fn into_secret(self) -> Secret {
+        Secret::new(self.0)
     }
 
     /// Checks `text`; `from` is named in the error.
-    pub fn new(text: Zeroizing<Vec<u8>>, from: &'static str) -> Result<Self, PasswordError> {
+    pub fn new(mut text: Zeroizing<Vec<u8>>, from: &'static str) -> Result<Self, PasswordError> {
         if text.is_empty() {
             return Err(PasswordError::Empty { from });
         }
         if text.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0)) {
             return Err(PasswordError::Forbidden { from });
         }
-        Ok(Self(text))
+        match String::from_utf8(mem::take(&mut *text)) {
+            Ok(text) => Ok(Self(Zeroizing::new(text))),
+            Err(error) => {
+                let _wiped = Zeroizing::new(error.into_bytes());
+                Err(PasswordError::NotUtf8 { from })
+            }
+        }
     }
 }
 
@@ -346,7 +362,7 @@ mod tests {
     fn the_first_line_of_a_file_is_the_password() {
         for text in ["secret\nmore\n", "secret\r\n", "secret"] {
             let file = file(text, 0o600);
-            assert_eq!(from_file(file.path()).unwrap().as_bytes(), b"secret");
+            assert_eq!(from_file(file.path()).unwrap().0.as_str(), "secret");
         }
     }
 
@@ -369,7 +385,7 @@ mod tests {
     #[test]
     fn the_first_line_a_command_prints_is_the_password() {
         let password = from_command("printf 'sec ret\\nurl: x\\n'").unwrap();
-        assert_eq!(password.as_bytes(), b"sec ret");
+        assert_eq!(password.0.as_str(), "sec ret");
     }
 
     #[test]
@@ -386,14 +402,11 @@ mod tests {
     fn the_next_password_comes_from_where_the_last_one_came() {
         let here = env::current_dir().unwrap();
         let again = renewal(&PasswordSource::Command("pwd".to_owned())).unwrap();
-        assert_eq!(
-            again().unwrap().as_bytes(),
-            here.as_os_str().as_encoded_bytes()
-        );
+        assert_eq!(Path::new(again().unwrap().0.as_str()), here);
         let file = file("one\n", 0o600);
         let again = renewal(&PasswordSource::File(file.path().to_owned())).unwrap();
         fs::write(file.path(), "two\n").unwrap();
-        assert_eq!(again().unwrap().as_bytes(), b"two");
+        assert_eq!(again().unwrap().0.as_str(), "two");
         assert!(renewal(&PasswordSource::Unsaid).is_none());
         assert!(renewal(&PasswordSource::StandardInput).is_none());
     }
@@ -430,6 +443,15 @@ mod tests {
         assert!(matches!(
             first_line(&b"a\rb\n"[..], "test"),
             Err(PasswordError::Forbidden { .. })
+        ));
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_refused_with_the_place_it_came_from() {
+        let text = Zeroizing::new(b"caf\xe9".to_vec());
+        assert!(matches!(
+            Password::new(text, "test"),
+            Err(PasswordError::NotUtf8 { from: "test" })
         ));
     }
 

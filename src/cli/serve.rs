@@ -73,8 +73,6 @@ pub(super) enum ServeError {
     Mount(#[from] MountError),
     #[error("there is no folder for the cache: set HOME, or use -o cache_dir=DIR or -o cache=off")]
     NoCacheFolder,
-    #[error("the password is not UTF-8, which is all that POP3 can carry")]
-    PasswordNotUtf8,
     #[error("this system refused {what} ({source})")]
     System {
         what: &'static str,
@@ -186,7 +184,7 @@ impl MountedMaildrop {
             mountpoint,
         } = plan;
         let (index, disk) = store(&options, &source)?;
-        let maildrop = Maildrop::open(settings(&source, &options, &password)?, index, disk)?;
+        let maildrop = Maildrop::open(settings(&source, &options, password)?, index, disk)?;
         let maildrop = Arc::new(maildrop);
         match begin_mount(&maildrop, &source, &options, &mountpoint, stake) {
             Ok((mount, serving)) => Ok(MountedMaildrop {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use nix::unistd::{getgid, getuid};
-use zeroize::Zeroizing;
 
 use super::options::{Auth, Caching, Mtime, Options, TlsPolicy};
 use super::password::{self, Password};
@@ -11,8 +10,7 @@ use super::serve::ServeError;
 use super::source::Source;
 use crate::fs::{Appearance, Owner, Xattrs};
 use crate::maildrop::{
-    Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
-    Wording,
+    Credential, Dating, Login, Mechanism, Method, SaslMechanism, Security, Settings, Wording,
 };
 use crate::message::{DatePreference, arrival, outline, title};
 use crate::net::{Endpoint, Tls};
@@ -33,7 +31,7 @@ pub(super) fn store(options: &Options, source: &Source) -> Result<(Index, Disk),
 pub(super) fn settings(
     source: &Source,
     options: &Options,
-    password: &Password,
+    password: Password,
 ) -> Result<Settings, ServeError> {
     let security = match source.tls() {
         TlsPolicy::Implicit => Security::Implicit(Tls::new(options.trust())?),
@@ -48,7 +46,7 @@ pub(super) fn settings(
         },
         security,
         user: source.user().to_owned(),
-        credential: credential(password, options, mechanism)?,
+        credential: credential(password, options, mechanism),
         mechanism,
         timeout: options.timeout,
     };
@@ -87,32 +85,22 @@ fn mechanism(auth: Auth) -> Mechanism {
 }
 
 /// A token expires; where it came from a command or a file, the next one does too.
-fn credential(
-    password: &Password,
-    options: &Options,
-    mechanism: Mechanism,
-) -> Result<Credential, ServeError> {
-    let secret = secret(password)?;
+fn credential(password: Password, options: &Options, mechanism: Mechanism) -> Credential {
+    let secret = password.into_secret();
     if !mechanism.takes_a_token() {
-        return Ok(Credential::lasting(secret));
+        return Credential::lasting(secret);
     }
-    Ok(match password::renewal(&options.password) {
+    match password::renewal(&options.password) {
         None => Credential::lasting(secret),
         Some(renew) => Credential::expiring(
             secret,
             Box::new(move || {
-                let token = renew().map_err(ServeError::from);
-                token
-                    .and_then(|token| self::secret(&token))
+                renew()
+                    .map(Password::into_secret)
                     .map_err(|error| Arc::new(error) as Arc<_>)
             }),
         ),
-    })
-}
-
-fn secret(password: &Password) -> Result<Secret, ServeError> {
-    let text = std::str::from_utf8(password.as_bytes()).map_err(|_| ServeError::PasswordNotUtf8)?;
-    Ok(Secret::new(Zeroizing::new(text.to_owned())))
+    }
 }
 
 fn dating(preference: DatePreference) -> Dating {

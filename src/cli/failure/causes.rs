@@ -19,8 +19,7 @@ impl From<&ServeError> for Failure {
             | ServeError::Target(_)
             | ServeError::Password(_)
             | ServeError::Log(_)
-            | ServeError::NoCacheFolder
-            | ServeError::PasswordNotUtf8 => Failure::Usage,
+            | ServeError::NoCacheFolder => Failure::Usage,
             ServeError::Descriptors(_) | ServeError::System { .. } => Failure::System,
             ServeError::Launch(error) => error.into(),
             ServeError::Net(error) => error.into(),
