@@ -150,21 +150,22 @@ pub(super) fn serve(
         .map_err(system("a thread"))
         .and_then(|()| MountedMaildrop::begin(plan, &stake));
     match begun {
-        Ok(mounted) => mounted.serve(tell, &ended, ready, announce),
-        Err(error) => {
-            let failure = Failure::from(&error);
-            ready.failed(failure, &error.to_string());
-            failure.into()
-        }
+        Ok((mounted, serving)) => mounted.serve(serving, tell, &ended, ready, announce),
+        Err(error) => fail(ready, &error),
     }
 }
 
-/// A mount that nobody answers for yet.
+fn fail(ready: Ready, error: &ServeError) -> ExitCode {
+    let failure = Failure::from(error);
+    ready.failed(failure, &error.to_string());
+    failure.into()
+}
+
+/// A maildrop, and where it is mounted.
 struct MountedMaildrop {
     source: Source,
     maildrop: Arc<Maildrop>,
     mount: Mount,
-    serving: Serving,
 }
 
 /// Why the mount is over.
@@ -176,7 +177,8 @@ enum End {
 }
 
 impl MountedMaildrop {
-    fn begin(plan: Plan, stake: &Stake) -> Result<MountedMaildrop, ServeError> {
+    /// Nobody answers for it until [`MountedMaildrop::serve`].
+    fn begin(plan: Plan, stake: &Stake) -> Result<(MountedMaildrop, Serving), ServeError> {
         let Plan {
             source,
             options,
@@ -187,12 +189,14 @@ impl MountedMaildrop {
         let maildrop = Maildrop::open(settings(&source, &options, password)?, index, disk)?;
         let maildrop = Arc::new(maildrop);
         match begin_mount(&maildrop, &source, &options, &mountpoint, stake) {
-            Ok((mount, serving)) => Ok(MountedMaildrop {
-                source,
-                maildrop,
-                mount,
-                serving,
-            }),
+            Ok((mount, serving)) => {
+                let mounted = MountedMaildrop {
+                    source,
+                    maildrop,
+                    mount,
+                };
+                Ok((mounted, serving))
+            }
             Err(error) => {
                 let _nothing_is_pending = maildrop.close(Farewell::Discard);
                 Err(error)
@@ -202,59 +206,60 @@ impl MountedMaildrop {
 
     fn serve(
         self,
+        serving: Serving,
         tell: mpsc::Sender<End>,
         ended: &mpsc::Receiver<End>,
         ready: Ready,
         announce: impl FnOnce(&Path),
     ) -> ExitCode {
-        let MountedMaildrop {
-            source,
-            maildrop,
-            mount,
-            serving,
-        } = self;
         let leaver = Arc::new(Leaver::default());
         let handler = Handler {
-            source: source.to_string(),
-            maildrop: Arc::clone(&maildrop),
-            mount: mount.clone(),
+            source: self.source.to_string(),
+            maildrop: Arc::clone(&self.maildrop),
+            mount: self.mount.clone(),
             leaver: Arc::clone(&leaver),
         };
         let control = match start_threads(serving, handler, tell, ended) {
             Ok(control) => control,
             Err(error) => {
-                // First, for its thread may leave fusermount3 the place that it needs.
-                let _nothing_is_pending = maildrop.close(Farewell::Discard);
-                detach(&mount);
-                let why = format!("this system refused a thread or the control socket ({error})");
-                ready.failed(Failure::System, &why);
-                return Failure::System.into();
+                self.give_up();
+                return fail(ready, &system("a thread or the control socket")(error));
             }
         };
-        if let Err(error) = ready.succeeded() {
-            // Whoever started the mount has gone, by Ctrl-C say.
-            log::warn!("nobody waits for the mount ({error})");
-            detach(&mount);
-        }
-        service::ready(&source.to_string(), maildrop.totals().messages);
-        announce(mount.mountpoint());
-        wait_for_the_end(ended, &mount);
-        let (farewell, pending) = (leaver.farewell(), maildrop.pending().len());
-        service::stopping(pending);
-        let verdict = maildrop.close(farewell);
-        let left = maildrop.pending().len();
-        let response = farewell_in_words(
-            farewell,
-            Pending {
-                before: pending,
-                left,
-            },
-            verdict,
-        );
-        service::ended(&response);
-        leaver.tell(&response);
+        self.announce(ready, announce);
+        wait_for_the_end(ended, &self.mount);
+        let response = self.conclude(&leaver);
         drop(control);
         report(&response)
+    }
+
+    fn give_up(self) {
+        // First, for its thread may leave fusermount3 the place that it needs.
+        let _nothing_is_pending = self.maildrop.close(Farewell::Discard);
+        detach(&self.mount);
+    }
+
+    /// Tells whoever started the mount that it works.
+    fn announce(&self, ready: Ready, announce: impl FnOnce(&Path)) {
+        if let Err(error) = ready.succeeded() {
+            // They have gone, by Ctrl-C say.
+            log::warn!("nobody waits for the mount ({error})");
+            detach(&self.mount);
+        }
+        service::ready(&self.source.to_string(), self.maildrop.totals().messages);
+        announce(self.mount.mountpoint());
+    }
+
+    /// Commits or discards what is pending, and tells who has ended the mount.
+    fn conclude(self, leaver: &Leaver) -> Response {
+        let (farewell, before) = (leaver.farewell(), self.maildrop.pending().len());
+        service::stopping(before);
+        let verdict = self.maildrop.close(farewell);
+        let left = self.maildrop.pending().len();
+        let response = farewell_in_words(farewell, Pending { before, left }, verdict);
+        service::ended(&response);
+        leaver.tell(&response);
+        response
     }
 }
 
