@@ -26,15 +26,13 @@ use super::options::Options;
 use super::password::{self, Password, PasswordError};
 use super::requests::{Handler, Leaver, Pending, farewell_in_words};
 use super::service;
-use super::settings::{appearance, owner, settings, store};
+use super::settings::{SettingsError, appearance, owner, settings, store};
 use super::signals::Signals;
 use super::source::{Source, SourceError};
 use super::target::{Target, TargetError};
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
 use crate::fs::{Filesystem, Serving};
 use crate::maildrop::{Farewell, Maildrop, OpenError};
-use crate::net::NetError;
-use crate::store::StoreError;
 
 /// How often it is looked whether the thread that answers the kernel has started: it takes less than this.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
@@ -58,21 +56,17 @@ pub(super) enum ServeError {
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
     Descriptors(#[from] DescriptorError),
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
-    Net(#[from] NetError),
-    #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
     Mount(#[from] MountError),
-    #[error("there is no folder for the cache: set HOME, or use -o cache_dir=DIR or -o cache=off")]
-    NoCacheFolder,
     #[error("this system refused {what} ({source})")]
     System {
         what: &'static str,

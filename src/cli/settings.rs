@@ -6,21 +6,31 @@ use nix::unistd::{getgid, getuid};
 
 use super::options::{Auth, Caching, Mtime, Options, TlsPolicy};
 use super::password::{self, Password};
-use super::serve::ServeError;
 use super::source::Source;
 use crate::fs::{Appearance, Owner, Xattrs};
 use crate::maildrop::{
     Credential, Dating, Login, Mechanism, Method, SaslMechanism, Security, Settings, Wording,
 };
 use crate::message::{DatePreference, arrival, outline, title};
-use crate::net::{Endpoint, Tls};
-use crate::store::{CacheFolder, Disk, Index};
+use crate::net::{Endpoint, NetError, Tls};
+use crate::store::{CacheFolder, Disk, Index, StoreError};
 
-pub(super) fn store(options: &Options, source: &Source) -> Result<(Index, Disk), ServeError> {
+/// Why the options cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SettingsError {
+    #[error(transparent)]
+    Net(#[from] NetError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("there is no folder for the cache: set HOME, or use -o cache_dir=DIR or -o cache=off")]
+    NoCacheFolder,
+}
+
+pub(super) fn store(options: &Options, source: &Source) -> Result<(Index, Disk), SettingsError> {
     if options.cache == Caching::Off {
         return Ok((Index::in_memory(), Disk::off()));
     }
-    let base = options.cache_folder().ok_or(ServeError::NoCacheFolder)?;
+    let base = options.cache_folder().ok_or(SettingsError::NoCacheFolder)?;
     let folder = CacheFolder::open(&base, &source.account())?;
     Ok((
         Index::open(&folder)?,
@@ -32,7 +42,7 @@ pub(super) fn settings(
     source: &Source,
     options: &Options,
     password: Password,
-) -> Result<Settings, ServeError> {
+) -> Result<Settings, SettingsError> {
     let security = match source.tls() {
         TlsPolicy::Implicit => Security::Implicit(Tls::new(options.trust())?),
         TlsPolicy::Starttls => Security::Starttls(Tls::new(options.trust())?),

@@ -7,6 +7,7 @@ use crate::cli::cache::CacheError;
 use crate::cli::control::ControlError;
 use crate::cli::daemon::LaunchError;
 use crate::cli::serve::ServeError;
+use crate::cli::settings::SettingsError;
 use crate::fs::mount::{MountError, UnmountError};
 use crate::maildrop::{Fault, FetchError, OpenError};
 use crate::net::NetError;
@@ -18,14 +19,22 @@ impl From<&ServeError> for Failure {
             ServeError::Source(_)
             | ServeError::Target(_)
             | ServeError::Password(_)
-            | ServeError::Log(_)
-            | ServeError::NoCacheFolder => Failure::Usage,
+            | ServeError::Log(_) => Failure::Usage,
+            ServeError::Settings(error) => error.into(),
             ServeError::Descriptors(_) | ServeError::System { .. } => Failure::System,
             ServeError::Launch(error) => error.into(),
-            ServeError::Net(error) => error.into(),
             ServeError::Open(error) => error.into(),
-            ServeError::Store(error) => error.into(),
             ServeError::Mount(error) => error.into(),
+        }
+    }
+}
+
+impl From<&SettingsError> for Failure {
+    fn from(error: &SettingsError) -> Failure {
+        match error {
+            SettingsError::Net(error) => error.into(),
+            SettingsError::Store(error) => error.into(),
+            SettingsError::NoCacheFolder => Failure::Usage,
         }
     }
 }

@@ -188,11 +188,8 @@ impl Options {
     }
 
     /// Where to keep things on disk: `cache_dir`, else `$XDG_CACHE_HOME/pop3fs`, else `~/.cache/pop3fs`.
-    /// `None` with `cache=off`, or where there is not even a home.
+    /// `None` where there is not even a home.
     pub fn cache_folder(&self) -> Option<PathBuf> {
-        if self.cache == Caching::Off {
-            return None;
-        }
         self.cache_dir.clone().or_else(home::cache)
     }
 
@@ -508,12 +505,8 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_folder_is_the_named_one_unless_caching_is_off() {
+    fn the_cache_folder_is_the_named_one() {
         let named = parse("cache_dir=/c").unwrap();
         assert_eq!(named.cache_folder(), Some("/c".into()));
-        assert_eq!(
-            parse("cache_dir=/c,cache=off").unwrap().cache_folder(),
-            None
-        );
     }
 }
