@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::options::{Group, Kind, LIST, Row, TABLE};
+use super::options::{Group, LIST, Row, TABLE};
 
 /// The options that are explained; the others are named.
 const EXPLAINED: &[&str] = &[
@@ -119,24 +119,6 @@ pub(super) fn help_of(argument: &clap::Arg) -> String {
         .get_help()
         .map(ToString::to_string)
         .unwrap_or_default()
-}
-
-impl Row {
-    /// `timeout=TIME`, `ro`.
-    pub(super) fn spelling(&self) -> String {
-        match self.kind {
-            Kind::Flag => self.name.to_owned(),
-            Kind::Value(value) => format!("{}={value}", self.name),
-        }
-    }
-
-    /// The help, with the default behind it.
-    pub(super) fn explanation(&self) -> String {
-        match self.default {
-            "" => self.help.to_owned(),
-            default => format!("{} [{default}]", self.help),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -80,6 +80,24 @@ pub struct Row {
     pub(super) set: fn(&mut Options, &str) -> Result<(), String>,
 }
 
+impl Row {
+    /// `timeout=TIME`, `ro`.
+    pub(in crate::cli) fn spelling(&self) -> String {
+        match self.kind {
+            Kind::Flag => self.name.to_owned(),
+            Kind::Value(value) => format!("{}={value}", self.name),
+        }
+    }
+
+    /// The help, with the default behind it.
+    pub(in crate::cli) fn explanation(&self) -> String {
+        match self.default {
+            "" => self.help.to_owned(),
+            default => format!("{} [{default}]", self.help),
+        }
+    }
+}
+
 /// All options, in the order of the help.
 pub static TABLE: &[Row] = &[
     Row {
