@@ -48,7 +48,7 @@ pub(super) fn settings(
         TlsPolicy::Starttls => Security::Starttls(Tls::new(options.trust())?),
         TlsPolicy::Off => Security::Clear,
     };
-    let mechanism = mechanism(options.auth_for(source));
+    let mechanism = mechanism(auth(options, source));
     let login = Login {
         endpoint: Endpoint {
             host: source.host(),
@@ -77,6 +77,11 @@ pub(super) fn settings(
         titling: Wording::by(title),
         outlining: (options.xattrs == Xattrs::Shown).then(|| Wording::by(outline)),
     })
+}
+
+/// `-o auth=`, else SOURCE's `;AUTH=`, else `auto`.
+fn auth(options: &Options, source: &Source) -> Auth {
+    options.auth.or(source.auth()).unwrap_or(Auth::Auto)
 }
 
 fn mechanism(auth: Auth) -> Mechanism {
@@ -130,5 +135,24 @@ pub(super) fn owner(options: &Options) -> Owner {
     Owner {
         uid: options.uid.unwrap_or_else(|| getuid().as_raw()),
         gid: options.gid.unwrap_or_else(|| getgid().as_raw()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_says_the_mechanism_unless_an_option_does() {
+        let unsaid = Options::default();
+        let said = Options {
+            auth: Some(Auth::User),
+            ..Options::default()
+        };
+        let source: Source = "pops://al;AUTH=plain@h".parse().unwrap();
+        assert_eq!(auth(&unsaid, &source), Auth::Plain);
+        assert_eq!(auth(&said, &source), Auth::User);
+        let source: Source = "pops://al@h".parse().unwrap();
+        assert_eq!(auth(&unsaid, &source), Auth::Auto);
     }
 }

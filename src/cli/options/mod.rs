@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::home;
-use super::source::Source;
 use crate::fs::mount::{Access, Visibility};
 use crate::fs::{Eol, ViewId, Xattrs};
 use crate::maildrop::Pipeline;
@@ -180,11 +179,6 @@ impl Options {
             Some(path) => Trust::Authorities(path.clone()),
             None => Trust::System,
         }
-    }
-
-    /// `-o auth=`, else SOURCE's `;AUTH=`, else `auto`.
-    pub fn auth_for(&self, source: &Source) -> Auth {
-        self.auth.or(source.auth()).unwrap_or(Auth::Auto)
     }
 
     /// Where to keep things on disk: `cache_dir`, else `$XDG_CACHE_HOME/pop3fs`, else `~/.cache/pop3fs`.
@@ -493,15 +487,6 @@ mod tests {
         ] {
             assert_eq!(sentence(list), expected);
         }
-    }
-
-    #[test]
-    fn the_url_says_the_mechanism_unless_an_option_does() {
-        let source: Source = "pops://al;AUTH=plain@h".parse().unwrap();
-        assert_eq!(parse("").unwrap().auth_for(&source), Auth::Plain);
-        assert_eq!(parse("auth=user").unwrap().auth_for(&source), Auth::User);
-        let source: Source = "pops://al@h".parse().unwrap();
-        assert_eq!(parse("").unwrap().auth_for(&source), Auth::Auto);
     }
 
     #[test]
