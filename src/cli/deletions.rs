@@ -7,10 +7,8 @@ use std::process::ExitCode;
 
 use super::client::{Format, print};
 use super::control::{Outcome, Request, Response, ask};
+use super::sentences::first;
 use crate::maildrop::{Consent, Farewell};
-
-/// The names that are told before a commit.
-const FIRST_NAMES: usize = 3;
 
 /// `pop3fs umount DIR`: unmounts, and waits until the deletions are committed or discarded.
 pub fn umount(dir: &Path, farewell: Farewell) -> ExitCode {
@@ -56,19 +54,6 @@ fn announce(dir: &Path) {
         .map(|status| status.pending);
     if let Some(names) = pending.filter(|names| !names.is_empty()) {
         eprintln!("to be deleted on the server: {}", first(&names));
-    }
-}
-
-/// The first of them by name, and how many more there are.
-pub(super) fn first(names: &[String]) -> String {
-    let told: Vec<String> = names
-        .iter()
-        .take(FIRST_NAMES)
-        .map(|name| name.escape_debug().to_string())
-        .collect();
-    match names.len() - told.len() {
-        0 => told.join(", "),
-        more => format!("{} and {more} more", told.join(", ")),
     }
 }
 

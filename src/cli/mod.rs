@@ -26,6 +26,7 @@ mod manual;
 mod netrc;
 mod requests;
 mod secrecy;
+mod sentences;
 mod serve;
 mod service;
 mod settings;

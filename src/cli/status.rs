@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::control::{Cached, Event, Opens, Outcome, Response, Session, Status, Stored};
-use super::requests::verdict_in_words;
+use super::sentences::verdict_in_words;
 use crate::maildrop::{Connection, Fault, Maildrop, Verdict};
 
 /// How the mount of a maildrop stands.
