@@ -1,5 +1,7 @@
 //! What the daemon says of what was done: sentences for the user, the log and the service manager.
 
+use std::fmt::Display;
+
 use super::control::{Outcome, Response};
 use super::failure::Failure;
 use crate::maildrop::{Farewell, Fault, Fetched, Held, Verdict};
@@ -13,7 +15,7 @@ const FIRST_NAMES: usize = 3;
 pub(super) fn fetched_in_words(fetched: &Fetched) -> Response {
     let mut response = Response::done(format!(
         "{} fetched, {} were there already",
-        messages(usize::try_from(fetched.fetched).unwrap_or(usize::MAX)),
+        counted(fetched.fetched, "message"),
         fetched.present
     ));
     // The first is what the others come of.
@@ -69,12 +71,12 @@ pub(super) fn farewell_in_words(
     match (farewell, verdict) {
         (Farewell::Discard, _) if left < before => Response::done(format!(
             "a commit was under way: {} deleted on the server, {} removed here stay there",
-            messages(before - left),
-            messages(left)
+            counted(before - left, "message"),
+            counted(left, "message")
         )),
         (Farewell::Discard, _) if before > 0 => Response::done(format!(
             "nothing was deleted: {} removed here stay on the server",
-            messages(before)
+            counted(before, "message")
         )),
         (_, Err(Fault::HeldBack(held))) => Response::failed(
             Failure::HeldBack,
@@ -105,10 +107,10 @@ pub(super) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Response {
     };
     let mut response = Response::done(match (verdict.deleted, verdict.gone) {
         (0, 0) if verdict.is_complete() => "nothing was to be deleted".to_owned(),
-        (deleted, 0) => format!("{} deleted on the server", messages(deleted)),
+        (deleted, 0) => format!("{} deleted on the server", counted(deleted, "message")),
         (deleted, gone) => format!(
             "{} deleted on the server, {gone} were gone already",
-            messages(deleted)
+            counted(deleted, "message")
         ),
     });
     for kept in &verdict.kept {
@@ -134,9 +136,10 @@ pub(super) fn first(names: &[String]) -> String {
     }
 }
 
-fn messages(count: usize) -> String {
-    match count {
-        1 => "1 message".to_owned(),
-        _ => format!("{count} messages"),
+/// `1 message`, `2 messages`.
+pub(super) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    match count == N::from(1) {
+        true => format!("1 {noun}"),
+        false => format!("{count} {noun}s"),
     }
 }

@@ -3,12 +3,14 @@
 use sd_notify::NotifyState;
 
 use super::control::Response;
+use super::sentences::counted;
 
 /// The mount works.
 pub(super) fn ready(source: &str, messages: u64) {
+    let messages = counted(messages, "message");
     tell(&[
         NotifyState::Ready,
-        NotifyState::Status(&format!("{messages} messages of {source}")),
+        NotifyState::Status(&format!("{messages} of {source}")),
     ]);
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::control::{Cached, Event, Opens, Outcome, Response, Session, Status, Stored};
-use super::sentences::verdict_in_words;
+use super::sentences::{counted, verdict_in_words};
 use crate::maildrop::{Connection, Fault, Maildrop, Verdict};
 
 /// How the mount of a maildrop stands.
@@ -95,10 +95,11 @@ pub(super) fn print_status(status: &Status, out: &mut impl Write) -> io::Result<
         line("offers", capabilities)?;
     }
     line("in flight", &status.in_flight.to_string())?;
-    line("memory", &messages_and_octets(status.cached))?;
+    let Cached { messages, octets } = status.cached;
+    line("memory", &messages_and_octets(messages, octets))?;
     line("disk", &disk(status.disk))?;
     line("opened", &opened(status.opens))?;
-    line("pending", &pending(status.pending.len()))?;
+    line("pending", &counted(status.pending.len(), "deletion"))?;
     for name in &status.pending {
         line("", &name.escape_debug().to_string())?;
     }
@@ -126,10 +127,7 @@ fn listing(status: &Status) -> String {
         Some(seconds) => format!(", {seconds} s old"),
         None => String::new(),
     };
-    format!(
-        "{} messages, {} octets{age}",
-        status.messages, status.octets
-    )
+    messages_and_octets(status.messages, status.octets) + &age
 }
 
 fn session(status: &Status) -> String {
@@ -145,8 +143,9 @@ fn session(status: &Status) -> String {
     }
 }
 
-fn messages_and_octets(cached: Cached) -> String {
-    format!("{} messages, {} octets", cached.messages, cached.octets)
+fn messages_and_octets(messages: u64, octets: u64) -> String {
+    let (messages, octets) = (counted(messages, "message"), counted(octets, "octet"));
+    format!("{messages}, {octets}")
 }
 
 fn disk(stored: Option<Stored>) -> String {
@@ -156,21 +155,20 @@ fn disk(stored: Option<Stored>) -> String {
             messages,
             octets,
             limit,
-        }) => format!("{messages} messages, {octets} of {limit} octets"),
-    }
-}
-
-fn pending(deletions: usize) -> String {
-    match deletions {
-        1 => "1 deletion".to_owned(),
-        _ => format!("{deletions} deletions"),
+        }) => {
+            let messages = counted(messages, "message");
+            format!("{messages}, {octets} of {limit} octets")
+        }
     }
 }
 
 fn opened(opens: Opens) -> String {
     match (opens.hits * 100).checked_div(opens.total) {
         None => "no message".to_owned(),
-        Some(rate) => format!("{} times, {rate} % of them from the cache", opens.total),
+        Some(rate) => {
+            let times = counted(opens.total, "time");
+            format!("{times}, {rate} % of them from the cache")
+        }
     }
 }
 
@@ -236,7 +234,7 @@ mod tests {
              session   open, TLSv1.3, log-in by PLAIN\n\
              offers    TOP, UIDL\n\
              in flight 2\n\
-             memory    1 messages, 99 octets\n\
+             memory    1 message, 99 octets\n\
              disk      2 messages, 300 of 4000 octets\n\
              opened    3 times, 66 % of them from the cache\n\
              pending   1 deletion\n          a\\u{1b}.eml\n\
