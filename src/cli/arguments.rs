@@ -23,9 +23,13 @@ pub enum Invocation {
     Command(Command),
 }
 
+/// What stands behind the name where a maildrop is to be mounted.
+pub(super) const MOUNT_USAGE: &str = "[-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT";
+
 /// The two forms of the command line.
-const USAGE: &str =
-    "pop3fs [-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT\n       pop3fs COMMAND";
+fn usage() -> String {
+    format!("pop3fs {MOUNT_USAGE}\n       pop3fs COMMAND")
+}
 
 /// A POP3 maildrop as a directory
 #[derive(Debug, Parser)]
@@ -35,7 +39,7 @@ const USAGE: &str =
     arg_required_else_help = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    override_usage = USAGE
+    override_usage = usage()
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -264,7 +268,7 @@ impl MountArguments {
 /// The command line's definition, for its help, completions and man page.
 pub fn command_line() -> clap::Command {
     let command = <Arguments as clap::CommandFactory>::command();
-    let help = help::overview(&command, USAGE);
+    let help = help::overview(&command, &usage());
     command.override_help(help)
 }
 

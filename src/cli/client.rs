@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::control::{Outcome, Request, Response, ask};
+use super::control::{ControlError, Outcome, Request, Response, ask};
 use super::failure::Failure;
 use super::status::print_status;
 
@@ -29,8 +29,12 @@ pub fn status(dir: &Path, format: Format) -> ExitCode {
 }
 
 fn perform(dir: &Path, request: &Request, format: Format) -> ExitCode {
-    let response = ask(dir, request).unwrap_or_else(|error| Response::refused(&error));
-    print(&response, format)
+    print(&respond(ask(dir, request)), format)
+}
+
+/// The daemon's answer, or why there is none.
+pub(super) fn respond(answered: Result<Response, ControlError>) -> Response {
+    answered.unwrap_or_else(|error| Response::refused(&error))
 }
 
 /// Success goes to standard output, everything else to standard error.

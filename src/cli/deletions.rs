@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::client::{Format, print};
+use super::client::{Format, print, respond};
 use super::control::{Outcome, Request, Response, ask};
 use super::sentences::first;
 use crate::maildrop::{Consent, Farewell};
@@ -24,10 +24,10 @@ fn conclude(dir: &Path, request: &Request) -> ExitCode {
     if is_terminal() && *request != DISCARD {
         announce(dir);
     }
-    let mut response = respond(dir, request);
+    let mut response = respond(ask(dir, request));
     if response.outcome == Outcome::Held {
         response = match consent_of_the_user(&response, request) {
-            Some(consented) => respond(dir, &consented),
+            Some(consented) => respond(ask(dir, &consented)),
             None => refused(response, request),
         };
     }
@@ -37,10 +37,6 @@ fn conclude(dir: &Path, request: &Request) -> ExitCode {
 const DISCARD: Request = Request::Umount {
     farewell: Farewell::Discard,
 };
-
-fn respond(dir: &Path, request: &Request) -> Response {
-    ask(dir, request).unwrap_or_else(|error| Response::refused(&error))
-}
 
 fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()

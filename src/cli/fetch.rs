@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{BinaryBytes, ProgressBar, ProgressState, ProgressStyle};
 
-use super::client::{Format, print};
-use super::control::{Request, Response, ask_for_long};
+use super::client::{Format, print, respond};
+use super::control::{Request, ask_for_long};
 use crate::maildrop::{Part, Progress};
 
 /// How often a line is written where there is no terminal.
@@ -21,10 +21,9 @@ const OF_HEADERS: &str = "{bar:30} {pos} of {len} messages, {rate}, {eta} left";
 pub fn fetch(dir: &Path, part: Part) -> ExitCode {
     let mut shown = Shown::new(part);
     let request = Request::Fetch { part };
-    let response = ask_for_long(dir, &request, &mut |progress| shown.update(progress));
+    let answered = ask_for_long(dir, &request, &mut |progress| shown.update(progress));
     shown.bar.finish_and_clear();
-    let response = response.unwrap_or_else(|error| Response::refused(&error));
-    print(&response, Format::Text)
+    print(&respond(answered), Format::Text)
 }
 
 /// The bar hides itself where standard error is no terminal.

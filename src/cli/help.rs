@@ -27,8 +27,7 @@ pub(super) fn overview(command: &clap::Command, usage: &str) -> String {
 }
 
 fn write(out: &mut String, command: &clap::Command, usage: &str) -> fmt::Result {
-    let about = command.get_about().map(ToString::to_string);
-    writeln!(out, "{}\n", about.unwrap_or_default())?;
+    writeln!(out, "{}\n", about_of(command))?;
     writeln!(out, "Usage: {usage}\n")?;
     let shown = |found: &&clap::Arg| is_short(found) && found.get_id() != LIST;
     for argument in command.get_arguments().filter(shown) {
@@ -39,8 +38,7 @@ fn write(out: &mut String, command: &clap::Command, usage: &str) -> fmt::Result 
         .get_subcommands()
         .filter(|found| !found.is_hide_set())
     {
-        let about = command.get_about().map(ToString::to_string);
-        let about = about.unwrap_or_default();
+        let about = about_of(command);
         let summary = about.split(';').next().unwrap_or_default();
         entry(out, command.get_name(), summary)?;
     }
@@ -111,6 +109,14 @@ pub(super) fn spelling(argument: &clap::Arg) -> String {
         (Some(letter), _) => format!("-{letter}"),
         (None, None) => argument.get_id().to_string(),
     }
+}
+
+/// What a command does, in one line.
+pub(super) fn about_of(command: &clap::Command) -> String {
+    command
+        .get_about()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 /// In one line.

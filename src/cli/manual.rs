@@ -12,9 +12,9 @@ use self::pages::{
     COMMITTING, DESCRIPTION, ENVIRONMENT, EXAMPLES, FILES, LAST_CHANGED, LOG, OF_MOUNT, SEE_ALSO,
     SOURCE, SUCCESS,
 };
-use super::arguments::{Shell, command_line};
+use super::arguments::{MOUNT_USAGE, Shell, command_line};
 use super::failure::{Failure, refuse};
-use super::help::{help_of, is_short, spelling, wrap};
+use super::help::{about_of, help_of, is_short, spelling, wrap};
 use super::options::{Group, LIST, TABLE};
 
 /// `pop3fs man`: writes pop3fs(1) to standard output.
@@ -71,7 +71,7 @@ fn synopsis(page: &mut Roff) {
     section(page, "SYNOPSIS");
     page.text([
         bold("pop3fs"),
-        roman(" [-f] [-d] [-r] [-v] [-o opt[,opt...]] SOURCE MOUNTPOINT"),
+        roman(format!(" {}", MOUNT_USAGE.replace('…', "..."))),
     ]);
     for command in shown(&command_line()) {
         page.control("br", []);
@@ -85,20 +85,15 @@ fn synopsis(page: &mut Roff) {
 fn commands(page: &mut Roff) {
     section(page, "COMMANDS");
     for command in shown(&command_line()) {
-        let about = command.get_about().map(ToString::to_string);
-        entry(
-            page,
-            command.get_name(),
-            &format!("{}.", about.unwrap_or_default()),
-        );
+        let about = format!("{}.", about_of(command));
+        entry(page, command.get_name(), &about);
         let named = |found: &&clap::Arg| found.get_long().is_some() && !is_of_the_table(found);
         for argument in command.get_arguments().filter(named) {
             let help = format!(": {}.", help_of(argument));
             line_below(page, &usage(argument), &help);
         }
         for inner in shown(command) {
-            let about = inner.get_about().map(ToString::to_string);
-            let help = format!(": {}.", about.unwrap_or_default());
+            let help = format!(": {}.", about_of(inner));
             line_below(
                 page,
                 &format!("{}{}", inner.get_name(), usage_of(inner)),

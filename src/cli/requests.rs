@@ -112,8 +112,7 @@ impl Handler {
         } else {
             names
         };
-        let mut response = Response::done(String::new());
-        response.lines.clear();
+        let mut response = Response::of(Outcome::Done, Vec::new());
         for name in names {
             let found = self.maildrop.by_name(&name, Standing::Unlinked);
             match found.map(|id| self.maildrop.restore(id)) {

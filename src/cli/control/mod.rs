@@ -85,22 +85,24 @@ pub enum Outcome {
 }
 
 impl Response {
-    /// Done, with a sentence.
-    pub fn done(line: impl Into<String>) -> Self {
+    /// With these sentences, and nothing else.
+    pub fn of(outcome: Outcome, lines: Vec<String>) -> Self {
         Self {
-            outcome: Outcome::Done,
-            lines: vec![line.into()],
+            outcome,
+            lines,
             status: None,
             progress: None,
         }
     }
 
+    /// Done, with a sentence.
+    pub fn done(line: impl Into<String>) -> Self {
+        Self::of(Outcome::Done, vec![line.into()])
+    }
+
     /// Failed, with a sentence that says what to do.
     pub fn failed(failure: Failure, line: impl Into<String>) -> Self {
-        Self {
-            outcome: Outcome::Failed(failure),
-            ..Self::done(line)
-        }
+        Self::of(Outcome::Failed(failure), vec![line.into()])
     }
 
     /// Failed by an error.
@@ -124,31 +126,22 @@ impl Response {
 
     /// Held back, and why.
     pub fn held(lines: Vec<String>) -> Self {
-        Self {
-            outcome: Outcome::Held,
-            lines,
-            status: None,
-            progress: None,
-        }
+        Self::of(Outcome::Held, lines)
     }
 
     /// The answer to [`Request::Status`].
     pub fn status(status: Status) -> Self {
         Self {
-            outcome: Outcome::Done,
-            lines: Vec::new(),
             status: Some(status),
-            progress: None,
+            ..Self::of(Outcome::Done, Vec::new())
         }
     }
 
     /// Not yet, but so far.
     pub fn going(progress: Progress) -> Self {
         Self {
-            outcome: Outcome::Going,
-            lines: Vec::new(),
-            status: None,
             progress: Some(progress),
+            ..Self::of(Outcome::Going, Vec::new())
         }
     }
 }
