@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::client::{Format, print, respond};
 use super::control::{Outcome, Request, Response, ask};
 use super::sentences::first;
-use crate::maildrop::{Consent, Farewell};
+use crate::maildrop::{Consent, Farewell, Held};
 
 /// `pop3fs umount DIR`: unmounts, and waits until the deletions are committed or discarded.
 pub fn umount(dir: &Path, farewell: Farewell) -> ExitCode {
@@ -85,9 +85,10 @@ fn refused(mut held: Response, request: &Request) -> Response {
         Request::Umount { .. } => {
             "nothing was deleted, and it is still mounted: `pop3fs umount --yes DIR` deletes them, `pop3fs umount --discard DIR` leaves them on the server, `pop3fs restore DIR` takes them back (-o max_delete= sets what needs no --yes)".to_owned()
         }
-        _ => {
-            "nothing was deleted: `pop3fs commit --yes DIR` deletes them, `pop3fs restore DIR` takes them back (-o max_delete= sets what needs no --yes)".to_owned()
-        }
+        _ => format!(
+            "nothing was deleted: {} (-o max_delete= sets what needs no --yes)",
+            Held::WAYS_OUT
+        ),
     });
     held
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::control::{Cached, Event, Opens, Outcome, Response, Session, Status, Stored};
 use super::sentences::{counted, verdict_in_words};
-use crate::maildrop::{Connection, Fault, Maildrop, Verdict};
+use crate::maildrop::{Connection, Fault, Held, Maildrop, Verdict};
 
 /// How the mount of a maildrop stands.
 pub(super) fn status(source: &str, mountpoint: &Path, maildrop: &Maildrop) -> Status {
@@ -104,12 +104,7 @@ pub(super) fn print_status(status: &Status, out: &mut impl Write) -> io::Result<
         line("", &name.escape_debug().to_string())?;
     }
     if let Some(held) = &status.held {
-        line(
-            "held back",
-            &format!(
-                "{held}: `pop3fs commit --yes DIR` deletes them, `pop3fs restore DIR` takes them back"
-            ),
-        )?;
+        line("held back", &format!("{held}: {}", Held::WAYS_OUT))?;
     }
     for (name, event) in [
         ("committed", &status.last_commit),

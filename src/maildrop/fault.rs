@@ -65,7 +65,7 @@ pub enum Fault {
     #[error("the server did not confirm the deletions ({0})")]
     OutcomeUnknown(String),
     /// The user's: the safety valve holds a commit back. Nothing was sent.
-    #[error("{0}: `pop3fs commit --yes DIR` deletes them, `pop3fs restore DIR` takes them back")]
+    #[error("{0}: {ways_out}", ways_out = Held::WAYS_OUT)]
     HeldBack(Held),
     /// The mount is ending.
     #[error("the mount is ending")]
