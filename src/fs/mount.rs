@@ -42,6 +42,16 @@ pub enum Visibility {
     Everyone,
 }
 
+impl Visibility {
+    /// For mount(2) or fusermount3, behind other words.
+    fn words(self) -> &'static str {
+        match self {
+            Visibility::Owner => "",
+            Visibility::Everyone => ",allow_other,default_permissions",
+        }
+    }
+}
+
 /// What mount(2) is told. `nosuid` and `nodev` always hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountOptions {
@@ -247,14 +257,11 @@ fn mount_by_fusermount(path: &Path, options: &MountOptions) -> Result<Mounted, M
 }
 
 fn mount_data(device: &OwnedFd, visibility: Visibility) -> String {
-    let everyone = match visibility {
-        Visibility::Owner => "",
-        Visibility::Everyone => ",allow_other,default_permissions",
-    };
+    let visible = visibility.words();
     let fd = device.as_raw_fd();
     // The root's mode is in octal: a directory.
     format!(
-        "fd={fd},rootmode=40000,user_id={},group_id={}{everyone}",
+        "fd={fd},rootmode=40000,user_id={},group_id={}{visible}",
         getuid(),
         getgid()
     )

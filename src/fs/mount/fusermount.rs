@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
-use super::{Access, MountError, MountOptions, Unmount, UnmountError, Visibility};
+use super::{Access, MountError, MountOptions, Unmount, UnmountError};
 
 const PROGRAM: &str = "fusermount3";
 
@@ -91,9 +91,7 @@ fn option_words(options: &MountOptions) -> OsString {
     if let Access::ReadOnly = options.access {
         words.push_str(",ro");
     }
-    if let Visibility::Everyone = options.visibility {
-        words.push_str(",allow_other,default_permissions");
-    }
+    words.push_str(options.visibility.words());
     words.into()
 }
 
@@ -149,6 +147,7 @@ fn said(output: &Output) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::mount::Visibility;
 
     fn options(fsname: &str) -> MountOptions {
         MountOptions {
