@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use pop3fs::cli::{
-    Command, Format, Invocation, cache, check, client, commit, completions, demo, fetch,
-    keep_memory_secret, manual, mount, umount,
+    Command, Format, Invocation, cache, check, commit, completions, demo, fetch,
+    keep_memory_secret, manual, mount, restore, status, umount,
 };
 use pop3fs::maildrop::{Consent, Farewell, Part};
 
@@ -25,10 +25,10 @@ fn run(command: &Command) -> ExitCode {
     match command {
         Command::Umount { dir, yes, discard } => umount(dir, farewell(*yes, *discard)),
         Command::Commit { dir, yes } => commit(dir, consent(*yes)),
-        Command::Restore { dir, names } => client::restore(dir, names),
+        Command::Restore { dir, names } => restore(dir, names),
         Command::Fetch { dir, headers } => fetch(dir, part(*headers)),
         Command::Status { dir, json } => {
-            client::status(dir, if *json { Format::Json } else { Format::Text })
+            status(dir, if *json { Format::Json } else { Format::Text })
         }
         Command::Cache { cache_dir, command } => cache(cache_dir.as_deref(), command.as_ref()),
         Command::Check { source, settings } => check(source, settings),

@@ -50,7 +50,7 @@ struct Arguments {
     settings: Settings,
 }
 
-/// The arguments of a mount. SOURCE and options are not understood yet: see [`MountArguments::target`].
+/// The arguments of a mount. SOURCE and options are not understood yet.
 #[derive(Debug)]
 pub struct MountArguments {
     operands: Operands,
@@ -191,7 +191,7 @@ pub enum CacheCommand {
 
 /// Where the process serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// Where it was started, with the log on stderr.
     Foreground,
     /// As a daemon, with the log where the system keeps logs.
@@ -233,12 +233,12 @@ impl Invocation {
 
 impl MountArguments {
     /// Where to mount, as given.
-    pub fn mountpoint(&self) -> &Path {
+    pub(super) fn mountpoint(&self) -> &Path {
         &self.operands.mountpoint
     }
 
     /// What SOURCE names, with all `-o` and `--name` options in their order, and `-r`.
-    pub fn target(&self) -> Result<Target, TargetError> {
+    pub(super) fn target(&self) -> Result<Target, TargetError> {
         let mut target = Target::resolve(&self.operands.source, self.settings.as_slice())?;
         if self.operands.read_only {
             target.options.access = Access::ReadOnly;
@@ -247,7 +247,7 @@ impl MountArguments {
     }
 
     /// `-d` implies the foreground.
-    pub fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         match self.operands.foreground || self.operands.debug {
             true => Place::Foreground,
             false => Place::Background,
@@ -255,7 +255,7 @@ impl MountArguments {
     }
 
     /// Up to where to log. Who watches sees what goes wrong; a log that is kept tells what happened, too.
-    pub fn log_level(&self) -> LevelFilter {
+    pub(super) fn log_level(&self) -> LevelFilter {
         match (self.place(), self.operands.verbose) {
             (Place::Foreground, _) if self.operands.debug => LevelFilter::Trace,
             (Place::Foreground, false) => LevelFilter::Warn,
@@ -266,7 +266,7 @@ impl MountArguments {
 }
 
 /// The command line's definition, for its help, completions and man page.
-pub fn command_line() -> clap::Command {
+pub(super) fn command_line() -> clap::Command {
     let command = <Arguments as clap::CommandFactory>::command();
     let help = help::overview(&command, &usage());
     command.override_help(help)

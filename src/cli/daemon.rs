@@ -25,7 +25,7 @@ const LONGEST: u64 = 64 * 1024;
 
 /// Which of the two processes this is.
 #[derive(Debug)]
-pub enum Role {
+pub(super) enum Role {
     /// The one that the shell waits for.
     Launcher(Launcher),
     /// The one that mounts and serves.
@@ -34,7 +34,7 @@ pub enum Role {
 
 /// The launcher's view of the daemon.
 #[derive(Debug)]
-pub struct Launcher {
+pub(super) struct Launcher {
     verdict: File,
     daemon: Pid,
 }
@@ -42,7 +42,7 @@ pub struct Launcher {
 /// The daemon's one word to its launcher, said once the mount works or has failed.
 #[derive(Debug)]
 #[must_use = "the launcher waits for the verdict"]
-pub struct Ready(Option<File>);
+pub(super) struct Ready(Option<File>);
 
 /// Why there is no mount.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +59,7 @@ pub enum LaunchError {
 }
 
 /// Forks. To be called while the process has one thread.
-pub fn background() -> io::Result<Role> {
+pub(super) fn background() -> io::Result<Role> {
     let (verdict, word) = pipe2(OFlag::O_CLOEXEC)?;
     // SAFETY: the process has a single thread (the caller's promise), so the child's copy of memory and locks is whole.
     #[allow(unsafe_code)]
@@ -74,13 +74,13 @@ pub fn background() -> io::Result<Role> {
 }
 
 /// The same word for a process that stays in the foreground, and has nobody to say it to.
-pub fn foreground() -> Ready {
+pub(super) fn foreground() -> Ready {
     Ready(None)
 }
 
 impl Launcher {
     /// Waits for the daemon's word, or its end.
-    pub fn verdict(self) -> Result<(), LaunchError> {
+    pub(super) fn verdict(self) -> Result<(), LaunchError> {
         match read_verdict(self.verdict) {
             Some(verdict) => verdict,
             None => Err(how_it_ended(self.daemon)),
@@ -92,7 +92,7 @@ impl Ready {
     /// Leaves the terminal, the session and the working directory, and lets the launcher go.
     ///
     /// An error means that nobody waits any more (Ctrl-C, say): then the mount is not wanted either.
-    pub fn succeeded(self) -> io::Result<()> {
+    pub(super) fn succeeded(self) -> io::Result<()> {
         let Some(mut word) = self.0 else {
             return Ok(());
         };
@@ -101,7 +101,7 @@ impl Ready {
     }
 
     /// Has `why` shown on one line, by the launcher if there is one. Both processes end with the failure's status.
-    pub fn failed(self, failure: Failure, why: &str) {
+    pub(super) fn failed(self, failure: Failure, why: &str) {
         let said = match self.0 {
             Some(mut word) => word.write_all(&[&[failure.status()], why.as_bytes()].concat()),
             None => writeln!(io::stderr(), "pop3fs: {why}"),

@@ -11,7 +11,7 @@ const ENOUGH: u64 = 65_536;
 
 /// Why there are too few.
 #[derive(Debug, thiserror::Error)]
-pub enum DescriptorError {
+pub(super) enum DescriptorError {
     /// The administrator's: the hard limit.
     #[error(
         "this process may have {most} files open and needs at least {LEAST}: raise the limit (`ulimit -n`, LimitNOFILE=)"
@@ -26,7 +26,7 @@ pub enum DescriptorError {
 }
 
 /// Makes use of the hard limit, which most systems set far above the soft one.
-pub fn raise_limit() -> Result<(), DescriptorError> {
+pub(super) fn raise_limit() -> Result<(), DescriptorError> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(io::Error::from)?;
     if hard < LEAST {
         return Err(DescriptorError::TooFew { most: hard });

@@ -1,21 +1,18 @@
 //! Arguments, options, passwords, the daemon and its control socket, the log, help and manual.
 
-pub mod arguments;
-pub mod client;
-pub mod config;
-pub mod control;
-pub mod daemon;
-pub mod descriptors;
 pub mod options;
-pub mod password;
-pub mod signals;
 pub mod source;
-pub mod target;
 
+mod arguments;
 mod cache;
 mod check;
+mod client;
+mod config;
+mod control;
+mod daemon;
 mod deletions;
 mod demo;
+mod descriptors;
 mod ending;
 mod failure;
 mod fetch;
@@ -24,19 +21,22 @@ mod home;
 mod logging;
 mod manual;
 mod netrc;
+mod password;
 mod requests;
 mod secrecy;
 mod sentences;
 mod serve;
 mod service;
 mod settings;
+mod signals;
 mod status;
 mod stdout;
+mod target;
 
 pub use arguments::{CacheCommand, Command, Invocation, MountArguments};
 pub use cache::cache;
 pub use check::check;
-pub use client::Format;
+pub use client::{Format, restore, status};
 pub use deletions::{commit, umount};
 pub use demo::demo;
 pub use failure::Failure;

@@ -38,61 +38,40 @@ const CREDENTIAL: &str = "pop3fs-password";
 const LONGEST: usize = 16 * 1024;
 
 /// How long a password_command may take to give the next token: the mount's connection waits for it, and no user does.
-pub const RENEWAL_LIMIT: Duration = Duration::from_secs(60);
+const RENEWAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// A password: UTF-8, not empty, without CR, LF and NUL, which would inject commands. It is wiped from memory when
 /// dropped and never shown.
-pub struct Password(Zeroizing<String>);
+pub(super) struct Password(Zeroizing<String>);
 
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]
-pub enum PasswordError {
+pub(super) enum PasswordError {
     /// The user's.
     #[error("the password from {from} is empty: write it there, or take it from elsewhere")]
-    Empty {
-        /// Where it was looked for.
-        from: &'static str,
-    },
+    Empty { from: &'static str },
     /// The user's.
     #[error("the password from {from} holds a CR, LF or NUL, which POP3 cannot send")]
-    Forbidden {
-        /// Where it was looked for.
-        from: &'static str,
-    },
+    Forbidden { from: &'static str },
     /// The user's.
     #[error("the password from {from} is not UTF-8, which is all that POP3 can carry")]
-    NotUtf8 {
-        /// Where it was looked for.
-        from: &'static str,
-    },
+    NotUtf8 { from: &'static str },
     /// The user's.
     #[error("the first line from {from} is longer than {LONGEST} octets: it is no password")]
-    TooLong {
-        /// Where it was looked for.
-        from: &'static str,
-    },
+    TooLong { from: &'static str },
     /// The user's command.
     #[error("password_command failed with {status}{}", after_colon(said))]
     Command {
-        /// How it ended.
         status: ExitStatus,
         /// What it wrote on stderr, on one line.
         said: String,
     },
     /// The user's.
     #[error("{path} can be read by others, so it is not used: `chmod 600 {path}` first", path = path.display())]
-    Exposed {
-        /// The password file.
-        path: PathBuf,
-    },
+    Exposed { path: PathBuf },
     /// The user's: a missing file, mostly.
     #[error("cannot read password_file {}: {source}", path.display())]
-    File {
-        /// The password file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// The user's: nothing said where, and nobody there to ask.
     #[error(
         "no password, and no terminal to ask on: give -o password_command=…, password_file=… or password_stdin, or set {VARIABLE}; a service of systemd has LoadCredential={CREDENTIAL}:FILE"
@@ -101,9 +80,7 @@ pub enum PasswordError {
     /// The system's.
     #[error("cannot read the password from {from}: {source}")]
     Read {
-        /// Where it was looked for.
         from: &'static str,
-        /// What the system said.
         source: io::Error,
     },
 }
@@ -113,7 +90,7 @@ pub enum PasswordError {
 ///
 /// POP3FS_PASSWORD leaves the environment in any case, so that no child inherits it (the kernel goes on to show it to
 /// root in /proc). For that the process must still have one thread only.
-pub fn obtain(options: &Options, source: &Source) -> Result<Password, PasswordError> {
+pub(super) fn obtain(options: &Options, source: &Source) -> Result<Password, PasswordError> {
     let from_environment = take_variable();
     match &options.password {
         PasswordSource::Command(command) => from_command(command),
@@ -159,7 +136,7 @@ fn from_netrc(path: &Path, source: &Source) -> Option<Result<Password, PasswordE
 /// How to get the next password from where the last one came, with nobody there to ask: none for sources that give one only.
 ///
 /// A command runs where this is called, not in `/` where the daemon goes, and is killed after [`RENEWAL_LIMIT`].
-pub fn renewal(
+pub(super) fn renewal(
     from: &PasswordSource,
 ) -> Option<Box<dyn Fn() -> Result<Password, PasswordError> + Send + Sync>> {
     match from {
@@ -179,12 +156,15 @@ pub fn renewal(
 
 impl Password {
     /// For the authentication exchange, and nothing else.
-    pub fn into_secret(self) -> Secret {
+    pub(super) fn into_secret(self) -> Secret {
         Secret::new(self.0)
     }
 
     /// Checks `text`; `from` is named in the error.
-    pub fn new(mut text: Zeroizing<Vec<u8>>, from: &'static str) -> Result<Self, PasswordError> {
+    pub(super) fn new(
+        mut text: Zeroizing<Vec<u8>>,
+        from: &'static str,
+    ) -> Result<Self, PasswordError> {
         if text.is_empty() {
             return Err(PasswordError::Empty { from });
         }

@@ -16,19 +16,19 @@ const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
 /// The ending signals, blocked in this thread and all that it starts from now on.
 #[derive(Debug, Clone, Copy)]
-pub struct Signals(SigSet);
+pub(super) struct Signals(SigSet);
 
 impl Signals {
     /// Blocks them. To be called before any other thread runs, and after the password was asked for: until then
     /// Ctrl-C ends the process as usual.
-    pub fn block() -> Result<Self, Errno> {
+    pub(super) fn block() -> Result<Self, Errno> {
         let set = SigSet::from_iter(ENDING.into_iter().filter(|&signal| !is_ignored(signal)));
         set.thread_block()?;
         Ok(Self(set))
     }
 
     /// Waits for the next of them, however long that takes.
-    pub fn wait(&self) -> Result<Signal, Errno> {
+    pub(super) fn wait(&self) -> Result<Signal, Errno> {
         loop {
             match self.0.wait() {
                 Err(Errno::EINTR) => {}
@@ -38,7 +38,7 @@ impl Signals {
     }
 
     /// Ends the process as the signal would have ended it unblocked, so that whoever waits for it sees which it was.
-    pub fn die_of(&self, signal: Signal) -> ! {
+    pub(super) fn die_of(&self, signal: Signal) -> ! {
         // What fails here leaves the exit below.
         let _unblocked = self.0.thread_unblock();
         let _survived_where_it_is_ignored = raise(signal);

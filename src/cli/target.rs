@@ -6,7 +6,7 @@ use super::source::{Source, SourceError};
 
 /// A maildrop, and how to use it.
 #[derive(Debug)]
-pub struct Target {
+pub(super) struct Target {
     /// The maildrop, with the policy of the `tls` option applied.
     pub source: Source,
     /// The options: those of the command line go over those of the account.
@@ -15,7 +15,7 @@ pub struct Target {
 
 /// Why SOURCE and the options stand for nothing. All are the caller's.
 #[derive(Debug, thiserror::Error)]
-pub enum TargetError {
+pub(super) enum TargetError {
     /// The URL.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -29,7 +29,7 @@ pub enum TargetError {
 
 impl Target {
     /// Understands SOURCE. The configuration is read only where SOURCE may be the name of an account.
-    pub fn resolve(source: &str, settings: &[Setting]) -> Result<Self, TargetError> {
+    pub(super) fn resolve(source: &str, settings: &[Setting]) -> Result<Self, TargetError> {
         if !is_name(source) {
             return Self::new(source.parse()?, settings);
         }

@@ -29,7 +29,7 @@ use toml::{Table, Value};
 use super::home;
 use super::options::{Options, Setting, nearest_of};
 use super::source::Source;
-pub use error::ConfigError;
+pub(super) use error::ConfigError;
 use keys::{URL, USER};
 
 /// The file for the whole system.
@@ -38,11 +38,11 @@ const SYSTEM: &str = "/etc/pop3fs.toml";
 const ACCOUNT: &str = "account";
 /// The accounts of all files. Nothing in them was looked at yet but that they are tables.
 #[derive(Debug)]
-pub struct Config(Vec<File>);
+pub(super) struct Config(Vec<File>);
 
 /// An account, understood.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Account {
+pub(super) struct Account {
     /// Its maildrop.
     pub source: Source,
     /// Its options, as if they stood on a command line: those of every account first.
@@ -59,7 +59,7 @@ struct File {
 impl Config {
     /// Reads the user's file (`$XDG_CONFIG_HOME/pop3fs/config.toml`, else `~/.config/pop3fs/config.toml`) and
     /// `/etc/pop3fs.toml`, as far as they are there.
-    pub fn load() -> Result<Self, ConfigError> {
+    pub(super) fn load() -> Result<Self, ConfigError> {
         let own = home::config().map(|folder| folder.join("pop3fs/config.toml"));
         let paths = own.into_iter().chain([PathBuf::from(SYSTEM)]);
         paths
@@ -69,12 +69,12 @@ impl Config {
     }
 
     /// Whether there is any account.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.iter().all(|file| file.accounts.is_empty())
     }
 
     /// The first account of that name.
-    pub fn account(&self, name: &str) -> Result<Account, ConfigError> {
+    pub(super) fn account(&self, name: &str) -> Result<Account, ConfigError> {
         let mut found = self.0.iter().flat_map(|file| {
             let accounts = file.accounts.iter();
             accounts.map(move |(name, table)| (file, name, table))

@@ -19,36 +19,25 @@ pub enum ControlError {
     Find(#[from] FindError),
     /// The caller's: not one's own mount.
     #[error("{} was mounted by user id {owner}: only they and root can do that", path.display())]
-    Foreign {
-        /// The mount point.
-        path: PathBuf,
-        /// Who mounted.
-        owner: u32,
-    },
+    Foreign { path: PathBuf, owner: u32 },
     /// Nobody's, or a crash: the mount is there without its daemon.
     #[error("the pop3fs that served {path} is gone: clear the mount with `umount -l {path}` (not root: `fusermount3 -uz {path}`)", path = path.display())]
-    Gone {
-        /// The mount point.
-        path: PathBuf,
-    },
+    Gone { path: PathBuf },
     /// A crash of the daemon, between request and answer.
     #[error("the pop3fs that served {} ended without an answer: what it deleted shows at the next mount", path.display())]
-    Unanswered {
-        /// The mount point.
-        path: PathBuf,
-    },
+    Unanswered { path: PathBuf },
     /// Two versions, mostly: the answer is not readable.
     #[error("the answer is not readable ({0}): the pop3fs that mounted is of another version")]
     Garbled(serde_json::Error),
 }
 
 /// Asks the daemon behind the mount at `dir`, and waits for its answer: a commit takes as long as the server does.
-pub fn ask(dir: &Path, request: &Request) -> Result<Response, ControlError> {
+pub(in crate::cli) fn ask(dir: &Path, request: &Request) -> Result<Response, ControlError> {
     ask_for_long(dir, request, &mut |_| ())
 }
 
 /// As [`ask`], of what takes long; `going` is told how far it has come.
-pub fn ask_for_long(
+pub(in crate::cli) fn ask_for_long(
     dir: &Path,
     request: &Request,
     going: &mut dyn FnMut(Progress),
@@ -133,8 +122,8 @@ fn put(mut client: UnixStream, request: &Request) -> io::Result<BufReader<UnixSt
 
 #[cfg(test)]
 mod tests {
-    use super::super::server::read_line;
-    use super::super::{Handler, Reply, Server, Status};
+    use super::super::server::{Handler, read_line};
+    use super::super::{Reply, Server, Status};
     use super::*;
     use crate::cli::failure::Failure;
     use crate::maildrop::{Consent, Farewell, Part};

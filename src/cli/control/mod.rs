@@ -15,9 +15,9 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
-pub use ask::{ControlError, ask, ask_for_long};
-pub use server::{Handler, Reply, Server, Serving};
-pub use status::{Cached, Event, Opens, Session, Status, Stored};
+pub(super) use ask::{ControlError, ask, ask_for_long};
+pub(super) use server::{Reply, Server, Serving};
+pub(super) use status::{Cached, Event, Opens, Session, Status, Stored};
 
 use super::failure::Failure;
 use crate::maildrop::{Consent, Farewell, Part, Progress};
@@ -29,7 +29,7 @@ const LONGEST_REQUEST: u64 = 8 * 1024 * 1024;
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Request {
+pub(super) enum Request {
     /// Unmount if nobody uses the mount, then commit or discard. Answered after that.
     Umount {
         /// What becomes of the pending deletions.
@@ -56,7 +56,7 @@ pub enum Request {
 
 /// The daemon's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Response {
+pub(super) struct Response {
     /// Whether it was done, all of it.
     pub outcome: Outcome,
     /// Sentences for the user.
@@ -73,7 +73,7 @@ pub struct Response {
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// As asked.
     Done,
     /// Not, or not wholly: the lines say what is left.
@@ -86,7 +86,7 @@ pub enum Outcome {
 
 impl Response {
     /// With these sentences, and nothing else.
-    pub fn of(outcome: Outcome, lines: Vec<String>) -> Self {
+    pub(super) fn of(outcome: Outcome, lines: Vec<String>) -> Self {
         Self {
             outcome,
             lines,
@@ -96,17 +96,17 @@ impl Response {
     }
 
     /// Done, with a sentence.
-    pub fn done(line: impl Into<String>) -> Self {
+    pub(super) fn done(line: impl Into<String>) -> Self {
         Self::of(Outcome::Done, vec![line.into()])
     }
 
     /// Failed, with a sentence that says what to do.
-    pub fn failed(failure: Failure, line: impl Into<String>) -> Self {
+    pub(super) fn failed(failure: Failure, line: impl Into<String>) -> Self {
         Self::of(Outcome::Failed(failure), vec![line.into()])
     }
 
     /// Failed by an error.
-    pub fn refused<E: Display>(error: &E) -> Self
+    pub(super) fn refused<E: Display>(error: &E) -> Self
     where
         for<'a> Failure: From<&'a E>,
     {
@@ -114,7 +114,7 @@ impl Response {
     }
 
     /// Why it was not done, if it was not.
-    pub fn failure(&self) -> Option<Failure> {
+    pub(super) fn failure(&self) -> Option<Failure> {
         match self.outcome {
             Outcome::Done => None,
             Outcome::Failed(failure) => Some(failure),
@@ -125,12 +125,12 @@ impl Response {
     }
 
     /// Held back, and why.
-    pub fn held(lines: Vec<String>) -> Self {
+    pub(super) fn held(lines: Vec<String>) -> Self {
         Self::of(Outcome::Held, lines)
     }
 
     /// The answer to [`Request::Status`].
-    pub fn status(status: Status) -> Self {
+    pub(super) fn status(status: Status) -> Self {
         Self {
             status: Some(status),
             ..Self::of(Outcome::Done, Vec::new())
@@ -138,7 +138,7 @@ impl Response {
     }
 
     /// Not yet, but so far.
-    pub fn going(progress: Progress) -> Self {
+    pub(super) fn going(progress: Progress) -> Self {
         Self {
             progress: Some(progress),
             ..Self::of(Outcome::Going, Vec::new())

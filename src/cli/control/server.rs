@@ -31,11 +31,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 const BETWEEN_LOOKS: u16 = 5_000;
 
 /// Called once a request, on a thread of its own. It may keep the [`Reply`] and return.
-pub type Handler = Arc<dyn Fn(Request, Reply) + Send + Sync>;
+pub(in crate::cli) type Handler = Arc<dyn Fn(Request, Reply) + Send + Sync>;
 
 /// A control socket that clients can connect to already; they wait until it is served.
 #[derive(Debug)]
-pub struct Server {
+pub(in crate::cli) struct Server {
     device: DeviceNumber,
     // Dropped before the listener, which keeps the identity from being given again.
     file: SocketFile,
@@ -44,14 +44,14 @@ pub struct Server {
 
 /// A control socket that is served. It ends, and its file goes away, when this is dropped.
 #[derive(Debug)]
-pub struct Serving {
+pub(in crate::cli) struct Serving {
     // Closed, it ends the thread.
     end: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// The answer that is owed to one client. Dropped unanswered, it says so to the client.
-pub struct Reply(Option<UnixStream>);
+pub(in crate::cli) struct Reply(Option<UnixStream>);
 
 /// A socket's file, which dropping this removes.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ enum Woken {
 
 impl Server {
     /// Makes the control socket of the mount with this device number, in the first folder that can be used.
-    pub fn listen(device: DeviceNumber) -> io::Result<Self> {
+    pub(in crate::cli) fn listen(device: DeviceNumber) -> io::Result<Self> {
         let mut failure = io::Error::from(io::ErrorKind::NotFound);
         for folder in folder::own() {
             match Self::listen_in(&folder, device) {
@@ -103,7 +103,7 @@ impl Server {
     }
 
     /// Answers clients of the same user and of root, from a thread of its own.
-    pub fn serve(self, handler: Handler) -> io::Result<Serving> {
+    pub(in crate::cli) fn serve(self, handler: Handler) -> io::Result<Serving> {
         let (ended, end) = io::pipe()?;
         let thread = thread::Builder::new()
             .name("control".to_owned())
@@ -180,12 +180,12 @@ impl Drop for Serving {
 
 impl Reply {
     /// Sends the answer. A client that is gone by now misses it, and only the log knows.
-    pub fn send(mut self, response: &Response) {
+    pub(in crate::cli) fn send(mut self, response: &Response) {
         self.send_once(response);
     }
 
     /// Tells how far it has come. An error means that the client is gone.
-    pub fn going(&mut self, progress: Progress) -> io::Result<()> {
+    pub(in crate::cli) fn going(&mut self, progress: Progress) -> io::Result<()> {
         match &mut self.0 {
             Some(client) => write_line(client, &Response::going(progress)),
             None => Err(io::ErrorKind::NotConnected.into()),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// How a mount stands. Programs read it, so fields are added but never renamed. Times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Status {
+pub(in crate::cli) struct Status {
     /// The URL of the maildrop.
     pub source: String,
     /// Where it is mounted, with U+FFFD for what is not UTF-8.
@@ -50,7 +50,7 @@ pub struct Status {
 /// Whether a session with the server is open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Session {
+pub(in crate::cli) enum Session {
     /// It is opened again on demand.
     #[default]
     Closed,
@@ -61,7 +61,7 @@ pub enum Session {
 /// Bodies at hand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Cached {
+pub(in crate::cli) struct Cached {
     /// How many messages.
     pub messages: u64,
     /// How many octets.
@@ -71,7 +71,7 @@ pub struct Cached {
 /// Bodies on disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Stored {
+pub(in crate::cli) struct Stored {
     /// How many messages.
     pub messages: u64,
     /// How many octets, with those around them and of what no longer holds.
@@ -83,7 +83,7 @@ pub struct Stored {
 /// Messages opened by programs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Opens {
+pub(in crate::cli) struct Opens {
     /// How often.
     pub total: u64,
     /// How often the body was at hand, in memory or on disk.
@@ -93,7 +93,7 @@ pub struct Opens {
 /// Something that has happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Event {
+pub(in crate::cli) struct Event {
     /// When it ended.
     pub at: u64,
     /// Whether it was a failure.

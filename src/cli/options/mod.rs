@@ -82,7 +82,7 @@ pub struct Options {
 /// Where the password comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordSource {
-    /// As [`password::obtain`](super::password::obtain) looks for it.
+    /// In the environment, in what systemd and netrc(5) keep, or on the terminal.
     Unsaid,
     /// The first line that `sh -c` of it prints.
     Command(String),
