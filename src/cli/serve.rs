@@ -265,7 +265,7 @@ fn start_threads(
     tell: mpsc::Sender<End>,
     ended: &mpsc::Receiver<End>,
 ) -> io::Result<control::Serving> {
-    handler.maildrop.on_change(serving.teller()?);
+    handler.maildrop.on_change(serving.teller());
     let listening = control::Server::listen(handler.mount.device_number())?;
     let control = listening.serve(Arc::new(move |request, reply| {
         handler.handle(request, reply);

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use fuser::{
@@ -55,6 +55,7 @@ pub struct Owner {
 pub struct Serving {
     session: Session<Adapter>,
     filesystem: Arc<Filesystem>,
+    notices: Workshop,
 }
 
 impl std::fmt::Debug for Serving {
@@ -74,10 +75,12 @@ impl Serving {
         device: OwnedFd,
     ) -> io::Result<Serving> {
         let notifier = Arc::new(OnceLock::new());
+        let notices = Workshop::open("notices")?;
         let adapter = Adapter {
             filesystem: Arc::clone(&filesystem),
             owner,
             notifier: Arc::clone(&notifier),
+            notices: notices.clone(),
             sizes: Workshop::open("sizes")?,
             past_the_cache: FopenFlags::empty(),
         };
@@ -89,26 +92,16 @@ impl Serving {
         Ok(Serving {
             session,
             filesystem,
+            notices,
         })
     }
 
     /// Passes the maildrop's changes on to the kernel.
-    ///
-    /// # Errors
-    /// When the system gives no thread.
-    pub fn teller(&self) -> io::Result<impl Fn(Change) + Send + Sync + 'static> {
+    pub fn teller(&self) -> impl Fn(Change) + Send + Sync + 'static {
         let notifier = self.session.notifier();
         let filesystem = Arc::clone(&self.filesystem);
-        let (changes, told) = mpsc::channel();
-        let later = notifier.clone();
-        std::thread::Builder::new()
-            .name("notifier".to_owned())
-            .spawn(move || {
-                for outdated in told {
-                    tell(&later, &outdated);
-                }
-            })?;
-        Ok(move |change: Change| {
+        let notices = self.notices.clone();
+        move |change: Change| {
             let outdated = match change {
                 // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
                 Change::Size { inode, eol } => {
@@ -121,8 +114,9 @@ impl Serving {
                 // At once: who opens a view next must not be given what was made of the old octets.
                 Change::Content { inode } => Outdated::Inodes(filesystem.forget(inode).collect()),
             };
-            let _notifier_outlives_the_engine = changes.send(outdated);
-        })
+            let notifier = notifier.clone();
+            notices.leave(move || tell(&notifier, &outdated));
+        }
     }
 
     /// Whether a session of this process answers: the thread that does is fuser's own, known by its name.
@@ -151,6 +145,10 @@ impl Serving {
     }
 }
 
+/// Where the kernel believes in a name until it is told otherwise. To tell takes the lock of the directory, which a request to
+/// remove or to move holds until it is answered.
+const NAMED_TO_LAST: [u64; 2] = [ROOT, DELETED];
+
 /// What the kernel must not believe any longer. To tell it takes locks that a request of ours may hold: never in a thread that
 /// answers requests.
 enum Outdated {
@@ -168,7 +166,7 @@ fn tell(notifier: &Notifier, outdated: &Outdated) {
             }
         }
         Outdated::Entry(name) => {
-            for directory in [ROOT, DELETED] {
+            for directory in NAMED_TO_LAST {
                 log_untold(notifier.inval_entry(INodeNo(directory), OsStr::new(name)));
             }
         }
@@ -216,6 +214,8 @@ struct Adapter {
     filesystem: Arc<Filesystem>,
     owner: Owner,
     notifier: Arc<OnceLock<Notifier>>,
+    /// Where the kernel is told of what has changed.
+    notices: Workshop,
     /// Where the kernel is told of a size before it is told of the open.
     sizes: Workshop,
     /// How a body in a file is read: the kernel has its pages already, and a second copy of a gigabyte costs more than
@@ -225,12 +225,23 @@ struct Adapter {
 
 impl Adapter {
     fn remove(&self, req: &Request, parent: INodeNo, name: &OsStr, kind: Kind, reply: ReplyEmpty) {
-        match utf8(name) {
-            Ok(name) => self
-                .filesystem
-                .remove(parent.0, name, kind, emptily(req, reply)),
-            Err(error) => reply.error(errno(&error)),
+        let name = match utf8(name) {
+            Ok(name) => name,
+            Err(error) => return reply.error(errno(&error)),
+        };
+        let answer = self.removed(req, parent, reply);
+        self.filesystem.remove(parent.0, name, kind, answer);
+    }
+
+    /// What was removed in a view is in no other directory any more when the kernel has the answer.
+    fn removed(&self, req: &Request, parent: INodeNo, reply: ReplyEmpty) -> Answer<()> {
+        if NAMED_TO_LAST.contains(&parent.0) {
+            return emptily(req, reply);
         }
+        let notices = self.notices.clone();
+        Answer::new(req.pid(), move |result| {
+            notices.leave(move || empty(reply, result));
+        })
     }
 
     fn refuse(&self) -> Errno {

@@ -1,4 +1,4 @@
-//! Threads for what neither the kernel's requests nor the connection wait for: to make views of messages, to correct sizes.
+//! Threads for what neither the requests nor the connection wait for: to make views, to correct sizes, to tell of changes.
 
 use std::sync::mpsc::{Sender, channel};
 use std::{io, thread};

@@ -119,6 +119,23 @@ fn assert_removes(program: &[&str], name: &str) {
     assert_eq!(liar.left_serials(), [1, 3, 4]);
 }
 
+/// The kernel keeps the names of the root, and is told.
+#[test]
+fn what_was_removed_in_a_view_is_not_in_the_root_any_more() {
+    const COUNT: usize = 300;
+    let liar = Liar::start(&corpus::realistic(17, COUNT));
+    let mount = mounted(&liar.source(), &[]);
+    let names = listed(&mount);
+    for name in &names {
+        fs::metadata(mount.join(name)).expect("a message");
+    }
+    for name in &names {
+        let text = Path::new(".text").join(name).with_extension("txt");
+        fs::remove_file(mount.join(text)).expect("to remove a text");
+        assert!(!mount.join(name).exists(), "{name}");
+    }
+}
+
 #[test]
 fn rm_of_a_text_removes_its_message() {
     assert_removes(&["rm"], ".text/liar-2.txt");
