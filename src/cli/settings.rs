@@ -9,7 +9,7 @@ use super::password::{self, Password};
 use super::source::Source;
 use crate::fs::{Appearance, Owner, Xattrs};
 use crate::maildrop::{
-    Credential, Dating, Login, Mechanism, Method, SaslMechanism, Security, Settings, Wording,
+    Credential, Dating, Login, Mechanism, Method, SaslMechanism, Security, Settings,
 };
 use crate::message::{DatePreference, arrival, outline, title};
 use crate::net::{Endpoint, NetError, Tls};
@@ -70,12 +70,14 @@ pub(super) fn settings(
         max_message: options.max_message.get(),
         max_delete: options.max_delete,
         dating: match options.mtime {
-            Mtime::Received => dating(DatePreference::Received),
-            Mtime::Date => dating(DatePreference::Date),
+            Mtime::Received => {
+                Dating::Headers(|headers| arrival(headers, DatePreference::Received))
+            }
+            Mtime::Date => Dating::Headers(|headers| arrival(headers, DatePreference::Date)),
             Mtime::None => Dating::FirstSeen,
         },
-        titling: Wording::by(title),
-        outlining: (options.xattrs == Xattrs::Shown).then(|| Wording::by(outline)),
+        titling: title,
+        outlining: (options.xattrs == Xattrs::Shown).then_some(outline),
     })
 }
 
@@ -116,10 +118,6 @@ fn credential(password: Password, options: &Options, mechanism: Mechanism) -> Cr
             }),
         ),
     }
-}
-
-fn dating(preference: DatePreference) -> Dating {
-    Dating::Headers(Box::new(move |headers| arrival(headers, preference)))
 }
 
 pub(super) fn appearance(options: &Options) -> Appearance {

@@ -178,11 +178,10 @@ impl Shared {
         let mut buffer = Vec::new();
         let read = message.read_at(0, LONGEST_HEADERS, &mut buffer);
         let headers = read.unwrap_or_default();
-        let outlining = self.settings.outlining.as_ref();
         Learnt {
             arrived: self.settings.dating.of(headers).unwrap_or_else(now),
-            title: self.settings.titling.of(headers),
-            outline: outlining.map(|outlining| outlining.of(headers)),
+            title: (self.settings.titling)(headers),
+            outline: self.settings.outlining.map(|outline| outline(headers)),
         }
     }
 

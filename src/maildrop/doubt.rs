@@ -27,7 +27,7 @@ impl Shown {
     /// Where nothing was shown but the name, nothing can be told.
     fn is_told_by(&self, headers: &[u8], settings: &Settings) -> bool {
         let same_date = self.arrived.is_some() && settings.dating.of(headers) == self.arrived;
-        let title = || settings.titling.of(headers);
+        let title = || (settings.titling)(headers);
         same_date
             && self
                 .title

@@ -103,10 +103,10 @@ pub struct Settings {
     pub max_delete: Option<u32>,
     /// Where the mtime of a message comes from.
     pub dating: Dating,
-    /// What a message is called for people.
-    pub titling: Wording,
+    /// What a message of these headers is called for people.
+    pub titling: fn(&[u8]) -> String,
     /// What else is kept of the headers; none where nothing is.
-    pub outlining: Option<Wording>,
+    pub outlining: Option<fn(&[u8]) -> String>,
 }
 
 /// How many commands may be in flight where the server offers PIPELINING after the log-in.
@@ -133,36 +133,11 @@ impl Pipeline {
     }
 }
 
-/// Reads Unix seconds out of header octets.
-pub type DateOf = dyn Fn(&[u8]) -> Option<i64> + Send + Sync;
-
-/// Puts header octets into words.
-pub type WordsOf = dyn Fn(&[u8]) -> String + Send + Sync;
-
-/// How headers are put into words.
-pub struct Wording(Box<WordsOf>);
-
-impl Wording {
-    /// By this function.
-    pub fn by(words: impl Fn(&[u8]) -> String + Send + Sync + 'static) -> Wording {
-        Wording(Box::new(words))
-    }
-
-    fn of(&self, headers: &[u8]) -> String {
-        (self.0)(headers)
-    }
-}
-
-impl std::fmt::Debug for Wording {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Wording")
-    }
-}
-
 /// Where the mtime of a message comes from.
+#[derive(Debug)]
 pub enum Dating {
-    /// From the headers; where they tell nothing, the first time that the message was seen.
-    Headers(Box<DateOf>),
+    /// From the headers, in Unix seconds; where they tell nothing, the first time that the message was seen.
+    Headers(fn(&[u8]) -> Option<i64>),
     /// The first time that the message was seen: nothing is asked for.
     FirstSeen,
 }
@@ -174,15 +149,6 @@ impl Dating {
             Dating::Headers(date) => date(headers),
             Dating::FirstSeen => None,
         }
-    }
-}
-
-impl std::fmt::Debug for Dating {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Dating::Headers(_) => "Headers",
-            Dating::FirstSeen => "FirstSeen",
-        })
     }
 }
 

@@ -15,7 +15,7 @@ use pop3fs::fs::{
 };
 use pop3fs::maildrop::{
     Consent, Credential, Dating, Farewell, Fault, Login, Maildrop, Mechanism, Method, OpenError,
-    Secret, Security, Settings, Verdict, Waiter, Wording,
+    Secret, Security, Settings, Verdict, Waiter,
 };
 use pop3fs::net::Endpoint;
 use pop3fs::store::{CacheFolder, Disk, Index};
@@ -98,8 +98,8 @@ impl Mounting {
             memory: self.setting.memory,
             max_message: 1 << 30,
             max_delete: None,
-            dating: Dating::Headers(Box::new(mail::arrived)),
-            titling: Wording::by(pop3fs::message::title),
+            dating: Dating::Headers(mail::arrived),
+            titling: pop3fs::message::title,
             outlining: None,
         }
     }
