@@ -253,7 +253,7 @@ impl Engine {
 
     /// Logs in, lists, and tells what changed.
     pub(super) fn open_session(&mut self) -> Result<(), Fault> {
-        let opened = self.log_in_and_list();
+        let opened = Session::open(&self.shared, &mut self.quirks);
         if let Some(seconds) = self.quirks.login_delay {
             self.hold_off.note_delay(seconds);
         }
@@ -273,20 +273,6 @@ impl Engine {
                 state.connection = Connection::Failed(fault.clone());
                 drop(state);
                 Err(fault)
-            }
-        }
-    }
-
-    /// Once more where a listing broke down over several commands, until the server is asked one at a time; but no log-in is
-    /// sooner than LOGIN-DELAY.
-    fn log_in_and_list(&mut self) -> Result<(Session, Listing), Fault> {
-        loop {
-            let (pipeline, pace) = (self.pipeline(), self.quirks.pace);
-            match Session::open(&self.shared, pipeline, &mut self.quirks) {
-                Err(fault) if self.quirks.pace != pace && self.quirks.login_delay.is_none() => {
-                    log::info!("the headers are asked for again: {fault}");
-                }
-                opened => return opened,
             }
         }
     }

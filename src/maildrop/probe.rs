@@ -9,10 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use super::fault::Fault;
 use super::link::Link;
-use super::login::LoggedIn;
 use super::quirks::{Identity, Quirks};
-use super::scan::{Listing, Scan};
-use super::session::{Retention, Top};
+use super::scan::Listing;
+use super::session::Session;
 use super::state::Pulse;
 use super::{Pipeline, Settings};
 use crate::net::{Accepted, Shown, Stream, TlsVersion};
@@ -23,8 +22,6 @@ const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// A larger message is not fetched for the sake of its size.
 const MOST_FETCHED: u64 = 1024 * 1024;
-/// How many TOPs are in flight where the server knows no UIDL.
-const MOST_IN_FLIGHT: usize = 256;
 
 /// What one step has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +59,7 @@ pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Outlook {
     let mut probe = Probe {
         settings,
         quirks: Quirks::default(),
+        pulse: Pulse::new(),
         tell,
     };
     match probe.run() {
@@ -73,39 +71,31 @@ pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Outlook {
 struct Probe<'a> {
     settings: &'a Settings,
     quirks: Quirks,
+    pulse: Pulse,
     tell: &'a mut dyn FnMut(&Finding),
 }
 
 /// A step has failed, and was told.
 struct Failed(Fault);
 
-/// A session, and what it has listed.
-struct Entered {
-    link: Link,
-    capabilities: Capabilities,
-    retention: Retention,
-    listing: Listing,
-}
-
 impl Probe<'_> {
     fn run(&mut self) -> Result<(), Failed> {
         self.resolve()?;
         self.reach()?;
-        let mut entered = self.log_in()?;
-        self.rate_capabilities(&entered.capabilities);
-        self.rate_listing(&entered);
-        let smallest = entered.smallest();
-        match smallest {
-            None => self.good(
+        let (mut session, listing) = self.log_in()?;
+        self.rate_capabilities(&session.capabilities);
+        self.rate_listing(&listing);
+        match listing.smallest() {
+            Some((number, listed)) if listed <= MOST_FETCHED => {
+                self.try_top(&mut session, number)?;
+                self.try_retr(&mut session, number, listed)?;
+            }
+            _ => self.good(
                 "messages",
                 "none that is small enough to try TOP and RETR on",
             ),
-            Some((number, _)) => self.try_top(&mut entered, number)?,
         }
-        if let Some((number, listed)) = smallest {
-            self.try_retr(&mut entered, number, listed)?;
-        }
-        self.try_pipelining(entered, smallest.is_some());
+        self.try_pipelining(session);
         Ok(())
     }
 
@@ -122,12 +112,11 @@ impl Probe<'_> {
 
     /// A connection of its own: what fails here is not the password's fault.
     fn reach(&mut self) -> Result<(), Failed> {
-        let reached = self.settings.login.reach(&Pulse::new(), &mut self.quirks);
+        let Settings { login, .. } = self.settings;
+        let reached = login.reach(&self.pulse, &mut self.quirks);
         // A server that closes the connection on CAPA is asked without.
         let reached = match reached {
-            Err(_) if self.quirks.capas_avoided() > 0 => {
-                self.settings.login.reach(&Pulse::new(), &mut self.quirks)
-            }
+            Err(_) if self.quirks.capas_avoided() > 0 => login.reach(&self.pulse, &mut self.quirks),
             reached => reached,
         };
         let mut reached = self.unless_failed("connect", reached)?;
@@ -188,38 +177,16 @@ impl Probe<'_> {
         }
     }
 
-    fn log_in(&mut self) -> Result<Entered, Failed> {
-        let Settings { login, .. } = self.settings;
-        let logged_in = login.open(&Pulse::new(), &mut self.quirks);
-        let LoggedIn {
-            mut link,
-            capabilities,
-            method,
-        } = self.unless_failed("log-in", logged_in)?;
-        self.good("log-in", &format!("{method}, as {}", login.user));
-        let mut top = match capabilities.top {
-            true => Top::Works,
-            false => Top::Untried,
-        };
-        let scan = Scan {
-            link: &mut link,
-            quirks: &mut self.quirks,
-            top: &mut top,
-            ahead: self
-                .settings
-                .pipeline
-                .most_in_flight(&capabilities, MOST_IN_FLIGHT),
-            max_message: self.settings.max_message,
-            date: &|headers| self.settings.dating.of(headers),
-        };
-        let listing = scan.ask();
-        let listing = self.unless_failed("listing", listing)?;
-        Ok(Entered {
-            link,
-            retention: Retention::announced(&capabilities, &self.quirks),
-            capabilities,
-            listing,
-        })
+    fn log_in(&mut self) -> Result<(Session, Listing), Failed> {
+        let settings = self.settings;
+        let logged_in = settings.login.open(&self.pulse, &mut self.quirks);
+        let logged_in = self.unless_failed("log-in", logged_in)?;
+        self.good(
+            "log-in",
+            &format!("{}, as {}", logged_in.method, settings.login.user),
+        );
+        let entered = Session::enter(logged_in, settings, &self.pulse, &mut self.quirks);
+        self.unless_failed("listing", entered)
     }
 
     fn rate_capabilities(&mut self, capabilities: &Capabilities) {
@@ -243,8 +210,8 @@ impl Probe<'_> {
         }
     }
 
-    fn rate_listing(&mut self, entered: &Entered) {
-        let entries = &entered.listing.entries;
+    fn rate_listing(&mut self, listing: &Listing) {
+        let entries = &listing.entries;
         let octets: u64 = entries.iter().map(|entry| entry.octets).sum();
         self.good(
             "maildrop",
@@ -258,20 +225,20 @@ impl Probe<'_> {
             Some(Identity::Uidl) => self.good("UIDL", "works"),
             None => self.good("UIDL", "not tried on an empty maildrop"),
         }
-        if entered.listing.unnamed > 0 {
+        if listing.unnamed > 0 {
             self.warn(
                 "LIST",
                 &format!(
                     "{} messages have no name that lasts: they are not shown",
-                    entered.listing.unnamed
+                    listing.unnamed
                 ),
             );
         }
     }
 
-    fn try_top(&mut self, entered: &mut Entered, message: MessageNumber) -> Result<(), Failed> {
+    fn try_top(&mut self, session: &mut Session, message: MessageNumber) -> Result<(), Failed> {
         let most = self.settings.max_message;
-        let answer = entered
+        let answer = session
             .link
             .octets(&Command::Top { message, lines: 0 }, most);
         match self.unless_failed("TOP", answer)? {
@@ -287,30 +254,31 @@ impl Probe<'_> {
     }
 
     /// Three commands in one packet. A server that does not offer it is not tried: some close the connection.
-    fn try_pipelining(&mut self, mut entered: Entered, has_retrieved: bool) {
+    fn try_pipelining(&mut self, mut session: Session) {
         const STEP: &str = "PIPELINING";
-        if !entered.capabilities.pipelining {
+        if !session.capabilities.pipelining {
             self.good(STEP, "not offered: one command at a time");
         } else if self.settings.pipeline == Pipeline::Off {
             self.good(STEP, "offered, and not used (pipeline=off)");
-        } else if let Err(fault) = entered.link.answers_three_at_once() {
+        } else if let Err(fault) = session.link.answers_three_at_once() {
             let told =
                 format!("three commands at once have failed ({fault}): mount with -o pipeline=off");
             return self.warn(STEP, &told);
         } else {
             self.good(STEP, "works");
         }
-        entered.leave(has_retrieved);
+        session.leave();
     }
 
     fn try_retr(
         &mut self,
-        entered: &mut Entered,
+        session: &mut Session,
         message: MessageNumber,
         listed: u64,
     ) -> Result<(), Failed> {
         let most = self.settings.max_message;
-        let answer = entered.link.octets(&Command::Retr(message), most);
+        session.has_retrieved = true;
+        let answer = session.link.octets(&Command::Retr(message), most);
         match self.unless_failed("RETR", answer)? {
             Ok(octets) if octets == listed => self.good("RETR", "works, and LIST tells the size"),
             Ok(octets) => self.warn(
@@ -347,27 +315,6 @@ impl Probe<'_> {
             rating,
             told: told.to_owned(),
         });
-    }
-}
-
-impl Entered {
-    /// The number and LIST's octets of the smallest message, unless even that is large.
-    fn smallest(&self) -> Option<(MessageNumber, u64)> {
-        let sizes = self.listing.entries.iter().map(|entry| entry.octets);
-        let numbered = self.listing.numbers.iter().copied().zip(sizes);
-        numbered
-            .min_by_key(|&(_, octets)| octets)
-            .filter(|&(_, octets)| octets <= MOST_FETCHED)
-    }
-
-    /// Without QUIT where that might delete what was retrieved (RFC 2449 section 6.7).
-    fn leave(mut self, has_retrieved: bool) {
-        if has_retrieved && self.retention != Retention::Kept {
-            return;
-        }
-        if let Err(fault) = self.link.status(&Command::Quit, |_| ()) {
-            log::debug!("QUIT: {fault}");
-        }
     }
 }
 

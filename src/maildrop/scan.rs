@@ -4,6 +4,7 @@
 //! size when UIDL runs. The three need not agree. A message is listed where UIDL names it and one of the others counts it;
 //! one without a unique-id is not listed, since nothing tells it from another in the next session.
 
+use super::Dating;
 use super::fault::Fault;
 use super::identity::{self, LONGEST_HEADERS};
 use super::link::Link;
@@ -37,8 +38,7 @@ pub(super) struct Scan<'a> {
     pub(super) ahead: usize,
     /// The most octets that one of them may give.
     pub(super) max_message: u64,
-    /// Reads Unix seconds out of headers.
-    pub(super) date: &'a dyn Fn(&[u8]) -> Option<i64>,
+    pub(super) dating: &'a Dating,
 }
 
 type Sizes = Vec<(MessageNumber, u64)>;
@@ -134,7 +134,7 @@ impl Scan<'_> {
     fn by_headers(&mut self, sizes: &Sizes) -> Result<Listing, Fault> {
         let mut listing = Listing::default();
         let mut headers = Headers::default();
-        let (top, date, max_message) = (&mut *self.top, self.date, self.max_message);
+        let (top, dating, max_message) = (&mut *self.top, self.dating, self.max_message);
         let command = |&(message, _): &(MessageNumber, u64)| Command::Top { message, lines: 0 };
         let asked = self
             .link
@@ -145,7 +145,7 @@ impl Scan<'_> {
                         *top = Top::Works;
                         let Headers { kept, .. } = std::mem::take(&mut headers);
                         let uidl = identity::of_headers(&kept);
-                        listing.push(number, Entry { uidl, octets }, date(&kept));
+                        listing.push(number, Entry { uidl, octets }, dating.of(&kept));
                     }
                     Event::Done(_) if *top == Top::Untried => return Err(nothing_lasts()),
                     Event::Done(status) => {
@@ -179,6 +179,13 @@ impl Listing {
             0 => Coverage::Complete,
             _ => Coverage::Partial,
         }
+    }
+
+    /// The number of the message of which LIST gives the fewest octets, and these.
+    pub(super) fn smallest(&self) -> Option<(MessageNumber, u64)> {
+        let sizes = self.entries.iter().map(|entry| entry.octets);
+        let numbered = self.numbers.iter().copied().zip(sizes);
+        numbered.min_by_key(|&(_, octets)| octets)
     }
 
     fn push(&mut self, number: MessageNumber, entry: Entry, arrived: Option<i64>) {

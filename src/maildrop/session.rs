@@ -8,8 +8,8 @@ use super::link::Link;
 use super::login::{LoggedIn, Method};
 use super::quirks::{CapaTime, Notice, Quirks};
 use super::scan::{Listing, Scan};
-use super::state::Terms;
-use super::{Pipeline, Shared};
+use super::state::{Pulse, Terms};
+use super::{Settings, Shared};
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
 /// The commands of a listing or a commit that may be in flight.
@@ -56,7 +56,7 @@ pub(super) enum Occasion {
 
 /// What QUIT does to messages that were only retrieved (RFC 2449 section 6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Retention {
+enum Retention {
     /// It leaves them.
     Kept,
     /// It may delete them: `EXPIRE 0`.
@@ -78,21 +78,49 @@ pub(super) enum Top {
 
 impl Session {
     /// Logs in and lists.
-    pub(super) fn open(
-        shared: &Shared,
-        pipeline: Pipeline,
+    pub(super) fn open(shared: &Shared, quirks: &mut Quirks) -> Result<(Session, Listing), Fault> {
+        let Shared {
+            settings, pulse, ..
+        } = shared;
+        let logged_in = settings.login.open(pulse, quirks)?;
+        Session::enter(logged_in, settings, pulse, quirks)
+    }
+
+    /// Lists; once more, after another log-in, where that broke down over several commands, until the server is asked one at
+    /// a time; but no log-in is sooner than LOGIN-DELAY.
+    pub(super) fn enter(
+        mut logged_in: LoggedIn,
+        settings: &Settings,
+        pulse: &Pulse,
         quirks: &mut Quirks,
     ) -> Result<(Session, Listing), Fault> {
-        let settings = &shared.settings;
+        loop {
+            let pace = quirks.pace;
+            match Session::list(logged_in, settings, quirks) {
+                Err(fault) if quirks.pace != pace && quirks.login_delay.is_none() => {
+                    log::info!("the headers are asked for again: {fault}");
+                }
+                entered => return entered,
+            }
+            logged_in = settings.login.open(pulse, quirks)?;
+        }
+    }
+
+    fn list(
+        logged_in: LoggedIn,
+        settings: &Settings,
+        quirks: &mut Quirks,
+    ) -> Result<(Session, Listing), Fault> {
         let LoggedIn {
             mut link,
             capabilities,
             method,
-        } = settings.login.open(&shared.pulse, quirks)?;
+        } = logged_in;
         let retention = Retention::announced(&capabilities, quirks);
         if retention == Retention::Deleted {
             quirks.tell(Notice::DeletesWhatWasRead);
         }
+        let pipeline = quirks.pace.of(settings.pipeline);
         let ahead = pipeline.most_in_flight(&capabilities, MOST_IN_FLIGHT);
         let mut top = if capabilities.top {
             Top::Works
@@ -105,7 +133,7 @@ impl Session {
             top: &mut top,
             ahead,
             max_message: settings.max_message,
-            date: &|headers| settings.dating.of(headers),
+            dating: &settings.dating,
         };
         let listing = scan.ask()?;
         let session = Session {
@@ -180,7 +208,7 @@ impl Session {
 
 impl Retention {
     /// What the server announces; where it announces nothing, what it did in an earlier session.
-    pub(super) fn announced(capabilities: &Capabilities, quirks: &Quirks) -> Retention {
+    fn announced(capabilities: &Capabilities, quirks: &Quirks) -> Retention {
         match capabilities.expire {
             Some(Expire::Days(0)) => Retention::Deleted,
             // What is said before the login may be another for this user.

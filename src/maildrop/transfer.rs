@@ -151,7 +151,7 @@ impl Engine {
     }
 
     /// As the user wants it, and as the server can.
-    pub(super) fn pipeline(&self) -> Pipeline {
+    fn pipeline(&self) -> Pipeline {
         self.quirks.pace.of(self.shared.settings.pipeline)
     }
 

@@ -160,6 +160,16 @@ fn a_server_that_closes_on_pipelined_commands_is_found_out() {
 }
 
 #[test]
+fn a_server_without_uidl_that_closes_on_pipelined_commands_would_be_mounted() {
+    let liar = liar(5);
+    liar.on("UIDL", Reply::Err("unknown command"));
+    liar.refuse_pipelining();
+    let shown = good(&liar.source(), &["-o", "tls=off"]);
+    assert_says(line(&shown, "maildrop"), &["5 messages"]);
+    assert_says(line(&shown, "PIPELINING"), &["warning", "pipeline=off"]);
+}
+
+#[test]
 fn a_server_with_neither_uidl_nor_top() {
     let liar = liar(2);
     liar.set_capabilities(Some(&["USER"]));
