@@ -20,6 +20,7 @@
 //!
 //! What servers do that the standards do not say is listed in quirks.rs.
 
+mod access;
 mod catalogue;
 mod commit;
 mod delivery;
@@ -39,8 +40,10 @@ mod pace;
 mod probe;
 mod quirks;
 mod read_ahead;
+mod removal;
 mod scan;
 mod session;
+mod settings;
 mod state;
 mod transfer;
 mod valve;
@@ -51,7 +54,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
 pub use catalogue::{Message, MessageId, Standing, Tag, Totals};
@@ -68,89 +71,16 @@ pub use login::{
 pub use name::file_name;
 pub use name::{NAME_MAX, SUFFIX};
 pub use probe::{Finding, Outlook, Rating, probe};
+pub use settings::{Dating, Pipeline, Settings};
 pub use state::{Change, Connection, Terms};
 pub use valve::{Consent, Excess, Held};
 pub use want::Waiter;
 
 use crate::net::{Endpoint, WakeUp};
-use crate::pop3::Capabilities;
-use crate::store::{Bodies, Body, Disk, Found, Index, StoreError, Usage};
-use catalogue::Extent;
+use crate::store::{Bodies, Disk, Index, StoreError, Usage};
 use engine::Engine;
-use history::Lookup;
 use quirks::Quirks;
-use state::{Ending, HeaderAccess, Phase, State};
-use want::AllOf;
-
-/// What the maildrop needs to know.
-#[derive(Debug)]
-pub struct Settings {
-    /// How to log in.
-    pub login: Login,
-    /// After so long without use the session is closed.
-    pub idle_timeout: Duration,
-    /// How often the server hears from an unused session, which then is not closed.
-    pub keepalive: Option<Duration>,
-    /// A listing older than this is renewed when the directory is read.
-    pub refresh: Duration,
-    /// How many commands may be in flight.
-    pub pipeline: Pipeline,
-    /// The most octets of bodies kept in memory.
-    pub memory: u64,
-    /// The most octets of one body.
-    pub max_message: u64,
-    /// The most messages that one commit deletes unread; none for any number.
-    pub max_delete: Option<u32>,
-    /// Where the mtime of a message comes from.
-    pub dating: Dating,
-    /// What a message of these headers is called for people.
-    pub titling: fn(&[u8]) -> String,
-    /// What else is kept of the headers; none where nothing is.
-    pub outlining: Option<fn(&[u8]) -> String>,
-}
-
-/// How many commands may be in flight where the server offers PIPELINING after the log-in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pipeline {
-    /// As many as the window of octets allows.
-    #[default]
-    Auto,
-    /// One.
-    Off,
-    /// So many at the most.
-    Most(u16),
-}
-
-impl Pipeline {
-    /// How many commands may be in flight after the log-in, `most` where nobody set a limit.
-    pub(super) fn most_in_flight(self, capabilities: &Capabilities, most: usize) -> usize {
-        match self {
-            _ if !capabilities.pipelining => 1,
-            Pipeline::Auto => most,
-            Pipeline::Off => 1,
-            Pipeline::Most(commands) => usize::from(commands).clamp(1, most),
-        }
-    }
-}
-
-/// Where the mtime of a message comes from.
-#[derive(Debug)]
-pub enum Dating {
-    /// From the headers, in Unix seconds; where they tell nothing, the first time that the message was seen.
-    Headers(fn(&[u8]) -> Option<i64>),
-    /// The first time that the message was seen: nothing is asked for.
-    FirstSeen,
-}
-
-impl Dating {
-    /// Unix seconds out of headers; none where they tell nothing, or are not asked.
-    pub(super) fn of(&self, headers: &[u8]) -> Option<i64> {
-        match self {
-            Dating::Headers(date) => date(headers),
-            Dating::FirstSeen => None,
-        }
-    }
-}
+use state::{Ending, Phase, State};
 
 /// How the maildrop is left at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -263,20 +193,6 @@ impl Maildrop {
         self.shared.state.lock().catalogue.get(id).clone()
     }
 
-    /// Notes that a user is given the body, or what is made of it: from now on it was read, in later mounts too. Gives what
-    /// is known of the message.
-    pub fn read_message(&self, id: MessageId, body: &Body) -> Message {
-        let extent = Extent::of(body);
-        let mut state = self.shared.state.lock();
-        let is_new = state.catalogue.learn_read(id) | state.catalogue.learn_lines(id, extent);
-        let message = state.catalogue.get(id).clone();
-        drop(state);
-        if is_new {
-            self.shared.index.learn(vec![message.row()]);
-        }
-        message
-    }
-
     /// Shows `visit` the messages of that standing behind an inode number, in directory order, until it has enough.
     pub fn visit_after(
         &self,
@@ -311,17 +227,6 @@ impl Maildrop {
         state.catalogue.changed.max(state.catalogue.marked)
     }
 
-    /// The names of the pending deletions, in directory order.
-    #[must_use]
-    pub fn pending(&self) -> Vec<String> {
-        let state = self.shared.state.lock();
-        state
-            .catalogue
-            .after(0, Standing::Unlinked)
-            .map(|(_, message)| message.name())
-            .collect()
-    }
-
     /// How the connection stands.
     #[must_use]
     pub fn connection(&self) -> Connection {
@@ -346,138 +251,6 @@ impl Maildrop {
         self.shared.settings.login.timeout
     }
 
-    /// The body, where it is in memory or on disk. An access in directory order has what comes next fetched ahead.
-    #[must_use]
-    pub fn access_body(&self, id: MessageId) -> Option<Arc<Body>> {
-        let mut state = self.shared.state.lock();
-        let inode = state.catalogue.get(id).inode;
-        match state.bodies.get(inode) {
-            Some(Found::Used(body)) => {
-                state.history.note_open(Lookup::Hit);
-                return Some(body);
-            }
-            Some(Found::Ahead(body)) => {
-                state.history.note_open(Lookup::Hit);
-                let is_planned = state.read_bodies_ahead(id);
-                drop(state);
-                if is_planned {
-                    self.shared.wake_up.ring();
-                }
-                return Some(body);
-            }
-            None => {}
-        }
-        drop(state);
-        // A large one is loaded by the engine, which is asked next: the callers are the kernel's requests.
-        let loaded = self.shared.body_on_disk(id, Disk::load_small);
-        let mut state = self.shared.state.lock();
-        match &loaded {
-            Some(body) => {
-                state.history.note_open(Lookup::Hit);
-                // A listing may have told meanwhile that the message is another.
-                if state.catalogue.get(id).exact_size() == Some(body.len()) {
-                    state.bodies.insert(inode, Arc::clone(body));
-                }
-            }
-            // The want that is going to follow rings.
-            None => {
-                state.history.note_open(Lookup::Miss);
-                state.read_bodies_ahead(id);
-            }
-        }
-        loaded
-    }
-
-    /// Fetches the body, which [`Maildrop::access_body`] did not have.
-    pub fn want_body(&self, id: MessageId, waiter: Waiter<Arc<Body>>) {
-        let mut state = self.shared.state.lock();
-        let inode = state.catalogue.get(id).inode;
-        if let Some(found) = state.bodies.get(inode) {
-            drop(state);
-            return waiter.answer(Ok(found.body()));
-        }
-        state.wants.body(id, waiter);
-        drop(state);
-        self.shared.wake_up.ring();
-    }
-
-    /// A body out of octets that were made of one: in memory, or where a large one from the server would be.
-    ///
-    /// # Errors
-    /// [`Fault::NoRoom`].
-    pub fn derive(&self, octets: &[u8]) -> Result<Arc<Body>, Fault> {
-        let mut derived = self.shared.disk.incoming(octets.len() as u64);
-        derived.push(octets).map_err(Fault::no_room)?;
-        Ok(Arc::new(derived.finish()))
-    }
-
-    /// Finds out when the message arrived; answered at once where that is known. Accesses in directory order have the
-    /// headers of what comes next fetched ahead.
-    pub fn want_arrival(&self, id: MessageId, waiter: Waiter<()>) {
-        let mut state = self.shared.state.lock();
-        if state.catalogue.get(id).arrived.is_some() {
-            drop(state);
-            return waiter.answer(Ok(()));
-        }
-        state.read_headers_ahead(id, HeaderAccess::Asked);
-        state.wants.arrival(id, waiter);
-        drop(state);
-        self.shared.wake_up.ring();
-    }
-
-    /// What the headers of a message say in a few words, where that is known.
-    #[must_use]
-    pub fn outline(&self, id: MessageId) -> Option<String> {
-        let state = self.shared.state.lock();
-        state.catalogue.outline(id).map(ToOwned::to_owned)
-    }
-
-    /// Finds out what the headers say in a few words; answered at once where that is known, or the body is at hand. Asking of
-    /// one message after the other has the headers of what comes next fetched ahead. Some messages do not tell.
-    pub fn want_outline(&self, id: MessageId, waiter: Waiter<()>) {
-        if self.outline(id).is_some() || self.shared.learn_from_cache(id) {
-            return waiter.answer(Ok(()));
-        }
-        let mut state = self.shared.state.lock();
-        state.read_outlines_ahead(id);
-        state.wants.arrival(id, waiter);
-        drop(state);
-        self.shared.wake_up.ring();
-    }
-
-    /// Finds out what every message in the directory is called; answered at once where that is known.
-    pub fn want_titles(&self, waiter: Waiter<()>) {
-        let mut state = self.shared.state.lock();
-        let untitled: Vec<MessageId> = state
-            .catalogue
-            .after(0, Standing::Listed)
-            .filter(|(_, message)| message.title.is_none())
-            .map(|(id, _)| id)
-            .collect();
-        if untitled.is_empty() {
-            drop(state);
-            return waiter.answer(Ok(()));
-        }
-        let all = AllOf::new(untitled.len(), waiter);
-        for id in untitled {
-            state.wants.plan_arrival(id, all.one());
-        }
-        drop(state);
-        self.shared.wake_up.ring();
-    }
-
-    /// Notes that somebody passes by the message on a walk, and asks for nothing that is not known.
-    pub fn pass_by(&self, id: MessageId) {
-        let is_planned = self
-            .shared
-            .state
-            .lock()
-            .read_headers_ahead(id, HeaderAccess::Passing);
-        if is_planned {
-            self.shared.wake_up.ring();
-        }
-    }
-
     /// Asks for a new listing where the last one is older than `refresh` and nothing is in flight; the waiter is
     /// answered at once otherwise, and where another has waited for `patience` by now.
     pub fn want_fresh_listing(&self, patience: Duration, waiter: Waiter<()>) {
@@ -490,31 +263,7 @@ impl Maildrop {
             return waiter.answer(Ok(()));
         }
         state.orders.refresh.push(waiter);
-        drop(state);
-        self.shared.wake_up.ring();
-    }
-
-    /// As [`Maildrop::unlink`], by another way than the name in the root, of which the kernel must be told.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn unlink_shown(&self, id: MessageId) -> Result<(), Fault> {
-        self.unlink(id)?;
-        let name = self.message(id).name();
-        self.shared.tell(Change::Gone { name });
-        self.shared.tell(Change::Directory);
-        Ok(())
-    }
-
-    /// Takes the message out of the directory; the next commit deletes it.
-    ///
-    /// # Errors
-    /// [`Fault::Departed`] where it is not in the directory, [`Fault::Ending`] where no commit follows.
-    pub fn unlink(&self, id: MessageId) -> Result<(), Fault> {
-        self.shared
-            .state
-            .lock()
-            .stand(id, Standing::Listed, Standing::Unlinked)
+        self.shared.ring(state);
     }
 
     /// Wants that are queued or sent and have not come.
@@ -557,43 +306,6 @@ impl Maildrop {
         }
     }
 
-    /// Takes a pending deletion back.
-    ///
-    /// # Errors
-    /// [`Fault::Departed`] where it is not pending, or being committed; [`Fault::Ending`] in the last commit.
-    pub fn restore(&self, id: MessageId) -> Result<(), Fault> {
-        self.shared
-            .state
-            .lock()
-            .stand(id, Standing::Unlinked, Standing::Listed)?;
-        self.shared.tell(Change::Directory);
-        Ok(())
-    }
-
-    /// Whether a commit would be held back now.
-    #[must_use]
-    pub fn held_back(&self) -> Option<Held> {
-        let max_delete = self.shared.settings.max_delete;
-        let state = self.shared.state.lock();
-        valve::check(&state.catalogue, max_delete, Consent::Unsaid).err()
-    }
-
-    /// Deletes what is unlinked on the server.
-    pub fn commit(&self, consent: Consent, waiter: Waiter<Verdict>) {
-        let mut state = self.shared.state.lock();
-        if state.has_no_deletions() {
-            drop(state);
-            return waiter.answer(Ok(Verdict::default()));
-        }
-        state
-            .orders
-            .commit
-            .get_or_insert_default()
-            .join(consent, waiter);
-        drop(state);
-        self.shared.wake_up.ring();
-    }
-
     /// Ends: commits or discards, leaves the session, writes the index. Blocks, as long as the server's time-outs.
     ///
     /// # Errors
@@ -610,8 +322,7 @@ impl Maildrop {
         state.orders.ending = Some(Ending { farewell, tell });
         // Files that stay open have requests answered until the process ends.
         state.phase = Phase::Ending;
-        drop(state);
-        self.shared.wake_up.ring();
+        self.shared.ring(state);
         let verdict = if nothing_to_do {
             // An engine that hangs in a connect has nothing to tell.
             told.recv_timeout(session::FAREWELL)
@@ -627,6 +338,14 @@ impl Maildrop {
             log::warn!("{error}");
         }
         verdict
+    }
+}
+
+impl Shared {
+    /// Wakes the engine for what the state asks of it now.
+    fn ring(&self, state: MutexGuard<'_, State>) {
+        drop(state);
+        self.wake_up.ring();
     }
 }
 

@@ -1,0 +1,81 @@
+//! Taking messages out of the directory, and back, and having them deleted.
+
+use super::Maildrop;
+use super::catalogue::{MessageId, Standing};
+use super::commit::Verdict;
+use super::fault::Fault;
+use super::state::Change;
+use super::valve::{self, Consent, Held};
+use super::want::Waiter;
+
+impl Maildrop {
+    /// Takes the message out of the directory; the next commit deletes it.
+    ///
+    /// # Errors
+    /// [`Fault::Departed`] where it is not in the directory, [`Fault::Ending`] where no commit follows.
+    pub fn unlink(&self, id: MessageId) -> Result<(), Fault> {
+        self.shared
+            .state
+            .lock()
+            .stand(id, Standing::Listed, Standing::Unlinked)
+    }
+
+    /// As [`Maildrop::unlink`], by another way than the name in the root, of which the kernel must be told.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unlink_shown(&self, id: MessageId) -> Result<(), Fault> {
+        self.unlink(id)?;
+        let name = self.message(id).name();
+        self.shared.tell(Change::Gone { name });
+        self.shared.tell(Change::Directory);
+        Ok(())
+    }
+
+    /// The names of the pending deletions, in directory order.
+    #[must_use]
+    pub fn pending(&self) -> Vec<String> {
+        let state = self.shared.state.lock();
+        state
+            .catalogue
+            .after(0, Standing::Unlinked)
+            .map(|(_, message)| message.name())
+            .collect()
+    }
+
+    /// Takes a pending deletion back.
+    ///
+    /// # Errors
+    /// [`Fault::Departed`] where it is not pending, or being committed; [`Fault::Ending`] in the last commit.
+    pub fn restore(&self, id: MessageId) -> Result<(), Fault> {
+        self.shared
+            .state
+            .lock()
+            .stand(id, Standing::Unlinked, Standing::Listed)?;
+        self.shared.tell(Change::Directory);
+        Ok(())
+    }
+
+    /// Whether a commit would be held back now.
+    #[must_use]
+    pub fn held_back(&self) -> Option<Held> {
+        let max_delete = self.shared.settings.max_delete;
+        let state = self.shared.state.lock();
+        valve::check(&state.catalogue, max_delete, Consent::Unsaid).err()
+    }
+
+    /// Deletes what is unlinked on the server.
+    pub fn commit(&self, consent: Consent, waiter: Waiter<Verdict>) {
+        let mut state = self.shared.state.lock();
+        if state.has_no_deletions() {
+            drop(state);
+            return waiter.answer(Ok(Verdict::default()));
+        }
+        state
+            .orders
+            .commit
+            .get_or_insert_default()
+            .join(consent, waiter);
+        self.shared.ring(state);
+    }
+}
