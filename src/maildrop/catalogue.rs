@@ -16,217 +16,19 @@
 //!                       Departed ◀───────────────────┘
 //! ```
 
+mod message;
+
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 use std::time::SystemTime;
 
 use super::doubt::Shown;
-use super::identity;
 use super::inode::{self, Room};
 use super::listing::{Changes, Coverage, Group, Listed};
 use super::name::file_name;
-use crate::pop3::UniqueId;
-use crate::store::{Body, BodyKey, Eol, Row};
-
-/// The largest size that is shown, whatever LIST says: the kernel takes no file of 2^63 octets, and the sizes of as many
-/// messages as a maildrop may have add up to less than that.
-const LARGEST: u64 = 1 << 42;
-
-/// A message of this mount; its place in the catalogue, for as long as the mount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageId(pub(super) u32);
-
-/// Tells apart what is called the same: `6b02a91c`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tag(u32);
-
-impl std::fmt::Display for Tag {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:08x}", self.0)
-    }
-}
-
-impl std::str::FromStr for Tag {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(digits: &str) -> Result<Tag, Self::Err> {
-        u32::from_str_radix(digits, 16).map(Tag)
-    }
-}
-
-/// Where a message stands between the server and the user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// In the maildrop and in the directory.
-    Listed,
-    /// In the maildrop, and to be deleted by the next commit.
-    Unlinked,
-    /// Not in the maildrop when it was last listed.
-    Departed,
-}
-
-/// What the body showed when it was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Extent {
-    pub(super) octets: u64,
-    /// None where an index of an older version has told the octets alone.
-    pub(super) crlfs: Option<u64>,
-}
-
-impl Extent {
-    pub(super) fn of(body: &Body) -> Extent {
-        Extent {
-            octets: body.len(),
-            crlfs: Some(body.crlfs()),
-        }
-    }
-
-    fn with_lf(self) -> Option<NonZeroU64> {
-        NonZeroU64::new(self.octets.checked_sub(self.crlfs?)?)
-    }
-}
-
-/// What is known of one message.
-#[derive(Clone, Debug)]
-pub struct Message {
-    uidl: UniqueId,
-    ordinal: u32,
-    /// How many shared the unique-id when the message was listed last; 0 once it was deleted.
-    twins: u32,
-    /// The inode number, the same in every session.
-    pub inode: u64,
-    /// LIST's octets: a hint.
-    listed: u64,
-    exact: Option<u64>,
-    /// The same with LF line ends; none where only an index of an older version has told of the body, or it is empty.
-    exact_lf: Option<NonZeroU64>,
-    /// Unix seconds: the mtime, once it was shown.
-    pub arrived: Option<i64>,
-    /// A user was given the body.
-    read: bool,
-    /// Who wrote and about what, once the headers were seen.
-    pub title: Option<Box<str>>,
-    /// What a mail reader noted of it.
-    pub mark: Option<Box<str>>,
-    /// Where it stands.
-    pub standing: Standing,
-    /// The sizes shown before, with each end of lines.
-    sizes_before: [Option<NonZeroU64>; 2],
-}
-
-impl Message {
-    /// The file name.
-    #[must_use]
-    pub fn name(&self) -> String {
-        file_name(&self.uidl, self.ordinal)
-    }
-
-    /// The unique-id as the server gives it, any octets; none where it gives none.
-    #[must_use]
-    pub fn unique_id(&self) -> Option<&[u8]> {
-        Some(self.uidl.as_bytes()).filter(|id| identity::is_of_uidl(id))
-    }
-
-    /// The octets of the body: exact once it was seen, LIST's hint before, and never 0 for a body not seen, since
-    /// tools do not read a file of size 0. At most 2^42.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.exact.unwrap_or(self.listed.max(1)).min(LARGEST)
-    }
-
-    /// As [`Message::size`], of the body with these line ends. With LF it is exact once its lines were counted.
-    #[must_use]
-    pub fn size_with(&self, eol: Eol) -> u64 {
-        match (eol, self.exact_lf) {
-            (Eol::Lf, Some(octets)) => octets.get().min(LARGEST),
-            _ => self.size(),
-        }
-    }
-
-    /// The size shown before with these line ends, if it was another in this mount: the kernel may still hold it.
-    #[must_use]
-    pub fn size_before(&self, eol: Eol) -> Option<u64> {
-        self.sizes_before[eol as usize].map(NonZeroU64::get)
-    }
-
-    fn extent(&self) -> Option<Extent> {
-        let octets = self.exact?;
-        let crlfs = self.exact_lf.map(|lf| octets.saturating_sub(lf.get()));
-        Some(Extent { octets, crlfs })
-    }
-
-    fn set_extent(&mut self, extent: Option<Extent>) {
-        self.exact = extent.map(|extent| extent.octets);
-        self.exact_lf = extent.and_then(Extent::with_lf);
-    }
-
-    fn sizes(&self) -> [u64; 2] {
-        Eol::ALL.map(|eol| self.size_with(eol))
-    }
-
-    /// The octets of the body, once it was seen.
-    pub(super) fn exact_size(&self) -> Option<u64> {
-        self.exact
-    }
-
-    /// How many shared the unique-id when the message was listed last.
-    pub(super) fn twins(&self) -> u32 {
-        self.twins
-    }
-
-    pub(super) fn is_twin_of(&self, other: &Message) -> bool {
-        self.uidl == other.uidl
-    }
-
-    /// LIST's octets, the only estimate of what RETR is going to send.
-    pub(super) fn expected_octets(&self) -> u64 {
-        self.exact.unwrap_or(self.listed)
-    }
-
-    /// What has to be told by the headers of the message that is to be deleted for it.
-    fn shown(&self, group: Group) -> Shown {
-        let arrived = match group {
-            // They have the same headers.
-            Group::Shifted if self.unique_id().is_none() => None,
-            Group::Shifted | Group::Steady => self.arrived,
-        };
-        Shown {
-            arrived,
-            title: self.title.clone(),
-            read: self.read,
-        }
-    }
-
-    /// What tells it from others in a name for people: made of its identity alone, so the same for good.
-    #[must_use]
-    pub fn tag(&self) -> Tag {
-        Tag(self.body_key().prefix())
-    }
-
-    /// Its place in the cache on disk.
-    pub(super) fn body_key(&self) -> BodyKey {
-        BodyKey::new(self.uidl.as_bytes(), self.ordinal)
-    }
-
-    pub(super) fn row(&self) -> Row {
-        Row {
-            uidl: self.uidl.as_bytes().into(),
-            ordinal: self.ordinal,
-            inode: self.inode,
-            size: self.exact,
-            crlfs: self.extent().and_then(|extent| extent.crlfs),
-            arrived: self.arrived,
-            listed: self.listed,
-            twins: self.twins,
-            read: self.read,
-            title: self.title.clone(),
-            // Kept where it was learnt.
-            outline: None,
-            // Another mount's mark may be newer than what we know.
-            mark: None,
-        }
-    }
-}
+use crate::store::{Eol, Row};
+pub(super) use message::Extent;
+pub use message::{Message, MessageId, Standing, Tag};
 
 /// The messages, by name and by inode number.
 #[derive(Debug)]
@@ -264,7 +66,7 @@ pub struct Totals {
 impl Catalogue {
     /// What the index remembers of the account; nothing of it is listed yet.
     pub(super) fn remembered(rows: &[Row]) -> Catalogue {
-        let messages: Vec<Message> = of_messages(rows).map(departed).collect();
+        let messages: Vec<Message> = of_messages(rows).map(Message::remembered).collect();
         let mut by_name: Vec<MessageId> = (0..).map(MessageId).take(messages.len()).collect();
         by_name.sort_by_cached_key(|&id| messages[id.index()].name());
         let mut catalogue = Catalogue {
@@ -542,21 +344,7 @@ impl Catalogue {
     pub(super) fn push(&mut self, listed: Listed, inode: u64) -> MessageId {
         let id = MessageId(u32::try_from(self.messages.len()).unwrap_or(u32::MAX));
         self.greatest = self.greatest.max(inode);
-        self.messages.push(Message {
-            uidl: listed.uidl,
-            ordinal: listed.ordinal,
-            twins: listed.twins,
-            inode,
-            listed: listed.octets,
-            exact: None,
-            exact_lf: None,
-            arrived: None,
-            read: false,
-            title: None,
-            mark: None,
-            standing: Standing::Departed,
-            sizes_before: [None; 2],
-        });
+        self.messages.push(Message::new(listed, inode));
         self.stand(id, Standing::Listed);
         id
     }
@@ -586,12 +374,6 @@ impl Catalogue {
     }
 }
 
-impl MessageId {
-    pub(super) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
 fn of_messages(rows: &[Row]) -> impl Iterator<Item = &Row> {
     rows.iter().filter(|row| inode::is_message(row.inode))
 }
@@ -601,26 +383,4 @@ fn outlines(rows: &[Row]) -> HashMap<MessageId, Box<str>> {
     numbered
         .filter_map(|(id, row)| Some((id, row.outline.clone()?)))
         .collect()
-}
-
-fn departed(row: &Row) -> Message {
-    let extent = row.size.map(|octets| Extent {
-        octets,
-        crlfs: row.crlfs,
-    });
-    Message {
-        uidl: UniqueId::from_wire(&row.uidl),
-        ordinal: row.ordinal,
-        twins: row.twins,
-        inode: row.inode,
-        listed: row.listed,
-        exact: row.size,
-        exact_lf: extent.and_then(Extent::with_lf),
-        arrived: row.arrived,
-        read: row.read,
-        title: row.title.clone(),
-        mark: row.mark.clone(),
-        standing: Standing::Departed,
-        sizes_before: [None; 2],
-    }
 }

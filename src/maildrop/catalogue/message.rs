@@ -1,0 +1,258 @@
+//! One message: what is known of it, and what is shown of that.
+
+use std::num::NonZeroU64;
+
+use super::super::doubt::Shown;
+use super::super::identity;
+use super::super::listing::{Group, Listed};
+use super::super::name::file_name;
+use crate::pop3::UniqueId;
+use crate::store::{Body, BodyKey, Eol, Row};
+
+/// The largest size that is shown, whatever LIST says: the kernel takes no file of 2^63 octets, and the sizes of as many
+/// messages as a maildrop may have add up to less than that.
+const LARGEST: u64 = 1 << 42;
+
+/// A message of this mount; its place in the catalogue, for as long as the mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageId(pub(in crate::maildrop) u32);
+
+impl MessageId {
+    pub(in crate::maildrop) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Tells apart what is called the same: `6b02a91c`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tag(u32);
+
+impl std::fmt::Display for Tag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+impl std::str::FromStr for Tag {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(digits: &str) -> Result<Tag, Self::Err> {
+        u32::from_str_radix(digits, 16).map(Tag)
+    }
+}
+
+/// Where a message stands between the server and the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// In the maildrop and in the directory.
+    Listed,
+    /// In the maildrop, and to be deleted by the next commit.
+    Unlinked,
+    /// Not in the maildrop when it was last listed.
+    Departed,
+}
+
+/// What the body showed when it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::maildrop) struct Extent {
+    pub(in crate::maildrop) octets: u64,
+    /// None where an index of an older version has told the octets alone.
+    pub(in crate::maildrop) crlfs: Option<u64>,
+}
+
+impl Extent {
+    pub(in crate::maildrop) fn of(body: &Body) -> Extent {
+        Extent {
+            octets: body.len(),
+            crlfs: Some(body.crlfs()),
+        }
+    }
+
+    fn with_lf(self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.octets.checked_sub(self.crlfs?)?)
+    }
+}
+
+/// What is known of one message.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub(super) uidl: UniqueId,
+    ordinal: u32,
+    /// How many shared the unique-id when the message was listed last; 0 once it was deleted.
+    pub(super) twins: u32,
+    /// The inode number, the same in every session.
+    pub inode: u64,
+    /// LIST's octets: a hint.
+    pub(super) listed: u64,
+    pub(super) exact: Option<u64>,
+    /// The same with LF line ends; none where only an index of an older version has told of the body, or it is empty.
+    pub(super) exact_lf: Option<NonZeroU64>,
+    /// Unix seconds: the mtime, once it was shown.
+    pub arrived: Option<i64>,
+    /// A user was given the body.
+    pub(super) read: bool,
+    /// Who wrote and about what, once the headers were seen.
+    pub title: Option<Box<str>>,
+    /// What a mail reader noted of it.
+    pub mark: Option<Box<str>>,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The sizes shown before, with each end of lines.
+    pub(super) sizes_before: [Option<NonZeroU64>; 2],
+}
+
+impl Message {
+    /// One that was never listed before; it is not listed yet.
+    pub(super) fn new(listed: Listed, inode: u64) -> Message {
+        Message {
+            uidl: listed.uidl,
+            ordinal: listed.ordinal,
+            twins: listed.twins,
+            inode,
+            listed: listed.octets,
+            exact: None,
+            exact_lf: None,
+            arrived: None,
+            read: false,
+            title: None,
+            mark: None,
+            standing: Standing::Departed,
+            sizes_before: [None; 2],
+        }
+    }
+
+    /// As the index remembers it; it is not listed yet.
+    pub(super) fn remembered(row: &Row) -> Message {
+        let extent = row.size.map(|octets| Extent {
+            octets,
+            crlfs: row.crlfs,
+        });
+        Message {
+            uidl: UniqueId::from_wire(&row.uidl),
+            ordinal: row.ordinal,
+            twins: row.twins,
+            inode: row.inode,
+            listed: row.listed,
+            exact: row.size,
+            exact_lf: extent.and_then(Extent::with_lf),
+            arrived: row.arrived,
+            read: row.read,
+            title: row.title.clone(),
+            mark: row.mark.clone(),
+            standing: Standing::Departed,
+            sizes_before: [None; 2],
+        }
+    }
+
+    /// The file name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        file_name(&self.uidl, self.ordinal)
+    }
+
+    /// The unique-id as the server gives it, any octets; none where it gives none.
+    #[must_use]
+    pub fn unique_id(&self) -> Option<&[u8]> {
+        Some(self.uidl.as_bytes()).filter(|id| identity::is_of_uidl(id))
+    }
+
+    /// The octets of the body: exact once it was seen, LIST's hint before, and never 0 for a body not seen, since
+    /// tools do not read a file of size 0. At most 2^42.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.exact.unwrap_or(self.listed.max(1)).min(LARGEST)
+    }
+
+    /// As [`Message::size`], of the body with these line ends. With LF it is exact once its lines were counted.
+    #[must_use]
+    pub fn size_with(&self, eol: Eol) -> u64 {
+        match (eol, self.exact_lf) {
+            (Eol::Lf, Some(octets)) => octets.get().min(LARGEST),
+            _ => self.size(),
+        }
+    }
+
+    /// The size shown before with these line ends, if it was another in this mount: the kernel may still hold it.
+    #[must_use]
+    pub fn size_before(&self, eol: Eol) -> Option<u64> {
+        self.sizes_before[eol as usize].map(NonZeroU64::get)
+    }
+
+    fn extent(&self) -> Option<Extent> {
+        let octets = self.exact?;
+        let crlfs = self.exact_lf.map(|lf| octets.saturating_sub(lf.get()));
+        Some(Extent { octets, crlfs })
+    }
+
+    pub(super) fn set_extent(&mut self, extent: Option<Extent>) {
+        self.exact = extent.map(|extent| extent.octets);
+        self.exact_lf = extent.and_then(Extent::with_lf);
+    }
+
+    pub(super) fn sizes(&self) -> [u64; 2] {
+        Eol::ALL.map(|eol| self.size_with(eol))
+    }
+
+    /// The octets of the body, once it was seen.
+    pub(in crate::maildrop) fn exact_size(&self) -> Option<u64> {
+        self.exact
+    }
+
+    /// How many shared the unique-id when the message was listed last.
+    pub(in crate::maildrop) fn twins(&self) -> u32 {
+        self.twins
+    }
+
+    pub(in crate::maildrop) fn is_twin_of(&self, other: &Message) -> bool {
+        self.uidl == other.uidl
+    }
+
+    /// LIST's octets, the only estimate of what RETR is going to send.
+    pub(in crate::maildrop) fn expected_octets(&self) -> u64 {
+        self.exact.unwrap_or(self.listed)
+    }
+
+    /// What has to be told by the headers of the message that is to be deleted for it.
+    pub(super) fn shown(&self, group: Group) -> Shown {
+        let arrived = match group {
+            // They have the same headers.
+            Group::Shifted if self.unique_id().is_none() => None,
+            Group::Shifted | Group::Steady => self.arrived,
+        };
+        Shown {
+            arrived,
+            title: self.title.clone(),
+            read: self.read,
+        }
+    }
+
+    /// What tells it from others in a name for people: made of its identity alone, so the same for good.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        Tag(self.body_key().prefix())
+    }
+
+    /// Its place in the cache on disk.
+    pub(in crate::maildrop) fn body_key(&self) -> BodyKey {
+        BodyKey::new(self.uidl.as_bytes(), self.ordinal)
+    }
+
+    pub(in crate::maildrop) fn row(&self) -> Row {
+        Row {
+            uidl: self.uidl.as_bytes().into(),
+            ordinal: self.ordinal,
+            inode: self.inode,
+            size: self.exact,
+            crlfs: self.extent().and_then(|extent| extent.crlfs),
+            arrived: self.arrived,
+            listed: self.listed,
+            twins: self.twins,
+            read: self.read,
+            title: self.title.clone(),
+            // Kept where it was learnt.
+            outline: None,
+            // Another mount's mark may be newer than what we know.
+            mark: None,
+        }
+    }
+}
