@@ -82,7 +82,7 @@ impl Maildrop {
             return waiter.answer(Ok(()));
         }
         state.read_headers_ahead(id, HeaderAccess::Asked);
-        state.wants.arrival(id, waiter);
+        state.wants.headers(id, waiter);
         self.shared.ring(state);
     }
 
@@ -101,7 +101,7 @@ impl Maildrop {
         }
         let mut state = self.shared.state.lock();
         state.read_outlines_ahead(id);
-        state.wants.arrival(id, waiter);
+        state.wants.headers(id, waiter);
         self.shared.ring(state);
     }
 
@@ -120,7 +120,7 @@ impl Maildrop {
         }
         let all = AllOf::new(untitled.len(), waiter);
         for id in untitled {
-            state.wants.plan_arrival(id, all.one());
+            state.wants.plan_headers(id, all.one());
         }
         self.shared.ring(state);
     }

@@ -151,7 +151,7 @@ impl Shared {
         let row = state.catalogue.row_with_outline(id);
         let is_adrift = state.wants.is_adrift(Want::Body(id));
         let readers = state.wants.take_body(id);
-        let others = state.wants.take_arrival(id);
+        let others = state.wants.take_headers(id);
         if readers.is_empty() && !is_adrift {
             state.bodies.insert_ahead(inode, Arc::clone(&body));
         } else {
@@ -169,7 +169,7 @@ impl Shared {
 
     pub(super) fn receive_headers(&self, id: MessageId, received: Incoming) {
         self.learn(id, self.learnt(&received.finish()));
-        let waiters = self.state.lock().wants.take_arrival(id);
+        let waiters = self.state.lock().wants.take_headers(id);
         answer_all(waiters, &Ok(()));
     }
 

@@ -27,14 +27,14 @@ use super::quirks::Quirks;
 use super::scan::Listing;
 use super::session::{Harvest, Occasion, Session};
 use super::state::{Commit, Connection, Ending};
-use super::transfer::{Flight, Renewal};
+use super::transfer::{Flight, Relisting};
 use super::want::{Urgency, Waiter, Want, answer_all};
 use super::{Farewell, Shared, Verdict};
 use crate::net::wait;
 use crate::pop3::{Command, ServerText};
 
 /// After so many sessions in a row that gave nothing, those of two readers in vain, the next log-in has to wait.
-const MOST_BARREN: u8 = 6;
+const MOST_BARREN_SESSIONS: u8 = 6;
 /// How often the disk is looked at whose writer is behind, where only what somebody may need later is left to fetch: nobody
 /// rings when it has caught up.
 const DISK_LOOKS: Duration = Duration::from_millis(20);
@@ -260,7 +260,7 @@ impl Engine {
         match opened {
             Ok((session, listing)) => {
                 self.hold_off.note_login(Instant::now());
-                if self.barren < MOST_BARREN {
+                if self.barren < MOST_BARREN_SESSIONS {
                     self.hold_off.succeed();
                 }
                 self.take_listing(session, listing);
@@ -335,7 +335,7 @@ impl Engine {
             Harvest::Something => 0,
             Harvest::Nothing => self.barren.saturating_add(1),
         };
-        if self.barren >= MOST_BARREN {
+        if self.barren >= MOST_BARREN_SESSIONS {
             self.hold_off.fail(fault, Instant::now(), fastrand::f64());
         }
     }
@@ -355,11 +355,11 @@ impl Engine {
             return self.fail_all(&fault);
         }
         match self.transfer() {
-            Ok(Renewal::Needed) => {
+            Ok(Relisting::Needed) => {
                 self.leave();
                 self.occasion = Occasion::Refusal;
             }
-            Ok(Renewal::NotNeeded) => {}
+            Ok(Relisting::NotNeeded) => {}
             Err(fault) => self.lose(&fault),
         }
     }

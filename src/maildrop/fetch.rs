@@ -197,7 +197,7 @@ impl Fetch<'_> {
             let mut state = shared.state.lock();
             match self.part {
                 Part::Body => state.wants.plan_body(id, self.waiter(id, Some)),
-                Part::Headers => state.wants.plan_arrival(id, self.waiter(id, |()| None)),
+                Part::Headers => state.wants.plan_headers(id, self.waiter(id, |()| None)),
             }
         }
         shared.wake_up.ring();

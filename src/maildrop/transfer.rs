@@ -71,29 +71,29 @@ enum Outcome {
 
 /// Whether a new session must look at what is in the maildrop.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Renewal {
+pub(super) enum Relisting {
     Needed,
     NotNeeded,
 }
 
 impl Engine {
     /// Fetches until nothing is in flight and nothing is to be sent, or an order has waited for what was in flight.
-    pub(super) fn transfer(&mut self) -> Result<Renewal, Fault> {
-        let mut renewal = Renewal::NotNeeded;
+    pub(super) fn transfer(&mut self) -> Result<Relisting, Fault> {
+        let mut relisting = Relisting::NotNeeded;
         loop {
-            if renewal == Renewal::NotNeeded {
+            if relisting == Relisting::NotNeeded {
                 self.fill_window()?;
             }
             if self.flight.is_empty() {
-                return Ok(renewal);
+                return Ok(relisting);
             }
             let shared = Arc::clone(&self.shared);
             if let Some(session) = &mut self.session {
                 session.link.exchange(Some(&shared.wake_up), None)?;
             }
             while let Some((flown, outcome)) = self.absorb()? {
-                if self.settle(flown, outcome) == Renewal::Needed {
-                    renewal = Renewal::Needed;
+                if self.settle(flown, outcome) == Relisting::Needed {
+                    relisting = Relisting::Needed;
                 }
             }
         }
@@ -209,7 +209,7 @@ impl Engine {
     }
 
     /// Gives what came to those who wait. A message that is refused may have gone: a new session tells, for all at once.
-    fn settle(&mut self, flown: InFlight, outcome: Outcome) -> Renewal {
+    fn settle(&mut self, flown: InFlight, outcome: Outcome) -> Relisting {
         let id = flown.want.message();
         match outcome {
             Outcome::Received if flown.whole => {
@@ -229,14 +229,14 @@ impl Engine {
                 match self.shared.put_back(flown.want) {
                     // It was only read ahead.
                     0 => {}
-                    1 if self.may_have_gone() => return Renewal::Needed,
+                    1 if self.may_have_gone() => return Relisting::Needed,
                     _ => self
                         .shared
                         .fail(flown.want, &Fault::Refused { command, text }),
                 }
             }
         }
-        Renewal::NotNeeded
+        Relisting::NotNeeded
     }
 
     /// A server that has no TOP, or refuses it for one message, is asked for the body, which tells the headers too, unless

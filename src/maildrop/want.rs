@@ -103,7 +103,7 @@ pub(super) fn answer_all<T: Clone>(waiters: Vec<Waiter<T>>, result: &Result<T, F
 pub(super) enum Want {
     /// The whole message.
     Body(MessageId),
-    /// Enough of it to tell when it arrived.
+    /// Enough of it to tell when it arrived, and what it is called.
     Headers(MessageId),
 }
 
@@ -135,7 +135,7 @@ enum Stage {
 
 /// How far a want has come.
 #[derive(Debug)]
-struct Progress {
+struct Course {
     stage: Stage,
     /// Since when it has always had somebody who waits for it.
     asked: Option<Instant>,
@@ -143,9 +143,9 @@ struct Progress {
     losses: u8,
 }
 
-impl Progress {
-    fn ahead() -> Progress {
-        Progress {
+impl Course {
+    fn ahead() -> Course {
+        Course {
             stage: Stage::Queued(Urgency::Ahead),
             asked: None,
             losses: 0,
@@ -153,7 +153,7 @@ impl Progress {
     }
 }
 
-/// The wants: two queues of those not sent, and for each one, sent or not, its progress and who waits.
+/// The wants: two queues of those not sent, and for each one, sent or not, its course and who waits.
 ///
 /// An entry of a queue counts only if its want stands in that queue's stage: one that was sent by way of the other queue,
 /// or that nobody needs any more, is passed over when its turn comes.
@@ -161,39 +161,39 @@ impl Progress {
 pub(super) struct Wants {
     asked: VecDeque<Want>,
     ahead: VecDeque<Want>,
-    progress: HashMap<Want, Progress>,
-    bodies: HashMap<MessageId, Vec<Waiter<Arc<Body>>>>,
-    arrivals: HashMap<MessageId, Vec<Waiter<()>>>,
+    courses: HashMap<Want, Course>,
+    body_waiters: HashMap<MessageId, Vec<Waiter<Arc<Body>>>>,
+    header_waiters: HashMap<MessageId, Vec<Waiter<()>>>,
 }
 
 impl Wants {
     pub(super) fn body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
         self.ask(Want::Body(message));
-        join(self.bodies.entry(message).or_default(), waiter);
+        join(self.body_waiters.entry(message).or_default(), waiter);
     }
 
-    pub(super) fn arrival(&mut self, message: MessageId, waiter: Waiter<()>) {
+    pub(super) fn headers(&mut self, message: MessageId, waiter: Waiter<()>) {
         self.ask(Want::Headers(message));
-        join(self.arrivals.entry(message).or_default(), waiter);
+        join(self.header_waiters.entry(message).or_default(), waiter);
     }
 
     /// Wants the body for somebody who can wait until nobody else does.
     pub(super) fn plan_body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
-        join(self.bodies.entry(message).or_default(), waiter);
+        join(self.body_waiters.entry(message).or_default(), waiter);
         self.plan(Want::Body(message));
     }
 
-    /// The same of the time of arrival.
-    pub(super) fn plan_arrival(&mut self, message: MessageId, waiter: Waiter<()>) {
-        join(self.arrivals.entry(message).or_default(), waiter);
+    /// The same of the headers.
+    pub(super) fn plan_headers(&mut self, message: MessageId, waiter: Waiter<()>) {
+        join(self.header_waiters.entry(message).or_default(), waiter);
         self.plan(Want::Headers(message));
     }
 
     /// Wants something that nobody waits for yet.
     pub(super) fn plan(&mut self, want: Want) {
-        match self.progress.entry(want) {
+        match self.courses.entry(want) {
             Entry::Vacant(unknown) => {
-                unknown.insert(Progress::ahead());
+                unknown.insert(Course::ahead());
                 self.ahead.push_back(want);
             }
             Entry::Occupied(mut known) if known.get().stage == Stage::Adrift => {
@@ -209,7 +209,7 @@ impl Wants {
             return;
         }
         if self.stands(want, Stage::Queued(Urgency::Ahead)) {
-            self.progress.remove(&want);
+            self.courses.remove(&want);
         } else if self.stands(want, Stage::InFlight) {
             self.set_stage(want, Stage::Adrift);
         }
@@ -246,12 +246,12 @@ impl Wants {
 
     /// How many are queued or in flight.
     pub(super) fn len(&self) -> usize {
-        self.progress.len()
+        self.courses.len()
     }
 
     /// True where nothing is to be sent and nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        self.progress.is_empty()
+        self.courses.is_empty()
     }
 
     /// Puts a want that was in flight back in front. What nobody waits for is dropped.
@@ -265,68 +265,68 @@ impl Wants {
 
     /// Counts that a want failed, as [`Wants::put_back`] puts it back; gives how often it did, 0 where it was dropped.
     pub(super) fn count_loss(&mut self, want: Want) -> u8 {
-        let Some(progress) = self.progress.get_mut(&want) else {
+        let Some(course) = self.courses.get_mut(&want) else {
             return 0;
         };
-        progress.losses = progress.losses.saturating_add(1);
-        progress.losses
+        course.losses = course.losses.saturating_add(1);
+        course.losses
     }
 
-    /// Wants the body for the sake of those who wait to know when the message arrived.
+    /// Wants the body for the sake of those who wait for the headers.
     pub(super) fn ask_for_body(&mut self, message: MessageId) {
-        self.progress.remove(&Want::Headers(message));
+        self.courses.remove(&Want::Headers(message));
         self.ask(Want::Body(message));
     }
 
     /// Those who wait for the body, which is no longer wanted.
     pub(super) fn take_body(&mut self, message: MessageId) -> Vec<Waiter<Arc<Body>>> {
-        self.progress.remove(&Want::Body(message));
-        self.bodies.remove(&message).unwrap_or_default()
+        self.courses.remove(&Want::Body(message));
+        self.body_waiters.remove(&message).unwrap_or_default()
     }
 
-    /// Those who wait to know when the message arrived, which is no longer wanted.
-    pub(super) fn take_arrival(&mut self, message: MessageId) -> Vec<Waiter<()>> {
-        self.progress.remove(&Want::Headers(message));
-        self.arrivals.remove(&message).unwrap_or_default()
+    /// Those who wait for the headers, which are no longer wanted.
+    pub(super) fn take_headers(&mut self, message: MessageId) -> Vec<Waiter<()>> {
+        self.courses.remove(&Want::Headers(message));
+        self.header_waiters.remove(&message).unwrap_or_default()
     }
 
     /// Those who wait for a want, which is no longer wanted.
     pub(super) fn take(&mut self, want: Want) -> (Vec<Waiter<Arc<Body>>>, Vec<Waiter<()>>) {
         match want {
             Want::Body(id) if self.needs_the_body(id) => {
-                (self.take_body(id), self.take_arrival(id))
+                (self.take_body(id), self.take_headers(id))
             }
             Want::Body(id) => (self.take_body(id), Vec::new()),
-            Want::Headers(id) => (Vec::new(), self.take_arrival(id)),
+            Want::Headers(id) => (Vec::new(), self.take_headers(id)),
         }
     }
 
     /// Everything, for a fault that concerns all.
     pub(super) fn all(&self) -> Vec<Want> {
-        self.progress.keys().copied().collect()
+        self.courses.keys().copied().collect()
     }
 
     /// What somebody has waited for since then or longer, sent or not.
     pub(super) fn asked_by(&self, then: Instant) -> Vec<Want> {
-        let waited = |progress: &Progress| progress.asked.is_some_and(|asked| asked <= then);
-        self.progress
+        let waited = |course: &Course| course.asked.is_some_and(|asked| asked <= then);
+        self.courses
             .iter()
-            .filter_map(|(&want, progress)| waited(progress).then_some(want))
+            .filter_map(|(&want, course)| waited(course).then_some(want))
             .collect()
     }
 
     fn ask(&mut self, want: Want) {
         let has_always_been = self.is_waited_for(want);
-        let progress = self.progress.entry(want).or_insert_with(Progress::ahead);
-        if progress.asked.is_none() || !has_always_been {
-            progress.asked = Some(Instant::now());
+        let course = self.courses.entry(want).or_insert_with(Course::ahead);
+        if course.asked.is_none() || !has_always_been {
+            course.asked = Some(Instant::now());
         }
-        match progress.stage {
+        match course.stage {
             Stage::Queued(Urgency::Ahead) => {
-                progress.stage = Stage::Queued(Urgency::Asked);
+                course.stage = Stage::Queued(Urgency::Asked);
                 self.asked.push_back(want);
             }
-            Stage::Adrift => progress.stage = Stage::InFlight,
+            Stage::Adrift => course.stage = Stage::InFlight,
             Stage::Queued(Urgency::Asked) | Stage::InFlight => {}
         }
     }
@@ -342,30 +342,30 @@ impl Wants {
     }
 
     fn stands(&self, want: Want, stage: Stage) -> bool {
-        self.progress
+        self.courses
             .get(&want)
-            .is_some_and(|progress| progress.stage == stage)
+            .is_some_and(|course| course.stage == stage)
     }
 
     fn set_stage(&mut self, want: Want, stage: Stage) {
-        if let Some(progress) = self.progress.get_mut(&want) {
-            progress.stage = stage;
+        if let Some(course) = self.courses.get_mut(&want) {
+            course.stage = stage;
         }
     }
 
     fn is_waited_for(&self, want: Want) -> bool {
         match want {
             Want::Body(id) => {
-                is_anyone_waiting(self.bodies.get(&id))
-                    || (self.needs_the_body(id) && is_anyone_waiting(self.arrivals.get(&id)))
+                is_anyone_waiting(self.body_waiters.get(&id))
+                    || (self.needs_the_body(id) && is_anyone_waiting(self.header_waiters.get(&id)))
             }
-            Want::Headers(id) => is_anyone_waiting(self.arrivals.get(&id)),
+            Want::Headers(id) => is_anyone_waiting(self.header_waiters.get(&id)),
         }
     }
 
-    /// True where those who wait for the arrival can only be told by the body.
+    /// True where those who wait for the headers can only be told by the body.
     fn needs_the_body(&self, message: MessageId) -> bool {
-        !self.progress.contains_key(&Want::Headers(message))
+        !self.courses.contains_key(&Want::Headers(message))
     }
 
     fn drop_want(&mut self, want: Want) {

@@ -34,16 +34,16 @@ fn held(ask: impl Fn(&mut Wants, &Caller), taken: impl Fn(&mut Wants) -> usize) 
 
 #[test]
 fn of_those_who_ask_again_and_again_and_go_only_the_last_is_held_besides_who_stays() {
-    let arrivals = |wants: &mut Wants| wants.take_arrival(MESSAGE).len();
+    let headers = |wants: &mut Wants| wants.take_headers(MESSAGE).len();
     let bodies = |wants: &mut Wants| wants.take_body(MESSAGE).len();
     let held = [
         held(
-            |wants, caller| wants.arrival(MESSAGE, caller.waiter()),
-            arrivals,
+            |wants, caller| wants.headers(MESSAGE, caller.waiter()),
+            headers,
         ),
         held(
-            |wants, caller| wants.plan_arrival(MESSAGE, caller.waiter()),
-            arrivals,
+            |wants, caller| wants.plan_headers(MESSAGE, caller.waiter()),
+            headers,
         ),
         held(|wants, caller| wants.body(MESSAGE, caller.waiter()), bodies),
         held(
@@ -59,7 +59,7 @@ fn all_who_wait_are_held() {
     let mut wants = Wants::default();
     let callers: Vec<Caller> = (0..100).map(|_| Caller::default()).collect();
     for caller in &callers {
-        wants.plan_arrival(MESSAGE, caller.waiter());
+        wants.plan_headers(MESSAGE, caller.waiter());
     }
-    assert_eq!(wants.take_arrival(MESSAGE).len(), 100);
+    assert_eq!(wants.take_headers(MESSAGE).len(), 100);
 }
