@@ -5,14 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::catalogue::{Catalogue, Extent, MessageId, Standing};
 use super::fault::Fault;
+use super::identity::LONGEST_HEADERS;
 use super::listing::Changes;
 use super::state::Change;
 use super::want::{Urgency, Want, answer_all};
 use super::{Dating, Shared};
 use crate::store::{Body, BodyKey, Disk, Found, Incoming, Row};
-
-/// The octets that are looked at for a date and a title.
-const LONGEST_HEADERS: usize = 256 * 1024;
 
 /// What the headers of a message told.
 struct Learnt {

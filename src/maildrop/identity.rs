@@ -13,7 +13,7 @@ use super::quirks::Identity;
 use crate::pop3::UniqueId;
 use crate::store::Row;
 
-/// The octets of headers that are looked at; the rest, which no mail has, does not count.
+/// The octets of headers that are looked at, for a digest, a date or a title; the rest, which no mail has, does not count.
 pub(super) const LONGEST_HEADERS: usize = 256 * 1024;
 /// What such a unique-id begins with.
 const PREFIX: &str = "headers-";

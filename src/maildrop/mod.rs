@@ -92,7 +92,8 @@ pub enum Farewell {
     Discard,
 }
 
-/// The maildrop. All calls answer from memory, but for [`Maildrop::fetch`] and [`Maildrop::close`].
+/// The maildrop. No call waits for the server but [`Maildrop::open`], [`Maildrop::fetch`] and [`Maildrop::close`]; these, and
+/// [`Maildrop::access_body`], [`Maildrop::want_outline`], [`Maildrop::derive`] and [`Maildrop::stored`], may look at the disk.
 #[derive(Debug)]
 pub struct Maildrop {
     shared: Arc<Shared>,

@@ -14,18 +14,15 @@ use super::fault::Fault;
 use super::history::History;
 use super::login::Method;
 use super::read_ahead::{Beginning, ReadAhead, Schedule};
+use super::transfer::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
 use super::valve::Consent;
 use super::want::{Waiter, Want, Wants};
 use crate::net::TlsVersion;
 use crate::pop3::Capabilities;
 use crate::store::{Bodies, Eol, Row};
 
-/// The most octets of bodies read ahead: what a connection of 2 Gbit/s carries in 100 ms, and some.
-const MOST_AHEAD: u64 = 32 * 1024 * 1024;
-/// Octets that TOP is expected to give.
-pub(super) const HEADER_OCTETS: u64 = 4 * 1024;
-/// The same of headers.
-const MOST_HEADERS_AHEAD: u64 = 8192 * HEADER_OCTETS;
+/// The most octets of headers read ahead: a window of commands.
+const MOST_HEADERS_AHEAD: u64 = WINDOW_COMMANDS as u64 * HEADER_OCTETS;
 
 /// How the arrival of a message comes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +161,10 @@ impl State {
     pub(super) fn new(remembered: &[Row], bodies: Bodies) -> State {
         State {
             catalogue: Catalogue::remembered(remembered),
-            body_walks: ReadAhead::new(Beginning::SecondAccess, MOST_AHEAD.min(bodies.limit() / 2)),
+            body_walks: ReadAhead::new(
+                Beginning::SecondAccess,
+                WINDOW_OCTETS.min(bodies.limit() / 2),
+            ),
             header_walks: ReadAhead::new(Beginning::FirstMessage, MOST_HEADERS_AHEAD),
             outline_walks: ReadAhead::new(Beginning::FirstMessage, MOST_HEADERS_AHEAD),
             bodies,

@@ -28,16 +28,17 @@ use super::engine::Engine;
 use super::fault::Fault;
 use super::quirks::Notice;
 use super::session::{Harvest, Occasion, Top};
-use super::state::HEADER_OCTETS;
 use super::want::Want;
 use crate::pop3::{Command, Event, ServerText};
 use crate::store::Incoming;
 
-/// The octets that may be expected of commands in flight: small messages fly by the hundred, a large one flies alone.
-/// A connection of 2 Gbit/s carries that much in 100 ms.
-const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
+/// The octets that may be expected of commands in flight, and of bodies read ahead: small messages fly by the hundred, a
+/// large one flies alone. A connection of 2 Gbit/s carries that much in 100 ms.
+pub(super) const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
 /// The commands that may be in flight.
-const WINDOW_COMMANDS: usize = 8192;
+pub(super) const WINDOW_COMMANDS: usize = 8192;
+/// Octets that TOP is expected to give.
+pub(super) const HEADER_OCTETS: u64 = 4 * 1024;
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
 /// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.
