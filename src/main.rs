@@ -6,7 +6,7 @@ use pop3fs::cli::{
     Command, Format, Invocation, cache, check, commit, completions, demo, fetch,
     keep_memory_secret, manual, mount, restore, status, umount,
 };
-use pop3fs::maildrop::{Consent, Farewell, Part};
+use pop3fs::maildrop::{Consent, Depth, Farewell};
 
 fn main() -> ExitCode {
     if let Err(errno) = keep_memory_secret() {
@@ -26,7 +26,7 @@ fn run(command: &Command) -> ExitCode {
         Command::Umount { dir, yes, discard } => umount(dir, farewell(*yes, *discard)),
         Command::Commit { dir, yes } => commit(dir, consent(*yes)),
         Command::Restore { dir, names } => restore(dir, names),
-        Command::Fetch { dir, headers } => fetch(dir, part(*headers)),
+        Command::Fetch { dir, headers } => fetch(dir, depth(*headers)),
         Command::Status { dir, json } => {
             status(dir, if *json { Format::Json } else { Format::Text })
         }
@@ -52,9 +52,9 @@ fn consent(yes: bool) -> Consent {
     }
 }
 
-fn part(headers: bool) -> Part {
+fn depth(headers: bool) -> Depth {
     match headers {
-        true => Part::Headers,
-        false => Part::Body,
+        true => Depth::Headers,
+        false => Depth::Body,
     }
 }

@@ -8,7 +8,7 @@ use indicatif::{BinaryBytes, ProgressBar, ProgressState, ProgressStyle};
 
 use super::client::{Format, print, respond};
 use super::control::{Request, ask_for_long};
-use crate::maildrop::{Part, Progress};
+use crate::maildrop::{Depth, Progress};
 
 /// How often a line is written where there is no terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -18,9 +18,9 @@ const OF_BODIES: &str =
 const OF_HEADERS: &str = "{bar:30} {pos} of {len} messages, {rate}, {eta} left";
 
 /// `pop3fs fetch DIR [--headers]`: waits until all is there. Ctrl-C ends it, and what has come is kept.
-pub fn fetch(dir: &Path, part: Part) -> ExitCode {
-    let mut shown = Shown::new(part);
-    let request = Request::Fetch { part };
+pub fn fetch(dir: &Path, depth: Depth) -> ExitCode {
+    let mut shown = Shown::new(depth);
+    let request = Request::Fetch { depth };
     let answered = ask_for_long(dir, &request, &mut |progress| shown.update(progress));
     shown.bar.finish_and_clear();
     print(&respond(answered), Format::Text)
@@ -29,7 +29,7 @@ pub fn fetch(dir: &Path, part: Part) -> ExitCode {
 /// The bar hides itself where standard error is no terminal.
 struct Shown {
     bar: ProgressBar,
-    part: Part,
+    depth: Depth,
     begun: Begun,
     last_line: Instant,
 }
@@ -41,10 +41,10 @@ enum Begun {
 }
 
 impl Shown {
-    fn new(part: Part) -> Self {
-        let template = match part {
-            Part::Body => OF_BODIES,
-            Part::Headers => OF_HEADERS,
+    fn new(depth: Depth) -> Self {
+        let template = match depth {
+            Depth::Body => OF_BODIES,
+            Depth::Headers => OF_HEADERS,
         };
         let style = ProgressStyle::with_template(template);
         Self {
@@ -56,7 +56,7 @@ impl Shown {
                     },
                 ),
             ),
-            part,
+            depth,
             begun: Begun::NotYet,
             last_line: Instant::now(),
         }
@@ -66,9 +66,9 @@ impl Shown {
         if self.bar.is_hidden() {
             return self.write_line(progress);
         }
-        let (now, all) = match self.part {
-            Part::Body => (progress.octets, progress.total_octets),
-            Part::Headers => (progress.messages, progress.total_messages),
+        let (now, all) = match self.depth {
+            Depth::Body => (progress.octets, progress.total_octets),
+            Depth::Headers => (progress.messages, progress.total_messages),
         };
         self.bar.set_length(all);
         self.bar.set_message(of_messages(progress));

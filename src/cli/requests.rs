@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::sentences::{fetched_in_words, held_in_words, verdict_in_words};
 use super::status::status;
 use crate::fs::mount::{Mount, Unmount, UnmountError};
-use crate::maildrop::{Consent, Farewell, Fault, Maildrop, Part, Standing, Waiter};
+use crate::maildrop::{Consent, Depth, Farewell, Fault, Maildrop, Standing, Waiter};
 
 /// The client of `pop3fs umount` that has ended the mount, if it was one: it is told the verdict at the end.
 #[derive(Default)]
@@ -62,7 +62,7 @@ impl Handler {
         match request {
             Request::Umount { farewell } => self.umount(farewell, reply),
             Request::Commit { consent } => self.commit(consent, reply),
-            Request::Fetch { part } => self.fetch(part, reply),
+            Request::Fetch { depth } => self.fetch(depth, reply),
             Request::Restore { names } => reply.send(&self.restore(names)),
             Request::Status => reply.send(&Response::status(status(
                 &self.source,
@@ -93,10 +93,10 @@ impl Handler {
     }
 
     /// On the thread of the client, who ends it by going away.
-    fn fetch(&self, part: Part, mut reply: Reply) {
+    fn fetch(&self, depth: Depth, mut reply: Reply) {
         let fetched = self
             .maildrop
-            .fetch(part, &mut |progress| match reply.going(progress) {
+            .fetch(depth, &mut |progress| match reply.going(progress) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             });

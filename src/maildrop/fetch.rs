@@ -29,10 +29,10 @@ const TICK: Duration = Duration::from_millis(200);
 /// The messages that are looked at under one lock.
 const LOOKS: usize = 256;
 
-/// What is fetched of each message.
+/// How much is fetched of each message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Part {
+pub enum Depth {
     /// The whole message, into the cache on disk.
     Body,
     /// Enough to know when it arrived: what `ls -l` needs.
@@ -95,17 +95,17 @@ impl Maildrop {
     /// [`FetchError`]; what goes wrong later is in what this gives.
     pub fn fetch(
         &self,
-        part: Part,
+        depth: Depth,
         going: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Fetched, FetchError> {
-        if part == Part::Body {
+        if depth == Depth::Body {
             self.check_room()?;
         }
-        let (missing, progress) = self.shared.missing(part);
+        let (missing, progress) = self.shared.missing(depth);
         let (tell, told) = mpsc::channel();
         let mut fetch = Fetch {
             maildrop: self,
-            part,
+            depth,
             missing,
             flying: Vec::new(),
             fetched: Fetched {
@@ -119,9 +119,9 @@ impl Maildrop {
         fetch.run(&told, going);
         fetch.is_going.store(false, Ordering::Relaxed);
         let Fetch { mut fetched, .. } = fetch;
-        if part == Part::Body && fetched.stopped.is_none() {
+        if depth == Depth::Body && fetched.stopped.is_none() {
             self.shared.disk.flush();
-            let left = self.shared.missing(part).0.len() as u64;
+            let left = self.shared.missing(depth).0.len() as u64;
             fetched.unkept = left.saturating_sub(fetched.failed.len() as u64);
         }
         Ok(fetched)
@@ -143,7 +143,7 @@ impl Maildrop {
 
 struct Fetch<'a> {
     maildrop: &'a Maildrop,
-    part: Part,
+    depth: Depth,
     missing: VecDeque<(MessageId, u64)>,
     flying: Vec<(MessageId, u64)>,
     fetched: Fetched,
@@ -195,9 +195,9 @@ impl Fetch<'_> {
             octets += expected;
             self.flying.push((id, expected));
             let mut state = shared.state.lock();
-            match self.part {
-                Part::Body => state.wants.plan_body(id, self.waiter(id, Some)),
-                Part::Headers => state.wants.plan_headers(id, self.waiter(id, |()| None)),
+            match self.depth {
+                Depth::Body => state.wants.plan_body(id, self.waiter(id, Some)),
+                Depth::Headers => state.wants.plan_headers(id, self.waiter(id, |()| None)),
             }
         }
         shared.wake_up.ring();
@@ -244,8 +244,8 @@ impl Fetch<'_> {
 }
 
 impl Shared {
-    /// The messages in the directory whose part is not here, with the octets expected of each; and how far that is.
-    fn missing(&self, part: Part) -> (VecDeque<(MessageId, u64)>, Progress) {
+    /// The messages in the directory of which so much is not here, with the octets expected of each; and how far that is.
+    fn missing(&self, depth: Depth) -> (VecDeque<(MessageId, u64)>, Progress) {
         let state = self.state.lock();
         let listed = state.catalogue.after(0, Standing::Listed);
         let listed: Vec<MessageId> = listed.map(|(id, _)| id).collect();
@@ -256,13 +256,13 @@ impl Shared {
             let state = self.state.lock();
             for &id in ids {
                 let message = state.catalogue.get(id);
-                let (octets, is_here) = match part {
-                    Part::Body => {
+                let (octets, is_here) = match depth {
+                    Depth::Body => {
                         let is_known = message.exact_size().is_some();
                         let is_here = is_known && self.disk.contains(&message.body_key());
                         (message.expected_octets(), is_here)
                     }
-                    Part::Headers => (0, self.knows_headers_of(&state.catalogue, id)),
+                    Depth::Headers => (0, self.knows_headers_of(&state.catalogue, id)),
                 };
                 progress.total_messages += 1;
                 progress.total_octets += octets;

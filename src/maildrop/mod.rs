@@ -60,7 +60,7 @@ use serde::{Deserialize, Serialize};
 pub use catalogue::{Message, MessageId, Standing, Tag, Totals};
 pub use commit::{Kept, Verdict};
 pub use fault::Fault;
-pub use fetch::{FetchError, Fetched, Part, Progress};
+pub use fetch::{Depth, FetchError, Fetched, Progress};
 pub use history::History;
 pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,

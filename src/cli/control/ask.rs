@@ -126,7 +126,7 @@ mod tests {
     use super::super::{Reply, Server, Status};
     use super::*;
     use crate::cli::failure::Failure;
-    use crate::maildrop::{Consent, Farewell, Part};
+    use crate::maildrop::{Consent, Depth, Farewell};
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
@@ -235,7 +235,7 @@ mod tests {
         let sockets = sockets_in(&[dir.path().to_owned()], geteuid().as_raw(), DEVICE);
         let mut told = Vec::new();
         let mut going = |progress| told.push(progress);
-        let request = Request::Fetch { part: Part::Body };
+        let request = Request::Fetch { depth: Depth::Body };
         let response = ask_first(&sockets, Path::new("/mnt"), &request, &mut going).unwrap();
         assert_eq!(response, Response::done("all"));
         assert_eq!(told, [far(1), far(2), far(3)]);

@@ -20,7 +20,7 @@ pub(super) use server::{Reply, Server, Serving};
 pub(super) use status::{Cached, Event, Opens, Session, Status, Stored};
 
 use super::failure::Failure;
-use crate::maildrop::{Consent, Farewell, Part, Progress};
+use crate::maildrop::{Consent, Depth, Farewell, Progress};
 
 /// The longest line that a daemon takes, in octets: a `Restore` may name thousands of messages. Its answer may be of any
 /// length: it may tell of every message.
@@ -48,7 +48,8 @@ pub(super) enum Request {
     /// Fetch what is missing into the cache. Answered while it goes on, and at the end.
     Fetch {
         /// Of each message.
-        part: Part,
+        #[serde(rename = "part")]
+        depth: Depth,
     },
     /// Tell how things are.
     Status,
