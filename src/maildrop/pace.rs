@@ -8,6 +8,9 @@ use super::link::Link;
 /// link's doing.
 const MOST_BREAKDOWNS: u8 = 2;
 
+/// The commands that a server is tried with: so few are answered soon, and not cut off by a link that fails now and then.
+const TRIAL: usize = 16;
+
 /// How the server has taken several commands at once so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pace {
@@ -37,6 +40,14 @@ impl Pace {
         match self.order {
             Order::Untried | Order::Pipelined => wanted,
             Order::Sequential => Pipeline::Off,
+        }
+    }
+
+    /// How many commands may be in flight, of those that the window has room for.
+    pub(super) fn most_in_flight(self, window: usize) -> usize {
+        match self.order {
+            Order::Pipelined => window,
+            Order::Untried | Order::Sequential => window.min(TRIAL),
         }
     }
 
@@ -155,8 +166,10 @@ mod tests {
         let mut pace = Pace::default();
         pace.note_reply();
         assert!(!pace.may_refill());
+        assert_eq!(pace.most_in_flight(1000), TRIAL);
         pace.note_all_replies();
         assert!(pace.may_refill());
+        assert_eq!(pace.most_in_flight(1000), 1000);
         pace.note_breakdown(&silence());
         assert!(!pace.may_refill());
     }

@@ -145,9 +145,9 @@ impl Engine {
     }
 
     fn most_in_flight(&self) -> usize {
+        let most = self.quirks.pace.most_in_flight(WINDOW_COMMANDS);
         self.session.as_ref().map_or(1, |session| {
-            self.pipeline()
-                .most_in_flight(&session.capabilities, WINDOW_COMMANDS)
+            self.pipeline().most_in_flight(&session.capabilities, most)
         })
     }
 

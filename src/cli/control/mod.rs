@@ -48,7 +48,6 @@ pub(super) enum Request {
     /// Fetch what is missing into the cache. Answered while it goes on, and at the end.
     Fetch {
         /// Of each message.
-        #[serde(rename = "part")]
         depth: Depth,
     },
     /// Tell how things are.
