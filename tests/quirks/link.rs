@@ -139,16 +139,21 @@ fn a_server_that_closes_on_pipelined_commands_is_asked_one_at_a_time() {
     );
 }
 
-#[test]
-fn what_is_removed_is_deleted_on_a_server_that_closes_on_pipelined_commands() {
+/// On a server that misbehaves so.
+fn assert_deletes_what_is_removed(misbehave: impl Fn(&Liar)) {
     let (liar, _) = liar(3);
-    liar.refuse_pipelining();
-    let mut mount = mounted(&liar, &["mtime=none"]);
+    misbehave(&liar);
+    let mut mount = mounted(&liar, &["mtime=none", "timeout=1s"]);
     remove(&mount, "liar-1.eml");
     remove(&mount, "liar-3.eml");
     let (code, said) = umount(&mut mount);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(liar.left_serials(), [2]);
+}
+
+#[test]
+fn what_is_removed_is_deleted_on_a_server_that_closes_on_pipelined_commands() {
+    assert_deletes_what_is_removed(Liar::refuse_pipelining);
 }
 
 #[test]
@@ -194,14 +199,7 @@ fn no_message_is_taken_for_another_whose_command_the_server_has_lost() {
 
 #[test]
 fn what_is_removed_is_deleted_on_a_server_that_loses_pipelined_commands() {
-    let (liar, _) = liar(3);
-    liar.lose_what_is_pipelined();
-    let mut mount = mounted(&liar, &["mtime=none", "timeout=1s"]);
-    remove(&mount, "liar-1.eml");
-    remove(&mount, "liar-3.eml");
-    let (code, said) = umount(&mut mount);
-    assert_eq!(code, Some(0), "{said}");
-    assert_eq!(liar.left_serials(), [2]);
+    assert_deletes_what_is_removed(Liar::lose_what_is_pipelined);
 }
 
 #[test]
