@@ -22,7 +22,7 @@ use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 use std::time::SystemTime;
 
-use super::doubt::Shown;
+use super::doubt::{Likeness, Shown};
 use super::inode::{self, Room};
 use super::listing::{Changes, Coverage, Group, Listed};
 use super::name::file_name;
@@ -263,14 +263,21 @@ impl Catalogue {
     }
 
     pub(super) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
-        let message = &mut self.messages[id.index()];
+        let message = self.get(id);
         let is_regrouped = message.twins != listed.twins;
         let is_confused = is_regrouped || listed.group == Group::Shifted;
-        let is_altered = is_confused || message.listed != listed.octets;
-        if message.standing == Standing::Unlinked && (is_altered || listed.twins > 1) {
-            let shown = message.shown(listed.group);
-            self.doubted.entry(id).or_insert(shown);
+        let is_resized = message.listed != listed.octets;
+        let is_altered = is_confused || is_resized;
+        let is_doubted = message.standing == Standing::Unlinked && (is_altered || listed.twins > 1);
+        if is_doubted {
+            let likeness = match listed.group {
+                Group::Shifted => Likeness::Shifted,
+                Group::Steady if is_resized => Likeness::Resized,
+                Group::Steady => Likeness::Same,
+            };
+            self.put_in_doubt(id, likeness);
         }
+        let message = &mut self.messages[id.index()];
         message.twins = listed.twins;
         if is_altered {
             changes.altered.push(id);
@@ -312,6 +319,13 @@ impl Catalogue {
     pub(super) fn is_altered(&self, name: &str, octets: u64) -> bool {
         let known = self.any_by_name(name);
         known.is_some_and(|id| self.get(id).listed != octets)
+    }
+
+    /// Keeps what was shown of an unlinked message so far.
+    fn put_in_doubt(&mut self, id: MessageId, likeness: Likeness) {
+        let shown = self.messages[id.index()].shown(likeness);
+        let doubt = self.doubted.entry(id).or_insert(shown);
+        doubt.likeness = doubt.likeness.max(likeness);
     }
 
     /// What was shown of an unlinked message before it was in doubt.

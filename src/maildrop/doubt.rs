@@ -4,7 +4,7 @@
 //! The unique-id says that it is, and mbox servers do change a size: at the end of a session mailutils notes in the headers
 //! what was read. But a server that used a unique-id twice would have another message deleted; and where several share one,
 //! each has the number of the one before it once that is gone. So the headers are looked at once more, and have to tell what
-//! was shown of the message.
+//! was shown of the message; and where LIST tells that the numbers of twins have moved, that proves nothing either.
 
 use super::Settings;
 use super::catalogue::MessageId;
@@ -13,9 +13,23 @@ use super::scan::Headers;
 use super::session::{Session, Top};
 use crate::pop3::{Command, Event, MessageNumber};
 
+/// How far LIST speaks for it that a message is the one that was unlinked, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Likeness {
+    /// It has the octets that it had, as have all of its twins.
+    Same,
+    /// It has other octets.
+    Resized,
+    /// One of its twins has other octets: each may have the number of another. Those that a server gives one unique-id mostly
+    /// have equal headers, so these tell nothing.
+    Shifted,
+}
+
 /// What was shown of a message before it was in doubt.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shown {
+    /// The worst since then.
+    pub(super) likeness: Likeness,
     /// Unix seconds.
     pub(super) arrived: Option<i64>,
     pub(super) title: Option<Box<str>>,
@@ -26,6 +40,9 @@ pub(super) struct Shown {
 impl Shown {
     /// Where nothing was shown but the name, nothing can be told.
     fn is_told_by(&self, headers: &[u8], settings: &Settings) -> bool {
+        if self.likeness == Likeness::Shifted {
+            return false;
+        }
         let same_date = self.arrived.is_some() && settings.dating.of(headers) == self.arrived;
         let title = || (settings.titling)(headers);
         same_date

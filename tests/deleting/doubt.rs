@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::common::{Liar, Mailutils, MailutilsOptions, Mount, Reply, corpus, eventually};
+use crate::left_out::list_anew;
 use crate::{listed, mounted, remove, stdout_of, succeed, umount, umount_in_vain};
 
 const NAME: &str = "same.eml";
@@ -115,12 +116,36 @@ fn of_equal_headers_none_is_deleted_once_each_has_the_number_of_another() {
     let of = |body: &str| corpus::with_body(format!("{body}\r\n").as_bytes());
     let liar = Liar::start(&["a", "bb", "ccc"].map(of));
     liar.on("UIDL", Reply::Err("unknown command"));
-    let mut mount = mounted(&liar.source(), &["idle_timeout=1s"]);
+    none_is_deleted(&liar, &of("dddd"), |_| {});
+}
+
+/// In a session between, all of them were as before.
+#[test]
+fn of_equal_headers_none_is_deleted_though_they_were_listed_as_before_meanwhile() {
+    let of = |body: &str| corpus::with_body(format!("{body}\r\n").as_bytes());
+    let liar = Liar::start(&["a", "bb", "ccc"].map(of));
+    liar.on("UIDL", Reply::Err("unknown command"));
+    none_is_deleted(&liar, &of("dddd"), |mount| list_anew(&liar, mount));
+}
+
+#[test]
+fn of_one_unique_id_and_equal_headers_none_is_deleted_either() {
+    let of = |body: &str| corpus::with_body(format!("{body}\r\n").as_bytes());
+    let liar = twins(&["a", "bb", "ccc"].map(of));
+    none_is_deleted(&liar, &of("dddd"), |_| {});
+}
+
+/// The second of three twins is removed; another client takes the first, and `fourth` comes.
+fn none_is_deleted(liar: &Liar, fourth: &[u8], meanwhile: impl Fn(&Mount)) {
+    let mut mount = mounted(&liar.source(), &["idle_timeout=1s", "refresh=1s"]);
+    stdout_of(&["ls", "-l", mount.arg()]);
     let second = listed(&mount).into_iter().find(|name| name.contains("~2"));
     remove(&mount, &second.expect("the second of three"));
+    meanwhile(&mount);
     liar.server().wait_until_idle();
     liar.remove(1);
-    liar.add(&of("dddd"));
+    let serial = liar.add(fourth);
+    liar.set_uidl(serial, b"same");
     umount_in_vain(&mut mount);
     assert_eq!(
         (liar.count("DELE"), liar.left_serials()),

@@ -3,13 +3,13 @@
 use std::fs;
 
 use crate::common::{Liar, Mount, Reply, assert_says, corpus, eventually};
-use crate::{liar, listed, mounted, remove, umount, umount_in_vain};
+use crate::{liar, listed, mounted, remove, stdout_of, umount, umount_in_vain};
 
 /// For listings that are renewed by `ls`.
 const RENEWED: &str = "refresh=1s";
 
 /// Lists the root until the server was asked once more.
-fn list_anew(liar: &Liar, mount: &Mount) {
+pub(super) fn list_anew(liar: &Liar, mount: &Mount) {
     let before = liar.count("LIST");
     eventually("a new listing", || {
         listed(mount);

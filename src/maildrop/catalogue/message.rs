@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU64;
 
-use super::super::doubt::Shown;
+use super::super::doubt::{Likeness, Shown};
 use super::super::identity;
-use super::super::listing::{Group, Listed};
+use super::super::listing::Listed;
 use super::super::name::file_name;
 use crate::pop3::UniqueId;
 use crate::store::{Body, BodyKey, Eol, Row};
@@ -213,14 +213,10 @@ impl Message {
     }
 
     /// What has to be told by the headers of the message that is to be deleted for it.
-    pub(super) fn shown(&self, group: Group) -> Shown {
-        let arrived = match group {
-            // They have the same headers.
-            Group::Shifted if self.unique_id().is_none() => None,
-            Group::Shifted | Group::Steady => self.arrived,
-        };
+    pub(super) fn shown(&self, likeness: Likeness) -> Shown {
         Shown {
-            arrived,
+            likeness,
+            arrived: self.arrived,
             title: self.title.clone(),
             read: self.read,
         }
