@@ -315,10 +315,12 @@ impl Catalogue {
         self.get(id).read || self.doubt(id).is_some_and(|shown| shown.read)
     }
 
-    /// Whether LIST gives other octets than before to what has that name.
-    pub(super) fn is_altered(&self, name: &str, octets: u64) -> bool {
-        let known = self.any_by_name(name);
-        known.is_some_and(|id| self.get(id).listed != octets)
+    /// Whether LIST gives other octets than before to what has that name, or more or fewer share its unique-id.
+    pub(super) fn is_altered(&self, name: &str, octets: u64, twins: u32) -> bool {
+        self.any_by_name(name).is_some_and(|id| {
+            let known = self.get(id);
+            known.listed != octets || known.twins != twins
+        })
     }
 
     /// Keeps what was shown of an unlinked message so far.

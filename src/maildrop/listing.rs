@@ -72,7 +72,7 @@ pub(super) struct Listed {
 pub(super) enum Group {
     /// As before.
     Steady,
-    /// LIST gives one of them other octets: each may be the one that was next to it before.
+    /// LIST gives one of them other octets, or was without one of them: each may be the one that was next to it before.
     Shifted,
 }
 
@@ -98,10 +98,11 @@ fn listed_by_name(listing: Vec<Entry>) -> Vec<Listed> {
     listed
 }
 
-/// Where one of several twins has gone and another has come, all are numbered anew, though some are as long as before.
+/// Where one of several twins has gone and another has come, all are numbered anew, though some are as long as before: or as
+/// many, where that took two listings.
 fn find_shifted(catalogue: &Catalogue, listed: &mut [Listed]) {
     let of_several = |entry: &&Listed| entry.twins > 1;
-    let is_altered = |entry: &&Listed| catalogue.is_altered(&entry.name, entry.octets);
+    let is_altered = |entry: &&Listed| catalogue.is_altered(&entry.name, entry.octets, entry.twins);
     let altered = listed.iter().filter(of_several).filter(is_altered);
     let shifted: HashSet<UniqueId> = altered.map(|entry| entry.uidl.clone()).collect();
     for entry in listed {
@@ -340,6 +341,15 @@ mod tests {
         assert_eq!((&changes.altered, &changes.confused), (&order, &order));
         let (_, changes) = catalogue.update_all(twins([6, 6, 7]));
         assert_eq!((changes.altered, changes.confused), (vec![], vec![]));
+    }
+
+    #[test]
+    fn of_twins_none_is_known_once_they_were_fewer() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("x", 5), ("x", 5)]));
+        catalogue.update_all(entries(&[("x", 5)]));
+        let (_, changes) = catalogue.update_all(entries(&[("x", 5), ("x", 5)]));
+        assert_eq!((&changes.altered, &changes.confused), (&order, &order));
     }
 
     #[test]

@@ -69,13 +69,13 @@ impl Reference {
             *ordinal += 1;
             present.push((mail::name(&mail.uidl, *ordinal), mail, twins[&*mail.uidl]));
         }
-        let is_altered = |name: &str, mail: &Mail| {
+        let is_altered = |name: &str, mail: &Mail, twins: usize| {
             let known = self.known.get(name);
-            known.is_some_and(|known| known.mail.listed != mail.listed)
+            known.is_some_and(|known| known.mail.listed != mail.listed || known.twins != twins)
         };
         let altered = present
             .iter()
-            .filter(|(name, mail, twins)| *twins > 1 && is_altered(name, mail));
+            .filter(|(name, mail, twins)| *twins > 1 && is_altered(name, mail, *twins));
         let shifted: HashSet<Arc<str>> =
             altered.map(|(_, mail, _)| Arc::clone(&mail.uidl)).collect();
         for (name, known) in &mut self.known {

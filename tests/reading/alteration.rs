@@ -183,6 +183,7 @@ fn dated(date: &str, body: &str) -> Vec<u8> {
 
 const MAY: &str = "Wed, 01 May 2024 09:30:00 +0000";
 const JUNE: &str = "Sat, 01 Jun 2024 09:30:00 +0000";
+const JULY: &str = "Mon, 01 Jul 2024 09:30:00 +0000";
 /// In Unix seconds.
 const JUNE_MTIME: i64 = 1_717_234_200;
 
@@ -257,6 +258,28 @@ fn each_of_the_twins_whose_first_is_gone_shows_its_own_octets() {
         for (name, message) in ["", "~2", "~3", "~4"].iter().zip(&messages[1..]) {
             assert_shows(&mount, &format!("same{name}.eml"), message);
         }
+        mount.remount();
+    }
+}
+
+/// As long as the one that had its name before: that went when the first did, and left its octets.
+#[test]
+fn a_twin_that_comes_to_one_that_stayed_shows_its_own_octets() {
+    let [first, second, third] =
+        [(MAY, "a"), (JUNE, "b"), (JULY, "c")].map(|(date, body)| dated(date, body));
+    assert!(first.len() == second.len() && second.len() == third.len());
+    let liar = Liar::start(&[first, second.clone()]);
+    (1..=2).for_each(|serial| liar.set_uidl(serial, b"same"));
+    let mut mount = in_clear(&liar.source(), &["refresh=1s"]);
+    read_all(&mount);
+    liar.remove(1);
+    list_until(&mount, "the first to go", |names| names == [NAME]);
+    let serial = liar.add(&third);
+    liar.set_uidl(serial, b"same");
+    list_until(&mount, "the third", |names| names.len() == 2);
+    for _ in 0..2 {
+        assert_shows(&mount, NAME, &second);
+        assert_shows(&mount, "same~2.eml", &third);
         mount.remount();
     }
 }
