@@ -48,7 +48,7 @@ pub(super) struct Catalogue {
     /// When a mail reader last noted anything: the mtime of the directories that show it, where it is later.
     pub(super) marked: SystemTime,
     listed: Totals,
-    /// Unlinked messages that were listed with another size since, or are one of several of their unique-id.
+    /// Unlinked messages that were listed with another size since, or left out, or are one of several of their unique-id.
     doubted: HashMap<MessageId, Shown>,
     /// Those that a listing did not have when they were unlinked.
     went_unlinked: HashSet<MessageId>,
@@ -337,8 +337,10 @@ impl Catalogue {
 
     pub(super) fn absent(&mut self, id: MessageId, coverage: Coverage, changes: &mut Changes) {
         match (self.get(id).standing, coverage) {
-            // It may be one of those that the server did not name.
-            (Standing::Unlinked, Coverage::Partial) => return,
+            // It may be one of those that the server did not name; or gone, and its unique-id another's.
+            (Standing::Unlinked, Coverage::Partial) => {
+                return self.put_in_doubt(id, Likeness::Same);
+            }
             (Standing::Unlinked, Coverage::Complete) => drop(self.went_unlinked.insert(id)),
             (Standing::Listed, _) => changes.vanished.push(id),
             (Standing::Departed, _) => {}

@@ -61,6 +61,34 @@ fn a_removed_message_that_uidl_left_out_once_is_deleted() {
     assert_eq!(liar.left_serials(), [1, 3]);
 }
 
+/// As long as the removed one, which went while the server did not name all of its messages.
+#[test]
+fn new_mail_with_the_unique_id_of_a_removed_message_that_was_left_out_is_kept() {
+    let dated =
+        |date: &str| format!("Date: {date}\r\nFrom: alice@example.org\r\n\r\n.\r\n").into_bytes();
+    let (may, june) = (
+        dated("Wed, 01 May 2024 09:30:00 +0000"),
+        dated("Sat, 01 Jun 2024 09:30:00 +0000"),
+    );
+    assert_eq!(may.len(), june.len());
+    let liar = Liar::start(&[may.clone(), may.clone(), may]);
+    let mut mount = mounted(&liar.source(), &[RENEWED]);
+    stdout_of(&["ls", "-l", mount.arg()]);
+    remove(&mount, "liar-2.eml");
+    liar.remove(2);
+    liar.once("UIDL", Reply::Raw(b"+OK\r\n1 liar-1\r\n.\r\n".to_vec()));
+    list_anew(&liar, &mount);
+    let serial = liar.add(&june);
+    liar.set_uidl(serial, b"liar-2");
+    list_anew(&liar, &mount);
+    let said = umount_in_vain(&mut mount);
+    assert_says(&said, &["liar-2.eml", "still on the server"]);
+    assert_eq!(
+        (liar.count("DELE"), liar.left_serials()),
+        (0, vec![1, 3, serial])
+    );
+}
+
 #[test]
 fn what_has_the_unique_id_of_a_removed_message_that_went_is_listed_and_told_of() {
     let liar = liar(3);
