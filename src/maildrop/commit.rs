@@ -103,7 +103,7 @@ struct Marked {
 type Refused = Vec<(MessageId, ServerText)>;
 
 /// Why a message is kept that may be another by now.
-const CHANGED: &[u8] = b"it changed since it was unlinked, or may be another by now";
+const CHANGED: &[u8] = b"it changed since it was unlinked, or may be another by now: remove it again, and sync at once";
 
 /// What a session has of the pending messages.
 #[derive(Default)]
