@@ -184,9 +184,13 @@ impl Catalogue {
     pub(super) fn retire(&mut self, id: MessageId) -> Row {
         self.stand(id, Standing::Departed);
         self.went_unlinked.remove(&id);
-        let message = &mut self.messages[id.index()];
-        message.twins = 0;
-        message.row()
+        self.void(id);
+        self.get(id).row()
+    }
+
+    /// What is known of it is not known of the one that comes in its place.
+    fn void(&mut self, id: MessageId) {
+        self.messages[id.index()].twins = 0;
     }
 
     /// Keeps what RETR showed, or forgets it. Gives with which line ends the size is another now.
@@ -341,7 +345,11 @@ impl Catalogue {
             (Standing::Unlinked, Coverage::Partial) => {
                 return self.put_in_doubt(id, Likeness::Same);
             }
-            (Standing::Unlinked, Coverage::Complete) => drop(self.went_unlinked.insert(id)),
+            (Standing::Unlinked, Coverage::Complete) => {
+                self.went_unlinked.insert(id);
+                self.void(id);
+                changes.gone.push(id);
+            }
             (Standing::Listed, _) => changes.vanished.push(id),
             (Standing::Departed, _) => {}
         }

@@ -226,7 +226,8 @@ impl Shared {
             ..row(id)
         };
         let voided = changes.confused.iter().map(as_if_deleted);
-        let rows = voided.chain(learnt.iter().map(row)).collect();
+        let known = changes.gone.iter().chain(&learnt).map(row);
+        let rows = voided.chain(known).collect();
         let mut told = Vec::new();
         for &id in &changes.altered {
             let message = state.catalogue.get(id);

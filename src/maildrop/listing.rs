@@ -36,6 +36,8 @@ pub(super) struct Changes {
     pub(super) confused: Vec<MessageId>,
     /// Unlinked before, altered since: listed again, for deleting it might delete another.
     pub(super) reprieved: Vec<MessageId>,
+    /// Unlinked before, and no longer in the maildrop.
+    pub(super) gone: Vec<MessageId>,
     /// Unlinked before, and gone meanwhile: listed again, for it may be another.
     pub(super) returned: Vec<MessageId>,
     /// Never seen by this index before.
@@ -314,7 +316,10 @@ mod tests {
         catalogue.update_all(Vec::new());
         assert_eq!(catalogue.get(order[1]).standing, Standing::Departed);
         let (_, changes) = catalogue.update_all(entries(&[("b", 6)]));
-        assert_eq!(changes.returned, [order[1]]);
+        assert_eq!(
+            (&changes.returned, &changes.confused),
+            (&vec![order[1]], &vec![order[1]])
+        );
         assert_eq!(names(&catalogue, Standing::Listed), ["b.eml"]);
     }
 

@@ -80,8 +80,7 @@ impl Reference {
             altered.map(|(_, mail, _)| Arc::clone(&mail.uidl)).collect();
         for (name, known) in &mut self.known {
             if !present.iter().any(|(listed, ..)| listed == name) {
-                known.standing = Standing::Departed;
-                known.was_absent = true;
+                known.depart();
             }
         }
         for (name, mail, twins) in present {
@@ -169,6 +168,15 @@ impl Known {
         if is_regrouped || is_shifted {
             self.arrived = None;
         }
+    }
+
+    /// Of what was removed, what takes its name is another.
+    fn depart(&mut self) {
+        if self.standing == Standing::Unlinked {
+            self.twins = 0;
+        }
+        self.standing = Standing::Departed;
+        self.was_absent = true;
     }
 
     /// A commit is over that was to delete it: where it is gone, what takes its name is another.

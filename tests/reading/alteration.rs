@@ -284,6 +284,25 @@ fn a_twin_that_comes_to_one_that_stayed_shows_its_own_octets() {
     }
 }
 
+/// It went by another client while it was removed here.
+#[test]
+fn a_message_that_is_given_the_unique_id_of_a_removed_one_that_went_shows_its_own_octets_and_time()
+{
+    let (before, after) = (dated(MAY, "the first"), dated(JUNE, "the other"));
+    let (liar, mut mount) = read_once(&before, &["refresh=1s"]);
+    fs::metadata(mount.join(NAME)).expect("stat");
+    fs::remove_file(mount.join(NAME)).expect("rm");
+    liar.remove(1);
+    let listings = liar.count("LIST");
+    list_until(&mount, "a new listing", |_| liar.count("LIST") > listings);
+    let serial = liar.add(&after);
+    liar.set_uidl(serial, b"same");
+    list_until(&mount, "the other message", |names| names == [NAME]);
+    assert_shows_what_came_in_june(&mount, &after);
+    mount.remount();
+    assert_shows_what_came_in_june(&mount, &after);
+}
+
 /// Opened before the alteration, read behind it: the kernel keeps one file's pages under one inode number.
 #[test]
 fn who_still_reads_the_old_octets_gives_none_of_them_to_others() {

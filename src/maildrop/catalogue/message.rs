@@ -78,7 +78,7 @@ impl Extent {
 pub struct Message {
     pub(super) uidl: UniqueId,
     ordinal: u32,
-    /// How many shared the unique-id when the message was listed last; 0 once it was deleted.
+    /// How many shared the unique-id when the message was listed last; 0 once it was deleted, or went while it was unlinked.
     pub(super) twins: u32,
     /// The inode number, the same in every session.
     pub inode: u64,
