@@ -50,6 +50,10 @@ pub(super) struct Catalogue {
     listed: Totals,
     /// Unlinked messages that were listed with another size since, or left out, or are one of several of their unique-id.
     doubted: HashMap<MessageId, Shown>,
+    /// How many messages the last listing did not name.
+    pub(super) unnamed: usize,
+    /// Unlinked messages that listings have left out: how many the one before did not name.
+    left_out: HashMap<MessageId, usize>,
     /// Those that a listing did not have when they were unlinked.
     went_unlinked: HashSet<MessageId>,
 }
@@ -85,6 +89,8 @@ impl Catalogue {
             marked: SystemTime::UNIX_EPOCH,
             listed: Totals::default(),
             doubted: HashMap::new(),
+            unnamed: 0,
+            left_out: HashMap::new(),
             went_unlinked: HashSet::new(),
         };
         catalogue.sort_by_inode();
@@ -162,6 +168,7 @@ impl Catalogue {
         let before = std::mem::replace(&mut self.messages[id.index()].standing, standing);
         if standing != Standing::Unlinked {
             self.doubted.remove(&id);
+            self.left_out.remove(&id);
         }
         let size = self.get(id).size();
         match (before == Standing::Listed, standing == Standing::Listed) {
@@ -267,6 +274,7 @@ impl Catalogue {
     }
 
     pub(super) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
+        self.left_out.remove(&id);
         let message = self.get(id);
         let is_regrouped = message.twins != listed.twins;
         let is_confused = is_regrouped || listed.group == Group::Shifted;
@@ -340,20 +348,28 @@ impl Catalogue {
     }
 
     pub(super) fn absent(&mut self, id: MessageId, coverage: Coverage, changes: &mut Changes) {
-        match (self.get(id).standing, coverage) {
-            // It may be one of those that the server did not name; or gone, and its unique-id another's.
-            (Standing::Unlinked, Coverage::Partial) => {
+        let standing = self.get(id).standing;
+        match standing {
+            // Its unique-id may be another's by the time that it is named again.
+            Standing::Unlinked if self.may_be_unnamed(id, coverage) => {
                 return self.put_in_doubt(id, Likeness::Same);
             }
-            (Standing::Unlinked, Coverage::Complete) => {
+            Standing::Unlinked => {
                 self.went_unlinked.insert(id);
                 self.void(id);
                 changes.gone.push(id);
             }
-            (Standing::Listed, _) => changes.vanished.push(id),
-            (Standing::Departed, _) => {}
+            Standing::Listed => changes.vanished.push(id),
+            Standing::Departed => {}
         }
         self.stand(id, Standing::Departed);
+    }
+
+    /// Whether an unlinked message may be one of those that the server did not name. Some servers never name one or the other:
+    /// there have to be more of them than when it was named itself.
+    fn may_be_unnamed(&mut self, id: MessageId, coverage: Coverage) -> bool {
+        let with_it = *self.left_out.entry(id).or_insert(self.unnamed);
+        coverage.unnamed() > with_it
     }
 
     /// Takes LIST's octets, which show in the size as long as it is not exact.

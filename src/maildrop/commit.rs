@@ -97,6 +97,8 @@ impl Doubt {
 struct Marked {
     accepted: Vec<MessageId>,
     refused: Refused,
+    /// How many messages the session did not name.
+    unnamed: usize,
 }
 
 /// Messages that are not marked, and why: in the server's words, or ours.
@@ -132,7 +134,7 @@ impl Survey {
                 return self.doubted.push(((id, number), shown.clone()));
             }
             (Some(_), _) => CHANGED,
-            (None, _) if session.unnamed > 0 => b"the server did not tell which message it is",
+            (None, _) if is_pending => b"the server did not tell which message it is",
             (None, _) if is_group_left(catalogue, session, id) => {
                 b"of those with its unique-id some are gone: it may have another name now"
             }
@@ -282,7 +284,10 @@ impl Session {
         settings: &Settings,
     ) -> Result<Marked, Fault> {
         let confirmed = self.confirm(doubted, settings)?;
-        let mut marked = Marked::default();
+        let mut marked = Marked {
+            unnamed: self.unnamed,
+            ..Marked::default()
+        };
         for (numbered, _) in doubted {
             match confirmed.contains(numbered) {
                 true => to_delete.push(*numbered),

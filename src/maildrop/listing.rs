@@ -19,8 +19,17 @@ pub(super) struct Entry {
 pub(super) enum Coverage {
     /// What it does not name is not there.
     Complete,
-    /// There are messages of which the server did not tell which they are.
-    Partial,
+    /// There are so many messages of which the server did not tell which they are.
+    Partial(usize),
+}
+
+impl Coverage {
+    pub(super) fn unnamed(self) -> usize {
+        match self {
+            Coverage::Complete => 0,
+            Coverage::Partial(unnamed) => unnamed,
+        }
+    }
 }
 
 /// What a new listing changed.
@@ -53,7 +62,9 @@ impl Catalogue {
     ) -> (Vec<MessageId>, Changes) {
         let mut listed = listed_by_name(listing);
         find_shifted(self, &mut listed);
-        Merge::new(self, listed.len(), coverage).run(listed)
+        let updated = Merge::new(self, listed.len(), coverage).run(listed);
+        self.unnamed = coverage.unnamed();
+        updated
     }
 }
 
@@ -308,7 +319,7 @@ mod tests {
         let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
         catalogue.stand(order[1], Standing::Unlinked);
-        let (_, changes) = catalogue.update(Vec::new(), Coverage::Partial);
+        let (_, changes) = catalogue.update(Vec::new(), Coverage::Partial(1));
         assert_eq!(changes.vanished, [order[0]]);
         assert_eq!(catalogue.get(order[1]).standing, Standing::Unlinked);
         let (_, changes) = catalogue.update_all(entries(&[("b", 6)]));
@@ -321,6 +332,22 @@ mod tests {
             (&vec![order[1]], &vec![order[1]])
         );
         assert_eq!(names(&catalogue, Standing::Listed), ["b.eml"]);
+    }
+
+    #[test]
+    fn an_unlinked_message_is_gone_where_no_more_are_unnamed_than_with_it() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let of = |ids: &[(&str, u64)]| entries(ids);
+        let (order, _) = catalogue.update(of(&[("a", 5), ("b", 6)]), Coverage::Partial(1));
+        catalogue.stand(order[1], Standing::Unlinked);
+        for (unnamed, standing) in [
+            (2, Standing::Unlinked),
+            (2, Standing::Unlinked),
+            (1, Standing::Departed),
+        ] {
+            catalogue.update(of(&[("a", 5)]), Coverage::Partial(unnamed));
+            assert_eq!(catalogue.get(order[1]).standing, standing, "{unnamed}");
+        }
     }
 
     #[test]

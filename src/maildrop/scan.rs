@@ -177,7 +177,7 @@ impl Listing {
     pub(super) fn coverage(&self) -> Coverage {
         match self.unnamed {
             0 => Coverage::Complete,
-            _ => Coverage::Partial,
+            unnamed => Coverage::Partial(unnamed),
         }
     }
 

@@ -89,6 +89,37 @@ fn new_mail_with_the_unique_id_of_a_removed_message_that_was_left_out_is_kept() 
     );
 }
 
+/// The third message has no unique-id, whatever else is there.
+fn name_all_but_the_third(liar: &Liar, named: &[u8]) {
+    liar.behave("UIDL");
+    liar.on("UIDL", Reply::Raw([b"+OK\r\n", named, b".\r\n"].concat()));
+}
+
+#[test]
+fn a_removed_message_that_went_is_gone_though_the_server_never_names_all() {
+    let liar = liar(3);
+    name_all_but_the_third(&liar, b"1 liar-1\r\n2 liar-2\r\n");
+    let mut mount = mounted(&liar.source(), &[RENEWED]);
+    remove(&mount, "liar-2.eml");
+    liar.remove(2);
+    name_all_but_the_third(&liar, b"1 liar-1\r\n");
+    list_anew(&liar, &mount);
+    assert_eq!(umount(&mut mount), "nothing was to be deleted\n");
+    assert_eq!(liar.left_serials(), [1, 3]);
+}
+
+#[test]
+fn what_was_deleted_without_an_answer_is_known_to_be_though_the_server_never_names_all() {
+    let liar = liar(3);
+    name_all_but_the_third(&liar, b"1 liar-1\r\n2 liar-2\r\n");
+    let mut mount = mounted(&liar.source(), &[]);
+    remove(&mount, "liar-2.eml");
+    liar.after("QUIT", Reply::Close);
+    name_all_but_the_third(&liar, b"1 liar-1\r\n");
+    assert_eq!(umount(&mut mount), "1 message deleted on the server\n");
+    assert_eq!(liar.left_serials(), [1, 3]);
+}
+
 #[test]
 fn what_has_the_unique_id_of_a_removed_message_that_went_is_listed_and_told_of() {
     let liar = liar(3);

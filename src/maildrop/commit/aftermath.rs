@@ -13,17 +13,19 @@ impl Engine {
             return verdict;
         }
         let left = match self.ensure_session_for_commit() {
-            Ok(()) if self.knows_all() => self.still_there(marked.refused, &mut verdict),
+            Ok(()) if self.names_as_many(marked.unnamed) => {
+                self.still_there(marked.refused, &mut verdict)
+            }
             _ => marked.refused,
         };
         self.keep(left, verdict)
     }
 
-    /// Whether a message that the open session does not name is not there.
-    fn knows_all(&self) -> bool {
+    /// Whether a message that the open session does not name is not there: one before named it, and had so many unnamed.
+    fn names_as_many(&self, unnamed: usize) -> bool {
         self.session
             .as_ref()
-            .is_some_and(|session| session.unnamed == 0)
+            .is_some_and(|session| session.unnamed <= unnamed)
     }
 
     /// As the open session has listed it.
@@ -57,7 +59,7 @@ impl Engine {
             }
             attempt += 1;
         }
-        if !self.knows_all() {
+        if !self.names_as_many(marked.unnamed) {
             return Err(Fault::OutcomeUnknown(format!(
                 "{reason}; nor does it tell what is left"
             )));
