@@ -3,9 +3,10 @@
 //! A message is the same message in every session if unique-id and ordinal are the same; the ordinal counts those
 //! that share a unique-id, in maildrop order (RFC 1939 section 7 lets identical messages share one). When a group of
 //! twins grows or shrinks, or LIST gives a known message, or a twin of it, other octets, nothing that was known of its
-//! content holds any longer: it is [`Changes::altered`]. A deletion of it is not carried out then, unless there are as many
-//! twins as before, and its headers tell that it is the same (doubt.rs); so of every twin in a later session. Nor does
-//! anything hold once the message was deleted here: from then on the server may give its unique-id to another.
+//! content holds any longer: it is [`Changes::altered`]. A deletion of it is not carried out then, unless it has no twins and
+//! its headers tell that it is the same; one of a twin in a later session, unless they tell of another (doubt.rs). Nor does
+//! anything hold once the message was deleted here, or had gone when it was to be: from then on the server may give its
+//! unique-id to another.
 //!
 //! ```text
 //!             listed                 unlink

@@ -13,8 +13,8 @@
 //! A server may take its time to delete thousands of messages before it answers QUIT. Where it is silent for longer than even
 //! that may take, what the other session names stays pending: the server may be deleting it yet.
 //!
-//! A message that is in doubt, for its size is another since it was unlinked or it is one of several of its unique-id, is marked
-//! if its headers tell that it is the same.
+//! A message that is in doubt, for its size is another since it was unlinked, or it was left out, or is one of several of its
+//! unique-id, is marked if LIST and its headers speak for it (doubt.rs).
 //!
 //! A DELE is refused, too, where another session has deleted the message since ours began: then that other session as well
 //! tells what is left.

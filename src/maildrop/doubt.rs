@@ -1,10 +1,15 @@
-//! Whether an unlinked message that LIST gives another size by now, or that is one of several of its unique-id, is still the
-//! one that was unlinked.
+//! Whether an unlinked message that LIST gives another size by now, or that a listing left out, or that is one of several of
+//! its unique-id, is still the one that was unlinked.
 //!
 //! The unique-id says that it is, and mbox servers do change a size: at the end of a session mailutils notes in the headers
 //! what was read. But a server that used a unique-id twice would have another message deleted; and where several share one,
-//! each has the number of the one before it once that is gone. So the headers are looked at once more, and have to tell what
-//! was shown of the message, or nothing else where LIST is as it was; and where LIST tells that the numbers of twins have moved, that proves nothing either.
+//! each has the number of the one before it once that is gone. So the headers are looked at once more:
+//!
+//! | LIST gives | it is the one |
+//! |---|---|
+//! | the octets that it gave, of all of its twins too | unless the headers tell of another; also where they tell no date, or there is no TOP |
+//! | other octets | if the headers tell what was shown |
+//! | other octets of a twin | never: those of one unique-id mostly have equal headers |
 
 use super::Settings;
 use super::catalogue::MessageId;
@@ -20,8 +25,7 @@ pub(super) enum Likeness {
     Same,
     /// It has other octets: it is the one if its headers tell so.
     Resized,
-    /// One of its twins has other octets: each may have the number of another. Those that a server gives one unique-id mostly
-    /// have equal headers, so these tell nothing.
+    /// One of its twins has other octets: each may have the number of another.
     Shifted,
 }
 
