@@ -19,9 +19,10 @@ use std::process::Output;
 use std::time::Duration;
 
 use common::{
-    Dovecot, DovecotOptions, Liar, Mount, assert_failed, corpus, retr_all, run, stderr, stdout,
-    stdout_of,
+    Background, Dovecot, DovecotOptions, Liar, Mount, assert_failed, corpus, eventually, retr_all,
+    run, stderr, stdout, stdout_of,
 };
+use nix::sys::signal::Signal;
 use pop3fs::cli::Failure;
 
 /// For what a command must do at once.
@@ -73,6 +74,27 @@ fn remove_all(mount: &Mount) {
 /// `sync DIR`: fsync of the directory, whose errno is the verdict.
 fn sync(mount: &Mount) -> Output {
     run(&["sync", mount.arg()])
+}
+
+/// A program that has the file open until it is made to let go. A program that another thread starts shares the test's own open
+/// files for a moment, so nobody knows when one of those is closed.
+fn holder_of(path: &Path) -> Background {
+    const SCRIPT: &str = "exec 3<\"$0\"; echo open; exec sleep 600";
+    let holder = Background::start(&[
+        "sh".as_ref(),
+        "-c".as_ref(),
+        SCRIPT.as_ref(),
+        path.as_os_str(),
+    ]);
+    eventually("the file to be open", || {
+        (holder.stdout() == "open\n").then_some(())
+    });
+    holder
+}
+
+fn let_go(holder: Background) {
+    holder.signal(Signal::SIGKILL);
+    assert!(!holder.output_within(SOON).status.success());
 }
 
 /// Unmounts by `pop3fs umount`, which must succeed, and waits for the process, which must too; gives what was said.

@@ -1,7 +1,6 @@
 //! The safety valve: many messages that were never read are not deleted before the user says yes.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
@@ -10,8 +9,8 @@ use pop3fs::cli::Failure;
 
 use crate::common::{Dovecot, Liar, Mount, PROGRAM, corpus, output_within};
 use crate::{
-    SOON, dovecot, files, liar, listed, mounted, remove, remove_all, stderr, stdout, succeed, sync,
-    umount,
+    SOON, dovecot, files, holder_of, let_go, liar, listed, mounted, remove, remove_all, stderr,
+    stdout, succeed, sync, umount,
 };
 
 /// What the process ends with.
@@ -258,10 +257,10 @@ fn on_a_terminal_anything_else_deletes_nothing() {
 fn a_busy_mount_does_not_remember_the_yes_of_a_umount_in_vain() {
     let (liar, mut mount) = emptied(12, &[]);
     // Which is a reading.
-    let open = fs::File::open(mount.join(Path::new(".deleted/liar-1.eml"))).expect("a message");
+    let holder = holder_of(&mount.join(".deleted/liar-1.eml"));
     let output = pop3fs(&mount, &["umount", "--yes"]);
     assert!(stderr(&output).contains("is busy"), "{output:?}");
-    drop(open);
+    let_go(holder);
     succeed(&["umount", mount.arg()]);
     let ended = mount.wait();
     assert_eq!(ended.status.and_then(|status| status.code()), HELD_BACK);
