@@ -84,6 +84,8 @@ fn read(path: &Path) -> Vec<u8> {
 fn read_beside_others(path: &Path) -> Vec<u8> {
     let shown = path.display();
     let file = File::open(path).unwrap_or_else(|error| panic!("open {shown}: {error}"));
+    // As programs do, which has the kernel ask for the size.
+    file.metadata().expect("fstat");
     let mut octets = Vec::new();
     // Limited, it makes no room for what fstat shows.
     file.take(u64::MAX)
