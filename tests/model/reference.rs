@@ -186,6 +186,12 @@ impl Known {
         }
     }
 
+    /// What was learnt was another's.
+    pub(crate) fn is_another(&mut self) {
+        self.is_seen = false;
+        self.arrived = None;
+    }
+
     /// From here on it is this that may be deleted.
     pub(crate) fn unlink(&mut self) {
         self.unlinked = self.mail.clone();

@@ -101,11 +101,15 @@ impl Run {
                 }
                 _ => {}
             }
+            // Still named by a listing after QUIT: by then it is new mail under the unique-id of what was deleted.
+            let is_new = standing == Standing::Unlinked && !is_kept && update.was_looked_at;
+            if is_new {
+                known(&mut self.reference, name)?.is_another();
+            }
             // What a listing has told meanwhile holds.
             known(&mut self.reference, name)?.standing = match (standing, is_kept) {
                 (Standing::Unlinked, true) => Standing::Listed,
-                // Still named by a listing after QUIT: by then it is new mail under the unique-id of what was deleted.
-                (Standing::Unlinked, false) if update.was_looked_at => Standing::Listed,
+                (Standing::Unlinked, false) if is_new => Standing::Listed,
                 (Standing::Unlinked, false) => Standing::Departed,
                 (standing, _) => standing,
             };
