@@ -16,32 +16,12 @@
 //! All of it belongs to the user who mounts, and nobody else may read it: a unique-id and a time already tell who got mail
 //! and when. Folders are 0700, files 0600, and what another user owns is refused.
 
-mod accounts;
+mod account;
 mod bodies;
-mod body;
-mod disk;
-mod disk_writer;
 mod error;
-#[cfg(test)]
-mod fixture;
-mod folder;
-mod format;
-mod incoming;
 mod index;
-mod layout;
-mod line_ends;
-mod rendition;
-mod shelf;
-mod writer;
 
-pub use accounts::AccountCache;
-pub use bodies::{Bodies, Found};
-pub use body::Body;
-pub use disk::{Disk, Usage};
+pub use account::{AccountCache, CacheFolder};
+pub use bodies::{Bodies, Body, BodyKey, Disk, Eol, Found, Incoming, Rendition, Usage};
 pub use error::StoreError;
-pub use folder::CacheFolder;
-pub use incoming::Incoming;
 pub use index::{Index, Row};
-pub use layout::BodyKey;
-pub use line_ends::Eol;
-pub use rendition::Rendition;

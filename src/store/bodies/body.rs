@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use tempfile::TempPath;
 
-use super::layout::{BodyKey, Content, Header};
+use super::format::{BodyKey, Content, Header};
 use super::line_ends::{self, LineEnds};
 
 /// A complete message as the server sent it; it never changes, so it is shared as an `Arc<Body>`.

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::format::{FREE, LEARN, LOAD};
-use super::{Row, StoreError};
+use super::Row;
+use super::file::{FREE, LEARN, LOAD};
+use crate::store::StoreError;
 
 /// How long a row may wait for others, to be written with them.
 const GATHERING: Duration = Duration::from_millis(500);

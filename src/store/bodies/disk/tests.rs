@@ -2,8 +2,8 @@
 use std::fs::{File, FileTimes};
 use std::time::SystemTime;
 
-use super::super::disk_writer::room;
-use super::super::layout::segment_name;
+use super::super::format::segment_name;
+use super::super::writer::room;
 use super::*;
 
 struct Fixture {

@@ -12,10 +12,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Body;
 use super::disk::{Order, Shared, remove};
-use super::layout::{
+use super::format::{
     BodyKey, Content, HEADER, Header, TEMPORARY, is_segment, segment_name, segment_number,
 };
-use super::shelf::{Place, READ_GRAIN, Shelved};
+use super::segments::{Place, READ_GRAIN, Shelved};
 
 /// The rest between two looks at the queue. Whoever puts a body into it does not have to wake anybody then, which costs about
 /// as much as writing it.

@@ -19,15 +19,16 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::disk_writer::{self, DiskWriter};
-use super::folder::make;
+use super::format::{BodyKey, HEADER};
 use super::incoming::Folder;
-use super::layout::{BodyKey, HEADER};
-use super::shelf::{Place, Shelf};
-use super::{Body, CacheFolder, Incoming, StoreError};
+use super::segments::{Place, Shelf};
+use super::writer::{self, DiskWriter};
+use super::{Body, Incoming};
+use crate::store::account::make;
+use crate::store::{CacheFolder, StoreError};
 
 /// The folder of the bodies in the account's.
-pub(super) const FOLDER: &str = "bodies";
+pub(in crate::store) const FOLDER: &str = "bodies";
 /// With more octets than this waiting for the disk, it is behind.
 const BEHIND: u64 = 16 * 1024 * 1024;
 /// With more octets than this waiting, a body is not kept on disk at all.
@@ -99,10 +100,10 @@ impl Disk {
             told: None,
         })));
         let (orders, taken) = mpsc::channel();
-        let writer = DiskWriter::new(folder.clone(), limit, Arc::clone(&shared));
+        let disk_writer = DiskWriter::new(folder.clone(), limit, Arc::clone(&shared));
         let thread = thread::Builder::new()
             .name("disk".to_owned())
-            .spawn(move || writer.run(&taken));
+            .spawn(move || disk_writer.run(&taken));
         let thread =
             Some(thread.map_err(StoreError::io("start the thread that writes to", &folder))?);
         Ok(Self(Some(Cache {
@@ -160,10 +161,7 @@ impl Disk {
         let Some(cache) = &self.0 else { return };
         let mut contents = cache.shared.0.lock();
         let octets = HEADER as u64 + body.len();
-        if octets > disk_writer::room(cache.limit)
-            || body.is_settled()
-            || contents.octets > FAR_BEHIND
-        {
+        if octets > writer::room(cache.limit) || body.is_settled() || contents.octets > FAR_BEHIND {
             return;
         }
         contents.wait(key, body);
@@ -183,7 +181,7 @@ impl Disk {
 
     /// The octets of bodies that are kept for certain, whatever order they come in; none without a disk.
     pub fn room(&self) -> Option<u64> {
-        self.0.as_ref().map(|cache| disk_writer::room(cache.limit))
+        self.0.as_ref().map(|cache| writer::room(cache.limit))
     }
 
     /// What is there now, with what other mounts of the account have kept; none without a disk, or where it cannot be read.

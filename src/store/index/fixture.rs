@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::{CacheFolder, Index, Row, format};
+use super::{Index, Row, file};
+use crate::store::CacheFolder;
 
 pub(super) struct Account {
     _base: TempDir,
@@ -22,7 +23,7 @@ impl Account {
     }
 
     pub(super) fn file(&self) -> PathBuf {
-        self.folder.path().join(format::FILE)
+        self.folder.path().join(file::FILE)
     }
 
     pub(super) fn open(&self) -> Index {

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::Body;
 use super::body::InFile;
-use super::layout::{BodyKey, Content, HEADER, Header, is_segment};
+use super::format::{BodyKey, Content, HEADER, Header, is_segment};
 use super::line_ends::LineEnds;
 
 /// How exactly it is known when a file was read last.

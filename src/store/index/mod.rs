@@ -1,13 +1,19 @@
 //! What was learnt of each message, kept across mounts.
 
+mod file;
+#[cfg(test)]
+mod fixture;
+mod writer;
+
+pub(super) use file::FILE;
+
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
-use super::accounts::{self, Occupied};
-use super::format;
-use super::writer::{Order, Writer};
-use super::{CacheFolder, StoreError};
+use crate::store::account::{Occupied, occupy};
+use crate::store::{CacheFolder, StoreError};
+use writer::{Order, Writer};
 
 /// What the index keeps of one message, by unique-id and ordinal among duplicates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +63,8 @@ impl Index {
     /// Opens `index.sqlite` in the account's folder, or begins it. One of a newer format is refused; a damaged one is set
     /// aside as `index.sqlite.damaged` with a warning. Open it after the last fork(2): it starts a thread.
     pub fn open(folder: &CacheFolder) -> Result<Self, StoreError> {
-        let (connection, path) = format::open(folder)?;
-        let occupied = accounts::occupy(folder.path());
+        let (connection, path) = file::open(folder)?;
+        let occupied = occupy(folder.path());
         let writer = Writer::new(connection, path.clone());
         let (orders, queue) = mpsc::channel();
         let writer = thread::Builder::new()
@@ -138,7 +144,7 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::super::fixture::{Account, row};
+    use super::fixture::{Account, row};
     use super::*;
 
     #[test]

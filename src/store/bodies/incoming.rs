@@ -12,7 +12,7 @@ use tempfile::TempPath;
 use super::Body;
 use super::body::InFile;
 use super::disk::Shared;
-use super::layout::{HEADER, TEMPORARY};
+use super::format::{HEADER, TEMPORARY};
 use super::line_ends::LineEnds;
 
 /// A body of more octets than this goes through a file, whatever the memory allows.

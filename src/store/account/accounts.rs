@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use super::folder::{DIGITS, folder_name};
-use super::{StoreError, disk, format};
+use crate::store::{StoreError, bodies, index};
 
 /// Each mount that uses the cache of an account has locked this file in its folder, along with the others.
 const IN_USE: &str = "in-use";
@@ -22,7 +22,9 @@ pub struct AccountCache {
 
 /// Keeps a cache from being removed, as long as this lives.
 #[derive(Debug)]
-pub(super) struct Occupied(#[allow(dead_code, reason = "the lock goes with the file")] File);
+pub(in crate::store) struct Occupied(
+    #[allow(dead_code, reason = "the lock goes with the file")] File,
+);
 
 impl AccountCache {
     /// All of them in `base`, sorted by name; none where there is no such folder.
@@ -82,7 +84,7 @@ impl AccountCache {
         let metadata = path.symlink_metadata().ok()?;
         let is_ours = metadata.is_dir() && metadata.uid() == geteuid().as_raw();
         let is_cache = || {
-            [format::FILE, disk::FOLDER]
+            [index::FILE, bodies::FOLDER]
                 .iter()
                 .any(|part| path.join(part).exists())
         };
@@ -102,7 +104,7 @@ impl AccountCache {
 }
 
 /// Tells those who would remove the cache that it is used. None where the disk knows no locks.
-pub(super) fn occupy(folder: &Path) -> Option<Occupied> {
+pub(in crate::store) fn occupy(folder: &Path) -> Option<Occupied> {
     let locked = lock_file(folder).and_then(|file| file.lock_shared().map(|()| file));
     locked
         .inspect_err(|error| log::debug!("{}: no lock ({error})", folder.display()))
@@ -140,8 +142,8 @@ fn octets_in(folder: &Path) -> io::Result<u64> {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use super::super::{CacheFolder, Index};
     use super::*;
+    use crate::store::{CacheFolder, Index};
 
     const ACCOUNT: &str = "alice@example.org:995";
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::folder::refuse_if_anothers;
-use super::{CacheFolder, StoreError};
+use crate::store::account::refuse_if_anothers;
+use crate::store::{CacheFolder, StoreError};
 
 /// Every message that was ever seen. A UNIQUE inode, because two mounts may give out the same one at the same time.
 pub(super) const CREATE: &str = "CREATE TABLE message (
@@ -73,7 +73,7 @@ const APPLICATION: i32 = 0x706f_7033;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Its name in the folder of an account.
-pub(super) const FILE: &str = "index.sqlite";
+pub(in crate::store) const FILE: &str = "index.sqlite";
 
 /// Opens the index of an account, begins one where there is none, and sets a damaged one aside.
 pub(super) fn open(folder: &CacheFolder) -> Result<(Connection, PathBuf), StoreError> {

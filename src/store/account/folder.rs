@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, eaccess, geteuid};
 use sha2::{Digest, Sha256};
 
-use super::StoreError;
+use crate::store::StoreError;
 
 /// What can be read of an account in the name of its folder, at most.
 const PREFIX: usize = 64;
@@ -47,7 +47,10 @@ impl CacheFolder {
 }
 
 /// Checks that `metadata`, of `path` itself and not of what a link there points to, says that the effective user owns it.
-pub(super) fn refuse_if_anothers(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+pub(in crate::store) fn refuse_if_anothers(
+    path: &Path,
+    metadata: &Metadata,
+) -> Result<(), StoreError> {
     if metadata.uid() == geteuid().as_raw() {
         return Ok(());
     }
@@ -82,7 +85,7 @@ pub(super) fn folder_name(account: &str) -> String {
 }
 
 /// A folder that nobody else can enter, where there is none.
-pub(super) fn make(path: &Path, builder: &mut DirBuilder) -> Result<(), StoreError> {
+pub(in crate::store) fn make(path: &Path, builder: &mut DirBuilder) -> Result<(), StoreError> {
     match builder.mode(0o700).create(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             Err(StoreError::io("create", path)(error))

@@ -1,0 +1,20 @@
+//! Complete bodies: in memory, on disk, and on their way from the server.
+
+mod body;
+mod disk;
+mod format;
+mod incoming;
+mod line_ends;
+mod memory;
+mod reader;
+mod segments;
+mod writer;
+
+pub use body::Body;
+pub(super) use disk::FOLDER;
+pub use disk::{Disk, Usage};
+pub use format::BodyKey;
+pub use incoming::Incoming;
+pub use line_ends::Eol;
+pub use memory::{Bodies, Found};
+pub use reader::Rendition;
