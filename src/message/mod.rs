@@ -14,25 +14,19 @@
 //! too much ([`parts`](mod@parts) has the bounds) is told of and not looked at. Time and memory are those of the message, times a
 //! constant.
 
-mod arrival;
+mod body;
 mod charset;
-mod contents;
-mod date;
-mod fields;
-mod mime;
-mod name;
-mod parameters;
+mod file_name;
+mod headers;
 pub mod parts;
-mod summary;
 mod text;
-mod transfer;
 mod visible;
-mod words;
 
-pub use arrival::{DatePreference, arrival};
-pub use name::{UNKNOWN_SENDER, Zone, name, tag, title};
+pub use headers::{
+    DatePreference, Outlined, Summary, UNKNOWN_SENDER, Zone, arrival, name, outline, summary, tag,
+    title,
+};
 pub use parts::parts;
-pub use summary::{Outlined, Summary, outline, summary};
 pub use text::text;
 
 use memchr::memchr_iter;

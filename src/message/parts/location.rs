@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::message::transfer::Encoding;
+use crate::message::body::transfer::Encoding;
 
 /// A range of the message's octets, or of those of a nested message, which may be encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

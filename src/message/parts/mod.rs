@@ -16,16 +16,15 @@
 //! Looked at are 1,000 parts in all, 32 multiparts and 16 messages within each other, 16 MiB of texts, and 256 KiB of each header
 //! block. What lies deeper is one file, and so is a larger text.
 
-pub(super) mod file_name;
 mod location;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::contents::{self, Item, Role};
-use super::mime::{Bounds, Entity, Message};
+use super::body::contents::{self, Item, Role};
+use super::body::mime::{Bounds, Entity, Message};
+use super::body::transfer::Encoding;
 use super::text::{Plain, html_source};
-use super::transfer::Encoding;
 use location::Location;
 
 /// The entries of a message or of its attachments, in the order above; names are unique, safe, and at most 255 octets.

@@ -1,6 +1,6 @@
 //! Paragraphs that a mailer broke into lines (RFC 3676).
 
-use crate::message::mime::Media;
+use crate::message::body::mime::Media;
 
 /// Whether lines that end in a space go on in the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,10 +5,10 @@ mod html;
 
 use std::collections::BTreeMap;
 
-use super::contents::{self, Item, Role};
-use super::date;
-use super::fields::Fields;
-use super::mime::{Bounds, Class, Entity, Media, Message, Multipart};
+use super::body::contents::{self, Item, Role};
+use super::body::mime::{Bounds, Class, Entity, Media, Message, Multipart};
+use super::headers::date;
+use super::headers::fields::Fields;
 use super::{charset, visible};
 use flowed::Flow;
 

@@ -19,7 +19,7 @@ const UUENCODE: [&str; 4] = ["x-uuencode", "uuencode", "x-uue", "uue"];
 
 /// How the octets of a part are written in the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Encoding {
+pub(in crate::message) enum Encoding {
     /// 7bit, 8bit, binary, and any name that is not known: as they are.
     #[default]
     Identity,
@@ -31,7 +31,7 @@ pub(super) enum Encoding {
 
 impl Encoding {
     /// By the field's value, whatever its case; comments and what else follows the name are not looked at.
-    pub(super) fn of(field: &str) -> Self {
+    pub(in crate::message) fn of(field: &str) -> Self {
         let name = field.split([' ', ';', '(']).find(|word| !word.is_empty());
         match name {
             Some(name) if name.eq_ignore_ascii_case("base64") => Self::Base64,
@@ -44,7 +44,7 @@ impl Encoding {
     }
 
     /// The octets that were encoded. What is malformed is passed over in base64 and stays as it is in quoted-printable.
-    pub(super) fn decode<'a>(self, octets: &'a [u8]) -> Cow<'a, [u8]> {
+    pub(in crate::message) fn decode<'a>(self, octets: &'a [u8]) -> Cow<'a, [u8]> {
         match self {
             Self::Identity => Cow::Borrowed(octets),
             Self::Base64 => Cow::Owned(base64(octets)),
@@ -54,7 +54,7 @@ impl Encoding {
     }
 
     /// How many octets [`Self::decode`] gives.
-    pub(super) fn decoded_size(self, octets: &[u8]) -> u64 {
+    pub(in crate::message) fn decoded_size(self, octets: &[u8]) -> u64 {
         match self {
             Self::Identity => octets.len() as u64,
             Self::Base64 => base64_size(octets),

@@ -1,8 +1,8 @@
 //! What a message says of itself in a few words.
 
 use super::fields::Fields;
-use super::header_block;
-use super::parts::file_name::prefix;
+use crate::message::file_name::prefix;
+use crate::message::header_block;
 
 /// Of the headers, each decoded, on one line and without control characters; None where the message has no such field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

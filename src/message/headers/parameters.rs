@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use memchr::memchr;
 
-use super::charset;
 use super::fields::encoded_words;
+use crate::message::charset;
 
 /// The parameters in which mailers write encoded words, though RFC 2047 section 5 allows none there. In others, as in a
 /// boundary, `=?` is what it is.
@@ -16,9 +16,9 @@ const NAMES: [&str; 2] = ["name", "filename"];
 
 /// A value with parameters: `text/plain; charset=utf-8`, or `attachment; filename=a`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parameterized {
+pub(in crate::message) struct Parameterized {
     /// In lower case, without parameters, white space and control characters; not empty.
-    pub(super) value: String,
+    pub(in crate::message) value: String,
     /// Names in lower case; values decoded, not empty, and otherwise as they are: any character may be in them.
     parameters: BTreeMap<String, String>,
 }
@@ -40,7 +40,7 @@ enum Form {
 
 impl Parameterized {
     /// Of a field's value; None where it is empty.
-    pub(super) fn read(field: &[u8]) -> Option<Self> {
+    pub(in crate::message) fn read(field: &[u8]) -> Option<Self> {
         let (value, mut rest) = split_at_semicolon(field);
         let value = String::from_utf8_lossy(value).to_ascii_lowercase();
         let value = value
@@ -67,7 +67,7 @@ impl Parameterized {
     }
 
     /// The parameter of the name, which is in lower case.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(in crate::message) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str)
     }
 }

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use mail_parser::{HeaderName, Message, MessageParser};
 
-use super::{HEADERS_MAX, date, header_block};
+use super::date;
+use crate::message::{HEADERS_MAX, header_block};
 
 /// Leaves the dates as they are written: what mail-parser makes of a whole Received field counts two-digit years from 1900,
 /// and a date after an obsolete zone runs into the field that follows.

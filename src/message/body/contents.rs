@@ -1,17 +1,17 @@
 //! What the parts of a message are to a reader: its text, files that came with it, messages in it.
 
-use super::mime::{Class, Entity, Message};
-use super::parts::file_name::{self, Names};
+use crate::message::body::mime::{Class, Entity, Message};
+use crate::message::file_name::{self, Names};
 
 /// A part that is not divided further.
 #[derive(Debug)]
-pub(super) struct Item<'m> {
-    pub(super) entity: &'m Entity,
-    pub(super) role: Role,
+pub(in crate::message) struct Item<'m> {
+    pub(in crate::message) entity: &'m Entity,
+    pub(in crate::message) role: Role,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(in crate::message) enum Role {
     /// Plain text of the message itself.
     Text,
     /// HTML of the message itself.
@@ -23,7 +23,7 @@ pub(super) enum Role {
 }
 
 /// All items in the message's order. The parts of a message have the same names wherever they are shown.
-pub(super) fn items(message: &Message) -> Vec<Item<'_>> {
+pub(in crate::message) fn items(message: &Message) -> Vec<Item<'_>> {
     let mut entities = Vec::new();
     collect(&message.root, &mut entities);
     let (mut names, mut messages) = (Names::default(), 0);

@@ -41,7 +41,7 @@ impl<'a> Word<'a> {
 }
 
 /// The value of a field, with words of one charset and encoding that only white space parts as one word.
-pub(super) fn joined(value: &[u8]) -> Vec<u8> {
+pub(in crate::message) fn joined(value: &[u8]) -> Vec<u8> {
     let mut joined = Vec::with_capacity(value.len() + 1);
     let mut open: Option<Word<'_>> = None;
     let mut rest = value;

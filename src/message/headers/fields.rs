@@ -6,58 +6,59 @@ use mail_parser::{Addr, Address, DateTime, HeaderValue};
 use memchr::{memchr, memmem};
 
 use super::parameters::Parameterized;
-use super::{HEADERS_MAX, date, visible, words};
+use super::{date, encoded_words as words};
+use crate::message::{HEADERS_MAX, visible};
 
 /// The fields of one message or part.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fields<'a> {
+pub(in crate::message) struct Fields<'a> {
     block: &'a [u8],
 }
 
 /// A person or a machine that writes or gets mail; at least one of the two is there and not empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Mailbox {
-    pub(super) name: Option<String>,
-    pub(super) address: Option<String>,
+pub(in crate::message) struct Mailbox {
+    pub(in crate::message) name: Option<String>,
+    pub(in crate::message) address: Option<String>,
 }
 
 impl<'a> Fields<'a> {
     /// Of a header block, with or without the blank line.
-    pub(super) fn of(block: &'a [u8]) -> Self {
+    pub(in crate::message) fn of(block: &'a [u8]) -> Self {
         Self {
             block: &block[..block.len().min(HEADERS_MAX)],
         }
     }
 
     /// The text of the first field of the name that says anything.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub(in crate::message) fn text(&self, name: &str) -> Option<String> {
         self.values(name).find_map(text)
     }
 
     /// Who the fields of the name list, a line of them all: `Alice Smith <alice@example.org>, friends: bob@example.net;`.
-    pub(super) fn address_line(&self, name: &str) -> Option<String> {
+    pub(in crate::message) fn address_line(&self, name: &str) -> Option<String> {
         let lines: Vec<String> = self.values(name).filter_map(address_line).collect();
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
     /// The first that a field of the name lists.
-    pub(super) fn first_mailbox(&self, name: &str) -> Option<Mailbox> {
+    pub(in crate::message) fn first_mailbox(&self, name: &str) -> Option<Mailbox> {
         self.values(name).find_map(first_mailbox)
     }
 
     /// The first field of the name, if it is a date.
-    pub(super) fn date(&self, name: &str) -> Option<DateTime> {
+    pub(in crate::message) fn date(&self, name: &str) -> Option<DateTime> {
         let value = self.values(name).next()?;
         date::read(&String::from_utf8_lossy(value))
     }
 
     /// The first field of the name, as a value with parameters.
-    pub(super) fn parameterized(&self, name: &str) -> Option<Parameterized> {
+    pub(in crate::message) fn parameterized(&self, name: &str) -> Option<Parameterized> {
         self.values(name).find_map(Parameterized::read)
     }
 
     /// The first identifier, without its angle brackets (RFC 5322 section 3.6.4).
-    pub(super) fn identifier(&self, name: &str) -> Option<String> {
+    pub(in crate::message) fn identifier(&self, name: &str) -> Option<String> {
         self.values(name).find_map(identifier)
     }
 
@@ -116,7 +117,7 @@ fn field_length(block: &[u8]) -> Option<usize> {
 
 /// What stands before the colon, if that is a field's name: printable US-ASCII, and white space behind it (RFC 5322 section
 /// 4.5.8).
-pub(super) fn name(line: &[u8]) -> Option<&[u8]> {
+pub(in crate::message) fn name(line: &[u8]) -> Option<&[u8]> {
     let name = &line[..memchr(b':', line)?];
     let word = name.trim_ascii_end();
     let is_name = !word.is_empty() && word.iter().all(u8::is_ascii_graphic);
@@ -133,7 +134,7 @@ fn finished(value: &[u8]) -> Vec<u8> {
 }
 
 /// A value in which encoded words may stand where RFC 2047 allows none, as in parameters.
-pub(super) fn encoded_words(value: &[u8]) -> String {
+pub(in crate::message) fn encoded_words(value: &[u8]) -> String {
     let decoded = memmem::find(value, b"=?").and_then(|_| text(value));
     decoded.unwrap_or_else(|| String::from_utf8_lossy(value).into_owned())
 }

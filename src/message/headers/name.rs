@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::fields::{Fields, Mailbox};
-use super::header_block;
-use super::parts::file_name::{NAME_MAX, is_invisible, prefix};
+use crate::message::file_name::{NAME_MAX, is_invisible, prefix};
+use crate::message::header_block;
 
 /// The most octets of the sender in a name.
 const SENDER_MAX: usize = 64;

@@ -5,7 +5,7 @@ use mail_parser::parsers::fields::date::MONTH;
 
 /// RFC 5322 sections 3.3 and 4.3: with or without the day's name, seconds and comments, with obsolete zones and years. None
 /// for a day or time that no calendar has.
-pub(super) fn read(text: &str) -> Option<DateTime> {
+pub(in crate::message) fn read(text: &str) -> Option<DateTime> {
     // The space ends the last word, which mail-parser otherwise takes for unfinished.
     let date = DateTime::parse_rfc822(&format!("{text} "))?;
     if !states(text, &date) {
@@ -15,7 +15,7 @@ pub(super) fn read(text: &str) -> Option<DateTime> {
 }
 
 /// ISO 8601 with the offset of the writer's own zone: `2024-05-02T12:00:00+02:00`.
-pub(super) fn iso(date: &DateTime) -> String {
+pub(in crate::message) fn iso(date: &DateTime) -> String {
     let sign = if date.tz_before_gmt { '-' } else { '+' };
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",

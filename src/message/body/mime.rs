@@ -8,61 +8,61 @@ use std::ops::Range;
 
 use memchr::{memchr, memmem};
 
-use super::fields::{self, Fields};
-use super::header_block;
-use super::parameters::Parameterized;
 use super::transfer::Encoding;
+use crate::message::header_block;
+use crate::message::headers::fields::{self, Fields};
+use crate::message::headers::parameters::Parameterized;
 
 /// The most parts that are looked at, nested messages and their parts with them.
-pub(super) const PARTS: usize = 1000;
+pub(in crate::message) const PARTS: usize = 1000;
 /// The most levels of multiparts within a message; what lies deeper is one part.
 const LEVELS: usize = 32;
 /// The most messages within each other.
-pub(super) const NESTED: usize = 16;
+pub(in crate::message) const NESTED: usize = 16;
 /// The most octets of texts, and of nested messages that are encoded: more than anybody reads, and up to 16 times as many in
 /// memory while they are made readable. What goes beyond is a file.
 const DECODED: usize = 16 * 1024 * 1024;
 
 /// What may still be looked at of a message that may hold any number of parts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    pub(super) parts: usize,
-    pub(super) nested: usize,
+pub(in crate::message) struct Bounds {
+    pub(in crate::message) parts: usize,
+    pub(in crate::message) nested: usize,
     decoded: usize,
 }
 
 /// A message, in ranges of the octets that it was read from.
 #[derive(Debug)]
-pub(super) struct Message {
-    pub(super) root: Entity,
+pub(in crate::message) struct Message {
+    pub(in crate::message) root: Entity,
     /// From the first part that is not among the entities to the end, where there are too many.
-    pub(super) rest: Option<Range<usize>>,
+    pub(in crate::message) rest: Option<Range<usize>>,
 }
 
 /// A message or a part of one (RFC 2045 section 2.4).
 #[derive(Debug)]
-pub(super) struct Entity {
+pub(in crate::message) struct Entity {
     /// With the blank line, if there is one.
-    pub(super) header: Range<usize>,
-    pub(super) body: Range<usize>,
-    pub(super) media: Media,
-    pub(super) disposition: Option<Parameterized>,
-    pub(super) encoding: Encoding,
+    pub(in crate::message) header: Range<usize>,
+    pub(in crate::message) body: Range<usize>,
+    pub(in crate::message) media: Media,
+    pub(in crate::message) disposition: Option<Parameterized>,
+    pub(in crate::message) encoding: Encoding,
     /// In a multipart, and empty elsewhere.
-    pub(super) parts: Vec<Entity>,
+    pub(in crate::message) parts: Vec<Entity>,
 }
 
 /// The media type of an entity.
 #[derive(Debug)]
-pub(super) struct Media {
-    pub(super) class: Class,
+pub(in crate::message) struct Media {
+    pub(in crate::message) class: Class,
     /// What Content-Type says; None where it is missing or no media type, and `class` is the default.
-    pub(super) stated: Option<Parameterized>,
+    pub(in crate::message) stated: Option<Parameterized>,
 }
 
 /// What is done with an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(in crate::message) enum Class {
     Multipart(Multipart),
     Message,
     Html,
@@ -74,7 +74,7 @@ pub(super) enum Class {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Multipart {
+pub(in crate::message) enum Multipart {
     /// The parts say the same in different ways.
     Alternative,
     /// Parts without a type are messages (RFC 2046 section 5.1.5).
@@ -97,7 +97,7 @@ impl Default for Bounds {
 
 impl Message {
     /// Of the whole octets; takes its parts from the bounds.
-    pub(super) fn read(octets: &[u8], bounds: &mut Bounds) -> Self {
+    pub(in crate::message) fn read(octets: &[u8], bounds: &mut Bounds) -> Self {
         let mut reader = Reader {
             octets,
             bounds,
@@ -112,17 +112,17 @@ impl Message {
 }
 
 impl Entity {
-    pub(super) fn fields<'a>(&self, octets: &'a [u8]) -> Fields<'a> {
+    pub(in crate::message) fn fields<'a>(&self, octets: &'a [u8]) -> Fields<'a> {
         Fields::of(&octets[self.header.clone()])
     }
 
     /// The octets of the body, decoded.
-    pub(super) fn content<'a>(&self, octets: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
+    pub(in crate::message) fn content<'a>(&self, octets: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
         self.encoding.decode(&octets[self.body.clone()])
     }
 
     /// How many octets [`Self::content`] gives.
-    pub(super) fn content_size(&self, octets: &[u8]) -> u64 {
+    pub(in crate::message) fn content_size(&self, octets: &[u8]) -> u64 {
         self.encoding.decoded_size(&octets[self.body.clone()])
     }
 
@@ -136,14 +136,14 @@ impl Entity {
     }
 
     /// The name that the sender gave: any characters.
-    pub(super) fn file_name(&self) -> Option<&str> {
+    pub(in crate::message) fn file_name(&self) -> Option<&str> {
         let disposition = self.disposition.as_ref();
         let name = disposition.and_then(|disposition| disposition.parameter("filename"));
         name.or_else(|| self.media.parameter("name"))
     }
 
     /// Whether the sender wants it kept apart from the text.
-    pub(super) fn is_attached(&self) -> bool {
+    pub(in crate::message) fn is_attached(&self) -> bool {
         let disposition = self.disposition.as_ref();
         disposition.is_some_and(|disposition| disposition.value == "attachment")
     }
@@ -159,7 +159,7 @@ impl Media {
     }
 
     /// `type/subtype` in lower case.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::message) fn name(&self) -> &str {
         match &self.stated {
             Some(stated) => &stated.value,
             None if self.class == Class::Message => "message/rfc822",
@@ -167,7 +167,7 @@ impl Media {
         }
     }
 
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(in crate::message) fn parameter(&self, name: &str) -> Option<&str> {
         self.stated.as_ref()?.parameter(name)
     }
 }
@@ -202,7 +202,7 @@ impl Multipart {
 
 /// Where headers end and the body begins. A message or part whose first line is no field has no headers: a mailer forgot the
 /// blank line.
-pub(super) fn body_start(octets: &[u8]) -> usize {
+pub(in crate::message) fn body_start(octets: &[u8]) -> usize {
     let first = &octets[..memchr(b'\n', octets).unwrap_or(octets.len())];
     let is_header = first.trim_ascii().is_empty()
         || fields::name(first).is_some()

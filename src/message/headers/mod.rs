@@ -1,0 +1,13 @@
+//! The header block of a message, and what its fields say.
+
+mod arrival;
+pub(super) mod date;
+mod encoded_words;
+pub(super) mod fields;
+mod name;
+pub(super) mod parameters;
+mod summary;
+
+pub use arrival::{DatePreference, arrival};
+pub use name::{UNKNOWN_SENDER, Zone, name, tag, title};
+pub use summary::{Outlined, Summary, outline, summary};
