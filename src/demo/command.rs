@@ -1,33 +1,34 @@
-//! One line in, one command out.
+//! Parses a line from the client into a command.
 
-use super::session::Refusal;
+use super::refusal::DemoRefusal;
 
-/// A command of RFC 1939 §9, or CAPA (RFC 2449 §5).
+/// A command of RFC 1939 section 9, or CAPA (RFC 2449 section 5).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum DemoCommand {
     Capa,
     User(String),
     Pass(String),
     Stat,
-    List(Option<MessageNumber>),
-    Uidl(Option<MessageNumber>),
-    Retr(MessageNumber),
-    /// With how many lines of the body.
-    Top(MessageNumber, usize),
-    Dele(MessageNumber),
+    List(Option<RequestedNumber>),
+    Uidl(Option<RequestedNumber>),
+    Retr(RequestedNumber),
+    /// The message and the number of body lines.
+    Top(RequestedNumber, usize),
+    Dele(RequestedNumber),
     Rset,
     Noop,
     Quit,
 }
 
-/// As the client wrote it: may lie outside the maildrop.
+/// The number that the client sent; the maildrop may have no such message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MessageNumber(pub(super) usize);
+pub(super) struct RequestedNumber(pub(super) usize);
 
-impl Command {
-    /// Parses a line without its CRLF. Keywords are case-insensitive, arguments stand behind one space (RFC 1939 §3).
-    pub(super) fn parse(line: &[u8]) -> Result<Self, Refusal> {
-        let line = str::from_utf8(line).map_err(|_| Refusal::NotUnderstood)?;
+impl DemoCommand {
+    /// Parses a line without its CRLF. Keywords are case-insensitive; one space precedes each
+    /// argument (RFC 1939 section 3).
+    pub(super) fn parse(line: &[u8]) -> Result<Self, DemoRefusal> {
+        let line = str::from_utf8(line).map_err(|_| DemoRefusal::NotUnderstood)?;
         let (keyword, rest) = line.split_once(' ').unwrap_or((line, ""));
         let arguments: Vec<&str> = if rest.is_empty() {
             vec![]
@@ -38,7 +39,7 @@ impl Command {
             match (keyword.to_ascii_uppercase().as_str(), arguments.as_slice()) {
                 ("CAPA", []) => Self::Capa,
                 ("USER", [name]) => Self::User((*name).to_owned()),
-                // A password may hold spaces (RFC 1939 §7).
+                // A password may contain spaces (RFC 1939 section 7).
                 ("PASS", [_, ..]) => Self::Pass(rest.to_owned()),
                 ("STAT", []) => Self::Stat,
                 ("LIST", []) => Self::List(None),
@@ -51,22 +52,22 @@ impl Command {
                 ("RSET", []) => Self::Rset,
                 ("NOOP", []) => Self::Noop,
                 ("QUIT", []) => Self::Quit,
-                _ => return Err(Refusal::NotUnderstood),
+                _ => return Err(DemoRefusal::NotUnderstood),
             },
         )
     }
 }
 
-fn message_number(digits: &str) -> Result<MessageNumber, Refusal> {
-    decimal(digits).map(MessageNumber)
+fn message_number(digits: &str) -> Result<RequestedNumber, DemoRefusal> {
+    decimal(digits).map(RequestedNumber)
 }
 
-/// Digits alone: `parse` would take a sign, too.
-fn decimal(digits: &str) -> Result<usize, Refusal> {
+/// Accepts digits only; `parse` alone would also accept a sign.
+fn decimal(digits: &str) -> Result<usize, DemoRefusal> {
     if !digits.bytes().all(|octet| octet.is_ascii_digit()) {
-        return Err(Refusal::NotUnderstood);
+        return Err(DemoRefusal::NotUnderstood);
     }
-    digits.parse().map_err(|_| Refusal::NotUnderstood)
+    digits.parse().map_err(|_| DemoRefusal::NotUnderstood)
 }
 
 #[cfg(test)]
@@ -76,21 +77,21 @@ mod tests {
     #[test]
     fn keywords_are_case_insensitive() {
         assert_eq!(
-            Command::parse(b"rEtR 7"),
-            Ok(Command::Retr(MessageNumber(7)))
+            DemoCommand::parse(b"rEtR 7"),
+            Ok(DemoCommand::Retr(RequestedNumber(7)))
         );
     }
 
     #[test]
     fn a_password_keeps_its_spaces() {
         assert_eq!(
-            Command::parse(b"PASS a  b "),
-            Ok(Command::Pass("a  b ".into()))
+            DemoCommand::parse(b"PASS a  b "),
+            Ok(DemoCommand::Pass("a  b ".into()))
         );
     }
 
     #[test]
-    fn what_is_not_a_command_is_not_understood() {
+    fn unknown_commands_and_wrong_arguments_are_refused() {
         for line in [
             "",
             "HELO",
@@ -103,11 +104,14 @@ mod tests {
             "NOOP 1",
         ] {
             assert_eq!(
-                Command::parse(line.as_bytes()),
-                Err(Refusal::NotUnderstood),
+                DemoCommand::parse(line.as_bytes()),
+                Err(DemoRefusal::NotUnderstood),
                 "{line}"
             );
         }
-        assert_eq!(Command::parse(b"USER \xff"), Err(Refusal::NotUnderstood));
+        assert_eq!(
+            DemoCommand::parse(b"USER \xff"),
+            Err(DemoRefusal::NotUnderstood)
+        );
     }
 }

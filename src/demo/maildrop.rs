@@ -1,27 +1,29 @@
-//! The sample mails, and which of them are left.
+//! The sample mails that have not been deleted.
 
 use parking_lot::Mutex;
 
-/// A message as it is served.
+/// A mail as the server sends it.
 #[derive(Debug)]
-pub(super) struct Message {
-    /// RFC 1939 §7. The file's name, thus the same in every session and after every start.
+pub(super) struct SampleMail {
+    /// RFC 1939 section 7. It is the file's name, so it is the same in every session and after
+    /// every start.
     pub(super) unique_id: &'static str,
-    /// With CRLF, not dot-stuffed: as LIST counts it (RFC 1939 §11).
+    /// With CRLF line ends and without dot-stuffing: LIST counts these octets (RFC 1939 section
+    /// 11).
     pub(super) octets: Vec<u8>,
 }
 
-/// The messages in order. Whoever holds the lock has RFC 1939's exclusive access: nothing else adds or removes meanwhile,
-/// so a position is a message-number less one for as long.
+/// The mails in order. A session holds the lock while it is logged in (RFC 1939's exclusive
+/// access), so positions do not change during a session: position + 1 is the message-number.
 #[derive(Debug)]
-pub(super) struct Maildrop {
-    pub(super) messages: Vec<Message>,
+pub(super) struct DemoMaildrop {
+    pub(super) messages: Vec<SampleMail>,
 }
 
-impl Maildrop {
-    /// All the samples, unlocked.
+impl DemoMaildrop {
+    /// All samples, not locked by any session.
     pub(super) fn of_samples() -> Mutex<Self> {
-        let messages = SAMPLES.iter().map(|&(unique_id, text)| Message {
+        let messages = SAMPLES.iter().map(|&(unique_id, text)| SampleMail {
             unique_id,
             octets: with_crlf(text),
         });
@@ -31,7 +33,8 @@ impl Maildrop {
     }
 }
 
-/// `text` with each LF as CRLF. The files have LF alone, which survives every git setting; none holds a CR.
+/// `text` with each LF as CRLF. The files have LF only, because some git settings change CRLF; they
+/// contain no CR.
 fn with_crlf(text: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(text.len() + text.len() / 16);
     for line in text.split_inclusive(|&octet| octet == b'\n') {
@@ -41,21 +44,21 @@ fn with_crlf(text: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// Each name with its file of `mails/`.
+/// Pairs each name with the file in `mails/`.
 macro_rules! samples {
     ($($name:literal),* $(,)?) => {
         &[$(($name, include_bytes!(concat!("mails/", $name, ".eml")))),*]
     };
 }
 
-/// In order of arrival. Each is here for what it is hard on.
+/// In order of arrival. The comments say what each mail shows.
 const SAMPLES: &[(&str, &[u8])] = samples![
     "01-welcome",          // plain text
     "02-leap-day-concert", // HTML and nothing else
     "03-bakery-news",      // multipart/alternative
     "04-invoice",          // a CSV attachment; two Received lines
     "05-picture",          // a PNG attachment
-    "06-books-from-lodz",  // base64 text: a plain grep does not see its "invoice"
+    "06-books-from-lodz",  // base64 text: a plain grep does not find its "invoice"
     "07-april-fish",       // quoted-printable with soft line breaks
     "08-night-train",      // RFC 2047 in subject, sender and Cc, with two charsets
     "09-dots",             // lines that begin with dots, or are one
@@ -64,7 +67,7 @@ const SAMPLES: &[(&str, &[u8])] = samples![
     "12-forwarded",        // message/rfc822
     "13-cloud-digest",     // multipart/digest of a mailing list
     "14-no-subject",       // no Subject
-    "15-raffle",           // one to delete
+    "15-raffle",           // a mail to delete
 ];
 
 #[cfg(test)]
@@ -72,14 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sample_is_stored_with_lf_and_ends_in_one() {
+    fn every_sample_has_lf_line_ends_and_ends_with_one() {
         for (name, text) in SAMPLES {
             assert!(text.ends_with(b"\n") && !text.contains(&b'\r'), "{name}");
         }
     }
 
     #[test]
-    fn every_sample_says_when_it_arrived_and_who_it_is() {
+    fn every_sample_has_received_date_and_message_id() {
         for (name, text) in SAMPLES {
             let text = String::from_utf8_lossy(text);
             let (header, _) = text.split_once("\n\n").unwrap();

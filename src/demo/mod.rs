@@ -1,16 +1,18 @@
-//! An embedded maildrop for trying the mount without an account: a small POP3 server (RFC 1939, RFC 2449) on loopback
-//! with a few sample mails.
+//! A small POP3 server (RFC 1939, RFC 2449) on loopback with a few sample mails, for trying the
+//! mount without an account.
 //!
-//! It shares no code with [`crate::pop3`], so that a misreading of the RFC on one side shows on the other.
+//! It shares no code with [`crate::pop3`]: if one side misreads the RFC, the other side does not.
 //! ```text
-//! server    accepts, bounds the sessions, hangs up; reads commands and writes replies
-//! session   the states of RFC 1939: what each command answers
-//! command   one line in, one command out
-//! maildrop  the sample mails, and which of them are left
+//! server    accepts connections, limits sessions, hangs up; reads commands and writes replies
+//! session   the states of RFC 1939, and the reply to each command
+//! command   parses a line into a command
+//! maildrop  the sample mails that have not been deleted
+//! refusal   why a command is refused
 //! ```
 
 mod command;
 mod maildrop;
+mod refusal;
 mod server;
 mod session;
 #[cfg(test)]
@@ -26,14 +28,14 @@ use std::thread::{self, JoinHandle};
 
 use nix::sys::socket::{Shutdown, shutdown};
 
-use maildrop::Maildrop;
+use maildrop::DemoMaildrop;
 
-/// The user name that the demo maildrop knows.
+/// The only user name that the server accepts.
 pub const USER: &str = "demo";
 
-/// A POP3 server on a free port of 127.0.0.1, alive as long as this value.
+/// A POP3 server on a free port of 127.0.0.1; it runs until this value is dropped.
 ///
-/// What a session deletes stays deleted until the server is dropped; the next one has all the mails again.
+/// Deleted mails stay deleted while the server runs. A new server has all mails again.
 pub struct DemoServer {
     address: SocketAddr,
     password: String,
@@ -42,16 +44,17 @@ pub struct DemoServer {
 }
 
 impl DemoServer {
-    /// Binds, fills the maildrop and accepts from then on.
+    /// Binds a port, fills the maildrop and starts accepting connections.
     ///
-    /// Fails where loopback cannot be bound, `/dev/urandom` cannot be read or no thread can be started.
+    /// Fails if loopback cannot be bound, `/dev/urandom` cannot be read or no thread can be
+    /// started.
     pub fn start() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let password = random_password()?;
         let accepting = {
             let (listener, password) = (listener.try_clone()?, password.clone());
-            let serve = move || server::run(&listener, &Maildrop::of_samples(), &password);
+            let serve = move || server::run(&listener, &DemoMaildrop::of_samples(), &password);
             thread::Builder::new()
                 .name("demo server".into())
                 .spawn(serve)?
@@ -64,23 +67,24 @@ impl DemoServer {
         })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The password of [`USER`], another one each start: every local user can reach loopback.
+    /// The password of [`USER`]. Each start makes a new one, because every local user can reach
+    /// loopback.
     pub fn password(&self) -> &str {
         &self.password
     }
 }
 
 impl Drop for DemoServer {
-    /// Hangs up on every session, without UPDATE, and waits until all threads are gone.
+    /// Closes every session without UPDATE and waits until all threads have ended.
     fn drop(&mut self) {
-        // On Linux this wakes accept(2), with EINVAL.
+        // On Linux this makes accept(2) return EINVAL.
         if let Err(error) = shutdown(self.listener.as_raw_fd(), Shutdown::Both) {
-            log::warn!("the demo server cannot be stopped: {error}");
+            log::warn!("cannot stop the demo server: {error}");
             return;
         }
         if let Some(accepting) = self.accepting.take() {
@@ -97,9 +101,9 @@ impl fmt::Debug for DemoServer {
     }
 }
 
-/// What to try on the demo maildrop mounted at `dir`: commands to copy into a shell, one a line, each with a word on it.
+/// Commands to try on the demo maildrop mounted at `dir`: one on each line, with a remark.
 ///
-/// `dir` is quoted where the shell needs it; octets of it that are not UTF-8 are replaced.
+/// `dir` is quoted if the shell needs it; bytes that are not UTF-8 are replaced.
 pub fn suggestions(dir: &Path) -> String {
     let mails = shell_word(dir);
     let contents = shell_word(&dir.join(""));
@@ -131,7 +135,7 @@ pub fn suggestions(dir: &Path) -> String {
     format!("Try, in another terminal:\n{}", lines.collect::<String>())
 }
 
-/// `path` as one word of a POSIX shell, never taken for an option.
+/// `path` as one word for a POSIX shell; never starts with `-`.
 fn shell_word(path: &Path) -> String {
     let mut path = path.to_string_lossy().into_owned();
     if path.starts_with('-') {
@@ -144,7 +148,7 @@ fn shell_word(path: &Path) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
 }
 
-/// 128 bits of the kernel's randomness in hexadecimal.
+/// 128 random bits from the kernel, in hexadecimal.
 fn random_password() -> io::Result<String> {
     let mut octets = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut octets)?;

@@ -1,4 +1,4 @@
-//! The states of RFC 1939: what each command answers.
+//! The states of RFC 1939, and the reply to each command.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,69 +8,49 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::USER;
-use super::command::{Command, MessageNumber};
-use super::maildrop::{Maildrop, Message};
+use super::command::{DemoCommand, RequestedNumber};
+use super::maildrop::{DemoMaildrop, SampleMail};
+use super::refusal::DemoRefusal;
 
-/// How long PASS waits for another session to let go of the maildrop. Long enough for one whose client has just hung up.
+/// How long PASS waits for another session to release the maildrop: long enough if that client has
+/// just hung up.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
-/// RFC 2449 §6.
+/// RFC 2449 section 6.
 const CAPABILITIES: &[u8] =
     b"TOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\nRESP-CODES\r\nIMPLEMENTATION pop3fs-demo\r\n";
 
 /// One client's session.
-pub(super) struct Session<'a> {
-    maildrop: &'a Mutex<Maildrop>,
+pub(super) struct DemoSession<'a> {
+    maildrop: &'a Mutex<DemoMaildrop>,
     password: &'a str,
     state: State<'a>,
 }
 
-/// RFC 1939 §3. UPDATE is passed through within QUIT.
+/// RFC 1939 section 3. QUIT enters UPDATE and leaves it at once.
 enum State<'a> {
     Authorization { user: Option<String> },
     Transaction(Transaction<'a>),
     Over,
 }
 
-/// Exclusive access to the maildrop, and the positions marked as deleted. Dropped other than by QUIT, it removes nothing.
+/// Exclusive access to the maildrop, and the positions marked as deleted. Only QUIT removes them.
 struct Transaction<'a> {
-    maildrop: MutexGuard<'a, Maildrop>,
+    maildrop: MutexGuard<'a, DemoMaildrop>,
     deleted: BTreeSet<usize>,
 }
 
-/// What follows `+OK `.
+/// A positive reply, without `+OK `.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(super) enum DemoReply {
     Line(String),
-    /// The first line, then octets of CRLF lines that are not dot-stuffed yet.
+    /// The first line, then CRLF lines, not yet dot-stuffed.
     Lines(String, Vec<u8>),
 }
 
-/// What follows `-ERR `: the client's fault, but for the lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
-    #[error("no such command, or not with these arguments")]
-    NotUnderstood,
-    #[error("the line is too long")]
-    TooLong,
-    #[error("not before the login")]
-    BeforeLogin,
-    #[error("you are logged in")]
-    AfterLogin,
-    #[error("USER comes first")]
-    NoUser,
-    #[error("wrong user name or password")]
-    WrongLogin,
-    /// RFC 2449 §8.1.1.
-    #[error("[IN-USE] another session has the maildrop")]
-    InUse,
-    #[error("no such message")]
-    NoSuchMessage,
-}
-
-impl<'a> Session<'a> {
-    /// In the AUTHORIZATION state.
-    pub(super) fn new(maildrop: &'a Mutex<Maildrop>, password: &'a str) -> Self {
+impl<'a> DemoSession<'a> {
+    /// A session in the AUTHORIZATION state.
+    pub(super) fn new(maildrop: &'a Mutex<DemoMaildrop>, password: &'a str) -> Self {
         Self {
             maildrop,
             password,
@@ -78,38 +58,38 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether QUIT was answered.
+    /// Whether the session has answered QUIT.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, State::Over)
     }
 
-    /// Does what `command` asks for.
-    pub(super) fn answer(&mut self, command: Command) -> Result<Reply, Refusal> {
+    /// Carries out `command` and returns the reply.
+    pub(super) fn answer(&mut self, command: DemoCommand) -> Result<DemoReply, DemoRefusal> {
         match (command, &mut self.state) {
-            (Command::Capa, _) => Ok(lines("my capabilities", CAPABILITIES.into())),
-            (Command::Quit, _) => Ok(self.quit()),
-            (Command::User(name), State::Authorization { user }) => {
+            (DemoCommand::Capa, _) => Ok(lines("my capabilities", CAPABILITIES.into())),
+            (DemoCommand::Quit, _) => Ok(self.quit()),
+            (DemoCommand::User(name), State::Authorization { user }) => {
                 *user = Some(name);
                 Ok(line("and the password?"))
             }
-            (Command::Pass(password), State::Authorization { user }) => {
-                let user = user.take().ok_or(Refusal::NoUser)?;
+            (DemoCommand::Pass(password), State::Authorization { user }) => {
+                let user = user.take().ok_or(DemoRefusal::NoUser)?;
                 self.log_in(&user, &password)
             }
-            (_, State::Authorization { .. }) => Err(Refusal::BeforeLogin),
+            (_, State::Authorization { .. }) => Err(DemoRefusal::BeforeLogin),
             (command, State::Transaction(transaction)) => transaction.answer(&command),
-            (_, State::Over) => Err(Refusal::NotUnderstood),
+            (_, State::Over) => Err(DemoRefusal::NotUnderstood),
         }
     }
 
-    fn log_in(&mut self, user: &str, password: &str) -> Result<Reply, Refusal> {
+    fn log_in(&mut self, user: &str, password: &str) -> Result<DemoReply, DemoRefusal> {
         if user != USER || password != self.password {
-            return Err(Refusal::WrongLogin);
+            return Err(DemoRefusal::WrongLogin);
         }
         let maildrop = self
             .maildrop
             .try_lock_for(LOCK_PATIENCE)
-            .ok_or(Refusal::InUse)?;
+            .ok_or(DemoRefusal::InUse)?;
         let transaction = Transaction {
             maildrop,
             deleted: BTreeSet::new(),
@@ -119,8 +99,9 @@ impl<'a> Session<'a> {
         Ok(reply)
     }
 
-    /// UPDATE, where there is something to update. The maildrop is unlocked before the client can read the answer.
-    fn quit(&mut self) -> Reply {
+    /// Enters UPDATE if the client had logged in. The maildrop is unlocked before the client can
+    /// read the reply.
+    fn quit(&mut self) -> DemoReply {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Transaction(transaction) => {
                 line(format!("goodbye, {} removed", transaction.update()))
@@ -131,54 +112,54 @@ impl<'a> Session<'a> {
 }
 
 impl Transaction<'_> {
-    fn answer(&mut self, command: &Command) -> Result<Reply, Refusal> {
+    fn answer(&mut self, command: &DemoCommand) -> Result<DemoReply, DemoRefusal> {
         Ok(match *command {
-            Command::Stat => {
+            DemoCommand::Stat => {
                 let (count, octets) = self.totals();
                 line(format!("{count} {octets}"))
             }
-            Command::List(None) => lines(
+            DemoCommand::List(None) => lines(
                 self.summary(),
                 self.listing(|message| message.octets.len().to_string()),
             ),
-            Command::List(Some(number)) => line(format!(
+            DemoCommand::List(Some(number)) => line(format!(
                 "{} {}",
                 number.0,
                 self.message(number)?.octets.len()
             )),
-            Command::Uidl(None) => lines(
+            DemoCommand::Uidl(None) => lines(
                 self.summary(),
                 self.listing(|message| message.unique_id.to_owned()),
             ),
-            Command::Uidl(Some(number)) => {
+            DemoCommand::Uidl(Some(number)) => {
                 line(format!("{} {}", number.0, self.message(number)?.unique_id))
             }
-            Command::Retr(number) => {
+            DemoCommand::Retr(number) => {
                 let octets = &self.message(number)?.octets;
                 lines(format!("{} octets", octets.len()), octets.clone())
             }
-            Command::Top(number, count) => lines(
+            DemoCommand::Top(number, count) => lines(
                 "the top",
                 top(&self.message(number)?.octets, count).to_vec(),
             ),
-            Command::Dele(number) => {
+            DemoCommand::Dele(number) => {
                 let position = self.position(number)?;
                 self.deleted.insert(position);
                 line(format!("message {} marked", number.0))
             }
-            Command::Rset => {
+            DemoCommand::Rset => {
                 self.deleted.clear();
                 line(self.summary())
             }
-            Command::Noop => line("nothing done"),
-            Command::Capa | Command::Quit | Command::User(_) | Command::Pass(_) => {
-                return Err(Refusal::AfterLogin);
+            DemoCommand::Noop => line("nothing done"),
+            DemoCommand::Capa | DemoCommand::Quit | DemoCommand::User(_) | DemoCommand::Pass(_) => {
+                return Err(DemoRefusal::AfterLogin);
             }
         })
     }
 
-    /// Those not marked as deleted, each with its position.
-    fn left(&self) -> impl Iterator<Item = (usize, &Message)> {
+    /// The mails not marked as deleted, each with its position.
+    fn left(&self) -> impl Iterator<Item = (usize, &SampleMail)> {
         self.maildrop
             .messages
             .iter()
@@ -186,17 +167,17 @@ impl Transaction<'_> {
             .filter(|(position, _)| !self.deleted.contains(position))
     }
 
-    fn position(&self, number: MessageNumber) -> Result<usize, Refusal> {
-        let position = number.0.checked_sub(1).ok_or(Refusal::NoSuchMessage)?;
+    fn position(&self, number: RequestedNumber) -> Result<usize, DemoRefusal> {
+        let position = number.0.checked_sub(1).ok_or(DemoRefusal::NoSuchMessage)?;
         let is_left = position < self.maildrop.messages.len() && !self.deleted.contains(&position);
         if is_left {
             Ok(position)
         } else {
-            Err(Refusal::NoSuchMessage)
+            Err(DemoRefusal::NoSuchMessage)
         }
     }
 
-    fn message(&self, number: MessageNumber) -> Result<&Message, Refusal> {
+    fn message(&self, number: RequestedNumber) -> Result<&SampleMail, DemoRefusal> {
         self.position(number)
             .map(|position| &self.maildrop.messages[position])
     }
@@ -212,8 +193,8 @@ impl Transaction<'_> {
         format!("{count} messages ({octets} octets)")
     }
 
-    /// A scan listing or a unique-id listing (RFC 1939 §5, §7).
-    fn listing(&self, what: impl Fn(&Message) -> String) -> Vec<u8> {
+    /// A scan listing or a unique-id listing (RFC 1939 section 5, section 7).
+    fn listing(&self, what: impl Fn(&SampleMail) -> String) -> Vec<u8> {
         let mut lines = String::new();
         for (position, message) in self.left() {
             let _ = write!(lines, "{} {}\r\n", position + 1, what(message));
@@ -221,7 +202,8 @@ impl Transaction<'_> {
         lines.into_bytes()
     }
 
-    /// RFC 1939 §6: removes what is marked and unlocks. Returns how many are gone.
+    /// RFC 1939 section 6: removes the marked mails and unlocks the maildrop. Returns how many were
+    /// removed.
     fn update(mut self) -> usize {
         let mut positions = 0..;
         self.maildrop.messages.retain(|_| {
@@ -233,7 +215,7 @@ impl Transaction<'_> {
     }
 }
 
-impl Reply {
+impl DemoReply {
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         let (Self::Line(first) | Self::Lines(first, _)) = self;
         write!(out, "+OK {first}\r\n")?;
@@ -244,23 +226,27 @@ impl Reply {
     }
 }
 
-/// Writes a reply of either kind with all that frames it.
-pub(super) fn write_reply(reply: &Result<Reply, Refusal>, out: &mut impl Write) -> io::Result<()> {
+/// Writes a positive or negative reply as it goes over the wire.
+pub(super) fn write_reply(
+    reply: &Result<DemoReply, DemoRefusal>,
+    out: &mut impl Write,
+) -> io::Result<()> {
     match reply {
         Ok(reply) => reply.write_to(out),
         Err(refusal) => write!(out, "-ERR {refusal}\r\n"),
     }
 }
 
-fn line(first: impl Into<String>) -> Reply {
-    Reply::Line(first.into())
+fn line(first: impl Into<String>) -> DemoReply {
+    DemoReply::Line(first.into())
 }
 
-fn lines(first: impl Into<String>, octets: Vec<u8>) -> Reply {
-    Reply::Lines(first.into(), octets)
+fn lines(first: impl Into<String>, octets: Vec<u8>) -> DemoReply {
+    DemoReply::Lines(first.into(), octets)
 }
 
-/// RFC 1939 §3: a line that begins with a dot gets one more, and a single dot ends it all.
+/// RFC 1939 section 3: a line that starts with a dot gets another dot; a line with a single dot
+/// ends the reply.
 fn write_stuffed(octets: &[u8], out: &mut impl Write) -> io::Result<()> {
     for line in octets.split_inclusive(|&octet| octet == b'\n') {
         if line.starts_with(b".") {
@@ -271,7 +257,7 @@ fn write_stuffed(octets: &[u8], out: &mut impl Write) -> io::Result<()> {
     out.write_all(b".\r\n")
 }
 
-/// RFC 1939 §7: the headers, the blank line and the first `lines` of the body.
+/// RFC 1939 section 7: the headers, the blank line and the first `lines` lines of the body.
 fn top(octets: &[u8], lines: usize) -> &[u8] {
     let body = octets
         .windows(4)

@@ -1,4 +1,4 @@
-//! Raw sessions over TCP: the client here knows no more than lines.
+//! Raw sessions over TCP; the client only reads and writes lines.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{DemoServer, USER, server, suggestions};
 
-/// How long a test waits for octets before it fails; none depends on it otherwise.
+/// How long a test waits for octets before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Client {
@@ -36,7 +36,7 @@ impl Client {
         self.replies.get_mut().write_all(octets.as_bytes()).unwrap();
     }
 
-    /// The next line without its CRLF; empty at the end of the connection.
+    /// Reads the next line without its CRLF; empty at the end of the connection.
     fn line(&mut self) -> String {
         let mut line = Vec::new();
         self.replies.read_until(b'\n', &mut line).unwrap();
@@ -48,7 +48,7 @@ impl Client {
         self.line()
     }
 
-    /// The octets of a multi-line reply, unstuffed.
+    /// Reads a multi-line reply and removes the dot-stuffing.
     fn ask_for_lines(&mut self, command: &str) -> Vec<u8> {
         let first = self.ask(command);
         assert!(first.starts_with("+OK"), "{command}: {first}");
@@ -69,7 +69,7 @@ impl Client {
     }
 }
 
-/// The position of `name` in the listing, from 1.
+/// The message-number of `name`.
 fn number_of(client: &mut Client, name: &str) -> String {
     let listing = client.ask_for_text("UIDL");
     let entry = listing.lines().find(|entry| entry.ends_with(name)).unwrap();
@@ -77,7 +77,7 @@ fn number_of(client: &mut Client, name: &str) -> String {
 }
 
 #[test]
-fn it_greets_and_says_what_it_can() {
+fn the_server_greets_and_lists_its_capabilities() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::connect(&server);
     assert!(client.line().starts_with("+OK "));
@@ -98,7 +98,7 @@ fn it_greets_and_says_what_it_can() {
 }
 
 #[test]
-fn list_counts_the_octets_that_retr_sends() {
+fn list_gives_the_size_that_retr_sends() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::logged_in(&server);
     let listing = client.ask_for_text("LIST");
@@ -126,14 +126,14 @@ fn list_counts_the_octets_that_retr_sends() {
 }
 
 #[test]
-fn unique_ids_are_the_same_after_another_start() {
+fn unique_ids_are_the_same_after_a_restart() {
     let [first, second] =
         [(); 2].map(|()| Client::logged_in(&DemoServer::start().unwrap()).ask_for_text("UIDL"));
     assert_eq!(first, second);
 }
 
 #[test]
-fn what_quit_removed_stays_removed_for_the_next_session() {
+fn mails_removed_by_quit_are_gone_in_the_next_session() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::logged_in(&server);
     let before = client.ask_for_text("UIDL").lines().count();
@@ -165,7 +165,7 @@ fn a_session_without_quit_removes_nothing() {
 }
 
 #[test]
-fn a_marked_message_is_out_of_reach_until_rset() {
+fn a_deleted_message_is_refused_until_rset() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::logged_in(&server);
     client.ask("DELE 2");
@@ -192,7 +192,7 @@ fn commands_sent_together_are_answered_in_order() {
 }
 
 #[test]
-fn the_reply_does_not_wait_for_the_rest_of_a_half_sent_command() {
+fn a_reply_does_not_wait_for_the_rest_of_the_next_command() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::logged_in(&server);
     client.send("UIDL 1\r\nUID");
@@ -202,7 +202,7 @@ fn the_reply_does_not_wait_for_the_rest_of_a_half_sent_command() {
 }
 
 #[test]
-fn top_sends_the_header_and_so_many_lines() {
+fn top_sends_the_header_and_the_lines_asked_for() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::logged_in(&server);
     let whole = client.ask_for_text("RETR 1");
@@ -217,7 +217,7 @@ fn top_sends_the_header_and_so_many_lines() {
 }
 
 #[test]
-fn lines_that_begin_with_dots_travel_stuffed() {
+fn lines_that_start_with_a_dot_are_dot_stuffed() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::logged_in(&server);
     let dots = number_of(&mut client, "09-dots");
@@ -229,7 +229,7 @@ fn lines_that_begin_with_dots_travel_stuffed() {
 }
 
 #[test]
-fn a_wrong_password_opens_nothing() {
+fn a_wrong_password_gives_no_access() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::connect(&server);
     client.line();
@@ -251,7 +251,7 @@ fn a_wrong_password_opens_nothing() {
 }
 
 #[test]
-fn a_second_session_is_told_that_the_maildrop_is_in_use() {
+fn a_second_session_gets_in_use() {
     let server = DemoServer::start().unwrap();
     let mut first = Client::logged_in(&server);
     let mut second = Client::connect(&server);
@@ -272,7 +272,7 @@ fn a_second_session_is_told_that_the_maildrop_is_in_use() {
 }
 
 #[test]
-fn a_line_of_255_octets_is_read_and_a_longer_one_refused_whole() {
+fn a_line_over_255_octets_is_refused_and_skipped() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::connect(&server);
     client.line();
@@ -291,7 +291,7 @@ fn a_line_of_255_octets_is_read_and_a_longer_one_refused_whole() {
 }
 
 #[test]
-fn one_client_too_many_is_turned_away() {
+fn a_client_over_the_limit_of_sessions_is_refused() {
     let server = DemoServer::start().unwrap();
     let mut guests: Vec<_> = (0..server::MAX_SESSIONS)
         .map(|_| Client::connect(&server))
@@ -305,7 +305,7 @@ fn one_client_too_many_is_turned_away() {
 }
 
 #[test]
-fn the_end_of_the_server_ends_its_sessions() {
+fn dropping_the_server_closes_its_sessions() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::logged_in(&server);
     drop(server);
@@ -313,14 +313,14 @@ fn the_end_of_the_server_ends_its_sessions() {
 }
 
 #[test]
-fn each_start_has_another_password_and_debug_keeps_it() {
+fn every_start_has_a_new_password_that_debug_hides() {
     let [first, second] = [(); 2].map(|()| DemoServer::start().unwrap());
     assert_ne!(first.password(), second.password());
     assert!(!format!("{first:?}").contains(first.password()));
 }
 
 #[test]
-fn suggestions_quote_the_directory_where_the_shell_needs_it() {
+fn suggestions_quote_the_directory_if_needed() {
     let plain = suggestions(Path::new("/tmp/mail/"));
     assert!(plain.contains("  rsync -a /tmp/mail/ backup/ "), "{plain}");
     assert!(plain.contains("  rm /tmp/mail/15-raffle.eml "), "{plain}");
@@ -333,7 +333,7 @@ fn suggestions_quote_the_directory_where_the_shell_needs_it() {
 }
 
 #[test]
-fn what_the_suggestions_remove_and_find_is_there() {
+fn the_suggested_commands_fit_the_samples() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::logged_in(&server);
     number_of(&mut client, "15-raffle");
