@@ -8,6 +8,8 @@
 
 mod ask;
 mod folder;
+pub(super) mod report;
+pub(super) mod sentences;
 mod server;
 mod status;
 
@@ -19,7 +21,7 @@ pub(super) use ask::{ControlError, ask, ask_for_long};
 pub(super) use server::{Reply, Server, Serving};
 pub(super) use status::{Cached, Event, Opens, Session, Status, Stored};
 
-use super::failure::Failure;
+use crate::cli::failure::Failure;
 use crate::maildrop::{Consent, Depth, Farewell, Progress};
 
 /// The longest line that a daemon takes, in octets: a `Restore` may name thousands of messages. Its answer may be of any

@@ -3,11 +3,11 @@
 use std::io;
 
 use super::Failure;
-use crate::cli::cache::CacheError;
+use crate::cli::commands::cache::CacheError;
 use crate::cli::control::ControlError;
-use crate::cli::daemon::LaunchError;
-use crate::cli::serve::ServeError;
-use crate::cli::settings::SettingsError;
+use crate::cli::daemon::background::LaunchError;
+use crate::cli::daemon::mount::ServeError;
+use crate::cli::daemon::setup::SettingsError;
 use crate::fs::mount::{MountError, UnmountError};
 use crate::maildrop::{Fault, FetchError, OpenError};
 use crate::net::NetError;

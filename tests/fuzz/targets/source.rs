@@ -1,7 +1,7 @@
 //! SOURCE: an account that can be written and read again, or a refusal that does not tell a password.
 
+use pop3fs::cli::account::source::{Source, SourceError};
 use pop3fs::cli::options::TlsPolicy;
-use pop3fs::cli::source::{Source, SourceError};
 
 pub fn check(octets: &[u8]) {
     let Ok(url) = str::from_utf8(octets) else {

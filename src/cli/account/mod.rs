@@ -1,0 +1,8 @@
+//! Which maildrop, and as whom: SOURCE, the accounts of the configuration file, the password.
+
+pub mod source;
+
+pub(in crate::cli) mod config;
+pub(in crate::cli) mod netrc;
+pub(in crate::cli) mod password;
+pub(in crate::cli) mod target;

@@ -1,0 +1,473 @@
+//! Where the password comes from. Never from an argument: those are visible to everyone.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::mem;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use zeroize::Zeroizing;
+
+use crate::cli::account::netrc;
+use crate::cli::account::source::Source;
+use crate::cli::home::home;
+use crate::cli::options::{Options, PasswordSource};
+use crate::maildrop::Secret;
+
+const VARIABLE: &str = "POP3FS_PASSWORD";
+
+/// The octets of `~/.netrc` that are read.
+const LONGEST_NETRC: usize = 1024 * 1024;
+
+/// The credential of a service: `LoadCredential=pop3fs-password:FILE`.
+const CREDENTIAL: &str = "pop3fs-password";
+
+/// The longest password, in octets; tokens are of this order. A command line of POP3 takes far less.
+const LONGEST: usize = 16 * 1024;
+
+/// How long a password_command may take to give the next token: the mount's connection waits for it, and no user does.
+const RENEWAL_LIMIT: Duration = Duration::from_secs(60);
+
+/// A password: UTF-8, not empty, without CR, LF and NUL, which would inject commands. It is wiped from memory when
+/// dropped and never shown.
+pub(in crate::cli) struct Password(Zeroizing<String>);
+
+/// Why there is no password.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum PasswordError {
+    /// The user's.
+    #[error("the password from {from} is empty: write it there, or take it from elsewhere")]
+    Empty { from: &'static str },
+    /// The user's.
+    #[error("the password from {from} holds a CR, LF or NUL, which POP3 cannot send")]
+    Forbidden { from: &'static str },
+    /// The user's.
+    #[error("the password from {from} is not UTF-8, which is all that POP3 can carry")]
+    NotUtf8 { from: &'static str },
+    /// The user's.
+    #[error("the first line from {from} is longer than {LONGEST} octets: it is no password")]
+    TooLong { from: &'static str },
+    /// The user's command.
+    #[error("password_command failed with {status}{}", after_colon(said))]
+    Command {
+        status: ExitStatus,
+        /// What it wrote on stderr, on one line.
+        said: String,
+    },
+    /// The user's.
+    #[error("{path} can be read by others, so it is not used: `chmod 600 {path}` first", path = path.display())]
+    Exposed { path: PathBuf },
+    /// The user's: a missing file, mostly.
+    #[error("cannot read password_file {}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    /// The user's: nothing said where, and nobody there to ask.
+    #[error(
+        "no password, and no terminal to ask on: give -o password_command=…, password_file=… or password_stdin, or set {VARIABLE}; a service of systemd has LoadCredential={CREDENTIAL}:FILE"
+    )]
+    NoTerminal,
+    /// The system's.
+    #[error("cannot read the password from {from}: {source}")]
+    Read {
+        from: &'static str,
+        source: io::Error,
+    },
+}
+
+/// Gets the password from where `options` say, else from POP3FS_PASSWORD, else from the credentials that systemd gives its
+/// services, else from `~/.netrc`, else by asking on the terminal.
+///
+/// POP3FS_PASSWORD leaves the environment in any case, so that no child inherits it (the kernel goes on to show it to
+/// root in /proc). For that the process must still have one thread only.
+pub(in crate::cli) fn obtain(
+    options: &Options,
+    source: &Source,
+) -> Result<Password, PasswordError> {
+    let from_environment = take_variable();
+    match &options.password {
+        PasswordSource::Command(command) => from_command(command),
+        PasswordSource::File(path) => from_file(path),
+        PasswordSource::StandardInput => from_standard_input(),
+        PasswordSource::Unsaid => match from_environment {
+            Some(text) => Password::new(text, VARIABLE),
+            None => from_places(source).unwrap_or_else(|| from_terminal(source)),
+        },
+    }
+}
+
+/// Where nothing says otherwise and something is found: a credential of the service (systemd.exec(5)), else `~/.netrc`.
+fn from_places(source: &Source) -> Option<Result<Password, PasswordError>> {
+    let credential = env::var_os("CREDENTIALS_DIRECTORY")
+        .and_then(|folder| File::open(Path::new(&folder).join(CREDENTIAL)).ok());
+    if let Some(file) = credential {
+        return Some(first_line(file, "the credential pop3fs-password"));
+    }
+    from_netrc(&home()?.join(".netrc"), source)
+}
+
+fn from_netrc(path: &Path, source: &Source) -> Option<Result<Password, PasswordError>> {
+    const FROM: &str = "~/.netrc";
+    let file = File::open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    // Grown, it would leave copies behind.
+    let room = usize::try_from(metadata.len()).ok()?.min(LONGEST_NETRC) + 1;
+    let mut text = Zeroizing::new(Vec::with_capacity(room));
+    let mut file = file.take(LONGEST_NETRC as u64);
+    if let Err(source) = file.read_to_end(&mut text) {
+        return Some(Err(PasswordError::Read { from: FROM, source }));
+    }
+    let password = netrc::password(&text, &source.host(), source.user())?;
+    if metadata.mode() & 0o077 != 0 {
+        return Some(Err(PasswordError::Exposed {
+            path: path.to_owned(),
+        }));
+    }
+    Some(Password::new(password, FROM))
+}
+
+/// How to get the next password from where the last one came, with nobody there to ask: none for sources that give one only.
+///
+/// A command runs where this is called, not in `/` where the daemon goes, and is killed after [`RENEWAL_LIMIT`].
+pub(in crate::cli) fn renewal(
+    from: &PasswordSource,
+) -> Option<Box<dyn Fn() -> Result<Password, PasswordError> + Send + Sync>> {
+    match from {
+        PasswordSource::Command(command) => {
+            let (command, folder) = (command.clone(), env::current_dir().ok());
+            Some(Box::new(move || {
+                from_command_alone(&command, folder.as_deref())
+            }))
+        }
+        PasswordSource::File(path) => {
+            let path = path.clone();
+            Some(Box::new(move || from_file(&path)))
+        }
+        PasswordSource::StandardInput | PasswordSource::Unsaid => None,
+    }
+}
+
+impl Password {
+    /// For the authentication exchange, and nothing else.
+    pub(in crate::cli) fn into_secret(self) -> Secret {
+        Secret::new(self.0)
+    }
+
+    /// Checks `text`; `from` is named in the error.
+    pub(in crate::cli) fn new(
+        mut text: Zeroizing<Vec<u8>>,
+        from: &'static str,
+    ) -> Result<Self, PasswordError> {
+        if text.is_empty() {
+            return Err(PasswordError::Empty { from });
+        }
+        if text.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0)) {
+            return Err(PasswordError::Forbidden { from });
+        }
+        match String::from_utf8(mem::take(&mut *text)) {
+            Ok(text) => Ok(Self(Zeroizing::new(text))),
+            Err(error) => {
+                let _wiped = Zeroizing::new(error.into_bytes());
+                Err(PasswordError::NotUtf8 { from })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+fn take_variable() -> Option<Zeroizing<Vec<u8>>> {
+    let value: OsString = env::var_os(VARIABLE)?;
+    // SAFETY: nobody else reads the environment meanwhile: `obtain`'s callers have a single thread.
+    #[allow(unsafe_code)]
+    unsafe {
+        env::remove_var(VARIABLE);
+    }
+    Some(Zeroizing::new(value.into_vec()))
+}
+
+fn from_command(command: &str) -> Result<Password, PasswordError> {
+    printed(shell(command).output())
+}
+
+/// In a process group of its own, which is killed when it takes too long.
+fn from_command_alone(command: &str, folder: Option<&Path>) -> Result<Password, PasswordError> {
+    let mut shell = shell(command);
+    shell.stdin(Stdio::null()).process_group(0);
+    if let Some(folder) = folder {
+        shell.current_dir(folder);
+    }
+    printed(output_within(RENEWAL_LIMIT, &mut shell))
+}
+
+fn output_within(limit: Duration, command: &mut Command) -> io::Result<Output> {
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let group = child.id();
+    let (tell, told) = mpsc::channel();
+    thread::Builder::new()
+        .name("password".to_owned())
+        .spawn(move || tell.send(child.wait_with_output()))?;
+    told.recv_timeout(limit).unwrap_or_else(|_| {
+        if let Some(group) = i32::try_from(group).ok().map(Pid::from_raw) {
+            // It may have ended this instant, and then there is nothing to kill.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+        let why = format!("it did not end within {} s", limit.as_secs());
+        Err(io::Error::new(io::ErrorKind::TimedOut, why))
+    })
+}
+
+fn printed(output: io::Result<Output>) -> Result<Password, PasswordError> {
+    const FROM: &str = "password_command";
+    let output = output.map_err(|source| PasswordError::Read { from: FROM, source })?;
+    let printed = Zeroizing::new(output.stdout);
+    if !output.status.success() {
+        return Err(PasswordError::Command {
+            status: output.status,
+            said: one_line(&output.stderr),
+        });
+    }
+    first_line(printed.as_slice(), FROM)
+}
+
+/// With our standard input, for commands that ask something themselves.
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .arg("-c")
+        .arg(command)
+        .env_remove(VARIABLE)
+        .stdin(Stdio::inherit());
+    shell
+}
+
+fn from_file(path: &Path) -> Result<Password, PasswordError> {
+    let unreadable = |source| PasswordError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    // Of the open file: a path could lead elsewhere by now.
+    let mode = file.metadata().map_err(unreadable)?.mode();
+    if mode & 0o077 != 0 {
+        return Err(PasswordError::Exposed {
+            path: path.to_owned(),
+        });
+    }
+    match first_line(file, "password_file") {
+        Err(PasswordError::Read { source, .. }) => Err(unreadable(source)),
+        other => other,
+    }
+}
+
+fn from_standard_input() -> Result<Password, PasswordError> {
+    const FROM: &str = "standard input";
+    // The library's own handle would keep a copy in its buffer.
+    let unbuffered = io::stdin().as_fd().try_clone_to_owned();
+    let unbuffered = unbuffered.map_err(|source| PasswordError::Read { from: FROM, source })?;
+    first_line(File::from(unbuffered), FROM)
+}
+
+fn from_terminal(source: &Source) -> Result<Password, PasswordError> {
+    const FROM: &str = "the terminal";
+    if File::open("/dev/tty").is_err() {
+        return Err(PasswordError::NoTerminal);
+    }
+    let text = rpassword::prompt_password(format!("Password for {source}: "))
+        .map_err(|source| PasswordError::Read { from: FROM, source })?;
+    Password::new(Zeroizing::new(text.into_bytes()), FROM)
+}
+
+/// Octet by octet: nothing behind the line is taken, and no copy stays in a buffer.
+fn first_line(mut reader: impl Read, from: &'static str) -> Result<Password, PasswordError> {
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let mut octet = Zeroizing::new([0u8]);
+    loop {
+        match reader.read(octet.as_mut_slice()) {
+            Ok(0) => break,
+            Ok(_) if octet[0] == b'\n' => break,
+            Ok(_) if line.len() == LONGEST => return Err(PasswordError::TooLong { from }),
+            Ok(_) => line.push(octet[0]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(PasswordError::Read { from, source }),
+        }
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Password::new(line, from)
+}
+
+fn one_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.join("; ").replace(char::is_control, "?")
+}
+
+fn after_colon(said: &str) -> String {
+    match said.is_empty() {
+        true => String::new(),
+        false => format!(": {said}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    fn file(text: &str, mode: u32) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        fs::set_permissions(file.path(), Permissions::from_mode(mode)).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_first_line_of_a_file_is_the_password() {
+        for text in ["secret\nmore\n", "secret\r\n", "secret"] {
+            let file = file(text, 0o600);
+            assert_eq!(from_file(file.path()).unwrap().0.as_str(), "secret");
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_refused_with_the_remedy() {
+        for mode in [0o640, 0o604, 0o660] {
+            let file = file("secret\n", mode);
+            let error = from_file(file.path()).unwrap_err().to_string();
+            assert!(error.contains("chmod 600"), "{mode:o}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = from_file(Path::new("/no/such")).unwrap_err().to_string();
+        assert!(error.contains("/no/such"), "{error}");
+    }
+
+    #[test]
+    fn the_first_line_a_command_prints_is_the_password() {
+        let password = from_command("printf 'sec ret\\nurl: x\\n'").unwrap();
+        assert_eq!(password.0.as_str(), "sec ret");
+    }
+
+    #[test]
+    fn a_failing_command_is_shown_with_its_code_and_words_but_not_its_output() {
+        let error =
+            from_command("echo hunter2; echo locked >&2; echo out >&2; exit 3").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "password_command failed with exit status: 3: locked; out"
+        );
+    }
+
+    #[test]
+    fn the_next_password_comes_from_where_the_last_one_came() {
+        let here = env::current_dir().unwrap();
+        let again = renewal(&PasswordSource::Command("pwd".to_owned())).unwrap();
+        assert_eq!(Path::new(again().unwrap().0.as_str()), here);
+        let file = file("one\n", 0o600);
+        let again = renewal(&PasswordSource::File(file.path().to_owned())).unwrap();
+        fs::write(file.path(), "two\n").unwrap();
+        assert_eq!(again().unwrap().0.as_str(), "two");
+        assert!(renewal(&PasswordSource::Unsaid).is_none());
+        assert!(renewal(&PasswordSource::StandardInput).is_none());
+    }
+
+    #[test]
+    fn a_command_that_takes_too_long_is_killed_with_what_it_started() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut command = shell("sleep 30 & wait");
+        command.stdin(writer).process_group(0);
+        let error = output_within(Duration::from_millis(200), &mut command);
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(command);
+        // Its end comes with the end of the last process that holds the other one.
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_command_does_not_inherit_the_variable() {
+        let shell = shell("true");
+        let removed =
+            |(name, value): (&std::ffi::OsStr, Option<_>)| name == VARIABLE && value.is_none();
+        assert!(shell.get_envs().any(removed));
+    }
+
+    #[test]
+    fn what_would_inject_a_command_is_refused() {
+        for text in ["a\rDELE 1", "a\nDELE 1", "a\0b"] {
+            let text = Zeroizing::new(text.as_bytes().to_vec());
+            assert!(matches!(
+                Password::new(text, "test"),
+                Err(PasswordError::Forbidden { .. })
+            ));
+        }
+        assert!(matches!(
+            first_line(&b"a\rb\n"[..], "test"),
+            Err(PasswordError::Forbidden { .. })
+        ));
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_refused_with_the_place_it_came_from() {
+        let text = Zeroizing::new(b"caf\xe9".to_vec());
+        assert!(matches!(
+            Password::new(text, "test"),
+            Err(PasswordError::NotUtf8 { from: "test" })
+        ));
+    }
+
+    #[test]
+    fn an_empty_password_is_refused() {
+        for text in [&b""[..], b"\n", b"\r\n", b"\nsecond\n"] {
+            assert!(matches!(
+                first_line(text, "test"),
+                Err(PasswordError::Empty { from: "test" })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_refused_at_the_limit() {
+        let longest = vec![b'x'; LONGEST];
+        assert!(first_line(longest.as_slice(), "test").is_ok());
+        assert!(matches!(
+            first_line(io::repeat(b'x'), "test"),
+            Err(PasswordError::TooLong { .. })
+        ));
+    }
+
+    #[test]
+    fn only_the_line_is_taken_from_standard_input() {
+        let mut input = &b"secret\nrest"[..];
+        first_line(&mut input, "test").unwrap();
+        assert_eq!(input, b"rest");
+    }
+
+    #[test]
+    fn a_password_is_not_shown_by_debug() {
+        let password = first_line(&b"hunter2"[..], "test").unwrap();
+        assert!(!format!("{password:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,58 @@
+//! What SOURCE and the options stand for: a maildrop, by URL or by the name of an account.
+
+use crate::cli::account::config::{Config, ConfigError};
+use crate::cli::account::source::{Source, SourceError};
+use crate::cli::options::{OptionError, Options, Setting};
+
+/// A maildrop, and how to use it.
+#[derive(Debug)]
+pub(in crate::cli) struct Target {
+    /// The maildrop, with the policy of the `tls` option applied.
+    pub source: Source,
+    /// The options: those of the command line go over those of the account.
+    pub options: Options,
+}
+
+/// Why SOURCE and the options stand for nothing. All are the caller's.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum TargetError {
+    /// The URL.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The command line.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl Target {
+    /// Understands SOURCE. The configuration is read only where SOURCE may be the name of an account.
+    pub(in crate::cli) fn resolve(source: &str, settings: &[Setting]) -> Result<Self, TargetError> {
+        if !is_name(source) {
+            return Self::new(source.parse()?, settings);
+        }
+        let config = Config::load()?;
+        if config.is_empty() {
+            return Err(SourceError::NotAUrl.into());
+        }
+        let account = config.account(source)?;
+        Self::new(account.source, &[&account.settings, settings].concat())
+    }
+
+    fn new(source: Source, settings: &[Setting]) -> Result<Self, TargetError> {
+        let options = Options::from_settings(settings)?;
+        let source = match options.tls {
+            Some(tls) => source.with_tls(tls),
+            None => source,
+        };
+        Ok(Self { source, options })
+    }
+}
+
+/// Anything else may hold a password, and is not repeated.
+fn is_name(source: &str) -> bool {
+    let allowed = |c: char| c.is_alphanumeric() || "._-".contains(c);
+    !source.is_empty() && source.chars().all(allowed)
+}

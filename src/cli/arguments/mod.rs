@@ -1,0 +1,422 @@
+//! The command line, as people and mount.fuse(8) write it.
+
+pub(super) mod help;
+pub(super) mod manual;
+mod pages;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
+use log::LevelFilter;
+
+use crate::cli::account::target::{Target, TargetError};
+use crate::cli::failure::Failure;
+use crate::cli::options::Settings;
+use crate::fs::mount::Access;
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Invocation {
+    /// `pop3fs SOURCE MOUNTPOINT`.
+    Mount(MountArguments),
+    /// `pop3fs COMMAND`.
+    Command(Command),
+}
+
+/// What stands behind the name where a maildrop is to be mounted.
+pub(super) const MOUNT_USAGE: &str = "[-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT";
+
+/// The two forms of the command line.
+fn usage() -> String {
+    format!("pop3fs {MOUNT_USAGE}\n       pop3fs COMMAND")
+}
+
+/// A POP3 maildrop as a directory
+#[derive(Debug, Parser)]
+#[command(
+    name = "pop3fs",
+    version,
+    arg_required_else_help = true,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    override_usage = usage()
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    operands: Option<Operands>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// The arguments of a mount. SOURCE and options are not understood yet.
+#[derive(Debug)]
+pub struct MountArguments {
+    operands: Operands,
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+struct Operands {
+    /// The maildrop: pops://USER@HOST (TLS), pop://USER@HOST (STLS), or an account of the configuration file
+    #[arg(value_name = "SOURCE")]
+    source: String,
+    /// An existing directory
+    #[arg(value_name = "MOUNTPOINT", value_hint = ValueHint::DirPath)]
+    mountpoint: PathBuf,
+    /// Stay in the foreground, with the log on stderr
+    #[arg(short)]
+    foreground: bool,
+    /// The same, and log everything
+    #[arg(short)]
+    debug: bool,
+    /// Read-only, as -o ro
+    #[arg(short)]
+    read_only: bool,
+    /// Log more
+    #[arg(short)]
+    verbose: bool,
+}
+
+/// What to do with an existing mount, or without a mail server.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Commit the deletions, unmount, and say what the server answered
+    Umount {
+        /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Delete what was removed here, however much of it was never read
+        #[arg(short, long)]
+        yes: bool,
+        /// Delete nothing: what was removed here stays on the server
+        #[arg(long, conflicts_with = "yes")]
+        discard: bool,
+    },
+    /// Delete on the server what was removed here, and stay mounted
+    Commit {
+        /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// However much of it was never read
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Take deletions back that are not committed yet
+    Restore {
+        /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Messages, as .deleted lists them (NAME.eml); all if none is named
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Fetch all messages into the cache
+    Fetch {
+        /// The mount point
+        dir: PathBuf,
+        /// Only what `ls -l` needs
+        #[arg(long)]
+        headers: bool,
+    },
+    /// Show what is mounted and what is pending
+    Status {
+        /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try a server out: would a mount work? Nothing is changed
+    Check {
+        /// The maildrop, as for a mount
+        source: String,
+        /// As for a mount
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Show what is cached of which account, or remove it
+    Cache {
+        /// The folder of the caches, where it is not the usual one
+        // An id of its own: the option cache_dir of a mount has that name, and a value of another type.
+        #[arg(id = "base", long = "cache-dir", value_name = "DIR", global = true)]
+        cache_dir: Option<PathBuf>,
+        /// Listed if unsaid
+        #[command(subcommand)]
+        command: Option<CacheCommand>,
+    },
+    /// Mount a maildrop that comes with pop3fs, to try it out
+    Demo {
+        /// Where; a new directory if unsaid
+        dir: Option<PathBuf>,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, for `man -l -`
+    #[command(hide = true)]
+    Man,
+}
+
+/// A shell that can complete our command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash(1)
+    Bash,
+    /// zsh(1)
+    Zsh,
+    /// fish(1)
+    Fish,
+}
+
+/// What to do with the caches; listed if unsaid.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum CacheCommand {
+    /// List the accounts, and how much is cached of each
+    List,
+    /// Remove what is cached of an account, for good
+    Clear {
+        /// As it is listed, or as for a mount
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        account: Option<String>,
+        /// Of every account
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Where the process serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Where it was started, with the log on stderr.
+    Foreground,
+    /// As a daemon, with the log where the system keeps logs.
+    Background,
+}
+
+impl Invocation {
+    /// Reads the process's arguments.
+    ///
+    /// # Errors
+    /// What the process ends with where they are wrong, or only ask for help or the version: that was said.
+    pub fn from_process() -> Result<Self, ExitCode> {
+        Self::parse(std::env::args_os()).map_err(|error| {
+            let _nobody_reads_it = error.print();
+            match error.use_stderr() {
+                true => Failure::Usage.into(),
+                false => ExitCode::SUCCESS,
+            }
+        })
+    }
+
+    fn parse(
+        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut matches = command_line().try_get_matches_from(line)?;
+        let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
+        let settings = arguments.settings;
+        match (arguments.command, arguments.operands) {
+            (Some(command), _) => Ok(Self::Command(command)),
+            (None, Some(operands)) => Ok(Self::Mount(MountArguments { operands, settings })),
+            // Of `pop3fs -f`, clap makes neither.
+            (None, None) => Err(command_line().error(
+                ErrorKind::MissingRequiredArgument,
+                "SOURCE and MOUNTPOINT are missing",
+            )),
+        }
+    }
+}
+
+impl MountArguments {
+    /// Where to mount, as given.
+    pub(super) fn mountpoint(&self) -> &Path {
+        &self.operands.mountpoint
+    }
+
+    /// What SOURCE names, with all `-o` and `--name` options in their order, and `-r`.
+    pub(super) fn target(&self) -> Result<Target, TargetError> {
+        let mut target = Target::resolve(&self.operands.source, self.settings.as_slice())?;
+        if self.operands.read_only {
+            target.options.access = Access::ReadOnly;
+        }
+        Ok(target)
+    }
+
+    /// `-d` implies the foreground.
+    pub(super) fn place(&self) -> Place {
+        match self.operands.foreground || self.operands.debug {
+            true => Place::Foreground,
+            false => Place::Background,
+        }
+    }
+
+    /// Up to where to log. Who watches sees what goes wrong; a log that is kept tells what happened, too.
+    pub(super) fn log_level(&self) -> LevelFilter {
+        match (self.place(), self.operands.verbose) {
+            (Place::Foreground, _) if self.operands.debug => LevelFilter::Trace,
+            (Place::Foreground, false) => LevelFilter::Warn,
+            (Place::Foreground, true) | (Place::Background, false) => LevelFilter::Info,
+            (Place::Background, true) => LevelFilter::Debug,
+        }
+    }
+}
+
+/// The command line's definition, for its help, completions and man page.
+pub(super) fn command_line() -> clap::Command {
+    let command = <Arguments as clap::CommandFactory>::command();
+    let help = help::overview(&command, &usage());
+    command.override_help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::options::{Options, TlsPolicy};
+    use std::time::Duration;
+
+    fn parse(line: &str) -> Result<Invocation, clap::Error> {
+        Invocation::parse(line.split_whitespace())
+    }
+
+    fn mount(line: &str) -> MountArguments {
+        match parse(line).unwrap() {
+            Invocation::Mount(mount) => mount,
+            Invocation::Command(command) => panic!("{command:?}"),
+        }
+    }
+
+    fn options(arguments: &MountArguments) -> Options {
+        arguments.target().unwrap().options
+    }
+
+    fn command(line: &str) -> Command {
+        match parse(line).unwrap() {
+            Invocation::Command(command) => command,
+            Invocation::Mount(mount) => panic!("{mount:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        command_line().debug_assert();
+    }
+
+    #[test]
+    fn options_may_follow_the_operands_as_mount_fuse_writes_them() {
+        let arguments = mount("pop3fs pops://al@h /mnt -o rw,ro,nodev,nosuid,timeout=5 -v");
+        let options = options(&arguments);
+        assert_eq!(options.access, Access::ReadOnly);
+        assert_eq!(options.timeout, Duration::from_secs(5));
+        assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
+        assert_eq!(arguments.place(), Place::Background);
+        assert_eq!(arguments.log_level(), LevelFilter::Debug);
+    }
+
+    #[test]
+    fn an_option_is_the_same_in_both_forms_and_the_last_counts() {
+        for (line, seconds) in [
+            ("pop3fs --idle_timeout 7 pop://a@h m", 7),
+            ("pop3fs --idle-timeout=7 pop://a@h m", 7),
+            ("pop3fs --idle_timeout 7 -o idle_timeout=8 pop://a@h m", 8),
+            ("pop3fs -o idle_timeout=8 pop://a@h m --idle_timeout 7", 7),
+            (
+                "pop3fs --idle_timeout 9 -o ro --idle_timeout 7 pop://a@h m",
+                7,
+            ),
+        ] {
+            let options = options(&mount(line));
+            assert_eq!(options.idle_timeout, Duration::from_secs(seconds), "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_take_no_value_and_may_be_repeated() {
+        let options_of = |line| options(&mount(line));
+        let options = options_of("pop3fs --ro pop://a@h --ro m --password_stdin");
+        assert_eq!(options.access, Access::ReadOnly);
+        let options = options_of("pop3fs pop://a@h m");
+        assert_eq!(options.access, Access::ReadWrite);
+    }
+
+    #[test]
+    fn a_comma_in_the_long_form_needs_no_escape() {
+        let options = options(&mount("pop3fs pop://a@h m --password_command a,b"));
+        let expected = crate::cli::options::PasswordSource::Command("a,b".to_owned());
+        assert_eq!(options.password, expected);
+    }
+
+    #[test]
+    fn the_letters_mean_what_they_say() {
+        let arguments = mount("pop3fs -fr pop://a@h m");
+        assert_eq!(arguments.place(), Place::Foreground);
+        assert_eq!(arguments.log_level(), LevelFilter::Warn);
+        assert_eq!(options(&arguments).access, Access::ReadOnly);
+        let arguments = mount("pop3fs -d pop://a@h m");
+        assert_eq!(arguments.place(), Place::Foreground);
+        assert_eq!(arguments.log_level(), LevelFilter::Trace);
+    }
+
+    #[test]
+    fn tls_overrides_the_scheme() {
+        let arguments = mount("pop3fs pop://al@h m -o tls=implicit");
+        let source = arguments.target().unwrap().source;
+        assert_eq!((source.tls(), source.port()), (TlsPolicy::Implicit, 995));
+    }
+
+    #[test]
+    fn commands_stand_beside_mounts() {
+        let dir = PathBuf::from("m");
+        assert_eq!(
+            command("pop3fs umount m"),
+            Command::Umount {
+                dir: dir.clone(),
+                yes: false,
+                discard: false
+            }
+        );
+        assert_eq!(
+            command("pop3fs commit --yes m"),
+            Command::Commit {
+                dir: dir.clone(),
+                yes: true
+            }
+        );
+        assert_eq!(
+            command("pop3fs restore m a.eml b.eml"),
+            Command::Restore {
+                dir: dir.clone(),
+                names: vec!["a.eml".to_owned(), "b.eml".to_owned()]
+            }
+        );
+        assert_eq!(
+            command("pop3fs status --json m"),
+            Command::Status {
+                dir: dir.clone(),
+                json: true
+            }
+        );
+        assert_eq!(command("pop3fs demo"), Command::Demo { dir: None });
+    }
+
+    #[test]
+    fn incomplete_lines_are_errors() {
+        for line in [
+            "pop3fs",
+            "pop3fs -f",
+            "pop3fs s",
+            "pop3fs umount",
+            "pop3fs umount --yes --discard m",
+            "pop3fs s m x",
+            "pop3fs -o",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

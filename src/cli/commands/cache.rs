@@ -1,0 +1,109 @@
+//! `pop3fs cache`: what is kept of which account, and its end.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use indicatif::BinaryBytes;
+
+use crate::cli::account::target::{Target, TargetError};
+use crate::cli::arguments::CacheCommand;
+use crate::cli::commands::stdout;
+use crate::cli::failure::refuse;
+use crate::cli::home;
+use crate::store::{AccountCache, StoreError};
+
+/// Why a cache is not listed or removed.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum CacheError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("there is no folder for the cache: set HOME, or use --cache-dir DIR")]
+    NoFolder,
+    #[error("nothing is cached of {name:?} in {}: `pop3fs cache` lists what is", base.display())]
+    Unknown { name: String, base: PathBuf },
+    #[error("{0} of the caches could not be removed")]
+    Left(usize),
+}
+
+/// `pop3fs cache [list]`, `pop3fs cache clear ACCOUNT` and `pop3fs cache clear --all`.
+pub fn cache(dir: Option<&Path>, command: Option<&CacheCommand>) -> ExitCode {
+    let done = match command {
+        None | Some(CacheCommand::List) => list(dir),
+        Some(CacheCommand::Clear {
+            account: Some(account),
+            ..
+        }) => clear(dir, account),
+        Some(CacheCommand::Clear { account: None, .. }) => clear_all(dir),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&error),
+    }
+}
+
+fn base(dir: Option<&Path>) -> Result<PathBuf, CacheError> {
+    let named = dir.map(Path::to_owned);
+    named.or_else(home::cache).ok_or(CacheError::NoFolder)
+}
+
+fn list(dir: Option<&Path>) -> Result<(), CacheError> {
+    let base = base(dir)?;
+    let caches = AccountCache::all(&base)?;
+    if caches.is_empty() {
+        stdout::line(format_args!("nothing is cached in {}", base.display()));
+    }
+    for cache in caches {
+        let size = BinaryBytes(cache.octets()?).to_string();
+        let mark = if cache.is_in_use() { "  mounted" } else { "" };
+        stdout::line(format_args!("{size:>12}  {}{mark}", cache.name()));
+    }
+    Ok(())
+}
+
+fn clear(dir: Option<&Path>, account: &str) -> Result<(), CacheError> {
+    let cache = find(dir, account)?;
+    let octets = cache.octets()?;
+    cache.clear()?;
+    let size = BinaryBytes(octets);
+    stdout::line(format_args!("{size} removed: {}", cache.name()));
+    Ok(())
+}
+
+/// By the name that is listed, or by the account that a mount would use, in its own folder if it has one.
+fn find(dir: Option<&Path>, account: &str) -> Result<AccountCache, CacheError> {
+    let base = base(dir)?;
+    let listed = AccountCache::all(&base)?;
+    if let Some(cache) = listed.into_iter().find(|cache| cache.name() == account) {
+        return Ok(cache);
+    }
+    let Target { source, options } = Target::resolve(account, &[])?;
+    let base = match (dir, options.cache_dir) {
+        (None, Some(own)) => own,
+        _ => base,
+    };
+    let cache = AccountCache::of(&base, &source.account());
+    cache.ok_or_else(|| CacheError::Unknown {
+        name: account.to_owned(),
+        base,
+    })
+}
+
+/// Those that are mounted stay, and are told of.
+fn clear_all(dir: Option<&Path>) -> Result<(), CacheError> {
+    let mut left = 0;
+    for cache in AccountCache::all(&base(dir)?)? {
+        match cache.clear() {
+            Ok(()) => stdout::line(format_args!("removed: {}", cache.name())),
+            Err(error) => {
+                eprintln!("pop3fs: {error}");
+                left += 1;
+            }
+        }
+    }
+    match left {
+        0 => Ok(()),
+        left => Err(CacheError::Left(left)),
+    }
+}

@@ -1,0 +1,60 @@
+//! `pop3fs check SOURCE`: a report of what the server can do, and whether a mount would work.
+
+use std::process::ExitCode;
+
+use crate::cli::account::password;
+use crate::cli::account::target::Target;
+use crate::cli::commands::stdout;
+use crate::cli::daemon::mount::ServeError;
+use crate::cli::daemon::setup::settings;
+use crate::cli::failure::{Failure, refuse};
+use crate::cli::options::Settings;
+use crate::maildrop::{Finding, Outlook, Rating, probe};
+
+/// Prints a line for each step as it is done. Succeeds where a mount would.
+pub fn check(source: &str, options: &Settings) -> ExitCode {
+    match report(source, options) {
+        Ok(Outlook::Works) => {
+            stdout::line("A mount would work.");
+            ExitCode::SUCCESS
+        }
+        Ok(Outlook::Fails(fault)) => {
+            stdout::line("A mount would not work.");
+            Failure::from(&fault).into()
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+fn report(source: &str, options: &Settings) -> Result<Outlook, ServeError> {
+    let Target { source, options } = Target::resolve(source, options.as_slice())?;
+    let password = password::obtain(&options, &source)?;
+    let settings = settings(&source, &options, password)?;
+    Ok(probe(&settings, &mut |finding| {
+        stdout::line(line(finding));
+    }))
+}
+
+fn line(finding: &Finding) -> String {
+    let rating = match finding.rating {
+        Rating::Good => "ok",
+        Rating::Warning => "warning",
+        Rating::Failure => "FAILED",
+    };
+    format!("{rating:<8} {:<12} {}", finding.step, finding.told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_a_line() {
+        let finding = Finding {
+            step: "TLS",
+            rating: Rating::Warning,
+            told: "none".to_owned(),
+        };
+        assert_eq!(line(&finding), "warning  TLS          none");
+    }
+}

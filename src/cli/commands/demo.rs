@@ -1,0 +1,85 @@
+//! `pop3fs demo [DIR]`: the embedded maildrop, served on loopback and mounted.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use zeroize::Zeroizing;
+
+use crate::cli::account::password::Password;
+use crate::cli::account::source::Source;
+use crate::cli::commands::stdout;
+use crate::cli::daemon::background;
+use crate::cli::daemon::logging::Log;
+use crate::cli::daemon::mount::{Plan, ServeError, serve};
+use crate::cli::daemon::signals::Signals;
+use crate::cli::failure::refuse;
+use crate::cli::options::{Caching, Options, TlsPolicy};
+use crate::demo::{DemoServer, USER, suggestions};
+
+/// Serves and mounts until it is unmounted, or Ctrl-C.
+pub fn demo(dir: Option<&Path>) -> ExitCode {
+    match begin(dir) {
+        Ok(code) => code,
+        Err(error) => refuse(&error),
+    }
+}
+
+fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
+    Log::on_stderr().begin();
+    let refused = |what| move |source| ServeError::System { what, source };
+    let signals = Signals::block().map_err(|errno| refused("to block signals")(errno.into()))?;
+    let server = DemoServer::start().map_err(refused("a server on loopback"))?;
+    let mountpoint = MountPoint::make(dir).map_err(refused("the directory of the demo"))?;
+    let source: Source = format!("pop://{USER}@{}", server.address()).parse()?;
+    let plan = Plan {
+        source: source.with_tls(TlsPolicy::Off),
+        options: Options {
+            cache: Caching::Off,
+            ..Options::default()
+        },
+        password: Password::new(
+            Zeroizing::new(server.password().as_bytes().to_vec()),
+            "the demo",
+        )?,
+        mountpoint: mountpoint.path.clone(),
+    };
+    let code = serve(plan, signals, background::foreground(), |dir| {
+        let place = dir.display();
+        stdout::line(format_args!("The demo maildrop is mounted at {place}.\n"));
+        stdout::line(suggestions(dir));
+        stdout::line("Ctrl-C ends it.");
+    });
+    // It answers the last commit.
+    drop(server);
+    Ok(code)
+}
+
+/// The directory of the demo; removed at the end if it was made for it.
+struct MountPoint {
+    path: PathBuf,
+    is_ours: bool,
+}
+
+impl MountPoint {
+    fn make(dir: Option<&Path>) -> std::io::Result<MountPoint> {
+        let path = match dir {
+            Some(dir) => std::path::absolute(dir)?,
+            None => std::env::temp_dir().join(format!("pop3fs-demo-{}", std::process::id())),
+        };
+        let is_ours = !path.exists();
+        if is_ours {
+            std::fs::create_dir(&path)?;
+        }
+        Ok(MountPoint { path, is_ours })
+    }
+}
+
+impl Drop for MountPoint {
+    fn drop(&mut self) {
+        if self.is_ours
+            && let Err(error) = std::fs::remove_dir(&self.path)
+        {
+            log::warn!("{} is left behind: {error}", self.path.display());
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `pop3fs fetch`: the progress of it, as a bar on a terminal and as lines elsewhere.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use indicatif::{BinaryBytes, ProgressBar, ProgressState, ProgressStyle};
+
+use crate::cli::commands::answer::{Format, print, respond};
+use crate::cli::control::{Request, ask_for_long};
+use crate::maildrop::{Depth, Progress};
+
+/// How often a line is written where there is no terminal.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// Of bodies the octets are counted, of headers the messages.
+const OF_BODIES: &str =
+    "{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left, {msg}";
+const OF_HEADERS: &str = "{bar:30} {pos} of {len} messages, {rate}, {eta} left";
+
+/// `pop3fs fetch DIR [--headers]`: waits until all is there. Ctrl-C ends it, and what has come is kept.
+pub fn fetch(dir: &Path, depth: Depth) -> ExitCode {
+    let mut shown = Shown::new(depth);
+    let request = Request::Fetch { depth };
+    let answered = ask_for_long(dir, &request, &mut |progress| shown.update(progress));
+    shown.bar.finish_and_clear();
+    print(&respond(answered), Format::Text)
+}
+
+/// The bar hides itself where standard error is no terminal.
+struct Shown {
+    bar: ProgressBar,
+    depth: Depth,
+    begun: Begun,
+    last_line: Instant,
+}
+
+/// Whether anything was told yet: what was there before does not count for the rate.
+enum Begun {
+    NotYet,
+    Yes,
+}
+
+impl Shown {
+    fn new(depth: Depth) -> Self {
+        let template = match depth {
+            Depth::Body => OF_BODIES,
+            Depth::Headers => OF_HEADERS,
+        };
+        let style = ProgressStyle::with_template(template);
+        Self {
+            bar: ProgressBar::new(0).with_style(
+                style.unwrap_or(ProgressStyle::default_bar()).with_key(
+                    "rate",
+                    |state: &ProgressState, rate: &mut dyn std::fmt::Write| {
+                        let _a_bar_without_rate = write!(rate, "{:.0}/s", state.per_sec());
+                    },
+                ),
+            ),
+            depth,
+            begun: Begun::NotYet,
+            last_line: Instant::now(),
+        }
+    }
+
+    fn update(&mut self, progress: Progress) {
+        if self.bar.is_hidden() {
+            return self.write_line(progress);
+        }
+        let (now, all) = match self.depth {
+            Depth::Body => (progress.octets, progress.total_octets),
+            Depth::Headers => (progress.messages, progress.total_messages),
+        };
+        self.bar.set_length(all);
+        self.bar.set_message(of_messages(progress));
+        self.bar.set_position(now);
+        if let Begun::NotYet = self.begun {
+            self.begun = Begun::Yes;
+            self.bar.reset_eta();
+        }
+    }
+
+    fn write_line(&mut self, progress: Progress) {
+        if self.last_line.elapsed() >= BETWEEN_LINES {
+            self.last_line = Instant::now();
+            eprintln!("{}", line(progress));
+        }
+    }
+}
+
+fn line(progress: Progress) -> String {
+    match progress.total_octets {
+        0 => of_messages(progress),
+        all => format!(
+            "{}, {} of {}",
+            of_messages(progress),
+            BinaryBytes(progress.octets),
+            BinaryBytes(all)
+        ),
+    }
+}
+
+fn of_messages(progress: Progress) -> String {
+    format!(
+        "{} of {} messages",
+        progress.messages, progress.total_messages
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_terminal_the_progress_is_a_line() {
+        let mut progress = Progress {
+            messages: 3,
+            total_messages: 12,
+            ..Progress::default()
+        };
+        assert_eq!(line(progress), "3 of 12 messages");
+        progress.octets = 2048;
+        progress.total_octets = 3 * 1024 * 1024;
+        assert_eq!(line(progress), "3 of 12 messages, 2.00 KiB of 3.00 MiB");
+    }
+
+    #[test]
+    fn the_templates_of_the_bar_are_sound() {
+        for template in [OF_BODIES, OF_HEADERS] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What each command does, but for a mount: that is in [`super::daemon`].
+
+mod answer;
+pub(in crate::cli) mod cache;
+mod check;
+mod demo;
+mod fetch;
+mod stdout;
+mod umount;
+
+pub use answer::{Format, restore, status};
+pub use cache::cache;
+pub use check::check;
+pub use demo::demo;
+pub use fetch::fetch;
+pub use umount::{commit, umount};

@@ -1,0 +1,265 @@
+//! `pop3fs status`: how a mount stands, told by the daemon, and read by people.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::cli::control::sentences::{counted, verdict_in_words};
+use crate::cli::control::{Cached, Event, Opens, Outcome, Response, Session, Status, Stored};
+use crate::maildrop::{Connection, Fault, Held, Maildrop, Verdict};
+
+/// How the mount of a maildrop stands.
+pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildrop) -> Status {
+    let (totals, cached) = (maildrop.totals(), maildrop.cached());
+    let history = maildrop.history();
+    let of_session = of_connection(&maildrop.connection());
+    Status {
+        source: source.to_owned(),
+        mountpoint: mountpoint.to_string_lossy().into_owned(),
+        pid: std::process::id(),
+        messages: totals.messages,
+        octets: totals.octets,
+        listing_age_seconds: Some(maildrop.listing_age().as_secs()),
+        in_flight: maildrop.in_flight(),
+        pending: maildrop.pending(),
+        held: maildrop.held_back().map(|held| held.to_string()),
+        cached: Cached {
+            messages: cached.messages,
+            octets: cached.octets,
+        },
+        disk: maildrop.stored().map(|usage| Stored {
+            messages: usage.messages,
+            octets: usage.octets,
+            limit: usage.limit,
+        }),
+        opens: Opens {
+            total: history.opens,
+            hits: history.hits,
+        },
+        last_commit: history
+            .last_commit
+            .map(|(at, result)| of_commit(at, result)),
+        last_error: history.last_fault.map(|(at, fault)| of_fault(at, &fault)),
+        ..of_session
+    }
+}
+
+/// What is known of the session, and nothing else.
+fn of_connection(connection: &Connection) -> Status {
+    match connection {
+        Connection::Closed => Status::default(),
+        Connection::Failed(fault) => Status {
+            fault: Some(fault.to_string()),
+            ..Status::default()
+        },
+        Connection::Open(terms) => Status {
+            session: Session::Open,
+            tls: terms.tls.map(|version| version.to_string()),
+            login: Some(terms.method.to_string()),
+            capabilities: Some(terms.capabilities.to_string()),
+            ..Status::default()
+        },
+    }
+}
+
+fn of_commit(at: SystemTime, result: Result<Verdict, Fault>) -> Event {
+    let Response { outcome, lines, .. } = verdict_in_words(result);
+    Event {
+        at: unix_seconds(at),
+        failed: outcome != Outcome::Done,
+        lines,
+    }
+}
+
+fn of_fault(at: SystemTime, fault: &Fault) -> Event {
+    Event {
+        at: unix_seconds(at),
+        failed: true,
+        lines: vec![fault.to_string()],
+    }
+}
+
+fn unix_seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.unwrap_or(Duration::ZERO).as_secs()
+}
+
+/// For people.
+pub(in crate::cli) fn print_status(status: &Status, out: &mut impl Write) -> io::Result<()> {
+    let (source, dir, pid) = (&status.source, &status.mountpoint, status.pid);
+    writeln!(out, "{source} on {dir} (process {pid})")?;
+    let mut line = |name: &str, text: &str| writeln!(out, "{name:<10}{text}");
+    line("listing", &listing(status))?;
+    line("session", &session(status))?;
+    if let Some(capabilities) = &status.capabilities {
+        line("offers", capabilities)?;
+    }
+    line("in flight", &status.in_flight.to_string())?;
+    let Cached { messages, octets } = status.cached;
+    line("memory", &messages_and_octets(messages, octets))?;
+    line("disk", &disk(status.disk))?;
+    line("opened", &opened(status.opens))?;
+    line("pending", &counted(status.pending.len(), "deletion"))?;
+    for name in &status.pending {
+        line("", &name.escape_debug().to_string())?;
+    }
+    if let Some(held) = &status.held {
+        line("held back", &format!("{held}: {}", Held::WAYS_OUT))?;
+    }
+    for (name, event) in [
+        ("committed", &status.last_commit),
+        ("error", &status.last_error),
+    ] {
+        if let Some(event) = event {
+            line(name, &happened(event))?;
+        }
+    }
+    Ok(())
+}
+
+fn listing(status: &Status) -> String {
+    let age = match status.listing_age_seconds {
+        Some(seconds) => format!(", {seconds} s old"),
+        None => String::new(),
+    };
+    messages_and_octets(status.messages, status.octets) + &age
+}
+
+fn session(status: &Status) -> String {
+    let login = match &status.login {
+        Some(login) => format!(", log-in by {login}"),
+        None => String::new(),
+    };
+    match (status.session, &status.tls, &status.fault) {
+        (Session::Closed, _, Some(fault)) => format!("closed: {fault}"),
+        (Session::Closed, _, None) => "closed".to_owned(),
+        (Session::Open, Some(tls), _) => format!("open, {tls}{login}"),
+        (Session::Open, None, _) => format!("open, in clear{login}"),
+    }
+}
+
+fn messages_and_octets(messages: u64, octets: u64) -> String {
+    let (messages, octets) = (counted(messages, "message"), counted(octets, "octet"));
+    format!("{messages}, {octets}")
+}
+
+fn disk(stored: Option<Stored>) -> String {
+    match stored {
+        None => "nothing is kept (cache=off)".to_owned(),
+        Some(Stored {
+            messages,
+            octets,
+            limit,
+        }) => {
+            let messages = counted(messages, "message");
+            format!("{messages}, {octets} of {limit} octets")
+        }
+    }
+}
+
+fn opened(opens: Opens) -> String {
+    match (opens.hits * 100).checked_div(opens.total) {
+        None => "no message".to_owned(),
+        Some(rate) => {
+            let times = counted(opens.total, "time");
+            format!("{times}, {rate} % of them from the cache")
+        }
+    }
+}
+
+fn happened(event: &Event) -> String {
+    let at = UNIX_EPOCH.checked_add(Duration::from_secs(event.at));
+    let at = at.map_or_else(String::new, |at| {
+        humantime::format_rfc3339_seconds(at).to_string()
+    });
+    format!("{at} {}", event.lines.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Status {
+        Status {
+            source: "pops://al@h".to_owned(),
+            mountpoint: "/mnt".into(),
+            pid: 7,
+            messages: 3,
+            octets: 4096,
+            listing_age_seconds: Some(12),
+            session: Session::Open,
+            fault: None,
+            tls: Some("TLSv1.3".to_owned()),
+            login: Some("PLAIN".to_owned()),
+            capabilities: Some("TOP, UIDL".to_owned()),
+            in_flight: 2,
+            pending: vec!["a\x1b.eml".to_owned()],
+            held: None,
+            cached: Cached {
+                messages: 1,
+                octets: 99,
+            },
+            disk: Some(Stored {
+                messages: 2,
+                octets: 300,
+                limit: 4000,
+            }),
+            opens: Opens { total: 3, hits: 2 },
+            last_commit: Some(Event {
+                at: 86_400,
+                failed: false,
+                lines: vec!["1 message deleted on the server".to_owned()],
+            }),
+            last_error: None,
+        }
+    }
+
+    fn printed(status: &Status) -> String {
+        let mut out = Vec::new();
+        print_status(status, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_status_reads_as_lines() {
+        assert_eq!(
+            printed(&example()),
+            "pops://al@h on /mnt (process 7)\n\
+             listing   3 messages, 4096 octets, 12 s old\n\
+             session   open, TLSv1.3, log-in by PLAIN\n\
+             offers    TOP, UIDL\n\
+             in flight 2\n\
+             memory    1 message, 99 octets\n\
+             disk      2 messages, 300 of 4000 octets\n\
+             opened    3 times, 66 % of them from the cache\n\
+             pending   1 deletion\n          a\\u{1b}.eml\n\
+             committed 1970-01-02T00:00:00Z 1 message deleted on the server\n"
+        );
+    }
+
+    #[test]
+    fn a_session_that_cannot_be_opened_is_told_with_the_reason() {
+        let status = Status {
+            fault: Some("the server is away".to_owned()),
+            ..Status::default()
+        };
+        let shown = printed(&status);
+        assert!(shown.contains("session   closed: the server is away\n"));
+        assert!(shown.contains("disk      nothing is kept"), "{shown}");
+        assert!(shown.contains("opened    no message\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_status_is_one_line_of_json_with_stable_names() {
+        assert_eq!(
+            serde_json::to_string(&example()).unwrap(),
+            "{\"source\":\"pops://al@h\",\"mountpoint\":\"/mnt\",\"pid\":7,\"messages\":3,\"octets\":4096,\
+             \"listing_age_seconds\":12,\"session\":\"open\",\"tls\":\"TLSv1.3\",\"login\":\"PLAIN\",\
+             \"capabilities\":\"TOP, UIDL\",\"in_flight\":2,\"pending\":[\"a\\u001b.eml\"],\"held\":null,\
+             \"cached\":{\"messages\":1,\"octets\":99},\"disk\":{\"messages\":2,\"octets\":300,\"limit\":4000},\
+             \"opens\":{\"total\":3,\"hits\":2},\
+             \"last_commit\":{\"at\":86400,\"failed\":false,\"lines\":[\"1 message deleted on the server\"]},\
+             \"last_error\":null}"
+        );
+    }
+}

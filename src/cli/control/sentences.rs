@@ -1,0 +1,148 @@
+//! What the daemon says of what was done: sentences for the user, the log and the service manager.
+
+use std::fmt::Display;
+
+use crate::cli::control::{Outcome, Response};
+use crate::cli::failure::Failure;
+use crate::maildrop::{Farewell, Fault, Fetched, Held, Verdict};
+
+/// The messages that are told of a fetch that they failed.
+const MOST_FAILURES: usize = 10;
+/// The names that are told before a commit.
+const FIRST_NAMES: usize = 3;
+
+/// What `pop3fs fetch` says at its end.
+pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> Response {
+    let mut response = Response::done(format!(
+        "{} fetched, {} were there already",
+        counted(fetched.fetched, "message"),
+        fetched.present
+    ));
+    // The first is what the others come of.
+    let mut fail = |failure: Failure, line: String| {
+        if response.outcome == Outcome::Done {
+            response.outcome = Outcome::Failed(failure);
+        }
+        response.lines.push(line);
+    };
+    if let Some(fault) = &fetched.stopped {
+        fail(
+            fault.into(),
+            format!(
+                "it stopped: {fault}. What was fetched is kept, and `pop3fs fetch DIR` goes on from there"
+            ),
+        );
+    }
+    for (name, fault) in fetched.failed.iter().take(MOST_FAILURES) {
+        fail(fault.into(), format!("{name}: {fault}"));
+    }
+    if let Some(more @ 1..) = fetched.failed.len().checked_sub(MOST_FAILURES) {
+        fail(Failure::Other, format!("{more} more have failed"));
+    }
+    if let unkept @ 1.. = fetched.unkept {
+        fail(
+            Failure::System,
+            format!("{unkept} of them are not in the cache: is its disk full?"),
+        );
+    }
+    response
+}
+
+/// What is said of a commit that is held back; the client says what can be done.
+pub(in crate::cli) fn held_in_words(held: &Held, pending: &[String]) -> Response {
+    Response::held(vec![format!("{held}: {}", first(pending))])
+}
+
+/// The messages that were to be deleted when a mount ended.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Pending {
+    pub(in crate::cli) before: usize,
+    /// After its last commit, if there was one.
+    pub(in crate::cli) left: usize,
+}
+
+/// What the end of a mount says.
+pub(in crate::cli) fn farewell_in_words(
+    farewell: Farewell,
+    pending: Pending,
+    verdict: Result<Verdict, Fault>,
+) -> Response {
+    let Pending { before, left } = pending;
+    match (farewell, verdict) {
+        (Farewell::Discard, _) if left < before => Response::done(format!(
+            "a commit was under way: {} deleted on the server, {} removed here stay there",
+            counted(before - left, "message"),
+            counted(left, "message")
+        )),
+        (Farewell::Discard, _) if before > 0 => Response::done(format!(
+            "nothing was deleted: {} removed here stay on the server",
+            counted(before, "message")
+        )),
+        (_, Err(Fault::HeldBack(held))) => Response::failed(
+            Failure::HeldBack,
+            format!(
+                "{held}: nothing was deleted. `pop3fs umount --yes DIR` would have deleted them; -o max_delete=NUMBER sets how many may go unread, and -o max_delete=off lets everything through"
+            ),
+        ),
+        (_, verdict) => verdict_in_words(verdict),
+    }
+}
+
+/// What `pop3fs umount` and `pop3fs commit` say.
+pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Response {
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(fault) => {
+            let known = match fault {
+                Fault::OutcomeUnknown(_) => "it is not known whether the deletions were committed",
+                _ => "the deletions were not committed",
+            };
+            let mut response = Response::failed(Failure::Uncommitted, format!("{known}: {fault}"));
+            response.lines.push(
+                "what was removed here may still be on the server, and is shown at the next mount"
+                    .to_owned(),
+            );
+            return response;
+        }
+    };
+    let mut response = Response::done(match (verdict.deleted, verdict.gone) {
+        (0, 0) if verdict.is_complete() => "nothing was to be deleted".to_owned(),
+        (deleted, 0) => format!("{} deleted on the server", counted(deleted, "message")),
+        (deleted, gone) => format!(
+            "{} deleted on the server, {gone} were gone already",
+            counted(deleted, "message")
+        ),
+    });
+    for kept in &verdict.kept {
+        response.outcome = Outcome::Failed(Failure::Uncommitted);
+        response.lines.push(format!(
+            "{} is still on the server: {}",
+            kept.name, kept.reason
+        ));
+    }
+    response
+}
+
+/// The first of them by name, and how many more there are.
+pub(in crate::cli) fn first(names: &[String]) -> String {
+    let told: Vec<String> = names
+        .iter()
+        .take(FIRST_NAMES)
+        .map(|name| name.escape_debug().to_string())
+        .collect();
+    match names.len() - told.len() {
+        0 => told.join(", "),
+        more => format!("{} and {more} more", told.join(", ")),
+    }
+}
+
+/// `1 message`, `2 messages`.
+pub(in crate::cli) fn counted<N: Copy + Display + PartialEq + From<u8>>(
+    count: N,
+    noun: &str,
+) -> String {
+    match count == N::from(1) {
+        true => format!("1 {noun}"),
+        false => format!("{count} {noun}s"),
+    }
+}

@@ -1,0 +1,188 @@
+//! Going to the background: the shell gets its prompt back once the mount works, and an exit code that says so.
+//!
+//! ```text
+//! launcher   fork ─┬─ wait for the verdict ──────────────────────── exit 0 / the error line, its exit status
+//! daemon           └─ password, connect, log in, mount ── verdict ── serve until unmounted
+//! ```
+//! The fork comes before any thread, TLS or mount, because none of them survives it. The daemon keeps its terminal until
+//! its verdict, so that it can ask for a password and be interrupted.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+
+use nix::fcntl::OFlag;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
+
+use crate::cli::failure::Failure;
+
+/// The first octet of a verdict is an exit status.
+const SUCCESS: u8 = 0;
+
+/// The longest verdict that a launcher takes, in octets.
+const LONGEST: u64 = 64 * 1024;
+
+/// Which of the two processes this is.
+#[derive(Debug)]
+pub(in crate::cli) enum Role {
+    /// The one that the shell waits for.
+    Launcher(Launcher),
+    /// The one that mounts and serves.
+    Daemon(Ready),
+}
+
+/// The launcher's view of the daemon.
+#[derive(Debug)]
+pub(in crate::cli) struct Launcher {
+    verdict: File,
+    daemon: Pid,
+}
+
+/// The daemon's one word to its launcher, said once the mount works or has failed.
+#[derive(Debug)]
+#[must_use = "the launcher waits for the verdict"]
+pub(in crate::cli) struct Ready(Option<File>);
+
+/// Why there is no mount.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LaunchError {
+    /// The daemon's own failure and sentence.
+    #[error("{1}")]
+    Failed(Failure, String),
+    /// The user's: Ctrl-C.
+    #[error("interrupted: nothing is mounted")]
+    Interrupted,
+    /// Ours: it crashed or was killed.
+    #[error("ended before the mount was ready ({0}): run it again with -d to see where")]
+    Died(String),
+}
+
+/// Forks. To be called while the process has one thread.
+pub(in crate::cli) fn background() -> io::Result<Role> {
+    let (verdict, word) = pipe2(OFlag::O_CLOEXEC)?;
+    // SAFETY: the process has a single thread (the caller's promise), so the child's copy of memory and locks is whole.
+    #[allow(unsafe_code)]
+    let forked = unsafe { fork() }?;
+    Ok(match forked {
+        ForkResult::Parent { child } => Role::Launcher(Launcher {
+            verdict: verdict.into(),
+            daemon: child,
+        }),
+        ForkResult::Child => Role::Daemon(Ready(Some(word.into()))),
+    })
+}
+
+/// The same word for a process that stays in the foreground, and has nobody to say it to.
+pub(in crate::cli) fn foreground() -> Ready {
+    Ready(None)
+}
+
+impl Launcher {
+    /// Waits for the daemon's word, or its end.
+    pub(in crate::cli) fn verdict(self) -> Result<(), LaunchError> {
+        match read_verdict(self.verdict) {
+            Some(verdict) => verdict,
+            None => Err(how_it_ended(self.daemon)),
+        }
+    }
+}
+
+impl Ready {
+    /// Leaves the terminal, the session and the working directory, and lets the launcher go.
+    ///
+    /// An error means that nobody waits any more (Ctrl-C, say): then the mount is not wanted either.
+    pub(in crate::cli) fn succeeded(self) -> io::Result<()> {
+        let Some(mut word) = self.0 else {
+            return Ok(());
+        };
+        leave_terminal()?;
+        word.write_all(&[SUCCESS])
+    }
+
+    /// Has `why` shown on one line, by the launcher if there is one. Both processes end with the failure's status.
+    pub(in crate::cli) fn failed(self, failure: Failure, why: &str) {
+        let said = match self.0 {
+            Some(mut word) => word.write_all(&[&[failure.status()], why.as_bytes()].concat()),
+            None => writeln!(io::stderr(), "pop3fs: {why}"),
+        };
+        if let Err(error) = said {
+            log::debug!("nobody heard {why:?}: {error}");
+        }
+    }
+}
+
+/// `None` where the other side ended without a word.
+fn read_verdict(pipe: impl Read) -> Option<Result<(), LaunchError>> {
+    let mut text = Vec::new();
+    // What came before an error still counts.
+    let _ = pipe.take(LONGEST).read_to_end(&mut text);
+    match text.split_first()? {
+        (&SUCCESS, _) => Some(Ok(())),
+        (&status, why) => Some(Err(LaunchError::Failed(
+            Failure::of_status(status),
+            String::from_utf8_lossy(why).into_owned(),
+        ))),
+    }
+}
+
+fn how_it_ended(daemon: Pid) -> LaunchError {
+    LaunchError::Died(match waitpid(daemon, None) {
+        Ok(WaitStatus::Signaled(_, Signal::SIGINT, _)) => return LaunchError::Interrupted,
+        Ok(WaitStatus::Signaled(_, signal, _)) => signal.to_string(),
+        Ok(WaitStatus::Exited(_, code)) => format!("exit code {code}"),
+        // Neither is waited for.
+        Ok(_stopped_or_alive) => "it was stopped".to_owned(),
+        Err(errno) => errno.to_string(),
+    })
+}
+
+fn leave_terminal() -> io::Result<()> {
+    std::env::set_current_dir("/")?;
+    setsid()?;
+    let null = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    dup2_stderr(&null)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready() -> (File, Ready) {
+        let (verdict, word) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        (verdict.into(), Ready(Some(word.into())))
+    }
+
+    #[test]
+    fn a_failure_reaches_the_launcher_as_it_was_said() {
+        let (pipe, ready) = ready();
+        ready.failed(Failure::Unreachable, "no such host");
+        let told = LaunchError::Failed(Failure::Unreachable, "no such host".to_owned());
+        assert_eq!(read_verdict(pipe), Some(Err(told)));
+    }
+
+    #[test]
+    fn a_success_is_a_success() {
+        assert_eq!(read_verdict(&[SUCCESS][..]), Some(Ok(())));
+    }
+
+    #[test]
+    fn a_daemon_that_dies_without_a_word_leaves_no_verdict() {
+        let (pipe, ready) = ready();
+        drop(ready);
+        assert_eq!(read_verdict(pipe), None);
+    }
+
+    #[test]
+    fn a_failure_without_a_launcher_is_no_panic() {
+        let (pipe, ready) = ready();
+        drop(pipe);
+        ready.failed(Failure::Other, "nobody there");
+    }
+}

@@ -1,0 +1,165 @@
+//! How a mount ends before anybody unmounts it: by a signal, or by a panic.
+
+use std::panic;
+use std::process;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::cli::daemon::signals::Signals;
+use crate::fs::mount::{Mount, MountError, Mounted, Unmount, UnmountError};
+
+/// How long open files may keep a mount from ending that a signal has ended.
+const LAST_READS: Duration = Duration::from_secs(5);
+/// How long a panic waits to learn what is mounted: the thread that mounts may be the one that panics. And how long a
+/// place for fusermount3 is waited for, where this user may have no more processes and some thread of ours is ending.
+const PATIENCE: Duration = Duration::from_secs(1);
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
+
+/// What this process has mounted so far: nothing until the log-in has succeeded.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct Stake(Arc<Mutex<Option<Mount>>>);
+
+impl Stake {
+    /// Mounts. Whoever is going to end the process waits meanwhile, or the mount would stay behind.
+    pub(in crate::cli) fn mount(
+        &self,
+        mount: impl FnOnce() -> Result<Mounted, MountError>,
+    ) -> Result<Mounted, MountError> {
+        let mut mounted = self.0.lock();
+        let made = mount()?;
+        *mounted = Some(made.mount.clone());
+        Ok(made)
+    }
+}
+
+/// Takes the mount out of sight; files that are open stay readable.
+pub(in crate::cli) fn detach(mount: &Mount) {
+    let until = Instant::now() + PATIENCE;
+    while let Err(error) = mount.unmount(Unmount::Detach) {
+        if !is_for_want_of_a_process(&error) || Instant::now() > until {
+            return log::warn!("{error}");
+        }
+        thread::sleep(BETWEEN_ATTEMPTS);
+    }
+}
+
+fn is_for_want_of_a_process(error: &UnmountError) -> bool {
+    matches!(error, UnmountError::Fusermount(refused) if refused.raw_os_error() == Some(libc::EAGAIN))
+}
+
+/// From here on a panic in any thread ends the process: nothing is committed, the mount goes, the log tells.
+pub(in crate::cli) fn end_at_a_panic(stake: Stake) {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        log::error!("{panic}; nothing is deleted on the server");
+        let mounted = stake.0.try_lock_for(PATIENCE);
+        if let Some(mount) = mounted.as_deref().and_then(Option::as_ref) {
+            detach(mount);
+        }
+        process::abort();
+    }));
+}
+
+/// From here on a signal ends the process at once where nothing is mounted, and else unmounts. Files that are open stay
+/// readable until they are closed, but not for ever: a service manager kills what does not end, and that would commit
+/// nothing. `overdue` is called when they had their time.
+pub(in crate::cli) fn end_at_signals(
+    signals: Signals,
+    stake: Stake,
+    overdue: impl Fn() + Send + 'static,
+) -> std::io::Result<()> {
+    let thread = thread::Builder::new().name("signals".to_owned());
+    thread.spawn(move || {
+        while let Ok(signal) = signals.wait() {
+            let mounted = stake.0.lock().clone();
+            let Some(mount) = mounted else {
+                signals.die_of(signal);
+            };
+            log::info!("{signal}: unmounting");
+            unmount(&mount);
+            thread::sleep(LAST_READS);
+            overdue();
+        }
+    })?;
+    Ok(())
+}
+
+fn unmount(mount: &Mount) {
+    match mount.unmount(Unmount::IfIdle) {
+        Err(UnmountError::Busy { .. }) => detach(mount),
+        Err(error) => log::warn!("{error}"),
+        Ok(()) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::os::unix::process::ExitStatusExt;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::fs::Access;
+    use crate::fs::mount::{FindError, MountOptions, Visibility, find, mount};
+
+    /// Names the directory that this process is to mount on, and to panic then.
+    const PANIC_AT: &str = "POP3FS_TEST_PANIC_AT";
+
+    fn mount_and_panic(dir: &Path) {
+        let stake = Stake::default();
+        end_at_a_panic(stake.clone());
+        let options = MountOptions {
+            fsname: "panic".to_owned(),
+            access: Access::ReadOnly,
+            visibility: Visibility::Owner,
+        };
+        let _mounted = stake.mount(|| mount(dir, &options)).unwrap();
+        find(dir).unwrap();
+        let thread = thread::spawn(|| panic!("of a thread"));
+        let _never = thread.join();
+    }
+
+    #[test]
+    fn a_panic_in_any_thread_ends_the_process_and_takes_the_mount_away() {
+        if let Some(dir) = env::var_os(PANIC_AT) {
+            return mount_and_panic(Path::new(&dir));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let name = "cli::daemon::ending::tests::a_panic_in_any_thread_ends_the_process_and_takes_the_mount_away";
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(PANIC_AT, dir.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{said}");
+        assert!(said.contains("of a thread"), "{said}");
+        assert!(matches!(
+            find(dir.path()),
+            Err(FindError::NotMounted { .. })
+        ));
+    }
+
+    #[test]
+    fn a_panic_while_mounting_ends_the_process_too() {
+        if env::var_os(PANIC_AT).is_some() {
+            let stake = Stake::default();
+            end_at_a_panic(stake.clone());
+            let _never = stake.mount(|| panic!("in the midst of it"));
+            return;
+        }
+        let name = "cli::daemon::ending::tests::a_panic_while_mounting_ends_the_process_too";
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(PANIC_AT, "/")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{output:?}");
+    }
+}

@@ -1,0 +1,168 @@
+//! Where the log goes: to whoever watches, else to where this system keeps logs.
+//!
+//! ```text
+//! -o log_file=FILE ──▶ FILE
+//! foreground       ──▶ stderr; where that is the journal, the journal itself, which keeps the levels
+//! background       ──▶ the journal ──▶ else syslog ──▶ else nowhere, which the launcher says
+//! ```
+//! The only door to env_logger and systemd-journal-logger.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use env_logger::Target;
+use log::LevelFilter;
+use systemd_journal_logger::{JournalLog, connected_to_journal};
+
+use super::syslog::Syslog;
+use crate::cli::arguments::Place;
+
+/// A log that is open, and that nothing is written to before [`Log::begin`].
+pub(in crate::cli) struct Log {
+    sink: Sink,
+    level: LevelFilter,
+}
+
+/// The user's: the file of `-o log_file` cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write log_file {}: {source}", path.display())]
+pub(in crate::cli) struct LogError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+enum Sink {
+    Stderr,
+    File(File),
+    Journal(JournalLog),
+    Syslog(Syslog),
+    Nowhere,
+}
+
+impl Log {
+    /// Opens the log of a mount at `mountpoint`, which is a field of every entry in the journal: the path that the mount
+    /// table shows.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub(in crate::cli) fn open(
+        place: Place,
+        file: Option<&Path>,
+        level: LevelFilter,
+        mountpoint: &Path,
+    ) -> Result<Self, LogError> {
+        let sink = match (file, place) {
+            (Some(path), _) => Sink::File(append(path)?),
+            (None, Place::Foreground) if !connected_to_journal() => Sink::Stderr,
+            (None, Place::Foreground) => journal(mountpoint).unwrap_or(Sink::Stderr),
+            (None, Place::Background) => journal(mountpoint)
+                .or_else(|| Syslog::open().map(Sink::Syslog))
+                .unwrap_or(Sink::Nowhere),
+        };
+        Ok(Self { sink, level })
+    }
+
+    /// Warnings and worse, on standard error.
+    pub(in crate::cli) fn on_stderr() -> Self {
+        Self {
+            sink: Sink::Stderr,
+            level: LevelFilter::Warn,
+        }
+    }
+
+    /// What is to be said where nobody will ever see the log.
+    pub(in crate::cli) fn caution(&self) -> Option<&'static str> {
+        matches!(self.sink, Sink::Nowhere).then_some(
+            "this system has neither a journal nor syslog, so nothing of this mount is logged: -o log_file=FILE keeps a log",
+        )
+    }
+
+    /// From here on this is the log of the process. To be called once.
+    pub(in crate::cli) fn begin(self) {
+        let level = self.level;
+        let begun = match self.sink {
+            Sink::Stderr if level <= LevelFilter::Warn => terse(level).try_init(),
+            Sink::Stderr => complete(level).try_init(),
+            Sink::File(file) => complete(level)
+                .target(Target::Pipe(Box::new(file)))
+                .try_init(),
+            Sink::Journal(journal) => journal.install(),
+            Sink::Syslog(syslog) => log::set_boxed_logger(Box::new(syslog)),
+            Sink::Nowhere => Ok(()),
+        };
+        match begun {
+            Ok(()) => log::set_max_level(level),
+            Err(error) => eprintln!("pop3fs: there is no log: {error}"),
+        }
+    }
+}
+
+/// Time, level and module in front.
+fn complete(level: LevelFilter) -> env_logger::Builder {
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(level);
+    builder
+}
+
+/// Our name in front, as every program does that says what is wrong.
+fn terse(level: LevelFilter) -> env_logger::Builder {
+    let mut builder = complete(level);
+    builder.format(|out, record| writeln!(out, "pop3fs: {}", record.args()));
+    builder
+}
+
+/// Nobody else may read who wrote to whom.
+fn append(path: &Path) -> Result<File, LogError> {
+    let mut how = OpenOptions::new();
+    how.append(true).create(true).mode(0o600);
+    how.open(path).map_err(|source| LogError {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// None where nobody listens at the journal's socket.
+fn journal(mountpoint: &Path) -> Option<Sink> {
+    let journal = JournalLog::empty().ok()?;
+    let field = mountpoint.as_os_str().as_encoded_bytes();
+    Some(Sink::Journal(
+        journal
+            .with_syslog_identifier("pop3fs".to_owned())
+            .add_extra_field("POP3FS_MOUNTPOINT", field),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_log_file_is_for_its_owner_and_is_added_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        append(&path).unwrap().write_all(b"one\n").unwrap();
+        append(&path).unwrap().write_all(b"two\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+
+    #[test]
+    fn a_log_file_that_cannot_be_written_is_named() {
+        let path = Path::new("/no/such/log");
+        let refused = Log::open(
+            Place::Background,
+            Some(path),
+            LevelFilter::Info,
+            Path::new("/m"),
+        );
+        let said = refused.err().unwrap().to_string();
+        assert!(said.contains("log_file /no/such/log"), "{said}");
+    }
+}

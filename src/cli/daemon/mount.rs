@@ -1,0 +1,352 @@
+//! `pop3fs SOURCE MOUNTPOINT`: from the arguments to the last commit.
+//!
+//! ```text
+//! arguments ─▶ password ─▶ fork ─▶ log in, list ─▶ mount ─▶ "ok" to the launcher ─▶ serve until unmounted
+//!                                                                                        │
+//!            exit code, answer to `pop3fs umount` ◀─ verdict ◀─ commit, QUIT ◀───────────┘
+//! ```
+//! Deletions are committed here, after the session with the kernel has ended, and nowhere else at the end: a crash, a
+//! kill or a panic never reaches this place, so the server keeps everything.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use crate::cli::account::password::{self, Password, PasswordError};
+use crate::cli::account::source::{Source, SourceError};
+use crate::cli::account::target::{Target, TargetError};
+use crate::cli::arguments::{MountArguments, Place};
+use crate::cli::control::sentences::{Pending, farewell_in_words};
+use crate::cli::control::{self, Response};
+use crate::cli::daemon::background::{self, LaunchError, Ready, Role};
+use crate::cli::daemon::descriptors::{self, DescriptorError};
+use crate::cli::daemon::ending::{Stake, detach, end_at_a_panic, end_at_signals};
+use crate::cli::daemon::logging::{Log, LogError};
+use crate::cli::daemon::requests::{Handler, Leaver};
+use crate::cli::daemon::setup::{SettingsError, appearance, owner, settings, store};
+use crate::cli::daemon::signals::Signals;
+use crate::cli::daemon::systemd;
+use crate::cli::failure::{Failure, refuse};
+use crate::cli::options::Options;
+use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
+use crate::fs::{Filesystem, Serving};
+use crate::maildrop::{Farewell, Maildrop, OpenError};
+
+/// How often it is looked whether the thread that answers the kernel has started: it takes less than this.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+
+/// Everything that a mount needs to know, before anything was done.
+#[derive(Debug)]
+pub(in crate::cli) struct Plan {
+    pub(in crate::cli) source: Source,
+    pub(in crate::cli) options: Options,
+    pub(in crate::cli) password: Password,
+    pub(in crate::cli) mountpoint: PathBuf,
+}
+
+/// Why there is no mount. Each is one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum ServeError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Descriptors(#[from] DescriptorError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    #[error("this system refused {what} ({source})")]
+    System {
+        what: &'static str,
+        source: io::Error,
+    },
+}
+
+/// `pop3fs SOURCE MOUNTPOINT`.
+pub fn mount(arguments: &MountArguments) -> ExitCode {
+    match run(arguments) {
+        Ok(code) => code,
+        Err(error) => refuse(&error),
+    }
+}
+
+fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
+    let Target { source, options } = arguments.target()?;
+    // Asked for while there still is a terminal, and a parent that Ctrl-C ends.
+    let password = password::obtain(&options, &source)?;
+    // Not before: a password_command is none of our readers.
+    descriptors::raise_limit()?;
+    let mountpoint =
+        std::path::absolute(arguments.mountpoint()).map_err(system("the current directory"))?;
+    let log_file = options.log_file.as_deref();
+    let log = Log::open(
+        arguments.place(),
+        log_file,
+        arguments.log_level(),
+        // What is wrong with it is said by the mount.
+        mount::resolve(&mountpoint).as_ref().unwrap_or(&mountpoint),
+    )?;
+    let plan = Plan {
+        source,
+        options,
+        password,
+        mountpoint,
+    };
+    let ready = match arguments.place() {
+        Place::Foreground => background::foreground(),
+        Place::Background => match background::background().map_err(system("to fork"))? {
+            Role::Launcher(launcher) => {
+                launcher.verdict()?;
+                caution(&log);
+                return Ok(ExitCode::SUCCESS);
+            }
+            Role::Daemon(ready) => ready,
+        },
+    };
+    log.begin();
+    let signals = Signals::block().map_err(|errno| system("to block signals")(errno.into()))?;
+    Ok(serve(plan, signals, ready, |_| {}))
+}
+
+fn caution(log: &Log) {
+    if let Some(caution) = log.caution() {
+        eprintln!("pop3fs: {caution}");
+    }
+}
+
+/// Mounts, serves until the end, and commits. `announce` is called once the mount works.
+pub(in crate::cli) fn serve(
+    plan: Plan,
+    signals: Signals,
+    ready: Ready,
+    announce: impl FnOnce(&Path),
+) -> ExitCode {
+    let stake = Stake::default();
+    end_at_a_panic(stake.clone());
+    let (tell, ended) = mpsc::channel();
+    let tell_overdue = tell.clone();
+    let overdue = move || {
+        let _the_end_has_come = tell_overdue.send(End::Overdue);
+    };
+    let begun = end_at_signals(signals, stake.clone(), overdue)
+        .map_err(system("a thread"))
+        .and_then(|()| MountedMaildrop::begin(plan, &stake));
+    match begun {
+        Ok((mounted, serving)) => mounted.serve(serving, tell, &ended, ready, announce),
+        Err(error) => fail(ready, &error),
+    }
+}
+
+fn fail(ready: Ready, error: &ServeError) -> ExitCode {
+    let failure = Failure::from(error);
+    ready.failed(failure, &error.to_string());
+    failure.into()
+}
+
+/// A maildrop, and where it is mounted.
+struct MountedMaildrop {
+    source: Source,
+    maildrop: Arc<Maildrop>,
+    mount: Mount,
+}
+
+/// Why the mount is over.
+enum End {
+    /// The kernel has let go of it, or the device failed.
+    Session(io::Result<()>),
+    /// A signal asked for the end, and files that are open have kept it from coming for too long.
+    Overdue,
+}
+
+impl MountedMaildrop {
+    /// Nobody answers for it until [`MountedMaildrop::serve`].
+    fn begin(plan: Plan, stake: &Stake) -> Result<(MountedMaildrop, Serving), ServeError> {
+        let Plan {
+            source,
+            options,
+            password,
+            mountpoint,
+        } = plan;
+        let (index, disk) = store(&options, &source)?;
+        let maildrop = Maildrop::open(settings(&source, &options, password)?, index, disk)?;
+        let maildrop = Arc::new(maildrop);
+        match begin_mount(&maildrop, &source, &options, &mountpoint, stake) {
+            Ok((mount, serving)) => {
+                let mounted = MountedMaildrop {
+                    source,
+                    maildrop,
+                    mount,
+                };
+                Ok((mounted, serving))
+            }
+            Err(error) => {
+                let _nothing_is_pending = maildrop.close(Farewell::Discard);
+                Err(error)
+            }
+        }
+    }
+
+    fn serve(
+        self,
+        serving: Serving,
+        tell: mpsc::Sender<End>,
+        ended: &mpsc::Receiver<End>,
+        ready: Ready,
+        announce: impl FnOnce(&Path),
+    ) -> ExitCode {
+        let leaver = Arc::new(Leaver::default());
+        let handler = Handler {
+            source: self.source.to_string(),
+            maildrop: Arc::clone(&self.maildrop),
+            mount: self.mount.clone(),
+            leaver: Arc::clone(&leaver),
+        };
+        let control = match start_threads(serving, handler, tell, ended) {
+            Ok(control) => control,
+            Err(error) => {
+                self.give_up();
+                return fail(ready, &system("a thread or the control socket")(error));
+            }
+        };
+        self.announce(ready, announce);
+        wait_for_the_end(ended, &self.mount);
+        let response = self.conclude(&leaver);
+        drop(control);
+        report(&response)
+    }
+
+    fn give_up(self) {
+        // First, for its thread may leave fusermount3 the place that it needs.
+        let _nothing_is_pending = self.maildrop.close(Farewell::Discard);
+        detach(&self.mount);
+    }
+
+    /// Tells whoever started the mount that it works.
+    fn announce(&self, ready: Ready, announce: impl FnOnce(&Path)) {
+        if let Err(error) = ready.succeeded() {
+            // They have gone, by Ctrl-C say.
+            log::warn!("nobody waits for the mount ({error})");
+            detach(&self.mount);
+        }
+        systemd::ready(&self.source.to_string(), self.maildrop.totals().messages);
+        announce(self.mount.mountpoint());
+    }
+
+    /// Commits or discards what is pending, and tells who has ended the mount.
+    fn conclude(self, leaver: &Leaver) -> Response {
+        let (farewell, before) = (leaver.farewell(), self.maildrop.pending().len());
+        systemd::stopping(before);
+        let verdict = self.maildrop.close(farewell);
+        let left = self.maildrop.pending().len();
+        let response = farewell_in_words(farewell, Pending { before, left }, verdict);
+        systemd::ended(&response);
+        leaver.tell(&response);
+        response
+    }
+}
+
+/// Starts what answers: notices to the kernel, the control socket, and the kernel's requests.
+fn start_threads(
+    serving: Serving,
+    handler: Handler,
+    tell: mpsc::Sender<End>,
+    ended: &mpsc::Receiver<End>,
+) -> io::Result<control::Serving> {
+    handler.maildrop.on_change(serving.teller());
+    let listening = control::Server::listen(handler.mount.device_number())?;
+    let control = listening.serve(Arc::new(move |request, reply| {
+        handler.handle(request, reply);
+    }))?;
+    let again = tell.clone();
+    let serve = move || {
+        let _main_waits_for_it = tell.send(End::Session(serving.run()));
+    };
+    thread::Builder::new()
+        .name("fuse".to_owned())
+        .spawn(serve)?;
+    wait_until_it_answers(&again, ended)?;
+    Ok(control)
+}
+
+/// A request of our own would tell as well, but one that is never answered keeps this process from being killed.
+fn wait_until_it_answers(again: &mpsc::Sender<End>, ended: &mpsc::Receiver<End>) -> io::Result<()> {
+    while !Serving::is_answering()? {
+        match ended.recv_timeout(BETWEEN_LOOKS) {
+            Ok(End::Session(Err(error))) => return Err(error),
+            // It was unmounted at once, and ends as every mount does.
+            Ok(end) => {
+                let _main_waits_for_it = again.send(end);
+                break;
+            }
+            Err(_not_yet) => {}
+        }
+    }
+    Ok(())
+}
+
+fn begin_mount(
+    maildrop: &Arc<Maildrop>,
+    source: &Source,
+    options: &Options,
+    mountpoint: &Path,
+    stake: &Stake,
+) -> Result<(Mount, Serving), ServeError> {
+    let filesystem =
+        Filesystem::new(Arc::clone(maildrop), appearance(options)).map_err(system("a thread"))?;
+    let how = MountOptions {
+        fsname: source.to_string(),
+        access: options.access,
+        visibility: options.visibility,
+    };
+    let Mounted { device, mount } = stake.mount(|| mount::mount(mountpoint, &how))?;
+    match Serving::begin(Arc::new(filesystem), owner(options), device) {
+        Ok(serving) => Ok((mount, serving)),
+        Err(error) => {
+            detach(&mount);
+            Err(system("the FUSE device")(error))
+        }
+    }
+}
+
+/// Waits until the mount is gone, or is overdue.
+fn wait_for_the_end(ended: &mpsc::Receiver<End>, mount: &Mount) {
+    match ended.recv() {
+        Ok(End::Session(Ok(()))) | Err(_) => {}
+        Ok(End::Session(Err(error))) => {
+            log::error!("the FUSE device failed: {error}");
+            detach(mount);
+        }
+        Ok(End::Overdue) => log::warn!("files are still open: they can no longer be read"),
+    }
+}
+
+fn report(response: &Response) -> ExitCode {
+    let said = response.lines.join("; ");
+    match response.failure() {
+        None => {
+            log::info!("unmounted: {said}");
+            ExitCode::SUCCESS
+        }
+        Some(failure) => {
+            log::error!("{said}");
+            failure.into()
+        }
+    }
+}
+
+fn system(what: &'static str) -> impl FnOnce(io::Error) -> ServeError {
+    move |source| ServeError::System { what, source }
+}

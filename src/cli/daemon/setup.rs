@@ -1,0 +1,159 @@
+//! What the options mean to the maildrop, the store and the kernel.
+
+use std::sync::Arc;
+
+use nix::unistd::{getgid, getuid};
+
+use crate::cli::account::password::{self, Password};
+use crate::cli::account::source::Source;
+use crate::cli::options::{Auth, Caching, Mtime, Options, TlsPolicy};
+use crate::fs::{Appearance, Owner, Xattrs};
+use crate::maildrop::{
+    Credential, Dating, Login, Mechanism, Method, SaslMechanism, Security, Settings,
+};
+use crate::message::{DatePreference, arrival, outline, title};
+use crate::net::{Endpoint, NetError, Tls};
+use crate::store::{CacheFolder, Disk, Index, StoreError};
+
+/// Why the options cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum SettingsError {
+    #[error(transparent)]
+    Net(#[from] NetError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("there is no folder for the cache: set HOME, or use -o cache_dir=DIR or -o cache=off")]
+    NoCacheFolder,
+}
+
+pub(in crate::cli) fn store(
+    options: &Options,
+    source: &Source,
+) -> Result<(Index, Disk), SettingsError> {
+    if options.cache == Caching::Off {
+        return Ok((Index::in_memory(), Disk::off()));
+    }
+    let base = options.cache_folder().ok_or(SettingsError::NoCacheFolder)?;
+    let folder = CacheFolder::open(&base, &source.account())?;
+    Ok((
+        Index::open(&folder)?,
+        Disk::open(&folder, options.cache_size.get())?,
+    ))
+}
+
+pub(in crate::cli) fn settings(
+    source: &Source,
+    options: &Options,
+    password: Password,
+) -> Result<Settings, SettingsError> {
+    let security = match source.tls() {
+        TlsPolicy::Implicit => Security::Implicit(Tls::new(options.trust())?),
+        TlsPolicy::Starttls => Security::Starttls(Tls::new(options.trust())?),
+        TlsPolicy::Off => Security::Clear,
+    };
+    let mechanism = mechanism(auth(options, source));
+    let login = Login {
+        endpoint: Endpoint {
+            host: source.host(),
+            port: source.port(),
+        },
+        security,
+        user: source.user().to_owned(),
+        credential: credential(password, options, mechanism),
+        mechanism,
+        timeout: options.timeout,
+    };
+    Ok(Settings {
+        login,
+        idle_timeout: options.idle_timeout,
+        keepalive: options.keepalive,
+        refresh: options.refresh,
+        pipeline: options.pipeline,
+        memory: options.memory.get(),
+        max_message: options.max_message.get(),
+        max_delete: options.max_delete,
+        dating: match options.mtime {
+            Mtime::Received => {
+                Dating::Headers(|headers| arrival(headers, DatePreference::Received))
+            }
+            Mtime::Date => Dating::Headers(|headers| arrival(headers, DatePreference::Date)),
+            Mtime::None => Dating::FirstSeen,
+        },
+        titling: title,
+        outlining: (options.xattrs == Xattrs::Shown).then_some(outline),
+    })
+}
+
+/// `-o auth=`, else SOURCE's `;AUTH=`, else `auto`.
+fn auth(options: &Options, source: &Source) -> Auth {
+    options.auth.or(source.auth()).unwrap_or(Auth::Auto)
+}
+
+fn mechanism(auth: Auth) -> Mechanism {
+    Mechanism::Only(match auth {
+        Auth::Auto => return Mechanism::Auto,
+        Auth::User => Method::UserPass,
+        Auth::Apop => Method::Apop,
+        Auth::Plain => Method::Sasl(SaslMechanism::Plain),
+        Auth::Login => Method::Sasl(SaslMechanism::Login),
+        Auth::CramMd5 => Method::Sasl(SaslMechanism::CramMd5),
+        Auth::ScramSha1 => Method::Sasl(SaslMechanism::ScramSha1),
+        Auth::ScramSha256 => Method::Sasl(SaslMechanism::ScramSha256),
+        Auth::Xoauth2 => Method::Sasl(SaslMechanism::Xoauth2),
+        Auth::Oauthbearer => Method::Sasl(SaslMechanism::Oauthbearer),
+    })
+}
+
+/// A token expires; where it came from a command or a file, the next one does too.
+fn credential(password: Password, options: &Options, mechanism: Mechanism) -> Credential {
+    let secret = password.into_secret();
+    if !mechanism.takes_a_token() {
+        return Credential::lasting(secret);
+    }
+    match password::renewal(&options.password) {
+        None => Credential::lasting(secret),
+        Some(renew) => Credential::expiring(
+            secret,
+            Box::new(move || {
+                renew()
+                    .map(Password::into_secret)
+                    .map_err(|error| Arc::new(error) as Arc<_>)
+            }),
+        ),
+    }
+}
+
+pub(in crate::cli) fn appearance(options: &Options) -> Appearance {
+    Appearance {
+        access: options.access,
+        root: options.view,
+        eol: options.eol,
+        xattrs: options.xattrs,
+    }
+}
+
+pub(in crate::cli) fn owner(options: &Options) -> Owner {
+    Owner {
+        uid: options.uid.unwrap_or_else(|| getuid().as_raw()),
+        gid: options.gid.unwrap_or_else(|| getgid().as_raw()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_says_the_mechanism_unless_an_option_does() {
+        let unsaid = Options::default();
+        let said = Options {
+            auth: Some(Auth::User),
+            ..Options::default()
+        };
+        let source: Source = "pops://al;AUTH=plain@h".parse().unwrap();
+        assert_eq!(auth(&unsaid, &source), Auth::Plain);
+        assert_eq!(auth(&said, &source), Auth::User);
+        let source: Source = "pops://al@h".parse().unwrap();
+        assert_eq!(auth(&unsaid, &source), Auth::Auto);
+    }
+}

@@ -1,0 +1,74 @@
+//! The signals that end a mount. They are blocked everywhere and waited for in one place, so that no handler runs. What was
+//! ignored when we began stays so: nohup(1) ignores SIGHUP, and a script's shell SIGINT for what it starts with `&`.
+//!
+//! SIGPIPE needs nothing: Rust's runtime ignores it before `main`, and gives children its default back.
+
+use std::fs;
+use std::process;
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal, raise};
+
+use crate::cli::failure::Failure;
+
+/// What asks a daemon to end: SIGTERM (service managers), SIGINT (Ctrl-C), SIGHUP (the terminal is gone).
+const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+
+/// The ending signals, blocked in this thread and all that it starts from now on.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) struct Signals(SigSet);
+
+impl Signals {
+    /// Blocks them. To be called before any other thread runs, and after the password was asked for: until then
+    /// Ctrl-C ends the process as usual.
+    pub(in crate::cli) fn block() -> Result<Self, Errno> {
+        let set = SigSet::from_iter(ENDING.into_iter().filter(|&signal| !is_ignored(signal)));
+        set.thread_block()?;
+        Ok(Self(set))
+    }
+
+    /// Waits for the next of them, however long that takes.
+    pub(in crate::cli) fn wait(&self) -> Result<Signal, Errno> {
+        loop {
+            match self.0.wait() {
+                Err(Errno::EINTR) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Ends the process as the signal would have ended it unblocked, so that whoever waits for it sees which it was.
+    pub(in crate::cli) fn die_of(&self, signal: Signal) -> ! {
+        // What fails here leaves the exit below.
+        let _unblocked = self.0.thread_unblock();
+        let _survived_where_it_is_ignored = raise(signal);
+        process::exit(Failure::Interrupted.status().into());
+    }
+}
+
+/// sigwait(3) would give a signal that is blocked even where it is ignored.
+fn is_ignored(signal: Signal) -> bool {
+    let Ok(status) = fs::read_to_string("/proc/self/status") else {
+        return false;
+    };
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    ignored.is_some_and(|set| set & 1 << (signal as i32 - 1) != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::raise;
+
+    #[test]
+    fn a_blocked_signal_is_waited_for_instead_of_ending_the_process() {
+        let signals = Signals::block().unwrap();
+        for signal in ENDING {
+            raise(signal).unwrap();
+            assert_eq!(signals.wait(), Ok(signal));
+        }
+    }
+}

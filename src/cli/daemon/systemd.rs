@@ -1,0 +1,38 @@
+//! What a service manager is told, by the protocol of sd_notify(3). Where there is none, nothing happens.
+
+use sd_notify::NotifyState;
+
+use crate::cli::control::Response;
+use crate::cli::control::sentences::counted;
+
+/// The mount works.
+pub(in crate::cli) fn ready(source: &str, messages: u64) {
+    let messages = counted(messages, "message");
+    tell(&[
+        NotifyState::Ready,
+        NotifyState::Status(&format!("{messages} of {source}")),
+    ]);
+}
+
+/// The mount is gone, and `pending` deletions are about to be committed.
+pub(in crate::cli) fn stopping(pending: usize) {
+    tell(&[
+        NotifyState::Stopping,
+        NotifyState::Status(&format!("unmounted; deletions to commit: {pending}")),
+    ]);
+}
+
+/// What became of the deletions: the last word, which is shown after the end too.
+pub(in crate::cli) fn ended(verdict: &Response) {
+    let said = verdict.lines.join("; ");
+    tell(&[NotifyState::Status(&match verdict.failure() {
+        None => said,
+        Some(_) => format!("failed: {said}"),
+    })]);
+}
+
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        log::warn!("the service manager was not told: {error}");
+    }
+}
