@@ -8,7 +8,7 @@ use indicatif::BinaryBytes;
 use crate::cli::account::target::{Target, TargetError};
 use crate::cli::arguments::CacheCommand;
 use crate::cli::commands::stdout;
-use crate::cli::failure::refuse;
+use crate::cli::failure::{Failure, refuse};
 use crate::cli::home;
 use crate::store::{AccountCache, StoreError};
 
@@ -25,6 +25,18 @@ pub(in crate::cli) enum CacheError {
     Unknown { name: String, base: PathBuf },
     #[error("{0} of the caches could not be removed")]
     Left(usize),
+}
+
+impl From<&CacheError> for Failure {
+    fn from(error: &CacheError) -> Failure {
+        match error {
+            CacheError::Store(error) => error.into(),
+            CacheError::Target(_) | CacheError::NoFolder | CacheError::Unknown { .. } => {
+                Failure::Usage
+            }
+            CacheError::Left(_) => Failure::Other,
+        }
+    }
 }
 
 /// `pop3fs cache [list]`, `pop3fs cache clear ACCOUNT` and `pop3fs cache clear --all`.

@@ -1,7 +1,7 @@
 //! What each command does, but for a mount: that is in [`super::daemon`].
 
 mod answer;
-pub(in crate::cli) mod cache;
+mod cache;
 mod check;
 mod demo;
 mod fetch;

@@ -8,6 +8,7 @@ use nix::unistd::geteuid;
 
 use super::server::{next_line, write_line};
 use super::{Outcome, Request, Response, folder};
+use crate::cli::failure::Failure;
 use crate::fs::mount::{DeviceNumber, FindError, MountPoint, find};
 use crate::maildrop::Progress;
 
@@ -29,6 +30,17 @@ pub enum ControlError {
     /// Two versions, mostly: the answer is not readable.
     #[error("the answer is not readable ({0}): the pop3fs that mounted is of another version")]
     Garbled(serde_json::Error),
+}
+
+impl From<&ControlError> for Failure {
+    fn from(error: &ControlError) -> Failure {
+        match error {
+            ControlError::Find(_) | ControlError::Gone { .. } => Failure::NotMounted,
+            ControlError::Foreign { .. } => Failure::Usage,
+            ControlError::Unanswered { .. } => Failure::Uncommitted,
+            ControlError::Garbled(_) => Failure::Other,
+        }
+    }
 }
 
 /// Asks the daemon behind the mount at `dir`, and waits for its answer: a commit takes as long as the server does.
@@ -125,7 +137,6 @@ mod tests {
     use super::super::server::{Handler, read_line};
     use super::super::{Reply, Server, Status};
     use super::*;
-    use crate::cli::failure::Failure;
     use crate::maildrop::{Consent, Depth, Farewell};
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt;

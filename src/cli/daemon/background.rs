@@ -58,6 +58,16 @@ pub enum LaunchError {
     Died(String),
 }
 
+impl From<&LaunchError> for Failure {
+    fn from(error: &LaunchError) -> Failure {
+        match error {
+            LaunchError::Failed(failure, _) => *failure,
+            LaunchError::Interrupted => Failure::Interrupted,
+            LaunchError::Died(_) => Failure::Other,
+        }
+    }
+}
+
 /// Forks. To be called while the process has one thread.
 pub(in crate::cli) fn background() -> io::Result<Role> {
     let (verdict, word) = pipe2(OFlag::O_CLOEXEC)?;

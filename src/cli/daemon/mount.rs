@@ -75,6 +75,22 @@ pub(in crate::cli) enum ServeError {
     },
 }
 
+impl From<&ServeError> for Failure {
+    fn from(error: &ServeError) -> Failure {
+        match error {
+            ServeError::Source(_)
+            | ServeError::Target(_)
+            | ServeError::Password(_)
+            | ServeError::Log(_) => Failure::Usage,
+            ServeError::Settings(error) => error.into(),
+            ServeError::Descriptors(_) | ServeError::System { .. } => Failure::System,
+            ServeError::Launch(error) => error.into(),
+            ServeError::Open(error) => error.into(),
+            ServeError::Mount(error) => error.into(),
+        }
+    }
+}
+
 /// `pop3fs SOURCE MOUNTPOINT`.
 pub fn mount(arguments: &MountArguments) -> ExitCode {
     match run(arguments) {

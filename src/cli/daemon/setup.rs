@@ -6,6 +6,7 @@ use nix::unistd::{getgid, getuid};
 
 use crate::cli::account::password::{self, Password};
 use crate::cli::account::source::Source;
+use crate::cli::failure::Failure;
 use crate::cli::options::{Auth, Caching, Mtime, Options, TlsPolicy};
 use crate::fs::{Appearance, Owner, Xattrs};
 use crate::maildrop::{
@@ -24,6 +25,16 @@ pub(in crate::cli) enum SettingsError {
     Store(#[from] StoreError),
     #[error("there is no folder for the cache: set HOME, or use -o cache_dir=DIR or -o cache=off")]
     NoCacheFolder,
+}
+
+impl From<&SettingsError> for Failure {
+    fn from(error: &SettingsError) -> Failure {
+        match error {
+            SettingsError::Net(error) => error.into(),
+            SettingsError::Store(error) => error.into(),
+            SettingsError::NoCacheFolder => Failure::Usage,
+        }
+    }
 }
 
 pub(in crate::cli) fn store(

@@ -3,51 +3,10 @@
 use std::io;
 
 use super::Failure;
-use crate::cli::commands::cache::CacheError;
-use crate::cli::control::ControlError;
-use crate::cli::daemon::background::LaunchError;
-use crate::cli::daemon::mount::ServeError;
-use crate::cli::daemon::setup::SettingsError;
 use crate::fs::mount::{MountError, UnmountError};
 use crate::maildrop::{Fault, FetchError, OpenError};
 use crate::net::NetError;
 use crate::store::StoreError;
-
-impl From<&ServeError> for Failure {
-    fn from(error: &ServeError) -> Failure {
-        match error {
-            ServeError::Source(_)
-            | ServeError::Target(_)
-            | ServeError::Password(_)
-            | ServeError::Log(_) => Failure::Usage,
-            ServeError::Settings(error) => error.into(),
-            ServeError::Descriptors(_) | ServeError::System { .. } => Failure::System,
-            ServeError::Launch(error) => error.into(),
-            ServeError::Open(error) => error.into(),
-            ServeError::Mount(error) => error.into(),
-        }
-    }
-}
-
-impl From<&SettingsError> for Failure {
-    fn from(error: &SettingsError) -> Failure {
-        match error {
-            SettingsError::Net(error) => error.into(),
-            SettingsError::Store(error) => error.into(),
-            SettingsError::NoCacheFolder => Failure::Usage,
-        }
-    }
-}
-
-impl From<&LaunchError> for Failure {
-    fn from(error: &LaunchError) -> Failure {
-        match error {
-            LaunchError::Failed(failure, _) => *failure,
-            LaunchError::Interrupted => Failure::Interrupted,
-            LaunchError::Died(_) => Failure::Other,
-        }
-    }
-}
 
 impl From<&NetError> for Failure {
     fn from(error: &NetError) -> Failure {
@@ -119,18 +78,6 @@ impl From<&StoreError> for Failure {
     }
 }
 
-impl From<&CacheError> for Failure {
-    fn from(error: &CacheError) -> Failure {
-        match error {
-            CacheError::Store(error) => error.into(),
-            CacheError::Target(_) | CacheError::NoFolder | CacheError::Unknown { .. } => {
-                Failure::Usage
-            }
-            CacheError::Left(_) => Failure::Other,
-        }
-    }
-}
-
 impl From<&MountError> for Failure {
     fn from(error: &MountError) -> Failure {
         match error {
@@ -161,17 +108,6 @@ impl From<&UnmountError> for Failure {
             UnmountError::Fusermount(_) | UnmountError::Table(_) | UnmountError::System { .. } => {
                 Failure::System
             }
-        }
-    }
-}
-
-impl From<&ControlError> for Failure {
-    fn from(error: &ControlError) -> Failure {
-        match error {
-            ControlError::Find(_) | ControlError::Gone { .. } => Failure::NotMounted,
-            ControlError::Foreign { .. } => Failure::Usage,
-            ControlError::Unanswered { .. } => Failure::Uncommitted,
-            ControlError::Garbled(_) => Failure::Other,
         }
     }
 }
