@@ -11,34 +11,28 @@
 //!
 //! No handler waits for the network: it answers from memory or owes its [`Answer`] to a want of the maildrop.
 
-mod attributes;
-mod derived;
-mod errno;
-mod filesystem;
+mod error;
 mod fuse;
-mod handles;
-mod interrupt;
-mod listing;
 pub mod mount;
 mod nodes;
-mod opening;
-mod owed;
-mod removal;
+mod open_files;
+mod operations;
+mod reply;
+mod view_cache;
 mod views;
-mod workshop;
-mod xattrs;
+mod worker;
 
-pub use attributes::{Attributes, Kind, Validity};
-pub use errno::Error;
-pub use filesystem::{Appearance, Filesystem};
-pub use fuse::{Owner, Serving};
-pub use handles::Pages;
-pub use listing::{Entry, OpenedDirectory};
+pub use error::Error;
+pub use fuse::adapter::{Owner, Serving};
 pub use mount::Access;
 pub use nodes::{DELETED, ROOT};
-pub use opening::{Opened, Place, Resized, Slice};
-pub use owed::{Answer, Ledger, Patience};
+pub use open_files::Pages;
+pub use operations::filesystem::{Appearance, Filesystem};
+pub use operations::open::{Opened, Place, Resized, Slice};
+pub use operations::readdir::{Entry, OpenedDirectory};
+pub use operations::stat::{Attributes, Kind, Validity};
+pub use operations::xattr::Xattrs;
+pub use reply::deferred::{Answer, Ledger, Patience};
 pub use views::ViewId;
-pub use xattrs::Xattrs;
 
 pub use crate::store::Eol;

@@ -12,8 +12,8 @@
 //! ```
 //! So the messages of a view sort as those of the root do, and read-ahead follows a walk through any of them.
 
-use super::errno::Error;
-use super::views::{Mailbox, ViewId};
+use crate::fs::error::Error;
+use crate::fs::views::{Mailbox, ViewId};
 use crate::maildrop::{Maildrop, MessageId};
 
 /// The inode number of the root, as FUSE wants it.
@@ -34,7 +34,7 @@ const PART: u64 = 1 << 63;
 
 /// What an inode number stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Node {
+pub(in crate::fs) enum Node {
     Folder(Folder),
     /// A message as it is.
     Message(MessageId),
@@ -46,7 +46,7 @@ pub(super) enum Node {
 
 /// A directory that is there whatever mail there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Folder {
+pub(in crate::fs) enum Folder {
     Root,
     Deleted,
     /// That of a view.
@@ -78,7 +78,7 @@ impl Node {
     ///
     /// # Errors
     /// [`Error::Stale`].
-    pub(super) fn of(inode: u64, maildrop: &Maildrop) -> Result<Node, Error> {
+    pub(in crate::fs) fn of(inode: u64, maildrop: &Maildrop) -> Result<Node, Error> {
         if let Some(folder) = Folder::of(inode) {
             return Ok(Node::Folder(folder));
         }
@@ -97,7 +97,7 @@ impl Node {
 }
 
 /// The directories that are in a Maildir, with their names.
-pub(super) fn in_maildir() -> [(&'static str, u64); 3] {
+pub(in crate::fs) fn in_maildir() -> [(&'static str, u64); 3] {
     let [cur, new] = Mailbox::ALL.map(|mailbox| (mailbox.name(), of_mailbox(mailbox)));
     [cur, new, ("tmp", TMP)]
 }
@@ -110,21 +110,21 @@ fn of_mailbox(mailbox: Mailbox) -> u64 {
 }
 
 /// The directory of a view.
-pub(super) fn of_view(view: ViewId) -> u64 {
+pub(in crate::fs) fn of_view(view: ViewId) -> u64 {
     VIEWS + view.number()
 }
 
 /// The message of this inode number as the view shows it.
-pub(super) fn of_shown(view: ViewId, message: u64) -> u64 {
+pub(in crate::fs) fn of_shown(view: ViewId, message: u64) -> u64 {
     message | view.number() << MESSAGE_BITS
 }
 
 /// A part of the message of this inode number; `part` is not 0.
-pub(super) fn of_part(part: u16, message: u64) -> u64 {
+pub(in crate::fs) fn of_part(part: u16, message: u64) -> u64 {
     PART | message | u64::from(part) << MESSAGE_BITS
 }
 
 /// Whether a number is that of a part of the message.
-pub(super) fn is_part_of(part: u64, message: u64) -> bool {
+pub(in crate::fs) fn is_part_of(part: u64, message: u64) -> bool {
     part & MESSAGE == message
 }

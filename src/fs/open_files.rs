@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::derived::Revision;
-use super::views::Tree;
+use crate::fs::view_cache::Revision;
+use crate::fs::views::Tree;
 use crate::store::Rendition;
 
 /// What the pages that the kernel keeps of a file are worth to who opens it.
@@ -23,7 +23,7 @@ pub enum Pages {
 
 /// What the size that the kernel keeps of a file is worth to who opens it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Size {
+pub(in crate::fs) enum Size {
     /// It is what it was told.
     Right,
     /// Whoever read other octets to their end had the kernel believe in another.
@@ -34,15 +34,15 @@ pub(super) enum Size {
 
 /// A file that was opened.
 #[derive(Debug)]
-pub(super) struct Held {
-    pub(super) handle: u64,
-    pub(super) pages: Pages,
-    pub(super) size: Size,
+pub(in crate::fs) struct Held {
+    pub(in crate::fs) handle: u64,
+    pub(in crate::fs) pages: Pages,
+    pub(in crate::fs) size: Size,
 }
 
 /// The open files, and the open directories that must be the same until they are closed; by handle, from 1.
 #[derive(Debug, Default)]
-pub(super) struct Handles {
+pub(in crate::fs) struct Handles {
     files: Mutex<HashMap<u64, OpenFile>>,
     trees: Mutex<HashMap<u64, Arc<Tree>>>,
     last: AtomicU64,
@@ -59,14 +59,14 @@ struct OpenFile {
 
 impl Handles {
     /// Those to open a message by, as it is now.
-    pub(super) fn of(self: &Arc<Self>, revision: Revision) -> HandlesOf {
+    pub(in crate::fs) fn of(self: &Arc<Self>, revision: Revision) -> HandlesOf {
         HandlesOf {
             handles: Arc::clone(self),
             revision,
         }
     }
 
-    pub(super) fn open_tree(&self, tree: Arc<Tree>) -> u64 {
+    pub(in crate::fs) fn open_tree(&self, tree: Arc<Tree>) -> u64 {
         let handle = self.next();
         self.trees.lock().insert(handle, tree);
         handle
@@ -77,38 +77,38 @@ impl Handles {
     }
 
     /// Whether anybody has the file open.
-    pub(super) fn is_open(&self, inode: u64) -> bool {
+    pub(in crate::fs) fn is_open(&self, inode: u64) -> bool {
         let files = self.files.lock();
         files.values().any(|file| file.inode == inode)
     }
 
-    pub(super) fn tree(&self, handle: u64) -> Option<Arc<Tree>> {
+    pub(in crate::fs) fn tree(&self, handle: u64) -> Option<Arc<Tree>> {
         self.trees.lock().get(&handle).map(Arc::clone)
     }
 
-    pub(super) fn close_tree(&self, handle: u64) {
+    pub(in crate::fs) fn close_tree(&self, handle: u64) {
         self.trees.lock().remove(&handle);
     }
 
-    pub(super) fn body(&self, handle: u64) -> Option<Rendition> {
+    pub(in crate::fs) fn body(&self, handle: u64) -> Option<Rendition> {
         self.files.lock().get(&handle).map(|file| file.body.clone())
     }
 
-    pub(super) fn close(&self, handle: u64) {
+    pub(in crate::fs) fn close(&self, handle: u64) {
         self.files.lock().remove(&handle);
     }
 }
 
 /// The open files, to open one message as it was at one time.
 #[derive(Debug)]
-pub(super) struct HandlesOf {
+pub(in crate::fs) struct HandlesOf {
     handles: Arc<Handles>,
     revision: Revision,
 }
 
 impl HandlesOf {
     /// `body` is of the message at that time.
-    pub(super) fn open(&self, inode: u64, body: Rendition) -> Held {
+    pub(in crate::fs) fn open(&self, inode: u64, body: Rendition) -> Held {
         let handle = self.handles.next();
         let mut files = self.handles.files.lock();
         let others = || files.values().filter(|file| file.inode == inode);
@@ -137,7 +137,7 @@ impl HandlesOf {
     }
 
     /// Whether anybody has the file open.
-    pub(super) fn is_open(&self, inode: u64) -> bool {
+    pub(in crate::fs) fn is_open(&self, inode: u64) -> bool {
         self.handles.is_open(inode)
     }
 }

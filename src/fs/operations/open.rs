@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::attributes::Kind;
-use super::derived::{Derived, Revision};
-use super::errno::Error;
-use super::filesystem::Filesystem;
-use super::handles::{HandlesOf, Pages, Size};
-use super::nodes::{self, Node};
-use super::owed::Answer;
-use super::views::{Form, Tree, ViewId};
+use crate::fs::operations::stat::Kind;
+use crate::fs::view_cache::{Derived, Revision};
+use crate::fs::error::Error;
+use crate::fs::operations::filesystem::Filesystem;
+use crate::fs::open_files::{HandlesOf, Pages, Size};
+use crate::fs::nodes::{self, Node};
+use crate::fs::reply::deferred::Answer;
+use crate::fs::views::{Form, Tree, ViewId};
 use crate::maildrop::{Fault, Message, MessageId};
 use crate::store::{Body, Eol, Rendition};
 
@@ -196,7 +196,7 @@ impl Filesystem {
     }
 
     /// The parts of a message, and what is made of them.
-    pub(super) fn with_tree<T: Send + 'static>(
+    pub(in crate::fs) fn with_tree<T: Send + 'static>(
         &self,
         id: MessageId,
         answer: Answer<T>,

@@ -15,15 +15,15 @@ use fuser::{
     ReplyXattr, Request, Session, SessionACL, TimeOrNow,
 };
 
-use super::attributes::{Attributes, Kind, Validity};
-use super::errno::Error;
-use super::filesystem::Filesystem;
-use super::handles::Pages;
-use super::listing::{Entry, OpenedDirectory};
-use super::nodes::{DELETED, ROOT};
-use super::opening::{Opened, Place, Resized};
-use super::owed::Answer;
-use super::workshop::Workshop;
+use crate::fs::operations::stat::{Attributes, Kind, Validity};
+use crate::fs::error::Error;
+use crate::fs::operations::filesystem::Filesystem;
+use crate::fs::open_files::Pages;
+use crate::fs::operations::readdir::{Entry, OpenedDirectory};
+use crate::fs::nodes::{DELETED, ROOT};
+use crate::fs::operations::open::{Opened, Place, Resized};
+use crate::fs::reply::deferred::Answer;
+use crate::fs::worker::Workshop;
 use crate::maildrop::{Change, NAME_MAX};
 
 /// How long the kernel may keep what it was told and not told otherwise.

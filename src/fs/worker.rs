@@ -7,11 +7,11 @@ type Work = Box<dyn FnOnce() + Send>;
 
 /// Where work is left.
 #[derive(Clone)]
-pub(super) struct Workshop(Sender<Work>);
+pub(in crate::fs) struct Workshop(Sender<Work>);
 
 impl Workshop {
     /// Starts a thread of that name, which ends with the last of those who may leave work.
-    pub(super) fn open(name: &str) -> io::Result<Workshop> {
+    pub(in crate::fs) fn open(name: &str) -> io::Result<Workshop> {
         let (left, taken) = channel::<Work>();
         thread::Builder::new()
             .name(name.to_owned())
@@ -24,7 +24,7 @@ impl Workshop {
     }
 
     /// Leaves work, which is done in its turn.
-    pub(super) fn leave(&self, work: impl FnOnce() + Send + 'static) {
+    pub(in crate::fs) fn leave(&self, work: impl FnOnce() + Send + 'static) {
         let _the_thread_outlives_us = self.0.send(Box::new(work));
     }
 }

@@ -40,7 +40,7 @@ pub struct Attributes {
 
 impl Attributes {
     /// As it is shown with these line ends.
-    pub(super) fn of_message(message: &Message, eol: Eol) -> Attributes {
+    pub(in crate::fs) fn of_message(message: &Message, eol: Eol) -> Attributes {
         Attributes {
             inode: message.inode,
             kind: Kind::File,
@@ -55,7 +55,7 @@ impl Attributes {
     }
 
     /// Of what a view makes of a message: it has the message's time.
-    pub(super) fn of_shown(message: &Message, inode: u64, kind: Kind, size: u64) -> Attributes {
+    pub(in crate::fs) fn of_shown(message: &Message, inode: u64, kind: Kind, size: u64) -> Attributes {
         Attributes {
             inode,
             kind,
@@ -64,7 +64,7 @@ impl Attributes {
         }
     }
 
-    pub(super) fn of_directory(inode: u64, modified: SystemTime) -> Attributes {
+    pub(in crate::fs) fn of_directory(inode: u64, modified: SystemTime) -> Attributes {
         Attributes {
             inode,
             kind: Kind::Directory,

@@ -24,7 +24,7 @@ const HARMLESS: Signals = set(&[
 /// True where a deadly signal is pending for the thread, or where it is gone.
 ///
 /// A program that handles SIGALRM or SIGWINCH expects no EINTR from stat or open, so such signals wait.
-pub(super) fn is_interrupted(thread: u32) -> bool {
+pub(in crate::fs) fn is_interrupted(thread: u32) -> bool {
     if thread == 0 {
         // Outside of our pid namespace.
         return false;

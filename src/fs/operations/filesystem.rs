@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attributes::{Attributes, Kind, Validity};
-use super::derived::Derived;
-use super::errno::Error;
-use super::handles::Handles;
-use super::listing::Listing;
-use super::mount::Access;
-use super::nodes::{self, DELETED, Folder, Node, ROOT};
-use super::owed::{Answer, Ledger, Patience};
-use super::views::{Form, Tree, ViewId};
-use super::workshop::Workshop;
-use super::xattrs::Xattrs;
+use crate::fs::operations::stat::{Attributes, Kind, Validity};
+use crate::fs::view_cache::Derived;
+use crate::fs::error::Error;
+use crate::fs::open_files::Handles;
+use crate::fs::operations::readdir::Listing;
+use crate::fs::mount::Access;
+use crate::fs::nodes::{self, DELETED, Folder, Node, ROOT};
+use crate::fs::reply::deferred::{Answer, Ledger, Patience};
+use crate::fs::views::{Form, Tree, ViewId};
+use crate::fs::worker::Workshop;
+use crate::fs::operations::xattr::Xattrs;
 use crate::maildrop::{Consent, Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict};
 use crate::message::parts::File;
 use crate::store::Eol;
@@ -27,12 +27,12 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The maildrop as a directory.
 #[derive(Debug)]
 pub struct Filesystem {
-    pub(super) maildrop: Arc<Maildrop>,
-    pub(super) handles: Arc<Handles>,
-    pub(super) derived: Arc<Derived>,
-    pub(super) ledger: Ledger,
-    pub(super) workshop: Workshop,
-    pub(super) appearance: Appearance,
+    pub(in crate::fs) maildrop: Arc<Maildrop>,
+    pub(in crate::fs) handles: Arc<Handles>,
+    pub(in crate::fs) derived: Arc<Derived>,
+    pub(in crate::fs) ledger: Ledger,
+    pub(in crate::fs) workshop: Workshop,
+    pub(in crate::fs) appearance: Appearance,
 }
 
 /// How the maildrop looks.
@@ -90,7 +90,7 @@ impl Filesystem {
         Ok(self.attributes(listing, &self.maildrop.message(id)))
     }
 
-    pub(super) fn find_mailbox(&self, name: &str) -> Result<u64, Error> {
+    pub(in crate::fs) fn find_mailbox(&self, name: &str) -> Result<u64, Error> {
         let directory = nodes::in_maildir().into_iter().find(|&(of, _)| of == name);
         directory.map(|(_, inode)| inode).ok_or(Error::NotFound)
     }
@@ -181,7 +181,7 @@ impl Filesystem {
     }
 
     /// Forgets what was made of a message whose content is another now. Gives the inode numbers of all that it is shown as.
-    pub(super) fn forget(&self, message: u64) -> impl Iterator<Item = u64> {
+    pub(in crate::fs) fn forget(&self, message: u64) -> impl Iterator<Item = u64> {
         let parts = self.derived.forget(message);
         Self::shown_as(message).chain(parts)
     }
@@ -193,7 +193,7 @@ impl Filesystem {
     }
 
     /// Those of them that are the message itself with these line ends.
-    pub(super) fn shown_with(&self, message: u64, eol: Eol) -> impl Iterator<Item = u64> {
+    pub(in crate::fs) fn shown_with(&self, message: u64, eol: Eol) -> impl Iterator<Item = u64> {
         let root = self.appearance.eol;
         let itself = (root == eol).then_some(message);
         let views = ViewId::all().filter(move |view| view.view().form().eol(root) == Some(eol));
@@ -210,12 +210,12 @@ impl Filesystem {
         }
     }
 
-    pub(super) fn node(&self, inode: u64) -> Result<Node, Error> {
+    pub(in crate::fs) fn node(&self, inode: u64) -> Result<Node, Error> {
         Node::of(inode, &self.maildrop)
     }
 
     /// None where the parts of the message would tell.
-    pub(super) fn kind(&self, node: Node) -> Option<Kind> {
+    pub(in crate::fs) fn kind(&self, node: Node) -> Option<Kind> {
         match node {
             Node::Folder(_) => Some(Kind::Directory),
             Node::Message(_) => Some(Kind::File),
@@ -227,11 +227,11 @@ impl Filesystem {
         }
     }
 
-    pub(super) fn attributes(&self, listing: Listing, message: &Message) -> Attributes {
+    pub(in crate::fs) fn attributes(&self, listing: Listing, message: &Message) -> Attributes {
         attributes(&self.derived, self.appearance.eol, listing, message)
     }
 
-    pub(super) fn directory(&self, inode: u64) -> Attributes {
+    pub(in crate::fs) fn directory(&self, inode: u64) -> Attributes {
         let modified = match self.node(inode) {
             // Readers look no further into a Maildir's directory whose time is as before.
             Ok(Node::Folder(Folder::Mailbox(_))) => self.maildrop.changed_or_marked(),
@@ -240,13 +240,13 @@ impl Filesystem {
         Attributes::of_directory(inode, modified)
     }
 
-    pub(super) fn while_heard<T>(&self) -> Patience<T> {
+    pub(in crate::fs) fn while_heard<T>(&self) -> Patience<T> {
         Patience::WhileHeard(self.maildrop.timeout() + GRACE)
     }
 }
 
 /// The hidden directory of that name in the root.
-pub(super) fn hidden(name: &str) -> Option<u64> {
+pub(in crate::fs) fn hidden(name: &str) -> Option<u64> {
     if name == DELETED_NAME {
         return Some(DELETED);
     }
@@ -275,7 +275,7 @@ fn kind_in(view: ViewId) -> Kind {
     }
 }
 
-pub(super) fn of_part(tree: &Tree, part: u16, message: &Message) -> Attributes {
+pub(in crate::fs) fn of_part(tree: &Tree, part: u16, message: &Message) -> Attributes {
     let inode = nodes::of_part(part, message.inode);
     let size = tree.file(part).map_or(0, File::size);
     Attributes::of_shown(message, inode, kind_of_part(tree, part), size)

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::errno::Error;
-use super::interrupt::is_interrupted;
-use super::workshop::Workshop;
+use crate::fs::error::Error;
+use crate::fs::reply::interrupt::is_interrupted;
+use crate::fs::worker::Workshop;
 use crate::maildrop::{Fault, Waiter};
 
 /// How often the owed replies are looked at: Ctrl-C takes that long at the most.
@@ -68,7 +68,7 @@ impl<T: Send + 'static> Answer<T> {
     }
 
     /// As [`Answer::owe`]; what comes then is done in the workshop.
-    pub(super) fn owe_in<U: Send + 'static>(
+    pub(in crate::fs) fn owe_in<U: Send + 'static>(
         self,
         workshop: &Workshop,
         ledger: &Ledger,

@@ -11,11 +11,11 @@
 
 use std::sync::Arc;
 
-use super::errno::Error;
-use super::filesystem::Filesystem;
-use super::nodes::Node;
-use super::owed::Answer;
-use super::views::MESSAGE_TYPE;
+use crate::fs::error::Error;
+use crate::fs::operations::filesystem::Filesystem;
+use crate::fs::nodes::Node;
+use crate::fs::reply::deferred::Answer;
+use crate::fs::views::MESSAGE_TYPE;
 use crate::maildrop::{Fault, Maildrop, Message, MessageId};
 use crate::message::Outlined;
 

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attributes::{Attributes, Kind};
-use super::errno::Error;
-use super::filesystem::{Filesystem, of_part};
-use super::nodes::{self, Folder, Node, ROOT};
-use super::owed::{Answer, Patience};
-use super::views::{Mailbox, Needs, ViewId};
+use crate::fs::operations::stat::{Attributes, Kind};
+use crate::fs::error::Error;
+use crate::fs::operations::filesystem::{Filesystem, of_part};
+use crate::fs::nodes::{self, Folder, Node, ROOT};
+use crate::fs::reply::deferred::{Answer, Patience};
+use crate::fs::views::{Mailbox, Needs, ViewId};
 use crate::maildrop::{Fault, MessageId, Standing, Waiter};
 
 /// The longest wait for a new listing when a directory is opened; then the last one is shown.
@@ -37,7 +37,7 @@ pub struct Entry<'a> {
 
 /// What a directory of messages lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listing {
+pub(in crate::fs) enum Listing {
     Messages(Standing),
     View(ViewId),
     /// Those of the Maildir that are in one of its directories.
@@ -58,7 +58,7 @@ impl Listing {
     }
 
     /// How its messages are shown; none where as they are.
-    pub(super) fn view(self) -> Option<ViewId> {
+    pub(in crate::fs) fn view(self) -> Option<ViewId> {
         match self {
             Listing::View(view) => Some(view),
             Listing::Mailbox(_) => Some(ViewId::maildir()),
@@ -255,7 +255,7 @@ impl Filesystem {
         Ok(())
     }
 
-    pub(super) fn listing(&self, folder: Folder) -> Listing {
+    pub(in crate::fs) fn listing(&self, folder: Folder) -> Listing {
         match folder {
             Folder::Root => self
                 .appearance
@@ -268,7 +268,7 @@ impl Filesystem {
         }
     }
 
-    pub(super) fn find(&self, listing: Listing, name: &str) -> Result<MessageId, Error> {
+    pub(in crate::fs) fn find(&self, listing: Listing, name: &str) -> Result<MessageId, Error> {
         let found = match listing {
             Listing::Messages(standing) => self.maildrop.by_name(name, standing),
             Listing::View(view) => view.view().find(name, &self.maildrop),

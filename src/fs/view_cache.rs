@@ -6,9 +6,9 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::errno::Error;
-use super::nodes;
-use super::views::{Tree, ViewId};
+use crate::fs::error::Error;
+use crate::fs::nodes;
+use crate::fs::views::{Tree, ViewId};
 use crate::store::{Bodies, Body, Found};
 
 /// The most octets of files kept in memory; of larger ones a few are kept on disk.
@@ -18,16 +18,16 @@ const TREES: usize = 64;
 
 /// A message as it is until it is given other octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Revision {
+pub(in crate::fs) struct Revision {
     /// The message's inode number.
-    pub(super) message: u64,
+    pub(in crate::fs) message: u64,
     /// How often it was given others before, in this mount.
-    pub(super) number: u32,
+    pub(in crate::fs) number: u32,
 }
 
 /// Files, trees and sizes, by inode number.
 #[derive(Debug)]
-pub(super) struct Derived(Mutex<Contents>);
+pub(in crate::fs) struct Derived(Mutex<Contents>);
 
 #[derive(Debug)]
 struct Contents {
@@ -45,7 +45,7 @@ struct Contents {
 }
 
 impl Derived {
-    pub(super) fn new() -> Derived {
+    pub(in crate::fs) fn new() -> Derived {
         Derived(Mutex::new(Contents {
             alterations: HashMap::new(),
             files: Bodies::new(FILES),
@@ -58,7 +58,7 @@ impl Derived {
 
     /// The message as it is now. To be asked for before its octets are: what is made of them is of no other then, as long
     /// as [`Derived::check`] says so.
-    pub(super) fn revision(&self, message: u64) -> Revision {
+    pub(in crate::fs) fn revision(&self, message: u64) -> Revision {
         self.0.lock().revision(message)
     }
 
@@ -66,7 +66,7 @@ impl Derived {
     ///
     /// # Errors
     /// [`Error::Stale`]: the kernel asks anew.
-    pub(super) fn check(&self, revision: Revision) -> Result<(), Error> {
+    pub(in crate::fs) fn check(&self, revision: Revision) -> Result<(), Error> {
         if self.0.lock().is_current(revision) {
             Ok(())
         } else {
@@ -74,17 +74,17 @@ impl Derived {
         }
     }
 
-    pub(super) fn file(&self, inode: u64) -> Option<Arc<Body>> {
+    pub(in crate::fs) fn file(&self, inode: u64) -> Option<Arc<Body>> {
         self.0.lock().files.get(inode).map(Found::body)
     }
 
     /// The exact size of a file that was made once.
-    pub(super) fn size(&self, inode: u64) -> Option<u64> {
+    pub(in crate::fs) fn size(&self, inode: u64) -> Option<u64> {
         self.0.lock().sizes.get(&inode).copied()
     }
 
     /// Keeps what was made of a message, unless it has other octets by now.
-    pub(super) fn keep_file(&self, revision: Revision, inode: u64, file: &Arc<Body>) {
+    pub(in crate::fs) fn keep_file(&self, revision: Revision, inode: u64, file: &Arc<Body>) {
         let mut contents = self.0.lock();
         if contents.is_current(revision) {
             contents.sizes.insert(inode, file.len());
@@ -92,7 +92,7 @@ impl Derived {
         }
     }
 
-    pub(super) fn tree(&self, message: u64) -> Option<Arc<Tree>> {
+    pub(in crate::fs) fn tree(&self, message: u64) -> Option<Arc<Tree>> {
         self.0.lock().trees.get(&message).map(Arc::clone)
     }
 
@@ -100,7 +100,7 @@ impl Derived {
     ///
     /// # Errors
     /// [`Error::Stale`] where it has other octets by now.
-    pub(super) fn keep_tree(&self, revision: Revision, tree: &Arc<Tree>) -> Result<(), Error> {
+    pub(in crate::fs) fn keep_tree(&self, revision: Revision, tree: &Arc<Tree>) -> Result<(), Error> {
         let mut contents = self.0.lock();
         if !contents.is_current(revision) {
             return Err(Error::Stale);
@@ -113,21 +113,21 @@ impl Derived {
         Ok(())
     }
 
-    pub(super) fn remove(&self, part: u64) {
+    pub(in crate::fs) fn remove(&self, part: u64) {
         self.0.lock().removed.insert(part);
     }
 
-    pub(super) fn is_removed(&self, part: u64) -> bool {
+    pub(in crate::fs) fn is_removed(&self, part: u64) -> bool {
         self.0.lock().removed.contains(&part)
     }
 
     /// Brings the parts back that were removed of a message.
-    pub(super) fn restore(&self, message: u64) {
+    pub(in crate::fs) fn restore(&self, message: u64) {
         self.0.lock().restore(message);
     }
 
     /// The message has other octets now. Gives the inode numbers of the parts that it had.
-    pub(super) fn forget(&self, message: u64) -> impl Iterator<Item = u64> + use<> {
+    pub(in crate::fs) fn forget(&self, message: u64) -> impl Iterator<Item = u64> + use<> {
         let mut contents = self.0.lock();
         *contents.alterations.entry(message).or_default() += 1;
         contents.restore(message);

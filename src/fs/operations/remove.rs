@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::attributes::Kind;
-use super::errno::Error;
-use super::filesystem::{Filesystem, hidden};
-use super::listing::Listing;
-use super::mount::Access;
-use super::nodes::{self, Folder, Node};
-use super::owed::Answer;
-use super::views::Mailbox;
+use crate::fs::operations::stat::Kind;
+use crate::fs::error::Error;
+use crate::fs::operations::filesystem::{Filesystem, hidden};
+use crate::fs::operations::readdir::Listing;
+use crate::fs::mount::Access;
+use crate::fs::nodes::{self, Folder, Node};
+use crate::fs::reply::deferred::Answer;
+use crate::fs::views::Mailbox;
 use crate::maildrop::{Fault, MessageId, Standing};
 
 impl Filesystem {
