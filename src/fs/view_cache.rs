@@ -100,7 +100,11 @@ impl Derived {
     ///
     /// # Errors
     /// [`Error::Stale`] where it has other octets by now.
-    pub(in crate::fs) fn keep_tree(&self, revision: Revision, tree: &Arc<Tree>) -> Result<(), Error> {
+    pub(in crate::fs) fn keep_tree(
+        &self,
+        revision: Revision,
+        tree: &Arc<Tree>,
+    ) -> Result<(), Error> {
         let mut contents = self.0.lock();
         if !contents.is_current(revision) {
             return Err(Error::Stale);

@@ -15,13 +15,13 @@ use fuser::{
     ReplyXattr, Request, Session, SessionACL, TimeOrNow,
 };
 
-use crate::fs::operations::stat::{Attributes, Kind, Validity};
 use crate::fs::error::Error;
-use crate::fs::operations::filesystem::Filesystem;
-use crate::fs::open_files::Pages;
-use crate::fs::operations::readdir::{Entry, OpenedDirectory};
 use crate::fs::nodes::{DELETED, ROOT};
+use crate::fs::open_files::Pages;
+use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::open::{Opened, Place, Resized};
+use crate::fs::operations::readdir::{Entry, OpenedDirectory};
+use crate::fs::operations::stat::{Attributes, Kind, Validity};
 use crate::fs::reply::deferred::Answer;
 use crate::fs::worker::Workshop;
 use crate::maildrop::{Change, NAME_MAX};

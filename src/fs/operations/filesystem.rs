@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fs::operations::stat::{Attributes, Kind, Validity};
-use crate::fs::view_cache::Derived;
 use crate::fs::error::Error;
-use crate::fs::open_files::Handles;
-use crate::fs::operations::readdir::Listing;
 use crate::fs::mount::Access;
 use crate::fs::nodes::{self, DELETED, Folder, Node, ROOT};
+use crate::fs::open_files::Handles;
+use crate::fs::operations::readdir::Listing;
+use crate::fs::operations::stat::{Attributes, Kind, Validity};
+use crate::fs::operations::xattr::Xattrs;
 use crate::fs::reply::deferred::{Answer, Ledger, Patience};
+use crate::fs::view_cache::Derived;
 use crate::fs::views::{Form, Tree, ViewId};
 use crate::fs::worker::Workshop;
-use crate::fs::operations::xattr::Xattrs;
 use crate::maildrop::{Consent, Fault, Maildrop, Message, MessageId, Standing, Totals, Verdict};
 use crate::message::parts::File;
 use crate::store::Eol;

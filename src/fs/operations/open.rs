@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::fs::operations::stat::Kind;
-use crate::fs::view_cache::{Derived, Revision};
 use crate::fs::error::Error;
-use crate::fs::operations::filesystem::Filesystem;
-use crate::fs::open_files::{HandlesOf, Pages, Size};
 use crate::fs::nodes::{self, Node};
+use crate::fs::open_files::{HandlesOf, Pages, Size};
+use crate::fs::operations::filesystem::Filesystem;
+use crate::fs::operations::stat::Kind;
 use crate::fs::reply::deferred::Answer;
+use crate::fs::view_cache::{Derived, Revision};
 use crate::fs::views::{Form, Tree, ViewId};
 use crate::maildrop::{Fault, Message, MessageId};
 use crate::store::{Body, Eol, Rendition};

@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fs::operations::stat::{Attributes, Kind};
 use crate::fs::error::Error;
-use crate::fs::operations::filesystem::{Filesystem, of_part};
 use crate::fs::nodes::{self, Folder, Node, ROOT};
+use crate::fs::operations::filesystem::{Filesystem, of_part};
+use crate::fs::operations::stat::{Attributes, Kind};
 use crate::fs::reply::deferred::{Answer, Patience};
 use crate::fs::views::{Mailbox, Needs, ViewId};
 use crate::maildrop::{Fault, MessageId, Standing, Waiter};

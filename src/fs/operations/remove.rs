@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::fs::operations::stat::Kind;
 use crate::fs::error::Error;
-use crate::fs::operations::filesystem::{Filesystem, hidden};
-use crate::fs::operations::readdir::Listing;
 use crate::fs::mount::Access;
 use crate::fs::nodes::{self, Folder, Node};
+use crate::fs::operations::filesystem::{Filesystem, hidden};
+use crate::fs::operations::readdir::Listing;
+use crate::fs::operations::stat::Kind;
 use crate::fs::reply::deferred::Answer;
 use crate::fs::views::Mailbox;
 use crate::maildrop::{Fault, MessageId, Standing};

@@ -55,7 +55,12 @@ impl Attributes {
     }
 
     /// Of what a view makes of a message: it has the message's time.
-    pub(in crate::fs) fn of_shown(message: &Message, inode: u64, kind: Kind, size: u64) -> Attributes {
+    pub(in crate::fs) fn of_shown(
+        message: &Message,
+        inode: u64,
+        kind: Kind,
+        size: u64,
+    ) -> Attributes {
         Attributes {
             inode,
             kind,

@@ -12,8 +12,8 @@
 use std::sync::Arc;
 
 use crate::fs::error::Error;
-use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::nodes::Node;
+use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::reply::deferred::Answer;
 use crate::fs::views::MESSAGE_TYPE;
 use crate::maildrop::{Fault, Maildrop, Message, MessageId};
