@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use pop3fs::cli::{
-    Command, Format, Invocation, cache, check, commit, completions, demo, fetch,
+    Format, Invocation, UserCommand, cache, check, commit, completions, demo, fetch,
     keep_memory_secret, manual, mount, restore, status, umount,
 };
 use pop3fs::maildrop::{Consent, Depth, Farewell};
@@ -21,20 +21,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> ExitCode {
+fn run(command: &UserCommand) -> ExitCode {
     match command {
-        Command::Umount { dir, yes, discard } => umount(dir, farewell(*yes, *discard)),
-        Command::Commit { dir, yes } => commit(dir, consent(*yes)),
-        Command::Restore { dir, names } => restore(dir, names),
-        Command::Fetch { dir, headers } => fetch(dir, depth(*headers)),
-        Command::Status { dir, json } => {
+        UserCommand::Umount { dir, yes, discard } => umount(dir, farewell(*yes, *discard)),
+        UserCommand::Commit { dir, yes } => commit(dir, consent(*yes)),
+        UserCommand::Restore { dir, names } => restore(dir, names),
+        UserCommand::Fetch { dir, headers } => fetch(dir, depth(*headers)),
+        UserCommand::Status { dir, json } => {
             status(dir, if *json { Format::Json } else { Format::Text })
         }
-        Command::Cache { cache_dir, command } => cache(cache_dir.as_deref(), command.as_ref()),
-        Command::Check { source, settings } => check(source, settings),
-        Command::Demo { dir } => demo(dir.as_deref()),
-        Command::Completions { shell } => completions(*shell),
-        Command::Man => manual(),
+        UserCommand::Cache { cache_dir, command } => cache(cache_dir.as_deref(), command.as_ref()),
+        UserCommand::Check { source, options } => check(source, options),
+        UserCommand::Demo { dir } => demo(dir.as_deref()),
+        UserCommand::Completions { shell } => completions(*shell),
+        UserCommand::Man => manual(),
     }
 }
 

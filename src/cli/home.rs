@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_home_is_anothers_by_its_owner_and_never_for_root() {
+    fn a_home_of_another_owner_is_ignored_except_by_root() {
         let folder = tempfile::tempdir().unwrap();
         let owner = Uid::from_raw(fs::metadata(folder.path()).unwrap().uid());
         let other = Uid::from_raw(owner.as_raw() + 1);

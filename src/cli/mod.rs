@@ -11,7 +11,7 @@ mod failure;
 mod home;
 
 pub use arguments::manual::{completions, manual};
-pub use arguments::{CacheCommand, Command, Invocation, MountArguments};
+pub use arguments::{CacheCommand, Invocation, MountArguments, UserCommand};
 pub use commands::{Format, cache, check, commit, demo, fetch, restore, status, umount};
 pub use daemon::{keep_memory_secret, mount};
 pub use failure::Failure;

@@ -26,7 +26,7 @@ fn end(mount: &mut Mount) {
 }
 
 #[test]
-fn what_is_mounted_is_listed_and_cannot_be_removed() {
+fn the_cache_of_a_mount_is_listed_and_cannot_be_removed() {
     let liar = liar(3);
     let mut mount = in_clear(&liar.source());
     fs::read(mount.join("liar-1.eml")).expect("a message");
@@ -76,7 +76,7 @@ fn clear_wants_to_know_of_what() {
 }
 
 #[test]
-fn the_folder_of_the_caches_is_named_before_or_behind_the_subcommand() {
+fn cache_dir_is_accepted_before_and_after_the_subcommand() {
     let liar = liar(1);
     let mut mount = in_clear(&liar.source());
     fs::read(mount.join("liar-1.eml")).expect("a message");
@@ -109,7 +109,7 @@ fn the_folder_of_the_caches_is_named_before_or_behind_the_subcommand() {
 }
 
 #[test]
-fn a_list_that_nobody_reads_to_its_end_is_no_failure() {
+fn a_cache_list_cut_off_by_its_reader_is_no_failure() {
     let ground = Ground::new();
     let output = output_within(LIMIT, &mut without_a_reader(&ground, &["cache"]));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

@@ -63,7 +63,7 @@ fn dovecot_in_clear() {
 }
 
 #[test]
-fn tls_is_told_with_its_version_and_the_certificate() {
+fn check_reports_the_tls_version_and_the_certificate() {
     let options = DovecotOptions {
         tls: Some(Certificate::Good),
         ..DovecotOptions::default()
@@ -102,7 +102,7 @@ fn a_wrong_password() {
 }
 
 #[test]
-fn a_server_that_deletes_what_was_read_is_left_without_quit() {
+fn check_leaves_a_server_that_deletes_read_mail_without_quit() {
     let liar = liar(2);
     let capabilities = ["TOP", "UIDL", "USER", "EXPIRE 0"];
     liar.set_capabilities(Some(&capabilities));
@@ -114,7 +114,7 @@ fn a_server_that_deletes_what_was_read_is_left_without_quit() {
 }
 
 #[test]
-fn where_capa_was_cut_off_nobody_knows_and_the_server_is_left_without_quit() {
+fn check_leaves_without_quit_where_capa_was_cut_off() {
     let liar = liar(2);
     liar.set_capabilities(Some(&["TOP", "UIDL", "USER", "EXPIRE 0"]));
     liar.once("CAPA", Reply::Close);
@@ -135,7 +135,7 @@ fn assert_no_quit_behind_retr(liar: &Liar) {
 }
 
 #[test]
-fn sizes_that_are_only_a_hint_are_warned_of() {
+fn check_warns_of_sizes_that_are_only_a_hint() {
     let liar = liar(1);
     liar.set_list_offset(1, 55);
     let shown = good(&liar.source(), &["-o", "tls=off"]);
@@ -143,7 +143,7 @@ fn sizes_that_are_only_a_hint_are_warned_of() {
 }
 
 #[test]
-fn a_server_without_top_and_pipelining() {
+fn check_accepts_a_server_without_top_and_pipelining() {
     let mpopd = Mpopd::start(&corpus::realistic(43, 2));
     let shown = good(&mpopd.source(), &["-o", "tls=off"]);
     assert_says(line(&shown, "TOP"), &["warning", "fetched for their dates"]);
@@ -152,7 +152,7 @@ fn a_server_without_top_and_pipelining() {
 }
 
 #[test]
-fn a_server_that_closes_on_pipelined_commands_is_found_out() {
+fn check_finds_a_server_that_closes_on_pipelined_commands() {
     let liar = liar(1);
     liar.on("NOOP", Reply::Close);
     let shown = good(&liar.source(), &["-o", "tls=off"]);
@@ -160,7 +160,7 @@ fn a_server_that_closes_on_pipelined_commands_is_found_out() {
 }
 
 #[test]
-fn a_server_without_uidl_that_closes_on_pipelined_commands_would_be_mounted() {
+fn check_accepts_a_server_without_uidl_and_pipelining() {
     let liar = liar(5);
     liar.on("UIDL", Reply::Err("unknown command"));
     liar.refuse_pipelining();
@@ -170,7 +170,7 @@ fn a_server_without_uidl_that_closes_on_pipelined_commands_would_be_mounted() {
 }
 
 #[test]
-fn a_server_with_neither_uidl_nor_top() {
+fn check_refuses_a_server_with_neither_uidl_nor_top() {
     let liar = liar(2);
     liar.set_capabilities(Some(&["USER"]));
     liar.on("UIDL", Reply::Err("what"));
@@ -188,7 +188,7 @@ fn an_empty_maildrop() {
 }
 
 #[test]
-fn without_a_password_there_is_a_sentence() {
+fn a_missing_password_is_explained() {
     let ground = Ground::new();
     let mut command = ground.0.at_home(std::process::Command::new("setsid"));
     command.args(["--wait", crate::PROGRAM, "check", "pops://al@h.invalid"]);
@@ -197,7 +197,7 @@ fn without_a_password_there_is_a_sentence() {
 }
 
 #[test]
-fn a_server_whose_message_never_ends_is_left() {
+fn check_leaves_a_server_whose_message_never_ends() {
     let liar = liar(2);
     liar.on(
         "RETR",
@@ -208,7 +208,7 @@ fn a_server_whose_message_never_ends_is_left() {
 }
 
 #[test]
-fn a_report_that_nobody_reads_to_its_end_has_its_status() {
+fn a_report_cut_off_by_its_reader_keeps_its_status() {
     let liar = liar(2);
     for (source, status) in [
         (liar.source(), 0),

@@ -66,7 +66,7 @@ fn a_url_needs_no_file_and_reads_none() {
 }
 
 #[test]
-fn an_account_that_is_not_known_is_told_with_those_that_are() {
+fn an_unknown_account_is_answered_with_the_known_ones() {
     let ground = Ground::new();
     let path = configure(&ground, &account("pops://al@h.invalid"));
     let said = sentence(&ground.pop3fs(&["wrok", ground.dir()]));
@@ -75,7 +75,7 @@ fn an_account_that_is_not_known_is_told_with_those_that_are() {
 }
 
 #[test]
-fn a_misspelt_key_is_told_with_the_right_one() {
+fn a_misspelt_key_is_answered_with_the_right_one() {
     let ground = Ground::new();
     let text = account("pops://al@h.invalid") + "idle_timeuot = \"5m\"\n";
     configure(&ground, &text);

@@ -129,7 +129,7 @@ fn a_directory_that_is_no_mount_is_refused_with_a_sentence() {
 }
 
 #[test]
-fn a_mount_whose_daemon_was_killed_is_told_from_others_with_the_remedy() {
+fn a_mount_whose_daemon_was_killed_is_named_with_the_remedy() {
     let liar = liar(3);
     let mut mount = in_clear(&liar.source());
     fs::remove_file(mount.join("liar-2.eml")).expect("to remove a file");
@@ -158,7 +158,7 @@ fn the_mount_is_found_through_a_symbolic_link() {
 
 /// logind does so at the last log-out of a user whose mailbox fstab has mounted.
 #[test]
-fn a_daemon_is_reached_again_after_the_folder_of_its_socket_was_removed() {
+fn a_daemon_makes_its_removed_socket_folder_again() {
     let liar = liar(3);
     let mut mount = in_clear(&liar.source());
     // The kernel shows a mount before its daemon listens.

@@ -9,7 +9,7 @@ use crate::common::{MountBuilder, corpus, stdout_of};
 use crate::{Ground, assert_says, liar, stderr};
 
 #[test]
-fn the_launcher_returns_when_the_mount_works_and_umount_ends_the_daemon() {
+fn the_launcher_returns_with_the_mount_and_umount_ends_it() {
     let liar = liar(3);
     let mut mount = MountBuilder::new(&liar.source())
         .option("tls=off")

@@ -23,7 +23,7 @@ fn started(ground: &Ground, arguments: &[&str]) -> Background {
 }
 
 #[test]
-fn the_demo_shows_mails_that_can_be_searched_removed_and_committed() {
+fn demo_mails_can_be_searched_removed_and_committed() {
     let ground = Ground::new();
     let demo = started(&ground, &[ground.dir()]);
     assert_says(
@@ -69,7 +69,7 @@ fn an_interrupt_ends_the_demo_and_leaves_the_given_directory() {
 }
 
 #[test]
-fn a_demo_without_a_directory_makes_one_and_leaves_nothing_behind() {
+fn a_demo_without_a_directory_makes_one_and_removes_it() {
     let ground = Ground::new();
     let demo = started(&ground, &[]);
     let shown = demo.stdout();
@@ -97,7 +97,7 @@ fn a_demo_in_a_directory_that_is_no_directory_is_refused() {
 }
 
 #[test]
-fn a_demo_whose_words_nobody_reads_serves_all_the_same() {
+fn a_demo_serves_although_nobody_reads_its_output() {
     let ground = Ground::new();
     let mut command = without_a_reader(&ground, &["demo", ground.dir()]);
     let demo = Background::spawn(&mut command);

@@ -35,7 +35,7 @@ fn contents(mount: &Mount) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn all_messages_are_read_without_the_server_afterwards() {
+fn fetched_messages_are_read_without_the_server() {
     let mut messages = corpus::realistic(51, 200);
     messages.push(corpus::large(3_000_000));
     let mut dovecot = Dovecot::start(&messages, &DovecotOptions::default());
@@ -52,7 +52,7 @@ fn all_messages_are_read_without_the_server_afterwards() {
 }
 
 #[test]
-fn what_is_there_is_not_fetched_again() {
+fn a_cached_message_is_not_fetched_again() {
     let liar = liar(5);
     let mut mount = in_clear(&liar.source());
     fs::read(mount.join("liar-2.eml")).expect("a message");
@@ -101,7 +101,7 @@ fn headers_are_what_ls_needs() {
 }
 
 #[test]
-fn without_a_cache_there_is_nowhere_to_fetch_to() {
+fn fetch_refuses_a_mount_without_a_cache() {
     let liar = liar(2);
     let mount = Mount::new(&liar.source(), &["tls=off,cache=off"]);
     assert_says(&sentence(&fetch(&mount, &[])), &["without cache=off"]);
@@ -142,7 +142,7 @@ fn an_interrupted_fetch_keeps_what_has_come() {
 }
 
 #[test]
-fn one_message_that_cannot_be_had_keeps_no_other_from_coming() {
+fn fetch_goes_on_after_a_message_that_fails() {
     let liar = liar(4);
     liar.on("RETR 3", Reply::Err("corrupt"));
     let mount = in_clear(&liar.source());
@@ -155,7 +155,7 @@ fn one_message_that_cannot_be_had_keeps_no_other_from_coming() {
 }
 
 #[test]
-fn a_server_that_goes_away_ends_it_with_a_sentence() {
+fn fetch_ends_with_a_sentence_when_the_server_goes_away() {
     let liar = liar(4);
     let mount = in_clear(&liar.source());
     liar.on("RETR", Reply::Close);

@@ -156,7 +156,7 @@ fn of_another(script: &str, source: &str) -> Output {
 }
 
 #[test]
-fn a_line_of_fstab_mounts_for_another_user_with_the_home_of_that_user() {
+fn an_fstab_line_mounts_for_another_user_with_their_home() {
     let liar = liar(2);
     let script = "\"$@\" ls \"$dir\"; ls /usr/games/.cache; umount \"$dir\"";
     let output = of_another(script, &liar.source());
@@ -183,7 +183,7 @@ fn root_waits_for_the_verdict_on_what_another_user_removed() {
 }
 
 #[test]
-fn what_nobody_serves_any_more_is_unmounted_in_silence() {
+fn a_mount_without_a_daemon_is_unmounted_silently() {
     let (ground, liar) = (ground(), liar(2));
     let kill = "\
         pid=$(pop3fs status --json \"$3\" | sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/'); kill -9 \"$pid\"; \

@@ -56,7 +56,7 @@ fn a_server_that_is_silent() {
 }
 
 #[test]
-fn a_server_without_unique_ids_and_headers() {
+fn check_refuses_a_server_without_unique_ids_and_headers() {
     let liar = liar(1);
     liar.on("UIDL", Reply::Err("unknown command"));
     liar.on("TOP", Reply::Err("unknown command"));
@@ -68,7 +68,7 @@ fn a_server_without_unique_ids_and_headers() {
 }
 
 #[test]
-fn a_maildrop_that_another_session_holds() {
+fn check_reports_a_maildrop_that_another_session_holds() {
     let liar = liar(1);
     liar.on("PASS", Reply::Err("[IN-USE] try later"));
     let said = refusal(&of_liar(&liar));

@@ -107,7 +107,7 @@ fn a_daemon_logs_to_the_journal_with_levels_and_its_mount_point() {
 }
 
 #[test]
-fn the_journal_has_the_mount_point_as_the_mount_table_shows_it() {
+fn the_journal_names_the_mount_point_as_the_mount_table_does() {
     let (ground, liar) = (Ground::new(), liar(3));
     let sockets = Sockets::open(ground.0.folder());
     let script = "\
@@ -196,7 +196,7 @@ fn a_commit_that_fails_after_a_plain_umount_is_in_the_log() {
 }
 
 #[test]
-fn a_login_that_fails_meanwhile_is_logged_with_the_time_of_the_next_one() {
+fn a_failed_later_login_is_logged_with_the_next_attempt() {
     let liar = liar(3);
     let ground = Ground::new();
     let log = ground.0.folder().join("log");
@@ -230,7 +230,7 @@ fn a_log_file_takes_the_place_of_stderr() {
 }
 
 #[test]
-fn a_log_file_that_cannot_be_written_is_refused_before_anything_is_asked() {
+fn an_unwritable_log_file_is_refused_before_the_log_in() {
     let (ground, liar) = (Ground::new(), liar(1));
     let options = "tls=off,log_file=/proc/no/such";
     let output = ground.pop3fs(&[&liar.source(), ground.dir(), "-o", options]);
@@ -296,7 +296,7 @@ os.statvfs(file), os.posix_fadvise(file, 0, 0, os.POSIX_FADV_WILLNEED), os.fsync
 ";
 
 #[test]
-fn what_programs_ask_of_files_is_answered_and_is_no_noise_in_the_log() {
+fn unsupported_file_operations_leave_no_noise_in_the_log() {
     let (ground, liar) = (Ground::new(), liar(3));
     let mount = crate::in_clear(&liar.source());
     let file = mount.join("liar-1.eml");

@@ -26,7 +26,7 @@ fn next(socket: &UnixDatagram) -> String {
 }
 
 #[test]
-fn a_service_manager_is_told_of_the_mount_its_end_and_the_commit() {
+fn systemd_is_told_of_the_mount_its_end_and_the_commit() {
     let (ground, liar) = (Ground::new(), liar(3));
     let (socket, mut mount) = managed(&ground, &liar.source());
     let expected = format!("READY=1\nSTATUS=3 messages of {}\n", liar.source());

@@ -100,7 +100,7 @@ fn of_the_configuration() {
 }
 
 #[test]
-fn of_a_configuration_that_cannot_be_read() {
+fn an_unreadable_configuration_is_refused() {
     let ground = Ground::new();
     let file = ground.0.folder().join("config/pop3fs/config.toml");
     fs::create_dir_all(&file).expect("a folder in the place of the file");
@@ -128,7 +128,7 @@ fn of_passwords() {
 }
 
 #[test]
-fn of_a_standard_input_that_cannot_be_read() {
+fn an_unreadable_standard_input_is_refused() {
     let ground = Ground::new();
     let mut command = ground.0.program();
     let folder = fs::File::open("/").expect("a folder");
@@ -150,7 +150,7 @@ fn of_mount_points() {
 }
 
 #[test]
-fn of_a_mount_point_with_another_fuse_filesystem() {
+fn a_mount_point_with_another_fuse_filesystem_is_refused() {
     let liar = liar(1);
     let ground = Ground::new();
     // Nobody answers behind the descriptor, and nobody asks: mount(2) is enough to be in the table.
@@ -176,7 +176,7 @@ fn of_root_who_may_not_mount() {
 }
 
 #[test]
-fn of_a_mount_that_another_one_covers() {
+fn umount_refuses_a_mount_that_another_one_covers() {
     let (ground, liar) = (Ground::new(), liar(2));
     let script = "exec 3>/dev/null; \"$1\" -o tls=off \"$2\" \"$3\" 2>&3; mount -t tmpfs none \"$3\"; \"$1\" umount \"$3\"";
     let output = ground.in_a_namespace(script, &[&liar.source(), ground.dir()]);

@@ -46,7 +46,7 @@ fn serving(ground: &Ground, source: &str) -> Background {
 }
 
 #[test]
-fn the_end_of_a_lazily_unmounted_mount_leaves_a_newer_one_at_its_place() {
+fn the_end_of_a_lazily_unmounted_mount_spares_a_newer_one() {
     let (ground, old, new) = (Ground::new(), liar(2), liar(3));
     let older = serving(&ground, &old.source());
     let mut file = File::open(ground.0.mount_point().join("liar-1.eml")).expect("a message");
@@ -68,7 +68,7 @@ fn the_end_of_a_lazily_unmounted_mount_leaves_a_newer_one_at_its_place() {
 }
 
 #[test]
-fn a_signal_to_a_lazily_unmounted_mount_leaves_a_newer_one_at_its_place() {
+fn a_signal_to_a_lazily_unmounted_mount_spares_a_newer_one() {
     let (ground, old, new) = (Ground::new(), liar(2), liar(3));
     let older = serving(&ground, &old.source());
     let file = File::open(ground.0.mount_point().join("liar-1.eml")).expect("a message");

@@ -26,7 +26,7 @@ fn assert_refused(source: &str, options: &[&str], failure: Failure) {
 }
 
 #[test]
-fn what_is_asked_for_as_help_is_no_failure() {
+fn help_and_version_exit_with_success() {
     let ground = Ground::new();
     for arguments in [
         &["--help"][..],
@@ -94,7 +94,7 @@ fn ctrl_c_before_there_is_a_mount_is_the_user_s_failure() {
 }
 
 #[test]
-fn a_refused_login_is_told_from_a_server_that_is_away_and_from_one_that_is_busy() {
+fn refused_login_unreachable_and_busy_have_own_statuses() {
     for (reply, failure) in [
         ("[AUTH] no", Failure::LoginRefused),
         ("no", Failure::LoginRefused),
@@ -132,7 +132,7 @@ fn ended(mount: &mut Mount) -> Option<i32> {
 }
 
 #[test]
-fn deletions_that_are_not_committed_are_told_by_commit_by_umount_and_by_the_mount_itself() {
+fn uncommitted_deletions_fail_commit_umount_and_the_mount() {
     let liar = liar(3);
     let mut mount = doomed(&liar.source());
     liar.on("DELE", Reply::Err("protected"));
@@ -145,7 +145,7 @@ fn deletions_that_are_not_committed_are_told_by_commit_by_umount_and_by_the_moun
 }
 
 #[test]
-fn what_the_safety_valve_holds_back_has_a_status_of_its_own() {
+fn deletions_held_back_have_their_own_exit_status() {
     let liar = liar(12);
     let mut mount = in_clear(&liar.source());
     for serial in 1..=12 {
@@ -168,7 +168,7 @@ fn a_mount_that_is_in_use_stays_and_umount_fails() {
 }
 
 #[test]
-fn where_nothing_is_mounted_each_command_says_so() {
+fn each_command_says_that_nothing_is_mounted() {
     let ground = Ground::new();
     for command in ["umount", "commit", "restore", "status", "fetch"] {
         assert_failed(

@@ -77,7 +77,7 @@ fn assert_succeeded(output: &Output) {
 }
 
 #[test]
-fn the_unit_mounts_tells_how_it_stands_and_commits_when_it_is_stopped() {
+fn the_unit_mounts_reports_its_status_and_commits_at_stop() {
     let (ground, liar) = (Ground::new(), liar(3));
     install(&ground, &liar.source());
     let output = run(&ground, LIFE);
@@ -111,7 +111,7 @@ fn a_unit_whose_commit_fails_has_failed_and_says_why() {
 }
 
 #[test]
-fn a_unit_that_finds_the_maildrop_busy_tries_again_and_one_that_is_refused_does_not() {
+fn systemd_retries_a_busy_maildrop_but_not_a_refused_login() {
     const TRIED: &str = "! systemctl --user start pop3fs@work 2>/dev/null; ";
     let (ground, busy) = (Ground::new(), liar(3));
     install(&ground, &busy.source());
@@ -164,7 +164,7 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
 
 /// A keyring may be locked, and a host without an answer may have several addresses.
 #[test]
-fn a_start_may_take_longer_than_the_manager_allows_to_other_units() {
+fn a_start_may_take_longer_than_that_of_other_units() {
     let (ground, liar) = (Ground::new(), liar(3));
     install(&ground, &liar.source());
     let config = ground.0.folder().join("config");

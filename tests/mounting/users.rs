@@ -50,7 +50,7 @@ fn a_user_mounts_reads_removes_and_unmounts() {
 }
 
 #[test]
-fn a_user_without_a_runtime_folder_mounts_reads_removes_and_unmounts() {
+fn a_user_without_a_runtime_folder_can_use_a_mount() {
     let liar = liar(3);
     let (ground, program) = Ground::given_to(NOBODY);
     let script = "\
@@ -150,7 +150,7 @@ fn a_user_without_fusermount_is_told_what_to_install() {
 }
 
 #[test]
-fn no_process_of_the_same_user_can_read_the_password_out_of_the_mount() {
+fn no_process_of_the_same_user_can_read_the_password() {
     let liar = liar(1);
     let (ground, program) = Ground::given_to(NOBODY);
     let script = "\

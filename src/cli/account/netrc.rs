@@ -9,12 +9,12 @@
 use zeroize::Zeroizing;
 
 /// An octet string that is wiped when dropped.
-type Word = Zeroizing<Vec<u8>>;
+type NetrcWord = Zeroizing<Vec<u8>>;
 
 /// The password of the first entry for this host (in whatever case) that names this user.
-pub(in crate::cli) fn password(text: &[u8], host: &str, user: &str) -> Option<Word> {
+pub(in crate::cli) fn password(text: &[u8], host: &str, user: &str) -> Option<NetrcWord> {
     let mut words = Words { rest: text };
-    let mut entry = Entry::default();
+    let mut entry = NetrcEntry::default();
     while let Some(keyword) = words.next() {
         let is_of_host = match keyword.as_slice() {
             b"machine" => words
@@ -53,15 +53,15 @@ pub(in crate::cli) fn password(text: &[u8], host: &str, user: &str) -> Option<Wo
 
 /// What was read of the entry that is being read.
 #[derive(Default)]
-struct Entry {
+struct NetrcEntry {
     is_of_host: bool,
     is_of_user: bool,
-    password: Option<Word>,
+    password: Option<NetrcWord>,
 }
 
-impl Entry {
+impl NetrcEntry {
     /// Its password, if it is the one; it is at its end.
-    fn take(&mut self) -> Option<Word> {
+    fn take(&mut self) -> Option<NetrcWord> {
         let entry = std::mem::take(self);
         entry
             .password
@@ -74,7 +74,7 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
-    fn next(&mut self) -> Option<Word> {
+    fn next(&mut self) -> Option<NetrcWord> {
         self.rest = self.rest.trim_ascii_start();
         match self.rest.first()? {
             b'"' => Some(self.quoted()),
@@ -87,7 +87,7 @@ impl Words<'_> {
         }
     }
 
-    fn quoted(&mut self) -> Word {
+    fn quoted(&mut self) -> NetrcWord {
         let mut word = Zeroizing::new(Vec::with_capacity(self.rest.len()));
         let mut octets = self.rest[1..].iter();
         while let Some(&octet) = octets.next() {

@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_command_is_shown_with_its_code_and_words_but_not_its_output() {
+    fn a_failed_command_is_reported_without_its_output() {
         let error =
             from_command("echo hunter2; echo locked >&2; echo out >&2; exit 3").unwrap_err();
         assert_eq!(
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_inject_a_command_is_refused() {
+    fn a_password_that_would_inject_a_command_is_refused() {
         for text in ["a\rDELE 1", "a\nDELE 1", "a\0b"] {
             let text = Zeroizing::new(text.as_bytes().to_vec());
             assert!(matches!(

@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_may_be_a_password_is_not_repeated() {
+    fn nothing_that_may_be_a_password_is_repeated() {
         for url in [
             "pops://al@b.c:hunter2",
             "pops://al@b.c:hunter2/",
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_beside_the_url_is_taken_as_it_is() {
+    fn a_user_beside_the_url_is_taken_literally() {
         let source = Source::of_user("pops://h:1995", "a%b@c.d").unwrap();
         assert_eq!(source.account(), "a%b@c.d@h:1995");
         for (url, user, error) in [

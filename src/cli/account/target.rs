@@ -2,7 +2,7 @@
 
 use crate::cli::account::config::{Config, ConfigError};
 use crate::cli::account::source::{Source, SourceError};
-use crate::cli::options::{OptionError, Options, Setting};
+use crate::cli::options::{OptionError, Options, RawOption};
 
 /// A maildrop, and how to use it.
 #[derive(Debug)]
@@ -29,7 +29,10 @@ pub(in crate::cli) enum TargetError {
 
 impl Target {
     /// Understands SOURCE. The configuration is read only where SOURCE may be the name of an account.
-    pub(in crate::cli) fn resolve(source: &str, settings: &[Setting]) -> Result<Self, TargetError> {
+    pub(in crate::cli) fn resolve(
+        source: &str,
+        settings: &[RawOption],
+    ) -> Result<Self, TargetError> {
         if !is_name(source) {
             return Self::new(source.parse()?, settings);
         }
@@ -41,7 +44,7 @@ impl Target {
         Self::new(account.source, &[&account.settings, settings].concat())
     }
 
-    fn new(source: Source, settings: &[Setting]) -> Result<Self, TargetError> {
+    fn new(source: Source, settings: &[RawOption]) -> Result<Self, TargetError> {
         let options = Options::from_settings(settings)?;
         let source = match options.tls {
             Some(tls) => source.with_tls(tls),

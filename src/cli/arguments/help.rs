@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::cli::options::{Group, LIST, Row, TABLE};
+use crate::cli::options::{LIST, OptionGroup, OptionRow, TABLE};
 
 /// The options that are explained; the others are named.
 const EXPLAINED: &[&str] = &[
@@ -46,10 +46,12 @@ fn write(out: &mut String, command: &clap::Command, usage: &str) -> fmt::Result 
         out,
         "\nOptions, as -o name=value[,name=value…] or --name value (`man pop3fs` tells all; \\, is a comma):"
     )?;
-    Group::ALL.iter().try_for_each(|&group| section(out, group))
+    OptionGroup::ALL
+        .iter()
+        .try_for_each(|&group| section(out, group))
 }
 
-fn section(out: &mut String, group: Group) -> fmt::Result {
+fn section(out: &mut String, group: OptionGroup) -> fmt::Result {
     let rows = || TABLE.iter().filter(move |row| row.group == group);
     for row in rows().filter(|row| is_explained(row)) {
         entry(out, &row.spelling(), &row.explanation())?;
@@ -89,7 +91,7 @@ pub(in crate::cli) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-fn is_explained(row: &Row) -> bool {
+fn is_explained(row: &OptionRow) -> bool {
     EXPLAINED.contains(&row.name)
 }
 
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_wrapped_between_words() {
+    fn text_is_wrapped_between_words() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("one-long-word and", 7), ["one-long-word", "and"]);
         assert_eq!(wrap("", 7), [""]);
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_explained_is_in_the_table() {
+    fn explained_options_are_in_the_table() {
         for name in EXPLAINED {
             assert!(TABLE.iter().any(|row| row.name == *name), "{name}");
         }

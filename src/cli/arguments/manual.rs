@@ -13,7 +13,7 @@ use super::pages::{
 use crate::cli::arguments::help::{about_of, help_of, is_short, spelling, wrap};
 use crate::cli::arguments::{MOUNT_USAGE, Shell, command_line};
 use crate::cli::failure::{Failure, refuse};
-use crate::cli::options::{Group, LIST, TABLE};
+use crate::cli::options::{LIST, OptionGroup, TABLE};
 
 /// `pop3fs man`: writes pop3fs(1) to standard output.
 pub fn manual() -> ExitCode {
@@ -170,7 +170,7 @@ fn options(page: &mut Roff) {
         "Each of the following is written -o name=value, with commas between several, or --name value. In -o, a comma in a \
          value is \\, . What mount(8) and fstab(5) have for themselves (nofail, _netdev, user, x-...) is accepted.",
     );
-    for group in Group::ALL {
+    for group in OptionGroup::ALL {
         page.control("SS", [group.to_string().as_str()]);
         for row in TABLE.iter().filter(|row| row.group == group) {
             entry(page, &row.spelling(), &format!("{}.", row.explanation()));

@@ -14,7 +14,7 @@ use log::LevelFilter;
 
 use crate::cli::account::target::{Target, TargetError};
 use crate::cli::failure::Failure;
-use crate::cli::options::Settings;
+use crate::cli::options::OptionArguments;
 use crate::fs::mount::Access;
 
 /// What is to be done.
@@ -23,7 +23,7 @@ pub enum Invocation {
     /// `pop3fs SOURCE MOUNTPOINT`.
     Mount(MountArguments),
     /// `pop3fs COMMAND`.
-    Command(Command),
+    Command(UserCommand),
 }
 
 /// What stands behind the name where a maildrop is to be mounted.
@@ -46,18 +46,18 @@ fn usage() -> String {
 )]
 struct Arguments {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<UserCommand>,
     #[command(flatten)]
     operands: Option<Operands>,
     #[command(flatten)]
-    settings: Settings,
+    options: OptionArguments,
 }
 
 /// The arguments of a mount. SOURCE and options are not understood yet.
 #[derive(Debug)]
 pub struct MountArguments {
     operands: Operands,
-    settings: Settings,
+    options: OptionArguments,
 }
 
 #[derive(Debug, Args)]
@@ -84,7 +84,7 @@ struct Operands {
 
 /// What to do with an existing mount, or without a mail server.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum Command {
+pub enum UserCommand {
     /// Commit the deletions, unmount, and say what the server answered
     Umount {
         /// The mount point
@@ -138,7 +138,7 @@ pub enum Command {
         source: String,
         /// As for a mount
         #[command(flatten)]
-        settings: Settings,
+        options: OptionArguments,
     },
     /// Show what is cached of which account, or remove it
     Cache {
@@ -194,7 +194,7 @@ pub enum CacheCommand {
 
 /// Where the process serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum RunMode {
     /// Where it was started, with the log on stderr.
     Foreground,
     /// As a daemon, with the log where the system keeps logs.
@@ -221,10 +221,10 @@ impl Invocation {
     ) -> Result<Self, clap::Error> {
         let mut matches = command_line().try_get_matches_from(line)?;
         let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
-        let settings = arguments.settings;
+        let options = arguments.options;
         match (arguments.command, arguments.operands) {
             (Some(command), _) => Ok(Self::Command(command)),
-            (None, Some(operands)) => Ok(Self::Mount(MountArguments { operands, settings })),
+            (None, Some(operands)) => Ok(Self::Mount(MountArguments { operands, options })),
             // Of `pop3fs -f`, clap makes neither.
             (None, None) => Err(command_line().error(
                 ErrorKind::MissingRequiredArgument,
@@ -242,7 +242,7 @@ impl MountArguments {
 
     /// What SOURCE names, with all `-o` and `--name` options in their order, and `-r`.
     pub(super) fn target(&self) -> Result<Target, TargetError> {
-        let mut target = Target::resolve(&self.operands.source, self.settings.as_slice())?;
+        let mut target = Target::resolve(&self.operands.source, self.options.as_slice())?;
         if self.operands.read_only {
             target.options.access = Access::ReadOnly;
         }
@@ -250,20 +250,20 @@ impl MountArguments {
     }
 
     /// `-d` implies the foreground.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> RunMode {
         match self.operands.foreground || self.operands.debug {
-            true => Place::Foreground,
-            false => Place::Background,
+            true => RunMode::Foreground,
+            false => RunMode::Background,
         }
     }
 
     /// Up to where to log. Who watches sees what goes wrong; a log that is kept tells what happened, too.
     pub(super) fn log_level(&self) -> LevelFilter {
         match (self.place(), self.operands.verbose) {
-            (Place::Foreground, _) if self.operands.debug => LevelFilter::Trace,
-            (Place::Foreground, false) => LevelFilter::Warn,
-            (Place::Foreground, true) | (Place::Background, false) => LevelFilter::Info,
-            (Place::Background, true) => LevelFilter::Debug,
+            (RunMode::Foreground, _) if self.operands.debug => LevelFilter::Trace,
+            (RunMode::Foreground, false) => LevelFilter::Warn,
+            (RunMode::Foreground, true) | (RunMode::Background, false) => LevelFilter::Info,
+            (RunMode::Background, true) => LevelFilter::Debug,
         }
     }
 }
@@ -296,7 +296,7 @@ mod tests {
         arguments.target().unwrap().options
     }
 
-    fn command(line: &str) -> Command {
+    fn command(line: &str) -> UserCommand {
         match parse(line).unwrap() {
             Invocation::Command(command) => command,
             Invocation::Mount(mount) => panic!("{mount:?}"),
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound() {
+    fn clap_accepts_the_definition() {
         command_line().debug_assert();
     }
 
@@ -315,12 +315,12 @@ mod tests {
         assert_eq!(options.access, Access::ReadOnly);
         assert_eq!(options.timeout, Duration::from_secs(5));
         assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
-        assert_eq!(arguments.place(), Place::Background);
+        assert_eq!(arguments.place(), RunMode::Background);
         assert_eq!(arguments.log_level(), LevelFilter::Debug);
     }
 
     #[test]
-    fn an_option_is_the_same_in_both_forms_and_the_last_counts() {
+    fn both_forms_of_an_option_are_equal_and_the_last_counts() {
         for (line, seconds) in [
             ("pop3fs --idle_timeout 7 pop://a@h m", 7),
             ("pop3fs --idle-timeout=7 pop://a@h m", 7),
@@ -353,13 +353,13 @@ mod tests {
     }
 
     #[test]
-    fn the_letters_mean_what_they_say() {
+    fn the_short_flags_set_mode_level_and_access() {
         let arguments = mount("pop3fs -fr pop://a@h m");
-        assert_eq!(arguments.place(), Place::Foreground);
+        assert_eq!(arguments.place(), RunMode::Foreground);
         assert_eq!(arguments.log_level(), LevelFilter::Warn);
         assert_eq!(options(&arguments).access, Access::ReadOnly);
         let arguments = mount("pop3fs -d pop://a@h m");
-        assert_eq!(arguments.place(), Place::Foreground);
+        assert_eq!(arguments.place(), RunMode::Foreground);
         assert_eq!(arguments.log_level(), LevelFilter::Trace);
     }
 
@@ -371,11 +371,11 @@ mod tests {
     }
 
     #[test]
-    fn commands_stand_beside_mounts() {
+    fn commands_are_told_from_mounts() {
         let dir = PathBuf::from("m");
         assert_eq!(
             command("pop3fs umount m"),
-            Command::Umount {
+            UserCommand::Umount {
                 dir: dir.clone(),
                 yes: false,
                 discard: false
@@ -383,26 +383,26 @@ mod tests {
         );
         assert_eq!(
             command("pop3fs commit --yes m"),
-            Command::Commit {
+            UserCommand::Commit {
                 dir: dir.clone(),
                 yes: true
             }
         );
         assert_eq!(
             command("pop3fs restore m a.eml b.eml"),
-            Command::Restore {
+            UserCommand::Restore {
                 dir: dir.clone(),
                 names: vec!["a.eml".to_owned(), "b.eml".to_owned()]
             }
         );
         assert_eq!(
             command("pop3fs status --json m"),
-            Command::Status {
+            UserCommand::Status {
                 dir: dir.clone(),
                 json: true
             }
         );
-        assert_eq!(command("pop3fs demo"), Command::Demo { dir: None });
+        assert_eq!(command("pop3fs demo"), UserCommand::Demo { dir: None });
     }
 
     #[test]

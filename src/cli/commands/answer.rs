@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::control::report::print_status;
-use crate::cli::control::{ControlError, Outcome, Request, Response, ask};
+use crate::cli::control::{ControlError, ControlResponse, Request, RequestOutcome, ask};
 use crate::cli::failure::Failure;
 
 /// How `status` is printed.
@@ -33,15 +33,15 @@ fn perform(dir: &Path, request: &Request, format: Format) -> ExitCode {
 }
 
 /// The daemon's answer, or why there is none.
-pub(in crate::cli) fn respond(answered: Result<Response, ControlError>) -> Response {
-    answered.unwrap_or_else(|error| Response::refused(&error))
+pub(in crate::cli) fn respond(answered: Result<ControlResponse, ControlError>) -> ControlResponse {
+    answered.unwrap_or_else(|error| ControlResponse::refused(&error))
 }
 
 /// Success goes to standard output, everything else to standard error.
-pub(in crate::cli) fn print(response: &Response, format: Format) -> ExitCode {
+pub(in crate::cli) fn print(response: &ControlResponse, format: Format) -> ExitCode {
     let printed = match response.outcome {
-        Outcome::Done => print_done(response, format, &mut io::stdout().lock()),
-        Outcome::Failed(_) | Outcome::Held | Outcome::Going => {
+        RequestOutcome::Done => print_done(response, format, &mut io::stdout().lock()),
+        RequestOutcome::Failed(_) | RequestOutcome::Held | RequestOutcome::Going => {
             print_failed(response, &mut io::stderr().lock())
         }
     };
@@ -52,7 +52,7 @@ pub(in crate::cli) fn print(response: &Response, format: Format) -> ExitCode {
     }
 }
 
-fn print_done(response: &Response, format: Format, out: &mut impl Write) -> io::Result<()> {
+fn print_done(response: &ControlResponse, format: Format, out: &mut impl Write) -> io::Result<()> {
     for line in &response.lines {
         writeln!(out, "{line}")?;
     }
@@ -63,7 +63,7 @@ fn print_done(response: &Response, format: Format, out: &mut impl Write) -> io::
     }
 }
 
-fn print_failed(response: &Response, out: &mut impl Write) -> io::Result<()> {
+fn print_failed(response: &ControlResponse, out: &mut impl Write) -> io::Result<()> {
     for line in &response.lines {
         writeln!(out, "pop3fs: {line}")?;
     }
@@ -77,14 +77,19 @@ mod tests {
     #[test]
     fn a_success_is_its_lines() {
         let mut out = Vec::new();
-        print_done(&Response::done("all is well"), Format::Text, &mut out).unwrap();
+        print_done(
+            &ControlResponse::done("all is well"),
+            Format::Text,
+            &mut out,
+        )
+        .unwrap();
         assert_eq!(out, b"all is well\n");
     }
 
     #[test]
     fn failures_carry_our_name() {
         let mut out = Vec::new();
-        print_failed(&Response::failed(Failure::Busy, "busy"), &mut out).unwrap();
+        print_failed(&ControlResponse::failed(Failure::Busy, "busy"), &mut out).unwrap();
         assert_eq!(out, b"pop3fs: busy\n");
     }
 }

@@ -8,11 +8,11 @@ use crate::cli::commands::stdout;
 use crate::cli::daemon::mount::ServeError;
 use crate::cli::daemon::setup::settings;
 use crate::cli::failure::{Failure, refuse};
-use crate::cli::options::Settings;
+use crate::cli::options::OptionArguments;
 use crate::maildrop::{Finding, Outlook, Rating, probe};
 
 /// Prints a line for each step as it is done. Succeeds where a mount would.
-pub fn check(source: &str, options: &Settings) -> ExitCode {
+pub fn check(source: &str, options: &OptionArguments) -> ExitCode {
     match report(source, options) {
         Ok(Outlook::Works) => {
             stdout::line("A mount would work.");
@@ -26,7 +26,7 @@ pub fn check(source: &str, options: &Settings) -> ExitCode {
     }
 }
 
-fn report(source: &str, options: &Settings) -> Result<Outlook, ServeError> {
+fn report(source: &str, options: &OptionArguments) -> Result<Outlook, ServeError> {
     let Target { source, options } = Target::resolve(source, options.as_slice())?;
     let password = password::obtain(&options, &source)?;
     let settings = settings(&source, &options, password)?;

@@ -11,7 +11,7 @@ use crate::cli::commands::stdout;
 use crate::cli::daemon::background;
 use crate::cli::daemon::logging::Log;
 use crate::cli::daemon::mount::{Plan, ServeError, serve};
-use crate::cli::daemon::signals::Signals;
+use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::failure::refuse;
 use crate::cli::options::{Caching, Options, TlsPolicy};
 use crate::demo::{DemoServer, USER, suggestions};
@@ -27,9 +27,10 @@ pub fn demo(dir: Option<&Path>) -> ExitCode {
 fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
     Log::on_stderr().begin();
     let refused = |what| move |source| ServeError::System { what, source };
-    let signals = Signals::block().map_err(|errno| refused("to block signals")(errno.into()))?;
+    let signals =
+        EndingSignals::block().map_err(|errno| refused("to block signals")(errno.into()))?;
     let server = DemoServer::start().map_err(refused("a server on loopback"))?;
-    let mountpoint = MountPoint::make(dir).map_err(refused("the directory of the demo"))?;
+    let mountpoint = DemoDirectory::make(dir).map_err(refused("the directory of the demo"))?;
     let source: Source = format!("pop://{USER}@{}", server.address()).parse()?;
     let plan = Plan {
         source: source.with_tls(TlsPolicy::Off),
@@ -55,13 +56,13 @@ fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
 }
 
 /// The directory of the demo; removed at the end if it was made for it.
-struct MountPoint {
+struct DemoDirectory {
     path: PathBuf,
     is_ours: bool,
 }
 
-impl MountPoint {
-    fn make(dir: Option<&Path>) -> std::io::Result<MountPoint> {
+impl DemoDirectory {
+    fn make(dir: Option<&Path>) -> std::io::Result<DemoDirectory> {
         let path = match dir {
             Some(dir) => std::path::absolute(dir)?,
             None => std::env::temp_dir().join(format!("pop3fs-demo-{}", std::process::id())),
@@ -70,11 +71,11 @@ impl MountPoint {
         if is_ours {
             std::fs::create_dir(&path)?;
         }
-        Ok(MountPoint { path, is_ours })
+        Ok(DemoDirectory { path, is_ours })
     }
 }
 
-impl Drop for MountPoint {
+impl Drop for DemoDirectory {
     fn drop(&mut self) {
         if self.is_ours
             && let Err(error) = std::fs::remove_dir(&self.path)

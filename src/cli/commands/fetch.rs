@@ -19,7 +19,7 @@ const OF_HEADERS: &str = "{bar:30} {pos} of {len} messages, {rate}, {eta} left";
 
 /// `pop3fs fetch DIR [--headers]`: waits until all is there. Ctrl-C ends it, and what has come is kept.
 pub fn fetch(dir: &Path, depth: Depth) -> ExitCode {
-    let mut shown = Shown::new(depth);
+    let mut shown = FetchDisplay::new(depth);
     let request = Request::Fetch { depth };
     let answered = ask_for_long(dir, &request, &mut |progress| shown.update(progress));
     shown.bar.finish_and_clear();
@@ -27,7 +27,7 @@ pub fn fetch(dir: &Path, depth: Depth) -> ExitCode {
 }
 
 /// The bar hides itself where standard error is no terminal.
-struct Shown {
+struct FetchDisplay {
     bar: ProgressBar,
     depth: Depth,
     begun: Begun,
@@ -40,7 +40,7 @@ enum Begun {
     Yes,
 }
 
-impl Shown {
+impl FetchDisplay {
     fn new(depth: Depth) -> Self {
         let template = match depth {
             Depth::Body => OF_BODIES,

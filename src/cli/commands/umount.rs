@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use crate::cli::commands::answer::{Format, print, respond};
 use crate::cli::control::sentences::first;
-use crate::cli::control::{Outcome, Request, Response, ask};
+use crate::cli::control::{ControlResponse, Request, RequestOutcome, ask};
 use crate::maildrop::{Consent, Farewell, Held};
 
 /// `pop3fs umount DIR`: unmounts, and waits until the deletions are committed or discarded.
@@ -25,7 +25,7 @@ fn conclude(dir: &Path, request: &Request) -> ExitCode {
         announce(dir);
     }
     let mut response = respond(ask(dir, request));
-    if response.outcome == Outcome::Held {
+    if response.outcome == RequestOutcome::Held {
         response = match consent_of_the_user(&response, request) {
             Some(consented) => respond(ask(dir, &consented)),
             None => refused(response, request),
@@ -54,7 +54,7 @@ fn announce(dir: &Path) {
 }
 
 /// The request with a yes, or another one that the user prefers; none for a no, or without a terminal.
-fn consent_of_the_user(held: &Response, request: &Request) -> Option<Request> {
+fn consent_of_the_user(held: &ControlResponse, request: &Request) -> Option<Request> {
     if !is_terminal() {
         return None;
     }
@@ -80,7 +80,7 @@ fn consent_of_the_user(held: &Response, request: &Request) -> Option<Request> {
     }
 }
 
-fn refused(mut held: Response, request: &Request) -> Response {
+fn refused(mut held: ControlResponse, request: &Request) -> ControlResponse {
     held.lines.push(match request {
         Request::Umount { .. } => {
             "nothing was deleted, and it is still mounted: `pop3fs umount --yes DIR` deletes them, `pop3fs umount --discard DIR` leaves them on the server, `pop3fs restore DIR` takes them back (-o max_delete= sets what needs no --yes)".to_owned()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use super::server::{next_line, write_line};
-use super::{Outcome, Request, Response, folder};
+use super::{ControlResponse, Request, RequestOutcome, folder};
 use crate::cli::failure::Failure;
 use crate::fs::mount::{DeviceNumber, FindError, MountPoint, find};
 use crate::maildrop::Progress;
@@ -44,7 +44,7 @@ impl From<&ControlError> for Failure {
 }
 
 /// Asks the daemon behind the mount at `dir`, and waits for its answer: a commit takes as long as the server does.
-pub(in crate::cli) fn ask(dir: &Path, request: &Request) -> Result<Response, ControlError> {
+pub(in crate::cli) fn ask(dir: &Path, request: &Request) -> Result<ControlResponse, ControlError> {
     ask_for_long(dir, request, &mut |_| ())
 }
 
@@ -53,7 +53,7 @@ pub(in crate::cli) fn ask_for_long(
     dir: &Path,
     request: &Request,
     going: &mut dyn FnMut(Progress),
-) -> Result<Response, ControlError> {
+) -> Result<ControlResponse, ControlError> {
     let mount = find(dir)?;
     check_owner(&mount)?;
     match ask_first(&sockets_of(&mount), &mount.path, request, going) {
@@ -103,7 +103,7 @@ fn ask_first(
     path: &Path,
     request: &Request,
     going: &mut dyn FnMut(Progress),
-) -> Result<Response, ControlError> {
+) -> Result<ControlResponse, ControlError> {
     let connected = sockets
         .iter()
         .find_map(|socket| UnixStream::connect(socket).ok());
@@ -119,9 +119,10 @@ fn ask_first(
     let mut answers = put(client, request).map_err(unanswered)?;
     loop {
         let line = next_line(&mut answers).map_err(unanswered)?;
-        let response: Response = serde_json::from_slice(&line).map_err(ControlError::Garbled)?;
+        let response: ControlResponse =
+            serde_json::from_slice(&line).map_err(ControlError::Garbled)?;
         match (response.outcome, response.progress) {
-            (Outcome::Going, progress) => progress.into_iter().for_each(&mut *going),
+            (RequestOutcome::Going, progress) => progress.into_iter().for_each(&mut *going),
             _ => return Ok(response),
         }
     }
@@ -135,7 +136,7 @@ fn put(mut client: UnixStream, request: &Request) -> io::Result<BufReader<UnixSt
 #[cfg(test)]
 mod tests {
     use super::super::server::{Handler, read_line};
-    use super::super::{Reply, Server, Status};
+    use super::super::{ControlReply, MountStatus, Server};
     use super::*;
     use crate::maildrop::{Consent, Depth, Farewell};
     use std::io::Write;
@@ -155,13 +156,13 @@ mod tests {
         consent: Consent::Unsaid,
     };
 
-    fn ask_in(folder: &Path, request: &Request) -> Result<Response, ControlError> {
+    fn ask_in(folder: &Path, request: &Request) -> Result<ControlResponse, ControlError> {
         let sockets = sockets_in(&[folder.to_owned()], geteuid().as_raw(), DEVICE);
         ask_first(&sockets, Path::new("/mnt"), request, &mut |_| ())
     }
 
     /// A handler that leaves each request with whoever holds the other end.
-    fn leave() -> (Handler, Receiver<(Request, Reply)>) {
+    fn leave() -> (Handler, Receiver<(Request, ControlReply)>) {
         let (left, taken) = channel();
         let handler: Handler = Arc::new(move |request, reply| {
             left.send((request, reply)).unwrap();
@@ -181,13 +182,13 @@ mod tests {
     fn a_request_reaches_the_handler_and_its_answer_the_client() {
         let dir = private_folder();
         let handler: Handler = Arc::new(|request, reply| match request {
-            Request::Status => reply.send(&Response::status(Status {
+            Request::Status => reply.send(&ControlResponse::status(MountStatus {
                 messages: 3,
                 pending: vec!["a\nb.eml".to_owned()],
-                ..Status::default()
+                ..MountStatus::default()
             })),
             Request::Restore { names } => {
-                reply.send(&Response::failed(Failure::Usage, names.join(" ")));
+                reply.send(&ControlResponse::failed(Failure::Usage, names.join(" ")));
             }
             other => panic!("{other:?}"),
         });
@@ -205,11 +206,11 @@ mod tests {
         );
         let names = vec!["x".to_owned(), "y".to_owned()];
         let response = ask_in(dir.path(), &Request::Restore { names }).unwrap();
-        assert_eq!(response, Response::failed(Failure::Usage, "x y"));
+        assert_eq!(response, ControlResponse::failed(Failure::Usage, "x y"));
     }
 
     #[test]
-    fn an_answer_may_come_later_from_another_thread_and_others_are_served_meanwhile() {
+    fn an_answer_may_come_later_while_others_are_served() {
         let dir = private_folder();
         let (handler, taken) = leave();
         let _serving = Server::listen_in(dir.path(), DEVICE)
@@ -221,23 +222,30 @@ mod tests {
             let (request, owed) = taken.recv().unwrap();
             assert_eq!(request, COMMIT);
             let status = scope.spawn(|| ask_in(dir.path(), &Request::Status).unwrap());
-            taken.recv().unwrap().1.send(&Response::done("status"));
-            assert_eq!(status.join().unwrap(), Response::done("status"));
-            owed.send(&Response::done("3 messages deleted"));
-            assert_eq!(commit.join().unwrap(), Response::done("3 messages deleted"));
+            taken
+                .recv()
+                .unwrap()
+                .1
+                .send(&ControlResponse::done("status"));
+            assert_eq!(status.join().unwrap(), ControlResponse::done("status"));
+            owed.send(&ControlResponse::done("3 messages deleted"));
+            assert_eq!(
+                commit.join().unwrap(),
+                ControlResponse::done("3 messages deleted")
+            );
         });
     }
 
     #[test]
-    fn what_takes_long_is_told_of_until_its_end() {
+    fn progress_is_reported_until_the_answer() {
         let dir = private_folder();
         let far = |messages| Progress {
             messages,
             ..Progress::default()
         };
-        let handler: Handler = Arc::new(move |_, mut reply: Reply| {
+        let handler: Handler = Arc::new(move |_, mut reply: ControlReply| {
             (1..=3).for_each(|messages| reply.going(far(messages)).unwrap());
-            reply.send(&Response::done("all"));
+            reply.send(&ControlResponse::done("all"));
         });
         let _serving = Server::listen_in(dir.path(), DEVICE)
             .unwrap()
@@ -248,7 +256,7 @@ mod tests {
         let mut going = |progress| told.push(progress);
         let request = Request::Fetch { depth: Depth::Body };
         let response = ask_first(&sockets, Path::new("/mnt"), &request, &mut going).unwrap();
-        assert_eq!(response, Response::done("all"));
+        assert_eq!(response, ControlResponse::done("all"));
         assert_eq!(told, [far(1), far(2), far(3)]);
     }
 
@@ -256,7 +264,7 @@ mod tests {
     fn an_answer_may_be_longer_than_a_request() {
         let dir = private_folder();
         let line = "1234567.eml is back".to_owned();
-        let mut answer = Response::done(line.clone());
+        let mut answer = ControlResponse::done(line.clone());
         answer.lines = vec![line; 9 * 1024 * 1024 / 20];
         let sent = answer.clone();
         let handler: Handler = Arc::new(move |_, reply| reply.send(&sent));
@@ -270,7 +278,7 @@ mod tests {
     #[test]
     fn a_silent_client_keeps_nobody_waiting() {
         let dir = private_folder();
-        let handler: Handler = Arc::new(|_, reply| reply.send(&Response::done("here")));
+        let handler: Handler = Arc::new(|_, reply| reply.send(&ControlResponse::done("here")));
         let _serving = Server::listen_in(dir.path(), DEVICE)
             .unwrap()
             .serve(handler)
@@ -280,7 +288,10 @@ mod tests {
             .join(folder::socket_name(DEVICE, std::process::id()));
         let mut silent = UnixStream::connect(socket).unwrap();
         silent.write_all(b"\"sta").unwrap();
-        assert_eq!(ask_in(dir.path(), &UMOUNT).unwrap(), Response::done("here"));
+        assert_eq!(
+            ask_in(dir.path(), &UMOUNT).unwrap(),
+            ControlResponse::done("here")
+        );
     }
 
     #[test]
@@ -292,7 +303,7 @@ mod tests {
             .serve(handler)
             .unwrap();
         let response = ask_in(dir.path(), &COMMIT).unwrap();
-        assert_eq!(response.outcome, Outcome::Failed(Failure::Other));
+        assert_eq!(response.outcome, RequestOutcome::Failed(Failure::Other));
     }
 
     #[test]
@@ -308,13 +319,14 @@ mod tests {
             .join(folder::socket_name(DEVICE, std::process::id()));
         let mut client = UnixStream::connect(socket).unwrap();
         client.write_all(b"\"fetch\"\n").unwrap();
-        let response: Response = serde_json::from_slice(&read_line(&client).unwrap()).unwrap();
-        assert_eq!(response.outcome, Outcome::Failed(Failure::Other));
+        let response: ControlResponse =
+            serde_json::from_slice(&read_line(&client).unwrap()).unwrap();
+        assert_eq!(response.outcome, RequestOutcome::Failed(Failure::Other));
         assert!(response.lines[0].contains("version"));
     }
 
     #[test]
-    fn the_socket_is_gone_with_its_server_and_a_dead_one_is_passed_over() {
+    fn a_dead_socket_is_skipped_and_a_closed_one_is_removed() {
         let dir = private_folder();
         let (handler, _taken) = leave();
         let serving = Server::listen_in(dir.path(), DEVICE)
@@ -329,14 +341,14 @@ mod tests {
             ask_in(dir.path(), &Request::Status),
             Err(ControlError::Gone { .. })
         ));
-        let handler: Handler = Arc::new(|_, reply| reply.send(&Response::done("here")));
+        let handler: Handler = Arc::new(|_, reply| reply.send(&ControlResponse::done("here")));
         let _serving = Server::listen_in(dir.path(), DEVICE)
             .unwrap()
             .serve(handler)
             .unwrap();
         assert_eq!(
             ask_in(dir.path(), &Request::Status).unwrap(),
-            Response::done("here")
+            ControlResponse::done("here")
         );
     }
 
@@ -356,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_mount_nothing_is_asked() {
+    fn asking_without_a_mount_is_an_error() {
         let dir = private_folder();
         let error = ask(dir.path(), &Request::Status).unwrap_err();
         let sentence = format!("nothing is mounted at {}: ", dir.path().display());

@@ -3,8 +3,8 @@
 //! It lies outside the mount, so that a hung server or an unmounted directory does not cut it off. Each daemon has a name
 //! of its own, `MAJOR:MINOR-PID.sock`: two daemons can share a device number while one still commits after its unmount.
 //!
-//! A line of JSON goes each way: a [`Request`], and in its own time a [`Response`]. Responses that tell how far a fetch has
-//! come, [`Outcome::Going`], may come before.
+//! A line of JSON goes each way: a [`Request`], and in its own time a [`ControlResponse`]. Responses that tell how far a fetch has
+//! come, [`RequestOutcome::Going`], may come before.
 
 mod ask;
 mod folder;
@@ -18,8 +18,8 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 
 pub(super) use ask::{ControlError, ask, ask_for_long};
-pub(super) use server::{Reply, Server, Serving};
-pub(super) use status::{Cached, Event, Opens, Session, Status, Stored};
+pub(super) use server::{ControlReply, ControlServing, Server};
+pub(super) use status::{Cached, MountStatus, Opens, PastEvent, SessionStatus, Stored};
 
 use crate::cli::failure::Failure;
 use crate::maildrop::{Consent, Depth, Farewell, Progress};
@@ -58,15 +58,15 @@ pub(super) enum Request {
 
 /// The daemon's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Response {
+pub(super) struct ControlResponse {
     /// Whether it was done, all of it.
-    pub outcome: Outcome,
+    pub outcome: RequestOutcome,
     /// Sentences for the user.
     #[serde(default)]
     pub lines: Vec<String>,
     /// The answer to [`Request::Status`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
+    pub status: Option<MountStatus>,
     /// How far a fetch has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
@@ -75,7 +75,7 @@ pub(super) struct Response {
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
+pub(super) enum RequestOutcome {
     /// As asked.
     Done,
     /// Not, or not wholly: the lines say what is left.
@@ -86,9 +86,9 @@ pub(super) enum Outcome {
     Held,
 }
 
-impl Response {
+impl ControlResponse {
     /// With these sentences, and nothing else.
-    pub(super) fn of(outcome: Outcome, lines: Vec<String>) -> Self {
+    pub(super) fn of(outcome: RequestOutcome, lines: Vec<String>) -> Self {
         Self {
             outcome,
             lines,
@@ -99,12 +99,12 @@ impl Response {
 
     /// Done, with a sentence.
     pub(super) fn done(line: impl Into<String>) -> Self {
-        Self::of(Outcome::Done, vec![line.into()])
+        Self::of(RequestOutcome::Done, vec![line.into()])
     }
 
     /// Failed, with a sentence that says what to do.
     pub(super) fn failed(failure: Failure, line: impl Into<String>) -> Self {
-        Self::of(Outcome::Failed(failure), vec![line.into()])
+        Self::of(RequestOutcome::Failed(failure), vec![line.into()])
     }
 
     /// Failed by an error.
@@ -118,24 +118,24 @@ impl Response {
     /// Why it was not done, if it was not.
     pub(super) fn failure(&self) -> Option<Failure> {
         match self.outcome {
-            Outcome::Done => None,
-            Outcome::Failed(failure) => Some(failure),
-            Outcome::Held => Some(Failure::HeldBack),
+            RequestOutcome::Done => None,
+            RequestOutcome::Failed(failure) => Some(failure),
+            RequestOutcome::Held => Some(Failure::HeldBack),
             // Nothing came behind it.
-            Outcome::Going => Some(Failure::Other),
+            RequestOutcome::Going => Some(Failure::Other),
         }
     }
 
     /// Held back, and why.
     pub(super) fn held(lines: Vec<String>) -> Self {
-        Self::of(Outcome::Held, lines)
+        Self::of(RequestOutcome::Held, lines)
     }
 
     /// The answer to [`Request::Status`].
-    pub(super) fn status(status: Status) -> Self {
+    pub(super) fn status(status: MountStatus) -> Self {
         Self {
             status: Some(status),
-            ..Self::of(Outcome::Done, Vec::new())
+            ..Self::of(RequestOutcome::Done, Vec::new())
         }
     }
 
@@ -143,7 +143,7 @@ impl Response {
     pub(super) fn going(progress: Progress) -> Self {
         Self {
             progress: Some(progress),
-            ..Self::of(Outcome::Going, Vec::new())
+            ..Self::of(RequestOutcome::Going, Vec::new())
         }
     }
 }

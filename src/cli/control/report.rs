@@ -5,15 +5,17 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::control::sentences::{counted, verdict_in_words};
-use crate::cli::control::{Cached, Event, Opens, Outcome, Response, Session, Status, Stored};
+use crate::cli::control::{
+    Cached, ControlResponse, MountStatus, Opens, PastEvent, RequestOutcome, SessionStatus, Stored,
+};
 use crate::maildrop::{Connection, Fault, Held, Maildrop, Verdict};
 
 /// How the mount of a maildrop stands.
-pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildrop) -> Status {
+pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildrop) -> MountStatus {
     let (totals, cached) = (maildrop.totals(), maildrop.cached());
     let history = maildrop.history();
     let of_session = of_connection(&maildrop.connection());
-    Status {
+    MountStatus {
         source: source.to_owned(),
         mountpoint: mountpoint.to_string_lossy().into_owned(),
         pid: std::process::id(),
@@ -45,34 +47,34 @@ pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildro
 }
 
 /// What is known of the session, and nothing else.
-fn of_connection(connection: &Connection) -> Status {
+fn of_connection(connection: &Connection) -> MountStatus {
     match connection {
-        Connection::Closed => Status::default(),
-        Connection::Failed(fault) => Status {
+        Connection::Closed => MountStatus::default(),
+        Connection::Failed(fault) => MountStatus {
             fault: Some(fault.to_string()),
-            ..Status::default()
+            ..MountStatus::default()
         },
-        Connection::Open(terms) => Status {
-            session: Session::Open,
+        Connection::Open(terms) => MountStatus {
+            session: SessionStatus::Open,
             tls: terms.tls.map(|version| version.to_string()),
             login: Some(terms.method.to_string()),
             capabilities: Some(terms.capabilities.to_string()),
-            ..Status::default()
+            ..MountStatus::default()
         },
     }
 }
 
-fn of_commit(at: SystemTime, result: Result<Verdict, Fault>) -> Event {
-    let Response { outcome, lines, .. } = verdict_in_words(result);
-    Event {
+fn of_commit(at: SystemTime, result: Result<Verdict, Fault>) -> PastEvent {
+    let ControlResponse { outcome, lines, .. } = verdict_in_words(result);
+    PastEvent {
         at: unix_seconds(at),
-        failed: outcome != Outcome::Done,
+        failed: outcome != RequestOutcome::Done,
         lines,
     }
 }
 
-fn of_fault(at: SystemTime, fault: &Fault) -> Event {
-    Event {
+fn of_fault(at: SystemTime, fault: &Fault) -> PastEvent {
+    PastEvent {
         at: unix_seconds(at),
         failed: true,
         lines: vec![fault.to_string()],
@@ -85,7 +87,7 @@ fn unix_seconds(time: SystemTime) -> u64 {
 }
 
 /// For people.
-pub(in crate::cli) fn print_status(status: &Status, out: &mut impl Write) -> io::Result<()> {
+pub(in crate::cli) fn print_status(status: &MountStatus, out: &mut impl Write) -> io::Result<()> {
     let (source, dir, pid) = (&status.source, &status.mountpoint, status.pid);
     writeln!(out, "{source} on {dir} (process {pid})")?;
     let mut line = |name: &str, text: &str| writeln!(out, "{name:<10}{text}");
@@ -117,7 +119,7 @@ pub(in crate::cli) fn print_status(status: &Status, out: &mut impl Write) -> io:
     Ok(())
 }
 
-fn listing(status: &Status) -> String {
+fn listing(status: &MountStatus) -> String {
     let age = match status.listing_age_seconds {
         Some(seconds) => format!(", {seconds} s old"),
         None => String::new(),
@@ -125,16 +127,16 @@ fn listing(status: &Status) -> String {
     messages_and_octets(status.messages, status.octets) + &age
 }
 
-fn session(status: &Status) -> String {
+fn session(status: &MountStatus) -> String {
     let login = match &status.login {
         Some(login) => format!(", log-in by {login}"),
         None => String::new(),
     };
     match (status.session, &status.tls, &status.fault) {
-        (Session::Closed, _, Some(fault)) => format!("closed: {fault}"),
-        (Session::Closed, _, None) => "closed".to_owned(),
-        (Session::Open, Some(tls), _) => format!("open, {tls}{login}"),
-        (Session::Open, None, _) => format!("open, in clear{login}"),
+        (SessionStatus::Closed, _, Some(fault)) => format!("closed: {fault}"),
+        (SessionStatus::Closed, _, None) => "closed".to_owned(),
+        (SessionStatus::Open, Some(tls), _) => format!("open, {tls}{login}"),
+        (SessionStatus::Open, None, _) => format!("open, in clear{login}"),
     }
 }
 
@@ -167,7 +169,7 @@ fn opened(opens: Opens) -> String {
     }
 }
 
-fn happened(event: &Event) -> String {
+fn happened(event: &PastEvent) -> String {
     let at = UNIX_EPOCH.checked_add(Duration::from_secs(event.at));
     let at = at.map_or_else(String::new, |at| {
         humantime::format_rfc3339_seconds(at).to_string()
@@ -179,15 +181,15 @@ fn happened(event: &Event) -> String {
 mod tests {
     use super::*;
 
-    fn example() -> Status {
-        Status {
+    fn example() -> MountStatus {
+        MountStatus {
             source: "pops://al@h".to_owned(),
             mountpoint: "/mnt".into(),
             pid: 7,
             messages: 3,
             octets: 4096,
             listing_age_seconds: Some(12),
-            session: Session::Open,
+            session: SessionStatus::Open,
             fault: None,
             tls: Some("TLSv1.3".to_owned()),
             login: Some("PLAIN".to_owned()),
@@ -205,7 +207,7 @@ mod tests {
                 limit: 4000,
             }),
             opens: Opens { total: 3, hits: 2 },
-            last_commit: Some(Event {
+            last_commit: Some(PastEvent {
                 at: 86_400,
                 failed: false,
                 lines: vec!["1 message deleted on the server".to_owned()],
@@ -214,7 +216,7 @@ mod tests {
         }
     }
 
-    fn printed(status: &Status) -> String {
+    fn printed(status: &MountStatus) -> String {
         let mut out = Vec::new();
         print_status(status, &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -239,9 +241,9 @@ mod tests {
 
     #[test]
     fn a_session_that_cannot_be_opened_is_told_with_the_reason() {
-        let status = Status {
+        let status = MountStatus {
             fault: Some("the server is away".to_owned()),
-            ..Status::default()
+            ..MountStatus::default()
         };
         let shown = printed(&status);
         assert!(shown.contains("session   closed: the server is away\n"));

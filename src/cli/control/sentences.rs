@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::cli::control::{Outcome, Response};
+use crate::cli::control::{ControlResponse, RequestOutcome};
 use crate::cli::failure::Failure;
 use crate::maildrop::{Farewell, Fault, Fetched, Held, Verdict};
 
@@ -12,16 +12,16 @@ const MOST_FAILURES: usize = 10;
 const FIRST_NAMES: usize = 3;
 
 /// What `pop3fs fetch` says at its end.
-pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> Response {
-    let mut response = Response::done(format!(
+pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> ControlResponse {
+    let mut response = ControlResponse::done(format!(
         "{} fetched, {} were there already",
         counted(fetched.fetched, "message"),
         fetched.present
     ));
     // The first is what the others come of.
     let mut fail = |failure: Failure, line: String| {
-        if response.outcome == Outcome::Done {
-            response.outcome = Outcome::Failed(failure);
+        if response.outcome == RequestOutcome::Done {
+            response.outcome = RequestOutcome::Failed(failure);
         }
         response.lines.push(line);
     };
@@ -49,13 +49,13 @@ pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> Response {
 }
 
 /// What is said of a commit that is held back; the client says what can be done.
-pub(in crate::cli) fn held_in_words(held: &Held, pending: &[String]) -> Response {
-    Response::held(vec![format!("{held}: {}", first(pending))])
+pub(in crate::cli) fn held_in_words(held: &Held, pending: &[String]) -> ControlResponse {
+    ControlResponse::held(vec![format!("{held}: {}", first(pending))])
 }
 
 /// The messages that were to be deleted when a mount ended.
 #[derive(Clone, Copy)]
-pub(in crate::cli) struct Pending {
+pub(in crate::cli) struct PendingCounts {
     pub(in crate::cli) before: usize,
     /// After its last commit, if there was one.
     pub(in crate::cli) left: usize,
@@ -64,21 +64,21 @@ pub(in crate::cli) struct Pending {
 /// What the end of a mount says.
 pub(in crate::cli) fn farewell_in_words(
     farewell: Farewell,
-    pending: Pending,
+    pending: PendingCounts,
     verdict: Result<Verdict, Fault>,
-) -> Response {
-    let Pending { before, left } = pending;
+) -> ControlResponse {
+    let PendingCounts { before, left } = pending;
     match (farewell, verdict) {
-        (Farewell::Discard, _) if left < before => Response::done(format!(
+        (Farewell::Discard, _) if left < before => ControlResponse::done(format!(
             "a commit was under way: {} deleted on the server, {} removed here stay there",
             counted(before - left, "message"),
             counted(left, "message")
         )),
-        (Farewell::Discard, _) if before > 0 => Response::done(format!(
+        (Farewell::Discard, _) if before > 0 => ControlResponse::done(format!(
             "nothing was deleted: {} removed here stay on the server",
             counted(before, "message")
         )),
-        (_, Err(Fault::HeldBack(held))) => Response::failed(
+        (_, Err(Fault::HeldBack(held))) => ControlResponse::failed(
             Failure::HeldBack,
             format!(
                 "{held}: nothing was deleted. `pop3fs umount --yes DIR` would have deleted them; -o max_delete=NUMBER sets how many may go unread, and -o max_delete=off lets everything through"
@@ -89,7 +89,7 @@ pub(in crate::cli) fn farewell_in_words(
 }
 
 /// What `pop3fs umount` and `pop3fs commit` say.
-pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Response {
+pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> ControlResponse {
     let verdict = match verdict {
         Ok(verdict) => verdict,
         Err(fault) => {
@@ -97,7 +97,8 @@ pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Respo
                 Fault::OutcomeUnknown(_) => "it is not known whether the deletions were committed",
                 _ => "the deletions were not committed",
             };
-            let mut response = Response::failed(Failure::Uncommitted, format!("{known}: {fault}"));
+            let mut response =
+                ControlResponse::failed(Failure::Uncommitted, format!("{known}: {fault}"));
             response.lines.push(
                 "what was removed here may still be on the server, and is shown at the next mount"
                     .to_owned(),
@@ -105,7 +106,7 @@ pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Respo
             return response;
         }
     };
-    let mut response = Response::done(match (verdict.deleted, verdict.gone) {
+    let mut response = ControlResponse::done(match (verdict.deleted, verdict.gone) {
         (0, 0) if verdict.is_complete() => "nothing was to be deleted".to_owned(),
         (deleted, 0) => format!("{} deleted on the server", counted(deleted, "message")),
         (deleted, gone) => format!(
@@ -114,7 +115,7 @@ pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Respo
         ),
     });
     for kept in &verdict.kept {
-        response.outcome = Outcome::Failed(Failure::Uncommitted);
+        response.outcome = RequestOutcome::Failed(Failure::Uncommitted);
         response.lines.push(format!(
             "{} is still on the server: {}",
             kept.name, kept.reason

@@ -16,7 +16,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
 
-use super::{LONGEST_REQUEST, Request, Response, folder};
+use super::{ControlResponse, LONGEST_REQUEST, Request, folder};
 use crate::cli::failure::Failure;
 use crate::fs::mount::DeviceNumber;
 use crate::maildrop::Progress;
@@ -30,8 +30,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// In milliseconds: how often it is looked, while nobody connects, whether the socket's file is still there.
 const BETWEEN_LOOKS: u16 = 5_000;
 
-/// Called once a request, on a thread of its own. It may keep the [`Reply`] and return.
-pub(in crate::cli) type Handler = Arc<dyn Fn(Request, Reply) + Send + Sync>;
+/// Called once a request, on a thread of its own. It may keep the [`ControlReply`] and return.
+pub(in crate::cli) type Handler = Arc<dyn Fn(Request, ControlReply) + Send + Sync>;
 
 /// A control socket that clients can connect to already; they wait until it is served.
 #[derive(Debug)]
@@ -44,14 +44,14 @@ pub(in crate::cli) struct Server {
 
 /// A control socket that is served. It ends, and its file goes away, when this is dropped.
 #[derive(Debug)]
-pub(in crate::cli) struct Serving {
+pub(in crate::cli) struct ControlServing {
     // Closed, it ends the thread.
     end: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// The answer that is owed to one client. Dropped unanswered, it says so to the client.
-pub(in crate::cli) struct Reply(Option<UnixStream>);
+pub(in crate::cli) struct ControlReply(Option<UnixStream>);
 
 /// A socket's file, which dropping this removes.
 #[derive(Debug)]
@@ -103,12 +103,12 @@ impl Server {
     }
 
     /// Answers clients of the same user and of root, from a thread of its own.
-    pub(in crate::cli) fn serve(self, handler: Handler) -> io::Result<Serving> {
+    pub(in crate::cli) fn serve(self, handler: Handler) -> io::Result<ControlServing> {
         let (ended, end) = io::pipe()?;
         let thread = thread::Builder::new()
             .name("control".to_owned())
             .spawn(move || self.accept_all(&ended, &handler))?;
-        Ok(Serving {
+        Ok(ControlServing {
             end: Some(end),
             thread: Some(thread),
         })
@@ -167,7 +167,7 @@ impl Server {
     }
 }
 
-impl Drop for Serving {
+impl Drop for ControlServing {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take()
@@ -178,21 +178,21 @@ impl Drop for Serving {
     }
 }
 
-impl Reply {
+impl ControlReply {
     /// Sends the answer. A client that is gone by now misses it, and only the log knows.
-    pub(in crate::cli) fn send(mut self, response: &Response) {
+    pub(in crate::cli) fn send(mut self, response: &ControlResponse) {
         self.send_once(response);
     }
 
     /// Tells how far it has come. An error means that the client is gone.
     pub(in crate::cli) fn going(&mut self, progress: Progress) -> io::Result<()> {
         match &mut self.0 {
-            Some(client) => write_line(client, &Response::going(progress)),
+            Some(client) => write_line(client, &ControlResponse::going(progress)),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
-    fn send_once(&mut self, response: &Response) {
+    fn send_once(&mut self, response: &ControlResponse) {
         let Some(mut client) = self.0.take() else {
             return;
         };
@@ -202,18 +202,18 @@ impl Reply {
     }
 }
 
-impl Drop for Reply {
+impl Drop for ControlReply {
     fn drop(&mut self) {
-        self.send_once(&Response::failed(
+        self.send_once(&ControlResponse::failed(
             Failure::Other,
             "pop3fs dropped the request: see its log",
         ));
     }
 }
 
-impl fmt::Debug for Reply {
+impl fmt::Debug for ControlReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Reply")
+        f.write_str("ControlReply")
     }
 }
 
@@ -251,7 +251,7 @@ fn attend(client: UnixStream, handler: &Handler) -> io::Result<()> {
     thread::Builder::new()
         .name("control client".to_owned())
         .spawn(move || match receive(&client) {
-            Ok(request) => handler(request, Reply(Some(client))),
+            Ok(request) => handler(request, ControlReply(Some(client))),
             Err(error) => log::warn!("a client of the control socket: {error}"),
         })?;
     Ok(())
@@ -263,7 +263,7 @@ fn receive(client: &UnixStream) -> io::Result<Request> {
     client.set_write_timeout(Some(PATIENCE))?;
     let line = read_line(client)?;
     serde_json::from_slice(&line).map_err(|error| {
-        Reply(client.try_clone().ok()).send(&Response::failed(
+        ControlReply(client.try_clone().ok()).send(&ControlResponse::failed(
             Failure::Other,
             "this pop3fs does not know the request: it is of another version than the one that mounted",
         ));

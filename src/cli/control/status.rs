@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// How a mount stands. Programs read it, so fields are added but never renamed. Times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(in crate::cli) struct Status {
+pub(in crate::cli) struct MountStatus {
     /// The URL of the maildrop.
     pub source: String,
     /// Where it is mounted, with U+FFFD for what is not UTF-8.
@@ -19,7 +19,7 @@ pub(in crate::cli) struct Status {
     /// Since the listing was last renewed; none before the first.
     pub listing_age_seconds: Option<u64>,
     /// Whether a session is open now.
-    pub session: Session,
+    pub session: SessionStatus,
     /// Why the last attempt to open one failed; none where it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
@@ -42,15 +42,15 @@ pub(in crate::cli) struct Status {
     /// How often messages were opened.
     pub opens: Opens,
     /// The last commit that had something to delete.
-    pub last_commit: Option<Event>,
+    pub last_commit: Option<PastEvent>,
     /// The last thing that went wrong.
-    pub last_error: Option<Event>,
+    pub last_error: Option<PastEvent>,
 }
 
 /// Whether a session with the server is open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::cli) enum Session {
+pub(in crate::cli) enum SessionStatus {
     /// It is opened again on demand.
     #[default]
     Closed,
@@ -93,7 +93,7 @@ pub(in crate::cli) struct Opens {
 /// Something that has happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(in crate::cli) struct Event {
+pub(in crate::cli) struct PastEvent {
     /// When it ended.
     pub at: u64,
     /// Whether it was a failure.

@@ -25,11 +25,11 @@ const LONGEST: u64 = 64 * 1024;
 
 /// Which of the two processes this is.
 #[derive(Debug)]
-pub(in crate::cli) enum Role {
+pub(in crate::cli) enum ForkRole {
     /// The one that the shell waits for.
     Launcher(Launcher),
     /// The one that mounts and serves.
-    Daemon(Ready),
+    Daemon(ReadyNotice),
 }
 
 /// The launcher's view of the daemon.
@@ -42,7 +42,7 @@ pub(in crate::cli) struct Launcher {
 /// The daemon's one word to its launcher, said once the mount works or has failed.
 #[derive(Debug)]
 #[must_use = "the launcher waits for the verdict"]
-pub(in crate::cli) struct Ready(Option<File>);
+pub(in crate::cli) struct ReadyNotice(Option<File>);
 
 /// Why there is no mount.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,23 +69,23 @@ impl From<&LaunchError> for Failure {
 }
 
 /// Forks. To be called while the process has one thread.
-pub(in crate::cli) fn background() -> io::Result<Role> {
+pub(in crate::cli) fn background() -> io::Result<ForkRole> {
     let (verdict, word) = pipe2(OFlag::O_CLOEXEC)?;
     // SAFETY: the process has a single thread (the caller's promise), so the child's copy of memory and locks is whole.
     #[allow(unsafe_code)]
     let forked = unsafe { fork() }?;
     Ok(match forked {
-        ForkResult::Parent { child } => Role::Launcher(Launcher {
+        ForkResult::Parent { child } => ForkRole::Launcher(Launcher {
             verdict: verdict.into(),
             daemon: child,
         }),
-        ForkResult::Child => Role::Daemon(Ready(Some(word.into()))),
+        ForkResult::Child => ForkRole::Daemon(ReadyNotice(Some(word.into()))),
     })
 }
 
 /// The same word for a process that stays in the foreground, and has nobody to say it to.
-pub(in crate::cli) fn foreground() -> Ready {
-    Ready(None)
+pub(in crate::cli) fn foreground() -> ReadyNotice {
+    ReadyNotice(None)
 }
 
 impl Launcher {
@@ -98,7 +98,7 @@ impl Launcher {
     }
 }
 
-impl Ready {
+impl ReadyNotice {
     /// Leaves the terminal, the session and the working directory, and lets the launcher go.
     ///
     /// An error means that nobody waits any more (Ctrl-C, say): then the mount is not wanted either.
@@ -164,13 +164,13 @@ fn leave_terminal() -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn ready() -> (File, Ready) {
+    fn ready() -> (File, ReadyNotice) {
         let (verdict, word) = pipe2(OFlag::O_CLOEXEC).unwrap();
-        (verdict.into(), Ready(Some(word.into())))
+        (verdict.into(), ReadyNotice(Some(word.into())))
     }
 
     #[test]
-    fn a_failure_reaches_the_launcher_as_it_was_said() {
+    fn a_failure_reaches_the_launcher_unchanged() {
         let (pipe, ready) = ready();
         ready.failed(Failure::Unreachable, "no such host");
         let told = LaunchError::Failed(Failure::Unreachable, "no such host".to_owned());
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_dies_without_a_word_leaves_no_verdict() {
+    fn a_daemon_that_dies_silently_leaves_no_verdict() {
         let (pipe, ready) = ready();
         drop(ready);
         assert_eq!(read_verdict(pipe), None);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::cli::daemon::signals::Signals;
+use crate::cli::daemon::signals::EndingSignals;
 use crate::fs::mount::{Mount, MountError, Mounted, Unmount, UnmountError};
 
 /// How long open files may keep a mount from ending that a signal has ended.
@@ -68,7 +68,7 @@ pub(in crate::cli) fn end_at_a_panic(stake: Stake) {
 /// readable until they are closed, but not for ever: a service manager kills what does not end, and that would commit
 /// nothing. `overdue` is called when they had their time.
 pub(in crate::cli) fn end_at_signals(
-    signals: Signals,
+    signals: EndingSignals,
     stake: Stake,
     overdue: impl Fn() + Send + 'static,
 ) -> std::io::Result<()> {
@@ -125,12 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_any_thread_ends_the_process_and_takes_the_mount_away() {
+    fn a_panic_in_any_thread_ends_the_process_and_the_mount() {
         if let Some(dir) = env::var_os(PANIC_AT) {
             return mount_and_panic(Path::new(&dir));
         }
         let dir = tempfile::tempdir().unwrap();
-        let name = "cli::daemon::ending::tests::a_panic_in_any_thread_ends_the_process_and_takes_the_mount_away";
+        let name =
+            "cli::daemon::ending::tests::a_panic_in_any_thread_ends_the_process_and_the_mount";
         let output = Command::new(env::current_exe().unwrap())
             .args(["--exact", name, "--nocapture"])
             .env(PANIC_AT, dir.path())

@@ -17,7 +17,7 @@ use log::LevelFilter;
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
 use super::syslog::Syslog;
-use crate::cli::arguments::Place;
+use crate::cli::arguments::RunMode;
 
 /// A log that is open, and that nothing is written to before [`Log::begin`].
 pub(in crate::cli) struct Log {
@@ -48,16 +48,16 @@ impl Log {
     /// # Errors
     /// The file cannot be opened.
     pub(in crate::cli) fn open(
-        place: Place,
+        place: RunMode,
         file: Option<&Path>,
         level: LevelFilter,
         mountpoint: &Path,
     ) -> Result<Self, LogError> {
         let sink = match (file, place) {
             (Some(path), _) => Sink::File(append(path)?),
-            (None, Place::Foreground) if !connected_to_journal() => Sink::Stderr,
-            (None, Place::Foreground) => journal(mountpoint).unwrap_or(Sink::Stderr),
-            (None, Place::Background) => journal(mountpoint)
+            (None, RunMode::Foreground) if !connected_to_journal() => Sink::Stderr,
+            (None, RunMode::Foreground) => journal(mountpoint).unwrap_or(Sink::Stderr),
+            (None, RunMode::Background) => journal(mountpoint)
                 .or_else(|| Syslog::open().map(Sink::Syslog))
                 .unwrap_or(Sink::Nowhere),
         };
@@ -157,7 +157,7 @@ mod tests {
     fn a_log_file_that_cannot_be_written_is_named() {
         let path = Path::new("/no/such/log");
         let refused = Log::open(
-            Place::Background,
+            RunMode::Background,
             Some(path),
             LevelFilter::Info,
             Path::new("/m"),

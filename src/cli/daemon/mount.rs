@@ -18,16 +18,16 @@ use std::time::Duration;
 use crate::cli::account::password::{self, Password, PasswordError};
 use crate::cli::account::source::{Source, SourceError};
 use crate::cli::account::target::{Target, TargetError};
-use crate::cli::arguments::{MountArguments, Place};
-use crate::cli::control::sentences::{Pending, farewell_in_words};
-use crate::cli::control::{self, Response};
-use crate::cli::daemon::background::{self, LaunchError, Ready, Role};
+use crate::cli::arguments::{MountArguments, RunMode};
+use crate::cli::control::sentences::{PendingCounts, farewell_in_words};
+use crate::cli::control::{self, ControlResponse};
+use crate::cli::daemon::background::{self, ForkRole, LaunchError, ReadyNotice};
 use crate::cli::daemon::descriptors::{self, DescriptorError};
 use crate::cli::daemon::ending::{Stake, detach, end_at_a_panic, end_at_signals};
 use crate::cli::daemon::logging::{Log, LogError};
-use crate::cli::daemon::requests::{Handler, Leaver};
+use crate::cli::daemon::requests::{Leaver, RequestHandler};
 use crate::cli::daemon::setup::{SettingsError, appearance, owner, settings, store};
-use crate::cli::daemon::signals::Signals;
+use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::daemon::systemd;
 use crate::cli::failure::{Failure, refuse};
 use crate::cli::options::Options;
@@ -122,18 +122,19 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
         mountpoint,
     };
     let ready = match arguments.place() {
-        Place::Foreground => background::foreground(),
-        Place::Background => match background::background().map_err(system("to fork"))? {
-            Role::Launcher(launcher) => {
+        RunMode::Foreground => background::foreground(),
+        RunMode::Background => match background::background().map_err(system("to fork"))? {
+            ForkRole::Launcher(launcher) => {
                 launcher.verdict()?;
                 caution(&log);
                 return Ok(ExitCode::SUCCESS);
             }
-            Role::Daemon(ready) => ready,
+            ForkRole::Daemon(ready) => ready,
         },
     };
     log.begin();
-    let signals = Signals::block().map_err(|errno| system("to block signals")(errno.into()))?;
+    let signals =
+        EndingSignals::block().map_err(|errno| system("to block signals")(errno.into()))?;
     Ok(serve(plan, signals, ready, |_| {}))
 }
 
@@ -146,8 +147,8 @@ fn caution(log: &Log) {
 /// Mounts, serves until the end, and commits. `announce` is called once the mount works.
 pub(in crate::cli) fn serve(
     plan: Plan,
-    signals: Signals,
-    ready: Ready,
+    signals: EndingSignals,
+    ready: ReadyNotice,
     announce: impl FnOnce(&Path),
 ) -> ExitCode {
     let stake = Stake::default();
@@ -166,7 +167,7 @@ pub(in crate::cli) fn serve(
     }
 }
 
-fn fail(ready: Ready, error: &ServeError) -> ExitCode {
+fn fail(ready: ReadyNotice, error: &ServeError) -> ExitCode {
     let failure = Failure::from(error);
     ready.failed(failure, &error.to_string());
     failure.into()
@@ -220,11 +221,11 @@ impl MountedMaildrop {
         serving: Serving,
         tell: mpsc::Sender<End>,
         ended: &mpsc::Receiver<End>,
-        ready: Ready,
+        ready: ReadyNotice,
         announce: impl FnOnce(&Path),
     ) -> ExitCode {
         let leaver = Arc::new(Leaver::default());
-        let handler = Handler {
+        let handler = RequestHandler {
             source: self.source.to_string(),
             maildrop: Arc::clone(&self.maildrop),
             mount: self.mount.clone(),
@@ -251,7 +252,7 @@ impl MountedMaildrop {
     }
 
     /// Tells whoever started the mount that it works.
-    fn announce(&self, ready: Ready, announce: impl FnOnce(&Path)) {
+    fn announce(&self, ready: ReadyNotice, announce: impl FnOnce(&Path)) {
         if let Err(error) = ready.succeeded() {
             // They have gone, by Ctrl-C say.
             log::warn!("nobody waits for the mount ({error})");
@@ -262,12 +263,12 @@ impl MountedMaildrop {
     }
 
     /// Commits or discards what is pending, and tells who has ended the mount.
-    fn conclude(self, leaver: &Leaver) -> Response {
+    fn conclude(self, leaver: &Leaver) -> ControlResponse {
         let (farewell, before) = (leaver.farewell(), self.maildrop.pending().len());
         systemd::stopping(before);
         let verdict = self.maildrop.close(farewell);
         let left = self.maildrop.pending().len();
-        let response = farewell_in_words(farewell, Pending { before, left }, verdict);
+        let response = farewell_in_words(farewell, PendingCounts { before, left }, verdict);
         systemd::ended(&response);
         leaver.tell(&response);
         response
@@ -277,10 +278,10 @@ impl MountedMaildrop {
 /// Starts what answers: notices to the kernel, the control socket, and the kernel's requests.
 fn start_threads(
     serving: Serving,
-    handler: Handler,
+    handler: RequestHandler,
     tell: mpsc::Sender<End>,
     ended: &mpsc::Receiver<End>,
-) -> io::Result<control::Serving> {
+) -> io::Result<control::ControlServing> {
     handler.maildrop.on_change(serving.teller());
     let listening = control::Server::listen(handler.mount.device_number())?;
     let control = listening.serve(Arc::new(move |request, reply| {
@@ -349,7 +350,7 @@ fn wait_for_the_end(ended: &mpsc::Receiver<End>, mount: &Mount) {
     }
 }
 
-fn report(response: &Response) -> ExitCode {
+fn report(response: &ControlResponse) -> ExitCode {
     let said = response.lines.join("; ");
     match response.failure() {
         None => {

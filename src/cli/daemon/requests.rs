@@ -7,21 +7,21 @@ use parking_lot::Mutex;
 
 use crate::cli::control::report::status;
 use crate::cli::control::sentences::{fetched_in_words, held_in_words, verdict_in_words};
-use crate::cli::control::{Outcome, Reply, Request, Response};
+use crate::cli::control::{ControlReply, ControlResponse, Request, RequestOutcome};
 use crate::cli::failure::Failure;
 use crate::fs::mount::{Mount, Unmount, UnmountError};
 use crate::maildrop::{Consent, Depth, Farewell, Fault, Maildrop, Standing, Waiter};
 
 /// The client of `pop3fs umount` that has ended the mount, if it was one: it is told the verdict at the end.
 #[derive(Default)]
-pub(in crate::cli) struct Leaver(Mutex<Option<(Farewell, Reply)>>);
+pub(in crate::cli) struct Leaver(Mutex<Option<(Farewell, ControlReply)>>);
 
 impl Leaver {
     /// Unmounts for a client. The end finds it here, and not before the mount is gone.
     fn leave(
         &self,
         farewell: Farewell,
-        reply: Reply,
+        reply: ControlReply,
         unmount: impl FnOnce() -> Result<(), UnmountError>,
     ) {
         let mut leaver = self.0.lock();
@@ -29,7 +29,7 @@ impl Leaver {
             Ok(()) => *leaver = Some((farewell, reply)),
             Err(error) => {
                 let said = format!("{error}; nothing was committed");
-                reply.send(&Response::failed(Failure::from(&error), said));
+                reply.send(&ControlResponse::failed(Failure::from(&error), said));
             }
         }
     }
@@ -42,7 +42,7 @@ impl Leaver {
             .map_or(Farewell::Commit(Consent::Unsaid), |(farewell, _)| *farewell)
     }
 
-    pub(in crate::cli) fn tell(&self, response: &Response) {
+    pub(in crate::cli) fn tell(&self, response: &ControlResponse) {
         if let Some((_, reply)) = self.0.lock().take() {
             reply.send(response);
         }
@@ -50,21 +50,21 @@ impl Leaver {
 }
 
 /// Answers the control socket.
-pub(in crate::cli) struct Handler {
+pub(in crate::cli) struct RequestHandler {
     pub(in crate::cli) source: String,
     pub(in crate::cli) maildrop: Arc<Maildrop>,
     pub(in crate::cli) mount: Mount,
     pub(in crate::cli) leaver: Arc<Leaver>,
 }
 
-impl Handler {
-    pub(in crate::cli) fn handle(&self, request: Request, reply: Reply) {
+impl RequestHandler {
+    pub(in crate::cli) fn handle(&self, request: Request, reply: ControlReply) {
         match request {
             Request::Umount { farewell } => self.umount(farewell, reply),
             Request::Commit { consent } => self.commit(consent, reply),
             Request::Fetch { depth } => self.fetch(depth, reply),
             Request::Restore { names } => reply.send(&self.restore(names)),
-            Request::Status => reply.send(&Response::status(status(
+            Request::Status => reply.send(&ControlResponse::status(status(
                 &self.source,
                 self.mount.mountpoint(),
                 &self.maildrop,
@@ -73,7 +73,7 @@ impl Handler {
     }
 
     /// Where the commit would be held back the mount stays: what is pending is forgotten with it.
-    fn umount(&self, farewell: Farewell, reply: Reply) {
+    fn umount(&self, farewell: Farewell, reply: ControlReply) {
         if farewell == Farewell::Commit(Consent::Unsaid)
             && let Some(held) = self.maildrop.held_back()
         {
@@ -83,7 +83,7 @@ impl Handler {
             .leave(farewell, reply, || self.mount.unmount(Unmount::IfIdle));
     }
 
-    fn commit(&self, consent: Consent, reply: Reply) {
+    fn commit(&self, consent: Consent, reply: ControlReply) {
         let maildrop = Arc::clone(&self.maildrop);
         let answer = move |verdict| match verdict {
             Err(Fault::HeldBack(held)) => reply.send(&held_in_words(&held, &maildrop.pending())),
@@ -93,7 +93,7 @@ impl Handler {
     }
 
     /// On the thread of the client, who ends it by going away.
-    fn fetch(&self, depth: Depth, mut reply: Reply) {
+    fn fetch(&self, depth: Depth, mut reply: ControlReply) {
         let fetched = self
             .maildrop
             .fetch(depth, &mut |progress| match reply.going(progress) {
@@ -102,23 +102,23 @@ impl Handler {
             });
         reply.send(&match fetched {
             Ok(fetched) => fetched_in_words(&fetched),
-            Err(error) => Response::refused(&error),
+            Err(error) => ControlResponse::refused(&error),
         });
     }
 
-    fn restore(&self, names: Vec<String>) -> Response {
+    fn restore(&self, names: Vec<String>) -> ControlResponse {
         let names = if names.is_empty() {
             self.maildrop.pending()
         } else {
             names
         };
-        let mut response = Response::of(Outcome::Done, Vec::new());
+        let mut response = ControlResponse::of(RequestOutcome::Done, Vec::new());
         for name in names {
             let found = self.maildrop.by_name(&name, Standing::Unlinked);
             match found.map(|id| self.maildrop.restore(id)) {
                 Some(Ok(())) => response.lines.push(format!("{name} is back")),
                 None | Some(Err(_)) => {
-                    response.outcome = Outcome::Failed(Failure::Usage);
+                    response.outcome = RequestOutcome::Failed(Failure::Usage);
                     response
                         .lines
                         .push(format!("{name} is not among the pending deletions"));

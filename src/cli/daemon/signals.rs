@@ -16,9 +16,9 @@ const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
 /// The ending signals, blocked in this thread and all that it starts from now on.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) struct Signals(SigSet);
+pub(in crate::cli) struct EndingSignals(SigSet);
 
-impl Signals {
+impl EndingSignals {
     /// Blocks them. To be called before any other thread runs, and after the password was asked for: until then
     /// Ctrl-C ends the process as usual.
     pub(in crate::cli) fn block() -> Result<Self, Errno> {
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_blocked_signal_is_waited_for_instead_of_ending_the_process() {
-        let signals = Signals::block().unwrap();
+        let signals = EndingSignals::block().unwrap();
         for signal in ENDING {
             raise(signal).unwrap();
             assert_eq!(signals.wait(), Ok(signal));

@@ -2,7 +2,7 @@
 
 use sd_notify::NotifyState;
 
-use crate::cli::control::Response;
+use crate::cli::control::ControlResponse;
 use crate::cli::control::sentences::counted;
 
 /// The mount works.
@@ -23,7 +23,7 @@ pub(in crate::cli) fn stopping(pending: usize) {
 }
 
 /// What became of the deletions: the last word, which is shown after the end too.
-pub(in crate::cli) fn ended(verdict: &Response) {
+pub(in crate::cli) fn ended(verdict: &ControlResponse) {
     let said = verdict.lines.join("; ");
     tell(&[NotifyState::Status(&match verdict.failure() {
         None => said,

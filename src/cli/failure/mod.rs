@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_mount_has_no_number_for_has_its_bit_of_failure_and_never_that_of_some_success() {
+    fn exit_statuses_keep_mount8_failure_bit() {
         const OF_MOUNT: [u8; 3] = [1, 2, 8];
         for failure in Failure::ALL {
             let status = failure.status();

@@ -3,23 +3,23 @@
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, ValueHint};
 
-use super::{Kind, Row, Setting, TABLE};
+use super::{OptionKind, OptionRow, RawOption, TABLE};
 
 /// The options of the table, each as `-o name=value` and as `--name value`, in the order given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings(Vec<Setting>);
+pub struct OptionArguments(Vec<RawOption>);
 
 /// `-o` among the arguments.
 pub(in crate::cli) const LIST: &str = "o";
 
-impl Settings {
+impl OptionArguments {
     /// In the order of the command line.
-    pub fn as_slice(&self) -> &[Setting] {
+    pub fn as_slice(&self) -> &[RawOption] {
         &self.0
     }
 }
 
-impl Args for Settings {
+impl Args for OptionArguments {
     fn augment_args(command: clap::Command) -> clap::Command {
         let list = Arg::new(LIST)
             .short('o')
@@ -34,11 +34,11 @@ impl Args for Settings {
     }
 }
 
-impl FromArgMatches for Settings {
+impl FromArgMatches for OptionArguments {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut found: Vec<(usize, Vec<Setting>)> = Vec::new();
+        let mut found: Vec<(usize, Vec<RawOption>)> = Vec::new();
         for (index, list) in occurrences(matches, LIST) {
-            found.push((index, Setting::split(list)));
+            found.push((index, RawOption::split(list)));
         }
         for row in TABLE {
             found.extend(settings_of(matches, row));
@@ -58,14 +58,14 @@ impl FromArgMatches for Settings {
     }
 }
 
-fn long_option(row: &'static Row) -> Arg {
+fn long_option(row: &'static OptionRow) -> Arg {
     let option = Arg::new(row.name)
         .long(row.name)
         .alias(row.name.replace('_', "-"))
         .help(row.explanation());
     match row.kind {
-        Kind::Flag => option.action(ArgAction::SetTrue).overrides_with(row.name),
-        Kind::Value(name) => option
+        OptionKind::Flag => option.action(ArgAction::SetTrue).overrides_with(row.name),
+        OptionKind::Value(name) => option
             .action(ArgAction::Append)
             .value_name(name)
             .value_hint(hint(name)),
@@ -82,26 +82,26 @@ fn hint(value: &str) -> ValueHint {
     }
 }
 
-fn settings_of(matches: &ArgMatches, row: &Row) -> Vec<(usize, Vec<Setting>)> {
+fn settings_of(matches: &ArgMatches, row: &OptionRow) -> Vec<(usize, Vec<RawOption>)> {
     let setting = |value: Option<&str>| {
-        vec![Setting {
+        vec![RawOption {
             name: row.name.to_owned(),
             value: value.map(str::to_owned),
         }]
     };
     let typed = matches.value_source(row.name) == Some(ValueSource::CommandLine);
     match row.kind {
-        Kind::Value(_) => occurrences(matches, row.name)
+        OptionKind::Value(_) => occurrences(matches, row.name)
             .map(|(index, value)| (index, setting(Some(value))))
             .collect(),
         // Where it was not typed, its default has an index too.
-        Kind::Flag if typed => matches
+        OptionKind::Flag if typed => matches
             .indices_of(row.name)
             .into_iter()
             .flatten()
             .map(|index| (index, setting(None)))
             .collect(),
-        Kind::Flag => Vec::new(),
+        OptionKind::Flag => Vec::new(),
     }
 }
 

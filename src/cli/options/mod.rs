@@ -15,10 +15,10 @@ use crate::fs::{Eol, ViewId, Xattrs};
 use crate::maildrop::Pipeline;
 use crate::net::{Fingerprint, Trust};
 pub(super) use command_line::LIST;
-pub use command_line::Settings;
-pub use setting::Setting;
-pub use table::{Group, Kind, Row, TABLE};
-pub use values::{Octets, Period, Unreadable};
+pub use command_line::OptionArguments;
+pub use setting::RawOption;
+pub use table::{OptionGroup, OptionKind, OptionRow, TABLE};
+pub use values::{DataSize, Period, Unreadable};
 pub use words::{Auth, Caching, Mtime, TlsPolicy, words};
 
 /// A misspelt option this much like a real one (1 is equal) is taken for it.
@@ -52,11 +52,11 @@ pub struct Options {
     /// Where, if not in the user's cache folder.
     pub cache_dir: Option<PathBuf>,
     /// For bodies on disk: 1 MiB to 1 TiB.
-    pub cache_size: Octets,
+    pub cache_size: DataSize,
     /// For bodies in memory: 1 MiB to 1 TiB.
-    pub memory: Octets,
+    pub memory: DataSize,
     /// 1 KiB to 1 TiB.
-    pub max_message: Octets,
+    pub max_message: DataSize,
     /// The most messages that one commit deletes unread; none for any number.
     pub max_delete: Option<u32>,
     /// Where a message's time comes from.
@@ -144,9 +144,9 @@ impl Default for Options {
             pipeline: Pipeline::Auto,
             cache: Caching::On,
             cache_dir: None,
-            cache_size: Octets::gib(1),
-            memory: Octets::mib(64),
-            max_message: Octets::gib(1),
+            cache_size: DataSize::gib(1),
+            memory: DataSize::mib(64),
+            max_message: DataSize::gib(1),
             max_delete: Some(1000),
             mtime: Mtime::Received,
             eol: Eol::Crlf,
@@ -163,7 +163,7 @@ impl Default for Options {
 
 impl Options {
     /// Understands settings in their order: a later one overrides an earlier, but for `tls_pin`, which adds.
-    pub fn from_settings(settings: &[Setting]) -> Result<Self, OptionError> {
+    pub fn from_settings(settings: &[RawOption]) -> Result<Self, OptionError> {
         let mut options = Self::default();
         for setting in settings {
             options.apply(setting)?;
@@ -205,15 +205,15 @@ impl Options {
         Ok(())
     }
 
-    fn apply(&mut self, Setting { name, value }: &Setting) -> Result<(), OptionError> {
+    fn apply(&mut self, RawOption { name, value }: &RawOption) -> Result<(), OptionError> {
         let Some(row) = TABLE.iter().find(|row| row.name == name) else {
             return check_for_mount(name, value.as_deref());
         };
         let text = match (row.kind, value) {
-            (Kind::Flag, None) => "",
-            (Kind::Flag, Some(_)) => return Err(OptionError::TakesNoValue(row.name)),
-            (Kind::Value(_), Some(text)) => text,
-            (Kind::Value(value), None) => {
+            (OptionKind::Flag, None) => "",
+            (OptionKind::Flag, Some(_)) => return Err(OptionError::TakesNoValue(row.name)),
+            (OptionKind::Value(_), Some(text)) => text,
+            (OptionKind::Value(value), None) => {
                 let name = row.name;
                 return Err(OptionError::NeedsValue { name, value });
             }
@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     fn parse(list: &str) -> Result<Options, OptionError> {
-        Options::from_settings(&Setting::split(list))
+        Options::from_settings(&RawOption::split(list))
     }
 
     fn sentence(list: &str) -> String {
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_is_the_default() {
+    fn without_settings_all_options_have_their_defaults() {
         assert_eq!(parse("").unwrap(), Options::default());
     }
 
@@ -333,9 +333,9 @@ mod tests {
             pipeline: Pipeline::Off,
             cache: Caching::Off,
             cache_dir: Some("/c".into()),
-            cache_size: Octets::gib(3),
-            memory: Octets::gib(1),
-            max_message: Octets::mib(2),
+            cache_size: DataSize::gib(3),
+            memory: DataSize::gib(1),
+            max_message: DataSize::mib(2),
             max_delete: None,
             mtime: Mtime::None,
             eol: Eol::Lf,
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_beside_what_it_takes_the_place_of_is_refused() {
+    fn tls_pin_is_refused_beside_options_that_contradict_it() {
         for (other, reason) in [
             ("tls=off", "there is none"),
             ("ca_file=/ca", "takes the place"),
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_mount_are_passed_over() {
+    fn the_words_of_mount8_are_ignored() {
         let list = "rw,_netdev,nofail,noauto,auto,user,nouser,users,owner,group,defaults,x-systemd.automount,\
                     x-gvfs-name=a,comment=b,user=al,nosuid,nodev,noexec,suid,dev,exec,atime,noatime,relatime,sync,\
                     async,dirsync,nosymfollow,lazytime,nolazytime,strictatime,nostrictatime,iversion,noiversion,\
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_range_is_told_what_is_allowed() {
+    fn a_value_out_of_range_is_answered_with_the_range() {
         for (list, expected) in [
             (
                 "timeout=0",

@@ -2,14 +2,14 @@
 
 /// One `name` or `name=value`, not yet understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
+pub struct RawOption {
     /// The option's name.
     pub name: String,
     /// What stood behind the `=`.
     pub value: Option<String>,
 }
 
-impl Setting {
+impl RawOption {
     /// The settings of one `-o` argument: commas separate, `\,` is a comma and `\\` a backslash.
     pub fn split(list: &str) -> Vec<Self> {
         separate(list)
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     fn split(list: &str) -> Vec<(String, Option<String>)> {
-        let settings = Setting::split(list).into_iter();
+        let settings = RawOption::split(list).into_iter();
         settings
             .map(|setting| (setting.name, setting.value))
             .collect()

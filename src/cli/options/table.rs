@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
-use super::values::{self, Octets, Period};
+use super::values::{self, DataSize, Period};
 use super::words::words;
 use super::{Options, PasswordSource};
 use crate::cli::home;
@@ -18,7 +18,7 @@ use crate::net::{Fingerprint, NoFingerprint};
 
 const SECOND: Period = Period::seconds(1);
 const HOUR: Period = Period::seconds(60 * 60);
-const TEBIBYTE: Octets = Octets::gib(1024);
+const TEBIBYTE: DataSize = DataSize::gib(1024);
 /// More than a maildrop ever has.
 const MOST_MESSAGES: u32 = 1_000_000;
 const DAY: Period = Period::seconds(24 * 60 * 60);
@@ -27,7 +27,7 @@ const RAW: &str = "raw";
 
 /// Whether an option takes a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum OptionKind {
     /// Only its name.
     Flag,
     /// `name=value`; the word stands for the value in the help.
@@ -36,7 +36,7 @@ pub enum Kind {
 
 /// What an option is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
+pub enum OptionGroup {
     /// The server, and how to speak with it.
     Server,
     /// Where the password comes from.
@@ -47,12 +47,12 @@ pub enum Group {
     Mount,
 }
 
-impl Group {
+impl OptionGroup {
     /// In the order of the help.
     pub const ALL: [Self; 4] = [Self::Server, Self::Password, Self::Cache, Self::Mount];
 }
 
-impl fmt::Display for Group {
+impl fmt::Display for OptionGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Server => "server",
@@ -65,13 +65,13 @@ impl fmt::Display for Group {
 
 /// One option.
 #[derive(Debug)]
-pub struct Row {
+pub struct OptionRow {
     /// As after `-o`, and as `--name`.
     pub name: &'static str,
     /// What it is about.
-    pub group: Group,
+    pub group: OptionGroup,
     /// Whether it takes a value.
-    pub kind: Kind,
+    pub kind: OptionKind,
     /// For the help; empty where nothing is the default.
     pub default: &'static str,
     /// For the help.
@@ -80,12 +80,12 @@ pub struct Row {
     pub(super) set: fn(&mut Options, &str) -> Result<(), String>,
 }
 
-impl Row {
+impl OptionRow {
     /// `timeout=TIME`, `ro`.
     pub(in crate::cli) fn spelling(&self) -> String {
         match self.kind {
-            Kind::Flag => self.name.to_owned(),
-            Kind::Value(value) => format!("{}={value}", self.name),
+            OptionKind::Flag => self.name.to_owned(),
+            OptionKind::Value(value) => format!("{}={value}", self.name),
         }
     }
 
@@ -99,62 +99,62 @@ impl Row {
 }
 
 /// All options, in the order of the help.
-pub static TABLE: &[Row] = &[
-    Row {
+pub static TABLE: &[OptionRow] = &[
+    OptionRow {
         name: "tls",
-        group: Group::Server,
-        kind: Kind::Value("POLICY"),
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("POLICY"),
         default: "by scheme",
         help: "implicit, starttls, or off: only then is all in clear, the mail and, with most mechanisms, the password",
         set: |options, text| word(text).map(|value| options.tls = Some(value)),
     },
-    Row {
+    OptionRow {
         name: "ca_file",
-        group: Group::Server,
-        kind: Kind::Value("FILE"),
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("FILE"),
         default: "the system's store",
         help: "Certificates (PEM) to trust instead of the system's",
         set: |options, text| path(text).map(|value| options.ca_file = Some(value)),
     },
-    Row {
+    OptionRow {
         name: "tls_pin",
-        group: Group::Server,
-        kind: Kind::Value("sha256:HEX"),
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("sha256:HEX"),
         default: "",
         help: "The SHA-256 of the server's certificate, to trust it and nothing else; give several if it may be one of them",
         set: |options, text| pin(text).map(|value| options.tls_pins.push(value)),
     },
-    Row {
+    OptionRow {
         name: "auth",
-        group: Group::Server,
-        kind: Kind::Value("MECHANISM"),
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("MECHANISM"),
         default: "auto",
         help: "auto: scram-sha-256, scram-sha-1, plain, user or login, the first that is offered; \
                or one of these, cram-md5, apop, xoauth2, oauthbearer",
         set: |options, text| word(text).map(|value| options.auth = Some(value)),
     },
-    Row {
+    OptionRow {
         name: "password_command",
-        group: Group::Password,
-        kind: Kind::Value("COMMAND"),
+        group: OptionGroup::Password,
+        kind: OptionKind::Value("COMMAND"),
         default: "",
         help: "Run by `sh -c`; the first line of its output is the password",
         set: |options, text| {
             filled(text).map(|value| options.password = PasswordSource::Command(value))
         },
     },
-    Row {
+    OptionRow {
         name: "password_file",
-        group: Group::Password,
-        kind: Kind::Value("FILE"),
+        group: OptionGroup::Password,
+        kind: OptionKind::Value("FILE"),
         default: "",
         help: "Its first line is the password; only its owner may read it",
         set: |options, text| path(text).map(|value| options.password = PasswordSource::File(value)),
     },
-    Row {
+    OptionRow {
         name: "password_stdin",
-        group: Group::Password,
-        kind: Kind::Flag,
+        group: OptionGroup::Password,
+        kind: OptionKind::Flag,
         default: "",
         help: "The first line of standard input is the password",
         set: |options, _| {
@@ -162,30 +162,30 @@ pub static TABLE: &[Row] = &[
             Ok(())
         },
     },
-    Row {
+    OptionRow {
         name: "timeout",
-        group: Group::Server,
-        kind: Kind::Value("TIME"),
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("TIME"),
         default: "30s",
         help: "The longest silence of the server while we wait for it",
         set: |options, text| {
             within(text, &(SECOND..=HOUR)).map(|value| options.timeout = value.get())
         },
     },
-    Row {
+    OptionRow {
         name: "idle_timeout",
-        group: Group::Server,
-        kind: Kind::Value("TIME"),
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("TIME"),
         default: "60s",
         help: "An unused session is closed after this, and reopened on demand",
         set: |options, text| {
             within(text, &(SECOND..=HOUR)).map(|value| options.idle_timeout = value.get())
         },
     },
-    Row {
+    OptionRow {
         name: "keepalive",
-        group: Group::Server,
-        kind: Kind::Value("TIME"),
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("TIME"),
         default: "off",
         help: "A NOOP at this interval keeps an unused session open, whatever idle_timeout says",
         set: |options, text| {
@@ -198,106 +198,106 @@ pub static TABLE: &[Row] = &[
                 .map_err(|range| format!("off, or {range}"))
         },
     },
-    Row {
+    OptionRow {
         name: "refresh",
-        group: Group::Server,
-        kind: Kind::Value("TIME"),
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("TIME"),
         default: "60s",
         help: "An older listing is renewed when the directory is read",
         set: |options, text| {
             within(text, &(SECOND..=DAY)).map(|value| options.refresh = value.get())
         },
     },
-    Row {
+    OptionRow {
         name: "pipeline",
-        group: Group::Server,
-        kind: Kind::Value("MOST"),
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("MOST"),
         default: "auto",
         help: "auto, off, or the most commands in flight",
         set: |options, text| pipeline(text).map(|value| options.pipeline = value),
     },
-    Row {
+    OptionRow {
         name: "cache",
-        group: Group::Cache,
-        kind: Kind::Value("ON|OFF"),
+        group: OptionGroup::Cache,
+        kind: OptionKind::Value("ON|OFF"),
         default: "on",
         help: "Whether anything is kept on disk",
         set: |options, text| word(text).map(|value| options.cache = value),
     },
-    Row {
+    OptionRow {
         name: "cache_dir",
-        group: Group::Cache,
-        kind: Kind::Value("DIR"),
+        group: OptionGroup::Cache,
+        kind: OptionKind::Value("DIR"),
         default: "$XDG_CACHE_HOME/pop3fs",
         help: "Where it is kept",
         set: |options, text| path(text).map(|value| options.cache_dir = Some(value)),
     },
-    Row {
+    OptionRow {
         name: "cache_size",
-        group: Group::Cache,
-        kind: Kind::Value("SIZE"),
+        group: OptionGroup::Cache,
+        kind: OptionKind::Value("SIZE"),
         default: "1G",
         help: "For the message bodies on disk",
         set: |options, text| {
-            within(text, &(Octets::mib(1)..=TEBIBYTE)).map(|value| options.cache_size = value)
+            within(text, &(DataSize::mib(1)..=TEBIBYTE)).map(|value| options.cache_size = value)
         },
     },
-    Row {
+    OptionRow {
         name: "memory",
-        group: Group::Cache,
-        kind: Kind::Value("SIZE"),
+        group: OptionGroup::Cache,
+        kind: OptionKind::Value("SIZE"),
         default: "64M",
         help: "For the message bodies in memory",
         set: |options, text| {
-            within(text, &(Octets::mib(1)..=TEBIBYTE)).map(|value| options.memory = value)
+            within(text, &(DataSize::mib(1)..=TEBIBYTE)).map(|value| options.memory = value)
         },
     },
-    Row {
+    OptionRow {
         name: "max_message",
-        group: Group::Cache,
-        kind: Kind::Value("SIZE"),
+        group: OptionGroup::Cache,
+        kind: OptionKind::Value("SIZE"),
         default: "1G",
         help: "A larger message is refused with EFBIG",
         set: |options, text| {
-            within(text, &(Octets::kib(1)..=TEBIBYTE)).map(|value| options.max_message = value)
+            within(text, &(DataSize::kib(1)..=TEBIBYTE)).map(|value| options.max_message = value)
         },
     },
-    Row {
+    OptionRow {
         name: "max_delete",
-        group: Group::Mount,
-        kind: Kind::Value("MESSAGES"),
+        group: OptionGroup::Mount,
+        kind: OptionKind::Value("MESSAGES"),
         default: "1000",
         help: "A commit asks before it deletes more messages that were never read, or more than ten and nearly all; off: never",
         set: |options, text| limit(text).map(|value| options.max_delete = value),
     },
-    Row {
+    OptionRow {
         name: "mtime",
-        group: Group::Mount,
-        kind: Kind::Value("HEADER"),
+        group: OptionGroup::Mount,
+        kind: OptionKind::Value("HEADER"),
         default: "received",
         help: "received, date, or none: when this machine first saw it",
         set: |options, text| word(text).map(|value| options.mtime = value),
     },
-    Row {
+    OptionRow {
         name: "eol",
-        group: Group::Mount,
-        kind: Kind::Value("LINE END"),
+        group: OptionGroup::Mount,
+        kind: OptionKind::Value("LINE END"),
         default: "crlf",
         help: "crlf, as the server sends it, or lf: what lines of messages end in",
         set: |options, text| eol(text).map(|value| options.eol = value),
     },
-    Row {
+    OptionRow {
         name: "view",
-        group: Group::Mount,
-        kind: Kind::Value("NAME"),
+        group: OptionGroup::Mount,
+        kind: OptionKind::Value("NAME"),
         default: RAW,
         help: "What the root shows: raw, or one of the views, which are in hidden directories otherwise: text, parts, named, maildir",
         set: |options, text| view(text).map(|value| options.view = value),
     },
-    Row {
+    OptionRow {
         name: "xattr",
-        group: Group::Mount,
-        kind: Kind::Flag,
+        group: OptionGroup::Mount,
+        kind: OptionKind::Flag,
         default: "",
         help: "Messages have extended attributes: unique-id, type, subject, sender, Message-ID",
         set: |options, _| {
@@ -305,18 +305,18 @@ pub static TABLE: &[Row] = &[
             Ok(())
         },
     },
-    Row {
+    OptionRow {
         name: "log_file",
-        group: Group::Mount,
-        kind: Kind::Value("FILE"),
+        group: OptionGroup::Mount,
+        kind: OptionKind::Value("FILE"),
         default: "",
         help: "The log goes there, instead of stderr (foreground), the journal or syslog",
         set: |options, text| path(text).map(|value| options.log_file = Some(value)),
     },
-    Row {
+    OptionRow {
         name: "ro",
-        group: Group::Mount,
-        kind: Kind::Flag,
+        group: OptionGroup::Mount,
+        kind: OptionKind::Flag,
         default: "",
         help: "Read-only: nothing can be removed",
         set: |options, _| {
@@ -324,26 +324,26 @@ pub static TABLE: &[Row] = &[
             Ok(())
         },
     },
-    Row {
+    OptionRow {
         name: "uid",
-        group: Group::Mount,
-        kind: Kind::Value("NUMBER"),
+        group: OptionGroup::Mount,
+        kind: OptionKind::Value("NUMBER"),
         default: "who mounts",
         help: "The owner of the files",
         set: |options, text| id(text).map(|value| options.uid = Some(value)),
     },
-    Row {
+    OptionRow {
         name: "gid",
-        group: Group::Mount,
-        kind: Kind::Value("NUMBER"),
+        group: OptionGroup::Mount,
+        kind: OptionKind::Value("NUMBER"),
         default: "who mounts",
         help: "The group of the files",
         set: |options, text| id(text).map(|value| options.gid = Some(value)),
     },
-    Row {
+    OptionRow {
         name: "allow_other",
-        group: Group::Mount,
-        kind: Kind::Flag,
+        group: OptionGroup::Mount,
+        kind: OptionKind::Flag,
         default: "",
         help: "Let other users in, as far as owner and mode of the files allow",
         set: |options, _| {

@@ -12,9 +12,9 @@ const TIB: u64 = 1 << 40;
 
 /// A size in octets: `64M`, `1G`, or the plain number. The letters `K M G T` count in powers of 1,024.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Octets(u64);
+pub struct DataSize(u64);
 
-impl Octets {
+impl DataSize {
     /// From a count of octets.
     pub const fn new(octets: u64) -> Self {
         Self(octets)
@@ -41,7 +41,7 @@ impl Octets {
     }
 }
 
-impl FromStr for Octets {
+impl FromStr for DataSize {
     type Err = Unreadable;
 
     fn from_str(text: &str) -> Result<Self, Unreadable> {
@@ -58,7 +58,7 @@ impl FromStr for Octets {
 }
 
 /// In the largest unit that leaves no rest.
-impl fmt::Display for Octets {
+impl fmt::Display for DataSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(TIB, "T"), (GIB, "G"), (MIB, "M"), (KIB, "K")];
         let whole = |(unit, _): &&(u64, &str)| self.0 >= *unit && self.0.is_multiple_of(*unit);
@@ -142,17 +142,17 @@ mod tests {
             ("2T", 2 << 40),
             ("8k", 8192),
         ] {
-            assert_eq!(text.parse::<Octets>().unwrap().get(), octets, "{text}");
+            assert_eq!(text.parse::<DataSize>().unwrap().get(), octets, "{text}");
         }
         for text in ["", "M", "-1", "+1", "1.5G", "1MB", "99999999999T", "1 M"] {
-            assert!(text.parse::<Octets>().is_err(), "{text}");
+            assert!(text.parse::<DataSize>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn sizes_are_shown_in_the_largest_whole_unit() {
         for text in ["1000", "1K", "64M", "1G", "0", "1025M"] {
-            assert_eq!(text.parse::<Octets>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<DataSize>().unwrap().to_string(), text);
         }
     }
 

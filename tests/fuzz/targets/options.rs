@@ -4,19 +4,19 @@ use std::str::FromStr;
 use std::time::Duration;
 use std::{fmt, ops::RangeInclusive};
 
-use pop3fs::cli::options::{Octets, OptionError, Options, Period, Setting};
+use pop3fs::cli::options::{DataSize, OptionError, Options, Period, RawOption};
 
 pub fn check(octets: &[u8]) {
     let Ok(list) = str::from_utf8(octets) else {
         return;
     };
-    let settings = Setting::split(list);
-    assert_eq!(Setting::split(&joined(&settings)), settings);
+    let settings = RawOption::split(list);
+    assert_eq!(RawOption::split(&joined(&settings)), settings);
     for value in settings
         .iter()
         .filter_map(|setting| setting.value.as_deref())
     {
-        is_written_and_read_again::<Octets>(value);
+        is_written_and_read_again::<DataSize>(value);
         is_written_and_read_again::<Period>(value);
     }
     match Options::from_settings(&settings) {
@@ -25,12 +25,14 @@ pub fn check(octets: &[u8]) {
     }
 }
 
-fn joined(settings: &[Setting]) -> String {
+fn joined(settings: &[RawOption]) -> String {
     let escaped = |text: &str| text.replace('\\', r"\\").replace(',', r"\,");
-    let written = settings.iter().map(|Setting { name, value }| match value {
-        Some(value) => format!("{}={}", escaped(name), escaped(value)),
-        None => escaped(name),
-    });
+    let written = settings
+        .iter()
+        .map(|RawOption { name, value }| match value {
+            Some(value) => format!("{}={}", escaped(name), escaped(value)),
+            None => escaped(name),
+        });
     written.collect::<Vec<String>>().join(",")
 }
 
@@ -50,7 +52,7 @@ where
 fn is_within_the_ranges(options: &Options) {
     const SECOND: Duration = Duration::from_secs(1);
     const HOUR: Duration = Duration::from_secs(3600);
-    const SIZES: RangeInclusive<Octets> = Octets::mib(1)..=Octets::gib(1024);
+    const SIZES: RangeInclusive<DataSize> = DataSize::mib(1)..=DataSize::gib(1024);
     assert!((SECOND..=HOUR).contains(&options.timeout));
     assert!((SECOND..=HOUR).contains(&options.idle_timeout));
     assert!(
@@ -60,7 +62,7 @@ fn is_within_the_ranges(options: &Options) {
     );
     assert!((SECOND..=24 * HOUR).contains(&options.refresh));
     assert!(SIZES.contains(&options.cache_size) && SIZES.contains(&options.memory));
-    assert!((Octets::kib(1)..=Octets::gib(1024)).contains(&options.max_message));
+    assert!((DataSize::kib(1)..=DataSize::gib(1024)).contains(&options.max_message));
     assert!(![options.uid, options.gid].contains(&Some(u32::MAX)));
     let folders = [&options.cache_dir, &options.ca_file];
     assert!(

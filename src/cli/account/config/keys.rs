@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use super::ConfigError;
-use crate::cli::options::{Kind, Setting, TABLE, nearest_of};
+use crate::cli::options::{OptionKind, RawOption, TABLE, nearest_of};
 
 /// The keys of an account that are no options.
 pub(super) const URL: &str = "url";
@@ -12,7 +12,7 @@ pub(super) const USER: &str = "user";
 const PASSWORD: &str = "password";
 
 /// The settings that a table stands for. The keys of an account that are no options have left it.
-pub(super) fn settings(table: &Table, place: &str) -> Result<Vec<Setting>, ConfigError> {
+pub(super) fn settings(table: &Table, place: &str) -> Result<Vec<RawOption>, ConfigError> {
     let passwords = table.keys().filter(|name| name.starts_with("password_"));
     if passwords.count() > 1 {
         return Err(ConfigError::Passwords {
@@ -27,7 +27,7 @@ pub(super) fn settings(table: &Table, place: &str) -> Result<Vec<Setting>, Confi
 }
 
 /// The settings that a key stands for: none for a flag that is false, one for each of a list.
-fn of_key(name: &str, value: &Value, place: &str) -> Result<Vec<Setting>, ConfigError> {
+fn of_key(name: &str, value: &Value, place: &str) -> Result<Vec<RawOption>, ConfigError> {
     if name == PASSWORD {
         return Err(ConfigError::Password {
             place: place.to_owned(),
@@ -41,7 +41,7 @@ fn of_key(name: &str, value: &Value, place: &str) -> Result<Vec<Setting>, Config
             nearest: nearest_of(name, known),
         });
     };
-    let setting = |value: Option<String>| Setting {
+    let setting = |value: Option<String>| RawOption {
         name: name.to_owned(),
         value,
     };
@@ -50,8 +50,8 @@ fn of_key(name: &str, value: &Value, place: &str) -> Result<Vec<Setting>, Config
         name: name.to_owned(),
     };
     match (row.kind, value) {
-        (Kind::Flag, Value::Boolean(true)) => Ok(vec![setting(None)]),
-        (Kind::Flag, Value::Boolean(false)) => Ok(Vec::new()),
+        (OptionKind::Flag, Value::Boolean(true)) => Ok(vec![setting(None)]),
+        (OptionKind::Flag, Value::Boolean(false)) => Ok(Vec::new()),
         (_, Value::Array(values)) => values
             .iter()
             .map(|value| text_of(value).map(|text| setting(Some(text))))

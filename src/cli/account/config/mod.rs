@@ -28,7 +28,7 @@ use toml::{Table, Value};
 
 use crate::cli::account::source::Source;
 use crate::cli::home;
-use crate::cli::options::{Options, Setting, nearest_of};
+use crate::cli::options::{Options, RawOption, nearest_of};
 pub(super) use error::ConfigError;
 use keys::{URL, USER};
 
@@ -38,19 +38,19 @@ const SYSTEM: &str = "/etc/pop3fs.toml";
 const ACCOUNT: &str = "account";
 /// The accounts of all files. Nothing in them was looked at yet but that they are tables.
 #[derive(Debug)]
-pub(super) struct Config(Vec<File>);
+pub(super) struct Config(Vec<ConfigFile>);
 
 /// An account, understood.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Account {
+pub(super) struct ConfiguredAccount {
     /// Its maildrop.
     pub source: Source,
     /// Its options, as if they stood on a command line: those of every account first.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<RawOption>,
 }
 
 #[derive(Debug)]
-struct File {
+struct ConfigFile {
     path: PathBuf,
     shared: Table,
     accounts: Vec<(String, Table)>,
@@ -63,7 +63,7 @@ impl Config {
         let own = home::config().map(|folder| folder.join("pop3fs/config.toml"));
         let paths = own.into_iter().chain([PathBuf::from(SYSTEM)]);
         paths
-            .filter_map(File::read)
+            .filter_map(ConfigFile::read)
             .collect::<Result<_, _>>()
             .map(Self)
     }
@@ -74,7 +74,7 @@ impl Config {
     }
 
     /// The first account of that name.
-    pub(super) fn account(&self, name: &str) -> Result<Account, ConfigError> {
+    pub(super) fn account(&self, name: &str) -> Result<ConfiguredAccount, ConfigError> {
         let mut found = self.0.iter().flat_map(|file| {
             let accounts = file.accounts.iter();
             accounts.map(move |(name, table)| (file, name, table))
@@ -88,7 +88,7 @@ impl Config {
     fn unknown(&self, name: &str) -> ConfigError {
         let accounts = self.0.iter().flat_map(|file| &file.accounts);
         let known: Vec<&str> = accounts.map(|(known, _)| known.as_str()).collect();
-        let files: Vec<String> = self.0.iter().map(File::shown).collect();
+        let files: Vec<String> = self.0.iter().map(ConfigFile::shown).collect();
         ConfigError::UnknownAccount {
             name: name.to_owned(),
             files: files.join(" and "),
@@ -98,7 +98,7 @@ impl Config {
     }
 }
 
-impl File {
+impl ConfigFile {
     /// `None` where there is no such file.
     fn read(path: PathBuf) -> Option<Result<Self, ConfigError>> {
         match read_own(&path) {
@@ -141,14 +141,14 @@ impl File {
         })
     }
 
-    fn account(&self, name: &str, table: &Table) -> Result<Account, ConfigError> {
+    fn account(&self, name: &str, table: &Table) -> Result<ConfiguredAccount, ConfigError> {
         let place = format!("{} [account.{name}]", self.shown());
         let mut table = table.clone();
         let source = source(&mut table, &place)?;
         let mut settings = keys::settings(&self.shared, &self.shown())?;
         settings.extend(keys::settings(&table, &place)?);
         match Options::from_settings(&settings) {
-            Ok(_) => Ok(Account { source, settings }),
+            Ok(_) => Ok(ConfiguredAccount { source, settings }),
             Err(error) => Err(ConfigError::Option { place, error }),
         }
     }
@@ -227,10 +227,10 @@ mod tests {
     "#;
 
     fn config(text: &str) -> Result<Config, ConfigError> {
-        File::parse("/c".into(), text).map(|file| Config(vec![file]))
+        ConfigFile::parse("/c".into(), text).map(|file| Config(vec![file]))
     }
 
-    fn account(text: &str) -> Result<Account, ConfigError> {
+    fn account(text: &str) -> Result<ConfiguredAccount, ConfigError> {
         config(text)?.account("work")
     }
 
@@ -242,12 +242,12 @@ mod tests {
     fn an_account_is_a_source_and_options() {
         let home = config(FILE).unwrap().account("home").unwrap();
         assert_eq!(home.source.account(), "al@b.c@h:1995");
-        let expected = Setting::split("cache_size=2G,timeout=5,password_command=pass show home");
+        let expected = RawOption::split("cache_size=2G,timeout=5,password_command=pass show home");
         assert_eq!(home.settings, expected);
     }
 
     #[test]
-    fn what_the_account_says_goes_over_what_stands_above() {
+    fn the_options_of_an_account_override_the_shared_ones() {
         let pin = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let file = FILE.replace("sha256:1", pin).replace("sha256:2", pin);
         let work = account(&file).unwrap();
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_account_is_told_with_the_known_ones() {
+    fn an_unknown_account_is_answered_with_the_known_ones() {
         let error = config(FILE).unwrap().account("wrok").unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place() {
+    fn each_error_names_file_and_account() {
         let work = |lines: &str| format!("[account.work]\nurl = \"pops://al@h\"\n{lines}");
         for (text, expected) in [
             (
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn no_toml_is_told_with_its_line_and_without_its_text() {
+    fn a_syntax_error_is_reported_by_line_without_the_text() {
         let said = sentence("[account.work]\npassword = hunter2\n");
         assert!(said.starts_with("/c line 2: "), "{said}");
         assert!(!said.contains("hunter2") && !said.contains('\n'), "{said}");
@@ -321,7 +321,7 @@ mod tests {
         fs::write(file.path(), FILE).unwrap();
         for (mode, is_refused) in [(0o600, false), (0o644, false), (0o620, true), (0o602, true)] {
             fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
-            let read = File::read(file.path().to_owned()).unwrap();
+            let read = ConfigFile::read(file.path().to_owned()).unwrap();
             assert_eq!(
                 matches!(read, Err(ConfigError::Exposed { .. })),
                 is_refused,
@@ -332,6 +332,6 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_is_no_error() {
-        assert!(File::read("/no/such/file".into()).is_none());
+        assert!(ConfigFile::read("/no/such/file".into()).is_none());
     }
 }
