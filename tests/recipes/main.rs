@@ -4,7 +4,7 @@
 mod common;
 
 mod home;
-mod readme;
+mod pages;
 mod sessions;
 
 use std::fs;
@@ -12,7 +12,7 @@ use std::path::Path;
 
 use common::corpus;
 use home::{Home, succeeded};
-use readme::{block, block_with, blocks, messages, recipes};
+use pages::{block, block_with, blocks, messages, recipes};
 use sessions::{lasting, played};
 
 const COUNT: usize = 12;
