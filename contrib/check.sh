@@ -12,9 +12,9 @@ readonly PACKAGES=(
     gcc libc6-dev pkg-config libssl-dev ca-certificates git   # to build
     dovecot-pop3d mailutils-pop3d mpop openssl                # servers and certificates of the tests
     rsync less mutt attr python3 fuse3 procps                 # programs that the tests run on a mount
-    notmuch borgbackup maildir-utils                          # those of the recipes, and more that index mail
+    notmuch borgbackup restic procmail maildir-utils          # those of the recipes, and more that index mail
     libpython3.11-testsuite                                   # mails that others have gathered
-    systemd man-db groff mandoc zsh fish dpkg-dev             # readers of what is beside the program
+    systemd man-db groff mandoc bash-completion zsh fish dpkg-dev             # readers of what is beside the program
 )
 
 # Runs a command within what is left of the limit, and ends it with the script.

@@ -11,7 +11,7 @@ use pop3fs::cli::Failure;
 use pop3fs::cli::options::TABLE;
 use tempfile::TempDir;
 
-const README: &str = include_str!("../README.md");
+const REFERENCE: &str = include_str!("../contrib/doc/reference.md");
 
 /// What `pop3fs ARGUMENT…` prints, in a file of its own.
 fn printed(arguments: &[&str], name: &str) -> (TempDir, PathBuf) {
@@ -115,9 +115,9 @@ fn manual() -> String {
     shown.replace('\u{2010}', "-")
 }
 
-/// The lines below a heading of the README.
+/// The lines below a heading of the page of commands and options.
 fn section(heading: &str) -> &'static str {
-    let (_, rest) = README.split_once(heading).expect("a heading");
+    let (_, rest) = REFERENCE.split_once(heading).expect("a heading");
     rest.split_once("\n## ")
         .map_or(rest, |(section, _)| section)
 }
@@ -132,7 +132,7 @@ fn first_cells(section: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_readme_has_the_options_that_there_are_and_no_others() {
+fn the_page_of_options_has_all_of_them_and_no_others() {
     let mut told = first_cells(section("\n## Options\n"));
     let mut there: Vec<&str> = TABLE.iter().map(|row| row.name).collect();
     told.sort_unstable();
@@ -181,11 +181,11 @@ fn commands() -> Vec<(String, Vec<String>)> {
 }
 
 #[test]
-fn the_readme_and_the_manual_have_every_command_and_its_options() {
-    let (manual, readme) = (manual(), section("\n## Commands\n"));
+fn the_page_and_the_manual_have_every_command_and_its_options() {
+    let (manual, page) = (manual(), section("\n## Commands\n"));
     assert!(commands().len() > 8);
     for (command, options) in commands() {
-        assert!(readme.contains(&format!("`{command}")), "{command}");
+        assert!(page.contains(&format!("`{command}")), "{command}");
         if command != "man" {
             assert!(manual.contains(&format!("pop3fs {command}")), "{command}");
         }

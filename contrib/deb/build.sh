@@ -22,15 +22,19 @@ lay_out() {
     install -D -m 644 "contrib/systemd/pop3fs@.service" "$root/usr/lib/systemd/user/pop3fs@.service"
     copyright | write_into "$root/usr/share/doc/pop3fs/copyright" cat
     install -D -m 644 -t "$root/usr/share/doc/pop3fs" README.md contrib/CHANGELOG.md
+    install -D -m 644 -t "$root/usr/share/doc/pop3fs/contrib/doc" contrib/doc/*.md
     "$program" man | write_into "$root/usr/share/man/man1/pop3fs.1.gz" gzip -9n
     write_into "$root/usr/share/bash-completion/completions/pop3fs" "$program" completions bash
     write_into "$root/usr/share/zsh/vendor-completions/_pop3fs" "$program" completions zsh
     write_into "$root/usr/share/fish/vendor_completions.d/pop3fs.fish" "$program" completions fish
 }
 
-# Debian has the text of the second licence already.
+# Every Debian system has the text of the second licence.
 copyright() {
-    awk '/^=====/ && ++count == 2 { exit } { print }' LICENSE
+    echo 'pop3fs is licensed under either of the two licences below, at your option.'
+    echo
+    cat LICENSE-MIT
+    echo
     echo 'Apache License, Version 2.0: see /usr/share/common-licenses/Apache-2.0'
 }
 

@@ -1,4 +1,4 @@
-//! The machine of the README's alice: her user, her home, and the server mail.example.org, in name spaces of its own.
+//! The machine of alice, whom the pages tell of: her user, her home, and the server mail.example.org, in namespaces of its own.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::common::{Certificate, Dovecot, DovecotOptions, PROGRAM, corpus, output_within};
+use crate::common::{Certificate, Dovecot, DovecotOptions, PROGRAM, output_within};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// $1 is the folder, $2 the program: both are there before /home, where they may lie, is hers.
+/// $1 is the folder of this test, $2 the program. Both may lie in /tmp or /home, which the script replaces, so it copies the
+/// program first and moves the folder back to its place.
 const MACHINE: &str = r#"
 mount -t tmpfs none "$1/scratch"; mkdir "$1/scratch/bin" "$1/scratch/etc"; cp "$2" "$1/scratch/bin/pop3fs"
 printf '#!/bin/sh\necho secret\n' >"$1/scratch/bin/secret-tool"; cp "$1/scratch/bin/secret-tool" "$1/scratch/bin/pass"; chmod 755 "$1/scratch/bin/"*
@@ -21,7 +22,8 @@ cp "$1"/etc/* "$1/scratch/etc"; mknod -m 666 "$1/scratch/fuse" c 10 229
 mount --bind "$1/scratch/fuse" /dev/fuse
 mount -t overlay overlay -o lowerdir="$1/scratch/bin":/usr/bin /usr/bin
 mount -t overlay overlay -o lowerdir="$1/scratch/etc":/etc /etc
-mount -t tmpfs none /run; mount -t tmpfs none /home
+mount -t tmpfs none /run; mkdir /run/folder; mount --rbind "$1" /run/folder
+mount -t tmpfs none /home; mount -t tmpfs -o mode=1777 none /tmp; mkdir -p "$1"; mount --move /run/folder "$1"; cd /
 mkdir -m 700 /home/alice /home/alice/.run; echo secret >/home/alice/.mail-password
 printf 'set folder=~/mail\npush <exit>\n' >/home/alice/.muttrc; chmod 600 /home/alice/.mail-password; chown -R alice: /home/alice
 as_alice() {
@@ -41,12 +43,17 @@ pub(crate) struct Home {
 impl Home {
     /// Her maildrop holds the messages. mail.example.org is an address of this test alone, with POP3 over TLS on port 995.
     pub(crate) fn new(messages: &[Vec<u8>]) -> Self {
+        Self::with_server_settings(messages, "")
+    }
+
+    /// The same with more lines in Dovecot's configuration.
+    pub(crate) fn with_server_settings(messages: &[Vec<u8>], settings: &str) -> Self {
         let address = address();
+        let listener =
+            format!("inet_listener recipes {{\n address = {address}\n port = 995\n ssl = yes\n }}");
         let options = DovecotOptions {
             tls: Some(Certificate::Good),
-            extra: format!(
-                "service pop3-login {{\n inet_listener recipes {{\n address = {address}\n port = 995\n ssl = yes\n }}\n}}"
-            ),
+            extra: format!("service pop3-login {{\n {listener}\n}}\n{settings}"),
             ..DovecotOptions::default()
         };
         let server = Dovecot::start(messages, &options);
@@ -60,17 +67,12 @@ impl Home {
         home
     }
 
-    /// The same one with the first messages of the tests' corpus.
-    pub(crate) fn with_everyday_mail(count: usize) -> Self {
-        Self::new(&corpus::realistic(77, count))
-    }
-
     /// How many messages the server has.
     pub(crate) fn left(&self) -> usize {
         self.server.messages_left().len()
     }
 
-    /// Runs a block of the README at her terminal with her mail at ~/mail, then `check`; returns what they wrote. Whatever
+    /// Runs a block of a page at her terminal with her mail at ~/mail, then `check`; returns what they wrote. A command that
     /// fails, fails the test.
     pub(crate) fn run(&self, block: &str, check: &str) -> String {
         let mount = "mkdir ~/mail; pop3fs pops://alice@mail.example.org ~/mail 2>/dev/null; ";
@@ -78,23 +80,27 @@ impl Home {
         self.run_bare(block, mount, &format!("{check}{unmount}"))
     }
 
-    /// As [`Home::run`], between commands of her own.
+    /// The same without a mount, between commands of her own.
     pub(crate) fn run_bare(&self, block: &str, before: &str, after: &str) -> String {
+        self.run_by("bash -euo pipefail", block, before, after)
+    }
+
+    /// The same by another shell.
+    pub(crate) fn run_by(&self, shell: &str, block: &str, before: &str, after: &str) -> String {
         self.write_block(block);
         let block = self.path("block").display().to_string();
-        let at_terminal =
-            format!("script --quiet --return --command 'bash -euo pipefail {block}' /dev/null");
+        let at_terminal = format!("script --quiet --return --command '{shell} {block}' /dev/null");
         let folder = self.folder.path().display();
         let script = format!(r#"as_alice "{folder}" "{before}{at_terminal}; {after}""#);
         succeeded(&self.run_as_root(&script))
     }
 
-    /// A block of the README, in the file `block` of the folder.
+    /// Writes a block of a page into the file `block` of the folder.
     pub(crate) fn write_block(&self, block: &str) {
         self.write("block", block);
     }
 
-    /// A file of the folder.
+    /// Writes a file of the folder, which everybody may read.
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("a file");
     }
@@ -118,12 +124,19 @@ impl Home {
         output_within(LIMIT, &mut command)
     }
 
-    /// Her line of /etc/fstab.
+    /// Makes this line her machine's /etc/fstab.
     pub(crate) fn write_fstab(&self, line: &str) {
         fs::write(self.path("etc/fstab"), line).expect("fstab");
     }
 
-    /// The folder as an argument.
+    /// Copies a file of the project into the folder, where its commands find it whatever hides the project.
+    pub(crate) fn copy(&self, path: &str) {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let name = source.file_name().expect("a file name");
+        fs::copy(&source, self.folder.path().join(name)).expect("a copy");
+    }
+
+    /// The folder of this test.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -145,7 +158,7 @@ impl Home {
     }
 }
 
-/// An address of the loopback network that no other test and hardly any program has.
+/// An address of the loopback network that no other running test has.
 fn address() -> String {
     static TAKEN: AtomicU8 = AtomicU8::new(0);
     let [.., high, low] = process::id().to_be_bytes();
@@ -153,7 +166,7 @@ fn address() -> String {
     format!("127.{}.{high}.{low}", 100 + test)
 }
 
-/// What it wrote; fails the test if it failed.
+/// What a program wrote; fails the test if the program failed.
 pub(crate) fn succeeded(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -1,13 +1,26 @@
-//! The README's sessions, `$ command` and what it writes, on the maildrop of `pop3fs demo`.
+//! Sessions that a page shows, `$ command` and what it writes, on the maildrop of `pop3fs demo`.
 
 use crate::home::{Home, succeeded};
+use crate::pages::block;
 
 /// Mounts the demo at ~/mail, where the machine's zone and the length of the log are the same everywhere.
 const DEMO: &str = "mkdir ~/mail; pop3fs demo ~/mail >~/said 2>&1 & \
                     until grep -q Ctrl-C ~/said 2>/dev/null; do kill -0 %1; done; export TZ=UTC; ";
 
+#[test]
+fn the_views_show_what_their_page_shows() {
+    let session = block("views.md", "# Views", "console");
+    assert_eq!(lasting(&played(&session)), lasting(&session));
+}
+
+#[test]
+fn the_demo_stands_as_the_page_of_commands_shows() {
+    let session = block("reference.md", "## Commands", "console");
+    assert_eq!(lasting(&played(&session)), lasting(&session));
+}
+
 /// What the commands of a session write, each below itself.
-pub(crate) fn played(session: &str) -> String {
+fn played(session: &str) -> String {
     let home = Home::with_everyday_mail(1);
     let script: Vec<String> = session
         .lines()
@@ -20,8 +33,8 @@ pub(crate) fn played(session: &str) -> String {
     succeeded(&home.run_as_root(&run))
 }
 
-/// Without what is another one each time: the port, the process, the time of a listing.
-pub(crate) fn lasting(session: &str) -> String {
+/// The session without what differs each time: the port, the process, the age of a listing.
+fn lasting(session: &str) -> String {
     let lines = session.lines().map(|line| {
         let words = line
             .split(' ')
