@@ -3,14 +3,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod changed;
 mod commits;
-mod doubt;
+mod delete_limit;
 mod endings;
 mod identity;
 mod left_out;
 mod pending;
 mod steps;
-mod valve;
 mod verdicts;
 mod views;
 
