@@ -1,17 +1,17 @@
-//! A removed message that is listed with another size by the time of the commit: the same one, or another.
+//! A removed message whose listed size changes before the commit: is it still the same message?
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use crate::common::{Liar, Mailutils, MailutilsOptions, Mount, Reply, corpus, eventually};
-use crate::left_out::list_anew;
-use crate::{listed, mounted, remove, stdout_of, succeed, umount, umount_in_vain};
+use crate::left_out::list_again;
+use crate::{listed, mounted, remove, stdout_of, succeed, umount, umount_fails};
 
 const NAME: &str = "same.eml";
 
-/// A maildrop of one message, whose date was shown, and which was removed.
-fn removed(message: &[u8]) -> (Liar, Mount) {
+/// A mount whose only message was listed with its date and removed; its session has ended.
+fn only_message_removed(message: &[u8]) -> (Liar, Mount) {
     let liar = Liar::start(&[message.to_vec()]);
     liar.set_uidl(1, NAME.trim_end_matches(".eml").as_bytes());
     let mount = mounted(&liar.source(), &["idle_timeout=1s", "refresh=1s"]);
@@ -21,7 +21,7 @@ fn removed(message: &[u8]) -> (Liar, Mount) {
     (liar, mount)
 }
 
-/// Another message takes its unique-id.
+/// Replaces message 1 by another one with the same unique-id.
 fn replace(liar: &Liar, message: &[u8]) {
     liar.remove(1);
     let serial = liar.add(message);
@@ -36,45 +36,45 @@ const MAY: &str = "Wed, 01 May 2024 09:30:00 +0000";
 const JUNE: &str = "Sat, 01 Jun 2024 09:30:00 +0000";
 
 #[test]
-fn a_message_in_which_the_server_noted_that_it_was_read_is_deleted() {
-    let (liar, mut mount) = removed(&message(MAY, ""));
+fn a_message_with_a_new_status_header_is_deleted() {
+    let (liar, mut mount) = only_message_removed(&message(MAY, ""));
     replace(&liar, &message(MAY, "Status: RO\r\nX-UID: 1\r\n"));
     assert_eq!(umount(&mut mount), "1 message deleted on the server\n");
     assert_eq!(liar.left_serials(), [0; 0]);
 }
 
 #[test]
-fn another_message_under_the_unique_id_of_a_removed_one_is_kept() {
-    let (liar, mut mount) = removed(&message(MAY, ""));
+fn another_message_with_the_same_unique_id_is_kept() {
+    let (liar, mut mount) = only_message_removed(&message(MAY, ""));
     replace(&liar, &message(JUNE, "Subject: quite another\r\n"));
-    let said = umount_in_vain(&mut mount);
+    let said = umount_fails(&mut mount);
     assert!(said.contains("it changed since it was unlinked"), "{said}");
     assert_eq!(liar.count("DELE"), 0);
     assert_eq!(liar.left_serials(), [2]);
 }
 
 #[test]
-fn a_message_of_which_no_date_was_shown_is_kept_if_its_size_changes() {
+fn a_resized_message_with_unknown_headers_is_kept() {
     let liar = Liar::start(&[message(MAY, "")]);
     liar.set_uidl(1, b"same");
     let mut mount = mounted(&liar.source(), &["idle_timeout=1s", "mtime=none"]);
     remove(&mount, NAME);
     liar.server().wait_until_idle();
     replace(&liar, &message(MAY, "Status: RO\r\n"));
-    umount_in_vain(&mut mount);
+    umount_fails(&mut mount);
     assert_eq!(liar.left_serials(), [2]);
 }
 
 #[test]
-fn a_message_that_is_taken_back_and_removed_anew_is_in_doubt_no_longer() {
+fn a_changed_message_restored_and_removed_again_is_deleted() {
     let other = message(JUNE, "Subject: quite another\r\n");
-    let (liar, mut mount) = removed(&message(MAY, ""));
+    let (liar, mut mount) = only_message_removed(&message(MAY, ""));
     replace(&liar, &other);
     let serial = liar.add(&message(MAY, ""));
     stdout_of(&["ls", "-l", mount.arg()]);
-    // A new session has listed it with its other size.
+    // This read opens a new session, which lists the first message with its new size.
     let reader = mount.join(format!("liar-{serial}.eml"));
-    fs::read(reader).expect("what came since");
+    fs::read(reader).expect("the new message");
     let deleted = mount.path().join(".deleted").join(NAME);
     succeed(&[Path::new("mv"), &deleted, &mount.join(NAME)]);
     assert_eq!(fs::read(mount.join(NAME)).expect("the other"), other);
@@ -83,16 +83,17 @@ fn a_message_that_is_taken_back_and_removed_anew_is_in_doubt_no_longer() {
     assert_eq!(liar.left_serials(), [serial]);
 }
 
-/// A maildrop of these messages, all of one unique-id.
-fn twins(messages: &[Vec<u8>]) -> Liar {
+/// A server that gives all of these messages the same unique-id: "twins".
+fn liar_with_equal_unique_ids(messages: &[Vec<u8>]) -> Liar {
     let liar = Liar::start(messages);
     (1..=messages.len() as u64).for_each(|serial| liar.set_uidl(serial, b"same"));
     liar
 }
 
-/// They are as many as before, and the one that has its number now is as long, or they all are.
+/// There are four messages as before, and the message that now has number 2 is as long as the
+/// removed one. In the last case all four are equally long.
 #[test]
-fn a_twin_that_has_taken_the_number_of_a_removed_one_is_kept() {
+fn a_twin_that_took_the_number_of_a_removed_one_is_kept() {
     for (first, last, new) in [
         ("", "longer", "quite another"),
         ("short", "short", "quite another"),
@@ -100,7 +101,7 @@ fn a_twin_that_has_taken_the_number_of_a_removed_one_is_kept() {
     ] {
         let of = |date: &str, subject: &str| message(date, &format!("Subject: {subject}\r\n"));
         let (second, third) = (of(MAY, "short"), of(JUNE, "short"));
-        let liar = twins(&[of(MAY, first), second, third, of(MAY, last)]);
+        let liar = liar_with_equal_unique_ids(&[of(MAY, first), second, third, of(MAY, last)]);
         let mut mount = mounted(&liar.source(), &["idle_timeout=1s"]);
         stdout_of(&["ls", "-l", mount.arg()]);
         remove(&mount, "same~2.eml");
@@ -108,39 +109,40 @@ fn a_twin_that_has_taken_the_number_of_a_removed_one_is_kept() {
         liar.remove(1);
         let fifth = liar.add(&of(MAY, new));
         liar.set_uidl(fifth, b"same");
-        let said = umount_in_vain(&mut mount);
+        let said = umount_fails(&mut mount);
         assert!(said.contains("same~2.eml is still on the server"), "{said}");
         assert_eq!(liar.left_serials(), [2, 3, 4, 5]);
     }
 }
 
-/// Without UIDL the twins are those of equal headers, which tell nothing.
+/// Without UIDL, messages with equal headers are twins: nothing but the size tells them apart.
 #[test]
-fn of_equal_headers_none_is_deleted_once_each_has_the_number_of_another() {
+fn without_uidl_shifted_twins_are_all_kept() {
     let of = |body: &str| corpus::with_body(format!("{body}\r\n").as_bytes());
     let liar = Liar::start(&["a", "bb", "ccc"].map(of));
     liar.on("UIDL", Reply::Err("unknown command"));
-    none_is_deleted(&liar, &of("dddd"), |_| {});
+    assert_none_deleted(&liar, &of("dddd"), |_| {});
 }
 
-/// In a session between, all of them were as before.
+/// A session between the removal and the shift lists all of them as before.
 #[test]
-fn of_equal_headers_none_is_deleted_though_they_were_listed_as_before_meanwhile() {
+fn without_uidl_twins_relisted_and_then_shifted_are_all_kept() {
     let of = |body: &str| corpus::with_body(format!("{body}\r\n").as_bytes());
     let liar = Liar::start(&["a", "bb", "ccc"].map(of));
     liar.on("UIDL", Reply::Err("unknown command"));
-    none_is_deleted(&liar, &of("dddd"), |mount| list_anew(&liar, mount));
+    assert_none_deleted(&liar, &of("dddd"), |mount| list_again(&liar, mount));
 }
 
 #[test]
-fn of_one_unique_id_and_equal_headers_none_is_deleted_either() {
+fn shifted_twins_with_equal_headers_are_all_kept() {
     let of = |body: &str| corpus::with_body(format!("{body}\r\n").as_bytes());
-    let liar = twins(&["a", "bb", "ccc"].map(of));
-    none_is_deleted(&liar, &of("dddd"), |_| {});
+    let liar = liar_with_equal_unique_ids(&["a", "bb", "ccc"].map(of));
+    assert_none_deleted(&liar, &of("dddd"), |_| {});
 }
 
-/// The second of three twins is removed; another client takes the first, and `fourth` comes.
-fn none_is_deleted(liar: &Liar, fourth: &[u8], meanwhile: impl Fn(&Mount)) {
+/// The reader removes the second of three twins. Then another client deletes the first one, and
+/// `fourth` arrives. The commit must delete none of them.
+fn assert_none_deleted(liar: &Liar, fourth: &[u8], meanwhile: impl Fn(&Mount)) {
     let mut mount = mounted(&liar.source(), &["idle_timeout=1s", "refresh=1s"]);
     stdout_of(&["ls", "-l", mount.arg()]);
     let second = listed(&mount).into_iter().find(|name| name.contains("~2"));
@@ -150,7 +152,7 @@ fn none_is_deleted(liar: &Liar, fourth: &[u8], meanwhile: impl Fn(&Mount)) {
     liar.remove(1);
     let serial = liar.add(fourth);
     liar.set_uidl(serial, b"same");
-    umount_in_vain(&mut mount);
+    umount_fails(&mut mount);
     assert_eq!(
         (liar.count("DELE"), liar.left_serials()),
         (0, vec![2, 3, 4])
@@ -158,27 +160,27 @@ fn none_is_deleted(liar: &Liar, fourth: &[u8], meanwhile: impl Fn(&Mount)) {
 }
 
 #[test]
-fn a_removed_twin_is_deleted_after_a_rest() {
+fn a_removed_twin_is_deleted_in_a_new_session() {
     let copy = message(MAY, "Subject: short\r\n");
-    let liar = twins(&[copy.clone(), copy, message(JUNE, "")]);
-    assert_the_second_is_deleted_after_a_rest(&liar, &[]);
+    let liar = liar_with_equal_unique_ids(&[copy.clone(), copy, message(JUNE, "")]);
+    assert_second_twin_is_deleted(&liar, &[]);
 }
 
-/// Its octets are as before, and they are as many.
+/// The sizes and the number of twins are as before.
 #[test]
-fn a_removed_twin_of_which_no_headers_can_tell_is_deleted_after_a_rest() {
+fn a_removed_twin_with_unknown_headers_is_deleted() {
     let copy = message(MAY, "Subject: short\r\n");
     let undated = b"From: alice@example.org\r\n\r\nhello\r\n".to_vec();
-    let of = |copy: &Vec<u8>| twins(&[copy.clone(), copy.clone()]);
-    assert_the_second_is_deleted_after_a_rest(&of(&copy), &["mtime=none"]);
-    assert_the_second_is_deleted_after_a_rest(&of(&undated), &[]);
+    let of = |copy: &Vec<u8>| liar_with_equal_unique_ids(&[copy.clone(), copy.clone()]);
+    assert_second_twin_is_deleted(&of(&copy), &["mtime=none"]);
+    assert_second_twin_is_deleted(&of(&undated), &[]);
     let without_top = of(&copy);
     without_top.set_capabilities(None);
     without_top.on("TOP", Reply::Err("unknown command"));
-    assert_the_second_is_deleted_after_a_rest(&without_top, &[]);
+    assert_second_twin_is_deleted(&without_top, &[]);
 }
 
-fn assert_the_second_is_deleted_after_a_rest(liar: &Liar, options: &[&str]) {
+fn assert_second_twin_is_deleted(liar: &Liar, options: &[&str]) {
     let mut mount = mounted(&liar.source(), &[&["idle_timeout=1s"], options].concat());
     stdout_of(&["ls", "-l", mount.arg()]);
     remove(&mount, "same~2.eml");
@@ -187,9 +189,9 @@ fn assert_the_second_is_deleted_after_a_rest(liar: &Liar, options: &[&str]) {
     assert!(!liar.left_serials().contains(&2));
 }
 
-/// So many messages in mailutils, which adds `X-UID` and `Status` to them at the end of the first session; they are read, and
-/// moved out of the mount.
-fn moved_out(count: usize, options: &[&str]) -> (Mailutils, Mount) {
+/// Moves all messages out of a mount of mailutils, which adds `X-UID` and `Status` to each of them
+/// at the end of the first session.
+fn moved_out_of_mailutils(count: usize, options: &[&str]) -> (Mailutils, Mount) {
     let mailutils = Mailutils::start(&corpus::realistic(50, count), MailutilsOptions::default());
     let mount = mounted(&mailutils.source(), options);
     stdout_of(&["ls", "-l", mount.arg()]);
@@ -206,17 +208,17 @@ fn moved_out(count: usize, options: &[&str]) -> (Mailutils, Mount) {
 }
 
 #[test]
-fn what_was_moved_out_of_a_mailutils_maildrop_is_deleted_after_a_rest() {
-    let (mailutils, mut mount) = moved_out(3, &["idle_timeout=1s"]);
+fn mailutils_deletes_moved_messages_in_a_new_session() {
+    let (mailutils, mut mount) = moved_out_of_mailutils(3, &["idle_timeout=1s"]);
     mount.wait_until_its_session_is_closed();
     assert_eq!(umount(&mut mount), "3 messages deleted on the server\n");
     assert_eq!(mailutils.messages_left(), [[0; 0]; 0]);
 }
 
-/// The safety valve asks for nothing that was read, though its size is another by now.
+/// The delete limit does not count messages that were read, even if their size has changed since.
 #[test]
-fn all_that_was_moved_out_of_a_mailutils_maildrop_is_deleted_after_a_new_listing() {
-    let (mailutils, mut mount) = moved_out(12, &["refresh=1s"]);
+fn mailutils_deletes_all_moved_messages_after_a_new_listing() {
+    let (mailutils, mut mount) = moved_out_of_mailutils(12, &["refresh=1s"]);
     let sizes = || -> Vec<u64> {
         let entries = fs::read_dir(mount.join(".deleted")).expect("the pending deletions");
         let size = |entry: io::Result<fs::DirEntry>| entry?.metadata().map(|shown| shown.len());

@@ -1,4 +1,4 @@
-//! The commit: what it sends, when, and what tools make of it.
+//! A commit: what it sends to the server, when, and how mv, rsync, sync and umount trigger it.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::{
     umount, without,
 };
 
-/// One of these messages of the server is removed, and deleted when the mount ends.
+/// Removes one message; the server must lose it when the mount ends, and not before.
 fn one_is_deleted(
     messages: &[Vec<u8>],
     (port, user): (u16, &str),
@@ -106,13 +106,13 @@ fn commit_says_how_many_were_deleted() {
     assert!(mount.is_mounted());
 }
 
-/// `pop3fs commit DIR`. `sync DIR` would hold the kernel's lock on the directory until its end.
+/// Runs `pop3fs commit DIR`. `sync DIR` would hold the kernel's lock on the directory meanwhile.
 fn commit_in_background(mount: &Mount) -> Background {
     Background::spawn(&mut mount.subcommand_line(&["commit", mount.arg()]))
 }
 
 #[test]
-fn what_is_removed_during_a_commit_waits_for_the_next() {
+fn a_removal_during_a_commit_waits_for_the_next_commit() {
     let liar = liar(4);
     let gate = Gate::new();
     liar.once("QUIT", Reply::Held(gate.clone()));
@@ -120,7 +120,7 @@ fn what_is_removed_during_a_commit_waits_for_the_next() {
     remove(&mount, "liar-1.eml");
     let commit = commit_in_background(&mount);
     liar.wait_for("QUIT", 1);
-    // rm would stat it, and the time of a message that was never looked at costs a TOP, behind the commit.
+    // rm would call stat, which sends TOP for the date, and that TOP would wait for the commit.
     fs::remove_file(mount.join("liar-2.eml")).expect("to remove a file during a commit");
     gate.open();
     let output = commit.output_within(SOON);
@@ -132,7 +132,7 @@ fn what_is_removed_during_a_commit_waits_for_the_next() {
 }
 
 #[test]
-fn what_is_being_committed_cannot_be_restored() {
+fn a_message_cannot_be_restored_during_its_commit() {
     let liar = liar(2);
     let gate = Gate::new();
     liar.once("QUIT", Reply::Held(gate.clone()));

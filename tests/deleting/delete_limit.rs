@@ -1,4 +1,4 @@
-//! The safety valve: many messages that were never read are not deleted before the user says yes.
+//! The delete limit: many messages that were never read are deleted only after the user confirms.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -9,14 +9,14 @@ use pop3fs::cli::Failure;
 
 use crate::common::{Dovecot, Liar, Mount, PROGRAM, corpus, output_within};
 use crate::{
-    SOON, dovecot, files, holder_of, let_go, liar, listed, mounted, remove, remove_all, stderr,
-    stdout, succeed, sync, umount,
+    SOON, dovecot, files, holder_of, kill_holder, liar, listed, mounted, remove, remove_all,
+    stderr, stdout, succeed, sync, umount,
 };
 
-/// What the process ends with.
+/// The exit status of a mount that deleted nothing because the user has to confirm.
 const HELD_BACK: Option<i32> = Some(Failure::HeldBack.status() as i32);
 
-/// A maildrop of which everything was removed, and nothing was read.
+/// A mount from which every message was removed unread.
 fn emptied(count: usize, options: &[&str]) -> (Liar, Mount) {
     let liar = liar(count);
     let mount = mounted(&liar.source(), options);
@@ -34,7 +34,7 @@ fn read(mount: &Mount, names: &[String]) {
     }
 }
 
-/// The command fails, says each of these, and nothing was sent.
+/// The command must fail with a message that contains `parts`, and must not send DELE.
 fn assert_held(output: &Output, liar: &Liar, parts: &[&str]) {
     assert!(!output.status.success(), "{}", stdout(output));
     let said = stderr(output);
@@ -45,7 +45,7 @@ fn assert_held(output: &Output, liar: &Liar, parts: &[&str]) {
 }
 
 #[test]
-fn three_hundred_unread_messages_are_not_deleted_by_rm_and_umount() {
+fn rm_and_umount_do_not_delete_300_unread_messages() {
     let messages = corpus::realistic(31, 300);
     let dovecot = dovecot(&messages);
     let mut mount = mounted(&dovecot.source(), &[]);
@@ -68,7 +68,7 @@ fn three_hundred_unread_messages_are_not_deleted_by_rm_and_umount() {
 }
 
 #[test]
-fn three_hundred_messages_that_rsync_has_copied_are_deleted() {
+fn messages_that_rsync_has_copied_are_deleted() {
     let messages = corpus::realistic(32, 300);
     let dovecot = dovecot(&messages);
     let mut files = files(dovecot.port(), Dovecot::USER);
@@ -86,7 +86,7 @@ fn three_hundred_messages_that_rsync_has_copied_are_deleted() {
 }
 
 #[test]
-fn what_was_read_in_an_earlier_mount_is_deleted_unasked() {
+fn messages_read_in_an_earlier_mount_need_no_confirmation() {
     let liar = liar(12);
     let mut mount = mounted(&liar.source(), &[]);
     read(&mount, &listed(&mount));
@@ -97,11 +97,11 @@ fn what_was_read_in_an_earlier_mount_is_deleted_unasked() {
 }
 
 #[test]
-fn what_was_only_read_ahead_was_not_read() {
+fn read_ahead_does_not_count_as_reading() {
     let liar = liar(40);
     let mount = mounted(&liar.source(), &[]);
     read(&mount, &listed(&mount)[..2]);
-    // Behind the second access in order the others are fetched ahead.
+    // The second read in listing order makes the engine read ahead.
     liar.wait_for("RETR", 20);
     remove_all(&mount);
     let parts = ["40 messages were removed, 38 of which were never read"];
@@ -119,14 +119,14 @@ fn sync_of_an_emptied_maildrop_is_not_permitted() {
 }
 
 #[test]
-fn a_small_maildrop_is_emptied_unasked() {
+fn a_small_maildrop_is_emptied_without_confirmation() {
     let (liar, mut mount) = emptied(10, &[]);
     assert_eq!(umount(&mut mount), "10 messages deleted on the server\n");
     assert_eq!(liar.left_serials(), [0; 0]);
 }
 
 #[test]
-fn commit_says_what_it_would_delete_and_does_it_with_a_yes() {
+fn commit_lists_what_it_would_delete_and_obeys_yes() {
     let (liar, mount) = emptied(11, &[]);
     let parts = [
         "11 messages were removed that were never read here, and none would be left",
@@ -143,7 +143,7 @@ fn commit_says_what_it_would_delete_and_does_it_with_a_yes() {
 }
 
 #[test]
-fn umount_stays_mounted_until_it_is_told_what_to_do() {
+fn a_held_back_umount_leaves_the_mount_in_place() {
     let (liar, mut mount) = emptied(11, &[]);
     let parts = ["still mounted", "umount --yes", "umount --discard"];
     assert_held(&mount.umount(), &liar, &parts);
@@ -173,7 +173,7 @@ fn umount_discard_deletes_nothing_and_is_a_success() {
 }
 
 #[test]
-fn max_delete_is_how_many_go_unread() {
+fn max_delete_limits_unread_deletions() {
     let liar = liar(40);
     let mount = mounted(&liar.source(), &["max_delete=2"]);
     for serial in 1..=2 {
@@ -208,7 +208,7 @@ fn max_delete_off_asks_for_nothing() {
     assert_eq!(liar.left_serials(), [0; 0]);
 }
 
-/// `pop3fs ARGUMENT… DIR` on a terminal where somebody types this.
+/// Runs `pop3fs ARGUMENT… DIR` on a terminal on which the user types `typed`.
 fn on_a_terminal(mount: &Mount, command: &str, typed: &str) -> (Option<i32>, String) {
     let folder = TempDir::new().expect("a folder");
     let keys = folder.path().join("keys");
@@ -223,7 +223,7 @@ fn on_a_terminal(mount: &Mount, command: &str, typed: &str) -> (Option<i32>, Str
 }
 
 #[test]
-fn on_a_terminal_a_yes_deletes_them() {
+fn a_yes_on_the_terminal_deletes() {
     let (liar, mut mount) = emptied(11, &[]);
     let (code, shown) = on_a_terminal(&mount, "umount", "y\n");
     assert_eq!(code, Some(0), "{shown}");
@@ -240,7 +240,7 @@ fn on_a_terminal_a_yes_deletes_them() {
 }
 
 #[test]
-fn on_a_terminal_anything_else_deletes_nothing() {
+fn any_other_answer_on_the_terminal_deletes_nothing() {
     let (liar, mut mount) = emptied(11, &[]);
     for (command, typed) in [("umount", "\n"), ("umount", "no\n"), ("commit", "what\n")] {
         let (code, shown) = on_a_terminal(&mount, command, typed);
@@ -254,13 +254,13 @@ fn on_a_terminal_anything_else_deletes_nothing() {
 }
 
 #[test]
-fn a_busy_mount_does_not_remember_the_yes_of_a_umount_in_vain() {
+fn the_yes_of_a_failed_umount_is_forgotten() {
     let (liar, mut mount) = emptied(12, &[]);
-    // Which is a reading.
+    // Opening this file counts as reading it, so 11 unread messages remain.
     let holder = holder_of(&mount.join(".deleted/liar-1.eml"));
     let output = pop3fs(&mount, &["umount", "--yes"]);
     assert!(stderr(&output).contains("is busy"), "{output:?}");
-    let_go(holder);
+    kill_holder(holder);
     succeed(&["umount", mount.arg()]);
     let ended = mount.wait();
     assert_eq!(ended.status.and_then(|status| status.code()), HELD_BACK);

@@ -1,4 +1,4 @@
-//! The ends of a mount: which of them commit, and which commit nothing.
+//! The ways in which a mount ends: which of them commit, and which delete nothing.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,11 +16,11 @@ use crate::common::{
     assert_failed, assert_says, corpus, eventually,
 };
 use crate::{
-    dovecot, files, holder_of, let_go, liar, listed, mounted, remove, remove_all, stderr, subjects,
-    succeed, umount, without,
+    dovecot, files, holder_of, kill_holder, liar, listed, mounted, remove, remove_all, stderr,
+    subjects, succeed, umount, without,
 };
 
-/// A maildrop of three where the second is removed.
+/// A mount with three messages of which the second was removed.
 fn second_of_three_removed() -> (Vec<Vec<u8>>, Dovecot, Mount) {
     let messages = corpus::realistic(5, 3);
     let dovecot = dovecot(&messages);
@@ -47,7 +47,7 @@ fn fusermount_commits() {
 }
 
 #[test]
-fn every_signal_that_asks_for_an_end_commits() {
+fn sigterm_sigint_and_sighup_commit() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let (messages, dovecot, mut mount) = second_of_three_removed();
         mount.signal(signal);
@@ -66,12 +66,12 @@ fn every_signal_that_asks_for_an_end_commits() {
 }
 
 #[test]
-fn a_signal_lets_an_open_file_be_read_to_its_end_and_then_commits() {
+fn after_sigterm_an_open_file_can_be_read_before_the_commit() {
     let (messages, dovecot, mut mount) = second_of_three_removed();
     let name = &listed(&mount)[0];
     let mut file = File::open(mount.join(name)).expect("a message");
     mount.signal(Signal::SIGTERM);
-    eventually("the mount to go out of sight", || {
+    eventually("the mount point to be free", || {
         (!mount.is_mounted()).then_some(())
     });
     let mut octets = Vec::new();
@@ -84,7 +84,7 @@ fn a_signal_lets_an_open_file_be_read_to_its_end_and_then_commits() {
 }
 
 #[test]
-fn a_signal_ends_a_mount_whose_file_is_never_closed_and_commits() {
+fn sigterm_commits_though_a_file_stays_open() {
     let (messages, dovecot, mut mount) = second_of_three_removed();
     let name = &listed(&mount)[0];
     let _kept_open = File::open(mount.join(name)).expect("a message");
@@ -93,9 +93,9 @@ fn a_signal_ends_a_mount_whose_file_is_never_closed_and_commits() {
     assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
 }
 
-/// find(1) and rsync go by the directory that they have open, which the mount's going out of sight does not close.
+/// find(1) and rsync work on a directory that they hold open, which still works after the unmount.
 #[test]
-fn while_the_last_commit_runs_nothing_more_is_removed_restored_or_flagged() {
+fn the_last_commit_refuses_further_removals_and_restores() {
     let liar = liar(3);
     let gate = Gate::new();
     liar.once("QUIT", Reply::Held(gate.clone()));
@@ -137,26 +137,26 @@ fn assert_busy(mount: &Mount) {
 }
 
 #[test]
-fn a_mount_with_an_open_file_is_busy_and_nothing_is_committed() {
+fn an_open_file_keeps_a_mount_busy() {
     let (messages, dovecot, mut mount) = second_of_three_removed();
     let holder = holder_of(&mount.join(&listed(&mount)[0]));
     assert_busy(&mount);
     assert_eq!(dovecot.messages_left(), messages);
     assert_eq!(listed(&mount).len(), 2);
-    let_go(holder);
+    kill_holder(holder);
     umount(&mut mount);
     assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
 }
 
 #[test]
-fn a_mount_that_a_shell_stands_in_is_busy_and_nothing_is_committed() {
+fn the_working_directory_of_a_shell_keeps_a_mount_busy() {
     let (messages, dovecot, mut mount) = second_of_three_removed();
     let mut shell = Command::new("cat");
     shell.current_dir(mount.path()).stdin(Stdio::piped());
     let shell = Background::spawn(&mut shell);
     assert_busy(&mount);
     assert_eq!(dovecot.messages_left(), messages);
-    let_go(shell);
+    kill_holder(shell);
     umount(&mut mount);
     assert_eq!(dovecot.messages_left(), without(&messages, &[1]));
 }
@@ -169,7 +169,7 @@ fn a_killed_mount_deletes_nothing_on_any_server() {
         remove_all(&mount);
         mount.kill9();
         assert_eq!(subjects(&left()), subjects(&messages));
-        // The server, too, has seen the end of the session by now, or this one is not let in.
+        // The server lets this session in only after it has seen the end of the other one.
         let again = mounted(source, &[]);
         assert_eq!(listed(&again).len(), messages.len());
     };
@@ -186,13 +186,13 @@ fn a_killed_mount_deletes_nothing_on_mailutils() {
     let mut mount = mounted(&server.source(), &[]);
     remove_all(&mount);
     mount.kill9();
-    // Whatever a session would do at its end is done when its process has gone.
+    // Stopping waits for the server's processes, so no session can still change the maildrop.
     server.stop();
     assert_eq!(subjects(&server.messages_left()), subjects(&messages));
 }
 
 #[test]
-fn a_mount_killed_in_the_midst_of_a_commit_deletes_nothing() {
+fn a_mount_killed_during_a_commit_deletes_nothing() {
     let liar = liar(5);
     let gate = Gate::new();
     liar.once("DELE 3", Reply::Held(gate.clone()));

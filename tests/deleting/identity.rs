@@ -1,4 +1,4 @@
-//! Which message is deleted: by its unique-id, whatever its number; and what was only read stays.
+//! The unique-id says which message is deleted, not its number; messages that were only read stay.
 
 use std::path::Path;
 
@@ -64,7 +64,7 @@ fn when_another_client_deletes_a_twin_the_other_twin_stays() {
         remove(&mount, name);
         liar.server().wait_until_idle();
         liar.remove(gone);
-        // Whether that is a failure depends on which of the two is asked about; the maildrop does not.
+        // Whether umount reports a failure differs between the cases. What stays does not.
         let said = mount.umount();
         mount.wait();
         assert_eq!(liar.count("DELE"), 0, "{name}: {said:?}");
@@ -72,12 +72,12 @@ fn when_another_client_deletes_a_twin_the_other_twin_stays() {
     }
 }
 
-const DELETES_WHAT_WAS_READ: &[&str] = &["TOP", "UIDL", "USER", "PIPELINING", "EXPIRE 0"];
+const EXPIRES_AFTER_READING: &[&str] = &["TOP", "UIDL", "USER", "PIPELINING", "EXPIRE 0"];
 
 #[test]
-fn a_server_that_deletes_what_was_read_gets_no_quit_without_need() {
+fn a_server_with_expire_0_gets_no_quit_after_mere_reading() {
     let liar = liar(3);
-    liar.set_capabilities(Some(DELETES_WHAT_WAS_READ));
+    liar.set_capabilities(Some(EXPIRES_AFTER_READING));
     let mut mount = mounted(&liar.source(), &["idle_timeout=1s"]);
     succeed(&[Path::new("cat"), &mount.join("liar-1.eml")]);
     liar.server().wait_until_idle();
@@ -89,9 +89,9 @@ fn a_server_that_deletes_what_was_read_gets_no_quit_without_need() {
 }
 
 #[test]
-fn a_server_that_deletes_what_was_read_gets_a_quit_for_a_deletion() {
+fn a_server_with_expire_0_gets_a_quit_for_a_deletion() {
     let liar = liar(3);
-    liar.set_capabilities(Some(DELETES_WHAT_WAS_READ));
+    liar.set_capabilities(Some(EXPIRES_AFTER_READING));
     let mut mount = mounted(&liar.source(), &[]);
     remove(&mount, "liar-2.eml");
     umount(&mut mount);
@@ -100,9 +100,9 @@ fn a_server_that_deletes_what_was_read_gets_a_quit_for_a_deletion() {
 }
 
 #[test]
-fn a_deletion_at_a_server_that_deletes_what_was_read_spares_what_was_read() {
+fn a_deletion_with_expire_0_uses_a_session_that_read_nothing() {
     let liar = liar(3);
-    liar.set_capabilities(Some(DELETES_WHAT_WAS_READ));
+    liar.set_capabilities(Some(EXPIRES_AFTER_READING));
     let mut mount = mounted(&liar.source(), &[]);
     succeed(&[Path::new("cat"), &mount.join("liar-1.eml")]);
     remove(&mount, "liar-2.eml");

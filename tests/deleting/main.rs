@@ -1,4 +1,5 @@
-//! What a removed file does to the maildrop, and above all what it does not, over real mounts and real servers.
+//! Which messages the server loses when files are removed, and which it keeps: real mounts, real
+//! servers.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -25,7 +26,7 @@ use common::{
 use nix::sys::signal::Signal;
 use pop3fs::cli::Failure;
 
-/// For what a command must do at once.
+/// Limit for commands that need only a few round trips.
 const SOON: Duration = Duration::from_secs(30);
 
 fn dovecot(messages: &[Vec<u8>]) -> Dovecot {
@@ -36,12 +37,12 @@ fn liar(count: usize) -> Liar {
     Liar::start(&corpus::realistic(7, count))
 }
 
-/// A mount without TLS and with these options besides.
+/// A mount with `tls=off` and these options.
 fn mounted(source: &str, options: &[&str]) -> Mount {
     Mount::new(source, &[&["tls=off"], options].concat())
 }
 
-/// The names and contents that the server's own messages have in the mount.
+/// Name and content that each message of the server must have in the mount.
 fn files(port: u16, user: &str) -> Vec<(String, Vec<u8>)> {
     retr_all(port, user, "secret")
         .into_iter()
@@ -52,7 +53,7 @@ fn files(port: u16, user: &str) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// The listing as `ls` shows it.
+/// The names that `ls` shows.
 fn listed(mount: &Mount) -> Vec<String> {
     let shown = stdout_of(&["ls", "-1", mount.arg()]);
     shown.lines().map(str::to_owned).collect()
@@ -71,13 +72,15 @@ fn remove_all(mount: &Mount) {
     assert_eq!(listed(mount), [""; 0]);
 }
 
-/// `sync DIR`: fsync of the directory, whose errno is the verdict.
+/// `sync DIR` calls fsync on the directory, which commits; a failed commit is the errno.
 fn sync(mount: &Mount) -> Output {
     run(&["sync", mount.arg()])
 }
 
-/// A program that has the file open until it is made to let go. A program that another thread starts shares the test's own open
-/// files for a moment, so nobody knows when one of those is closed.
+/// A program that holds the file open until [`kill_holder`].
+///
+/// The test does not open the file itself: a program started by another thread inherits the test's
+/// open files until its exec, so the test could not tell when the file is closed.
 fn holder_of(path: &Path) -> Background {
     const SCRIPT: &str = "exec 3<\"$0\"; echo open; exec sleep 600";
     let holder = Background::start(&[
@@ -92,12 +95,12 @@ fn holder_of(path: &Path) -> Background {
     holder
 }
 
-fn let_go(holder: Background) {
+fn kill_holder(holder: Background) {
     holder.signal(Signal::SIGKILL);
     assert!(!holder.output_within(SOON).status.success());
 }
 
-/// Unmounts by `pop3fs umount`, which must succeed, and waits for the process, which must too; gives what was said.
+/// Runs `pop3fs umount`, waits for the mount to end, and returns the message. Both must succeed.
 fn umount(mount: &mut Mount) -> String {
     let output = mount.umount();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -109,8 +112,8 @@ fn umount(mount: &mut Mount) -> String {
     stdout(&output)
 }
 
-/// As [`umount`], where the verdict must be bad; gives what was said.
-fn umount_in_vain(mount: &mut Mount) -> String {
+/// Runs `pop3fs umount`, which must report that the commit failed, and returns that message.
+fn umount_fails(mount: &mut Mount) -> String {
     let output = mount.umount();
     assert_failed(&output, Failure::Uncommitted);
     let ended = mount.wait();
@@ -121,7 +124,7 @@ fn umount_in_vain(mount: &mut Mount) -> String {
     stderr(&output)
 }
 
-/// A message is known by its subject, for mailutils adds headers of its own.
+/// Messages are compared by subject because mailutils adds headers of its own.
 fn subjects(messages: &[Vec<u8>]) -> Vec<String> {
     let subject = |message: &Vec<u8>| {
         let text = String::from_utf8_lossy(message).into_owned();

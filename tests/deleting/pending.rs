@@ -1,4 +1,5 @@
-//! The pending set: what was removed here and stands on the server still, and the way back.
+//! Pending deletions: messages removed in the mount that the server still has, and how to restore
+//! them.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -46,9 +47,9 @@ fn of_two_removed_messages_the_one_restored_by_name_stays() {
     });
 }
 
-/// The kernel takes what it knows of a name in the root to where the name is moved.
+/// The kernel keeps the cached attributes of a name when the name is moved to `.deleted`.
 #[test]
-fn a_name_that_was_moved_to_the_deletions_is_gone_when_it_is_restored_or_committed() {
+fn a_name_leaves_deleted_when_it_is_restored_or_committed() {
     let liar = liar(3);
     let mount = mounted(&liar.source(), &[]);
     let pending = [1, 2].map(|serial| {
@@ -68,7 +69,7 @@ fn a_name_that_was_moved_to_the_deletions_is_gone_when_it_is_restored_or_committ
 }
 
 #[test]
-fn restore_without_a_name_takes_every_deletion_back() {
+fn restore_without_a_name_restores_every_message() {
     let liar = liar(4);
     let mut mount = mounted(&liar.source(), &[]);
     remove_all(&mount);
@@ -80,7 +81,7 @@ fn restore_without_a_name_takes_every_deletion_back() {
 }
 
 #[test]
-fn restore_of_what_is_not_pending_fails() {
+fn restore_fails_for_a_message_that_is_not_pending() {
     let liar = liar(2);
     let mount = mounted(&liar.source(), &[]);
     let output = mount.subcommand(&["restore", mount.arg(), "liar-1.eml"]);
@@ -92,7 +93,7 @@ fn restore_of_what_is_not_pending_fails() {
 }
 
 #[test]
-fn a_pending_message_is_listed_and_readable_among_the_deleted_and_nowhere_else() {
+fn a_pending_message_is_shown_only_in_deleted() {
     let messages = corpus::realistic(7, 3);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[]);
@@ -119,7 +120,7 @@ fn a_pending_deletion_cannot_be_removed_for_good() {
 }
 
 #[test]
-fn a_message_moved_among_the_deleted_is_pending() {
+fn a_message_moved_to_deleted_is_pending() {
     let liar = liar(2);
     let mut mount = mounted(&liar.source(), &[]);
     succeed(&[
@@ -133,7 +134,7 @@ fn a_message_moved_among_the_deleted_is_pending() {
 }
 
 #[test]
-fn a_message_taken_back_can_be_read_and_removed_again() {
+fn a_restored_message_can_be_read_and_removed_again() {
     let messages = corpus::realistic(7, 2);
     let liar = Liar::start(&messages);
     let mut mount = mounted(&liar.source(), &[]);
@@ -153,7 +154,7 @@ fn a_message_taken_back_can_be_read_and_removed_again() {
 }
 
 #[test]
-fn a_pending_message_is_still_there_for_who_has_it_open() {
+fn an_open_message_stays_readable_after_its_deletion() {
     let messages = [corpus::large(600_000), corpus::with_body(b"other\r\n")];
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[]);
@@ -178,7 +179,7 @@ fn a_read_only_mount_removes_nothing() {
 }
 
 #[test]
-fn a_restored_message_is_no_longer_found_among_the_deleted() {
+fn a_restored_message_is_no_longer_in_deleted() {
     let liar = liar(2);
     let mount = mounted(&liar.source(), &[]);
     remove(&mount, "liar-2.eml");
@@ -191,7 +192,7 @@ fn a_restored_message_is_no_longer_found_among_the_deleted() {
 }
 
 #[test]
-fn a_deleted_message_is_no_longer_found_among_the_deleted() {
+fn a_deleted_message_is_no_longer_in_deleted() {
     let liar = liar(2);
     let mount = mounted(&liar.source(), &[]);
     remove(&mount, "liar-2.eml");
@@ -203,8 +204,8 @@ fn a_deleted_message_is_no_longer_found_among_the_deleted() {
 }
 
 #[test]
-fn a_deleted_message_that_was_not_read_yet_can_be_read_by_who_has_it_open() {
-    // Larger than every cache: its size is known from the first mount, its body is not.
+fn an_open_unread_message_stays_readable_after_its_deletion() {
+    // The message is larger than both caches: the second mount knows its size, but not its body.
     let messages = [corpus::large(1_200_000), corpus::with_body(b"other\r\n")];
     let liar = Liar::start(&messages);
     let mut mount = mounted(&liar.source(), &["memory=1M", "cache_size=1M"]);

@@ -1,5 +1,5 @@
-//! A commit that is killed, cut or stalled at each of its steps, before the server did what was asked and after it: what
-//! was not removed stays, and what the user is told is true.
+//! A commit that is killed, cut off or stalled at each of its steps, before or after the server
+//! carried the step out: no other message is deleted, and the message to the user is true.
 
 use std::process::Output;
 use std::thread;
@@ -14,14 +14,14 @@ const REMOVED: [u64; 3] = [1, 3, 5];
 const STEPS: [&str; 4] = ["DELE 1", "DELE 3", "DELE 5", "QUIT"];
 const PIPELINES: [&str; 2] = ["pipeline=auto", "pipeline=off"];
 
-/// On which side of the server's deed a step breaks.
+/// Whether the commit breaks before or after the server carries the step out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Moment {
     Before,
     After,
 }
 
-/// A step of a commit, and where in it the commit breaks.
+/// The step at which a commit breaks.
 #[derive(Clone, Copy, Debug)]
 struct Break {
     step: &'static str,
@@ -44,7 +44,8 @@ impl Break {
             .flatten()
     }
 
-    /// A maildrop of five where three are removed, and a server that says this when the step is reached.
+    /// A mount with five messages of which three were removed; at this step the server will send
+    /// `reply`.
     fn begin(self, reply: Reply) -> (Liar, Mount) {
         let liar = liar(5);
         match self.moment {
@@ -62,7 +63,7 @@ impl Break {
         Background::spawn(&mut mount.subcommand_line(&["commit", mount.arg()]))
     }
 
-    /// What was said agrees with what the server has; and so does the next mount.
+    /// The message to the user and the next mount must both agree with what the server still has.
     fn check(self, verdict: &Output, liar: &Liar, mount: &mut Mount) {
         let left = liar.left_serials();
         assert!(
@@ -100,7 +101,7 @@ fn name(serial: u64) -> String {
     format!("liar-{serial}.eml")
 }
 
-/// All at once: each of them waits more than it works.
+/// Runs all cases at once because each of them mostly waits.
 fn at_each_step(of: impl Fn(Break) + Sync) {
     thread::scope(|scope| {
         for at in Break::all() {
@@ -131,7 +132,7 @@ fn a_commit_stalled_at_any_step_tells_the_truth() {
 }
 
 #[test]
-fn a_commit_whose_step_is_answered_with_nonsense_tells_the_truth() {
+fn a_commit_answered_with_nonsense_at_any_step_tells_the_truth() {
     at_each_step(|at| {
         let (liar, mut mount) = at.begin(Reply::Raw(b"what?\r\n".to_vec()));
         let verdict = at.commit(&mount).output_within(SOON);
@@ -161,7 +162,7 @@ fn a_commit_killed_at_any_step_has_deleted_all_or_nothing() {
 }
 
 #[test]
-fn a_commit_of_which_nothing_can_be_learnt_says_so() {
+fn a_commit_with_an_unknown_outcome_says_so() {
     for moment in [Moment::Before, Moment::After] {
         let at = Break {
             step: "QUIT",

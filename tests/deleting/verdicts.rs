@@ -1,4 +1,4 @@
-//! The verdict is true, whatever the server answers to DELE and QUIT.
+//! What the user is told about a commit is true, whatever the server answers to DELE and QUIT.
 
 use std::process::Output;
 use std::thread;
@@ -8,10 +8,11 @@ use pop3fs::cli::Failure;
 
 use crate::common::{Background, Gate, Liar, Mount, Reply, assert_failed, eventually};
 use crate::{
-    SOON, liar, listed, mounted, remove, remove_all, stderr, stdout, sync, umount, umount_in_vain,
+    SOON, liar, listed, mounted, remove, remove_all, stderr, stdout, sync, umount, umount_fails,
 };
 
-/// A maildrop of three where the first and the last are removed, and a commit by `sync`.
+/// Removes the first and the last of three messages and commits with `sync`; `quit` sets up the
+/// server.
 fn sync_of_two_of_three(quit: impl FnOnce(&Liar)) -> (Liar, Mount, Output) {
     let liar = liar(3);
     quit(&liar);
@@ -35,12 +36,12 @@ fn a_refused_quit_brings_the_files_back() {
 }
 
 #[test]
-fn a_quit_refused_at_unmount_is_told_with_the_servers_words() {
+fn umount_reports_a_refused_quit_in_the_servers_words() {
     let liar = liar(3);
     liar.once("QUIT", Reply::Err("cannot write the maildrop"));
     let mut mount = mounted(&liar.source(), &[]);
     remove(&mount, "liar-2.eml");
-    let said = umount_in_vain(&mut mount);
+    let said = umount_fails(&mut mount);
     assert!(
         said.contains("liar-2.eml is still on the server: cannot write the maildrop"),
         "{said}"
@@ -49,7 +50,7 @@ fn a_quit_refused_at_unmount_is_told_with_the_servers_words() {
 }
 
 #[test]
-fn a_quit_that_closes_without_having_deleted_brings_the_files_back() {
+fn a_quit_cut_off_before_the_deletion_brings_the_files_back() {
     let (liar, mount, output) = sync_of_two_of_three(|liar| liar.once("QUIT", Reply::Close));
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(liar.left_serials(), [1, 2, 3]);
@@ -57,7 +58,7 @@ fn a_quit_that_closes_without_having_deleted_brings_the_files_back() {
 }
 
 #[test]
-fn a_deletion_whose_quit_has_no_answer_or_a_bad_one_is_looked_up() {
+fn an_unanswered_or_bad_quit_is_checked_in_a_new_session() {
     for lost in [
         Reply::Close,
         Reply::Reset,
@@ -73,7 +74,7 @@ fn a_deletion_whose_quit_has_no_answer_or_a_bad_one_is_looked_up() {
 }
 
 #[test]
-fn a_server_that_takes_more_than_a_time_out_to_delete_is_waited_for() {
+fn a_quit_may_take_longer_than_the_timeout() {
     let liar = liar(3);
     let gate = Gate::new();
     liar.once("QUIT", Reply::Held(gate.clone()));
@@ -82,7 +83,7 @@ fn a_server_that_takes_more_than_a_time_out_to_delete_is_waited_for() {
     remove(&mount, "liar-3.eml");
     let verdict = Background::spawn(&mut mount.subcommand_line(&["commit", mount.arg()]));
     liar.wait_for("QUIT", 1);
-    // The silence is what is tested: nothing is to be seen of a client that waits.
+    // Nothing shows that the client still waits, so the test sleeps longer than the timeout.
     thread::sleep(Duration::from_secs(4));
     gate.open();
     let verdict = verdict.output_within(SOON);
@@ -92,7 +93,7 @@ fn a_server_that_takes_more_than_a_time_out_to_delete_is_waited_for() {
 }
 
 #[test]
-fn what_a_server_may_be_deleting_still_is_not_listed_again() {
+fn messages_of_an_unfinished_quit_are_not_listed_again() {
     let liar = liar(3);
     let gate = Gate::new();
     liar.once("QUIT", Reply::Held(gate.clone()));
@@ -114,7 +115,7 @@ fn what_a_server_may_be_deleting_still_is_not_listed_again() {
 }
 
 #[test]
-fn what_no_answer_came_for_is_deleted_by_the_next_commit() {
+fn the_next_commit_deletes_what_an_unanswered_one_left() {
     let liar = liar(3);
     liar.once("QUIT", Reply::Silent);
     let mut mount = mounted(&liar.source(), &["timeout=1s"]);
@@ -134,19 +135,19 @@ fn a_commit_whose_connection_is_cut_is_tried_again() {
 }
 
 #[test]
-fn an_outcome_that_cannot_be_looked_up_is_a_failure_that_says_so() {
+fn umount_fails_if_the_outcome_cannot_be_checked() {
     let liar = liar(3);
     liar.on("QUIT", Reply::Close);
     let mut mount = mounted(&liar.source(), &["timeout=1s"]);
     remove(&mount, "liar-2.eml");
     liar.on("PASS", Reply::Err("[SYS/TEMP] not now"));
-    let said = umount_in_vain(&mut mount);
+    let said = umount_fails(&mut mount);
     assert!(said.contains("did not confirm"), "{said}");
     assert_eq!(liar.left_serials(), [1, 2, 3]);
 }
 
 #[test]
-fn a_message_that_the_server_will_not_delete_comes_back_alone() {
+fn only_the_message_with_a_refused_dele_comes_back() {
     let liar = liar(4);
     liar.on("DELE 2", Reply::Err("protected"));
     let mount = mounted(&liar.source(), &[]);
@@ -160,12 +161,12 @@ fn a_message_that_the_server_will_not_delete_comes_back_alone() {
 }
 
 #[test]
-fn unmounting_tells_which_message_the_server_will_not_delete_and_why() {
+fn umount_reports_which_dele_was_refused_and_why() {
     let liar = liar(4);
     liar.on("DELE 2", Reply::Err("protected"));
     let mut mount = mounted(&liar.source(), &[]);
     remove_all(&mount);
-    let said = umount_in_vain(&mut mount);
+    let said = umount_fails(&mut mount);
     assert!(
         said.contains("liar-2.eml is still on the server: protected"),
         "{said}"
@@ -175,7 +176,7 @@ fn unmounting_tells_which_message_the_server_will_not_delete_and_why() {
 }
 
 #[test]
-fn a_message_that_another_client_deleted_meanwhile_is_no_failure() {
+fn a_message_that_another_client_deleted_is_no_failure() {
     let liar = liar(3);
     let mut mount = mounted(&liar.source(), &["idle_timeout=1s"]);
     remove(&mount, "liar-1.eml");

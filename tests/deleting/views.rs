@@ -1,4 +1,4 @@
-//! A message removed in a view is the message removed, and one removed elsewhere is in no view.
+//! Removing a message in a view removes it everywhere, and a removed message is in no view.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn messages() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// A maildrop whose views are in the kernel's mind.
+/// A mount whose views the kernel has cached.
 fn maildrop(options: &[&str]) -> (Liar, Mount) {
     let liar = Liar::start(&messages());
     let mount = mounted(&liar.source(), options);
@@ -60,7 +60,8 @@ fn numbered(serials: &[usize], name: impl Fn(usize) -> String) -> Vec<String> {
     serials.iter().map(|&serial| name(serial)).collect()
 }
 
-/// The messages are in the root and in every view, the others nowhere but among the deleted.
+/// The messages `shown` must be in the root and in every view, those in `deleted` only in
+/// `.deleted`.
 fn assert_shown(mount: &Mount, shown: &[usize], deleted: &[usize]) {
     let eml = |serial| format!("liar-{serial}.eml");
     assert_eq!(listed(mount), numbered(shown, eml));
@@ -86,7 +87,7 @@ fn assert_shown(mount: &Mount, shown: &[usize], deleted: &[usize]) {
     }
 }
 
-/// Files that show a message.
+/// The files that show this message.
 fn places(serial: usize) -> [String; 5] {
     [
         format!("liar-{serial}.eml"),
@@ -97,7 +98,9 @@ fn places(serial: usize) -> [String; 5] {
     ]
 }
 
-/// The second message is removed, is gone everywhere, comes back everywhere, is removed again, and deleted by umount.
+/// Removes the second message with this program, restores it, removes and restores it again,
+/// removes it once more and unmounts. Each step must show everywhere; the server deletes it at the
+/// end.
 fn assert_removes(program: &[&str], name: &str) {
     let (liar, mut mount) = maildrop(&[]);
     let remove = || {
@@ -119,9 +122,9 @@ fn assert_removes(program: &[&str], name: &str) {
     assert_eq!(liar.left_serials(), [1, 3, 4]);
 }
 
-/// The kernel keeps the names of the root, and is told.
+/// The kernel caches the names of the root, so it has to be told.
 #[test]
-fn what_was_removed_in_a_view_is_not_in_the_root_any_more() {
+fn a_removal_in_a_view_removes_the_message_from_the_root() {
     const COUNT: usize = 300;
     let liar = Liar::start(&corpus::realistic(17, COUNT));
     let mount = mounted(&liar.source(), &[]);
@@ -171,7 +174,7 @@ fn find_delete_removes_messages_by_their_parts() {
 }
 
 #[test]
-fn what_is_removed_in_a_view_is_deleted_by_a_real_server() {
+fn dovecot_deletes_what_is_removed_in_a_view() {
     let messages = messages();
     let dovecot = dovecot(&messages);
     let stem = |at: usize| {
@@ -190,7 +193,7 @@ fn what_is_removed_in_a_view_is_deleted_by_a_real_server() {
 }
 
 #[test]
-fn rm_of_some_parts_hides_them_and_removes_no_message() {
+fn removing_some_parts_hides_them_and_deletes_nothing() {
     let (liar, mut mount) = maildrop(&[]);
     succeed(&["rm", "-rf", &path(&mount, ".parts/liar-2/attachments")]);
     remove(&mount, ".parts/liar-2/headers");
@@ -214,7 +217,7 @@ fn rm_of_some_parts_hides_them_and_removes_no_message() {
 }
 
 #[test]
-fn a_directory_of_parts_that_is_not_empty_is_not_removed_alone() {
+fn rmdir_of_nonempty_parts_inside_a_message_fails() {
     let (_liar, mount) = maildrop(&[]);
     for name in ["attachments", "message-1"] {
         let refused = fs::remove_dir(mount.join(".parts/liar-2").join(name));
@@ -225,7 +228,7 @@ fn a_directory_of_parts_that_is_not_empty_is_not_removed_alone() {
 }
 
 #[test]
-fn parts_that_were_hidden_are_back_with_their_restored_message() {
+fn restoring_a_message_restores_its_hidden_parts() {
     for program in [&["rm"][..], &["mv", "-t", "DELETED"]] {
         let (_liar, mount) = maildrop(&[]);
         remove(&mount, ".parts/liar-2/headers");
@@ -246,7 +249,7 @@ fn parts_that_were_hidden_are_back_with_their_restored_message() {
 }
 
 #[test]
-fn a_removed_text_can_be_read_to_its_end_by_who_has_it_open() {
+fn an_open_text_stays_readable_after_its_deletion() {
     let liar = Liar::start(&[corpus::large(600_000), corpus::with_body(b"other\r\n")]);
     let mount = mounted(&liar.source(), &[]);
     let text = mount.join(".text/liar-1.txt");
@@ -263,7 +266,7 @@ fn a_removed_text_can_be_read_to_its_end_by_who_has_it_open() {
 }
 
 #[test]
-fn rm_in_a_root_that_is_a_view_removes_messages() {
+fn rm_removes_messages_where_the_root_is_a_view() {
     for (view, program, name) in [
         ("text", "rm", "liar-2.txt"),
         ("parts", "rm -r", "liar-2"),
@@ -292,7 +295,8 @@ fn without_name(names: &[String], name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Until a text was opened its size is a guess; rsync leaves a file alone that changed since it was listed.
+/// The size of a text is a guess until it is opened, and rsync does not remove a file whose size
+/// changed while it was copied.
 #[test]
 fn rsync_moves_texts_off_the_server_once_it_knows_their_sizes() {
     let (liar, mut mount) = maildrop(&[]);

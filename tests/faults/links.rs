@@ -1,4 +1,4 @@
-//! A link that breaks, and sessions that end by themselves.
+//! Connections that break, and sessions that the server ends.
 
 use std::path::Path;
 
@@ -8,9 +8,12 @@ use crate::common::{
     Background, Dovecot, DovecotOptions, Gate, Liar, Mailutils, MailutilsOptions, Reply, RetrFault,
     corpus, stdout_of,
 };
-use crate::{AT_ONCE, assert_fails, assert_reads, at_once, cat, mounted, readers, stderr};
+use crate::{
+    WITHOUT_SERVER, assert_fails, assert_reads, cat, mounted, readers, stderr,
+    succeed_without_server,
+};
 
-fn interrupted_transfers(fault: impl Fn(usize) -> RetrFault) {
+fn assert_reads_after_fault_anywhere(fault: impl Fn(usize) -> RetrFault) {
     let message = corpus::large(40_000);
     let last = message.len();
     let cuts = [
@@ -27,7 +30,7 @@ fn interrupted_transfers(fault: impl Fn(usize) -> RetrFault) {
     ];
     let liar = Liar::start(&vec![message.clone(); cuts.len()]);
     let mount = mounted(&liar.source(), &[]);
-    // Against the order of the directory, so that nothing is read ahead.
+    // Reading against the listing order causes no read-ahead.
     for (serial, &after) in (1..=cuts.len() as u64).rev().zip(cuts.iter().rev()) {
         liar.fault_retr(serial, fault(after));
         assert_reads(&mount, &format!("liar-{serial}.eml"), &message);
@@ -36,17 +39,17 @@ fn interrupted_transfers(fault: impl Fn(usize) -> RetrFault) {
 }
 
 #[test]
-fn a_transfer_that_is_cut_anywhere_is_begun_anew() {
-    interrupted_transfers(|after| RetrFault::Close { after });
+fn a_transfer_that_is_cut_anywhere_is_repeated() {
+    assert_reads_after_fault_anywhere(|after| RetrFault::Close { after });
 }
 
 #[test]
-fn a_transfer_that_is_reset_anywhere_is_begun_anew() {
-    interrupted_transfers(|after| RetrFault::Reset { after });
+fn a_transfer_that_is_reset_anywhere_is_repeated() {
+    assert_reads_after_fault_anywhere(|after| RetrFault::Reset { after });
 }
 
 #[test]
-fn a_transfer_that_is_cut_again_and_again_is_an_error_and_never_a_short_file() {
+fn a_transfer_that_is_always_cut_gives_eio_and_no_short_file() {
     let message = corpus::large(40_000);
     let liar = Liar::start(&[message.clone(), corpus::with_body(b"other\r\n")]);
     let mount = mounted(&liar.source(), &[]);
@@ -59,7 +62,7 @@ fn a_transfer_that_is_cut_again_and_again_is_an_error_and_never_a_short_file() {
 }
 
 #[test]
-fn a_transfer_that_stalls_is_a_time_out_and_the_next_one_succeeds() {
+fn a_stalled_transfer_times_out_and_the_next_one_succeeds() {
     let message = corpus::large(40_000);
     let liar = Liar::start(std::slice::from_ref(&message));
     let mount = mounted(&liar.source(), &["timeout=2s"]);
@@ -70,7 +73,7 @@ fn a_transfer_that_stalls_is_a_time_out_and_the_next_one_succeeds() {
 }
 
 #[test]
-fn a_transfer_that_goes_on_in_time_is_waited_for() {
+fn a_transfer_that_resumes_in_time_succeeds() {
     let message = corpus::large(40_000);
     let liar = Liar::start(std::slice::from_ref(&message));
     let mount = mounted(&liar.source(), &[]);
@@ -83,7 +86,7 @@ fn a_transfer_that_goes_on_in_time_is_waited_for() {
     let waiting = Background::start(&[Path::new("cat"), &mount.join("liar-1.eml")]);
     liar.wait_for("RETR", 1);
     gate.open();
-    let output = waiting.output_within(AT_ONCE);
+    let output = waiting.output_within(WITHOUT_SERVER);
     assert!(output.stdout == message, "{}", stderr(&output));
     assert_eq!(liar.count("RETR"), 1);
 }
@@ -111,7 +114,7 @@ fn an_idle_session_is_closed_in_order_and_reopened_on_demand() {
 }
 
 #[test]
-fn the_idle_out_line_of_mailutils_is_no_reply() {
+fn the_idle_timeout_line_of_mailutils_is_not_a_reply() {
     let messages = corpus::realistic(13, 3);
     let server = Mailutils::start(&messages, MailutilsOptions { timeout: 1 });
     let mount = mounted(&server.source(), &[]);
@@ -121,7 +124,7 @@ fn the_idle_out_line_of_mailutils_is_no_reply() {
 }
 
 #[test]
-fn a_line_that_nobody_asked_for_is_no_reply_to_the_next_command() {
+fn an_unsolicited_line_is_not_the_reply_to_the_next_command() {
     let messages = corpus::realistic(13, 3);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[]);
@@ -140,21 +143,24 @@ fn a_line_that_nobody_asked_for_is_no_reply_to_the_next_command() {
 }
 
 #[test]
-fn the_listing_outlasts_a_server_that_is_gone() {
+fn the_listing_stays_when_the_server_is_gone() {
     let mut dovecot = Dovecot::start(&corpus::realistic(17, 5), &DovecotOptions::default());
     let mount = mounted(&dovecot.source(), &["refresh=1s"]);
-    let shown = at_once(&["ls", "-l", mount.arg()]);
+    let shown = succeed_without_server(&["ls", "-l", mount.arg()]);
     dovecot.stop();
     mount.wait_until_its_session_is_closed();
-    assert_eq!(at_once(&["ls", "-l", mount.arg()]).stdout, shown.stdout);
-    at_once(&["df", mount.arg()]);
+    assert_eq!(
+        succeed_without_server(&["ls", "-l", mount.arg()]).stdout,
+        shown.stdout
+    );
+    succeed_without_server(&["df", mount.arg()]);
     let name = stdout_of(&["ls", mount.arg()]);
     let name = name.lines().next().expect("a message");
     assert_fails(&cat(&mount, name), Errno::EIO);
 }
 
 #[test]
-fn a_message_that_always_breaks_the_connection_does_not_harm_those_behind_it() {
+fn a_message_that_breaks_the_connection_harms_no_other() {
     let messages = corpus::realistic(18, 20);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[]);
@@ -172,11 +178,11 @@ fn a_message_that_always_breaks_the_connection_does_not_harm_those_behind_it() {
         let octets = reader.join().expect("a reader").expect("a message");
         assert!(octets == *message);
     }
-    assert_fails(&waiting.output_within(AT_ONCE), Errno::EIO);
+    assert_fails(&waiting.output_within(WITHOUT_SERVER), Errno::EIO);
 }
 
 #[test]
-fn a_server_that_ends_every_session_behind_its_listing_is_given_up_after_three() {
+fn sessions_that_end_after_the_listing_are_tried_three_times() {
     let messages = corpus::realistic(8, 2);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &["idle_timeout=1s", "mtime=none"]);

@@ -1,4 +1,5 @@
-//! A server that hangs, breaks off, refuses or lies: what the reader gets, and what goes on working meanwhile.
+//! A server that hangs, closes the connection, refuses or lies: what readers get, and what keeps
+//! working.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -16,8 +17,8 @@ use std::time::Duration;
 use common::{Mount, Reading, output_within, run, stderr};
 use nix::errno::Errno;
 
-/// The limit of what must not wait for the server: far below the mounts' time-out of 30 s.
-const AT_ONCE: Duration = Duration::from_secs(10);
+/// Limit for programs that must not wait for the server: far below the mount's timeout of 30 s.
+const WITHOUT_SERVER: Duration = Duration::from_secs(10);
 
 fn mounted(source: &str, options: &[&str]) -> Mount {
     Mount::new(source, &[&["tls=off"], options].concat())
@@ -33,7 +34,7 @@ fn assert_reads(mount: &Mount, name: &str, octets: &[u8]) {
     assert!(output.stdout == octets, "{name} reads wrong octets");
 }
 
-/// The reader gets this errno, and not an octet.
+/// The reader must get this errno and not a single octet.
 fn assert_fails(output: &Output, errno: Errno) {
     assert_eq!(output.status.code(), Some(1), "{}", stderr(output));
     let described = io::Error::from(errno).to_string();
@@ -42,15 +43,15 @@ fn assert_fails(output: &Output, errno: Errno) {
     assert_eq!(output.stdout, b"");
 }
 
-/// The program succeeds within [`AT_ONCE`].
-fn at_once<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
+/// Runs a program that must succeed within [`WITHOUT_SERVER`].
+fn succeed_without_server<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
     let (program, rest) = arguments.split_first().expect("a program's name");
-    let output = output_within(AT_ONCE, Command::new(program).args(rest));
+    let output = output_within(WITHOUT_SERVER, Command::new(program).args(rest));
     assert!(output.status.success(), "{}", stderr(&output));
     output
 }
 
-/// A thread for each message, which reads it; returned once all wait for the mount.
+/// Starts a thread per message that reads it, and returns once all of them wait for the mount.
 fn readers(mount: &Mount, serials: RangeInclusive<usize>) -> Vec<Reading> {
     common::readers(serials.map(|serial| mount.join(format!("liar-{serial}.eml"))))
 }

@@ -1,4 +1,4 @@
-//! A server that refuses, lies, or does not let us in again.
+//! A server that refuses messages, lies about them, or refuses a later login.
 
 use std::fs;
 use std::io;
@@ -11,21 +11,21 @@ use crate::common::{Liar, ReferenceClient, Reply, assert_failed, corpus, eventua
 use crate::{assert_fails, assert_reads, cat, mounted, stderr};
 
 #[test]
-fn a_message_that_another_client_took_away_is_stale_and_leaves_the_listing() {
+fn a_message_deleted_by_another_client_leaves_the_listing() {
     let messages = corpus::realistic(14, 3);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[]);
     liar.remove(2);
     let error = fs::read(mount.join("liar-2.eml")).expect_err("a message that has gone");
-    // The kernel looks the name up again when an open is stale, and then it is not there.
+    // The open gives ESTALE, so the kernel looks the name up again and gets ENOENT.
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
     assert_eq!(stdout_of(&["ls", mount.arg()]), "liar-1.eml\nliar-3.eml\n");
     assert_reads(&mount, "liar-3.eml", &messages[2]);
 }
 
 #[test]
-fn a_message_of_known_size_that_another_client_took_away_cannot_be_opened() {
-    // Larger than every cache: its size is known from the first mount, its body is not.
+fn a_message_of_known_size_that_has_gone_cannot_be_opened() {
+    // The message is larger than both caches: the second mount knows its size, but not its body.
     let messages = [corpus::large(1_200_000), corpus::with_body(b"other\r\n")];
     let liar = Liar::start(&messages);
     let mut mount = mounted(&liar.source(), &["memory=1M", "cache_size=1M"]);
@@ -37,7 +37,7 @@ fn a_message_of_known_size_that_another_client_took_away_cannot_be_opened() {
 }
 
 #[test]
-fn a_message_that_the_server_always_refuses_is_an_error_and_the_others_are_there() {
+fn a_message_that_the_server_refuses_gives_eio_alone() {
     let messages = corpus::realistic(14, 3);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[]);
@@ -48,7 +48,7 @@ fn a_message_that_the_server_always_refuses_is_an_error_and_the_others_are_there
 }
 
 #[test]
-fn a_message_larger_than_allowed_is_too_large() {
+fn a_message_over_max_message_gives_efbig() {
     let messages = [corpus::large(5000), corpus::with_body(b"small\r\n")];
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &["max_message=2K"]);
@@ -58,7 +58,7 @@ fn a_message_larger_than_allowed_is_too_large() {
 }
 
 #[test]
-fn a_message_larger_than_the_server_says_is_too_large_as_well() {
+fn a_body_over_max_message_gives_efbig_though_list_is_small() {
     let messages = [corpus::large(50_000), corpus::with_body(b"small\r\n")];
     let liar = Liar::start(&messages);
     liar.set_list_offset(1, -49_900);
@@ -68,7 +68,7 @@ fn a_message_larger_than_the_server_says_is_too_large_as_well() {
 }
 
 #[test]
-fn an_empty_body_of_a_message_that_has_octets_is_an_error_and_not_kept() {
+fn an_empty_body_of_a_nonempty_message_gives_eio() {
     let messages = corpus::realistic(15, 2);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[]);
@@ -78,7 +78,7 @@ fn an_empty_body_of_a_message_that_has_octets_is_an_error_and_not_kept() {
 }
 
 #[test]
-fn gibberish_instead_of_a_reply_is_an_error_and_the_next_session_goes_on() {
+fn gibberish_instead_of_a_reply_gives_eio_once() {
     let messages = corpus::realistic(15, 2);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[]);
@@ -89,7 +89,7 @@ fn gibberish_instead_of_a_reply_is_an_error_and_the_next_session_goes_on() {
 }
 
 #[test]
-fn a_maildrop_that_another_session_holds_is_busy_until_it_is_free() {
+fn a_maildrop_locked_by_another_session_gives_ebusy() {
     let messages = corpus::realistic(16, 2);
     let liar = Liar::start(&messages);
     liar.lock_maildrop();
@@ -99,7 +99,7 @@ fn a_maildrop_that_another_session_holds_is_busy_until_it_is_free() {
     other.log_in(Liar::USER, Liar::PASSWORD);
     assert_fails(&cat(&mount, "liar-1.eml"), Errno::EBUSY);
     assert!(other.command("QUIT").starts_with("+OK"));
-    // After a failed login the next attempt is held off a little.
+    // After a failed login the engine backs off for a moment.
     eventually("a login that succeeds", || {
         cat(&mount, "liar-1.eml").status.success().then_some(())
     });
@@ -107,7 +107,7 @@ fn a_maildrop_that_another_session_holds_is_busy_until_it_is_free() {
 }
 
 #[test]
-fn a_password_that_is_refused_later_is_not_tried_again() {
+fn a_password_that_is_refused_later_is_not_sent_again() {
     let liar = Liar::start(&corpus::realistic(16, 3));
     let mut mount = mounted(&liar.source(), &[]);
     liar.on("PASS", Reply::Err("[AUTH] the password has changed"));
@@ -127,7 +127,7 @@ fn a_password_that_is_refused_later_is_not_tried_again() {
 }
 
 #[test]
-fn messages_that_are_refused_again_and_again_cost_one_more_session_and_no_more() {
+fn messages_that_are_always_refused_cost_one_more_session() {
     let messages = corpus::realistic(8, 6);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[]);

@@ -1,4 +1,4 @@
-//! A server that answers nothing: who waits, how long, and who does not.
+//! A server that does not answer: which programs wait, how long, and which do not wait.
 
 use std::path::Path;
 use std::process::Output;
@@ -13,12 +13,15 @@ use crate::common::{
     Background, Dovecot, DovecotOptions, Gate, Liar, Mount, Reply, assert_failed, corpus,
     eventually, output_within, retr_all, stdout_of,
 };
-use crate::{AT_ONCE, assert_fails, assert_reads, at_once, cat, mounted, readers, stderr};
+use crate::{
+    WITHOUT_SERVER, assert_fails, assert_reads, cat, mounted, readers, stderr,
+    succeed_without_server,
+};
 
-/// The limit of what ends by a time-out of a few seconds.
+/// Limit for commands that end after a timeout of a few seconds.
 const IN_TIME: Duration = Duration::from_secs(25);
 
-/// A paused Dovecot whose first message is known to the mount and whose second is not.
+/// A paused Dovecot; the mount has read the first message, and no other.
 fn paused_dovecot(options: &[&str]) -> (Dovecot, Mount, Vec<(String, Vec<u8>)>) {
     let messages = corpus::realistic(11, 10);
     let dovecot = Dovecot::start(&messages, &DovecotOptions::default());
@@ -37,30 +40,30 @@ fn paused_dovecot(options: &[&str]) -> (Dovecot, Mount, Vec<(String, Vec<u8>)>) 
 }
 
 #[test]
-fn what_is_known_is_answered_while_a_reader_waits_for_a_hung_server() {
+fn known_files_are_served_while_a_reader_waits_for_the_server() {
     let (dovecot, mount, files) = paused_dovecot(&[]);
     let waiting = Background::start(&[Path::new("cat"), &mount.join(&files[1].0)]);
     waiting.wait_until_it_waits_for_the_mount();
-    let shown = at_once(&["ls", "-l", mount.arg()]);
+    let shown = succeed_without_server(&["ls", "-l", mount.arg()]);
     assert_eq!(shown.stdout.split(|&octet| octet == b'\n').count(), 12);
-    at_once(&[Path::new("stat"), &mount.join(&files[2].0)]);
-    at_once(&["df", mount.arg()]);
-    let shown = at_once(&[Path::new("cat"), &mount.join(&files[0].0)]);
+    succeed_without_server(&[Path::new("stat"), &mount.join(&files[2].0)]);
+    succeed_without_server(&["df", mount.arg()]);
+    let shown = succeed_without_server(&[Path::new("cat"), &mount.join(&files[0].0)]);
     assert!(shown.stdout == files[0].1);
     assert!(mount.subcommand(&["status", mount.arg()]).status.success());
     dovecot.resume();
-    let output = waiting.output_within(AT_ONCE);
+    let output = waiting.output_within(WITHOUT_SERVER);
     assert!(output.stdout == files[1].1, "{}", stderr(&output));
 }
 
 #[test]
-fn an_interrupted_reader_is_let_go_while_the_server_hangs() {
+fn a_signal_ends_a_reader_that_waits_for_a_hung_server() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
         let (dovecot, mount, files) = paused_dovecot(&[]);
         let waiting = Background::start(&[Path::new("cat"), &mount.join(&files[1].0)]);
         waiting.wait_until_it_waits_for_the_mount();
         waiting.signal(signal);
-        let output = waiting.output_within(AT_ONCE);
+        let output = waiting.output_within(WITHOUT_SERVER);
         assert_eq!(ended_by(&output), Some(signal as i32));
         dovecot.resume();
         assert_reads(&mount, &files[1].0, &files[1].1);
@@ -72,7 +75,7 @@ fn ended_by(output: &Output) -> Option<i32> {
 }
 
 #[test]
-fn a_reader_of_a_hung_server_gets_a_time_out_and_the_next_one_the_message() {
+fn a_hung_server_times_out_and_later_readers_succeed() {
     let (dovecot, mount, files) = paused_dovecot(&["timeout=3s"]);
     assert_fails(&cat(&mount, &files[1].0), Errno::ETIMEDOUT);
     dovecot.resume();
@@ -81,12 +84,12 @@ fn a_reader_of_a_hung_server_gets_a_time_out_and_the_next_one_the_message() {
 }
 
 #[test]
-fn a_server_that_hangs_at_the_login_is_a_time_out_until_it_answers_again() {
+fn a_server_that_hangs_at_the_login_times_out() {
     let (dovecot, mount, files) = paused_dovecot(&["timeout=1s", "idle_timeout=1s"]);
     mount.wait_until_its_session_is_closed();
     assert_fails(&cat(&mount, &files[1].0), Errno::ETIMEDOUT);
     dovecot.resume();
-    // After a failed login the next attempt is held off a little.
+    // After a failed login the engine backs off for a moment.
     eventually("a login that succeeds", || {
         cat(&mount, &files[1].0).status.success().then_some(())
     });
@@ -94,12 +97,12 @@ fn a_server_that_hangs_at_the_login_is_a_time_out_until_it_answers_again() {
 }
 
 #[test]
-fn a_hung_server_does_not_keep_a_mount_without_deletions() {
+fn a_hung_server_does_not_delay_umount_without_deletions() {
     let (dovecot, mut mount, files) = paused_dovecot(&[]);
     let waiting = Background::start(&[Path::new("cat"), &mount.join(&files[1].0)]);
     waiting.wait_until_it_waits_for_the_mount();
     waiting.signal(Signal::SIGKILL);
-    waiting.output_within(AT_ONCE);
+    waiting.output_within(WITHOUT_SERVER);
     let output = output_within(
         IN_TIME,
         &mut mount.subcommand_line(&["umount", mount.arg()]),
@@ -110,9 +113,9 @@ fn a_hung_server_does_not_keep_a_mount_without_deletions() {
 }
 
 #[test]
-fn a_commit_on_a_hung_server_fails_in_time_and_deletes_nothing() {
+fn a_commit_on_a_hung_server_fails_within_the_timeout() {
     let (dovecot, mut mount, files) = paused_dovecot(&["timeout=1s"]);
-    at_once(&[Path::new("rm"), &mount.join(&files[3].0)]);
+    succeed_without_server(&[Path::new("rm"), &mount.join(&files[3].0)]);
     let output = output_within(
         IN_TIME,
         &mut mount.subcommand_line(&["umount", mount.arg()]),
@@ -129,7 +132,7 @@ fn a_commit_on_a_hung_server_fails_in_time_and_deletes_nothing() {
 }
 
 #[test]
-fn three_hundred_waiting_readers_keep_nobody_else_waiting_and_all_get_their_messages() {
+fn three_hundred_waiting_readers_do_not_delay_others() {
     let messages = corpus::realistic(12, 300);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[]);
@@ -137,8 +140,8 @@ fn three_hundred_waiting_readers_keep_nobody_else_waiting_and_all_get_their_mess
     let gate = Gate::new();
     liar.on("RETR", Reply::Held(gate.clone()));
     let readers = readers(&mount, 1..=300);
-    at_once(&["ls", "-l", mount.arg()]);
-    at_once(&["df", mount.arg()]);
+    succeed_without_server(&["ls", "-l", mount.arg()]);
+    succeed_without_server(&["df", mount.arg()]);
     gate.open();
     for (reader, message) in readers.into_iter().zip(&messages) {
         let octets = reader.join().expect("a reader").expect("a message");
@@ -147,7 +150,7 @@ fn three_hundred_waiting_readers_keep_nobody_else_waiting_and_all_get_their_mess
 }
 
 #[test]
-fn three_hundred_waiting_readers_of_a_server_that_stays_silent_all_get_a_time_out() {
+fn three_hundred_readers_of_a_silent_server_all_time_out() {
     let messages = corpus::realistic(12, 300);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &["timeout=3s"]);
@@ -157,7 +160,7 @@ fn three_hundred_waiting_readers_of_a_server_that_stays_silent_all_get_a_time_ou
         let error = reader.join().expect("a reader").expect_err("a time-out");
         assert_eq!(error.raw_os_error(), Some(Errno::ETIMEDOUT as i32));
     }
-    at_once(&["ls", mount.arg()]);
+    succeed_without_server(&["ls", mount.arg()]);
     liar.behave("RETR");
     assert_reads(&mount, "liar-7.eml", &messages[6]);
 }

@@ -1,11 +1,12 @@
-//! A server without TOP: the date of a message is in its body.
+//! A server without TOP: the mount takes the date of a message from its body.
 
 use std::time::{Duration, SystemTime};
 
 use crate::common::{Liar, Mount, Reply, corpus};
 use crate::{assert_reads, ls_l, mounted, mtime};
 
-/// A message that is small enough to be fetched for its date, and one that is not.
+/// A server without TOP with two messages: only the first is small enough to be fetched for its
+/// date.
 fn without_top(options: &[&str]) -> (Liar, Mount, Vec<Vec<u8>>) {
     let messages = vec![corpus::realistic_message(36, 0).octets, large()];
     let liar = Liar::start(&messages);
@@ -44,7 +45,7 @@ fn only_a_small_message_is_fetched_for_its_date() {
 }
 
 #[test]
-fn a_large_message_is_not_fetched_for_its_date_where_top_is_announced_and_refused() {
+fn a_refused_top_does_not_fetch_a_large_message() {
     let liar = Liar::start(&[large(), corpus::with_body(b"small\r\n")]);
     liar.on("TOP", Reply::Err("[SYS/TEMP] not now"));
     ls_l(&mounted(&liar, &[]));
@@ -52,7 +53,7 @@ fn a_large_message_is_not_fetched_for_its_date_where_top_is_announced_and_refuse
 }
 
 #[test]
-fn a_date_once_shown_stays_when_the_body_tells_another() {
+fn a_date_once_shown_stays_though_the_body_has_another() {
     let (_liar, mut mount, messages) = without_top(&[]);
     let shown = mtime(&mount, "liar-2.eml");
     assert_reads(&mount, "liar-2.eml", &messages[1]);
@@ -62,14 +63,14 @@ fn a_date_once_shown_stays_when_the_body_tells_another() {
 }
 
 #[test]
-fn a_large_message_that_was_read_first_has_the_date_of_its_body() {
+fn a_large_message_read_before_stat_has_the_date_of_its_body() {
     let (_liar, mount, messages) = without_top(&[]);
     assert_reads(&mount, "liar-2.eml", &messages[1]);
     assert_eq!(mtime(&mount, "liar-2.eml"), first_of_2024());
 }
 
 #[test]
-fn a_message_larger_than_allowed_can_be_listed() {
+fn a_message_over_max_message_can_be_listed() {
     let (liar, mount, _) = without_top(&["max_message=1K"]);
     ls_l(&mount);
     assert_eq!(liar.count("RETR 2"), 0);

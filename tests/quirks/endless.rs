@@ -1,4 +1,4 @@
-//! A server that does not come to an end: fast, and one octet at a time.
+//! A server whose replies never end: sent fast, or one octet at a time.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use crate::common::{Liar, Reply, corpus};
 use crate::{assert_fails, assert_reads, assert_says, mounted, refusal};
 
-/// Far below the mount's time-out of a second: every octet would begin it anew.
+/// Far below the mount's timeout of one second, so a limit on silence alone would never end.
 const PAUSE: Duration = Duration::from_millis(100);
 
 fn liar() -> (Liar, Vec<Vec<u8>>) {
@@ -24,7 +24,7 @@ fn drip(first: &str, others: &str) -> Reply {
 }
 
 #[test]
-fn an_endless_line_is_cut_off_wherever_it_comes() {
+fn an_endless_line_is_refused_in_any_reply() {
     for (command, first) in [
         ("CAPA", "+OK"),
         ("CAPA", "+OK\r\n"),
@@ -44,7 +44,7 @@ fn an_endless_line_is_cut_off_wherever_it_comes() {
 }
 
 #[test]
-fn an_endless_listing_is_cut_off_wherever_it_comes() {
+fn an_endless_listing_is_refused() {
     for command in ["CAPA", "UIDL", "LIST"] {
         let (liar, _) = liar();
         liar.on(command, endless("+OK\r\n", "1 1\r\n"));
@@ -54,14 +54,14 @@ fn an_endless_listing_is_cut_off_wherever_it_comes() {
 }
 
 #[test]
-fn lines_that_nobody_asked_for_are_not_read_to_their_end() {
+fn endless_unsolicited_lines_are_refused() {
     let (liar, _) = liar();
     liar.on("USER", endless("+OK\r\n", "+OK and another thing\r\n"));
     assert_says(&refusal(&liar, &[]), &["unasked", "is a POP3 server there"]);
 }
 
 #[test]
-fn an_endless_line_behind_retr_is_an_error_and_the_mount_goes_on() {
+fn an_endless_status_line_of_retr_gives_eio() {
     let (liar, messages) = liar();
     let mount = mounted(&liar, &[]);
     liar.on("RETR 1", endless("+OK ", "x"));
@@ -70,7 +70,7 @@ fn an_endless_line_behind_retr_is_an_error_and_the_mount_goes_on() {
 }
 
 #[test]
-fn an_endless_body_is_too_large_and_the_mount_goes_on() {
+fn an_endless_body_gives_efbig() {
     for others in ["a line\r\n", "x"] {
         let (liar, messages) = liar();
         let mount = mounted(&liar, &["max_message=1M"]);
@@ -81,7 +81,7 @@ fn an_endless_body_is_too_large_and_the_mount_goes_on() {
 }
 
 #[test]
-fn endless_headers_are_too_large_and_the_mount_goes_on() {
+fn endless_headers_give_efbig() {
     let (liar, messages) = liar();
     let mount = mounted(&liar, &["max_message=1M"]);
     liar.on("TOP 1 0", endless("+OK\r\n", "X: y\r\n"));
@@ -96,7 +96,7 @@ fn endless_headers_are_too_large_and_the_mount_goes_on() {
 }
 
 #[test]
-fn a_login_that_drips_is_a_silence() {
+fn a_login_that_drips_times_out() {
     for (command, first, others) in [
         ("CAPA", "+OK\r\n", "TOP\r\n"),
         ("USER", "+OK", "x"),
@@ -111,7 +111,7 @@ fn a_login_that_drips_is_a_silence() {
 }
 
 #[test]
-fn a_body_that_drips_is_a_silence_and_the_mount_goes_on() {
+fn a_body_that_drips_times_out() {
     let (liar, messages) = liar();
     let mount = mounted(&liar, &["timeout=1s"]);
     liar.on("RETR 1", drip("+OK\r\n", "x"));

@@ -1,9 +1,10 @@
-//! What the server may do to messages that were only read (RFC 2449 section 6.7).
+//! EXPIRE: what the server may do to messages that were only read (RFC 2449 section 6.7).
 
 use crate::common::{Liar, Reply, corpus};
 use crate::{assert_reads, mounted};
 
-/// Reads a message in each of two sessions; gives what was logged, and how many sessions ended by QUIT.
+/// Reads one message in each of two sessions. Returns the log and how many sessions ended with
+/// QUIT.
 fn read_in_two_sessions(expire: &str) -> (String, usize) {
     let messages = corpus::realistic(39, 3);
     let liar = Liar::start(&messages);
@@ -18,14 +19,14 @@ fn read_in_two_sessions(expire: &str) -> (String, usize) {
 }
 
 #[test]
-fn a_server_that_may_delete_what_was_read_is_told_of_once_and_gets_no_quit() {
+fn expire_0_is_logged_once_and_prevents_quit() {
     let (logged, quits) = read_in_two_sessions("EXPIRE 0");
     assert_eq!(logged.matches("EXPIRE 0").count(), 1, "{logged}");
     assert_eq!(quits, 0);
 }
 
 #[test]
-fn a_server_that_keeps_what_was_read_gets_its_quit() {
+fn other_values_of_expire_do_not_prevent_quit() {
     for expire in ["EXPIRENEVER", "EXPIRE NEVER", "EXPIRE 30", "EXPIRE"] {
         let (logged, quits) = read_in_two_sessions(expire);
         assert_eq!((logged.as_str(), quits), ("", 2), "{expire}");
@@ -33,7 +34,7 @@ fn a_server_that_keeps_what_was_read_gets_its_quit() {
 }
 
 #[test]
-fn what_was_announced_before_the_login_holds_behind_it() {
+fn expire_announced_before_the_login_holds_after_it() {
     let messages = corpus::realistic(39, 1);
     let liar = Liar::start(&messages);
     liar.set_capabilities(Some(&["USER", "EXPIRE 0"]));
@@ -45,7 +46,7 @@ fn what_was_announced_before_the_login_holds_behind_it() {
 }
 
 #[test]
-fn what_was_announced_once_holds_in_a_session_that_is_told_nothing() {
+fn expire_of_an_earlier_session_holds_if_capa_is_refused() {
     let messages = corpus::realistic(39, 1);
     let liar = Liar::start(&messages);
     liar.set_capabilities(Some(&["TOP", "UIDL", "USER", "EXPIRE 0"]));
@@ -59,7 +60,7 @@ fn what_was_announced_once_holds_in_a_session_that_is_told_nothing() {
 }
 
 #[test]
-fn where_capa_was_cut_off_nobody_knows_and_no_quit_follows_what_was_read() {
+fn a_capa_that_was_cut_off_prevents_quit_after_reading() {
     let messages = corpus::realistic(39, 1);
     let liar = Liar::start(&messages);
     liar.set_capabilities(Some(&["TOP", "UIDL", "USER", "EXPIRE 0"]));

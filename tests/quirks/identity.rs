@@ -1,4 +1,4 @@
-//! A server without UIDL: a message is known by its headers.
+//! A server without UIDL: messages are identified by their headers.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ fn realistic(count: usize) -> (Liar, Vec<Vec<u8>>) {
     (without_uidl(&messages), messages)
 }
 
-/// The name of the file that reads so.
+/// The name of the file with this content.
 fn name_of(files: &[(String, Vec<u8>)], message: &[u8]) -> String {
     let (name, _) = files
         .iter()
@@ -32,7 +32,7 @@ fn name_of(files: &[(String, Vec<u8>)], message: &[u8]) -> String {
     name.clone()
 }
 
-/// Two messages of equal headers, with another between them.
+/// Two messages with equal headers, and a different one between them.
 fn twins() -> Vec<Vec<u8>> {
     let other = b"Subject: other\r\n\r\nother\r\n".to_vec();
     vec![
@@ -43,7 +43,7 @@ fn twins() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn every_message_has_a_name_and_its_own_octets() {
+fn every_message_has_a_name_and_its_own_content() {
     let (liar, messages) = realistic(30);
     let mount = mounted(&liar, &[]);
     assert_shows(&mount, &messages);
@@ -56,7 +56,7 @@ fn every_message_has_a_name_and_its_own_octets() {
 }
 
 #[test]
-fn names_are_the_same_in_every_mount_whatever_list_says() {
+fn names_are_the_same_in_every_mount_if_list_changes() {
     let (liar, messages) = realistic(12);
     let mut mount = mounted(&liar, &[]);
     let before = files(&mount);
@@ -69,7 +69,7 @@ fn names_are_the_same_in_every_mount_whatever_list_says() {
 }
 
 #[test]
-fn what_the_server_notes_in_the_headers_of_what_was_read_changes_no_name() {
+fn a_status_header_added_by_the_server_changes_no_name() {
     let liar = without_uidl(&[corpus::with_body(b"one\r\n")]);
     let mut mount = mounted(&liar, &[]);
     let before = listed(&mount);
@@ -80,7 +80,7 @@ fn what_the_server_notes_in_the_headers_of_what_was_read_changes_no_name() {
 }
 
 #[test]
-fn headers_are_asked_for_once_a_session_and_tell_the_dates() {
+fn headers_are_fetched_once_and_give_the_dates() {
     let (liar, _) = realistic(20);
     let mount = mounted(&liar, &[]);
     assert_eq!(liar.count("TOP"), 20);
@@ -102,7 +102,7 @@ fn headers_are_asked_for_once_a_session_and_tell_the_dates() {
 }
 
 #[test]
-fn headers_are_asked_for_one_at_a_time_where_pipelining_is_not_offered() {
+fn without_pipelining_headers_are_fetched_one_at_a_time() {
     let (liar, messages) = realistic(10);
     liar.set_capabilities(Some(&["TOP", "USER"]));
     liar.refuse_pipelining();
@@ -110,7 +110,7 @@ fn headers_are_asked_for_one_at_a_time_where_pipelining_is_not_offered() {
 }
 
 #[test]
-fn messages_of_equal_headers_are_numbered_in_maildrop_order() {
+fn messages_with_equal_headers_are_numbered_in_order() {
     let messages = twins();
     let liar = without_uidl(&messages);
     let files = files(&mounted(&liar, &[]));
@@ -120,7 +120,7 @@ fn messages_of_equal_headers_are_numbered_in_maildrop_order() {
 }
 
 #[test]
-fn a_removed_message_is_deleted_whatever_its_number_is_by_then() {
+fn a_removed_message_is_deleted_under_its_new_number() {
     let (liar, messages) = realistic(5);
     let mut mount = mounted(&liar, &["idle_timeout=1s"]);
     let name = name_of(&files(&mount), &messages[3]);
@@ -133,7 +133,7 @@ fn a_removed_message_is_deleted_whatever_its_number_is_by_then() {
 }
 
 #[test]
-fn of_equal_headers_none_is_deleted_once_another_client_has_deleted_one() {
+fn twins_are_kept_if_another_client_deleted_one_of_them() {
     for gone in [1, 3] {
         let messages = twins();
         let liar = without_uidl(&messages);
@@ -148,7 +148,7 @@ fn of_equal_headers_none_is_deleted_once_another_client_has_deleted_one() {
 }
 
 #[test]
-fn a_removed_message_whose_headers_are_refused_is_kept_and_told() {
+fn a_removed_message_with_refused_headers_is_kept() {
     let (liar, messages) = realistic(4);
     let mut mount = mounted(&liar, &["idle_timeout=1s"]);
     let name = name_of(&files(&mount), &messages[1]);
@@ -162,7 +162,7 @@ fn a_removed_message_whose_headers_are_refused_is_kept_and_told() {
 }
 
 #[test]
-fn a_message_whose_headers_are_refused_is_left_out_and_the_others_are_there() {
+fn a_message_with_refused_headers_is_left_out_alone() {
     let (liar, messages) = realistic(3);
     liar.on("TOP 2 0", Reply::Err("damaged"));
     let mount = mounted(&liar, &[]);
@@ -185,7 +185,7 @@ fn a_server_without_uidl_and_top_is_refused_with_the_reason() {
 }
 
 #[test]
-fn an_empty_maildrop_whose_uidl_is_refused_is_empty_and_decides_nothing() {
+fn a_uidl_refused_on_an_empty_maildrop_is_tried_again() {
     let liar = without_uidl(&[]);
     liar.on("LIST", Reply::Err("no messages"));
     let mount = mounted(&liar, &["refresh=1s"]);
@@ -201,7 +201,7 @@ fn an_empty_maildrop_whose_uidl_is_refused_is_empty_and_decides_nothing() {
 }
 
 #[test]
-fn a_uidl_that_worked_before_and_is_refused_now_renames_nothing() {
+fn a_later_refusal_of_uidl_renames_nothing() {
     let messages = corpus::realistic(34, 3);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar, &["refresh=1s"]);
@@ -214,7 +214,7 @@ fn a_uidl_that_worked_before_and_is_refused_now_renames_nothing() {
 }
 
 #[test]
-fn a_maildrop_remembered_by_its_unique_ids_is_not_renamed_by_a_refused_uidl() {
+fn a_refusal_of_uidl_in_a_later_mount_renames_nothing() {
     let liar = Liar::start(&corpus::realistic(34, 3));
     let folder = tempfile::tempdir().expect("a folder");
     let cache = format!("cache_dir={}", folder.path().display());
@@ -230,7 +230,7 @@ fn a_maildrop_remembered_by_its_unique_ids_is_not_renamed_by_a_refused_uidl() {
 }
 
 #[test]
-fn a_passing_fault_of_uidl_is_told_as_such() {
+fn a_temporary_refusal_of_uidl_is_reported_as_temporary() {
     let liar = Liar::start(&corpus::realistic(34, 3));
     liar.on("UIDL", Reply::Err("[SYS/TEMP] out of order"));
     assert_says(&refusal(&liar, &[]), &["a passing fault"]);

@@ -1,4 +1,4 @@
-//! The way to the server: gone, moved, forgotten, kept alive.
+//! Connections: the server is gone, has moved, drops idle connections, or cannot pipeline.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -27,7 +27,7 @@ fn loopback(port: u16) -> SocketAddrV4 {
 }
 
 #[test]
-fn while_the_server_is_away_the_listing_and_what_was_read_are_there_and_status_tells_why() {
+fn without_the_server_known_files_are_served() {
     let (liar, messages) = liar(3);
     let mut mount = mounted(&liar, &["refresh=1s"]);
     assert_reads(&mount, "liar-1.eml", &messages[0]);
@@ -50,7 +50,7 @@ fn while_the_server_is_away_the_listing_and_what_was_read_are_there_and_status_t
 }
 
 #[test]
-fn deletions_outlast_a_restart_of_the_server() {
+fn pending_deletions_survive_a_restart_of_the_server() {
     let (liar, messages) = liar(3);
     let mut mount = mounted(&liar, &[]);
     remove(&mount, "liar-2.eml");
@@ -62,11 +62,11 @@ fn deletions_outlast_a_restart_of_the_server() {
 }
 
 #[test]
-fn a_connection_that_was_forgotten_during_a_rest_is_made_anew_before_the_reader_gives_up() {
+fn a_dead_idle_connection_is_replaced_within_the_timeout() {
     let (liar, messages) = liar(3);
     let mount = mounted(&liar, &["timeout=10s"]);
     liar.once("RETR 1", Reply::Silent);
-    // The rest is what is tested: after it, a silence may mean that nobody is there.
+    // After this idle time the engine takes silence as a sign that the connection is dead.
     thread::sleep(Duration::from_secs(6));
     assert_reads(&mount, "liar-1.eml", &messages[0]);
     assert_eq!((liar.count("RETR 1"), liar.server().connections()), (2, 2));
@@ -81,39 +81,39 @@ fn keepalive_keeps_an_unused_session_open() {
     assert_eq!((liar.count("PASS"), liar.count("QUIT")), (1, 0));
 }
 
-/// A commit that is held back, which asks the server nothing.
-fn commit_in_vain(mount: &Mount) {
+/// Runs a commit that max_delete holds back, so it sends nothing to the server.
+fn commit_held_back(mount: &Mount) {
     let output = mount.subcommand(&["commit", mount.arg()]);
     assert_failed(&output, Failure::HeldBack);
 }
 
 #[test]
-fn what_is_done_without_the_server_puts_off_no_keepalive() {
+fn requests_without_server_do_not_delay_keepalive() {
     let (liar, _) = liar(3);
     let mount = mounted(&liar, &["keepalive=1s", "max_delete=1"]);
     remove(&mount, "liar-1.eml");
     remove(&mount, "liar-2.eml");
     eventually("a NOOP", || {
-        commit_in_vain(&mount);
+        commit_held_back(&mount);
         (liar.count("NOOP") > 1).then_some(())
     });
     assert_eq!(liar.count("PASS"), 1);
 }
 
 #[test]
-fn what_is_done_without_the_server_keeps_no_unused_session() {
+fn requests_without_server_do_not_keep_the_session_open() {
     let (liar, _) = liar(3);
     let mount = mounted(&liar, &["idle_timeout=1s", "max_delete=1"]);
     remove(&mount, "liar-1.eml");
     remove(&mount, "liar-2.eml");
     eventually("the end of the session", || {
-        commit_in_vain(&mount);
+        commit_held_back(&mount);
         (mount.status()["session"] == "closed").then_some(())
     });
 }
 
 #[test]
-fn a_session_that_ends_in_spite_of_keepalive_is_reopened_on_demand() {
+fn a_session_that_ends_despite_keepalive_is_reopened() {
     let (liar, messages) = liar(2);
     let mount = mounted(&liar, &["keepalive=1s"]);
     for end in [Reply::Close, Reply::Err("idle for too long")] {
@@ -126,7 +126,7 @@ fn a_session_that_ends_in_spite_of_keepalive_is_reopened_on_demand() {
 }
 
 #[test]
-fn a_server_that_closes_on_pipelined_commands_is_asked_one_at_a_time() {
+fn a_server_that_closes_on_pipelining_is_read_without_it() {
     let (liar, messages) = liar(40);
     liar.refuse_pipelining();
     let mount = mounted(&liar, &[]);
@@ -139,7 +139,7 @@ fn a_server_that_closes_on_pipelined_commands_is_asked_one_at_a_time() {
     );
 }
 
-/// On a server that misbehaves so.
+/// Removes two of three messages on a server that `misbehave` has set up.
 fn assert_deletes_what_is_removed(misbehave: impl Fn(&Liar)) {
     let (liar, _) = liar(3);
     misbehave(&liar);
@@ -152,12 +152,12 @@ fn assert_deletes_what_is_removed(misbehave: impl Fn(&Liar)) {
 }
 
 #[test]
-fn what_is_removed_is_deleted_on_a_server_that_closes_on_pipelined_commands() {
+fn a_server_that_closes_on_pipelining_deletes_messages() {
     assert_deletes_what_is_removed(Liar::refuse_pipelining);
 }
 
 #[test]
-fn a_server_without_uidl_that_closes_on_pipelined_commands_is_mounted() {
+fn a_server_without_uidl_that_closes_on_pipelining_is_mounted() {
     let (liar, messages) = liar(5);
     liar.on("UIDL", Reply::Err("unknown command"));
     liar.refuse_pipelining();
@@ -166,7 +166,7 @@ fn a_server_without_uidl_that_closes_on_pipelined_commands_is_mounted() {
 }
 
 #[test]
-fn a_server_that_loses_pipelined_commands_is_soon_asked_one_at_a_time() {
+fn a_server_that_loses_pipelined_commands_is_read_without_it() {
     let (liar, messages) = liar(8);
     liar.lose_what_is_pipelined();
     let mut mount = mounted(&liar, &["timeout=1s"]);
@@ -182,13 +182,13 @@ fn a_server_that_loses_pipelined_commands_is_soon_asked_one_at_a_time() {
 }
 
 #[test]
-fn no_message_is_taken_for_another_whose_command_the_server_has_lost() {
+fn a_lost_command_never_gives_the_content_of_another_message() {
     let (liar, messages) = liar(400);
     liar.lose_what_is_pipelined();
     let mount = mounted(&liar, &["timeout=1s", "mtime=none"]);
     for (serial, message) in (1..).zip(&messages) {
         let name = format!("liar-{serial}.eml");
-        // A few of the first time out.
+        // The first few reads may time out.
         if let Ok(read) = fs::read(mount.join(&name)) {
             assert!(read == *message, "{name} reads another message");
         }
@@ -198,12 +198,12 @@ fn no_message_is_taken_for_another_whose_command_the_server_has_lost() {
 }
 
 #[test]
-fn what_is_removed_is_deleted_on_a_server_that_loses_pipelined_commands() {
+fn a_server_that_loses_pipelined_commands_deletes_messages() {
     assert_deletes_what_is_removed(Liar::lose_what_is_pipelined);
 }
 
 #[test]
-fn without_pipeline_every_command_waits_for_the_reply_before() {
+fn pipeline_off_sends_one_command_at_a_time() {
     let (liar, messages) = liar(10);
     liar.refuse_pipelining();
     let mut mount = mounted(&liar, &["pipeline=off"]);
@@ -216,7 +216,8 @@ fn without_pipeline_every_command_waits_for_the_reply_before() {
     assert_eq!(liar.server().connections(), 1);
 }
 
-/// A mount in a namespace of its own, whose `/etc/hosts` the test writes. It is looked at through `/proc`.
+/// A mount in a mount namespace of its own with its own `/etc/hosts`. The test reads it through
+/// `/proc/PID/root`.
 struct Secluded {
     _process: Background,
     hosts: PathBuf,

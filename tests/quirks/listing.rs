@@ -1,9 +1,9 @@
-//! STAT, LIST and UIDL that do not agree, or are written carelessly.
+//! STAT, LIST and UIDL that disagree or are badly formatted.
 
 use crate::common::{Liar, Mount, Reply, corpus};
 use crate::{assert_reads, assert_says, listed, mounted};
 
-/// Three messages, of which these commands say so.
+/// A server with three messages that gives these replies to these commands.
 fn liar(said: &[(&str, &str)]) -> (Liar, Vec<Vec<u8>>) {
     let messages = corpus::realistic(35, 3);
     let liar = Liar::start(&messages);
@@ -21,7 +21,7 @@ fn assert_shows_all(mount: &Mount, messages: &[Vec<u8>]) {
 }
 
 #[test]
-fn stat_that_counts_wrong_hides_nothing() {
+fn a_wrong_count_in_stat_hides_nothing() {
     for stat in [
         "+OK 0 0\r\n",
         "+OK 2 100\r\n",
@@ -35,7 +35,7 @@ fn stat_that_counts_wrong_hides_nothing() {
 }
 
 #[test]
-fn a_message_that_uidl_leaves_out_has_no_name_and_the_log_says_so_once() {
+fn a_message_that_uidl_leaves_out_is_logged_once() {
     let (liar, messages) = liar(&[("UIDL", "+OK\r\n1 liar-1\r\n3 liar-3\r\n.\r\n")]);
     let mount = mounted(&liar, &["idle_timeout=1s"]);
     assert_eq!(listed(&mount), ["liar-1.eml", "liar-3.eml"]);
@@ -46,7 +46,7 @@ fn a_message_that_uidl_leaves_out_has_no_name_and_the_log_says_so_once() {
 }
 
 #[test]
-fn a_message_that_list_leaves_out_is_read_all_the_same() {
+fn a_message_that_list_leaves_out_can_be_read() {
     let (liar, messages) = liar(&[("LIST", "+OK\r\n1 120\r\n3 120\r\n.\r\n")]);
     assert_shows_all(&mounted(&liar, &[]), &messages);
 }
@@ -81,7 +81,7 @@ fn a_number_that_is_listed_twice_counts_once() {
 }
 
 #[test]
-fn more_text_and_more_spaces_than_needed_are_understood() {
+fn extra_text_and_spaces_are_understood() {
     let (liar, messages) = liar(&[
         ("STAT", "+OK   3    999  octets in 3 messages\r\n"),
         (
@@ -97,7 +97,7 @@ fn more_text_and_more_spaces_than_needed_are_understood() {
 }
 
 #[test]
-fn numbers_out_of_all_range_allocate_nothing() {
+fn absurdly_large_numbers_do_no_harm() {
     let (liar, messages) = liar(&[
         ("STAT", "+OK 4294967295 18446744073709551615\r\n"),
         (
@@ -105,7 +105,7 @@ fn numbers_out_of_all_range_allocate_nothing() {
             "+OK\r\n1 18446744073709551615\r\n2 1\r\n3 1\r\n4294967295 1\r\n.\r\n",
         ),
     ]);
-    // What LIST says of the first is more than any message may have.
+    // LIST says that the first message is larger than any message may be.
     let mount = mounted(&liar, &["max_message=1T"]);
     assert_shows_all(&mount, &messages);
     assert_says(&mount.stderr(), &["LIST and UIDL"]);

@@ -1,4 +1,4 @@
-//! What a server announces, and what it does when asked.
+//! CAPA and the login: what servers announce, and servers that break on being asked.
 
 use crate::common::{Liar, Mount, Received, Reply, corpus};
 use crate::{assert_reads, assert_shows, listed, ls_l, mounted};
@@ -10,7 +10,7 @@ fn liar() -> (Liar, Vec<Vec<u8>>) {
     (Liar::start(&messages), messages)
 }
 
-/// Everything works, with one command at a time.
+/// Listing, dates and reading must work with one command at a time.
 fn assert_works(liar: &Liar, messages: &[Vec<u8>]) {
     liar.refuse_pipelining();
     let mount = mounted(liar, &[]);
@@ -25,7 +25,7 @@ fn a_session_begins_in_the_order_that_servers_need() {
     let (liar, _) = liar();
     let _mount = mounted(&liar, &[]);
     let verbs: Vec<String> = liar.commands().iter().map(Received::verb).collect();
-    // Gmail tells the rest after the login; mailutils changes its sizes when UIDL runs.
+    // Gmail announces more capabilities after the login. UIDL changes the sizes on mailutils.
     assert_eq!(
         verbs,
         ["CAPA", "USER", "PASS", "CAPA", "STAT", "UIDL", "LIST"]
@@ -33,27 +33,28 @@ fn a_session_begins_in_the_order_that_servers_need() {
 }
 
 #[test]
-fn nothing_is_written_behind_pass_before_it_is_answered() {
+fn nothing_is_sent_after_pass_before_its_reply() {
     let (liar, messages) = liar();
     liar.lose_what_follows_pass();
     assert_shows(&mounted(&liar, &[]), &messages);
 }
 
 #[test]
-fn a_server_that_refuses_capa_is_tried() {
+fn a_server_that_refuses_capa_works() {
     let (liar, messages) = liar();
     liar.set_capabilities(None);
     assert_works(&liar, &messages);
 }
 
 #[test]
-fn a_server_that_announces_nothing_is_tried() {
+fn a_server_that_announces_nothing_works() {
     let (liar, messages) = liar();
     liar.set_capabilities(Some(&[]));
     assert_works(&liar, &messages);
 }
 
-/// Reads that message in a session of its own; gives how many CAPAs, PASSes and connections there were by then.
+/// Reads this message in a new session; returns the total of CAPA, of PASS and of connections so
+/// far.
 fn after_reading(liar: &Liar, mount: &Mount, serial: usize, messages: &[Vec<u8>]) -> [usize; 3] {
     liar.server().wait_until_idle();
     assert_reads(mount, &format!("liar-{serial}.eml"), &messages[serial - 1]);
@@ -66,7 +67,7 @@ fn counted(liar: &Liar) -> [usize; 3] {
 }
 
 #[test]
-fn a_server_that_closes_the_connection_on_capa_twice_is_never_asked_again() {
+fn a_server_that_closes_on_capa_twice_is_not_asked_again() {
     for end in [Reply::Close, Reply::Reset] {
         let (liar, messages) = liar();
         liar.on("CAPA", end);
@@ -78,7 +79,7 @@ fn a_server_that_closes_the_connection_on_capa_twice_is_never_asked_again() {
 }
 
 #[test]
-fn a_server_that_closes_the_connection_on_capa_after_the_login_is_asked_before_it_only() {
+fn a_server_that_closes_on_capa_after_login_is_asked_before() {
     let (liar, messages) = liar();
     let answered = || Reply::Raw(b"+OK\r\nUIDL\r\nTOP\r\n.\r\n".to_vec());
     let before_and_after = [answered(), Reply::Close, answered()];
@@ -101,7 +102,7 @@ fn a_cut_at_the_first_capa_costs_one_session_its_capabilities() {
 }
 
 #[test]
-fn a_server_that_is_cut_at_capa_once_is_asked_again_later() {
+fn a_server_that_closes_on_capa_once_is_asked_again() {
     let (liar, messages) = liar();
     let mount = mounted(&liar, &["idle_timeout=1s"]);
     liar.server().wait_until_idle();
@@ -112,7 +113,7 @@ fn a_server_that_is_cut_at_capa_once_is_asked_again_later() {
 }
 
 #[test]
-fn utf8_is_sent_before_the_login_where_it_is_offered_so_that_no_surrogate_is_served() {
+fn utf8_is_sent_before_the_login_where_it_is_offered() {
     let (liar, messages) = liar();
     liar.set_surrogate(2, b"Subject: surrogate\r\n\r\nThis message needs UTF8.\r\n");
     let mount = mounted(&liar, &[]);

@@ -1,6 +1,6 @@
-//! Servers as they are: what each does that the standards do not say, and what a mount makes of it.
+//! Behaviour of real servers that the standards do not describe, and how a mount copes with it.
 //!
-//! | what a server does | held by |
+//! | what a server does | tested in |
 //! |---|---|
 //! | no CAPA; CAPA closes; nothing announced; UTF8 | `login` |
 //! | refuses by response codes, in words, in the greeting; LOGIN-DELAY | `refusals` |
@@ -15,7 +15,7 @@
 //! | wrong LIST, equal and hostile unique-ids | `tests/reading` |
 //! | cuts, resets, stalls, empty bodies, `-ERR` unasked | `tests/faults` |
 //! | QUIT refused, unanswered, early; DELE refused | `tests/deleting` |
-//! | cuts its octets anywhere | `tests/protocol.rs` |
+//! | splits its replies anywhere | `tests/protocol.rs` |
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -44,7 +44,7 @@ fn mounted(liar: &Liar, options: &[&str]) -> Mount {
     Mount::new(&liar.source(), &[&["tls=off"], options].concat())
 }
 
-/// The one line in which a mount is refused.
+/// The one line with which pop3fs explains why it does not mount.
 fn refusal(liar: &Liar, options: &[&str]) -> String {
     let builder = MountBuilder::new(&liar.source()).option("tls=off");
     let builder = options
@@ -57,18 +57,18 @@ fn sentence(output: &Output) -> String {
     let said = stderr(output);
     let lines = said.lines().filter(|line| line.starts_with("pop3fs: "));
     let [line] = lines.collect::<Vec<_>>()[..] else {
-        panic!("not one line of ours:\n{said}");
+        panic!("not exactly one line of pop3fs:\n{said}");
     };
     line.to_owned()
 }
 
-/// The names as `ls` shows them.
+/// The names that `ls` shows.
 fn listed(mount: &Mount) -> Vec<String> {
     let shown = stdout_of(&["ls", "-1", mount.arg()]);
     shown.lines().map(str::to_owned).collect()
 }
 
-/// Every message by its name, in the order of the names.
+/// Name and content of every message, in the order of the names.
 fn files(mount: &Mount) -> Vec<(String, Vec<u8>)> {
     listed(mount)
         .into_iter()
@@ -79,7 +79,7 @@ fn files(mount: &Mount) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// The messages read what the server has, in whatever order.
+/// The files must contain exactly the messages of the server, in any order.
 fn assert_shows(mount: &Mount, messages: &[Vec<u8>]) {
     let mut shown: Vec<Vec<u8>> = files(mount).into_iter().map(|(_, octets)| octets).collect();
     let mut expected = messages.to_vec();
@@ -98,7 +98,7 @@ fn assert_fails(mount: &Mount, name: &str, errno: Errno) {
     assert_eq!(error.raw_os_error(), Some(errno as i32), "{error}");
 }
 
-/// The reading succeeds sooner or later: after a failure the next login is held off a little.
+/// Reads until it succeeds: after a failed login the engine backs off for a moment.
 fn eventually_reads(mount: &Mount, name: &str, octets: &[u8]) {
     common::eventually("a login that succeeds", || {
         let read: io::Result<Vec<u8>> = fs::read(mount.join(name));
@@ -115,7 +115,7 @@ fn remove(mount: &Mount, name: &str) {
     stdout_of(&[Path::new("rm"), &mount.join(name)]);
 }
 
-/// Unmounts by `pop3fs umount`; gives its exit code and what it said.
+/// Runs `pop3fs umount`; returns its exit status and its output.
 fn umount(mount: &mut Mount) -> (Option<i32>, String) {
     let output = mount.umount();
     mount.wait();
@@ -123,7 +123,7 @@ fn umount(mount: &mut Mount) -> (Option<i32>, String) {
     (output.status.code(), stdout + &stderr(&output))
 }
 
-/// `ls -l` succeeds.
+/// Runs `ls -l`, which must succeed.
 fn ls_l(mount: &Mount) {
     let output = run(&["ls", "-l", mount.arg()]);
     assert!(output.status.success(), "{}", stderr(&output));

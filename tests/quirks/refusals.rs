@@ -1,4 +1,4 @@
-//! A server that does not let us in: why, whether to come again, and when.
+//! A server that refuses the login: what the user is told, and whether and when pop3fs tries again.
 
 use nix::errno::Errno;
 
@@ -18,7 +18,7 @@ fn liar(count: usize) -> Liar {
 }
 
 #[test]
-fn a_refusal_of_the_login_is_told_by_its_response_code_or_its_words() {
+fn a_refused_login_is_explained_by_response_code_or_words() {
     for (refused, told) in [
         ("[IN-USE] another session", "the maildrop is busy"),
         ("maildrop already locked", "the maildrop is busy"),
@@ -38,17 +38,17 @@ fn a_refusal_of_the_login_is_told_by_its_response_code_or_its_words() {
     }
 }
 
-/// The sentence of a mount while another session holds the maildrop.
+/// What pop3fs says when it cannot mount because another session holds the maildrop.
 fn refusal_while_held(port: u16, user: &str, source: &str) -> String {
     let mut other = ReferenceClient::connect(port);
     other.log_in(user, "secret");
-    // Dovecot answers PASS before it has the maildrop.
+    // Dovecot answers PASS before it locks the maildrop.
     assert!(other.command("STAT").starts_with("+OK"));
     sentence(&MountBuilder::new(source).option("tls=off").refused())
 }
 
 #[test]
-fn a_maildrop_that_another_session_holds_is_busy_on_every_server_that_locks() {
+fn mailutils_and_others_report_a_locked_maildrop_as_busy() {
     let messages = corpus::realistic(32, 2);
     let locked = DovecotOptions {
         lock_session: true,
@@ -66,7 +66,7 @@ fn a_maildrop_that_another_session_holds_is_busy_on_every_server_that_locks() {
 }
 
 #[test]
-fn a_refusal_in_the_greeting_is_not_taken_for_a_refused_password() {
+fn a_refusal_in_the_greeting_is_not_a_wrong_password() {
     let liar = liar(1);
     liar.set_greeting(b"-ERR too many connections\r\n");
     let said = refusal(&liar, &[]);
@@ -78,7 +78,7 @@ fn a_refusal_in_the_greeting_is_not_taken_for_a_refused_password() {
 }
 
 #[test]
-fn a_maildrop_that_is_locked_behind_the_login_is_not_taken_for_a_refused_password() {
+fn a_maildrop_locked_after_the_login_is_not_a_wrong_password() {
     let liar = liar(1);
     liar.on("STAT", Reply::Err("maildrop is locked"));
     assert_says(&refusal(&liar, &[]), &["the maildrop is busy"]);
@@ -88,7 +88,7 @@ fn a_maildrop_that_is_locked_behind_the_login_is_not_taken_for_a_refused_passwor
 }
 
 #[test]
-fn a_passing_fault_is_waited_out() {
+fn a_temporary_refusal_of_the_login_is_waited_out() {
     for refused in ["[SYS/TEMP] later", "mailbox in use", "[LOGIN-DELAY] later"] {
         let liar = liar(2);
         let mount = mounted(&liar, &[]);
@@ -101,7 +101,7 @@ fn a_passing_fault_is_waited_out() {
 }
 
 #[test]
-fn deletions_wait_until_another_session_lets_go_of_the_maildrop() {
+fn a_commit_waits_until_another_session_ends() {
     let liar = liar(3);
     let mut mount = mounted(&liar, &[]);
     remove(&mount, "liar-2.eml");
@@ -114,7 +114,7 @@ fn deletions_wait_until_another_session_lets_go_of_the_maildrop() {
 }
 
 #[test]
-fn an_unanswered_commit_is_looked_up_once_the_server_lets_go_of_the_old_session() {
+fn an_unanswered_commit_is_checked_once_the_old_session_ends() {
     let liar = liar(3);
     liar.after("QUIT", Reply::Close);
     let mut mount = mounted(&liar, &[]);
@@ -129,7 +129,7 @@ fn an_unanswered_commit_is_looked_up_once_the_server_lets_go_of_the_old_session(
 }
 
 #[test]
-fn what_the_server_calls_permanent_is_not_tried_again() {
+fn a_permanent_refusal_is_not_tried_again() {
     let liar = liar(2);
     let mut mount = mounted(&liar, &[]);
     liar.on("PASS", Reply::Err("[SYS/PERM] moved away"));
@@ -160,7 +160,7 @@ fn no_login_is_sooner_than_the_server_allows() {
 }
 
 #[test]
-fn a_reader_is_not_kept_waiting_for_a_long_login_delay() {
+fn a_long_login_delay_fails_the_reader_at_once() {
     let liar = liar(2);
     liar.set_login_delay(900);
     let mount = mounted(&liar, &["idle_timeout=1s", "refresh=1s"]);

@@ -1,4 +1,4 @@
-//! Replies written carelessly or with malice.
+//! Badly formatted or malicious replies.
 
 use nix::errno::Errno;
 
@@ -11,7 +11,7 @@ fn liar() -> (Liar, Vec<Vec<u8>>) {
 }
 
 #[test]
-fn err_with_a_plus_in_front_is_a_refusal() {
+fn a_reply_of_plus_err_is_a_refusal() {
     let (liar, messages) = liar();
     liar.on("RETR 2", Reply::Raw(b"+ERR damaged\r\n".to_vec()));
     liar.on("CAPA", Reply::Raw(b"+ERR\r\n".to_vec()));
@@ -34,14 +34,15 @@ fn status_lines_without_text_are_understood() {
         "RETR 1",
         Reply::Raw([b"+OK\r\n", &messages[0][..], b".\r\n"].concat()),
     );
-    // USER is answered by the rule, so that the session knows no user.
+    // The rule answers USER in place of the session, which therefore knows no user and would refuse
+    // PASS.
     liar.after("PASS", Reply::Raw(b"+OK\r\n".to_vec()));
     liar.behave("USER");
     assert_shows(&mounted(&liar, &[]), &messages);
 }
 
 #[test]
-fn a_server_that_speaks_another_protocol_is_told_by_its_words() {
+fn a_server_of_another_protocol_is_reported_with_its_words() {
     let (liar, _) = liar();
     liar.set_greeting(b"220 mail.example.org ESMTP\r\n");
     let said = refusal(&liar, &[]);
@@ -56,7 +57,7 @@ fn a_server_that_speaks_another_protocol_is_told_by_its_words() {
 }
 
 #[test]
-fn a_server_that_closes_at_once_is_told_with_what_to_do() {
+fn a_server_that_closes_at_once_is_reported_with_advice() {
     for reply in [Reply::Close, Reply::Reset] {
         let (liar, _) = liar();
         liar.on("USER", reply);
@@ -70,7 +71,7 @@ fn a_server_that_closes_at_once_is_told_with_what_to_do() {
 }
 
 #[test]
-fn a_server_that_is_silent_is_told_with_what_to_do() {
+fn a_silent_server_is_reported_with_advice() {
     let (liar, _) = liar();
     liar.set_greeting(b"");
     liar.on("USER", Reply::Silent);
@@ -83,10 +84,10 @@ fn a_server_that_is_silent_is_told_with_what_to_do() {
 }
 
 #[test]
-fn a_body_whose_dot_does_not_begin_a_line_is_waited_for_no_longer_than_a_time_out() {
+fn a_body_without_a_dot_line_times_out() {
     let (liar, messages) = liar();
     let mount = mounted(&liar, &["timeout=1s"]);
-    // Old Exchange servers end so a message without a last line end.
+    // Old Exchange servers end a message whose last line has no line end in this way.
     let cut = b"+OK\r\nSubject: x\r\n\r\nno line end.\r\n";
     liar.on("RETR 1", Reply::Raw(cut.to_vec()));
     assert_fails(&mount, "liar-1.eml", Errno::ETIMEDOUT);
@@ -94,7 +95,7 @@ fn a_body_whose_dot_does_not_begin_a_line_is_waited_for_no_longer_than_a_time_ou
 }
 
 #[test]
-fn a_message_that_has_gone_and_takes_the_connection_with_it_is_found_gone() {
+fn a_vanished_message_that_closes_the_connection_gives_enoent() {
     let (liar, messages) = liar();
     let mount = mounted(&liar, &[]);
     liar.remove(2);
@@ -104,7 +105,7 @@ fn a_message_that_has_gone_and_takes_the_connection_with_it_is_found_gone() {
 }
 
 #[test]
-fn a_reply_that_came_before_its_command_is_none() {
+fn a_reply_sent_before_its_command_is_rejected() {
     let (liar, _) = liar();
     liar.on("USER", Reply::Raw(b"+OK\r\n+OK logged in\r\n".to_vec()));
     assert_says(&refusal(&liar, &[]), &["unasked: +OK logged in"]);

@@ -1,4 +1,5 @@
-//! STLS that is withheld or cut off by a server that ends connections: the password stays here. The rest is in `tests/tls`.
+//! A server that withholds STLS or closes on it must not get the password. More tests are in
+//! `tests/tls`.
 
 use crate::common::{Liar, MountBuilder, Reply, corpus};
 use crate::{assert_says, sentence};
@@ -24,7 +25,7 @@ fn liar() -> Liar {
 }
 
 #[test]
-fn where_capa_ends_the_connection_stls_is_demanded_all_the_same() {
+fn stls_is_still_required_where_capa_closes_the_connection() {
     for capa in [Reply::Close, Reply::Reset] {
         let liar = liar();
         liar.on("CAPA", capa);
@@ -34,7 +35,7 @@ fn where_capa_ends_the_connection_stls_is_demanded_all_the_same() {
 }
 
 #[test]
-fn a_connection_that_is_cut_at_stls_is_not_taken_up_in_clear() {
+fn a_connection_cut_at_stls_is_not_continued_in_the_clear() {
     for stls in [Reply::Close, Reply::Reset, Reply::Raw(b"+ERR\r\n".to_vec())] {
         let liar = liar();
         liar.on("STLS", stls);
@@ -43,7 +44,7 @@ fn a_connection_that_is_cut_at_stls_is_not_taken_up_in_clear() {
 }
 
 #[test]
-fn a_server_that_calls_us_logged_in_before_we_are_gets_nothing() {
+fn a_server_that_claims_preauth_gets_no_password() {
     let liar = liar();
     // PREAUTH as of CVE-2020-28896: POP3 knows nothing of the kind.
     liar.set_greeting(b"+OK PREAUTH you are logged in\r\n");
