@@ -43,11 +43,11 @@ pub enum NetError {
     Handshake {
         /// The host that SOURCE names.
         host: String,
-        /// The reason, and the option that would help.
+        /// The reason.
         refusal: Refusal,
     },
-    /// `ca_file` cannot be read or holds no certificate.
-    #[error("ca_file {}: {reason}", path.display())]
+    /// The file of authorities cannot be read or holds no certificate.
+    #[error("cannot take certificates from {} ({reason})", path.display())]
     CaFile {
         /// The file named by the option.
         path: PathBuf,

@@ -1,20 +1,15 @@
-//! Why a TLS handshake failed, in words that name the option that would help.
+//! Why a TLS handshake failed. What the user can do about it is known to [`crate::cli`].
 
-use std::fmt;
-
-use super::{Fingerprint, Shown};
+use super::Shown;
 
 /// Why a handshake led to no secure stream. Nothing was sent over it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The certificate does not convince.
-    #[error("{}", sentence(*.0, .1.as_ref()))]
+    #[error("{}", words(*.0, .1.as_ref()))]
     Certificate(Distrust, Option<Shown>),
     /// The certificate is none of the pinned ones.
-    #[error(
-        "the server's certificate is not the one that tls_pin names: if it was replaced by right, the option is now -o tls_pin={}",
-        .0.fingerprint
-    )]
+    #[error("the server's certificate is not a pinned one")]
     NotPinned(Shown),
     /// A cipher without certificates, which no client of today offers, or a certificate that cannot be read.
     #[error("the server shows no certificate")]
@@ -30,9 +25,7 @@ pub enum Refusal {
     )]
     Cipher,
     /// What came is no TLS: a server that greets in clear, mostly.
-    #[error(
-        "the server does not speak TLS on this port: try the pop:// scheme (STLS, port 110), or pops:// with another port (995)"
-    )]
+    #[error("the server does not speak TLS on this port")]
     NotTls,
     /// The server ended the connection in the midst of the handshake.
     #[error("the server closed the connection during the handshake: is this a port of TLS?")]
@@ -125,25 +118,17 @@ fn reason(said: &str) -> &str {
     }
 }
 
-fn sentence(distrust: Distrust, shown: Option<&Shown>) -> String {
-    let pin = Pin(shown.map(|shown| shown.fingerprint));
+fn words(distrust: Distrust, shown: Option<&Shown>) -> String {
     match distrust {
-        Distrust::Expired => format!(
-            "the certificate has expired: the server's administrator must renew it; {pin} trusts it as it is"
-        ),
+        Distrust::Expired => "the certificate has expired".to_owned(),
         Distrust::NotYetValid => {
             "the certificate is not valid yet: is this machine's clock right?".to_owned()
         }
-        Distrust::OtherHost => format!(
-            "the certificate is for {}: write the name that it was made for into SOURCE; {pin} trusts it as it is",
-            hosts(shown)
-        ),
-        Distrust::SelfSigned => format!(
-            "the certificate is signed by itself alone: if you know it, {pin} trusts it, or -o ca_file=FILE if FILE holds it"
-        ),
-        Distrust::UnknownIssuer => format!(
-            "the certificate is not trusted, for no known authority signed it: -o ca_file=FILE names another authority; if you know the certificate, {pin} trusts it"
-        ),
+        Distrust::OtherHost => format!("the certificate is for {}", hosts(shown)),
+        Distrust::SelfSigned => "the certificate is self-signed".to_owned(),
+        Distrust::UnknownIssuer => {
+            "the certificate is not trusted, for no known authority signed it".to_owned()
+        }
         Distrust::Weak => "the certificate's key or signature is too weak for this system: the server's administrator must replace it".to_owned(),
     }
 }
@@ -152,18 +137,6 @@ fn hosts(shown: Option<&Shown>) -> String {
     match shown {
         Some(shown) if !shown.names.is_empty() => format!("{} only", shown.names),
         _ => "another host".to_owned(),
-    }
-}
-
-/// The option that pins a certificate, as far as it is known.
-struct Pin(Option<Fingerprint>);
-
-impl fmt::Display for Pin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(fingerprint) => write!(f, "-o tls_pin={fingerprint}"),
-            None => f.write_str("-o tls_pin=sha256:…"),
-        }
     }
 }
 

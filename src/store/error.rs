@@ -3,11 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why the cache cannot be used. Each sentence names the path and what to do about it.
+/// Why the cache cannot be used. Each sentence names the path; [`crate::cli`] says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The system refused an operation on a file or folder.
-    #[error("cannot {doing} {} ({source}); make it possible, name another folder with cache_dir, or set cache=off", path.display())]
+    #[error("cannot {doing} {} ({source})", path.display())]
     Io {
         /// What was tried, as a verb.
         doing: &'static str,
@@ -17,19 +17,19 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The user's: something else, perhaps a symbolic link, stands where a folder of the cache belongs.
-    #[error("{} is not a folder (a symbolic link is not followed); remove it or name another folder with cache_dir", path.display())]
+    #[error("{} is not a folder (a symbolic link is not followed)", path.display())]
     NotAFolder {
         /// What stands there.
         path: PathBuf,
     },
     /// The user's: something else, perhaps a symbolic link, stands where the index belongs.
-    #[error("{} is not a regular file (a symbolic link is not followed); remove it", path.display())]
+    #[error("{} is not a regular file (a symbolic link is not followed)", path.display())]
     NotAFile {
         /// What stands there.
         path: PathBuf,
     },
     /// Another user's, or left by a mount under sudo: that user could read or forge what is kept.
-    #[error("{} belongs to user {owner}; remove it or name another folder with cache_dir", path.display())]
+    #[error("{} belongs to user {owner}", path.display())]
     AnotherOwner {
         /// The file or folder that is not ours.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum StoreError {
         owner: u32,
     },
     /// The user's: others may write to the folder that holds the caches, and so exchange them.
-    #[error("others may write to {} (mode {mode:03o}); chmod 700 it or name another folder with cache_dir", path.display())]
+    #[error("others may write to {} (mode {mode:03o})", path.display())]
     WritableByOthers {
         /// The folder.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum StoreError {
         known: i32,
     },
     /// SQLite could not do what was asked: no room, no permission, or a broken disk.
-    #[error("cannot use {} ({source}); make room or repair the disk, name another folder with cache_dir, or set cache=off", path.display())]
+    #[error("cannot use {} ({source})", path.display())]
     Sqlite {
         /// The index.
         path: PathBuf,
@@ -63,7 +63,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// The user's: a cache cannot be removed under a mount.
-    #[error("{} is used by a mount: `pop3fs umount` it first", path.display())]
+    #[error("{} is used by a mount", path.display())]
     InUse {
         /// The folder of the account.
         path: PathBuf,

@@ -8,14 +8,14 @@ use indicatif::BinaryBytes;
 use crate::cli::account::target::{Target, TargetError};
 use crate::cli::arguments::CacheCommand;
 use crate::cli::commands::stdout;
-use crate::cli::failure::{Failure, refuse};
+use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::home;
 use crate::store::{AccountCache, StoreError};
 
 /// Why a cache is not listed or removed.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum CacheError {
-    #[error(transparent)]
+    #[error("{}", .0.sentence())]
     Store(#[from] StoreError),
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -109,7 +109,7 @@ fn clear_all(dir: Option<&Path>) -> Result<(), CacheError> {
         match cache.clear() {
             Ok(()) => stdout::line(format_args!("removed: {}", cache.name())),
             Err(error) => {
-                eprintln!("pop3fs: {error}");
+                eprintln!("pop3fs: {}", error.sentence());
                 left += 1;
             }
         }

@@ -7,7 +7,7 @@ use crate::cli::account::target::Target;
 use crate::cli::commands::stdout;
 use crate::cli::daemon::mount::ServeError;
 use crate::cli::daemon::setup::settings;
-use crate::cli::failure::{Failure, refuse};
+use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::options::OptionArguments;
 use crate::maildrop::{Finding, Outlook, Rating, probe};
 
@@ -19,6 +19,9 @@ pub fn check(source: &str, options: &OptionArguments) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Outlook::Fails(fault)) => {
+            if let Some(advice) = fault.advice() {
+                stdout::line(columns("help", "remedy", &advice));
+            }
             stdout::line("A mount would not work.");
             Failure::from(&fault).into()
         }
@@ -41,7 +44,11 @@ fn line(finding: &Finding) -> String {
         Rating::Warning => "warning",
         Rating::Failure => "FAILED",
     };
-    format!("{rating:<8} {:<12} {}", finding.step, finding.told)
+    columns(rating, finding.step, &finding.told)
+}
+
+fn columns(rating: &str, step: &str, told: &str) -> String {
+    format!("{rating:<8} {step:<12} {told}")
 }
 
 #[cfg(test)]

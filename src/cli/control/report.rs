@@ -8,6 +8,7 @@ use crate::cli::control::sentences::{counted, verdict_in_words};
 use crate::cli::control::{
     Cached, ControlResponse, MountStatus, Opens, PastEvent, RequestOutcome, SessionStatus, Stored,
 };
+use crate::cli::failure::Advice;
 use crate::maildrop::{Connection, Fault, Held, Maildrop, Verdict};
 
 /// How the mount of a maildrop stands.
@@ -51,7 +52,7 @@ fn of_connection(connection: &Connection) -> MountStatus {
     match connection {
         Connection::Closed => MountStatus::default(),
         Connection::Failed(fault) => MountStatus {
-            fault: Some(fault.to_string()),
+            fault: Some(fault.sentence()),
             ..MountStatus::default()
         },
         Connection::Open(terms) => MountStatus {
@@ -77,7 +78,7 @@ fn of_fault(at: SystemTime, fault: &Fault) -> PastEvent {
     PastEvent {
         at: unix_seconds(at),
         failed: true,
-        lines: vec![fault.to_string()],
+        lines: vec![fault.sentence()],
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::cli::control::{ControlResponse, RequestOutcome};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Advice, Failure};
 use crate::maildrop::{Farewell, Fault, Fetched, Held, Verdict};
 
 /// The messages that are told of a fetch that they failed.
@@ -29,12 +29,13 @@ pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> ControlResponse {
         fail(
             fault.into(),
             format!(
-                "it stopped: {fault}. What was fetched is kept, and `pop3fs fetch DIR` goes on from there"
+                "it stopped: {}. What was fetched is kept, and `pop3fs fetch DIR` goes on from there",
+                fault.sentence()
             ),
         );
     }
     for (name, fault) in fetched.failed.iter().take(MOST_FAILURES) {
-        fail(fault.into(), format!("{name}: {fault}"));
+        fail(fault.into(), format!("{name}: {}", fault.sentence()));
     }
     if let Some(more @ 1..) = fetched.failed.len().checked_sub(MOST_FAILURES) {
         fail(Failure::Other, format!("{more} more have failed"));
@@ -97,8 +98,10 @@ pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Contr
                 Fault::OutcomeUnknown(_) => "it is not known whether the deletions were committed",
                 _ => "the deletions were not committed",
             };
-            let mut response =
-                ControlResponse::failed(Failure::Uncommitted, format!("{known}: {fault}"));
+            let mut response = ControlResponse::failed(
+                Failure::Uncommitted,
+                format!("{known}: {}", fault.sentence()),
+            );
             response.lines.push(
                 "what was removed here may still be on the server, and is shown at the next mount"
                     .to_owned(),

@@ -29,7 +29,7 @@ use crate::cli::daemon::requests::{Leaver, RequestHandler};
 use crate::cli::daemon::setup::{SettingsError, appearance, owner, settings, store};
 use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::daemon::systemd;
-use crate::cli::failure::{Failure, refuse};
+use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::options::Options;
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
 use crate::fs::{Filesystem, Serving};
@@ -64,9 +64,9 @@ pub(in crate::cli) enum ServeError {
     Log(#[from] LogError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    #[error(transparent)]
+    #[error("{}", .0.sentence())]
     Open(#[from] OpenError),
-    #[error(transparent)]
+    #[error("{}", .0.sentence())]
     Mount(#[from] MountError),
     #[error("this system refused {what} ({source})")]
     System {

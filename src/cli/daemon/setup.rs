@@ -6,7 +6,7 @@ use nix::unistd::{getgid, getuid};
 
 use crate::cli::account::password::{self, Password};
 use crate::cli::account::source::Source;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Advice, Failure};
 use crate::cli::options::{Auth, Caching, Mtime, Options, TlsPolicy};
 use crate::fs::{Appearance, Owner, Xattrs};
 use crate::maildrop::{
@@ -19,9 +19,9 @@ use crate::store::{CacheFolder, Disk, Index, StoreError};
 /// Why the options cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum SettingsError {
-    #[error(transparent)]
+    #[error("{}", .0.sentence())]
     Net(#[from] NetError),
-    #[error(transparent)]
+    #[error("{}", .0.sentence())]
     Store(#[from] StoreError),
     #[error("there is no folder for the cache: set HOME, or use -o cache_dir=DIR or -o cache=off")]
     NoCacheFolder,

@@ -6,7 +6,10 @@
 //! other cause is 32 or a little more: whoever looks for that bit finds it. (The numbers of sysexits.h, which mpop ends
 //! with, all have the bit 64, which would tell of a success.)
 
+mod advice;
 mod causes;
+
+pub(super) use advice::Advice;
 
 use std::fmt::Display;
 use std::process::ExitCode;

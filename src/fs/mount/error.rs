@@ -23,7 +23,7 @@ pub enum MountError {
         dir: PathBuf,
     },
     /// The caller's: a pop3fs is there, or was before it was killed.
-    #[error("{dir} is already mounted: `pop3fs umount {dir}` first (or `umount -l {dir}` if its pop3fs is gone)", dir = dir.display())]
+    #[error("{} is already mounted", dir.display())]
     AlreadyMounted {
         /// As the caller gave it.
         dir: PathBuf,

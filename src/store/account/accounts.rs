@@ -161,7 +161,7 @@ mod tests {
         assert!(cache.is_in_use());
         let error = cache.clear().unwrap_err();
         assert!(matches!(error, StoreError::InUse { .. }), "{error}");
-        assert!(error.to_string().contains("pop3fs umount"), "{error}");
+        assert!(error.to_string().contains("is used by a mount"), "{error}");
         drop(index);
         assert!(!cache.is_in_use());
         assert!(cache.octets().unwrap() > 0);

@@ -1,0 +1,170 @@
+//! What the user can do about an error of the lower layers.
+//!
+//! The lower layers say what happened. How an option or a command is written is known here only.
+
+use std::fmt::Display;
+
+use crate::fs::mount::MountError;
+use crate::maildrop::{Fault, OpenError};
+use crate::net::{Distrust, NetError, Refusal, Shown};
+use crate::store::StoreError;
+
+/// An error about which the user can do something.
+pub(in crate::cli) trait Advice: Display {
+    /// What to do, as the end of a sentence. None where the error itself says all that helps.
+    fn advice(&self) -> Option<String>;
+
+    /// What happened, and what to do.
+    fn sentence(&self) -> String {
+        match self.advice() {
+            Some(advice) => format!("{self}: {advice}"),
+            None => self.to_string(),
+        }
+    }
+}
+
+impl Advice for NetError {
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::Handshake { refusal, .. } => refusal.advice(),
+            Self::CaFile { .. } => Some("-o ca_file=FILE takes certificates in PEM".to_owned()),
+            Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::Silence(_)
+            | Self::Closed
+            | Self::Broken(_)
+            | Self::NoTls(_)
+            | Self::System { .. } => None,
+        }
+    }
+}
+
+impl Advice for Refusal {
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::Certificate(distrust, shown) => advice_on(*distrust, shown.as_ref()),
+            Self::NotPinned(shown) => Some(format!(
+                "if the certificate was replaced by right, the option is now {}",
+                pin(Some(shown))
+            )),
+            Self::NotTls => Some(
+                "try the pop:// scheme (STLS, port 110), or pops:// with another port (995)"
+                    .to_owned(),
+            ),
+            Self::NoCertificate | Self::Version | Self::Cipher | Self::Closed | Self::Other(_) => {
+                None
+            }
+        }
+    }
+}
+
+fn advice_on(distrust: Distrust, shown: Option<&Shown>) -> Option<String> {
+    let pin = pin(shown);
+    match distrust {
+        Distrust::Expired => Some(format!(
+            "the server's administrator must renew it; {pin} trusts it as it is"
+        )),
+        Distrust::OtherHost => Some(format!(
+            "write the name that it was made for into SOURCE; {pin} trusts it as it is"
+        )),
+        Distrust::SelfSigned => Some(format!(
+            "if you know it, {pin} trusts it, or -o ca_file=FILE if FILE holds it"
+        )),
+        Distrust::UnknownIssuer => Some(format!(
+            "-o ca_file=FILE names another authority; if you know the certificate, {pin} trusts it"
+        )),
+        Distrust::NotYetValid | Distrust::Weak => None,
+    }
+}
+
+/// The option that pins the certificate that the server showed.
+fn pin(shown: Option<&Shown>) -> String {
+    match shown {
+        Some(shown) => format!("-o tls_pin={}", shown.fingerprint),
+        None => "-o tls_pin=sha256:…".to_owned(),
+    }
+}
+
+impl Advice for StoreError {
+    fn advice(&self) -> Option<String> {
+        let advice = match self {
+            Self::Io { .. } => {
+                "make it possible, name another folder with -o cache_dir=DIR, or set -o cache=off"
+            }
+            Self::NotAFolder { .. } | Self::AnotherOwner { .. } => {
+                "remove it, or name another folder with -o cache_dir=DIR"
+            }
+            Self::NotAFile { .. } => "remove it",
+            Self::WritableByOthers { .. } => {
+                "chmod 700 it, or name another folder with -o cache_dir=DIR"
+            }
+            Self::Sqlite { .. } => {
+                "make room or repair the disk, name another folder with -o cache_dir=DIR, or set -o cache=off"
+            }
+            Self::InUse { .. } => "`pop3fs umount` it first",
+            Self::NewerFormat { .. } | Self::NoWriter { .. } => return None,
+        };
+        Some(advice.to_owned())
+    }
+}
+
+impl Advice for MountError {
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::AlreadyMounted { dir } => {
+                let dir = dir.display();
+                Some(format!(
+                    "`pop3fs umount {dir}` first (or `umount -l {dir}` if its pop3fs is gone)"
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Advice for OpenError {
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::Maildrop { fault, .. } => fault.advice(),
+            Self::Store(error) => error.advice(),
+            Self::Thread(_) => None,
+        }
+    }
+}
+
+impl Advice for Fault {
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::Link(error) => error.advice(),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn a_cache_that_cannot_be_used_is_reported_with_the_remedy() {
+        let path = PathBuf::from("/c");
+        let writable = StoreError::WritableByOthers {
+            path: path.clone(),
+            mode: 0o770,
+        };
+        assert_eq!(
+            writable.sentence(),
+            "others may write to /c (mode 770): chmod 700 it, or name another folder with -o cache_dir=DIR"
+        );
+        let in_use = StoreError::InUse { path };
+        assert!(in_use.sentence().contains("pop3fs umount"));
+    }
+
+    #[test]
+    fn a_mounted_directory_is_reported_with_the_remedy() {
+        let dir = PathBuf::from("/m");
+        let sentence = MountError::AlreadyMounted { dir }.sentence();
+        assert!(sentence.contains("`pop3fs umount /m`"), "{sentence}");
+    }
+}
