@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | headers | [`arrival()`] | Unix seconds |
 //! | headers | [`summary()`] | subject, author, identifier |
+//! | headers | [`envelope()`] | all who wrote and were written to, subject, mailing list |
 //! | headers | [`outline()`] | of that, what is kept |
 //! | headers | [`title()`], [`name()`] | a file name for people |
 //! | message | [`text()`] | all that can be read of it, in UTF-8 |
@@ -23,8 +24,8 @@ mod text;
 mod visible;
 
 pub use headers::{
-    DatePreference, Outlined, Summary, UNKNOWN_SENDER, Zone, arrival, name, outline, summary, tag,
-    title,
+    DatePreference, Envelope, Outlined, Summary, UNKNOWN_SENDER, Zone, arrival, envelope, name,
+    outline, summary, tag, title,
 };
 pub use parts::parts;
 pub use text::text;

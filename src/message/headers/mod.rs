@@ -3,11 +3,13 @@
 mod arrival;
 pub(super) mod date;
 mod encoded_words;
+mod envelope;
 pub(super) mod fields;
 mod name;
 pub(super) mod parameters;
 mod summary;
 
 pub use arrival::{DatePreference, arrival};
+pub use envelope::{Envelope, envelope};
 pub use name::{UNKNOWN_SENDER, Zone, name, tag, title};
 pub use summary::{Outlined, Summary, outline, summary};
