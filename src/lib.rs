@@ -45,10 +45,10 @@
 //!
 //! # Modules
 //!
-//! Dependencies point one way: `cli` → `fs` → `maildrop`, `store`, `message`; `maildrop` → `pop3`, `net`, `store`; and
-//! `pop3`, `net`, `message`, `store` know nothing else of ours. Each large outside crate is known to one of them alone:
-//! fuser to `fs`, rsasl to `maildrop`, native-tls to `net`, rusqlite to `store`, mail-parser, html5gum and jiff to `message`,
-//! clap to `cli`.
+//! Dependencies point one way: `cli` → `fs` → `maildrop`, `store`, `message`; `maildrop` → `pop3`, `net`, `store`;
+//! `store` → `search` → `message`; and `pop3`, `net`, `message` know nothing else of ours. Each large outside crate is known
+//! to one of them alone: fuser to `fs`, rsasl to `maildrop`, native-tls to `net`, rusqlite to `store`, mail-parser and html5gum
+//! to `message`, clap to `cli`; jiff to `message` and `search`.
 //!
 //! | module | what it is | to change it for |
 //! |---|---|---|
@@ -59,6 +59,7 @@
 //! | [`net`] | TCP, TLS, time-outs | how the server is reached |
 //! | [`store`] | the index, the bodies in memory and on disk | what is remembered |
 //! | [`message`] | what a message says: dates, titles, text, parts; octets in, structures out | what is read out of a message |
+//! | [`search`] | the query language, folding, what of a message is found by its words | a new kind of term |
 //! | [`demo`] | a small maildrop of its own, to try the rest on | `pop3fs demo` |
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -69,4 +70,5 @@ pub mod maildrop;
 pub mod message;
 pub mod net;
 pub mod pop3;
+pub mod search;
 pub mod store;

@@ -98,6 +98,12 @@ fn a_damaged_index_is_read_or_set_aside() {
     run(targets::INDEX, 150);
 }
 
+#[test]
+fn a_query_is_understood_or_refused_in_words() {
+    run(targets::QUERY, 10_000);
+    run_cut_off(targets::QUERY);
+}
+
 /// Otherwise the fuzzer has never run what this test runs.
 #[test]
 fn the_fuzzer_knows_every_target() {

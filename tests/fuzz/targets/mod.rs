@@ -20,6 +20,7 @@ pub mod mails;
 mod names;
 mod options;
 pub mod parts;
+mod query;
 mod source;
 mod text;
 
@@ -50,10 +51,11 @@ pub const TEXT: Target = Target::new("text", text::check, mails::octets);
 pub const PARTS: Target = Target::new("parts", parts::check, mails::octets);
 pub const CACHE: Target = Target::new("cache", cache::check, cache::seeds);
 pub const INDEX: Target = Target::new("index", index::check, index::seeds);
+pub const QUERY: Target = Target::new("query", query::check, query::seeds);
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
-    DECODER, NAMES, SOURCE, OPTIONS, ARRIVAL, HEADERS, TEXT, PARTS, CACHE, INDEX,
+pub const TARGETS: [Target; 11] = [
+    DECODER, NAMES, SOURCE, OPTIONS, ARRIVAL, HEADERS, TEXT, PARTS, CACHE, INDEX, QUERY,
 ];
 
 /// Everything that a message goes through.
