@@ -22,17 +22,32 @@
 
 mod access;
 mod catalogue;
-mod connection;
-mod deletion;
+mod commit;
+mod delivery;
+mod doubt;
 mod engine;
 mod fault;
 mod fetch;
+mod history;
+mod hold_off;
+mod identity;
+mod inode;
+mod link;
+mod listing;
 mod login;
+mod name;
+mod pace;
 mod probe;
+mod quirks;
+mod read_ahead;
 mod removal;
+mod scan;
 mod session;
 mod settings;
-mod shared;
+mod state;
+mod transfer;
+mod valve;
+mod want;
 
 use std::sync::mpsc;
 use std::sync::{Arc, OnceLock};
@@ -42,30 +57,30 @@ use std::time::{Duration, SystemTime};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
-/// Public for the fuzzer alone: any octets of a server become the name of a file here.
-#[doc(hidden)]
-pub use catalogue::name::file_name;
-pub use catalogue::name::{NAME_MAX, SUFFIX};
 pub use catalogue::{Message, MessageId, Standing, Tag, Totals};
-pub use deletion::limit::{Consent, Excess, Held};
-pub use engine::commit::{Kept, Verdict};
+pub use commit::{Kept, Verdict};
 pub use fault::Fault;
 pub use fetch::{Depth, FetchError, Fetched, Progress};
+pub use history::History;
 pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
 };
+/// Public for the fuzzer alone: any octets of a server become the name of a file here.
+#[doc(hidden)]
+pub use name::file_name;
+pub use name::{NAME_MAX, SUFFIX};
 pub use probe::{Finding, Outlook, Rating, probe};
 pub use settings::{Dating, Pipeline, Settings};
-pub use shared::history::History;
-pub use shared::state::{Change, Connection, Terms};
-pub use shared::wants::Waiter;
+pub use state::{Change, Connection, Terms};
+pub use valve::{Consent, Excess, Held};
+pub use want::Waiter;
 
 use crate::net::{Endpoint, WakeUp};
 use crate::store::{Bodies, Disk, Index, StoreError, Usage};
-use connection::quirks::Quirks;
 use engine::Engine;
-use shared::state::{Ending, Phase, State};
+use quirks::Quirks;
+use state::{Ending, Phase, State};
 
 /// How the maildrop is left at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +106,7 @@ pub(super) struct Shared {
     disk: Disk,
     wake_up: WakeUp,
     state: Mutex<State>,
-    pulse: shared::state::Pulse,
+    pulse: state::Pulse,
     on_change: OnceLock<Box<dyn Fn(Change) + Send + Sync>>,
 }
 
@@ -121,7 +136,7 @@ impl Maildrop {
     /// What keeps the mount from beginning.
     pub fn open(settings: Settings, index: Index, disk: Disk) -> Result<Maildrop, OpenError> {
         let rows = index.load()?;
-        let quirks = Quirks::new(catalogue::identity::remembered(&rows));
+        let quirks = Quirks::new(identity::remembered(&rows));
         let state = State::new(&rows, Bodies::new(settings.memory));
         let endpoint = settings.login.endpoint.clone();
         let refuse = |fault: Fault| OpenError::Maildrop { endpoint, fault };
@@ -131,7 +146,7 @@ impl Maildrop {
         };
         let shared = Arc::new(Shared {
             wake_up,
-            pulse: shared::state::Pulse::new(),
+            pulse: state::Pulse::new(),
             state: Mutex::new(state),
             on_change: OnceLock::new(),
             settings,

@@ -3,6 +3,7 @@
 //! | what | where | lives |
 //! |---|---|---|
 //! | what was learnt of a message, by unique-id: inode, sizes, arrival, title, flags … ([`Index`]) | `BASE/ACCOUNT/index.sqlite` | across mounts |
+//! | the words of the messages, to be searched ([`SearchIndex`]) | `BASE/ACCOUNT/search.sqlite` | across mounts |
 //! | complete bodies ([`Disk`]) | `BASE/ACCOUNT/bodies/`, in segments, read longest ago goes first | across mounts |
 //! | complete bodies ([`Bodies`]) | memory, least recently used goes first | one mount |
 //! | large bodies ([`Incoming`]) | a temporary file, which becomes one of the cache or goes with its last reader | |
@@ -20,8 +21,10 @@ mod account;
 mod bodies;
 mod error;
 mod index;
+mod search;
 
 pub use account::{AccountCache, CacheFolder};
 pub use bodies::{Bodies, Body, BodyKey, Disk, Eol, Found, Incoming, Rendition, Usage};
 pub use error::StoreError;
 pub use index::{Index, Row};
+pub use search::{Indexed, Offer, Pins, SearchEntry, SearchIndex};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::maildrop::fault::authentication::AuthenticationError;
+use super::error::AuthenticationError;
 use crate::pop3::{Capabilities, ServerText};
 
 /// What the user asked for.

@@ -9,6 +9,7 @@
 
 mod authentication;
 mod digest;
+mod error;
 mod mechanism;
 mod sasl;
 mod secret;
@@ -17,14 +18,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use crate::maildrop::fault::authentication::AuthenticationError;
+pub use error::AuthenticationError;
 pub use mechanism::{Mechanism, Method, SaslMechanism};
 pub use secret::{Credential, Renewal, Secret};
 
 use super::fault::Fault;
-use crate::maildrop::connection::link::Link;
-use crate::maildrop::connection::quirks::{CapaTime, Quirks};
-use crate::maildrop::shared::state::Pulse;
+use super::link::Link;
+use super::quirks::{CapaTime, Quirks};
+use super::state::Pulse;
 use crate::net::{Endpoint, Protection, Stream, Tls};
 use crate::pop3::reply::greeting_timestamp;
 use crate::pop3::{Capabilities, Command, Indicator, Status};

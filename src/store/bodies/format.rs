@@ -50,6 +50,16 @@ impl BodyKey {
         u32::from_be_bytes([a, b, c, d])
     }
 
+    /// All of it, to be stored elsewhere.
+    pub(in crate::store) fn octets(&self) -> [u8; 16] {
+        self.0
+    }
+
+    /// One that was stored.
+    pub(in crate::store) fn from_octets(octets: [u8; 16]) -> Self {
+        Self(octets)
+    }
+
     /// What makes the checksum of a body one of this key and of the length too.
     fn mask(&self, length: u64) -> u32 {
         let mut mask = crc32fast::Hasher::new();

@@ -129,15 +129,16 @@ impl Fault {
     }
 }
 
-fn lock(folder: &Path) -> Result<File, StoreError> {
+/// Keeps other mounts from beginning or removing a file of the folder, until the lock is dropped.
+pub(in crate::store) fn lock(folder: &Path) -> Result<File, StoreError> {
     let locked = File::open(folder).and_then(|file| file.lock().map(|()| file));
     locked.map_err(StoreError::io("lock", folder))
 }
 
-/// Sees to it that the index is a file of ours that only we may read, before SQLite opens it and gives its mode to the
+/// Sees to it that an index is a file of ours that only we may read, before SQLite opens it and gives its mode to the
 /// files beside it. An existing file is not opened: closing it would drop the locks that SQLite holds on it in this process
 /// (fcntl(2), record locks).
-fn make_private(path: &Path) -> Result<(), StoreError> {
+pub(in crate::store) fn make_private(path: &Path) -> Result<(), StoreError> {
     let failed = StoreError::io("create", path);
     match OpenOptions::new()
         .write(true)

@@ -5,7 +5,7 @@ mod file;
 mod fixture;
 mod writer;
 
-pub(super) use file::FILE;
+pub(super) use file::{FILE, lock, make_private};
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};

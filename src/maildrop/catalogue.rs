@@ -1,0 +1,429 @@
+//! Every message that this account has shown: what stands in the maildrop, what is unlinked, what has departed.
+//!
+//! A message is the same message in every session if unique-id and ordinal are the same; the ordinal counts those
+//! that share a unique-id, in maildrop order (RFC 1939 section 7 lets identical messages share one). When a group of
+//! twins grows or shrinks, or LIST gives a known message, or a twin of it, other octets, nothing that was known of its
+//! content holds any longer: it is [`Changes::altered`]. A deletion of it is not carried out then, unless it has no twins and
+//! its headers tell that it is the same; one of a twin in a later session, unless they tell of another (doubt.rs). Nor does
+//! anything hold once the message was deleted here, or had gone when it was to be: from then on the server may give its
+//! unique-id to another.
+//!
+//! ```text
+//!             listed                 unlink
+//! (new) ───────────────▶ Listed ───────────────▶ Unlinked
+//!                        ▲ │  ▲      restore,        │
+//!        listed again    │ │  └─── refused, altered ─┤
+//!                        │ ▼                         │ deleted, or gone by another client
+//!                       Departed ◀───────────────────┘
+//! ```
+
+mod message;
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU64;
+use std::time::SystemTime;
+
+use super::doubt::{Likeness, Shown};
+use super::inode::{self, Room};
+use super::listing::{Changes, Coverage, Group, Listed};
+use super::name::file_name;
+use crate::store::{Eol, Row};
+pub(super) use message::Extent;
+pub use message::{Message, MessageId, Standing, Tag};
+
+/// The messages, by name and by inode number.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    pub(super) messages: Vec<Message>,
+    pub(super) by_name: Vec<MessageId>,
+    by_inode: Vec<MessageId>,
+    /// Of the first so many messages: as far as somebody has looked for a tag.
+    by_tag: HashMap<Tag, Vec<MessageId>>,
+    tagged: usize,
+    /// What headers say in a few words: of those that somebody has asked for, in this mount or an earlier one.
+    outlines: HashMap<MessageId, Box<str>>,
+    /// The greatest inode number ever given.
+    pub(super) greatest: u64,
+    /// When the directory last changed: the root's mtime.
+    pub(super) changed: SystemTime,
+    /// When a mail reader last noted anything: the mtime of the directories that show it, where it is later.
+    pub(super) marked: SystemTime,
+    listed: Totals,
+    /// Unlinked messages that were listed with another size since, or left out, or are one of several of their unique-id.
+    doubted: HashMap<MessageId, Shown>,
+    /// How many messages the last listing did not name.
+    pub(super) unnamed: usize,
+    /// Unlinked messages that listings have left out: how many the one before did not name.
+    left_out: HashMap<MessageId, usize>,
+    /// Those that a listing did not have when they were unlinked.
+    went_unlinked: HashSet<MessageId>,
+}
+
+/// STAT of the directory, as it stands without what is unlinked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Messages in the directory.
+    pub messages: u64,
+    /// The sum of their sizes.
+    pub octets: u64,
+}
+
+impl Catalogue {
+    /// What the index remembers of the account; nothing of it is listed yet.
+    pub(super) fn remembered(rows: &[Row]) -> Catalogue {
+        let messages: Vec<Message> = of_messages(rows).map(Message::remembered).collect();
+        let mut by_name: Vec<MessageId> = (0..).map(MessageId).take(messages.len()).collect();
+        by_name.sort_by_cached_key(|&id| messages[id.index()].name());
+        let mut catalogue = Catalogue {
+            greatest: messages
+                .iter()
+                .map(|message| message.inode)
+                .max()
+                .unwrap_or(0),
+            messages,
+            by_name,
+            by_inode: Vec::new(),
+            by_tag: HashMap::new(),
+            tagged: 0,
+            outlines: outlines(rows),
+            changed: SystemTime::now(),
+            marked: SystemTime::UNIX_EPOCH,
+            listed: Totals::default(),
+            doubted: HashMap::new(),
+            unnamed: 0,
+            left_out: HashMap::new(),
+            went_unlinked: HashSet::new(),
+        };
+        catalogue.sort_by_inode();
+        catalogue
+    }
+
+    pub(super) fn get(&self, id: MessageId) -> &Message {
+        &self.messages[id.index()]
+    }
+
+    pub(super) fn by_inode(&self, inode: u64) -> Option<MessageId> {
+        let at = self
+            .by_inode
+            .binary_search_by_key(&inode, |&id| self.get(id).inode)
+            .ok()?;
+        Some(self.by_inode[at])
+    }
+
+    pub(super) fn by_name(&self, name: &str, standing: Standing) -> Option<MessageId> {
+        self.any_by_name(name)
+            .filter(|&id| self.get(id).standing == standing)
+    }
+
+    /// The first of those that share a message's unique-id; itself, where it is the first.
+    pub(super) fn first_twin(&self, id: MessageId) -> Option<MessageId> {
+        self.any_by_name(&file_name(&self.get(id).uidl, 1))
+    }
+
+    fn any_by_name(&self, name: &str) -> Option<MessageId> {
+        let at = self
+            .by_name
+            .binary_search_by(|&id| self.get(id).name().as_str().cmp(name))
+            .ok()?;
+        Some(self.by_name[at])
+    }
+
+    /// The listed message of that tag that is called so; of several the first in the directory.
+    pub(super) fn by_tag(
+        &mut self,
+        tag: Tag,
+        is_called_so: impl Fn(&Message) -> bool,
+    ) -> Option<MessageId> {
+        for at in self.tagged..self.messages.len() {
+            let id = MessageId(u32::try_from(at).unwrap_or(u32::MAX));
+            self.by_tag.entry(self.get(id).tag()).or_default().push(id);
+        }
+        self.tagged = self.messages.len();
+        let candidates = self.by_tag.get(&tag)?.iter().copied();
+        candidates
+            .filter(|&id| self.get(id).standing == Standing::Listed && is_called_so(self.get(id)))
+            .min_by_key(|&id| self.get(id).inode)
+    }
+
+    /// The messages of that standing behind an inode number, in directory order.
+    pub(super) fn after(
+        &self,
+        inode: u64,
+        standing: Standing,
+    ) -> impl Iterator<Item = (MessageId, &Message)> {
+        let start = self
+            .by_inode
+            .partition_point(|&id| self.get(id).inode <= inode);
+        self.by_inode[start..]
+            .iter()
+            .map(|&id| (id, self.get(id)))
+            .filter(move |(_, message)| message.standing == standing)
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        self.listed
+    }
+
+    /// Moves a message to another standing; true where that changes the directory.
+    pub(super) fn stand(&mut self, id: MessageId, standing: Standing) -> bool {
+        let before = std::mem::replace(&mut self.messages[id.index()].standing, standing);
+        if standing != Standing::Unlinked {
+            self.doubted.remove(&id);
+            self.left_out.remove(&id);
+        }
+        let size = self.get(id).size();
+        match (before == Standing::Listed, standing == Standing::Listed) {
+            (true, false) => {
+                self.listed.messages -= 1;
+                self.listed.octets -= size;
+            }
+            (false, true) => {
+                self.listed.messages += 1;
+                self.listed.octets += size;
+            }
+            _ => return false,
+        }
+        self.changed = SystemTime::now();
+        true
+    }
+
+    /// The message was deleted: what has its unique-id when it is listed again is another (RFC 1939 section 7). Gives the row that
+    /// the index is to keep.
+    pub(super) fn retire(&mut self, id: MessageId) -> Row {
+        self.stand(id, Standing::Departed);
+        self.went_unlinked.remove(&id);
+        self.void(id);
+        self.get(id).row()
+    }
+
+    /// What is known of it is not known of the one that comes in its place.
+    fn void(&mut self, id: MessageId) {
+        self.messages[id.index()].twins = 0;
+    }
+
+    /// Keeps what RETR showed, or forgets it. Gives with which line ends the size is another now.
+    pub(super) fn learn_size(&mut self, id: MessageId, exact: Option<Extent>) -> Vec<Eol> {
+        let message = &mut self.messages[id.index()];
+        let before = message.sizes();
+        message.set_extent(exact);
+        let after = message.sizes();
+        let mut changed = Eol::ALL.to_vec();
+        changed.retain(|&eol| before[eol as usize] != after[eol as usize]);
+        for &eol in &changed {
+            message.sizes_before[eol as usize] = NonZeroU64::new(before[eol as usize]);
+        }
+        if message.standing == Standing::Listed {
+            self.listed.octets = self.listed.octets - before[0] + after[0];
+        }
+        changed
+    }
+
+    /// Keeps how many lines the body has, whose octets alone were known; true where that is new.
+    pub(super) fn learn_lines(&mut self, id: MessageId, body: Extent) -> bool {
+        let message = self.get(id);
+        let is_known = message.exact_lf.is_some() || body.octets == 0;
+        if is_known || message.exact != Some(body.octets) {
+            return false;
+        }
+        self.learn_size(id, Some(body));
+        true
+    }
+
+    /// Keeps when the message arrived, if nothing was shown yet: a date never changes.
+    pub(super) fn learn_arrival(&mut self, id: MessageId, seconds: i64) {
+        self.messages[id.index()].arrived.get_or_insert(seconds);
+    }
+
+    /// Keeps who wrote and about what, if nothing was shown yet: a name never changes.
+    pub(super) fn learn_title(&mut self, id: MessageId, title: String) {
+        let title = title.into_boxed_str();
+        self.messages[id.index()].title.get_or_insert(title);
+    }
+
+    /// Keeps what the headers say in a few words.
+    pub(super) fn learn_outline(&mut self, id: MessageId, outline: String) {
+        self.outlines.insert(id, outline.into_boxed_str());
+    }
+
+    /// What the headers say in a few words, once somebody has asked.
+    pub(super) fn outline(&self, id: MessageId) -> Option<&str> {
+        self.outlines.get(&id).map(AsRef::as_ref)
+    }
+
+    /// The row of a message whose headers were seen.
+    pub(super) fn row_with_outline(&self, id: MessageId) -> Row {
+        Row {
+            outline: self.outlines.get(&id).cloned(),
+            ..self.get(id).row()
+        }
+    }
+
+    /// Keeps what a mail reader noted; gives the row that the index is to keep.
+    pub(super) fn mark(&mut self, id: MessageId, mark: String) -> Row {
+        let message = &mut self.messages[id.index()];
+        message.mark = Some(mark.into_boxed_str());
+        self.marked = SystemTime::now();
+        Row {
+            mark: message.mark.clone(),
+            ..message.row()
+        }
+    }
+
+    /// Keeps that a user was given the body; true where that is new.
+    pub(super) fn learn_read(&mut self, id: MessageId) -> bool {
+        !std::mem::replace(&mut self.messages[id.index()].read, true)
+    }
+
+    pub(super) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
+        self.left_out.remove(&id);
+        let message = self.get(id);
+        let is_regrouped = message.twins != listed.twins;
+        let is_confused = is_regrouped || listed.group == Group::Shifted;
+        let is_resized = message.listed != listed.octets;
+        let is_altered = is_confused || is_resized;
+        let is_doubted = message.standing == Standing::Unlinked && (is_altered || listed.twins > 1);
+        if is_doubted {
+            let likeness = match listed.group {
+                Group::Shifted => Likeness::Shifted,
+                Group::Steady if is_resized => Likeness::Resized,
+                Group::Steady => Likeness::Same,
+            };
+            self.put_in_doubt(id, likeness);
+        }
+        let message = &mut self.messages[id.index()];
+        message.twins = listed.twins;
+        if is_altered {
+            changes.altered.push(id);
+            message.read = false;
+            message.title = None;
+            self.outlines.remove(&id);
+            self.learn_size(id, None);
+        }
+        if is_confused {
+            changes.confused.push(id);
+            self.forget_arrival(id);
+        }
+        self.estimate(id, listed.octets);
+        match self.get(id).standing {
+            Standing::Departed => {
+                changes.appeared.push(id);
+                changes.returned.extend(self.went_unlinked.take(&id));
+            }
+            Standing::Unlinked if is_regrouped => changes.reprieved.push(id),
+            Standing::Listed | Standing::Unlinked => return,
+        }
+        self.stand(id, Standing::Listed);
+    }
+
+    /// The message may be another of those with its unique-id by now: what was shown of it, and noted, was the other's.
+    fn forget_arrival(&mut self, id: MessageId) {
+        let message = &mut self.messages[id.index()];
+        message.arrived = None;
+        message.mark = None;
+    }
+
+    /// Whether a user was ever given the body, in this mount or an earlier one; or, of a message in doubt, that of the one that it
+    /// has to be told to be.
+    pub(super) fn was_read(&self, id: MessageId) -> bool {
+        self.get(id).read || self.doubt(id).is_some_and(|shown| shown.read)
+    }
+
+    /// Whether LIST gives other octets than before to what has that name, or more or fewer share its unique-id.
+    pub(super) fn is_altered(&self, name: &str, octets: u64, twins: u32) -> bool {
+        self.any_by_name(name).is_some_and(|id| {
+            let known = self.get(id);
+            known.listed != octets || known.twins != twins
+        })
+    }
+
+    /// Keeps what was shown of an unlinked message so far.
+    fn put_in_doubt(&mut self, id: MessageId, likeness: Likeness) {
+        let shown = self.messages[id.index()].shown(likeness);
+        let doubt = self.doubted.entry(id).or_insert(shown);
+        doubt.likeness = doubt.likeness.max(likeness);
+    }
+
+    /// What was shown of an unlinked message before it was in doubt.
+    pub(super) fn doubt(&self, id: MessageId) -> Option<&Shown> {
+        self.doubted.get(&id)
+    }
+
+    pub(super) fn absent(&mut self, id: MessageId, coverage: Coverage, changes: &mut Changes) {
+        let standing = self.get(id).standing;
+        match standing {
+            // Its unique-id may be another's by the time that it is named again.
+            Standing::Unlinked if self.may_be_unnamed(id, coverage) => {
+                return self.put_in_doubt(id, Likeness::Same);
+            }
+            Standing::Unlinked => {
+                self.went_unlinked.insert(id);
+                self.void(id);
+                changes.gone.push(id);
+            }
+            Standing::Listed => changes.vanished.push(id),
+            Standing::Departed => {}
+        }
+        self.stand(id, Standing::Departed);
+    }
+
+    /// Whether an unlinked message may be one of those that the server did not name. Some servers never name one or the other:
+    /// there have to be more of them than when it was named itself.
+    fn may_be_unnamed(&mut self, id: MessageId, coverage: Coverage) -> bool {
+        let with_it = *self.left_out.entry(id).or_insert(self.unnamed);
+        coverage.unnamed() > with_it
+    }
+
+    /// Takes LIST's octets, which show in the size as long as it is not exact.
+    fn estimate(&mut self, id: MessageId, octets: u64) {
+        let message = &mut self.messages[id.index()];
+        let before = message.size();
+        message.listed = octets;
+        let after = message.size();
+        if message.standing == Standing::Listed {
+            self.listed.octets = self.listed.octets - before + after;
+        }
+    }
+
+    pub(super) fn push(&mut self, listed: Listed, inode: u64) -> MessageId {
+        let id = MessageId(u32::try_from(self.messages.len()).unwrap_or(u32::MAX));
+        self.greatest = self.greatest.max(inode);
+        self.messages.push(Message::new(listed, inode));
+        self.stand(id, Standing::Listed);
+        id
+    }
+
+    pub(super) fn sort_by_inode(&mut self) {
+        let messages = &self.messages;
+        self.by_inode = (0..).map(MessageId).take(messages.len()).collect();
+        self.by_inode
+            .sort_unstable_by_key(|&id| messages[id.index()].inode);
+    }
+
+    /// The room for messages that stand between these two by name.
+    pub(super) fn room(&self, before: Option<MessageId>, after: Option<MessageId>) -> Room {
+        let place = |id: MessageId| {
+            self.by_inode
+                .binary_search_by_key(&self.get(id).inode, |&at| self.get(at).inode)
+                .ok()
+        };
+        match (before, after) {
+            (None, None) => Room::Everywhere,
+            (None, Some(after)) if place(after) == Some(0) => Room::Before(self.get(after).inode),
+            (Some(before), Some(after)) if place(before).map(|at| at + 1) == place(after) => {
+                Room::Between(self.get(before).inode, self.get(after).inode)
+            }
+            _ => Room::After,
+        }
+    }
+}
+
+fn of_messages(rows: &[Row]) -> impl Iterator<Item = &Row> {
+    rows.iter().filter(|row| inode::is_message(row.inode))
+}
+
+fn outlines(rows: &[Row]) -> HashMap<MessageId, Box<str>> {
+    let numbered = (0..).map(MessageId).zip(of_messages(rows));
+    numbered
+        .filter_map(|(id, row)| Some((id, row.outline.clone()?)))
+        .collect()
+}

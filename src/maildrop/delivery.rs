@@ -1,0 +1,305 @@
+//! From what the server sent to those who wait: the catalogue learns, the caches keep, the kernel is told.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::catalogue::{Catalogue, Extent, MessageId, Standing};
+use super::fault::Fault;
+use super::identity::LONGEST_HEADERS;
+use super::listing::Changes;
+use super::state::Change;
+use super::want::{Urgency, Want, answer_all};
+use super::{Dating, Shared};
+use crate::store::{Body, BodyKey, Disk, Found, Incoming, Row};
+
+/// What the headers of a message told.
+struct Learnt {
+    /// Unix seconds.
+    arrived: i64,
+    title: String,
+    outline: Option<String>,
+}
+
+impl Learnt {
+    fn by(self, catalogue: &mut Catalogue, id: MessageId) {
+        catalogue.learn_arrival(id, self.arrived);
+        catalogue.learn_title(id, self.title);
+        if let Some(outline) = self.outline {
+            catalogue.learn_outline(id, outline);
+        }
+    }
+}
+
+impl Shared {
+    /// A disk that is behind with writing is given no more than what somebody waits for.
+    pub(super) fn least_urgency(&self) -> Urgency {
+        if self.disk.is_behind() {
+            Urgency::Asked
+        } else {
+            Urgency::Ahead
+        }
+    }
+
+    /// The next want to send. A body that has come to memory or disk since it was wanted is not sent for again: only the
+    /// engine's thread, which asks here, makes that so.
+    pub(super) fn next_want(&self) -> Option<(Want, u64)> {
+        loop {
+            let mut state = self.state.lock();
+            if !state.orders.is_empty() {
+                return None;
+            }
+            let (want, urgency) = state.wants.next(self.least_urgency())?;
+            let octets = state.catalogue.get(want.message()).expected_octets();
+            drop(state);
+            let Want::Body(id) = want else {
+                return Some((want, octets));
+            };
+            let is_here = match urgency {
+                Urgency::Asked => self.answer_from_cache(id),
+                Urgency::Ahead => self.is_cached(id),
+            };
+            if !is_here {
+                return Some((want, octets));
+            }
+            // Of those who came meanwhile nobody is forgotten.
+            self.state.lock().wants.put_back(want);
+        }
+    }
+
+    fn answer_from_cache(&self, id: MessageId) -> bool {
+        let mut state = self.state.lock();
+        let inode = state.catalogue.get(id).inode;
+        let in_memory = state.bodies.get(inode).map(Found::body);
+        drop(state);
+        let Some(body) = in_memory.or_else(|| self.body_on_disk(id, Disk::load)) else {
+            return false;
+        };
+        let mut state = self.state.lock();
+        state.bodies.insert(inode, Arc::clone(&body));
+        let (readers, others) = state.wants.take(Want::Body(id));
+        drop(state);
+        if !others.is_empty() {
+            self.learn(id, self.learnt(&body));
+        }
+        answer_all(readers, &Ok(body));
+        answer_all(others, &Ok(()));
+        true
+    }
+
+    fn learn(&self, id: MessageId, learnt: Learnt) {
+        let mut state = self.state.lock();
+        learnt.by(&mut state.catalogue, id);
+        let row = state.catalogue.row_with_outline(id);
+        drop(state);
+        self.index.learn(vec![row]);
+    }
+
+    fn is_cached(&self, id: MessageId) -> bool {
+        let state = self.state.lock();
+        let message = state.catalogue.get(id);
+        let (key, is_known) = (message.body_key(), message.exact_size().is_some());
+        let is_in_memory = state.bodies.contains(message.inode);
+        drop(state);
+        is_in_memory || (is_known && self.disk.contains(&key))
+    }
+
+    /// A body that an earlier mount may have left. It counts only if the index knows the message and agrees on the size: a
+    /// lost index does not know what has changed since.
+    pub(super) fn body_on_disk(
+        &self,
+        id: MessageId,
+        load: impl FnOnce(&Disk, &BodyKey) -> Option<Arc<Body>>,
+    ) -> Option<Arc<Body>> {
+        let state = self.state.lock();
+        let message = state.catalogue.get(id);
+        let (size, key) = (message.exact_size()?, message.body_key());
+        drop(state);
+        load(&self.disk, &key).filter(|body| body.len() == size)
+    }
+
+    pub(super) fn fail(&self, want: Want, fault: &Fault) {
+        let mut state = self.state.lock();
+        let name = state.catalogue.get(want.message()).name();
+        let (readers, others) = state.wants.take(want);
+        state.history.note_fault(fault);
+        drop(state);
+        if !fault.is_of_the_link() {
+            log::warn!("{name}: {fault}");
+        }
+        answer_all(readers, &Err(fault.clone()));
+        answer_all(others, &Err(fault.clone()));
+    }
+
+    /// Puts a want back that has failed; gives how often it did, 0 where nobody waits for it any more.
+    pub(super) fn put_back(&self, want: Want) -> u8 {
+        let mut state = self.state.lock();
+        state.wants.put_back(want);
+        state.wants.count_loss(want)
+    }
+
+    /// A complete body: its size is exact now, and its headers tell when it arrived.
+    pub(super) fn receive_body(&self, id: MessageId, received: Incoming) {
+        let body = Arc::new(received.finish());
+        let (learnt, extent) = (self.learnt(&body), Extent::of(&body));
+        let mut state = self.state.lock();
+        let resized = state.catalogue.learn_size(id, Some(extent));
+        learnt.by(&mut state.catalogue, id);
+        let message = state.catalogue.get(id);
+        let (inode, key) = (message.inode, message.body_key());
+        let row = state.catalogue.row_with_outline(id);
+        let is_adrift = state.wants.is_adrift(Want::Body(id));
+        let readers = state.wants.take_body(id);
+        let others = state.wants.take_headers(id);
+        if readers.is_empty() && !is_adrift {
+            state.bodies.insert_ahead(inode, Arc::clone(&body));
+        } else {
+            state.bodies.insert(inode, Arc::clone(&body));
+        }
+        drop(state);
+        self.index.learn(vec![row]);
+        self.disk.keep(key, &body);
+        for eol in resized {
+            self.tell(Change::Size { inode, eol });
+        }
+        answer_all(readers, &Ok(body));
+        answer_all(others, &Ok(()));
+    }
+
+    pub(super) fn receive_headers(&self, id: MessageId, received: Incoming) {
+        self.learn(id, self.learnt(&received.finish()));
+        let waiters = self.state.lock().wants.take_headers(id);
+        answer_all(waiters, &Ok(()));
+    }
+
+    /// What the headers tell; where they tell no date, it is now.
+    fn learnt(&self, message: &Body) -> Learnt {
+        let mut buffer = Vec::new();
+        let read = message.read_at(0, LONGEST_HEADERS, &mut buffer);
+        let headers = read.unwrap_or_default();
+        Learnt {
+            arrived: self.settings.dating.of(headers).unwrap_or_else(now),
+            title: (self.settings.titling)(headers),
+            outline: self.settings.outlining.map(|outline| outline(headers)),
+        }
+    }
+
+    /// Learns what the headers tell of a body that is at hand; false where it is not.
+    pub(super) fn learn_from_cache(&self, id: MessageId) -> bool {
+        let state = self.state.lock();
+        let in_memory = state.bodies.peek(state.catalogue.get(id).inode);
+        let in_memory = in_memory.map(Arc::clone);
+        drop(state);
+        let Some(body) = in_memory.or_else(|| self.body_on_disk(id, Disk::load_small)) else {
+            return false;
+        };
+        let learnt = self.learnt(&body);
+        let mut state = self.state.lock();
+        // A listing may have told meanwhile that the message is another.
+        if state.catalogue.get(id).exact_size() != Some(body.len()) {
+            return false;
+        }
+        learnt.by(&mut state.catalogue, id);
+        let row = state.catalogue.row_with_outline(id);
+        drop(state);
+        self.index.learn(vec![row]);
+        true
+    }
+
+    /// Keeps what a listing taught, drops what it made void, and tells the kernel.
+    pub(super) fn take_changes(&self, changes: &Changes) {
+        let mut state = self.state.lock();
+        let mut learnt = [&changes.unknown[..], &changes.altered].concat();
+        if let Dating::FirstSeen = self.settings.dating {
+            // A mount that dates by headers may have left a message without a date.
+            let is_undated = |&id: &MessageId| state.catalogue.get(id).arrived.is_none();
+            learnt.extend(changes.appeared.iter().copied().filter(is_undated));
+            learnt.sort_unstable();
+            learnt.dedup();
+            for &id in &learnt {
+                state.catalogue.learn_arrival(id, now());
+            }
+        }
+        let row = |&id: &MessageId| state.catalogue.get(id).row();
+        // Of a message that was deleted the index keeps nothing for the one that has its place now.
+        let as_if_deleted = |id| Row {
+            twins: 0,
+            ..row(id)
+        };
+        let voided = changes.confused.iter().map(as_if_deleted);
+        let known = changes.gone.iter().chain(&learnt).map(row);
+        let rows = voided.chain(known).collect();
+        let mut told = Vec::new();
+        for &id in &changes.altered {
+            let message = state.catalogue.get(id);
+            let (inode, key) = (message.inode, message.body_key());
+            state.bodies.remove(inode);
+            self.disk.forget(&key);
+            told.push(Change::Content { inode });
+        }
+        for &id in &changes.reprieved {
+            log::warn!(
+                "{} is not deleted: it changed on the server since it was unlinked",
+                state.catalogue.get(id).name()
+            );
+        }
+        for &id in &changes.returned {
+            log::warn!(
+                "{} was removed, had gone, and is there once more: it is listed again",
+                state.catalogue.get(id).name()
+            );
+        }
+        told.extend(changes.vanished.iter().map(|&id| Change::Gone {
+            name: state.catalogue.get(id).name(),
+        }));
+        drop(state);
+        self.index.learn(rows);
+        if !(changes.appeared.is_empty()
+            && changes.vanished.is_empty()
+            && changes.reprieved.is_empty())
+        {
+            told.push(Change::Directory);
+        }
+        for change in told {
+            self.tell(change);
+        }
+    }
+
+    pub(super) fn tell(&self, change: Change) {
+        if let Some(tell) = self.on_change.get() {
+            tell(change);
+        }
+    }
+
+    /// Takes leave of messages that a commit has deleted.
+    pub(super) fn retire(&self, deleted: &[MessageId]) {
+        let mut state = self.state.lock();
+        let mut rows = Vec::with_capacity(deleted.len());
+        for &id in deleted {
+            rows.push(state.catalogue.retire(id));
+            state.committing.remove(&id);
+        }
+        drop(state);
+        self.index.learn(rows);
+    }
+
+    /// Moves messages to another standing after a commit.
+    pub(super) fn stand(&self, messages: &[MessageId], standing: Standing) {
+        let mut state = self.state.lock();
+        let mut changed = false;
+        for &id in messages {
+            changed |= state.catalogue.stand(id, standing);
+            state.committing.remove(&id);
+        }
+        drop(state);
+        if changed {
+            self.tell(Change::Directory);
+        }
+    }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

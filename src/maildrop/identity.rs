@@ -1,0 +1,151 @@
+//! What a message is known by where the server has no UIDL: a digest of its headers.
+//!
+//! ```text
+//! unique-id = "headers-" 32HEXDIG        ; of SHA-256 over the fields up to the empty line, as TOP gives them
+//! ```
+//! Two messages of equal headers share it, as messages may share a unique-id. LIST's octets are no part of it, for some
+//! servers change them from one session to the next; nor are the fields in which mbox servers note what was read.
+
+use memchr::memchr_iter;
+use sha2::{Digest, Sha256};
+
+use super::quirks::Identity;
+use crate::pop3::UniqueId;
+use crate::store::Row;
+
+/// The octets of headers that are looked at, for a digest, a date or a title; the rest, which no mail has, does not count.
+pub(super) const LONGEST_HEADERS: usize = 256 * 1024;
+/// What such a unique-id begins with.
+const PREFIX: &str = "headers-";
+/// Octets of SHA-256 that are kept.
+const DIGEST_OCTETS: usize = 16;
+/// Fields that a server writes itself, and changes when a message was read (c-client's and mailutils' mbox formats).
+const NOTES_OF_SERVERS: [&str; 9] = [
+    "Status",
+    "X-Status",
+    "X-Keywords",
+    "X-UID",
+    "X-UIDL",
+    "X-IMAP",
+    "X-IMAPbase",
+    "Content-Length",
+    "Lines",
+];
+
+/// The identity of a message with these headers; what follows the empty line does not count.
+pub(super) fn of_headers(message: &[u8]) -> UniqueId {
+    let mut digest = Sha256::new();
+    let mut keeps = true;
+    for line in lines(&message[..message.len().min(LONGEST_HEADERS)]) {
+        if line.is_empty() {
+            break;
+        }
+        // A folded line belongs to the field above it (RFC 5322 section 2.2.3).
+        if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+            keeps = !is_note_of_server(line);
+        }
+        if keeps {
+            digest.update(line);
+            digest.update(b"\n");
+        }
+    }
+    let digest = hex::encode(&digest.finalize()[..DIGEST_OCTETS]);
+    UniqueId::from_wire(format!("{PREFIX}{digest}").as_bytes())
+}
+
+/// [`Identity::Uidl`] where a message is remembered by what only UIDL can have told.
+pub(super) fn remembered(rows: &[Row]) -> Option<Identity> {
+    let by_uidl = rows.iter().any(|row| is_of_uidl(&row.uidl));
+    by_uidl.then_some(Identity::Uidl)
+}
+
+/// Whether only UIDL can have told it.
+pub(super) fn is_of_uidl(unique_id: &[u8]) -> bool {
+    !unique_id.starts_with(PREFIX.as_bytes())
+}
+
+/// Without their ends, CRLF or LF.
+fn lines(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    memchr_iter(b'\n', octets)
+        .chain((!octets.ends_with(b"\n")).then_some(octets.len()))
+        .map(move |end| {
+            let line = &octets[start..end];
+            start = end + 1;
+            line.strip_suffix(b"\r").unwrap_or(line)
+        })
+}
+
+fn is_note_of_server(line: &[u8]) -> bool {
+    let name = line.split(|&octet| octet == b':').next();
+    let name = name.unwrap_or_default().trim_ascii_end();
+    NOTES_OF_SERVERS
+        .iter()
+        .any(|note| name.eq_ignore_ascii_case(note.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Row;
+
+    fn id(message: &str) -> UniqueId {
+        of_headers(message.as_bytes())
+    }
+
+    #[test]
+    fn the_identity_is_of_the_headers_alone() {
+        let plain = id("From: a\r\nSubject: b\r\n\r\n");
+        assert_eq!(plain, id("From: a\r\nSubject: b\r\n\r\nbody\r\n"));
+        assert_eq!(plain, id("From: a\nSubject: b\n\nbody\n"));
+        assert_eq!(plain, id("From: a\r\nSubject: b"));
+        assert_ne!(plain, id("From: a\r\nSubject: c\r\n\r\n"));
+        assert_ne!(plain, id("From: a\r\n Subject: b\r\n\r\n"));
+        assert_eq!(plain.as_bytes().len(), PREFIX.len() + 32);
+    }
+
+    #[test]
+    fn what_a_server_notes_of_reading_does_not_count() {
+        let plain = id("From: a\r\nSubject: b\r\n\r\n");
+        for noted in [
+            "From: a\r\nStatus: RO\r\nSubject: b\r\n\r\n",
+            "X-UIDL: abc\r\n folded\r\nFrom: a\r\nSubject: b\r\nstatus : O\r\n\r\n",
+        ] {
+            assert_eq!(plain, id(noted), "{noted}");
+        }
+        assert_ne!(
+            plain,
+            id("From: a\r\nStatus-Of-Things: x\r\nSubject: b\r\n\r\n")
+        );
+    }
+
+    #[test]
+    fn no_headers_and_endless_ones_have_an_identity() {
+        assert_eq!(id(""), id("\r\nbody"));
+        let endless = "x".repeat(2 * LONGEST_HEADERS);
+        assert_eq!(id(&endless), id(&endless[..LONGEST_HEADERS]));
+    }
+
+    #[test]
+    fn only_what_uidl_told_is_remembered_as_such() {
+        let row = |uidl: &UniqueId| Row {
+            uidl: uidl.as_bytes().into(),
+            ordinal: 1,
+            inode: 1 << 30,
+            size: None,
+            arrived: None,
+            listed: 1,
+            read: false,
+            title: None,
+            mark: None,
+            crlfs: None,
+            outline: None,
+            twins: 1,
+        };
+        let by_headers = row(&id("From: a\r\n\r\n"));
+        let by_uidl = row(&UniqueId::from_wire(b"0001"));
+        assert_eq!(remembered(&[]), None);
+        assert_eq!(remembered(std::slice::from_ref(&by_headers)), None);
+        assert_eq!(remembered(&[by_headers, by_uidl]), Some(Identity::Uidl));
+    }
+}

@@ -1,0 +1,414 @@
+//! From what a session lists to what has changed: one walk over the names that are known and the names that are listed.
+
+use std::collections::{HashMap, HashSet};
+
+use super::catalogue::{Catalogue, MessageId};
+use super::inode;
+use super::name::file_name;
+use crate::pop3::UniqueId;
+
+/// One message as a session lists it, in maildrop order.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) uidl: UniqueId,
+    pub(super) octets: u64,
+}
+
+/// Whether a listing names all that is in the maildrop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coverage {
+    /// What it does not name is not there.
+    Complete,
+    /// There are so many messages of which the server did not tell which they are.
+    Partial(usize),
+}
+
+impl Coverage {
+    pub(super) fn unnamed(self) -> usize {
+        match self {
+            Coverage::Complete => 0,
+            Coverage::Partial(unnamed) => unnamed,
+        }
+    }
+}
+
+/// What a new listing changed.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// In the maildrop now, and new to the directory.
+    pub(super) appeared: Vec<MessageId>,
+    /// No longer in the maildrop.
+    pub(super) vanished: Vec<MessageId>,
+    /// In the maildrop, but nothing known of the content holds.
+    pub(super) altered: Vec<MessageId>,
+    /// Those of them that may be another of those with their unique-id: nothing holds that was known of them.
+    pub(super) confused: Vec<MessageId>,
+    /// Unlinked before, altered since: listed again, for deleting it might delete another.
+    pub(super) reprieved: Vec<MessageId>,
+    /// Unlinked before, and no longer in the maildrop.
+    pub(super) gone: Vec<MessageId>,
+    /// Unlinked before, and gone meanwhile: listed again, for it may be another.
+    pub(super) returned: Vec<MessageId>,
+    /// Never seen by this index before.
+    pub(super) unknown: Vec<MessageId>,
+}
+
+impl Catalogue {
+    /// Takes a session's listing; gives the message of each entry, in maildrop order, and what changed.
+    pub(super) fn update(
+        &mut self,
+        listing: Vec<Entry>,
+        coverage: Coverage,
+    ) -> (Vec<MessageId>, Changes) {
+        let mut listed = listed_by_name(listing);
+        find_shifted(self, &mut listed);
+        let updated = Merge::new(self, listed.len(), coverage).run(listed);
+        self.unnamed = coverage.unnamed();
+        updated
+    }
+}
+
+/// An entry of a listing with its identity.
+pub(super) struct Listed {
+    name: String,
+    /// From 0, in maildrop order.
+    place: usize,
+    pub(super) uidl: UniqueId,
+    pub(super) ordinal: u32,
+    pub(super) twins: u32,
+    pub(super) group: Group,
+    pub(super) octets: u64,
+}
+
+/// How those that share a unique-id are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// As before.
+    Steady,
+    /// LIST gives one of them other octets, or was without one of them: each may be the one that was next to it before.
+    Shifted,
+}
+
+/// Numbers the twins in maildrop order, then sorts by name.
+fn listed_by_name(listing: Vec<Entry>) -> Vec<Listed> {
+    let twins = twins(&listing);
+    let identify = |(place, (entry, twin)): (usize, (Entry, Twin))| Listed {
+        name: file_name(&entry.uidl, twin.ordinal),
+        place,
+        twins: twin.of,
+        group: Group::Steady,
+        uidl: entry.uidl,
+        ordinal: twin.ordinal,
+        octets: entry.octets,
+    };
+    let mut listed: Vec<Listed> = listing
+        .into_iter()
+        .zip(twins)
+        .enumerate()
+        .map(identify)
+        .collect();
+    listed.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    listed
+}
+
+/// Where one of several twins has gone and another has come, all are numbered anew, though some are as long as before: or as
+/// many, where that took two listings.
+fn find_shifted(catalogue: &Catalogue, listed: &mut [Listed]) {
+    let of_several = |entry: &&Listed| entry.twins > 1;
+    let is_altered = |entry: &&Listed| catalogue.is_altered(&entry.name, entry.octets, entry.twins);
+    let altered = listed.iter().filter(of_several).filter(is_altered);
+    let shifted: HashSet<UniqueId> = altered.map(|entry| entry.uidl.clone()).collect();
+    for entry in listed {
+        if shifted.contains(&entry.uidl) {
+            entry.group = Group::Shifted;
+        }
+    }
+}
+
+/// The how-manieth of how many that share the unique-id.
+struct Twin {
+    ordinal: u32,
+    of: u32,
+}
+
+/// Of each entry.
+fn twins(listing: &[Entry]) -> Vec<Twin> {
+    let mut seen: HashMap<&UniqueId, u32> = HashMap::with_capacity(listing.len());
+    let mut twins = Vec::with_capacity(listing.len());
+    for entry in listing {
+        let ordinal = seen.entry(&entry.uidl).or_default();
+        *ordinal += 1;
+        twins.push(Twin {
+            ordinal: *ordinal,
+            of: 1,
+        });
+    }
+    if seen.len() < listing.len() {
+        for (twin, entry) in twins.iter_mut().zip(listing) {
+            twin.of = seen[&entry.uidl];
+        }
+    }
+    twins
+}
+
+/// One walk over the names that are known and the names that are listed.
+struct Merge<'a> {
+    catalogue: &'a mut Catalogue,
+    coverage: Coverage,
+    by_name: Vec<MessageId>,
+    /// Of each entry of the listing.
+    order: Vec<MessageId>,
+    /// A run of new messages that waits for the known one behind it, to be numbered between its neighbours.
+    fresh: Vec<Listed>,
+    changes: Changes,
+}
+
+impl<'a> Merge<'a> {
+    fn new(catalogue: &'a mut Catalogue, listed: usize, coverage: Coverage) -> Merge<'a> {
+        let by_name = Vec::with_capacity(listed.max(catalogue.messages.len()));
+        Merge {
+            catalogue,
+            coverage,
+            by_name,
+            order: vec![MessageId(0); listed],
+            fresh: Vec::new(),
+            changes: Changes::default(),
+        }
+    }
+
+    fn run(mut self, listed: Vec<Listed>) -> (Vec<MessageId>, Changes) {
+        let mut listed = listed.into_iter().peekable();
+        for id in std::mem::take(&mut self.catalogue.by_name) {
+            let name = self.catalogue.get(id).name();
+            while let Some(new) = listed.next_if(|next| next.name < name) {
+                self.fresh.push(new);
+            }
+            self.number_fresh(Some(id));
+            match listed.next_if(|next| next.name == name) {
+                Some(known) => {
+                    self.order[known.place] = id;
+                    self.catalogue.present(id, &known, &mut self.changes);
+                }
+                None => self.catalogue.absent(id, self.coverage, &mut self.changes),
+            }
+            self.by_name.push(id);
+        }
+        self.fresh.extend(listed);
+        self.number_fresh(None);
+        self.catalogue.by_name = self.by_name;
+        self.catalogue.sort_by_inode();
+        (self.order, self.changes)
+    }
+
+    fn number_fresh(&mut self, next: Option<MessageId>) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        let room = self.catalogue.room(self.by_name.last().copied(), next);
+        let inodes = inode::numbers(room, self.fresh.len() as u64, self.catalogue.greatest);
+        for (new, inode) in self.fresh.drain(..).zip(inodes) {
+            let place = new.place;
+            let id = self.catalogue.push(new, inode);
+            self.order[place] = id;
+            self.changes.appeared.push(id);
+            self.changes.unknown.push(id);
+            self.by_name.push(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalogue::{Extent, Standing, Totals};
+    use super::*;
+    use crate::store::Row;
+
+    impl Catalogue {
+        fn update_all(&mut self, listing: Vec<Entry>) -> (Vec<MessageId>, Changes) {
+            self.update(listing, Coverage::Complete)
+        }
+    }
+
+    fn entries(listing: &[(&str, u64)]) -> Vec<Entry> {
+        listing
+            .iter()
+            .map(|&(id, octets)| Entry {
+                uidl: UniqueId::from_wire(id.as_bytes()),
+                octets,
+            })
+            .collect()
+    }
+
+    fn seen(octets: u64) -> Extent {
+        Extent {
+            octets,
+            crlfs: Some(1),
+        }
+    }
+
+    fn names(catalogue: &Catalogue, standing: Standing) -> Vec<String> {
+        catalogue
+            .after(0, standing)
+            .map(|(_, message)| message.name())
+            .collect()
+    }
+
+    #[test]
+    fn new_mail_is_numbered_between_its_neighbours_by_name() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        catalogue.update_all(entries(&[("c", 1), ("a", 1), ("e", 1)]));
+        let before = catalogue
+            .by_name("c.eml", Standing::Listed)
+            .map(|id| catalogue.get(id).inode);
+        catalogue.update_all(entries(&[
+            ("c", 1),
+            ("a", 1),
+            ("e", 1),
+            ("f", 1),
+            ("d", 1),
+            ("A", 1),
+        ]));
+        assert_eq!(
+            names(&catalogue, Standing::Listed),
+            ["A.eml", "a.eml", "c.eml", "d.eml", "e.eml", "f.eml"]
+        );
+        assert_eq!(
+            before,
+            catalogue
+                .by_name("c.eml", Standing::Listed)
+                .map(|id| catalogue.get(id).inode)
+        );
+    }
+
+    #[test]
+    fn a_remembered_message_keeps_its_number_and_size() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
+        catalogue.learn_size(order[1], Some(seen(7)));
+        let rows: Vec<Row> = order.iter().map(|&id| catalogue.get(id).row()).collect();
+        let inode = catalogue.get(order[1]).inode;
+        let mut later = Catalogue::remembered(&rows);
+        let (order, changes) = later.update_all(entries(&[("b", 6), ("0", 1)]));
+        assert_eq!(
+            (later.get(order[0]).inode, later.get(order[0]).size()),
+            (inode, 7)
+        );
+        assert_eq!((changes.appeared.len(), changes.unknown.len()), (2, 1));
+        assert_eq!(
+            later.totals(),
+            Totals {
+                messages: 2,
+                octets: 8
+            }
+        );
+    }
+
+    #[test]
+    fn what_another_client_deleted_departs() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
+        catalogue.stand(order[1], Standing::Unlinked);
+        let (_, changes) = catalogue.update_all(Vec::new());
+        assert_eq!(changes.vanished, [order[0]]);
+        assert_eq!(catalogue.get(order[1]).standing, Standing::Departed);
+        assert_eq!(catalogue.totals(), Totals::default());
+    }
+
+    #[test]
+    fn an_unlinked_message_that_is_not_named_stays_unlinked_until_all_are_named() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
+        catalogue.stand(order[1], Standing::Unlinked);
+        let (_, changes) = catalogue.update(Vec::new(), Coverage::Partial(1));
+        assert_eq!(changes.vanished, [order[0]]);
+        assert_eq!(catalogue.get(order[1]).standing, Standing::Unlinked);
+        let (_, changes) = catalogue.update_all(entries(&[("b", 6)]));
+        assert_eq!((changes.appeared, changes.returned), (vec![], vec![]));
+        catalogue.update_all(Vec::new());
+        assert_eq!(catalogue.get(order[1]).standing, Standing::Departed);
+        let (_, changes) = catalogue.update_all(entries(&[("b", 6)]));
+        assert_eq!(
+            (&changes.returned, &changes.confused),
+            (&vec![order[1]], &vec![order[1]])
+        );
+        assert_eq!(names(&catalogue, Standing::Listed), ["b.eml"]);
+    }
+
+    #[test]
+    fn an_unlinked_message_is_gone_where_no_more_are_unnamed_than_with_it() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let of = |ids: &[(&str, u64)]| entries(ids);
+        let (order, _) = catalogue.update(of(&[("a", 5), ("b", 6)]), Coverage::Partial(1));
+        catalogue.stand(order[1], Standing::Unlinked);
+        for (unnamed, standing) in [
+            (2, Standing::Unlinked),
+            (2, Standing::Unlinked),
+            (1, Standing::Departed),
+        ] {
+            catalogue.update(of(&[("a", 5)]), Coverage::Partial(unnamed));
+            assert_eq!(catalogue.get(order[1]).standing, standing, "{unnamed}");
+        }
+    }
+
+    #[test]
+    fn an_unlinked_twin_is_reprieved_when_its_group_changes() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("x", 5), ("x", 5)]));
+        assert_eq!(names(&catalogue, Standing::Listed), ["x.eml", "x~2.eml"]);
+        catalogue.stand(order[0], Standing::Unlinked);
+        let (_, changes) = catalogue.update_all(entries(&[("x", 5)]));
+        assert_eq!(
+            (changes.reprieved, changes.altered),
+            (vec![order[0]], vec![order[0]])
+        );
+        assert_eq!(names(&catalogue, Standing::Listed), ["x.eml"]);
+    }
+
+    #[test]
+    fn of_twins_none_is_known_once_one_of_them_is_altered() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let twins = |octets: [u64; 3]| entries(&octets.map(|octets| ("x", octets)));
+        let (order, _) = catalogue.update_all(twins([5, 6, 6]));
+        let (_, changes) = catalogue.update_all(twins([6, 6, 7]));
+        assert_eq!((&changes.altered, &changes.confused), (&order, &order));
+        let (_, changes) = catalogue.update_all(twins([6, 6, 7]));
+        assert_eq!((changes.altered, changes.confused), (vec![], vec![]));
+    }
+
+    #[test]
+    fn of_twins_none_is_known_once_they_were_fewer() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("x", 5), ("x", 5)]));
+        catalogue.update_all(entries(&[("x", 5)]));
+        let (_, changes) = catalogue.update_all(entries(&[("x", 5), ("x", 5)]));
+        assert_eq!((&changes.altered, &changes.confused), (&order, &order));
+    }
+
+    #[test]
+    fn an_unlinked_twin_is_in_doubt_in_the_next_session() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let listing = [("x", 5), ("x", 5), ("y", 5)];
+        let (order, _) = catalogue.update_all(entries(&listing));
+        for &id in &order {
+            catalogue.stand(id, Standing::Unlinked);
+        }
+        assert_eq!(catalogue.doubt(order[0]), None);
+        catalogue.update_all(entries(&listing));
+        let is_doubted = |&id: &MessageId| catalogue.doubt(id).is_some();
+        let doubted: Vec<bool> = order.iter().map(is_doubted).collect();
+        assert_eq!(doubted, [true, true, false]);
+    }
+
+    #[test]
+    fn other_octets_under_a_known_unique_id_void_what_was_known() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("x", 5)]));
+        catalogue.learn_size(order[0], Some(seen(9)));
+        let (_, changes) = catalogue.update_all(entries(&[("x", 6)]));
+        assert_eq!(changes.altered, order);
+        assert_eq!(
+            (catalogue.get(order[0]).size(), catalogue.totals().octets),
+            (6, 6)
+        );
+    }
+}

@@ -1,0 +1,220 @@
+//! One session in TRANSACTION state: the only place where a message has a number.
+
+use std::time::{Duration, Instant};
+
+use super::catalogue::MessageId;
+use super::fault::Fault;
+use super::link::Link;
+use super::login::{LoggedIn, Method};
+use super::quirks::{CapaTime, Notice, Quirks};
+use super::scan::{Listing, Scan};
+use super::state::{Pulse, Terms};
+use super::{Settings, Shared};
+use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
+
+/// The commands of a listing or a commit that may be in flight.
+const MOST_IN_FLIGHT: usize = 256;
+/// The longest wait for the server to close the connection after QUIT.
+pub(super) const FAREWELL: Duration = Duration::from_secs(5);
+
+/// A session. Dropped without [`Session::leave`] it ends without QUIT, and the server deletes nothing (RFC 1939 section 6).
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) link: Link,
+    pub(super) capabilities: Capabilities,
+    method: Method,
+    /// By [`MessageId`]; only of messages that this session's UIDL named, or of which it saw the headers.
+    numbers: Vec<Option<MessageNumber>>,
+    pub(super) top: Top,
+    /// A RETR was sent.
+    pub(super) has_retrieved: bool,
+    retention: Retention,
+    /// How many messages are in the maildrop and have no number here, since the server does not tell which they are.
+    pub(super) unnamed: usize,
+    /// How many commands of a listing or a commit may be in flight.
+    ahead: usize,
+    pub(super) occasion: Occasion,
+    pub(super) harvest: Harvest,
+}
+
+/// What was fetched in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Harvest {
+    Nothing,
+    Something,
+}
+
+/// Why a session was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// Something was wanted.
+    #[default]
+    Demand,
+    /// The session before refused a message, which might have gone.
+    Refusal,
+}
+
+/// What QUIT does to messages that were only retrieved (RFC 2449 section 6.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Retention {
+    /// It leaves them.
+    Kept,
+    /// It may delete them: `EXPIRE 0`.
+    Deleted,
+    /// Nobody knows: CAPA is not asked for, since the connection once ended over it. That may have been the link's doing.
+    Untold,
+}
+
+/// Whether TOP gives the headers of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Top {
+    /// CAPA says so, or the first TOP did: an -ERR is about the message.
+    Works,
+    /// Not known: an -ERR means that the command is not known to the server.
+    Untried,
+    /// mpopd has none: a body tells the headers.
+    Missing,
+}
+
+impl Session {
+    /// Logs in and lists.
+    pub(super) fn open(shared: &Shared, quirks: &mut Quirks) -> Result<(Session, Listing), Fault> {
+        let Shared {
+            settings, pulse, ..
+        } = shared;
+        let logged_in = settings.login.open(pulse, quirks)?;
+        Session::enter(logged_in, settings, pulse, quirks)
+    }
+
+    /// Lists; once more, after another log-in, where that broke down over several commands, until the server is asked one at
+    /// a time; but no log-in is sooner than LOGIN-DELAY.
+    pub(super) fn enter(
+        mut logged_in: LoggedIn,
+        settings: &Settings,
+        pulse: &Pulse,
+        quirks: &mut Quirks,
+    ) -> Result<(Session, Listing), Fault> {
+        loop {
+            let pace = quirks.pace;
+            match Session::list(logged_in, settings, quirks) {
+                Err(fault) if quirks.pace != pace && quirks.login_delay.is_none() => {
+                    log::info!("the headers are asked for again: {fault}");
+                }
+                entered => return entered,
+            }
+            logged_in = settings.login.open(pulse, quirks)?;
+        }
+    }
+
+    fn list(
+        logged_in: LoggedIn,
+        settings: &Settings,
+        quirks: &mut Quirks,
+    ) -> Result<(Session, Listing), Fault> {
+        let LoggedIn {
+            mut link,
+            capabilities,
+            method,
+        } = logged_in;
+        let retention = Retention::announced(&capabilities, quirks);
+        if retention == Retention::Deleted {
+            quirks.tell(Notice::DeletesWhatWasRead);
+        }
+        let pipeline = quirks.pace.of(settings.pipeline);
+        let ahead = pipeline.most_in_flight(&capabilities, MOST_IN_FLIGHT);
+        let mut top = if capabilities.top {
+            Top::Works
+        } else {
+            Top::Untried
+        };
+        let scan = Scan {
+            link: &mut link,
+            quirks,
+            top: &mut top,
+            ahead,
+            max_message: settings.max_message,
+            dating: &settings.dating,
+        };
+        let listing = scan.ask()?;
+        let session = Session {
+            link,
+            capabilities,
+            method,
+            numbers: Vec::new(),
+            top,
+            has_retrieved: false,
+            retention,
+            unnamed: listing.unnamed,
+            ahead,
+            occasion: Occasion::Demand,
+            harvest: Harvest::Nothing,
+        };
+        Ok((session, listing))
+    }
+
+    /// Keeps which message each number of the listing is.
+    pub(super) fn number(&mut self, messages: &[MessageId], numbers: &[MessageNumber]) {
+        self.numbers.clear();
+        let last = messages.iter().map(|id| id.index()).max();
+        self.numbers.resize(last.map_or(0, |last| last + 1), None);
+        for (message, number) in messages.iter().zip(numbers) {
+            self.numbers[message.index()] = Some(*number);
+        }
+    }
+
+    /// The number of a message in this session, none where its listing did not name it.
+    pub(super) fn number_of(&self, message: MessageId) -> Option<MessageNumber> {
+        self.numbers.get(message.index()).copied().flatten()
+    }
+
+    /// How many commands of a listing or a commit may be in flight.
+    pub(super) fn ahead(&self) -> usize {
+        self.ahead
+    }
+
+    /// On what terms it stands.
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            tls: self.link.stream().tls_version(),
+            method: self.method,
+            capabilities: self.capabilities.clone(),
+        }
+    }
+
+    /// True where QUIT might delete what was only read.
+    pub(super) fn must_not_quit(&self) -> bool {
+        self.has_retrieved && self.retention != Retention::Kept
+    }
+
+    /// Ends the session, with nothing marked for deletion. Where the server deletes what was retrieved on QUIT
+    /// (`EXPIRE 0`, RFC 2449 section 6.7), calls it popped (Gmail), or may do so for all that is known, the connection is
+    /// closed without QUIT: RFC 1939 section 6 promises that this removes nothing. Elsewhere QUIT lets go of the server's
+    /// lock.
+    pub(super) fn leave(mut self) {
+        if self.must_not_quit() {
+            log::debug!("leaving without QUIT, which may delete what was read");
+            return;
+        }
+        if self.link.owed() > 0 {
+            return;
+        }
+        if let Err(fault) = self.link.status(&Command::Quit, |_| ()) {
+            log::debug!("QUIT: {fault}");
+            return;
+        }
+        self.link.wait_for_close(Instant::now() + FAREWELL);
+    }
+}
+
+impl Retention {
+    /// What the server announces; where it announces nothing, what it did in an earlier session.
+    fn announced(capabilities: &Capabilities, quirks: &Quirks) -> Retention {
+        match capabilities.expire {
+            Some(Expire::Days(0)) => Retention::Deleted,
+            // What is said before the login may be another for this user.
+            _ if quirks.avoids_capa(CapaTime::AfterLogin) => Retention::Untold,
+            None if quirks.has_told(Notice::DeletesWhatWasRead) => Retention::Deleted,
+            _ => Retention::Kept,
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! What is wanted of the server, and who waits for it.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use super::catalogue::MessageId;
+use super::fault::Fault;
+use crate::store::Body;
+
+/// Somebody who waits for a `T`; answered exactly once, by the thread that has it.
+pub struct Waiter<T> {
+    is_waiting: Box<dyn Fn() -> bool + Send>,
+    answer: Box<dyn FnOnce(Result<T, Fault>) + Send>,
+}
+
+impl<T> Waiter<T> {
+    /// `is_waiting` tells whether the answer is still of use: what nobody waits for any more is not fetched.
+    pub fn new(
+        is_waiting: impl Fn() -> bool + Send + 'static,
+        answer: impl FnOnce(Result<T, Fault>) + Send + 'static,
+    ) -> Waiter<T> {
+        Waiter {
+            is_waiting: Box::new(is_waiting),
+            answer: Box::new(answer),
+        }
+    }
+
+    /// Gives the answer. Not to be called with a lock held: the answer may do anything.
+    pub fn answer(self, result: Result<T, Fault>) {
+        (self.answer)(result);
+    }
+}
+
+impl<T> std::fmt::Debug for Waiter<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waiter")
+    }
+}
+
+/// Somebody who waits for several things, and is answered when the last one is there or cannot be had; with a fault of the
+/// link, if there was one.
+pub(super) struct AllOf(Arc<Mutex<Missing>>);
+
+struct Missing {
+    count: usize,
+    fault: Option<Fault>,
+    waiter: Option<Waiter<()>>,
+}
+
+impl AllOf {
+    /// `count` is not 0.
+    pub(super) fn new(count: usize, waiter: Waiter<()>) -> AllOf {
+        AllOf(Arc::new(Mutex::new(Missing {
+            count,
+            fault: None,
+            waiter: Some(waiter),
+        })))
+    }
+
+    /// The one who waits for one of the things.
+    pub(super) fn one(&self) -> Waiter<()> {
+        let (missing, told) = (Arc::clone(&self.0), Arc::clone(&self.0));
+        let is_waiting = move || {
+            let missing = missing.lock();
+            missing
+                .waiter
+                .as_ref()
+                .is_some_and(|waiter| (waiter.is_waiting)())
+        };
+        Waiter::new(is_waiting, move |result| {
+            let mut missing = told.lock();
+            missing.count -= 1;
+            if let Err(fault) = result
+                && fault.is_of_the_link()
+            {
+                missing.fault = Some(fault);
+            }
+            if missing.count > 0 {
+                return;
+            }
+            let (waiter, fault) = (missing.waiter.take(), missing.fault.take());
+            drop(missing);
+            if let Some(waiter) = waiter {
+                waiter.answer(fault.map_or(Ok(()), Err));
+            }
+        })
+    }
+}
+
+/// Answers all of them alike.
+pub(super) fn answer_all<T: Clone>(waiters: Vec<Waiter<T>>, result: &Result<T, Fault>) {
+    for waiter in waiters {
+        waiter.answer(result.clone());
+    }
+}
+
+/// One thing to fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Want {
+    /// The whole message.
+    Body(MessageId),
+    /// Enough of it to tell when it arrived, and what it is called.
+    Headers(MessageId),
+}
+
+impl Want {
+    pub(super) fn message(self) -> MessageId {
+        match self {
+            Want::Body(id) | Want::Headers(id) => id,
+        }
+    }
+}
+
+/// Who is behind a want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Somebody waits.
+    Asked,
+    /// Somebody is going to ask, perhaps.
+    Ahead,
+}
+
+/// Where a want is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Queued(Urgency),
+    InFlight,
+    /// In flight, and abandoned by whoever planned it.
+    Adrift,
+}
+
+/// How far a want has come.
+#[derive(Debug)]
+struct Course {
+    stage: Stage,
+    /// Since when it has always had somebody who waits for it.
+    asked: Option<Instant>,
+    /// How often it was lost with its connection.
+    losses: u8,
+}
+
+impl Course {
+    fn ahead() -> Course {
+        Course {
+            stage: Stage::Queued(Urgency::Ahead),
+            asked: None,
+            losses: 0,
+        }
+    }
+}
+
+/// The wants: two queues of those not sent, and for each one, sent or not, its course and who waits.
+///
+/// An entry of a queue counts only if its want stands in that queue's stage: one that was sent by way of the other queue,
+/// or that nobody needs any more, is passed over when its turn comes.
+#[derive(Debug, Default)]
+pub(super) struct Wants {
+    asked: VecDeque<Want>,
+    ahead: VecDeque<Want>,
+    courses: HashMap<Want, Course>,
+    body_waiters: HashMap<MessageId, Vec<Waiter<Arc<Body>>>>,
+    header_waiters: HashMap<MessageId, Vec<Waiter<()>>>,
+}
+
+impl Wants {
+    pub(super) fn body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
+        self.ask(Want::Body(message));
+        join(self.body_waiters.entry(message).or_default(), waiter);
+    }
+
+    pub(super) fn headers(&mut self, message: MessageId, waiter: Waiter<()>) {
+        self.ask(Want::Headers(message));
+        join(self.header_waiters.entry(message).or_default(), waiter);
+    }
+
+    /// Wants the body for somebody who can wait until nobody else does.
+    pub(super) fn plan_body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
+        join(self.body_waiters.entry(message).or_default(), waiter);
+        self.plan(Want::Body(message));
+    }
+
+    /// The same of the headers.
+    pub(super) fn plan_headers(&mut self, message: MessageId, waiter: Waiter<()>) {
+        join(self.header_waiters.entry(message).or_default(), waiter);
+        self.plan(Want::Headers(message));
+    }
+
+    /// Wants something that nobody waits for yet.
+    pub(super) fn plan(&mut self, want: Want) {
+        match self.courses.entry(want) {
+            Entry::Vacant(unknown) => {
+                unknown.insert(Course::ahead());
+                self.ahead.push_back(want);
+            }
+            Entry::Occupied(mut known) if known.get().stage == Stage::Adrift => {
+                known.get_mut().stage = Stage::InFlight;
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+
+    /// Takes back what was planned, if nobody waits for it by now. What is sent comes all the same.
+    pub(super) fn abandon(&mut self, want: Want) {
+        if self.is_waited_for(want) {
+            return;
+        }
+        if self.stands(want, Stage::Queued(Urgency::Ahead)) {
+            self.courses.remove(&want);
+        } else if self.stands(want, Stage::InFlight) {
+            self.set_stage(want, Stage::Adrift);
+        }
+    }
+
+    /// Whether a want is in flight, and nobody has ever needed what comes of it.
+    pub(super) fn is_adrift(&self, want: Want) -> bool {
+        self.stands(want, Stage::Adrift)
+    }
+
+    /// The next want to send, those that somebody waits for first; it is in flight then.
+    pub(super) fn next(&mut self, least: Urgency) -> Option<(Want, Urgency)> {
+        while let Some(want) = self.asked.pop_front() {
+            if self.stands(want, Stage::Queued(Urgency::Asked)) && self.takes_off(want) {
+                return Some((want, Urgency::Asked));
+            }
+        }
+        if least == Urgency::Asked {
+            return None;
+        }
+        loop {
+            let want = self.ahead.pop_front()?;
+            if self.stands(want, Stage::Queued(Urgency::Ahead)) {
+                self.set_stage(want, Stage::InFlight);
+                return Some((want, Urgency::Ahead));
+            }
+        }
+    }
+
+    /// True where nothing is to be sent that is at least so urgent.
+    pub(super) fn is_empty(&self, least: Urgency) -> bool {
+        self.asked.is_empty() && (least == Urgency::Asked || self.ahead.is_empty())
+    }
+
+    /// How many are queued or in flight.
+    pub(super) fn len(&self) -> usize {
+        self.courses.len()
+    }
+
+    /// True where nothing is to be sent and nothing is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.courses.is_empty()
+    }
+
+    /// Puts a want that was in flight back in front. What nobody waits for is dropped.
+    pub(super) fn put_back(&mut self, want: Want) {
+        if !self.is_waited_for(want) {
+            return self.drop_want(want);
+        }
+        self.set_stage(want, Stage::Queued(Urgency::Asked));
+        self.asked.push_front(want);
+    }
+
+    /// Counts that a want failed, as [`Wants::put_back`] puts it back; gives how often it did, 0 where it was dropped.
+    pub(super) fn count_loss(&mut self, want: Want) -> u8 {
+        let Some(course) = self.courses.get_mut(&want) else {
+            return 0;
+        };
+        course.losses = course.losses.saturating_add(1);
+        course.losses
+    }
+
+    /// Wants the body for the sake of those who wait for the headers.
+    pub(super) fn ask_for_body(&mut self, message: MessageId) {
+        self.courses.remove(&Want::Headers(message));
+        self.ask(Want::Body(message));
+    }
+
+    /// Those who wait for the body, which is no longer wanted.
+    pub(super) fn take_body(&mut self, message: MessageId) -> Vec<Waiter<Arc<Body>>> {
+        self.courses.remove(&Want::Body(message));
+        self.body_waiters.remove(&message).unwrap_or_default()
+    }
+
+    /// Those who wait for the headers, which are no longer wanted.
+    pub(super) fn take_headers(&mut self, message: MessageId) -> Vec<Waiter<()>> {
+        self.courses.remove(&Want::Headers(message));
+        self.header_waiters.remove(&message).unwrap_or_default()
+    }
+
+    /// Those who wait for a want, which is no longer wanted.
+    pub(super) fn take(&mut self, want: Want) -> (Vec<Waiter<Arc<Body>>>, Vec<Waiter<()>>) {
+        match want {
+            Want::Body(id) if self.needs_the_body(id) => {
+                (self.take_body(id), self.take_headers(id))
+            }
+            Want::Body(id) => (self.take_body(id), Vec::new()),
+            Want::Headers(id) => (Vec::new(), self.take_headers(id)),
+        }
+    }
+
+    /// Everything, for a fault that concerns all.
+    pub(super) fn all(&self) -> Vec<Want> {
+        self.courses.keys().copied().collect()
+    }
+
+    /// What somebody has waited for since then or longer, sent or not.
+    pub(super) fn asked_by(&self, then: Instant) -> Vec<Want> {
+        let waited = |course: &Course| course.asked.is_some_and(|asked| asked <= then);
+        self.courses
+            .iter()
+            .filter_map(|(&want, course)| waited(course).then_some(want))
+            .collect()
+    }
+
+    fn ask(&mut self, want: Want) {
+        let has_always_been = self.is_waited_for(want);
+        let course = self.courses.entry(want).or_insert_with(Course::ahead);
+        if course.asked.is_none() || !has_always_been {
+            course.asked = Some(Instant::now());
+        }
+        match course.stage {
+            Stage::Queued(Urgency::Ahead) => {
+                course.stage = Stage::Queued(Urgency::Asked);
+                self.asked.push_back(want);
+            }
+            Stage::Adrift => course.stage = Stage::InFlight,
+            Stage::Queued(Urgency::Asked) | Stage::InFlight => {}
+        }
+    }
+
+    /// False where nobody waits any more: then it is dropped.
+    fn takes_off(&mut self, want: Want) -> bool {
+        if self.is_waited_for(want) {
+            self.set_stage(want, Stage::InFlight);
+            return true;
+        }
+        self.drop_want(want);
+        false
+    }
+
+    fn stands(&self, want: Want, stage: Stage) -> bool {
+        self.courses
+            .get(&want)
+            .is_some_and(|course| course.stage == stage)
+    }
+
+    fn set_stage(&mut self, want: Want, stage: Stage) {
+        if let Some(course) = self.courses.get_mut(&want) {
+            course.stage = stage;
+        }
+    }
+
+    fn is_waited_for(&self, want: Want) -> bool {
+        match want {
+            Want::Body(id) => {
+                is_anyone_waiting(self.body_waiters.get(&id))
+                    || (self.needs_the_body(id) && is_anyone_waiting(self.header_waiters.get(&id)))
+            }
+            Want::Headers(id) => is_anyone_waiting(self.header_waiters.get(&id)),
+        }
+    }
+
+    /// True where those who wait for the headers can only be told by the body.
+    fn needs_the_body(&self, message: MessageId) -> bool {
+        !self.courses.contains_key(&Want::Headers(message))
+    }
+
+    fn drop_want(&mut self, want: Want) {
+        drop(self.take(want));
+    }
+}
+
+/// Whoever has gone makes room: a directory that is opened again and again asks for each of its messages every time.
+fn join<T>(waiters: &mut Vec<Waiter<T>>, waiter: Waiter<T>) {
+    waiters.retain(|waiter| (waiter.is_waiting)());
+    waiters.push(waiter);
+}
+
+fn is_anyone_waiting<T>(waiters: Option<&Vec<Waiter<T>>>) -> bool {
+    waiters
+        .into_iter()
+        .flatten()
+        .any(|waiter| (waiter.is_waiting)())
+}
+
+#[cfg(test)]
+mod tests;
