@@ -1,4 +1,4 @@
-//! What the design relies on, held against the real servers; and that the servers of the tests are what they say.
+//! Facts about real servers that the design relies on, and tests of the test servers themselves.
 
 mod common;
 
@@ -25,7 +25,7 @@ fn bytes(messages: Vec<Retrieved>) -> Vec<Vec<u8>> {
     messages.into_iter().map(|message| message.bytes).collect()
 }
 
-/// A message as a server ends it whose last line may lack its end.
+/// The message as a server sends it: with a CRLF if its last line has none.
 fn ended(message: &[u8]) -> Vec<u8> {
     let mut ended = message.to_vec();
     if !ended.ends_with(b"\r\n") {
@@ -82,7 +82,7 @@ fn dovecot_answers_fifty_pipelined_retrievals() {
 }
 
 #[test]
-fn dovecot_offers_top_and_pipelining_and_stls_only_with_a_certificate() {
+fn dovecot_offers_stls_only_with_a_certificate() {
     let dovecot = dovecot(&[]);
     let capabilities = ReferenceClient::connect(dovecot.port()).body("CAPA");
     let text = String::from_utf8(capabilities).expect("capabilities");
@@ -121,7 +121,7 @@ fn dovecot_with_a_locked_maildrop_says_in_use() {
 }
 
 #[test]
-fn dovecot_keeps_what_was_marked_by_a_session_that_broke() {
+fn dovecot_keeps_marked_messages_if_a_session_breaks() {
     let messages = corpus::realistic(1, 3);
     let dovecot = dovecot(&messages);
     let mut broken = session(dovecot.port(), Dovecot::USER);
@@ -158,7 +158,7 @@ fn dovecot_refuses_the_second_dele() {
 fn dovecot_shows_new_mail_to_the_next_session_only() {
     let mut dovecot = dovecot(&corpus::realistic(1, 1));
     let mut before = session(dovecot.port(), Dovecot::USER);
-    // Dovecot answers PASS before it has read the maildrop.
+    // Dovecot answers PASS before it reads the maildrop.
     assert!(before.command("STAT").starts_with("+OK 1 "));
     dovecot.deliver(&corpus::realistic(2, 1)[0]);
     assert!(before.command("STAT").starts_with("+OK 1 "));
@@ -211,7 +211,7 @@ fn a_stopped_dovecot_closes_its_connections_and_keeps_its_mail() {
     assert_eq!(dovecot.messages_left(), messages);
 }
 
-/// What openssl says about the certificate that Dovecot shows, as a client that trusts the test's authority.
+/// What openssl, which trusts the test's authority, says about the certificate that Dovecot shows.
 fn verification(certificate: Certificate) -> String {
     let options = DovecotOptions {
         tls: Some(certificate),
@@ -245,7 +245,7 @@ fn openssl_refuses_the_expired_certificate() {
 }
 
 #[test]
-fn openssl_refuses_the_certificate_of_the_next_century() {
+fn openssl_refuses_the_certificate_that_is_not_yet_valid() {
     let said = verification(Certificate::NotYetValid);
     assert!(said.contains("certificate is not yet valid"), "{said}");
 }
@@ -330,7 +330,7 @@ fn mailutils_accepts_the_second_dele() {
 }
 
 #[test]
-fn mailutils_keeps_what_was_marked_by_a_session_that_broke() {
+fn mailutils_keeps_marked_messages_if_a_session_breaks() {
     let mailutils = mailutils(&corpus::realistic(1, 3));
     let mut broken = session(mailutils.port(), Mailutils::USER);
     assert!(broken.command("DELE 2").starts_with("+OK"));
@@ -388,7 +388,7 @@ fn mpopd_refuses_a_second_session() {
 }
 
 #[test]
-fn mpopd_keeps_what_was_marked_by_a_session_that_broke_and_deletes_at_quit() {
+fn mpopd_deletes_at_quit_and_not_when_a_session_breaks() {
     let messages = corpus::realistic(1, 2);
     let mpopd = Mpopd::start(&messages);
     let mut broken = session(mpopd.port(), Mpopd::USER);
@@ -449,7 +449,7 @@ fn the_liar_deletes_at_quit_and_not_before() {
 }
 
 #[test]
-fn the_liar_deletes_without_saying_so() {
+fn the_liar_can_delete_without_a_reply() {
     let liar = Liar::start(&corpus::realistic(1, 2));
     liar.after("QUIT", Reply::Close);
     let mut client = session(liar.port(), Liar::USER);
@@ -460,7 +460,7 @@ fn the_liar_deletes_without_saying_so() {
 }
 
 #[test]
-fn the_liar_says_what_it_was_told_once_and_always() {
+fn the_liar_sends_set_replies_once_or_always() {
     let liar = Liar::start(&corpus::realistic(1, 2));
     liar.once("retr 1", Reply::Err("not today"));
     liar.on("NOOP", Reply::Raw(b"+ERR\r\n".to_vec()));
@@ -526,7 +526,7 @@ fn the_liar_locks_its_maildrop_until_the_session_ends() {
 }
 
 #[test]
-fn the_liar_accepts_auth_plain_with_and_without_an_initial_response() {
+fn the_liar_accepts_auth_plain_in_one_and_in_two_steps() {
     let liar = Liar::start(&[]);
     let mut client = ReferenceClient::connect(liar.port());
     assert!(
@@ -546,7 +546,7 @@ fn the_liar_accepts_auth_plain_with_and_without_an_initial_response() {
 }
 
 #[test]
-fn the_liar_keeps_listing_what_another_client_took() {
+fn the_liar_still_lists_what_another_client_removed() {
     let liar = Liar::start(&corpus::realistic(1, 2));
     let mut client = session(liar.port(), Liar::USER);
     liar.remove(1);
@@ -557,7 +557,7 @@ fn the_liar_keeps_listing_what_another_client_took() {
 }
 
 #[test]
-fn the_liar_gives_the_lines_that_top_asks_for() {
+fn the_liar_sends_as_many_lines_as_top_asks_for() {
     let liar = Liar::start(&[corpus::with_body(b"one\r\ntwo\r\n")]);
     let mut client = session(liar.port(), Liar::USER);
     assert!(client.body("TOP 1 0").ends_with(b"Subject: test\r\n\r\n"));

@@ -1,4 +1,4 @@
-//! A program that runs while the test goes on.
+//! A program that runs while the test continues.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -18,7 +18,7 @@ use super::command::{contents, handle, kill_group};
 use super::patience::{before, eventually};
 use super::process_group::pid_of;
 
-/// A running program in a process group of its own, which dropping it kills.
+/// A running program in its own process group. Dropping this kills the group.
 #[derive(Debug)]
 pub struct Background {
     child: Child,
@@ -50,7 +50,7 @@ impl Background {
         }
     }
 
-    /// Its process.
+    /// Its process id.
     pub fn pid(&self) -> Pid {
         pid_of(&self.child)
     }
@@ -60,7 +60,7 @@ impl Background {
         kill(self.pid(), signal).expect("a signal for a program that runs");
     }
 
-    /// Returns once it waits in the kernel for the answer of a FUSE filesystem; fails the test after 20 s.
+    /// Returns once the program waits in the kernel for a FUSE reply; fails the test after 20 s.
     pub fn wait_until_it_waits_for_the_mount(&self) {
         eventually("the program to wait for the mount", || {
             waits_for_fuse(&format!("/proc/{}", self.pid())).then_some(())
@@ -101,12 +101,12 @@ impl Background {
 impl Drop for Background {
     fn drop(&mut self) {
         kill_group(&self.child);
-        // What hangs in a mount dies only with the mount, so nobody waits for it.
+        // A process that hangs in a mount dies only with the mount, so this does not wait for it.
         let _ = self.child.try_wait();
     }
 }
 
-/// Whether the process or thread with this folder of /proc waits for the answer of a FUSE filesystem.
+/// Whether the process or thread with this /proc folder waits for a FUSE reply.
 pub fn waits_for_fuse(folder: &str) -> bool {
     let place = fs::read_to_string(format!("{folder}/wchan")).unwrap_or_default();
     place.contains("request_wait_answer") || place.contains("fuse")
@@ -116,7 +116,7 @@ fn handle_of(file: &File) -> File {
     file.try_clone().expect("a second handle of an output file")
 }
 
-/// By position, so that the program's own place in the file stays.
+/// Reads by position because the program shares the file offset.
 fn text(file: &File) -> String {
     let length = file.metadata().expect("an output file").len();
     let mut octets = vec![0; usize::try_from(length).expect("a short output")];
@@ -127,7 +127,7 @@ fn text(file: &File) -> String {
 /// A thread that reads a file.
 pub type Reading = JoinHandle<io::Result<Vec<u8>>>;
 
-/// A thread for each file, which reads it; returned once all wait for the mount.
+/// Starts a thread per file that reads it, and returns once all of them wait for the mount.
 pub fn readers(paths: impl Iterator<Item = PathBuf>) -> Vec<Reading> {
     let (tell, told) = mpsc::channel();
     let readers: Vec<Reading> = paths

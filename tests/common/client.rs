@@ -1,4 +1,4 @@
-//! An independent POP3 client, small and blocking: what it reads from a server is the truth that the mount is held to.
+//! A small blocking POP3 client, independent of pop3fs: tests compare the mount with what it reads.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -12,7 +12,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub struct Retrieved {
     /// The unique-id, as sent.
     pub uidl: Vec<u8>,
-    /// The octets that LIST says, after UIDL ran.
+    /// The size that LIST gives after UIDL.
     pub list_octets: u64,
     /// The body of RETR, dot-unstuffed, each line with its end.
     pub bytes: Vec<u8>,
@@ -40,7 +40,7 @@ pub fn retr_all(port: u16, user: &str, password: &str) -> Vec<Retrieved> {
     messages
 }
 
-/// A session. Every method fails the test when the server is silent for 60 s.
+/// A session. Every method fails the test if the server is silent for 60 s.
 #[derive(Debug)]
 pub struct ReferenceClient {
     stream: BufReader<TcpStream>,
@@ -90,7 +90,7 @@ impl ReferenceClient {
             .then(|| self.read_body())
     }
 
-    /// As [`ReferenceClient::multi_line`], but the server must accept.
+    /// Like [`ReferenceClient::multi_line`], but the server must accept the command.
     pub fn body(&mut self, line: &str) -> Vec<u8> {
         self.multi_line(line)
             .unwrap_or_else(|| panic!("the server refuses {line}"))
@@ -116,7 +116,8 @@ impl ReferenceClient {
         self.stream.get_mut().write_all(octets).expect("send");
     }
 
-    /// The next status line without its end, or `None` when the server has closed or reset the connection.
+    /// The next status line without its end, or `None` when the server has closed or reset the
+    /// connection.
     pub fn read_status(&mut self) -> Option<String> {
         self.read_line()
             .map(|line| String::from_utf8_lossy(&line).trim_end().to_owned())
@@ -135,7 +136,7 @@ impl ReferenceClient {
         }
     }
 
-    /// Up to CRLF: a bare LF or CR is part of the line.
+    /// Reads up to CRLF; a bare LF or CR is part of the line.
     fn read_line(&mut self) -> Option<Vec<u8>> {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {

@@ -1,4 +1,5 @@
-//! Running other programs with a hard time limit, so that a hung mount fails the test and not the whole run.
+//! Runs other programs with a time limit, so that a hung mount fails one test and not the whole
+//! run.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,13 +16,14 @@ use super::process_group::pid_of;
 /// The time limit of [`run`].
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs a program with its arguments and returns what it wrote and how it ended; fails the test after 60 s.
+/// Runs a program with its arguments and returns what it wrote and how it ended; fails the test
+/// after 60 s.
 pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
     let (program, rest) = arguments.split_first().expect("a program's name");
     output_within(LIMIT, Command::new(program).args(rest))
 }
 
-/// As [`run`], but the program must succeed; returns its standard output, whose invalid UTF-8 is replaced.
+/// Like [`run`], but the program must succeed. Returns its standard output, decoded lossily.
 pub fn stdout_of<S: AsRef<OsStr>>(arguments: &[S]) -> String {
     let output = run(arguments);
     let shown: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
@@ -34,9 +36,9 @@ pub fn stdout_of<S: AsRef<OsStr>>(arguments: &[S]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Runs the command with its environment and standard input as set; fails the test when it outlives `limit`.
+/// Runs the command as it is set up; fails the test if it runs longer than `limit`.
 ///
-/// It is killed then, but not waited for: a process inside a hung mount dies only with the mount.
+/// Then it is killed but not waited for: a process that hangs in a mount dies only with the mount.
 pub fn output_within(limit: Duration, command: &mut Command) -> Output {
     let stdout = tempfile::tempfile().expect("a file for output");
     let stderr = tempfile::tempfile().expect("a file for errors");
@@ -64,7 +66,7 @@ pub fn output_within(limit: Duration, command: &mut Command) -> Output {
 }
 
 pub(super) fn kill_group(child: &Child) {
-    // It may have ended this instant, and then there is nothing to kill.
+    // An error means that the group has just ended.
     let _ = killpg(pid_of(child), Signal::SIGKILL);
 }
 

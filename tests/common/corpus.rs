@@ -1,26 +1,27 @@
-//! Messages made for the tests, as a POP3 server sends them: CRLF line ends, not dot-stuffed.
+//! Messages generated for the tests as a POP3 server has them: CRLF line ends, not dot-stuffed.
 
-/// A message with dates that a test can hold a file's mtime to.
+/// A message whose dates a test can compare with a file's mtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Realistic {
     /// The whole message.
     pub octets: Vec<u8>,
     /// The decoded subject; unique within a seed.
     pub subject: String,
-    /// The date of the topmost Received header, in Unix seconds.
+    /// The date of the topmost Received header as Unix time.
     pub received: i64,
-    /// The date of the Date header, in Unix seconds; earlier than `received`.
+    /// The date of the Date header as Unix time; earlier than `received`.
     pub dated: i64,
 }
 
-/// `count` everyday messages of 0.5 to 40 kB, the same ones for the same seed, each next one an hour younger.
+/// `count` ordinary messages of 0.5 to 40 kB, always the same for a seed, each an hour younger than
+/// the last.
 pub fn realistic(seed: u64, count: usize) -> Vec<Vec<u8>> {
     (0..count)
         .map(|index| realistic_message(seed, index).octets)
         .collect()
 }
 
-/// The message at `index` of [`realistic`], with what it says about itself.
+/// The message at `index` of [`realistic`] with its subject and dates.
 pub fn realistic_message(seed: u64, index: usize) -> Realistic {
     let mut random = Random::new(seed, index);
     let sender = random.pick(&["Alice Smith", "Bob Jones", "Carol Nguyen", "Dan O'Neill"]);
@@ -68,7 +69,8 @@ pub fn realistic_message(seed: u64, index: usize) -> Realistic {
     }
 }
 
-/// Every shape of message that broke some client, by name. A server that stores files may change some; the liar does not.
+/// Kinds of message that broke some client, by name. A server that stores files may change some of
+/// them; the liar does not.
 pub fn awkward() -> Vec<(&'static str, Vec<u8>)> {
     let mut shapes = storable();
     shapes.extend([
@@ -83,7 +85,8 @@ pub fn awkward() -> Vec<(&'static str, Vec<u8>)> {
     shapes
 }
 
-/// The shapes that survive storing with LF and sending with CRLF, save for a final line end that the server may add.
+/// The kinds that survive being stored with LF and sent with CRLF, except for a final line end that
+/// the server may add.
 pub fn storable() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("a dot alone", with_body(b"before\r\n.\r\nafter\r\n")),
@@ -103,7 +106,7 @@ pub fn storable() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// The messages of a named list without their names.
+/// The messages without their names.
 pub fn octets(named: &[(&str, Vec<u8>)]) -> Vec<Vec<u8>> {
     named.iter().map(|(_, octets)| octets.clone()).collect()
 }
@@ -128,7 +131,7 @@ pub fn with_body(body: &[u8]) -> Vec<u8> {
     message
 }
 
-/// Each CRLF made LF: how a message lies on a Unix disk.
+/// Replaces each CRLF by LF, as a Unix server stores messages.
 pub fn with_lf(message: &[u8]) -> Vec<u8> {
     let mut stored = Vec::with_capacity(message.len());
     for &octet in message {
@@ -140,7 +143,7 @@ pub fn with_lf(message: &[u8]) -> Vec<u8> {
     stored
 }
 
-/// Each LF made CRLF; the inverse of [`with_lf`] for messages without bare LF.
+/// Replaces each LF by CRLF; the inverse of [`with_lf`] for messages without bare LF.
 pub fn with_crlf(stored: &[u8]) -> Vec<u8> {
     let mut message = Vec::with_capacity(stored.len() + stored.len() / 32);
     for &octet in stored {
@@ -158,7 +161,7 @@ fn long_line(octets: usize) -> Vec<u8> {
     line
 }
 
-/// `1 Jan 2024 00:00:00 +0000`: a day's name is optional (RFC 5322 section 3.3).
+/// `1 Jan 2024 00:00:00 +0000`: the name of the day is optional (RFC 5322 section 3.3).
 fn rfc5322_date(unix: i64) -> String {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -174,7 +177,7 @@ fn rfc5322_date(unix: i64) -> String {
     )
 }
 
-/// Year, month from 0 and day from 1 of a day counted from 1970-01-01.
+/// Year, month (from 0) and day (from 1) of a day counted from 1970-01-01.
 fn civil_date(days: i64) -> (i64, usize, i64) {
     let (mut year, mut left) = (1970, days);
     while left >= 365 + leap_day(year) {
@@ -207,7 +210,7 @@ fn leap_day(year: i64) -> i64 {
     i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
 }
 
-/// A xorshift generator: the same messages on every machine.
+/// A xorshift generator, so that the messages are the same on every machine.
 struct Random(u64);
 
 impl Random {

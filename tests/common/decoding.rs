@@ -1,13 +1,13 @@
-//! What the decoder makes of a server's octets, however they are cut.
+//! Records the events of the decoder for a server's octets, however they are split.
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "each of those that include this uses a part of it"
+    reason = "every test binary that includes this uses only a part of it"
 )]
 
 use pop3fs::pop3::{Decoder, Event, ProtocolError, ServerText, Shape};
 
-/// What the decoder said, with a body in one piece.
+/// An event of the decoder; all pieces of a body are joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     Done(Vec<u8>),
@@ -20,7 +20,7 @@ pub enum Seen {
 }
 
 impl Seen {
-    /// The line of a transcript that expects this.
+    /// The line of a transcript that expects this event.
     pub fn described(&self) -> String {
         let escaped = |octets: &[u8]| ServerText::from(octets);
         let description = match self {
@@ -105,7 +105,8 @@ fn record(seen: &mut Vec<Seen>, event: Event<'_>) {
     }
 }
 
-/// RFC 1939 section 3 by the letter: a dot before each line that begins with one, then the dot line.
+/// A direct implementation of RFC 1939 section 3: doubles the dot at the start of each line, then
+/// adds the dot line.
 pub fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut wire = Vec::new();
     for (index, &octet) in message.iter().enumerate() {

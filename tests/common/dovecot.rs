@@ -27,14 +27,14 @@ pub enum Store {
     MboxWithEqualUidls,
 }
 
-/// What a test may ask of Dovecot; the default is a Maildir, no TLS and as many sessions as one likes.
+/// Settings of a Dovecot. The default is a Maildir, no TLS and any number of sessions at once.
 #[derive(Debug, Clone, Default)]
 pub struct DovecotOptions {
     /// How the messages are kept.
     pub store: Store,
     /// Offer STLS on the plain port and TLS from the first byte on another, with this certificate.
     pub tls: Option<Certificate>,
-    /// Let one session at a time have the maildrop (`pop3_lock_session`).
+    /// Allow only one session at a time (`pop3_lock_session`).
     pub lock_session: bool,
     /// The SASL mechanisms besides PLAIN, in lower case; APOP is one of Dovecot's.
     pub mechanisms: &'static [&'static str],
@@ -42,31 +42,32 @@ pub struct DovecotOptions {
     pub extra: String,
 }
 
-/// A running Dovecot. Any user name is right with the password [`Dovecot::PASSWORD`], and all have the same maildrop.
+/// A running Dovecot. It accepts any user name with [`Dovecot::PASSWORD`]; all users share one
+/// maildrop.
 #[derive(Debug)]
 pub struct Dovecot {
     launched: Launched,
-    mail: Mail,
+    mail: MailStore,
     tls_port: u16,
     identity: Option<Identity>,
     folder: TempDir,
 }
 
 #[derive(Debug)]
-enum Mail {
+enum MailStore {
     Maildir(Maildir),
     Mbox(Mbox),
 }
 
 impl Dovecot {
-    /// A user name for tests that need no particular one.
+    /// The user name that most tests use.
     pub const USER: &str = "alice";
     /// The password of every user.
     pub const PASSWORD: &str = "secret";
-    /// The mechanisms of passwords that Dovecot has besides PLAIN.
+    /// The password mechanisms that Dovecot has besides PLAIN.
     pub const PASSWORD_MECHANISMS: &[&str] =
         &["login", "cram-md5", "apop", "scram-sha-1", "scram-sha-256"];
-    /// The mechanisms of tokens; any [`super::token`] of [`Dovecot::USER`] is right.
+    /// The token mechanisms; Dovecot accepts any [`super::token`] of [`Dovecot::USER`].
     pub const TOKEN_MECHANISMS: &[&str] = &["xoauth2", "oauthbearer"];
 
     /// Starts a Dovecot whose maildrop holds the messages, which are given with CRLF line ends.
@@ -74,7 +75,7 @@ impl Dovecot {
         program(&["/usr/lib/dovecot/pop3"], "dovecot-pop3d");
         let dovecot = program(&["/usr/sbin/dovecot"], "dovecot-core");
         let folder = server_folder();
-        let mail = Mail::create(options.store, folder.path(), messages);
+        let mail = MailStore::create(options.store, folder.path(), messages);
         let identity = options
             .tls
             .map(|certificate| certificate.issue(folder.path()));
@@ -108,7 +109,7 @@ impl Dovecot {
         self.launched.port
     }
 
-    /// The port of TLS from the first byte; nobody listens there unless a certificate was asked for.
+    /// The port of TLS from the first byte; Dovecot listens there only if it has a certificate.
     pub fn tls_port(&self) -> u16 {
         self.tls_port
     }
@@ -133,19 +134,20 @@ impl Dovecot {
         self.identity.as_ref().expect("a Dovecot with TLS")
     }
 
-    /// The messages on disk now, in maildrop order and with CRLF line ends. An mbox shows Dovecot's own headers too.
+    /// The messages on disk now, in maildrop order and with CRLF line ends. An mbox shows Dovecot's
+    /// own headers too.
     pub fn messages_left(&self) -> Vec<Vec<u8>> {
         match &self.mail {
-            Mail::Maildir(maildir) => maildir.messages(),
-            Mail::Mbox(mbox) => mbox.messages(),
+            MailStore::Maildir(maildir) => maildir.messages(),
+            MailStore::Mbox(mbox) => mbox.messages(),
         }
     }
 
     /// Puts one more message into the maildrop, for the next session to see.
     pub fn deliver(&mut self, message: &[u8]) {
         match &mut self.mail {
-            Mail::Maildir(maildir) => maildir.deliver(message),
-            Mail::Mbox(mbox) => mbox.deliver(message),
+            MailStore::Maildir(maildir) => maildir.deliver(message),
+            MailStore::Mbox(mbox) => mbox.deliver(message),
         }
     }
 
@@ -164,13 +166,13 @@ impl Dovecot {
         self.launched.processes.kill();
     }
 
-    /// What Dovecot logged up to now.
+    /// Dovecot's log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("output")).expect("Dovecot's log")
     }
 }
 
-impl Mail {
+impl MailStore {
     fn create(store: Store, folder: &Path, messages: &[Vec<u8>]) -> Self {
         match store {
             Store::Maildir => Self::Maildir(Maildir::create(folder.join("Maildir"), messages)),
@@ -184,7 +186,7 @@ impl Mail {
     }
 }
 
-/// Where the mbox is: a folder that the mail's owner may write, because mbox locks are files beside it.
+/// The folder of the mbox. The mail's owner may write there because mbox locks are files beside it.
 fn spool(folder: &Path) -> PathBuf {
     folder.join("spool")
 }
@@ -222,7 +224,8 @@ impl Configuration<'_> {
         )
     }
 
-    /// The first database whose mechanisms match is asked, so the one of the tokens names its own.
+    /// Dovecot asks the first passdb that allows the mechanism, so each passdb lists its
+    /// mechanisms.
     fn mechanisms(&self) -> String {
         let folder = self.folder.display();
         let password = Dovecot::PASSWORD;
@@ -244,7 +247,7 @@ impl Configuration<'_> {
         )
     }
 
-    /// What Dovecot checks the signatures of tokens with, without asking anybody.
+    /// Writes the key with which Dovecot checks token signatures locally.
     fn write_token_key(&self) {
         let folder = self.folder.display();
         let settings = format!(
@@ -283,7 +286,7 @@ impl Configuration<'_> {
         )
     }
 
-    /// Without root, Dovecot runs as us throughout and cannot change its root directory.
+    /// Without root, all of Dovecot runs as the test's own user and cannot call chroot.
     fn without_root(&self) -> String {
         if is_root() {
             return String::new();

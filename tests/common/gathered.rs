@@ -1,8 +1,8 @@
-//! Mails that others have gathered to test readers of mail with: real ones, and ones that broke something.
+//! Test mails of other projects that read mail: real ones, and ones that broke a reader.
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "each of those that include this uses a part of it"
+    reason = "every test binary that includes this uses only a part of it"
 )]
 
 use std::env::consts;
@@ -12,14 +12,14 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A mail, as a POP3 server sends it, and the file that it is in.
+/// A mail as a POP3 server sends it, and the file that it comes from.
 #[derive(Debug)]
 pub struct Gathered {
     pub name: String,
     pub octets: Vec<u8>,
 }
 
-/// All of them.
+/// All mails of all projects.
 pub fn gathered() -> Vec<Gathered> {
     [pythons(), mail_parsers()]
         .concat()
@@ -28,7 +28,7 @@ pub fn gathered() -> Vec<Gathered> {
         .collect()
 }
 
-/// Those of Python's package `email`: Debian has them in `libpython3.11-testsuite`.
+/// The mails of Python's package `email`, in Debian's `libpython3.11-testsuite`.
 fn pythons() -> Vec<PathBuf> {
     let folder = Path::new("/usr/lib/python3.11/test/test_email/data");
     let mut mails = below(folder);
@@ -37,7 +37,7 @@ fn pythons() -> Vec<PathBuf> {
     mails
 }
 
-/// Those that come with the crate that reads the header fields.
+/// The mails in the source of the crate mail-parser.
 fn mail_parsers() -> Vec<PathBuf> {
     let mut mails = below(&source_of("mail-parser").join("resources/eml"));
     mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
@@ -47,7 +47,7 @@ fn mail_parsers() -> Vec<PathBuf> {
 
 /// The folder of a dependency's source.
 fn source_of(package: &str) -> PathBuf {
-    // Of the other platforms' dependencies not all are there.
+    // Dependencies of other platforms may not be downloaded.
     let platform = format!("{}-unknown-linux-gnu", consts::ARCH);
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked", "--offline"])

@@ -1,4 +1,4 @@
-//! A mount point that a test mounts on by itself.
+//! A mount point on which the test itself runs pop3fs, fstab or a script.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use nix::unistd::{Gid, Uid, chown};
 use super::command::{output_within, stdout_of};
 use super::mount::{PROGRAM, Place};
 
-/// The limit of one command.
+/// Time limit of one command.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A mount point that the test mounts on by itself. Dropping it ends whatever serves there.
+/// A mount point on which the test mounts. Dropping this kills the process that serves it.
 pub struct Ground(pub Place);
 
 impl Ground {
@@ -22,13 +22,14 @@ impl Ground {
         Self(Place::create())
     }
 
-    /// One that is the user's (and the group's of the same number), and the path of a copy of the program in it that is the
-    /// user's, too, who may not be let in where it was built.
+    /// A mount point that belongs to this user and to the group with the same number, and the path
+    /// of a copy of the program there: the user may have no access to the build directory.
     pub fn given_to(user: u32) -> (Self, String) {
         let ground = Self::new();
         let program = ground.0.folder().join("pop3fs");
         let program = program.to_str().expect("a path in ASCII").to_owned();
-        // By a process of its own: what another thread starts meanwhile would hold a copy that we write open, and nobody can run it.
+        // cp, not fs::copy: a process that another thread starts meanwhile would inherit the file
+        // open for writing, and then the kernel refuses to run it (ETXTBSY).
         stdout_of(&["cp", PROGRAM, &program]);
         give_away(ground.0.folder(), user);
         for entry in fs::read_dir(ground.0.folder()).expect("a folder") {
@@ -49,7 +50,7 @@ impl Ground {
         output_within(LIMIT, &mut command)
     }
 
-    /// `sh -c SCRIPT sh POP3FS ARGUMENT…` in a mount namespace of its own, with the password `secret`.
+    /// Runs `sh -c SCRIPT sh POP3FS ARGUMENT…` in a new mount namespace with the password `secret`.
     pub fn in_a_namespace(&self, script: &str, arguments: &[&str]) -> Output {
         let mut command = self.0.at_home(Command::new("unshare"));
         command
@@ -63,7 +64,7 @@ impl Ground {
 impl Drop for Ground {
     fn drop(&mut self) {
         while let Some(pid) = self.0.daemon() {
-            // It may have ended this instant, and then there is nothing to kill.
+            // An error means that the process has just ended.
             let _ = kill(pid, Signal::SIGKILL);
         }
         self.0.detach();

@@ -1,4 +1,4 @@
-//! Starting a server program on a port of its own.
+//! Starts a server program on a free port.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -15,19 +15,21 @@ use tempfile::TempDir;
 use super::patience::{PATIENCE, before};
 use super::process_group::ProcessGroup;
 
-/// How often a port that another program took meanwhile is replaced by the next one.
+/// How many ports are tried if other programs take them first.
 const PORTS_TO_TRY: usize = 10;
 
-/// A server that has greeted on its port.
+/// A server that has sent its greeting.
 #[derive(Debug)]
 pub(super) struct Launched {
     pub(super) processes: ProcessGroup,
     pub(super) port: u16,
 }
 
-/// Starts the server that `command_for` describes for a port, and returns once it greets there.
+/// Starts the server with the command that `command_for` builds for a port, and returns once it
+/// greets.
 ///
-/// The program's output goes to `log`. Only a failed bind leads to another port; whatever else fails, fails the test.
+/// The server writes to `log`. If the port is taken, another one is tried; any other error fails
+/// the test.
 pub(super) fn launch(log: &Path, command_for: impl Fn(u16) -> Command) -> Launched {
     for _ in 0..PORTS_TO_TRY {
         let port = free_port();
@@ -49,9 +51,10 @@ pub(super) fn launch(log: &Path, command_for: impl Fn(u16) -> Command) -> Launch
     panic!("{PORTS_TO_TRY} ports were all taken");
 }
 
-/// A port of the loopback address that nobody listens on.
+/// A port of the loopback address on which no program listens.
 ///
-/// Below the range from which the kernel picks the ports of outgoing connections, and never the same one twice in a process.
+/// It is below the range of ports that the kernel gives to outgoing connections, and no port is
+/// given twice in one process.
 pub(super) fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
@@ -74,7 +77,7 @@ pub(super) fn server_folder() -> TempDir {
     folder
 }
 
-/// The user and group ids that the mail belongs to: `nobody` when the tests run as root, else our own.
+/// User and group id of the mail files: `nobody` if the tests run as root, else the test's own.
 pub(super) fn mail_owner() -> (u32, u32) {
     const NOBODY: u32 = 65534;
     if is_root() {
@@ -88,14 +91,14 @@ pub(super) fn is_root() -> bool {
     Uid::effective().is_root()
 }
 
-/// Gives the file or folder to the account that the server runs as.
+/// Makes the account of the server the owner of the file or folder.
 pub(super) fn give_to_mail_owner(path: &Path) {
     let (user, group) = mail_owner();
     std::os::unix::fs::chown(path, Some(user), Some(group))
         .unwrap_or_else(|error| panic!("chown {}: {error}", path.display()));
 }
 
-/// The first of the paths that exists; else the test fails and names the Debian package.
+/// The first of the paths that exists. If none does, the test fails and names the Debian package.
 pub(super) fn program(candidates: &[&str], package: &str) -> PathBuf {
     candidates
         .iter()

@@ -1,4 +1,4 @@
-//! A fake maildrop that speaks POP3 well, until a test tells it to lie.
+//! A fake POP3 server that keeps to the protocol until a test tells it to lie.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -11,11 +11,11 @@ use super::scripted::{Gate, Peer, Scripted};
 mod session;
 mod state;
 
-use session::Session;
+use session::LiarSession;
 pub use state::Received;
-use state::{Effect, Rule, Shared};
+use state::{Effect, LiarShared, Rule};
 
-/// What is said instead of the right answer, or after the right deed.
+/// What the server sends in place of the right reply.
 #[derive(Debug, Clone)]
 pub enum Reply {
     /// `+OK text`.
@@ -28,70 +28,72 @@ pub enum Reply {
     RawThenClose(Vec<u8>),
     /// The end of the connection.
     Close,
-    /// The connection is broken off (RST).
+    /// The server resets the connection (RST).
     Reset,
-    /// No answer, neither to this nor to any later command of the connection.
+    /// No reply, neither to this nor to any later command of the connection.
     Silent,
-    /// The right answer, once the gate is open.
+    /// The right reply, once the gate is open.
     Held(Gate),
-    /// The right answer, once the client has sent so many octets behind the command.
+    /// The right reply, once the client has sent this many octets after the command.
     HeldUntil {
         /// Octets of the commands that are in flight with this one.
         behind: usize,
     },
-    /// The first octets, then the others again and again for ever.
+    /// The first octets, then the others repeated for ever.
     Endless(Vec<u8>, Vec<u8>),
-    /// The first octets, then the others again and again for ever, one at a time, so long after each other.
+    /// The first octets, then the others repeated for ever, one octet at a time with this pause.
     Drip(Vec<u8>, Vec<u8>, Duration),
 }
 
-/// What happens to one RETR in the midst of its body.
+/// What goes wrong within the body of one RETR.
 #[derive(Debug, Clone)]
 pub enum RetrFault {
     /// The connection ends.
     Close {
-        /// Octets of the body, as sent (dot-stuffed), that still come.
+        /// Octets of the body, as sent (dot-stuffed), that the server still sends.
         after: usize,
     },
-    /// The connection is broken off (RST).
+    /// The server resets the connection (RST).
     Reset {
-        /// As for `Close`; the network may lose some of them.
+        /// See `Close`; the network may lose some of them.
         after: usize,
     },
-    /// The rest comes once the gate is open.
+    /// The server sends the rest once the gate is open.
     Hold {
-        /// As for `Close`.
+        /// See `Close`.
         after: usize,
-        /// What is waited for.
+        /// The gate that the server waits for.
         gate: Gate,
     },
 }
 
-/// A fake POP3 server. Its settings count from the next command or session on, so set them before the client connects.
+/// A fake POP3 server. Settings apply from the next command or session, so set them before the
+/// client connects.
 ///
-/// Any message is named by its serial number: the first one given is 1, also its message number in a fresh maildrop.
+/// A message is identified by its serial number. The first message has 1, and so on; these are also
+/// the message numbers until a message is removed.
 #[derive(Debug)]
 pub struct Liar {
     server: Scripted,
-    shared: Arc<Shared>,
+    shared: Arc<LiarShared>,
 }
 
 impl Liar {
-    /// The user name that is accepted.
+    /// The user name that the server accepts.
     pub const USER: &str = "alice";
-    /// The password that is accepted.
+    /// The password that the server accepts.
     pub const PASSWORD: &str = "secret";
 
-    /// Serves these messages. Each is sent as given, dot-stuffed, with a CRLF added where the last one lacks.
+    /// Serves these messages as given, dot-stuffed, with a CRLF added if the last line has none.
     ///
     /// The UIDLs are `liar-1`, `liar-2` …, the capabilities `TOP UIDL USER PIPELINING RESP-CODES`.
     pub fn start(messages: &[Vec<u8>]) -> Self {
         Self::start_at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), messages)
     }
 
-    /// The same on an address of loopback, which an earlier server may have had.
+    /// Like [`Liar::start`], on a loopback address that an earlier server may have used.
     pub fn start_at(address: SocketAddrV4, messages: &[Vec<u8>]) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(LiarShared::default());
         for message in messages {
             shared.state.lock().add(message);
         }
@@ -112,7 +114,7 @@ impl Liar {
         format!("pop://{}@127.0.0.1:{}", Self::USER, self.port())
     }
 
-    /// The server of bytes below: its connections can be counted, awaited and cut.
+    /// The server underneath, whose connections can be counted, awaited and cut.
     pub fn server(&self) -> &Scripted {
         &self.server
     }
@@ -122,7 +124,8 @@ impl Liar {
         self.shared.state.lock().add(message)
     }
 
-    /// Takes a message away as another client does: running sessions list it still, but RETR says `-ERR`.
+    /// Removes a message as another client would: open sessions still list it, but RETR gives
+    /// `-ERR`.
     pub fn remove(&self, serial: u64) {
         self.shared
             .state
@@ -131,12 +134,13 @@ impl Liar {
             .retain(|message| message.serial != serial);
     }
 
-    /// Makes sessions that start later show this unique-id, whatever octets it has.
+    /// Sets the unique-id that later sessions show. Any octets are allowed.
     pub fn set_uidl(&self, serial: u64, uidl: &[u8]) {
         self.shared.state.lock().message(serial).uidl = uidl.to_vec();
     }
 
-    /// Makes LIST and STAT of later sessions say so many octets more (or less) than RETR sends; never below 0.
+    /// Makes LIST and STAT of later sessions give this many octets more (or less) than RETR sends,
+    /// at least 0.
     pub fn set_list_offset(&self, serial: u64, octets: i64) {
         self.shared.state.lock().message(serial).list_offset = octets;
     }
@@ -154,7 +158,7 @@ impl Liar {
         self.shared.state.lock().capabilities_after_login = lines.map(owned);
     }
 
-    /// The octets sent when a client connects, instead of `+OK ready` and CRLF.
+    /// Sends these octets when a client connects, in place of `+OK ready` and CRLF.
     pub fn set_greeting(&self, octets: &[u8]) {
         self.shared.state.lock().greeting = octets.to_vec();
     }
@@ -164,27 +168,28 @@ impl Liar {
         self.shared.state.lock().chunk_size = Some(size);
     }
 
-    /// Lets one session at a time have the maildrop; a second login is told `-ERR [IN-USE]`.
+    /// Allows one session at a time; a second login gets `-ERR [IN-USE]`.
     pub fn lock_maildrop(&self) {
         self.shared.state.lock().locking = true;
     }
 
-    /// Loses whatever is pipelined behind PASS in the same packet, as Courier does.
+    /// Loses commands that arrive in the same packet as PASS, as Courier does.
     pub fn lose_what_follows_pass(&self) {
         self.shared.state.lock().loses_what_follows_pass = true;
     }
 
-    /// Loses whatever is pipelined behind any command in the same packet.
+    /// Loses commands that arrive in the same packet as an earlier one.
     pub fn lose_what_is_pipelined(&self) {
         self.shared.state.lock().loses_what_is_pipelined = true;
     }
 
-    /// Closes the connection, unanswered, on commands that come in one packet, as mpopd does.
+    /// Closes the connection without a reply if two commands arrive in one packet, as mpopd does.
     pub fn refuse_pipelining(&self) {
         self.shared.state.lock().refuses_pipelining = true;
     }
 
-    /// Announces a LOGIN-DELAY of so many seconds before the login and refuses who logs in sooner after the last login.
+    /// Announces a LOGIN-DELAY of this many seconds, and refuses a login that comes sooner than
+    /// that.
     pub fn set_login_delay(&self, seconds: u32) {
         let mut state = self.shared.state.lock();
         state.login_delay = Some(Duration::from_secs(seconds.into()));
@@ -198,7 +203,8 @@ impl Liar {
         self.shared.state.lock().logins_too_soon
     }
 
-    /// Announces UTF8, and RETR gives these octets instead of the message to a session without it, as Courier does.
+    /// Announces UTF8; in a session without UTF8 RETR gives these octets in place of the message,
+    /// as Courier does.
     pub fn set_surrogate(&self, serial: u64, octets: &[u8]) {
         let mut state = self.shared.state.lock();
         state.message(serial).surrogate = Some(octets.into());
@@ -208,22 +214,24 @@ impl Liar {
             .push("UTF8".to_owned());
     }
 
-    /// Always says this instead of doing the command: a verb (`QUIT`) or a whole line (`RETR 3`), in any case.
+    /// Always sends this reply and does not carry the command out. The command is a verb (`QUIT`)
+    /// or a whole line (`RETR 3`), in upper or lower case.
     pub fn on(&self, command: &str, reply: Reply) {
         self.rule(command, Effect::Instead(reply), None);
     }
 
-    /// As [`Liar::on`], for the next such command only. Repeated calls queue up.
+    /// Like [`Liar::on`], for the next such command only. Repeated calls queue up.
     pub fn once(&self, command: &str, reply: Reply) {
         self.rule(command, Effect::Instead(reply), Some(1));
     }
 
-    /// Does the command, then says this instead of its answer: a QUIT that deletes, and whose answer is lost.
+    /// Carries the command out, then sends this in place of the right reply: for example a QUIT
+    /// that deletes but whose reply is lost.
     pub fn after(&self, command: &str, reply: Reply) {
         self.rule(command, Effect::After(reply), None);
     }
 
-    /// Answers the command well again.
+    /// Removes all rules for the command.
     pub fn behave(&self, command: &str) {
         let mut state = self.shared.state.lock();
         state
@@ -236,17 +244,17 @@ impl Liar {
         self.shared.state.lock().retr_faults.push((serial, fault));
     }
 
-    /// Every line received so far, in the order of arrival. Lines of a SASL exchange are there too.
+    /// Every line received so far in the order of arrival, including those of a SASL exchange.
     pub fn commands(&self) -> Vec<Received> {
         self.shared.state.lock().received.clone()
     }
 
-    /// How many commands with this verb (`RETR`) or of this whole line (`RETR 3`) have come.
+    /// How many commands with this verb (`RETR`) or this whole line (`RETR 3`) have arrived.
     pub fn count(&self, command: &str) -> usize {
         self.shared.state.lock().count(command)
     }
 
-    /// Returns once `count` such commands have come since the start; fails the test if that takes 20 s.
+    /// Returns once `count` such commands have arrived since the start; fails the test after 20 s.
     pub fn wait_for(&self, command: &str, count: usize) {
         let mut state = self.shared.state.lock();
         let changed = &self.shared.changed;
@@ -260,7 +268,7 @@ impl Liar {
         );
     }
 
-    /// The messages in the maildrop now, in its order: what was not deleted by a DELE that a QUIT made good.
+    /// The messages in the maildrop now, in maildrop order. DELE takes effect at QUIT.
     pub fn left(&self) -> Vec<Vec<u8>> {
         let state = self.shared.state.lock();
         state
@@ -294,6 +302,6 @@ fn owned(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|&line| line.to_owned()).collect()
 }
 
-fn serve(shared: &Arc<Shared>, peer: &mut Peer) -> io::Result<()> {
-    Session::new(shared, peer).run()
+fn serve(shared: &Arc<LiarShared>, peer: &mut Peer) -> io::Result<()> {
+    LiarSession::new(shared, peer).run()
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::corpus;
 use super::launch::give_to_mail_owner;
 
-/// The time in the first message's file name, in Unix seconds; each next message is one second younger.
+/// Unix time in the first message's file name; each further message is one second younger.
 const FIRST_DELIVERY: u64 = 1_700_000_000;
 
 /// A Maildir whose messages are numbered in the order of their delivery.
@@ -42,7 +42,7 @@ impl Maildir {
         self.delivered += 1;
     }
 
-    /// The messages that are there now, in the order of delivery, with CRLF line ends.
+    /// The current messages in the order of delivery, with CRLF line ends.
     pub(super) fn messages(&self) -> Vec<Vec<u8>> {
         let mut paths: Vec<PathBuf> = ["cur", "new"]
             .iter()

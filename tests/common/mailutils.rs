@@ -12,7 +12,7 @@ use super::launch::{
 };
 use super::mbox::Mbox;
 
-/// What a test may ask of mailutils.
+/// Settings of a mailutils server.
 #[derive(Debug, Clone, Copy)]
 pub struct MailutilsOptions {
     /// Seconds of silence after which the server ends a session with an unsolicited `-ERR` line.
@@ -25,7 +25,8 @@ impl Default for MailutilsOptions {
     }
 }
 
-/// A running mailutils `pop3d` with one account. Its sizes change when UIDL runs, and it locks the maildrop.
+/// A running mailutils `pop3d` with one account. Its sizes change when UIDL runs, and it locks the
+/// maildrop.
 #[derive(Debug)]
 pub struct Mailutils {
     launched: Launched,
@@ -83,7 +84,8 @@ impl Mailutils {
         )
     }
 
-    /// The messages on disk now, in maildrop order, with CRLF line ends and the headers that the server added.
+    /// The messages on disk now, in maildrop order, with CRLF line ends and the headers that the
+    /// server added.
     pub fn messages_left(&self) -> Vec<Vec<u8>> {
         self.mbox.messages()
     }

@@ -9,7 +9,7 @@ use super::launch::give_to_mail_owner;
 
 const SEPARATOR: &[u8] = b"From sender@example.org Thu Jan  1 00:00:00 2024\n";
 
-/// An mbox file, the messages one after the other.
+/// An mbox file.
 #[derive(Debug)]
 pub(super) struct Mbox {
     path: PathBuf,
@@ -26,7 +26,8 @@ impl Mbox {
         mbox
     }
 
-    /// Appends one more message, with LF line ends. No session may be open: an append takes no lock.
+    /// Appends one more message, with LF line ends. No session may be open: an append takes no
+    /// lock.
     pub(super) fn deliver(&self, message: &[u8]) {
         let mut octets = SEPARATOR.to_vec();
         octets.extend(corpus::with_lf(message));
@@ -41,7 +42,7 @@ impl Mbox {
             .expect("a delivery");
     }
 
-    /// The messages that are there now, with CRLF line ends and with whatever headers the server added.
+    /// The current messages with CRLF line ends and with the headers that the server has added.
     pub(super) fn messages(&self) -> Vec<Vec<u8>> {
         let stored = fs::read(&self.path).expect("an mbox");
         let mut messages: Vec<Vec<u8>> = Vec::new();

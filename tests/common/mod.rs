@@ -1,12 +1,14 @@
-//! What the integration tests stand on: real POP3 servers, servers that lie, an independent client, and the mount itself.
+//! Shared by the integration tests: real POP3 servers, a lying server, an independent client, the
+//! mount.
 //!
-//! Real servers: [`Dovecot`], [`Mailutils`], [`Mpopd`]. A server that lies: [`Liar`], built on the byte-level [`Scripted`].
-//! The truth about a server: [`retr_all`]. The product: [`Mount`]. Other programs, none of which can hang a test: [`run`].
+//! Real servers: [`Dovecot`], [`Mailutils`], [`Mpopd`]. A server that lies on demand: [`Liar`],
+//! built on [`Scripted`], which knows no protocol. What a server really has: [`retr_all`]. The
+//! program under test: [`Mount`]. Any other program, with a time limit: [`run`].
 #![allow(
     dead_code,
     unreachable_pub,
     unused_imports,
-    reason = "every test file is a crate of its own and uses only a part of this"
+    reason = "every test binary includes this and uses only a part of it"
 )]
 
 mod background;

@@ -1,4 +1,4 @@
-//! The program under test, mounted in a folder of its own.
+//! The program under test, mounted in its own temporary folder.
 
 use std::env;
 use std::fs::{self, DirBuilder, File};
@@ -22,16 +22,18 @@ use super::process_group::{is_alive, pid_of};
 /// The path of the program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pop3fs");
 
-/// `-o` options, with commas between, that every mount of a test run has; those of the test itself go over them.
+/// Environment variable with `-o` options, separated by commas, for every mount of a test run.
+/// Options of the test itself override them.
 const OPTIONS: &str = "POP3FS_TEST_OPTIONS";
 
-/// How long one mounted process may live: a system call that hangs in it then fails, and so does the test.
+/// After this time a mounted process is killed, so that a hanging system call fails and so does the
+/// test.
 const LIFETIME: Duration = Duration::from_secs(180);
 
-/// How long `umount` and the end of the process may take.
+/// Limit for `umount` and for the end of the process.
 const ENDING: Duration = Duration::from_secs(60);
 
-/// What to mount and how; [`MountBuilder::mount`] does it.
+/// What to mount and how; see [`MountBuilder::mount`].
 #[derive(Debug, Clone)]
 pub struct MountBuilder {
     source: String,
@@ -49,7 +51,7 @@ enum Mode {
 }
 
 impl MountBuilder {
-    /// A source in the foreground, with the password `secret` in `POP3FS_PASSWORD`.
+    /// Mounts this source in the foreground with the password `secret` in `POP3FS_PASSWORD`.
     pub fn new(source: &str) -> Self {
         Self {
             source: source.to_owned(),
@@ -67,31 +69,31 @@ impl MountBuilder {
         self
     }
 
-    /// Adds an argument without a value, as `-d`.
+    /// Adds an argument without a value such as `-d`.
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
         self
     }
 
-    /// Another password, or none in the environment.
+    /// Sets another password in the environment, or none.
     pub fn password(mut self, password: Option<&str>) -> Self {
         self.password = password.map(ToOwned::to_owned);
         self
     }
 
-    /// One more variable of the environment.
+    /// Adds an environment variable.
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Goes to the background, as without `-f`.
+    /// Runs without `-f`: the program goes to the background.
     pub fn daemon(mut self) -> Self {
         self.mode = Mode::Daemon;
         self
     }
 
-    /// Mounts; fails the test, showing what the program wrote, if it is not mounted within 20 s.
+    /// Mounts. If that takes more than 20 s, the test fails and shows what the program wrote.
     pub fn mount(self) -> Mount {
         let mut mount = Mount {
             place: Place::create(),
@@ -102,7 +104,7 @@ impl MountBuilder {
         mount
     }
 
-    /// Runs the program, which must refuse to mount and end; returns what it wrote and how it ended.
+    /// Runs the program, which must refuse to mount; returns its output and status.
     pub fn refused(self) -> Output {
         let place = Place::create();
         let output = output_within(ENDING, &mut self.command(&place));
@@ -139,18 +141,18 @@ impl MountBuilder {
 /// How a mounted process ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// The exit status; `None` for a daemon, which is no child of the test.
+    /// The exit status; `None` for a daemon, which is not a child of the test.
     pub status: Option<ExitStatus>,
-    /// What the process wrote to standard error since it was started.
+    /// What the process wrote to standard error since its start.
     pub stderr: String,
 }
 
-/// A mounted maildrop, with cache, home and runtime folders of its own.
+/// A mounted maildrop with its own cache, home and runtime folders.
 ///
-/// Dropping it kills the process and takes the mount away, so that nothing stays mounted when a test panics.
+/// Dropping it kills the process and unmounts, so that nothing stays mounted if a test panics.
 #[derive(Debug)]
 pub struct Mount {
-    // The process goes before the folders that it uses.
+    // Fields are dropped in order: the process before the folders that it uses.
     process: Option<Running>,
     setup: MountBuilder,
     place: Place,
@@ -181,63 +183,63 @@ impl Mount {
         self.path().to_str().expect("a mount point in ASCII")
     }
 
-    /// The folder of the cache, which a remount finds again.
+    /// The cache folder, which a remount uses again.
     pub fn cache_dir(&self) -> PathBuf {
         self.place.folder.path().join("cache")
     }
 
-    /// The process that serves the mount. Panics after it has ended.
+    /// The process that serves the mount. Panics after [`Mount::wait`].
     pub fn pid(&self) -> Pid {
         self.process.as_ref().expect("a running mount").pid
     }
 
-    /// Whether the kernel has the mount in its table.
+    /// Whether the mount is in the kernel's mount table.
     pub fn is_mounted(&self) -> bool {
         self.place.is_mounted()
     }
 
-    /// `pop3fs SUBCOMMAND…` in the environment of this mount, limited to 60 s.
+    /// Runs `pop3fs SUBCOMMAND…` in the environment of this mount, for at most 60 s.
     pub fn subcommand(&self, arguments: &[&str]) -> Output {
         output_within(ENDING, &mut self.subcommand_line(arguments))
     }
 
-    /// What `pop3fs status --json` says of this mount.
+    /// The output of `pop3fs status --json` for this mount.
     pub fn status(&self) -> serde_json::Value {
         let output = self.subcommand(&["status", "--json", self.arg()]);
         assert!(output.status.success(), "{}", stderr(&output));
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
-    /// Waits until the mount has no session any more.
+    /// Waits until the mount has closed its session.
     pub fn wait_until_its_session_is_closed(&self) {
         eventually("the mount to have no session", || {
             (self.status()["session"] == "closed").then_some(())
         });
     }
 
-    /// The same, to be run by the test itself.
+    /// The command of [`Mount::subcommand`], for the test to run itself.
     pub fn subcommand_line(&self, arguments: &[&str]) -> Command {
         let mut command = self.place.program();
         command.args(arguments);
         command
     }
 
-    /// The same environment for a program that is to start the one under test.
+    /// Sets the environment of this mount for a program that will start the one under test.
     pub fn at_home(&self, command: Command) -> Command {
         self.place.at_home(command)
     }
 
-    /// `pop3fs umount` of this mount, limited to 60 s.
+    /// Runs `pop3fs umount` on this mount, for at most 60 s.
     pub fn umount(&self) -> Output {
         self.subcommand(&["umount", self.arg()])
     }
 
-    /// Sends the process a signal.
+    /// Sends the mount's process a signal.
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("a signal for the mount's process");
     }
 
-    /// Kills the process as a power cut would, and takes the dead mount away.
+    /// Kills the process with SIGKILL and removes the dead mount.
     pub fn kill9(&mut self) {
         if let Some(running) = self.process.take() {
             running.kill();
@@ -245,7 +247,7 @@ impl Mount {
         self.place.detach();
     }
 
-    /// Waits until the process has ended by itself; fails the test if that takes 60 s.
+    /// Waits for the process to end by itself; fails the test after 60 s.
     pub fn wait(&mut self) -> Ended {
         let mut running = self.process.take().expect("a running mount");
         let Some(status) = before(Instant::now() + ENDING, || running.ended()) else {
@@ -261,18 +263,18 @@ impl Mount {
         }
     }
 
-    /// What the process has written to standard error since it was last started.
+    /// What the process has written to standard error since its last start.
     pub fn stderr(&self) -> String {
         let written = fs::read(self.place.stderr()).unwrap_or_default();
         String::from_utf8_lossy(&written).into_owned()
     }
 
-    /// Mounts again with the same cache, first unmounting by `pop3fs umount` if it is still mounted.
+    /// Mounts again with the same cache, after `pop3fs umount` if it is still mounted.
     pub fn remount(&mut self) {
         self.remount_with(&[]);
     }
 
-    /// As [`Mount::remount`], with more `-o` options.
+    /// Like [`Mount::remount`], with additional `-o` options.
     pub fn remount_with(&mut self, options: &[&str]) {
         if self.process.is_some() {
             let output = self.umount();
@@ -317,7 +319,7 @@ impl Mount {
         running
     }
 
-    /// The parent ends once the daemon has mounted; the daemon is then found by its mount point.
+    /// The parent ends once the daemon has mounted. The daemon is then found by its argument.
     fn await_daemon(&self, parent: Child) -> Running {
         let mut parent = Running::foreground(parent);
         let status = before(Instant::now() + PATIENCE, || parent.ended()).flatten();
@@ -347,17 +349,18 @@ pub struct Place {
 }
 
 impl Place {
-    /// A mount point, a cache, a home and a runtime folder, all empty; removed when dropped.
+    /// Creates an empty mount point, cache, home and runtime folder; dropping removes them.
     pub fn create() -> Self {
         let folder = tempfile::tempdir().expect("a mount's folder");
         for name in ["mnt", "cache", "config", "home", "run"] {
-            // As the specification of XDG_RUNTIME_DIR demands, and right for the others.
+            // The XDG specification requires this mode for XDG_RUNTIME_DIR; it suits the others
+            // too.
             DirBuilder::new()
                 .mode(0o700)
                 .create(folder.path().join(name))
                 .expect("a mount's folder");
         }
-        // The kernel's table shows the path without symbolic links.
+        // The mount table has paths without symbolic links.
         let mount_point = folder
             .path()
             .join("mnt")
@@ -383,15 +386,16 @@ impl Place {
         self.folder.path().join("stderr")
     }
 
-    /// The program under test, unable to see the user's own folders and secrets.
+    /// The program under test, without access to the user's own folders and secrets.
     pub fn program(&self) -> Command {
-        // A shell without job control has what it starts with `&` ignore SIGINT, this test for one.
+        // If the tests were started with `&` by a shell without job control, SIGINT would be
+        // ignored.
         let mut command = Command::new("/usr/bin/env");
         command.args(["--default-signal=HUP,INT,TERM", PROGRAM]);
         self.at_home(command)
     }
 
-    /// The same environment for a program that is to start the one under test.
+    /// Sets the environment of this mount for a program that will start the one under test.
     pub fn at_home(&self, mut command: Command) -> Command {
         command
             .env("HOME", self.folder.path().join("home"))
@@ -404,7 +408,7 @@ impl Place {
         command
     }
 
-    /// Whether the kernel has a mount at the mount point.
+    /// Whether the mount point is in the kernel's mount table.
     pub fn is_mounted(&self) -> bool {
         let path = self.mount_point.to_str().expect("a mount point in ASCII");
         let table = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
@@ -413,7 +417,7 @@ impl Place {
             .any(|line| line.split(' ').nth(4) == Some(path))
     }
 
-    /// Takes every mount off the mount point, busy or dead.
+    /// Removes every mount from the mount point, even a busy or dead one.
     pub fn detach(&self) {
         eventually("the mount to go away", || {
             if !self.is_mounted() {
@@ -425,7 +429,7 @@ impl Place {
             )
             .is_err()
             {
-                // Without root, fusermount3 may unmount what its user has mounted.
+                // Without root, only fusermount3 may unmount.
                 let _ = Command::new("fusermount3")
                     .arg("-uzq")
                     .arg(&self.mount_point)
@@ -435,14 +439,14 @@ impl Place {
         });
     }
 
-    /// Returns once no process has our mount point as an argument; fails the test if that takes 20 s.
+    /// Returns once no process has the mount point as an argument; fails the test after 20 s.
     pub fn wait_until_no_process_is_left(&self) {
         eventually("the last process to end", || {
             self.daemon().is_none().then_some(())
         });
     }
 
-    /// The process of the program that has our mount point as an argument.
+    /// The process that has the mount point as an argument.
     pub fn daemon(&self) -> Option<Pid> {
         let path = self.mount_point.to_str()?;
         fs::read_dir("/proc")
@@ -458,12 +462,12 @@ impl Place {
     }
 }
 
-/// The process behind a mount, and the limit of its life.
+/// The process behind a mount, and its time limit.
 #[derive(Debug)]
 struct Running {
     pid: Pid,
     child: Option<Child>,
-    // Dropping it tells the thread of the limit that the process is no longer ours to kill.
+    // Dropping it tells the watching thread not to kill the process any more.
     _limit: Sender<()>,
 }
 
@@ -485,7 +489,7 @@ impl Running {
         }
     }
 
-    /// `Some` once the process has ended, with its status if it is our child.
+    /// `Some` once the process has ended, with its status if it is a child of the test.
     fn ended(&mut self) -> Option<Option<ExitStatus>> {
         match &mut self.child {
             Some(child) => child
@@ -500,7 +504,7 @@ impl Running {
         if self.ended().is_some() {
             return;
         }
-        // It may have ended this instant, and then there is nothing to kill.
+        // An error means that the process has just ended.
         let _ = kill(self.pid, Signal::SIGKILL);
         eventually("the mount's process to die", || self.ended());
     }
@@ -511,7 +515,7 @@ fn limit_lifetime(pid: Pid) -> Sender<()> {
     thread::spawn(move || {
         if limit.recv_timeout(LIFETIME) == Err(RecvTimeoutError::Timeout) {
             eprintln!("the mount's process {pid} lived {LIFETIME:?}; killed");
-            // Whatever hangs in the mount now fails with ENOTCONN.
+            // System calls that hang in the mount now fail with ENOTCONN.
             let _ = kill(pid, Signal::SIGKILL);
         }
     });

@@ -1,4 +1,4 @@
-//! mpopd on loopback, over a Maildir: no TOP, no pipelining, and sizes counted with LF.
+//! mpopd on loopback over a Maildir: it has no TOP, no pipelining, and counts sizes with LF.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! What a program has written.
+//! Checks of what a program wrote and how it ended.
 
 use std::process::Output;
 
@@ -14,13 +14,14 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// It ended with this failure's status.
+/// The program must have ended with the exit status of this failure.
 pub fn assert_failed(output: &Output, failure: Failure) {
     let status = Some(failure.status().into());
     assert_eq!(output.status.code(), status, "{failure:?}: {output:?}");
 }
 
-/// The one line of a refusal, behind our name; whatever else the program writes, and a status of no failure, fails the test.
+/// The one line with which pop3fs refuses something, without "pop3fs: ". Any other output, or an
+/// exit status that is not one of [`Failure`], fails the test.
 pub fn sentence(output: &Output) -> String {
     let known = Failure::ALL.map(|failure| Some(failure.status().into()));
     assert!(known.contains(&output.status.code()), "{output:?}");
@@ -35,7 +36,7 @@ pub fn sentence(output: &Output) -> String {
     sentence.to_owned()
 }
 
-/// All of the parts are in what was said.
+/// `said` must contain all of the parts.
 pub fn assert_says(said: &str, parts: &[&str]) {
     for part in parts {
         assert!(said.contains(part), "{part:?} is not in {said:?}");

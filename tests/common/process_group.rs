@@ -1,4 +1,4 @@
-//! A server program together with every process that it started.
+//! A server program with every process that it has started.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use super::patience::eventually;
 
-/// A process group of its own; dropping it kills every member and waits until they are gone.
+/// A new process group. Dropping it kills every member and waits for their end.
 #[derive(Debug)]
 pub(super) struct ProcessGroup {
     leader: Child,
@@ -31,7 +31,7 @@ impl ProcessGroup {
         self.leader.try_wait().expect("wait for a server")
     }
 
-    /// Freezes every member. Returns once none of them runs any more.
+    /// Stops every member (SIGSTOP); returns once all of them have stopped.
     pub(super) fn pause(&self) {
         self.signal(Signal::SIGSTOP);
         eventually("every process of the server to stop", || {
@@ -83,7 +83,7 @@ impl Drop for ProcessGroup {
     }
 }
 
-/// The process id of a child, as the signal functions want it.
+/// The process id of a child in the type that signal functions take.
 pub(super) fn pid_of(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("a process id is an i32"))
 }
@@ -102,7 +102,7 @@ struct Member {
 }
 
 impl Member {
-    /// From `/proc/PID/stat`, whose second field is in parentheses and may hold anything.
+    /// Parses `/proc/PID/stat`, whose second field is in parentheses and may contain anything.
     fn read(pid: i32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let (_, after_name) = stat.rsplit_once(')')?;

@@ -1,4 +1,4 @@
-//! A server of bytes: it knows no protocol, so that a test can make it say anything.
+//! A server that knows no protocol, so that a test can make it send any bytes.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
@@ -15,35 +15,37 @@ use parking_lot::{Condvar, Mutex};
 
 use super::patience::PATIENCE;
 
-/// The octets of one packet of a flood.
+/// Octets per write of a flood.
 const FLOOD: usize = 64 * 1024;
-/// Between two looks at what has come.
+/// Pause between two checks for received octets.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
-/// A listening server that runs a closure for every connection, each in a thread of its own.
+/// A server that runs a closure for every connection, each in its own thread.
 ///
-/// Dropping it closes every connection and waits for the closures; one that panicked fails the test.
+/// Dropping it closes every connection and waits for the closures. A closure that panicked fails
+/// the test.
 #[derive(Debug)]
 pub struct Scripted {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ScriptedShared>,
     acceptor: Option<JoinHandle<Vec<JoinHandle<()>>>>,
 }
 
 impl Scripted {
-    /// Listens on a free port of loopback. An `Err` of the handler means that the client has gone, and is no failure.
+    /// Listens on a free loopback port. If the handler returns `Err`, the client has gone; that is
+    /// no failure.
     pub fn start(handler: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self::start_at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), handler)
     }
 
-    /// Listens on an address of loopback, which an earlier server may have had.
+    /// Listens on a loopback address that an earlier server may have used.
     pub fn start_at(
         address: SocketAddrV4,
         handler: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(address).expect("a free address");
         let address = listener.local_addr().expect("an address");
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(ScriptedShared::default());
         let handler: Arc<Handler> = Arc::new(handler);
         let acceptor = {
             let shared = Arc::clone(&shared);
@@ -66,12 +68,13 @@ impl Scripted {
         self.shared.state.lock().accepted
     }
 
-    /// How many connections are open now, seen from the server.
+    /// How many connections are open now on the server's side.
     pub fn open_connections(&self) -> usize {
         self.shared.state.lock().open.len()
     }
 
-    /// Returns once `count` connections were accepted since the start; fails the test if that takes 20 s.
+    /// Returns once `count` connections were accepted since the start; fails the test if that takes
+    /// 20 s.
     pub fn wait_for_connections(&self, count: usize) {
         self.wait_until(&format!("{count} connections"), |state| {
             state.accepted >= count
@@ -83,15 +86,15 @@ impl Scripted {
         self.wait_until("the last connection to end", |state| state.open.is_empty());
     }
 
-    /// Cuts every open connection, as a link does that breaks. New ones are accepted.
+    /// Shuts down every open connection, as a broken link would. The server still accepts new ones.
     pub fn cut_all(&self) {
         for stream in self.shared.state.lock().open.values() {
-            // A client that has gone already is cut as well.
+            // An error means that the client has already gone.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
-    fn wait_until(&self, what: &str, condition: impl Fn(&State) -> bool) {
+    fn wait_until(&self, what: &str, condition: impl Fn(&Connections) -> bool) {
         let mut state = self.shared.state.lock();
         let timed_out = self
             .shared
@@ -105,7 +108,7 @@ impl Scripted {
 impl Drop for Scripted {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // Only wakes the acceptor, which sees that it is to end.
+        // This connection wakes the acceptor, which then sees `stopping`.
         let _ = TcpStream::connect(self.address);
         let handlers = self
             .acceptor
@@ -124,7 +127,8 @@ impl Drop for Scripted {
     }
 }
 
-/// A door that starts closed, for a server that is to stay silent until the test says so. Clones share the door.
+/// A gate that starts closed: the server stays silent until the test opens it. Clones share one
+/// gate.
 #[derive(Debug, Clone, Default)]
 pub struct Gate {
     inner: Arc<(Mutex<bool>, Condvar)>,
@@ -136,7 +140,7 @@ impl Gate {
         Self::default()
     }
 
-    /// Lets everybody through who waits or will wait.
+    /// Opens the gate for all current and future waits.
     pub fn open(&self) {
         *self.inner.0.lock() = true;
         self.inner.1.notify_all();
@@ -149,21 +153,22 @@ impl Gate {
     }
 }
 
-/// One client, seen from the server.
+/// The server's side of one connection.
 #[derive(Debug)]
 pub struct Peer {
     number: usize,
     stream: Option<BufReader<TcpStream>>,
-    shared: Arc<Shared>,
+    shared: Arc<ScriptedShared>,
 }
 
 impl Peer {
-    /// Which connection this is, counted from 1.
+    /// The number of this connection, counted from 1.
     pub fn connection(&self) -> usize {
         self.number
     }
 
-    /// The next line without its LF or CRLF and with invalid UTF-8 replaced; `None` when the client closed.
+    /// The next line without its LF or CRLF and with invalid UTF-8 replaced; `None` when the client
+    /// closed.
     pub fn read_line(&mut self) -> io::Result<Option<String>> {
         let mut line = Vec::new();
         if self.stream()?.read_until(b'\n', &mut line)? == 0 {
@@ -173,12 +178,13 @@ impl Peer {
         Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
 
-    /// Returns once anything has come that is not read yet, or the client has closed.
+    /// Returns once unread octets are there or the client has closed.
     pub fn wait_for_octets(&mut self) -> io::Result<()> {
         self.stream()?.fill_buf().map(drop)
     }
 
-    /// Returns once so many octets have come behind the last line read. Fails when the client or the server ends first.
+    /// Returns once this many octets have arrived after the last line read. Fails if the client or
+    /// the server ends first.
     pub fn wait_for_octets_behind(&mut self, count: usize) -> io::Result<()> {
         let mut unread = vec![0; count];
         while self.octets_behind() < count {
@@ -194,14 +200,15 @@ impl Peer {
         Ok(())
     }
 
-    /// How many octets have come behind the last line read: what the client pipelined in the same packet.
+    /// How many octets have arrived after the last line read: commands pipelined in the same
+    /// packet.
     pub fn octets_behind(&self) -> usize {
         self.stream
             .as_ref()
             .map_or(0, |stream| stream.buffer().len())
     }
 
-    /// Loses whatever the client pipelined in the same packet.
+    /// Discards commands that the client pipelined in the same packet.
     pub fn lose_octets_behind(&mut self) -> io::Result<()> {
         let octets = self.octets_behind();
         self.stream()?.consume(octets);
@@ -213,12 +220,12 @@ impl Peer {
         self.stream()?.get_mut().write_all(octets)
     }
 
-    /// Sends the octets in pieces of `size`, each in a packet of its own.
+    /// Sends the octets in pieces of `size`, each in its own packet.
     pub fn send_in_chunks(&mut self, octets: &[u8], size: usize) -> io::Result<()> {
         octets.chunks(size).try_for_each(|chunk| self.send(chunk))
     }
 
-    /// Does nothing until the gate opens. Fails when the server ends first.
+    /// Waits until the gate opens. Fails if the server ends first.
     pub fn wait(&self, gate: &Gate) -> io::Result<()> {
         while !gate.is_open_within(Duration::from_millis(50)) {
             if self.shared.stopping.load(Ordering::SeqCst) {
@@ -228,7 +235,8 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends the octets one by one with a pause between them, again and again, until the client closes.
+    /// Sends the octets repeatedly, one octet at a time with a pause after each, until the client
+    /// closes.
     pub fn drip(&mut self, octets: &[u8], pause: Duration) -> io::Result<()> {
         for octet in octets.iter().cycle() {
             self.send(&[*octet])?;
@@ -240,7 +248,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends the octets again and again, until the client closes.
+    /// Sends the octets repeatedly until the client closes.
     pub fn flood(&mut self, octets: &[u8]) -> io::Result<()> {
         let many = octets.repeat(1 + FLOOD / octets.len().max(1));
         while !self.shared.stopping.load(Ordering::SeqCst) {
@@ -249,22 +257,22 @@ impl Peer {
         Err(ErrorKind::ConnectionAborted.into())
     }
 
-    /// Reads whatever comes and answers nothing, until the client closes.
+    /// Reads all commands and sends no reply until the client closes.
     pub fn stay_silent(&mut self) -> io::Result<()> {
         while self.read_line()?.is_some() {}
         Ok(())
     }
 
-    /// A second handle of the socket, for who speaks another protocol over it.
+    /// A second handle of the socket, for another protocol such as TLS.
     pub fn socket(&mut self) -> io::Result<TcpStream> {
         self.stream()?.get_ref().try_clone()
     }
 
-    /// Ends the connection in order (FIN). Nothing can be sent or read any more.
+    /// Closes the connection in an orderly way (FIN). Nothing can be sent or read afterwards.
     pub fn close(&mut self) {
         self.forget();
         if let Some(stream) = self.stream.take() {
-            // The client may have been the first to close.
+            // An error means that the client has already closed.
             let _ = stream.get_ref().shutdown(Shutdown::Both);
         }
     }
@@ -299,14 +307,14 @@ impl Drop for Peer {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
+struct ScriptedShared {
+    state: Mutex<Connections>,
     changed: Condvar,
     stopping: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Connections {
     accepted: usize,
     open: BTreeMap<usize, TcpStream>,
 }
@@ -315,7 +323,7 @@ type Handler = dyn Fn(&mut Peer) -> io::Result<()> + Send + Sync;
 
 fn accept(
     listener: &TcpListener,
-    shared: &Arc<Shared>,
+    shared: &Arc<ScriptedShared>,
     handler: &Arc<Handler>,
 ) -> Vec<JoinHandle<()>> {
     let mut handlers = Vec::new();
@@ -326,14 +334,14 @@ fn accept(
         let mut peer = admit(stream.expect("a connection"), shared);
         let handler = Arc::clone(handler);
         handlers.push(thread::spawn(move || {
-            // An error is the client's leaving.
+            // An error means that the client has gone.
             let _ = handler(&mut peer);
         }));
     }
     handlers
 }
 
-fn admit(stream: TcpStream, shared: &Arc<Shared>) -> Peer {
+fn admit(stream: TcpStream, shared: &Arc<ScriptedShared>) -> Peer {
     stream.set_nodelay(true).expect("no delay");
     let second = stream.try_clone().expect("a second handle of a socket");
     let mut state = shared.state.lock();

@@ -1,4 +1,4 @@
-//! Certificates for a server on loopback, good and bad ones, made by the `openssl` program.
+//! Good and bad certificates for a server on loopback, made by the `openssl` program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,14 +6,14 @@ use std::process::Command;
 use super::command::output_within;
 use super::patience::PATIENCE;
 
-/// What the server shows to a client that connects to `localhost` or `127.0.0.1`.
+/// The certificate that the server shows to a client that connects to `localhost` or `127.0.0.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
     /// Signed by the test's authority for `localhost`, `127.0.0.1` and `mail.example.org`.
     Good,
-    /// As `Good`, but its last day is over.
+    /// Like `Good`, but expired.
     Expired,
-    /// As `Good`, but its first day is to come.
+    /// Like `Good`, but valid only in the future.
     NotYetValid,
     /// Signed by the test's authority, for `elsewhere.example` only.
     WrongHost,
@@ -21,10 +21,10 @@ pub enum Certificate {
     SelfSigned,
 }
 
-/// Where the files of a server's identity are, all in PEM.
+/// Paths of a server's certificate files, all in PEM.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// The certificate of the authority, which has not signed a `SelfSigned` one.
+    /// The certificate of the authority. It has not signed a `SelfSigned` certificate.
     pub authority: PathBuf,
     /// The server's certificate.
     pub certificate: PathBuf,
@@ -82,7 +82,7 @@ impl Certificate {
         );
     }
 
-    /// From the first day of one year to that of another.
+    /// The first and the last year of validity; each starts on 1 January.
     fn validity(self) -> (u16, u16) {
         match self {
             Self::Expired => (2000, 2001),
@@ -100,7 +100,7 @@ impl Certificate {
     }
 }
 
-/// What `openssl ca` wants to know, beside its arguments.
+/// The configuration file for `openssl ca`.
 const AUTHORITY: &str = "\
 [ca]
 default_ca = authority
@@ -128,7 +128,8 @@ fn make_self_signed(folder: &Path, name: &str, subject: &str, constraints: &str)
             "-addext",
             &format!("basicConstraints=critical,{constraints}"),
         ])
-        // The system's openssl.cnf adds CA:TRUE of its own, and two of one extension are refused by clients.
+        // The system's openssl.cnf adds CA:TRUE, and clients refuse a certificate with an extension
+        // twice.
         .args(["-config", "/dev/stdin"])
         .stdin(no_extensions(folder));
     succeed(&mut command);

@@ -1,4 +1,4 @@
-//! Bearer tokens as an identity provider signs them: JSON Web Tokens (RFC 7519) with HS256.
+//! Bearer tokens as an identity provider issues them: JSON Web Tokens (RFC 7519) with HS256.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,15 +9,15 @@ use sha2::Sha256;
 
 use super::dovecot::Dovecot;
 
-/// What the provider and the server share.
+/// The key that the provider and the server share.
 pub(super) const KEY: &[u8] = b"the key of the identity provider of the tests";
 
-/// A token of [`Dovecot::USER`] that is good until then.
+/// A token of [`Dovecot::USER`] that is valid until `expiry`.
 pub fn until(expiry: SystemTime) -> String {
     with_claims(expiry, "")
 }
 
-/// A token that is good for an hour, of more than so many octets.
+/// A token that is valid for an hour and longer than this many octets.
 pub fn longer_than(octets: usize) -> String {
     with_claims(
         in_an_hour(),
@@ -25,7 +25,7 @@ pub fn longer_than(octets: usize) -> String {
     )
 }
 
-/// The time for tokens that are not to expire.
+/// Expiry of tokens that must not expire during a test.
 pub fn in_an_hour() -> SystemTime {
     SystemTime::now() + Duration::from_secs(3600)
 }

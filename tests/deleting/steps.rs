@@ -23,16 +23,16 @@ enum Moment {
 
 /// The step at which a commit breaks.
 #[derive(Clone, Copy, Debug)]
-struct Break {
+struct BrokenStep {
     step: &'static str,
     moment: Moment,
     pipeline: &'static str,
 }
 
-impl Break {
-    fn all() -> impl Iterator<Item = Break> {
+impl BrokenStep {
+    fn all() -> impl Iterator<Item = BrokenStep> {
         let at = |step, moment| {
-            PIPELINES.map(|pipeline| Break {
+            PIPELINES.map(|pipeline| BrokenStep {
                 step,
                 moment,
                 pipeline,
@@ -102,9 +102,9 @@ fn name(serial: u64) -> String {
 }
 
 /// Runs all cases at once because each of them mostly waits.
-fn at_each_step(of: impl Fn(Break) + Sync) {
+fn at_each_step(of: impl Fn(BrokenStep) + Sync) {
     thread::scope(|scope| {
-        for at in Break::all() {
+        for at in BrokenStep::all() {
             let of = &of;
             scope.spawn(move || of(at));
         }
@@ -164,7 +164,7 @@ fn a_commit_killed_at_any_step_has_deleted_all_or_nothing() {
 #[test]
 fn a_commit_with_an_unknown_outcome_says_so() {
     for moment in [Moment::Before, Moment::After] {
-        let at = Break {
+        let at = BrokenStep {
             step: "QUIT",
             moment,
             pipeline: "pipeline=auto",

@@ -1,7 +1,7 @@
-//! What is tried with which server, and what is said where nothing can be.
+//! Which mechanism pop3fs chooses, and what it says if none is possible.
 
 use crate::guard::{Guard, Visitor};
-use crate::{assert_says, in_clear, refusal};
+use crate::{assert_says, in_the_clear, refusal};
 use std::io;
 
 fn refuse(visitor: &mut Visitor<'_>, _: &str) -> io::Result<()> {
@@ -15,7 +15,7 @@ fn admit(visitor: &mut Visitor<'_>, _: &str) -> io::Result<()> {
 #[test]
 fn a_mechanism_that_is_not_offered_is_not_tried() {
     let guard = Guard::start(&["USER", "SASL PLAIN LOGIN"], admit);
-    let said = refusal(in_clear(&guard.source(), "scram-sha-256"));
+    let said = refusal(in_the_clear(&guard.source(), "scram-sha-256"));
     assert_says(
         &said,
         &[
@@ -28,15 +28,15 @@ fn a_mechanism_that_is_not_offered_is_not_tried() {
 }
 
 #[test]
-fn auto_shows_a_password_to_no_mechanism_of_tokens() {
+fn auto_never_sends_a_password_as_a_token() {
     let guard = Guard::start(&["SASL XOAUTH2 OAUTHBEARER"], admit);
-    let said = refusal(in_clear(&guard.source(), "auto"));
+    let said = refusal(in_the_clear(&guard.source(), "auto"));
     assert_says(&said, &["only XOAUTH2, OAUTHBEARER", "-o auth="]);
     assert_eq!((guard.count("AUTH"), guard.count("USER")), (0, 0));
 }
 
 #[test]
-fn a_mechanism_is_tried_where_the_server_tells_nothing_and_without_an_initial_response() {
+fn without_sasl_in_capa_auth_has_no_initial_response() {
     for capabilities in [&[][..], &["UIDL"]] {
         let guard = Guard::start(capabilities, |visitor, _| {
             visitor.challenge("")?;
@@ -44,15 +44,15 @@ fn a_mechanism_is_tried_where_the_server_tells_nothing_and_without_an_initial_re
             assert_eq!(response, "\0alice\0secret");
             visitor.say("+OK welcome")
         });
-        let _mount = in_clear(&guard.source(), "plain").mount();
+        let _mount = in_the_clear(&guard.source(), "plain").mount();
         assert_eq!(guard.lines_with("AUTH"), ["AUTH PLAIN"]);
     }
 }
 
 #[test]
-fn a_server_that_does_not_know_the_mechanism_is_no_wrong_password() {
+fn an_unknown_mechanism_is_not_a_wrong_password() {
     let guard = Guard::start(&[], |visitor, _| visitor.say("-ERR unknown command"));
-    let said = refusal(in_clear(&guard.source(), "cram-md5"));
+    let said = refusal(in_the_clear(&guard.source(), "cram-md5"));
     assert_says(
         &said,
         &["refuses AUTH CRAM-MD5", "unknown command", "-o auth="],
@@ -60,9 +60,9 @@ fn a_server_that_does_not_know_the_mechanism_is_no_wrong_password() {
 }
 
 #[test]
-fn an_initial_response_goes_with_the_command() {
+fn the_initial_response_is_sent_with_auth() {
     let guard = Guard::start(&["SASL PLAIN"], admit);
-    let _mount = in_clear(&guard.source(), "plain").mount();
+    let _mount = in_the_clear(&guard.source(), "plain").mount();
     assert_eq!(
         guard.lines_with("AUTH"),
         ["AUTH PLAIN AGFsaWNlAHNlY3JldA=="]
@@ -70,7 +70,7 @@ fn an_initial_response_goes_with_the_command() {
 }
 
 #[test]
-fn an_initial_response_that_is_too_long_for_the_command_is_asked_for() {
+fn a_long_initial_response_waits_for_the_challenge() {
     let password = "x".repeat(300);
     let guard = Guard::start(&["SASL PLAIN"], |visitor, _| {
         visitor.say("+ ")?;
@@ -78,14 +78,14 @@ fn an_initial_response_that_is_too_long_for_the_command_is_asked_for() {
         assert_eq!(response.len(), "\0alice\0".len() + 300);
         visitor.say("+OK welcome")
     });
-    let _mount = in_clear(&guard.source(), "plain")
+    let _mount = in_the_clear(&guard.source(), "plain")
         .password(Some(&password))
         .mount();
     assert_eq!(guard.lines_with("AUTH"), ["AUTH PLAIN"]);
 }
 
 #[test]
-fn a_refused_password_is_tried_once() {
+fn a_refused_password_is_sent_once() {
     for (mechanism, command) in [
         ("user", "USER"),
         ("apop", "APOP"),
@@ -95,7 +95,7 @@ fn a_refused_password_is_tried_once() {
         ("auto", "AUTH"),
     ] {
         let guard = Guard::start(&["USER", "SASL PLAIN SCRAM-SHA-1 SCRAM-SHA-256"], refuse);
-        let said = refusal(in_clear(&guard.source(), mechanism));
+        let said = refusal(in_the_clear(&guard.source(), mechanism));
         assert_says(&said, &["refused the login", "[AUTH] no"]);
         assert_eq!(guard.count(command), 1, "{mechanism}");
     }
@@ -104,7 +104,7 @@ fn a_refused_password_is_tried_once() {
 #[test]
 fn apop_digests_the_timestamp_of_the_greeting() {
     let guard = Guard::start(&["UIDL"], admit);
-    let builder = in_clear(&guard.source(), "apop").password(Some("tanstaaf"));
+    let builder = in_the_clear(&guard.source(), "apop").password(Some("tanstaaf"));
     let _mount = builder.mount();
     assert_eq!(
         guard.lines_with("APOP"),
@@ -113,7 +113,7 @@ fn apop_digests_the_timestamp_of_the_greeting() {
 }
 
 #[test]
-fn a_fault_of_the_server_is_no_wrong_password() {
+fn a_fault_of_the_server_is_not_a_wrong_password() {
     for (line, meaning) in [
         ("-ERR [IN-USE] another session", "busy"),
         ("-ERR [LOGIN-DELAY] wait", "more time between two logins"),
@@ -124,13 +124,16 @@ fn a_fault_of_the_server_is_no_wrong_password() {
             visitor.say(line)
         });
         for mechanism in ["scram-sha-256", "xoauth2"] {
-            assert_says(&refusal(in_clear(&guard.source(), mechanism)), &[meaning]);
+            assert_says(
+                &refusal(in_the_clear(&guard.source(), mechanism)),
+                &[meaning],
+            );
         }
     }
 }
 
 #[test]
-fn a_challenge_that_is_no_base64_ends_the_exchange() {
+fn a_challenge_that_is_not_base64_ends_the_exchange() {
     for mechanism in ["cram-md5", "login", "plain", "scram-sha-256", "xoauth2"] {
         let guard = Guard::start(
             &["SASL LOGIN PLAIN CRAM-MD5 SCRAM-SHA-256 XOAUTH2"],
@@ -140,15 +143,15 @@ fn a_challenge_that_is_no_base64_ends_the_exchange() {
                 visitor.say("-ERR cancelled")
             },
         );
-        let said = refusal(in_clear(&guard.source(), mechanism));
+        let said = refusal(in_the_clear(&guard.source(), mechanism));
         assert_says(&said, &["AUTH", "is wrong", "not base64"]);
         assert_eq!(guard.count("*"), 1, "{mechanism}");
     }
 }
 
-/// With and without base64, in the command and in an answer to a challenge.
+/// The secret is sent with and without base64, in the command and in the answer to a challenge.
 #[test]
-fn a_server_that_repeats_the_secret_has_its_words_withheld() {
+fn a_reply_that_repeats_the_secret_is_not_shown() {
     for (mechanism, capability) in [
         ("user", "USER"),
         ("plain", "SASL PLAIN"),
@@ -173,22 +176,22 @@ fn a_server_that_repeats_the_secret_has_its_words_withheld() {
                 _ => visitor.say(&format!("-ERR unknown command {line:?}")),
             },
         );
-        let said = refusal(in_clear(&guard.source(), mechanism));
+        let said = refusal(in_the_clear(&guard.source(), mechanism));
         assert_says(&said, &["refused the", "its words repeat the secret"]);
         assert!(!said.contains("unknown command"), "{said}");
     }
 }
 
-/// How a server repeats a line in what is no reply to it.
+/// Where a server repeats a line outside of its reply.
 #[derive(Clone, Copy, Debug)]
 enum Echo {
     /// Neither +OK nor -ERR.
     InsteadOfAStatus,
-    /// A line that nobody asked for, in the packet of the +OK.
+    /// An unsolicited line in the same packet as +OK.
     BehindTheStatus,
-    /// The same, once the next command has come.
+    /// An unsolicited line in place of the reply to the next command.
     InsteadOfTheNextStatus,
-    /// What follows breaks off the line that is shown, in the midst of the secret or not.
+    /// A line so long that pop3fs shows only its start, which may end within the secret.
     InALineTooLong { before: usize },
 }
 
@@ -211,16 +214,16 @@ impl Echo {
 }
 
 #[test]
-fn a_server_that_repeats_the_secret_outside_of_a_reply_shows_it_nowhere() {
+fn a_secret_repeated_outside_a_reply_is_not_shown() {
     let echoes = [
         Echo::InsteadOfAStatus,
         Echo::BehindTheStatus,
         Echo::InsteadOfTheNextStatus,
         Echo::InALineTooLong { before: 0 },
-        // The words of a server are cut after 200.
+        // pop3fs shows 200 octets of a server's line.
         Echo::InALineTooLong { before: 192 },
     ];
-    // AUTH PLAIN's is the base64 of `\0alice\0hunter2`.
+    // For AUTH PLAIN the secret is the base64 of `\0alice\0hunter2`.
     for (mechanism, capability, secret) in [
         ("user", "USER", "hunter2"),
         ("plain", "SASL PLAIN", "AGFsaWNlAGh1bnRlcjI="),
@@ -238,7 +241,7 @@ fn a_server_that_repeats_the_secret_outside_of_a_reply_shows_it_nowhere() {
                         _ => echo.say(visitor, line),
                     },
                 );
-            let builder = in_clear(&guard.source(), mechanism).password(Some("hunter2"));
+            let builder = in_the_clear(&guard.source(), mechanism).password(Some("hunter2"));
             let output = builder.flag("-d").refused();
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(said.contains("C: CAPA"), "{said}");

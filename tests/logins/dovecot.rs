@@ -1,7 +1,7 @@
-//! Every mechanism of passwords, with Dovecot.
+//! Every password mechanism on Dovecot.
 
 use crate::common::{Certificate, Dovecot, DovecotOptions, MountBuilder, corpus, eventually};
-use crate::{NO_PENALTY, assert_says, count, in_clear, refusal};
+use crate::{NO_PENALTY, assert_says, count, in_the_clear, refusal};
 
 fn dovecot(tls: Option<Certificate>, mechanisms: &'static [&'static str]) -> Dovecot {
     let options = DovecotOptions {
@@ -13,7 +13,8 @@ fn dovecot(tls: Option<Certificate>, mechanisms: &'static [&'static str]) -> Dov
     Dovecot::start(&corpus::realistic(41, 3), &options)
 }
 
-/// What Dovecot calls the mechanism of the last login. A process of its own writes the log, a little later.
+/// Checks the mechanism of the last login in Dovecot's log, which another process writes a little
+/// later.
 fn assert_method(dovecot: &Dovecot, method: &str) {
     eventually(&format!("a login by {method} in Dovecot's log"), || {
         let log = dovecot.log();
@@ -36,7 +37,7 @@ fn each_mechanism_opens_the_maildrop() {
         ("scram-sha-256", "SCRAM-SHA-256"),
         ("apop", "APOP"),
     ] {
-        let mount = in_clear(&dovecot.source(), mechanism).mount();
+        let mount = in_the_clear(&dovecot.source(), mechanism).mount();
         assert_eq!(count(&mount), 3, "{mechanism}");
         assert_method(&dovecot, method);
     }
@@ -54,7 +55,7 @@ fn each_mechanism_refuses_a_wrong_password_and_shows_it_nowhere() {
         "scram-sha-256",
         "apop",
     ] {
-        let builder = in_clear(&dovecot.source(), mechanism).password(Some("hunter2"));
+        let builder = in_the_clear(&dovecot.source(), mechanism).password(Some("hunter2"));
         let said = refusal(builder);
         assert_says(
             &said,
@@ -74,17 +75,17 @@ fn the_url_names_the_mechanism() {
 }
 
 #[test]
-fn auto_takes_the_strongest_in_clear_too() {
+fn auto_takes_the_strongest_mechanism_in_the_clear() {
     let strong = dovecot(None, Dovecot::PASSWORD_MECHANISMS);
-    let _mount = in_clear(&strong.source(), "auto").mount();
+    let _mount = in_the_clear(&strong.source(), "auto").mount();
     assert_method(&strong, "SCRAM-SHA-256");
     let weak = dovecot(None, &["login", "cram-md5", "apop"]);
-    let _mount = in_clear(&weak.source(), "auto").mount();
+    let _mount = in_the_clear(&weak.source(), "auto").mount();
     assert_method(&weak, "PLAIN");
 }
 
 #[test]
-fn auto_takes_the_strongest_that_is_offered_under_tls() {
+fn auto_takes_the_strongest_mechanism_under_tls() {
     let dovecot = dovecot(Some(Certificate::Good), Dovecot::PASSWORD_MECHANISMS);
     let authority = format!("ca_file={}", dovecot.ca_file().display());
     let starttls = dovecot.source().replace("127.0.0.1", "localhost");
@@ -95,11 +96,11 @@ fn auto_takes_the_strongest_that_is_offered_under_tls() {
     }
 }
 
-/// What is logged with -d about a login that works.
+/// What pop3fs logs with -d about a successful login.
 fn logged(dovecot: &Dovecot, host: &str, mechanism: &str) -> String {
     let source = dovecot.source().replace("127.0.0.1", host);
-    let mut mount = in_clear(&source, mechanism).flag("-d").mount();
-    // The directory can be read only once `pop3fs umount` would be answered too.
+    let mut mount = in_the_clear(&source, mechanism).flag("-d").mount();
+    // Once the directory can be read, the mount also answers `pop3fs umount`.
     assert_eq!(count(&mount), 3);
     let output = mount.umount();
     assert!(output.status.success(), "{output:?}");
@@ -107,10 +108,10 @@ fn logged(dovecot: &Dovecot, host: &str, mechanism: &str) -> String {
 }
 
 #[test]
-fn a_password_that_leaves_the_machine_in_clear_is_told() {
+fn a_password_sent_in_the_clear_to_a_remote_host_is_reported() {
     const WARNING: &str = "the password goes to";
     let dovecot = dovecot(None, Dovecot::PASSWORD_MECHANISMS);
-    // It is this machine too, but not by its loopback name.
+    // This address is the same machine, but not one of its loopback names.
     assert!(logged(&dovecot, "0.0.0.0", "plain").contains(WARNING));
     assert!(!logged(&dovecot, "0.0.0.0", "scram-sha-256").contains(WARNING));
     assert!(!logged(&dovecot, "127.0.0.1", "plain").contains(WARNING));

@@ -1,4 +1,4 @@
-//! A server that lets a test decide what AUTH is answered, and serves an empty maildrop.
+//! A server with an empty maildrop whose login is decided by the test.
 
 use std::io;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use parking_lot::Mutex;
 
 use crate::common::{Peer, Scripted};
 
-/// A server whose log-in is a closure.
+/// A server whose login is a closure.
 pub(crate) struct Guard {
     server: Scripted,
     lines: Lines,
     greeting: Arc<Mutex<&'static str>>,
 }
 
-/// Every line that came.
+/// Every line that arrived.
 type Lines = Arc<Mutex<Vec<String>>>;
 
-/// One client that wants to be let in.
+/// One client that logs in.
 pub(crate) struct Visitor<'a> {
     peer: &'a mut Peer,
     lines: &'a Lines,
 }
 
 impl Guard {
-    /// Answers CAPA with these lines, or with an -ERR where there are none, and AUTH, USER and APOP as `admit` does,
-    /// which is given the line and sends all answers itself.
+    /// Answers CAPA with these lines, or with -ERR if there are none. On AUTH, USER and APOP it
+    /// calls `admit` with the line; `admit` sends all replies itself.
     pub(crate) fn start(
         capabilities: &'static [&'static str],
         admit: impl Fn(&mut Visitor<'_>, &str) -> io::Result<()> + Send + Sync + 'static,
@@ -52,7 +52,7 @@ impl Guard {
         }
     }
 
-    /// Says this to whoever comes from now on.
+    /// Sets the greeting for later connections.
     pub(crate) fn greet(&self, line: &'static str) {
         *self.greeting.lock() = line;
     }
@@ -61,7 +61,7 @@ impl Guard {
         format!("pop://alice@127.0.0.1:{}", self.server.port())
     }
 
-    /// The lines that begin so.
+    /// The lines that start with this.
     pub(crate) fn lines_with(&self, start: &str) -> Vec<String> {
         let lines = self.lines.lock();
         let found = lines.iter().filter(|line| line.starts_with(start));
@@ -82,12 +82,12 @@ impl Visitor<'_> {
         Ok(line)
     }
 
-    /// The next line out of its base64.
+    /// The next line, decoded from base64.
     pub(crate) fn hear_response(&mut self) -> io::Result<String> {
         self.hear().map(|line| decoded(&line))
     }
 
-    /// Whether nobody came before.
+    /// Whether this is the first connection.
     pub(crate) fn is_first(&self) -> bool {
         self.peer.connection() == 1
     }
@@ -96,7 +96,7 @@ impl Visitor<'_> {
         self.peer.send(format!("{line}\r\n").as_bytes())
     }
 
-    /// `+ ` and the base64 of it.
+    /// Sends `+ ` and the base64 of the message.
     pub(crate) fn challenge(&mut self, message: &str) -> io::Result<()> {
         self.say(&format!("+ {}", STANDARD.encode(message)))
     }
@@ -120,7 +120,7 @@ impl Visitor<'_> {
     }
 }
 
-/// What the base64 says; nothing where it is none.
+/// The decoded text; empty if it is not base64.
 pub(crate) fn decoded(base64: &str) -> String {
     String::from_utf8_lossy(&STANDARD.decode(base64).unwrap_or_default()).into_owned()
 }

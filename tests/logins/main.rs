@@ -1,4 +1,4 @@
-//! How a user proves who they are: each mechanism on a real server, and servers that cheat.
+//! Authentication: each mechanism on a real server, and servers that cheat.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -13,7 +13,7 @@ use std::fs;
 
 use common::{Mount, MountBuilder, assert_says};
 
-/// Dovecot makes whoever was wrong wait ever longer, which takes minutes for all mechanisms.
+/// Dovecot delays each login after a wrong password longer, which would take minutes here.
 const NO_PENALTY: &str = "auth_failure_delay = 0
 service anvil {
   unix_listener anvil-auth-penalty {
@@ -21,13 +21,13 @@ service anvil {
   }
 }";
 
-fn in_clear(source: &str, mechanism: &str) -> MountBuilder {
+fn in_the_clear(source: &str, mechanism: &str) -> MountBuilder {
     MountBuilder::new(source)
         .option("tls=off")
         .option(&format!("auth={mechanism}"))
 }
 
-/// The sentence of a mount that is refused, behind our name.
+/// What pop3fs says when it does not mount, without "pop3fs: ".
 fn refusal(builder: MountBuilder) -> String {
     let output = builder.refused();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,4 +1,4 @@
-//! SCRAM with servers that know the password, and with some that do not.
+//! SCRAM with servers that know the password and with servers that do not.
 
 use std::io;
 
@@ -8,13 +8,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::guard::{Guard, Visitor, decoded};
-use crate::{assert_says, count, in_clear, refusal};
+use crate::{assert_says, count, in_the_clear, refusal};
 
 const OFFER: &[&str] = &["SASL SCRAM-SHA-256"];
 const SALT: &[u8] = b"salt of sixteen.";
 const ITERATIONS: u32 = 4096;
 
-/// The exchange up to the client's proof; gives the server's signature (RFC 5802 section 3).
+/// Runs the exchange up to the client's proof; returns the server's signature (RFC 5802 section 3).
 fn signature(visitor: &mut Visitor<'_>, auth: &str) -> io::Result<String> {
     let initial = auth.rsplit(' ').next().unwrap_or_default();
     let client_first = decoded(initial);
@@ -50,40 +50,40 @@ fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
 }
 
 #[test]
-fn a_signature_as_a_challenge_is_answered_with_an_empty_line() {
+fn a_signature_in_a_challenge_is_accepted() {
     let guard = Guard::start(OFFER, |visitor, auth| {
         let signature = signature(visitor, auth)?;
         visitor.challenge(&format!("v={signature}"))?;
         assert_eq!(visitor.hear()?, "");
         visitor.say("+OK welcome")
     });
-    let mount = in_clear(&guard.source(), "scram-sha-256").mount();
+    let mount = in_the_clear(&guard.source(), "scram-sha-256").mount();
     assert_eq!(count(&mount), 0);
 }
 
 #[test]
-fn a_signature_behind_ok_is_as_good() {
+fn a_signature_after_ok_is_accepted() {
     let guard = Guard::start(OFFER, |visitor, auth| {
         let signature = signature(visitor, auth)?;
         let last = STANDARD.encode(format!("v={signature}"));
         visitor.say(&format!("+OK {last}"))
     });
-    let mount = in_clear(&guard.source(), "scram-sha-256").mount();
+    let mount = in_the_clear(&guard.source(), "scram-sha-256").mount();
     assert_eq!(count(&mount), 0);
 }
 
-/// The refusal of a server that has asked for the proof and then goes on so.
+/// What pop3fs says about a server that gets the client's proof and then continues with `last`.
 fn cheated(last: fn(&mut Visitor<'_>) -> io::Result<()>) -> (String, Guard) {
     let guard = Guard::start(OFFER, move |visitor, auth| {
         signature(visitor, auth)?;
         last(visitor)
     });
-    let said = refusal(in_clear(&guard.source(), "auto"));
+    let said = refusal(in_the_clear(&guard.source(), "auto"));
     (said, guard)
 }
 
 #[test]
-fn a_wrong_signature_is_refused_and_nothing_is_asked_of_the_server() {
+fn a_wrong_signature_ends_the_session() {
     let (said, guard) = cheated(|visitor| {
         visitor.challenge(&format!("v={}", STANDARD.encode([7; 32])))?;
         assert_eq!(visitor.hear()?, "*");
@@ -102,7 +102,7 @@ fn an_ok_without_a_signature_is_refused() {
             signature(visitor, auth)?;
             visitor.say(line)
         });
-        let said = refusal(in_clear(&guard.source(), "auto"));
+        let said = refusal(in_the_clear(&guard.source(), "auto"));
         assert_says(&said, &["could not prove that it knows the password"]);
         assert_eq!(guard.count("STAT"), 0, "{line}");
     }
@@ -111,13 +111,13 @@ fn an_ok_without_a_signature_is_refused() {
 #[test]
 fn an_ok_before_any_challenge_is_refused() {
     let guard = Guard::start(OFFER, |visitor, _| visitor.say("+OK welcome"));
-    let said = refusal(in_clear(&guard.source(), "auto"));
+    let said = refusal(in_the_clear(&guard.source(), "auto"));
     assert_says(&said, &["could not prove that it knows the password"]);
     assert_eq!(guard.count("STAT"), 0);
 }
 
 #[test]
-fn a_server_that_tells_why_it_refuses_refuses_the_password() {
+fn an_error_attribute_of_the_server_is_a_refused_password() {
     let (said, guard) = cheated(|visitor| {
         visitor.challenge("e=invalid-proof")?;
         assert_eq!(visitor.hear()?, "");
@@ -128,7 +128,7 @@ fn a_server_that_tells_why_it_refuses_refuses_the_password() {
 }
 
 #[test]
-fn what_would_crash_or_stall_the_client_is_refused() {
+fn malformed_or_extreme_challenges_are_refused() {
     for rest in [
         "",
         ",",
@@ -144,7 +144,7 @@ fn what_would_crash_or_stall_the_client_is_refused() {
             assert_eq!(visitor.hear()?, "*");
             visitor.say("-ERR cancelled")
         });
-        let said = refusal(in_clear(&guard.source(), "auto"));
+        let said = refusal(in_the_clear(&guard.source(), "auto"));
         assert_says(&said, &["AUTH SCRAM-SHA-256 is wrong"]);
     }
 }

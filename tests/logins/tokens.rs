@@ -1,4 +1,4 @@
-//! XOAUTH2 and OAUTHBEARER: tokens that are good, refused, long, or expired.
+//! XOAUTH2 and OAUTHBEARER: tokens that are valid, refused, long or expired.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::common::{Dovecot, DovecotOptions, Mount, MountBuilder, corpus, eventually, token};
 use crate::guard::{Guard, Visitor, decoded};
-use crate::{NO_PENALTY, assert_says, count, in_clear, refusal};
+use crate::{NO_PENALTY, assert_says, count, in_the_clear, refusal};
 
 const MECHANISMS: [&str; 2] = ["xoauth2", "oauthbearer"];
 
@@ -23,7 +23,8 @@ fn dovecot() -> Dovecot {
     Dovecot::start(&corpus::realistic(43, 2), &options)
 }
 
-/// A `password_command` that prints the first of these tokens when it runs first, then the second, and so on.
+/// A `password_command` that prints the first of these tokens on its first run, then the second,
+/// and so on.
 struct Provider(TempDir);
 
 impl Provider {
@@ -45,7 +46,7 @@ impl Provider {
 }
 
 fn with_provider(source: &str, mechanism: &str, provider: &Provider) -> MountBuilder {
-    in_clear(source, mechanism)
+    in_the_clear(source, mechanism)
         .password(None)
         .option(&provider.option())
 }
@@ -55,7 +56,7 @@ fn a_token_opens_the_maildrop() {
     let dovecot = dovecot();
     let token = token::until(token::in_an_hour());
     for mechanism in MECHANISMS {
-        let builder = in_clear(&dovecot.source(), mechanism).password(Some(&token));
+        let builder = in_the_clear(&dovecot.source(), mechanism).password(Some(&token));
         assert_eq!(count(&builder.mount()), 2, "{mechanism}");
     }
     let log = dovecot.log();
@@ -68,17 +69,17 @@ fn a_token_of_more_than_4_kb_is_sent_in_two_steps() {
     let dovecot = dovecot();
     let token = token::longer_than(4096);
     for mechanism in MECHANISMS {
-        let builder = in_clear(&dovecot.source(), mechanism).password(Some(&token));
+        let builder = in_the_clear(&dovecot.source(), mechanism).password(Some(&token));
         assert_eq!(count(&builder.mount()), 2, "{mechanism}");
     }
 }
 
 #[test]
-fn a_bad_token_is_told_with_the_servers_reasons_and_not_shown() {
+fn a_refused_token_is_reported_with_reasons_and_not_shown() {
     let dovecot = dovecot();
     let expired = token::until(SystemTime::now() - Duration::from_secs(30));
     for (mechanism, status) in [("xoauth2", "401"), ("oauthbearer", "invalid_token")] {
-        let builder = in_clear(&dovecot.source(), mechanism).password(Some(&expired));
+        let builder = in_the_clear(&dovecot.source(), mechanism).password(Some(&expired));
         let said = refusal(builder);
         let reason = format!(r#"{{"status":"{status}""#);
         assert_says(&said, &["refused the token", &reason]);
@@ -87,7 +88,7 @@ fn a_bad_token_is_told_with_the_servers_reasons_and_not_shown() {
 }
 
 #[test]
-fn a_token_that_has_expired_is_replaced_by_a_fresh_one() {
+fn an_expired_token_is_replaced_by_a_fresh_one() {
     let dovecot = dovecot();
     for mechanism in MECHANISMS {
         let expiry = SystemTime::now() + Duration::from_secs(4);
@@ -114,7 +115,7 @@ fn read_all(mount: &Mount) {
     }
 }
 
-/// Accepts each token so many times, and then tells in JSON that it has expired.
+/// A server that accepts this many logins and then says in JSON that the token has expired.
 fn doorkeeper(times: usize) -> Guard {
     let seen = Arc::new(AtomicUsize::new(0));
     Guard::start(&["SASL XOAUTH2 OAUTHBEARER"], move |visitor, _| {
@@ -131,23 +132,23 @@ fn refuse_token(visitor: &mut Visitor<'_>) -> std::io::Result<()> {
     visitor.say("-ERR [AUTH] no")
 }
 
-/// Reads the directory until the listing is renewed, for which a session is opened, or has failed to be.
+/// Reads the directory, which renews the listing, until the server has seen this many logins.
 fn renew_listing(mount: &Mount, guard: &Guard, logins: usize) {
     eventually("another login", || {
-        // The listing may be renewed or not: it is the login that matters.
+        // Reading may fail: only the login attempt matters.
         let _ = fs::read_dir(mount.path()).map(Iterator::count);
         (guard.count("AUTH") >= logins).then_some(())
     });
 }
 
 #[test]
-fn a_fresh_token_that_is_refused_is_the_last() {
+fn after_a_refused_fresh_token_no_other_is_fetched() {
     let guard = doorkeeper(1);
     let provider = Provider::of(&["one", "two", "three"]);
     let builder = with_provider(&guard.source(), "xoauth2", &provider);
     let mut mount = builder.option("refresh=1s").mount();
     renew_listing(&mount, &guard, 3);
-    // Answered from what is known, without another login.
+    // The mount answers from the last listing, without another login.
     assert_eq!(count(&mount), 0);
     assert!(mount.umount().status.success());
     let log = mount.wait().stderr;
@@ -165,7 +166,7 @@ fn a_fresh_token_that_is_refused_is_the_last() {
     assert_eq!(provider.runs(), 2);
 }
 
-/// The token of an XOAUTH2 line.
+/// The token in an XOAUTH2 line.
 fn token_in(line: &str) -> String {
     let response = decoded(line.rsplit(' ').next().unwrap_or_default());
     let (_, token) = response.split_once("Bearer ").expect("a token");
@@ -173,7 +174,7 @@ fn token_in(line: &str) -> String {
 }
 
 #[test]
-fn a_token_that_was_never_accepted_is_tried_once() {
+fn a_token_that_was_never_accepted_is_sent_once() {
     for (mechanism, answer) in [("xoauth2", ""), ("oauthbearer", "AQ==")] {
         let guard = Guard::start(&["SASL XOAUTH2 OAUTHBEARER"], move |visitor, _| {
             visitor.challenge(r#"{"status":"invalid_token"}"#)?;
@@ -191,7 +192,7 @@ fn a_token_that_was_never_accepted_is_tried_once() {
 }
 
 #[test]
-fn a_password_from_a_command_is_never_fetched_anew() {
+fn a_password_from_a_command_is_fetched_once() {
     let logins = AtomicUsize::new(0);
     let guard = Guard::start(&["SASL PLAIN"], move |visitor, _| {
         match logins.fetch_add(1, Ordering::SeqCst) {
@@ -208,14 +209,14 @@ fn a_password_from_a_command_is_never_fetched_anew() {
 }
 
 #[test]
-fn a_server_that_turns_everybody_away_has_refused_no_token() {
+fn an_err_greeting_does_not_count_as_a_refused_token() {
     let guard = doorkeeper(usize::MAX);
     let provider = Provider::of(&["one", "two"]);
     let builder = with_provider(&guard.source(), "xoauth2", &provider);
     let mut mount = builder.option("refresh=1s").mount();
     guard.greet("-ERR too many connections");
     eventually("a log that tells of it", || {
-        // The listing is not renewed, and shows what it showed.
+        // The listing cannot be renewed and stays as it was.
         assert_eq!(count(&mount), 0);
         mount
             .stderr()
@@ -239,7 +240,7 @@ fn a_token_file_is_read_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("token");
     write_private(&file, "one\n");
-    let builder = in_clear(&guard.source(), "xoauth2").password(None);
+    let builder = in_the_clear(&guard.source(), "xoauth2").password(None);
     let option = format!("password_file={}", file.display());
     let mount = builder.option(&option).option("refresh=1s").mount();
     write_private(&file, "two\n");

@@ -8,24 +8,24 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 
-use super::state::{Effect, Message, Received, Shared, verb};
+use super::state::{Effect, LiarMessage, LiarShared, Received, verb};
 use super::{Liar, Reply, RetrFault};
 use crate::common::scripted::Peer;
 
-/// What a command is answered with.
+/// The reply to a command, and what happens after it.
 struct Answer {
     octets: Vec<u8>,
     fault: Option<RetrFault>,
-    then: Then,
+    then: AfterReply,
 }
 
 #[derive(PartialEq)]
-enum Then {
+enum AfterReply {
     GoOn,
     End,
 }
 
-/// Where the login stands.
+/// Progress of the login.
 enum Login {
     NotYet {
         user: Option<String>,
@@ -35,19 +35,19 @@ enum Login {
     Done,
 }
 
-pub(super) struct Session<'a> {
-    shared: &'a Arc<Shared>,
+pub(super) struct LiarSession<'a> {
+    shared: &'a Arc<LiarShared>,
     peer: &'a mut Peer,
     login: Login,
     /// The maildrop as it was at login; the message number is the index plus 1.
-    messages: Vec<Message>,
+    messages: Vec<LiarMessage>,
     deleted: BTreeSet<u64>,
     /// UTF8 was sent (RFC 6856 section 2).
     is_utf8: bool,
 }
 
-impl<'a> Session<'a> {
-    pub(super) fn new(shared: &'a Arc<Shared>, peer: &'a mut Peer) -> Self {
+impl<'a> LiarSession<'a> {
+    pub(super) fn new(shared: &'a Arc<LiarShared>, peer: &'a mut Peer) -> Self {
         Self {
             shared,
             peer,
@@ -68,7 +68,7 @@ impl<'a> Session<'a> {
             if self.shared.state.lock().loses_what_is_pipelined {
                 self.peer.lose_octets_behind()?;
             }
-            if self.respond(&line)? == Then::End {
+            if self.respond(&line)? == AfterReply::End {
                 break;
             }
         }
@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
         Ok(line)
     }
 
-    fn respond(&mut self, line: &str) -> io::Result<Then> {
+    fn respond(&mut self, line: &str) -> io::Result<AfterReply> {
         let rule = self.shared.state.lock().take_rule(line);
         match rule {
             None => {
@@ -103,30 +103,30 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn say(&mut self, reply: Reply, line: &str) -> io::Result<Then> {
+    fn say(&mut self, reply: Reply, line: &str) -> io::Result<AfterReply> {
         match reply {
             Reply::Ok(text) => self.give(Answer::ok(text)),
             Reply::Err(text) => self.give(Answer::err(text)),
             Reply::Raw(octets) => self.give(Answer::of(octets)),
             Reply::RawThenClose(octets) => self.give(Answer::last(octets)),
-            Reply::Close => Ok(Then::End),
+            Reply::Close => Ok(AfterReply::End),
             Reply::Reset => {
                 self.peer.reset();
-                Ok(Then::End)
+                Ok(AfterReply::End)
             }
             Reply::Silent => {
                 while self.read_line()?.is_some() {}
-                Ok(Then::End)
+                Ok(AfterReply::End)
             }
             Reply::Endless(first, others) => {
                 self.peer.send(&first)?;
                 self.peer.flood(&others)?;
-                Ok(Then::End)
+                Ok(AfterReply::End)
             }
             Reply::Drip(first, others, pause) => {
                 self.peer.send(&first)?;
                 self.peer.drip(&others, pause)?;
-                Ok(Then::End)
+                Ok(AfterReply::End)
             }
             Reply::Held(gate) => {
                 self.peer.wait(&gate)?;
@@ -141,9 +141,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn give(&mut self, answer: Answer) -> io::Result<Then> {
+    fn give(&mut self, answer: Answer) -> io::Result<AfterReply> {
         let octets = &answer.octets;
-        // A fault counts from the body's first octet, behind the status line.
+        // A fault counts octets from the start of the body, after the status line.
         let body = octets
             .iter()
             .position(|&octet| octet == b'\n')
@@ -153,12 +153,12 @@ impl<'a> Session<'a> {
             None => self.send(octets)?,
             Some(RetrFault::Close { after }) => {
                 self.send(&octets[..until(after)])?;
-                return Ok(Then::End);
+                return Ok(AfterReply::End);
             }
             Some(RetrFault::Reset { after }) => {
                 self.send(&octets[..until(after)])?;
                 self.peer.reset();
-                return Ok(Then::End);
+                return Ok(AfterReply::End);
             }
             Some(RetrFault::Hold { after, gate }) => {
                 self.send(&octets[..until(after)])?;
@@ -254,7 +254,7 @@ impl<'a> Session<'a> {
         let connection = self.peer.connection();
         let mut state = self.shared.state.lock();
         if state.loses_what_follows_pass {
-            // An error would be the client's leaving, which the next read sees too.
+            // An error means that the client has closed, which the next read notices too.
             let _ = self.peer.lose_octets_behind();
         }
         if (user, password) != (Liar::USER, Liar::PASSWORD) {
@@ -265,7 +265,7 @@ impl<'a> Session<'a> {
             self.login = Login::NotYet { user: None };
             return Answer::err("[IN-USE] another session has the maildrop");
         }
-        if !state.takes_login() {
+        if !state.accept_login() {
             self.login = Login::NotYet { user: None };
             return Answer::err("[LOGIN-DELAY] too soon");
         }
@@ -280,9 +280,9 @@ impl<'a> Session<'a> {
         Answer::ok(&format!("{} {octets}", self.present().count()))
     }
 
-    /// LIST and UIDL: one line a message, or the one that the argument names.
-    fn list(&self, argument: &str, shown: impl Fn(&Message) -> Vec<u8>) -> Answer {
-        let line = |(number, message): (usize, &Message)| {
+    /// LIST and UIDL: one line per message, or only the message that the argument names.
+    fn list(&self, argument: &str, shown: impl Fn(&LiarMessage) -> Vec<u8>) -> Answer {
+        let line = |(number, message): (usize, &LiarMessage)| {
             [format!("{number} ").into_bytes(), shown(message)].concat()
         };
         if argument.is_empty() {
@@ -326,7 +326,7 @@ impl<'a> Session<'a> {
         Answer::ok("marked")
     }
 
-    /// The UPDATE state (RFC 1939 section 6): here, and nowhere else, messages are deleted.
+    /// The UPDATE state (RFC 1939 section 6): the only place where messages are deleted.
     fn quit(&self) -> Answer {
         let mut state = self.shared.state.lock();
         state
@@ -337,14 +337,14 @@ impl<'a> Session<'a> {
     }
 
     /// The messages of the session that are not marked, with their numbers.
-    fn present(&self) -> impl Iterator<Item = (usize, &Message)> {
+    fn present(&self) -> impl Iterator<Item = (usize, &LiarMessage)> {
         (1..)
             .zip(&self.messages)
             .filter(|(_, message)| !self.deleted.contains(&message.serial))
     }
 
-    /// A message that is not marked and that no other client has taken away.
-    fn stored(&self, number: &str) -> Option<&Message> {
+    /// A message that is neither marked nor removed by another client.
+    fn stored(&self, number: &str) -> Option<&LiarMessage> {
         let wanted: usize = number.parse().ok()?;
         let (_, message) = self.present().find(|(number, _)| *number == wanted)?;
         let state = self.shared.state.lock();
@@ -356,7 +356,7 @@ impl<'a> Session<'a> {
     }
 }
 
-impl Drop for Session<'_> {
+impl Drop for LiarSession<'_> {
     fn drop(&mut self) {
         self.shared.state.lock().unlock(self.peer.connection());
     }
@@ -367,13 +367,13 @@ impl Answer {
         Self {
             octets,
             fault: None,
-            then: Then::GoOn,
+            then: AfterReply::GoOn,
         }
     }
 
     fn last(octets: Vec<u8>) -> Self {
         Self {
-            then: Then::End,
+            then: AfterReply::End,
             ..Self::of(octets)
         }
     }
@@ -408,7 +408,7 @@ impl Answer {
     }
 }
 
-/// With a dot before every dot that stands at the start of a CRLF-ended line (RFC 1939 section 3).
+/// Doubles every dot at the start of a line; a line ends with CRLF (RFC 1939 section 3).
 fn stuffed(sent: &[u8]) -> Vec<u8> {
     let mut stuffed = Vec::with_capacity(sent.len() + 16);
     if sent.starts_with(b".") {
@@ -425,7 +425,7 @@ fn stuffed(sent: &[u8]) -> Vec<u8> {
     stuffed
 }
 
-/// The headers, the empty line and so many lines of the body (RFC 1939 section 7).
+/// The headers, the empty line and this many lines of the body (RFC 1939 section 7).
 fn head(sent: &[u8], lines: usize) -> Vec<u8> {
     let mut left = None;
     let mut head = Vec::new();

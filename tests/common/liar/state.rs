@@ -1,4 +1,4 @@
-//! What the liar knows and was told, shared by its sessions.
+//! Messages and settings of the liar, shared by its sessions.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::{Reply, RetrFault};
 /// One line that a client sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
-    /// Which connection it came on, counted from 1.
+    /// The number of the connection, counted from 1.
     pub connection: usize,
     /// The line without its end.
     pub line: String,
@@ -24,14 +24,14 @@ impl Received {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Shared {
-    pub(super) state: Mutex<State>,
+pub(super) struct LiarShared {
+    pub(super) state: Mutex<LiarState>,
     pub(super) changed: Condvar,
 }
 
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) messages: Vec<Message>,
+pub(super) struct LiarState {
+    pub(super) messages: Vec<LiarMessage>,
     pub(super) greeting: Vec<u8>,
     pub(super) capabilities: Option<Vec<String>>,
     pub(super) capabilities_after_login: Option<Vec<String>>,
@@ -51,12 +51,12 @@ pub(super) struct State {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Message {
+pub(super) struct LiarMessage {
     pub(super) serial: u64,
     pub(super) octets: Arc<[u8]>,
     pub(super) uidl: Vec<u8>,
     pub(super) list_offset: i64,
-    /// What a session without UTF8 gets.
+    /// What RETR sends in a session without UTF8.
     pub(super) surrogate: Option<Arc<[u8]>>,
 }
 
@@ -65,19 +65,19 @@ pub(super) struct Rule {
     /// A verb or a whole line.
     pub(super) command: String,
     pub(super) effect: Effect,
-    /// How often it still applies; `None` is for ever.
+    /// How many more times it applies; `None` means always.
     pub(super) times: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Effect {
-    /// Said in place of the deed.
+    /// The reply is sent and the command is not carried out.
     Instead(Reply),
-    /// Said in place of the answer, the deed being done.
+    /// The command is carried out, and this reply is sent in place of the right one.
     After(Reply),
 }
 
-impl Default for State {
+impl Default for LiarState {
     fn default() -> Self {
         let capabilities: Vec<String> = ["TOP", "UIDL", "USER", "PIPELINING", "RESP-CODES"]
             .map(str::to_owned)
@@ -104,10 +104,10 @@ impl Default for State {
     }
 }
 
-impl State {
+impl LiarState {
     pub(super) fn add(&mut self, octets: &[u8]) -> u64 {
         self.added += 1;
-        self.messages.push(Message {
+        self.messages.push(LiarMessage {
             serial: self.added,
             octets: octets.into(),
             uidl: format!("liar-{}", self.added).into_bytes(),
@@ -117,7 +117,7 @@ impl State {
         self.added
     }
 
-    pub(super) fn message(&mut self, serial: u64) -> &mut Message {
+    pub(super) fn message(&mut self, serial: u64) -> &mut LiarMessage {
         self.messages
             .iter_mut()
             .find(|message| message.serial == serial)
@@ -138,8 +138,8 @@ impl State {
         }
     }
 
-    /// Whether the server takes a login now; it is the last one then.
-    pub(super) fn takes_login(&mut self) -> bool {
+    /// Applies LOGIN-DELAY to a login: returns whether it is accepted, and records it if so.
+    pub(super) fn accept_login(&mut self) -> bool {
         let since = self.last_login.map(|last| last.elapsed());
         if let (Some(delay), Some(since)) = (self.login_delay, since)
             && since < delay
@@ -151,7 +151,7 @@ impl State {
         true
     }
 
-    /// The first rule for the line, used up by one.
+    /// The effect of the first rule for the line; the rule has one use less afterwards.
     pub(super) fn take_rule(&mut self, line: &str) -> Option<Effect> {
         let index = self.rules.iter().position(|rule| is(line, &rule.command))?;
         let rule = &mut self.rules[index];
@@ -173,8 +173,8 @@ impl State {
     }
 }
 
-impl Message {
-    /// The octets that RETR gives, before dot-stuffing: the message, and a CRLF where its end lacks one.
+impl LiarMessage {
+    /// What RETR sends before dot-stuffing: the message, with a CRLF if its last line has none.
     pub(super) fn sent(&self) -> Vec<u8> {
         let mut sent = self.octets.to_vec();
         if !sent.is_empty() && !sent.ends_with(b"\r\n") {
@@ -183,7 +183,7 @@ impl Message {
         sent
     }
 
-    /// What LIST says.
+    /// The size that LIST gives.
     pub(super) fn listed(&self) -> i64 {
         let exact = i64::try_from(self.sent().len()).expect("a size");
         (exact + self.list_offset).max(0)
@@ -198,7 +198,7 @@ pub(super) fn verb(line: &str) -> String {
         .to_ascii_uppercase()
 }
 
-/// Whether a line is the command: the whole of it, or its verb where the command is one word.
+/// Whether a line matches a command, which is a whole line or a verb.
 fn is(line: &str, command: &str) -> bool {
     line.eq_ignore_ascii_case(command) || verb(line).eq_ignore_ascii_case(command)
 }
