@@ -1,4 +1,4 @@
-//! Thousands of messages, read by several threads at once, while little fits the caches and the connection breaks.
+//! Several threads read thousands of messages with small caches while the connection breaks.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,32 +12,33 @@ use super::operations::Setting;
 use super::server::{Break, Fault, Offers, Server, Within};
 
 const MESSAGES: u32 = 10_000;
-/// Every so many there is one too large to pass through the memory.
+/// One message in this many is too large for the memory.
 const LARGE_ONES: u32 = 4_000;
 const LARGE: u32 = 4_500_000;
-/// Longer than a machine that is busy keeps a server of its own waiting.
+/// Timeout that a busy machine does not reach.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const BREAKS: usize = 4;
-/// Octets between two breaks: more than the largest message has, which would never come otherwise.
+/// Octets between two breaks: more than the largest message, which otherwise could never be
+/// fetched.
 const BETWEEN_BREAKS: u32 = 5_000_000;
 
 #[test]
-fn thousands_of_messages_are_read_right_in_any_order_with_a_pipeline() {
+fn messages_read_in_any_order_are_right_with_pipelining() {
     read_all(Pipeline::Auto);
 }
 
 #[test]
-fn thousands_of_messages_are_read_right_in_any_order_with_a_few_commands_in_flight() {
+fn messages_read_in_any_order_are_right_with_7_in_flight() {
     read_all(Pipeline::Most(7));
 }
 
 #[test]
-fn thousands_of_messages_are_read_right_in_any_order_one_at_a_time() {
+fn messages_read_in_any_order_are_right_one_at_a_time() {
     read_all(Pipeline::Off);
 }
 
-/// A message in the mount: its inode number and what it has to be.
-struct File {
+/// A file in the mount: its inode number and the message that it must contain.
+struct ModelFile {
     inode: u64,
     mail: Mail,
 }
@@ -70,7 +71,7 @@ fn read_all(pipeline: Pipeline) {
     let files = files(&mounted, mails);
     break_off(&server);
     let first = files.len() / 2;
-    let mut shuffled: Vec<&File> = files.iter().step_by(5).collect();
+    let mut shuffled: Vec<&ModelFile> = files.iter().step_by(5).collect();
     fastrand::Rng::with_seed(1).shuffle(&mut shuffled);
     std::thread::scope(|scope| {
         scope.spawn(|| files.iter().for_each(|file| read(&mounted, file)));
@@ -115,20 +116,20 @@ fn break_off(server: &Server) {
     }
 }
 
-/// In directory order.
-fn files(mounted: &Mounted, mails: Vec<Mail>) -> Vec<File> {
+/// The files in directory order.
+fn files(mounted: &Mounted, mails: Vec<Mail>) -> Vec<ModelFile> {
     let named = |mail: Mail| (mail::name(&mail.uidl, 1), mail);
     let mut mails: HashMap<String, Mail> = mails.into_iter().map(named).collect();
     let entries = mounted.entries(ROOT);
     assert_eq!(entries.len(), mails.len());
-    let file = |(name, attributes): (String, pop3fs::fs::Attributes)| File {
+    let file = |(name, attributes): (String, pop3fs::fs::Attributes)| ModelFile {
         inode: attributes.inode,
         mail: mails.remove(&name).expect("a message of that name"),
     };
     entries.into_iter().map(file).collect()
 }
 
-fn read(mounted: &Mounted, file: &File) {
+fn read(mounted: &Mounted, file: &ModelFile) {
     let serial = file.mail.serial;
     let opened = mounted.open(file.inode).wait().expect("an answer");
     let handle = opened

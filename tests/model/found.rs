@@ -1,4 +1,4 @@
-//! Sequences that once went wrong, as they were shrunk.
+//! Sequences that once failed, shrunk.
 
 use std::time::Duration;
 
@@ -45,13 +45,13 @@ fn succeeds_with(setting: Setting, mails: &[Draft], operations: &[Operation]) {
     }
 }
 
-/// The window of read-ahead had a least size that such a memory does not allow.
+/// The minimum size of the read-ahead window must not exceed the memory.
 #[test]
 fn a_walk_fits_a_small_memory() {
     succeeds(&[MAIL, MAIL], &[Operation::Walk]);
 }
 
-/// The twin that was left had the name of the one that was deleted, which so counted as kept.
+/// The remaining twin takes the name of the deleted one, which must not count as kept.
 #[test]
 fn a_twin_is_deleted_though_quit_says_otherwise() {
     let quit = Quit::Refused(Update::Done);
@@ -66,7 +66,7 @@ fn a_twin_is_deleted_though_quit_says_otherwise() {
     );
 }
 
-/// The second of two twins lost its name to the first commit, and counted as gone at the second.
+/// The first commit renames the second twin, which must not count as gone in the second commit.
 #[test]
 fn twins_are_deleted_one_commit_after_the_other() {
     let quit = Quit::Confirmed;
@@ -83,9 +83,9 @@ fn twins_are_deleted_one_commit_after_the_other() {
     );
 }
 
-/// The same where DELE was refused for the second.
+/// As above, but the server refuses DELE for the second twin.
 #[test]
-fn of_twins_the_refused_one_is_kept_whatever_its_name() {
+fn the_twin_with_a_refused_dele_is_kept() {
     let quit = Quit::Refused(Update::Done);
     let refused = 0b10;
     succeeds(
@@ -100,7 +100,7 @@ fn of_twins_the_refused_one_is_kept_whatever_its_name() {
     );
 }
 
-/// Commits did not heed `pipeline=off`.
+/// Commits must obey `pipeline=off`.
 #[test]
 fn without_a_pipeline_deletions_go_one_by_one() {
     let quit = Quit::Confirmed;
@@ -119,9 +119,9 @@ fn without_a_pipeline_deletions_go_one_by_one() {
     );
 }
 
-/// The connection ended at CAPA, and without that nobody heard of EXPIRE 0: QUIT deleted what was read.
+/// Without CAPA the mount does not learn of EXPIRE 0, so it must not send QUIT after reading.
 #[test]
-fn what_was_read_stays_though_capa_was_cut_off() {
+fn messages_that_were_read_stay_though_capa_was_cut_off() {
     let offers = Offers {
         pipelining: false,
         top: false,
@@ -147,9 +147,9 @@ fn what_was_read_stays_though_capa_was_cut_off() {
     );
 }
 
-/// The look at what was refused found new mail under the unique-id of what was deleted, which is to be shown.
+/// The listing after a refused DELE shows a new message with the unique-id of the deleted one.
 #[test]
-fn a_copy_that_came_before_the_commit_is_shown_after_it() {
+fn a_copy_that_arrives_before_a_commit_is_shown_after_it() {
     let quit = Quit::Confirmed;
     let refused = 0b10;
     for copied in 0..2 {

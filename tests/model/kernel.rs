@@ -1,18 +1,18 @@
-//! What a kernel believes of a mount, until it is told better.
+//! Simulates what the kernel caches of a mount until it is notified.
 
 use std::collections::HashMap;
 
 use pop3fs::fs::{Attributes, Validity};
 use pop3fs::maildrop::{Change, Maildrop, Standing};
 
-/// Names and sizes that were shown to last. Nothing is asked again for them.
+/// Names and sizes that the mount showed as lasting, so the kernel does not ask for them again.
 #[derive(Default)]
 pub(crate) struct Kernel {
     /// The inode number behind a name of the root.
     names: HashMap<String, u64>,
-    /// By inode number.
+    /// The size by inode number.
     sizes: HashMap<u64, u64>,
-    /// Changes heard: what was asked for before one is not believed after it.
+    /// How many notifications came. A reply to a request from before a notification is not cached.
     heard: usize,
 }
 
@@ -28,12 +28,12 @@ impl Kernel {
         }
     }
 
-    /// How many changes were heard: to be passed with what is asked for from here on.
+    /// How many notifications came so far; pass this to [`Kernel::see`] with later replies.
     pub(crate) fn heard(&self) -> usize {
         self.heard
     }
 
-    /// An entry of the root was shown.
+    /// The mount showed an entry of the root.
     pub(crate) fn see(&mut self, heard: usize, name: &str, attributes: &Attributes) {
         if heard != self.heard {
             return;
@@ -44,12 +44,12 @@ impl Kernel {
         }
     }
 
-    /// The user moved it away.
+    /// The user moved the file away.
     pub(crate) fn forget(&mut self, name: &str) {
         self.names.remove(name);
     }
 
-    /// What it believes and is not so.
+    /// Describes a cached name or size that is wrong.
     pub(crate) fn error(&self, maildrop: &Maildrop) -> Option<String> {
         for (name, inode) in &self.names {
             let id = maildrop.by_name(name, Standing::Listed);

@@ -1,14 +1,15 @@
-//! The messages of the model: what is in them follows from their serial number and their size.
+//! The messages of the model, generated from serial number and size.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A message of the server. What changes under its UIDL gets a serial number of its own.
+/// A message of the server. If the message behind a unique-id changes, it gets a new serial number.
 #[derive(Clone)]
 pub(crate) struct Mail {
     pub(crate) serial: u32,
     pub(crate) uidl: Arc<str>,
-    /// What LIST says. Under one UIDL no two contents share it: a client has no other way to tell them apart.
+    /// The size that LIST gives. Two different contents with one unique-id never have the same
+    /// size, because a client could not tell them apart.
     pub(crate) listed: u64,
     pub(crate) content: Arc<[u8]>,
 }
@@ -16,26 +17,26 @@ pub(crate) struct Mail {
 /// A message before the server has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Draft {
-    /// About so many octets.
+    /// Approximate size in octets.
     pub(crate) octets: u32,
-    /// LIST says so many more than RETR gives.
+    /// How many octets LIST gives more than RETR sends.
     pub(crate) overstated: i8,
     pub(crate) uidl: UidlForm,
 }
 
-/// What a UIDL looks like.
+/// The form of a unique-id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UidlForm {
-    /// As most servers have it.
+    /// Like that of most servers.
     Plain,
-    /// With octets that a file name must not have.
+    /// With octets that a file name must not contain.
     Hostile,
 }
 
-/// Unix seconds: message `serial` arrived so many seconds later.
+/// Unix time; message `serial` arrived `serial` seconds later.
 pub(crate) const EPOCH: i64 = 1_700_000_000;
 const ARRIVED: &[u8] = b"X-Arrived: ";
-/// Of what bodies are made: all that a decoder may stumble over.
+/// Pieces of bodies that are hard for a decoder.
 const PIECES: [&[u8]; 12] = [
     b".",
     b"..",
@@ -52,12 +53,12 @@ const PIECES: [&[u8]; 12] = [
 ];
 
 impl Mail {
-    /// Whether a client can tell the two apart.
+    /// Whether a client cannot tell the two apart.
     pub(crate) fn is_twin_of(&self, other: &Mail) -> bool {
         self.uidl == other.uidl && self.listed == other.listed
     }
 
-    /// When it arrived, in Unix seconds.
+    /// When it arrived, as Unix time.
     pub(crate) fn arrived(&self) -> i64 {
         arrived(&self.content).expect("the header that every message has")
     }
@@ -72,7 +73,7 @@ impl fmt::Debug for Mail {
 
 impl Draft {
     pub(crate) fn uidl(self, serial: u32) -> Arc<str> {
-        // New mail is to come between what is there.
+        // New messages sort between the existing ones.
         let place = serial.wrapping_mul(37) % 256;
         match self.uidl {
             UidlForm::Plain => format!("{place:02x}-{serial}").into(),
@@ -95,7 +96,7 @@ impl Draft {
     }
 }
 
-/// What a mount of the model takes for the date in the headers.
+/// The date that the mounts of the model read from the headers.
 pub(crate) fn arrived(headers: &[u8]) -> Option<i64> {
     let line = headers
         .split(|&octet| octet == b'\n')
@@ -107,7 +108,7 @@ pub(crate) fn arrived(headers: &[u8]) -> Option<i64> {
         .ok()
 }
 
-/// The name that the mount gives to the `ordinal`-th message of a UIDL.
+/// The file name of the `ordinal`-th message with a unique-id.
 pub(crate) fn name(uidl: &str, ordinal: u32) -> String {
     let escaped: String = uidl
         .bytes()

@@ -1,18 +1,22 @@
-//! The model: random sequences of everything that can happen to a mount, against a reference in memory.
+//! The model: random sequences of everything that can happen to a mount, compared with a reference.
 //!
 //! ```text
 //!  sequence (operations.rs) ──▶ run.rs ──▶ fs::Filesystem, maildrop, store ──▶ server.rs, over TCP
 //!                                 │  ▲                                            │
 //!                                 ▼  └── compare ──── reference.rs ◀── events ────┘
 //! ```
-//! The mount is the real one but for the kernel, which is played (kernel.rs); the server keeps to the protocol and breaks off where it is told to.
-//! After each operation names, inode numbers, sizes, contents, the pending deletions and the mailbox are what the reference
-//! says; nothing fails that no fault excuses; and the server is never asked to delete what is not unlinked.
+//! The mount is real except for the kernel, which kernel.rs simulates. The server keeps to the
+//! protocol and breaks off where a sequence says so. After each operation the names, inode numbers,
+//! sizes, contents, pending deletions and the mailbox must be those of the reference; an operation
+//! may fail only if a fault of the server excuses it; and the mount never sends DELE for a message
+//! that was not unlinked.
 //!
-//! * `POP3FS_MODEL_SEQUENCES`: how many sequences to run, 200 without it.
-//! * `POP3FS_MODEL_SEED`: the seed of the first one; those behind it count up. A failure names the seed of its sequence.
+//! * `POP3FS_MODEL_SEQUENCES`: how many sequences to run; 200 by default.
+//! * `POP3FS_MODEL_SEED`: the seed of the first sequence; later sequences count up from it. A
+//!   failure names the seed of its sequence.
 //!
-//! A sequence that failed once is kept in found.rs as it is, shrunk: a seed would mean another one after a change.
+//! Sequences that once failed are kept in found.rs, shrunk: a seed gives another sequence after a
+//! change of the generator.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -39,9 +43,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use run::Tally;
 
 const SEQUENCES: u64 = 200;
-/// Sequences at a time: they wait more than they work.
+/// Sequences that run at the same time; they mostly wait.
 const AT_ONCE: usize = 4;
-/// How long a failure is shrunk, in milliseconds.
+/// Time limit for shrinking a failure, in milliseconds.
 const SHRINKING: u32 = 120_000;
 
 #[test]
@@ -82,7 +86,7 @@ fn a_mount_agrees_with_the_reference_whatever_happens() {
     );
 }
 
-/// Runs the sequence of a seed; a failure is shrunk and told.
+/// Runs the sequence of a seed. A failure is shrunk and returned as text.
 fn run_one(seed: u64, tally: &Mutex<Tally>) -> Result<(), String> {
     let config = Config {
         failure_persistence: None,

@@ -1,4 +1,4 @@
-//! A mount without the kernel: the engine, its caches and the operations, asked as FUSE asks them.
+//! A mount without the kernel: the engine, its caches and the operations that FUSE calls.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -25,11 +25,11 @@ use super::mail;
 use super::operations::{Damage, Setting};
 use super::server::{PASSWORD, USER};
 
-/// No answer may take so long, whatever the server does: all its silences together are shorter.
+/// Limit for any reply; all silences of the server together are shorter.
 const ANSWERED: Duration = Duration::from_secs(90);
-/// What the files of the index are called.
+/// Start of the names of the index files.
 const INDEX: &str = "index.sqlite";
-/// What the mount shows of a directory at a time.
+/// Directory entries per readdir call.
 const PAGE: usize = 3;
 
 pub(crate) struct Mounted {
@@ -38,7 +38,7 @@ pub(crate) struct Mounted {
     pub(crate) kernel: Arc<Mutex<Kernel>>,
 }
 
-/// How a mount is made.
+/// Settings of a mount.
 #[derive(Clone)]
 pub(crate) struct Mounting {
     pub(crate) setting: Setting,
@@ -46,12 +46,12 @@ pub(crate) struct Mounting {
     pub(crate) timeout: Duration,
 }
 
-/// What was not answered within any deadline.
+/// An operation that got no reply within [`ANSWERED`].
 #[derive(Debug)]
 pub(crate) struct Unanswered;
 
 impl Mounting {
-    /// Mounts, with what an earlier mount may have left below `base`.
+    /// Mounts with the cache in `base`, which an earlier mount may have written.
     pub(crate) fn mount(&self, base: &Path) -> Result<Mounted, OpenError> {
         let folder = CacheFolder::open(base, USER).expect("a folder for the cache");
         let index = Index::open(&folder).expect("an index");
@@ -92,7 +92,7 @@ impl Mounting {
             },
             idle_timeout: self.setting.idle_timeout,
             keepalive: None,
-            // Whoever opens the directory has the listing renewed.
+            // Opening the directory always renews the listing.
             refresh: Duration::ZERO,
             pipeline: self.setting.pipeline,
             memory: self.setting.memory,
@@ -105,7 +105,7 @@ impl Mounting {
     }
 }
 
-/// What comes later.
+/// A reply that comes later.
 pub(crate) struct Pending<T>(mpsc::Receiver<T>);
 
 impl<T> Pending<T> {
@@ -119,7 +119,7 @@ impl Mounted {
         asked(|answer| self.filesystem.getattr(inode, answer))
     }
 
-    pub(crate) fn look_up(&self, name: &str) -> Pending<Result<Attributes, Error>> {
+    pub(crate) fn lookup_name(&self, name: &str) -> Pending<Result<Attributes, Error>> {
         asked(|answer| self.filesystem.lookup(ROOT, name, answer))
     }
 
@@ -142,7 +142,7 @@ impl Mounted {
         Pending(told)
     }
 
-    /// The entries of a directory but `.` and `..`, in its order.
+    /// The entries of a directory in its order, without `.` and `..`.
     pub(crate) fn entries(&self, directory: u64) -> Vec<(String, Attributes)> {
         let mut entries = Vec::new();
         let mut cookie = 0;
@@ -176,7 +176,7 @@ impl Mounted {
 }
 
 impl Drop for Mounted {
-    /// Nothing is left of a mount whose sequence went wrong.
+    /// Ends a mount whose sequence failed.
     fn drop(&mut self) {
         let _ended_already = self.maildrop.close(Farewell::Discard);
     }
@@ -184,17 +184,17 @@ impl Drop for Mounted {
 
 fn asked<T: Send + 'static>(ask: impl FnOnce(Answer<T>)) -> Pending<Result<T, Error>> {
     let (tell, told) = mpsc::channel();
-    // No caller: nobody has a signal pending.
+    // Without a calling process no signal can be pending.
     ask(Answer::new(0, move |result| drop(tell.send(result))));
     Pending(told)
 }
 
-/// What is left of a cache.
+/// What remains of a cache.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
-    /// All that was written so far: what a killed process leaves.
+    /// Everything written so far, as a killed process leaves it.
     All,
-    /// The index is not.
+    /// Everything except the index.
     BodiesAlone,
 }
 
@@ -213,7 +213,7 @@ pub(crate) fn copy_cache(from: &Path, to: &Path, left: Left) {
             .expect("a folder");
         match fs::copy(&path, &target) {
             Ok(_) => {}
-            // The writer may have removed it by now.
+            // The writer may have removed the file by now.
             Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
         }
     }
@@ -224,7 +224,7 @@ pub(crate) fn damage(base: &Path, damage: Damage) {
     for path in files_of_bodies(base) {
         match File::options().read(true).write(true).open(&path) {
             Ok(file) => damage_file(&path, &file, damage).expect("a damaged file"),
-            // The writer may have removed it by now.
+            // The writer may have removed the file by now.
             Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
         }
     }

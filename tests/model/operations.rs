@@ -1,4 +1,4 @@
-//! What can happen to a mount, and how it is drawn.
+//! What can happen to a mount, and how random sequences are drawn.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use proptest::sample::select;
 use super::mail::{Draft, UidlForm};
 use super::server::{Break, Fault, Offers, Pace, Quit, Update, Within};
 
-/// A mount, its server, and what happens to them.
+/// A mount, its server, and the operations on both.
 #[derive(Clone, Debug)]
 pub(crate) struct Sequence {
     pub(crate) setting: Setting,
@@ -18,82 +18,82 @@ pub(crate) struct Sequence {
     pub(crate) operations: Vec<Operation>,
 }
 
-/// What stays as it is for a sequence.
+/// Settings that are fixed for a sequence.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
     pub(crate) pipeline: Pipeline,
     pub(crate) offers: Offers,
-    /// The most octets that the server writes at once.
+    /// Maximum octets per write of the server.
     pub(crate) chunk: usize,
     /// The mount's memory for bodies, in octets.
     pub(crate) memory: u64,
-    /// The mount's room for bodies on disk, in octets; none for no disk.
+    /// The mount's disk space for bodies, in octets; `None` without a disk.
     pub(crate) disk: Option<u64>,
     pub(crate) idle_timeout: Duration,
 }
 
-/// Picks one of those that there are: the remainder by their count.
+/// Picks one of several items: the remainder after division by their number.
 pub(crate) type Pick = u8;
 
-/// One thing that happens.
+/// One operation of the user, the server or another client.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    /// The directories are read, without asking for a new listing.
+    /// The user reads the directories; that asks for no new listing.
     List,
-    /// Any name that ever was is looked up.
+    /// The user looks up any name that was ever listed.
     LookUp(Pick),
-    /// Any message that ever was shows its attributes.
+    /// The user calls stat for any message that was ever listed.
     Stat(Pick),
-    /// Any message that ever was is opened, and stays open.
+    /// The user opens any message that was ever listed and keeps it open.
     Open(Pick),
-    /// An open message is read in part.
+    /// The user reads a part of an open message.
     Read {
         open: Pick,
         offset: u16,
         length: u16,
     },
-    /// An open message is closed.
+    /// The user closes an open message.
     Close(Pick),
-    /// Any message that ever was is opened, read and closed.
+    /// The user opens, reads and closes any message that was ever listed.
     Cat(Pick),
-    /// All that is listed is read, in directory order.
+    /// The user reads all listed messages in directory order.
     Walk,
-    /// All that is listed shows its attributes, and is opened, at once.
+    /// The user calls stat for and opens all listed messages at the same time.
     Together,
-    /// A listed message is unlinked.
+    /// The user unlinks a listed message.
     Unlink(Pick),
-    /// An unlinked message is moved back.
+    /// The user restores an unlinked message.
     Restore(Pick),
-    /// The directory is opened, which renews the listing.
+    /// The user opens the directory, which renews the listing.
     Refresh,
-    /// New mail.
+    /// A new message arrives.
     Arrive(Draft),
-    /// New mail, the same octets and UIDL as a message that is there.
+    /// A new message arrives with the content and unique-id of an existing one.
     Copy(Pick),
-    /// New mail under the UIDL of a message that is there.
+    /// A new message arrives with the unique-id of an existing one.
     Twin(Pick, Draft),
     /// Another client deletes a message.
     Expunge(Pick),
-    /// The message under a UIDL becomes another one.
+    /// The message behind a unique-id becomes a different one.
     Alter(Pick, Draft),
-    /// The server is going to break off in midst of a reply.
+    /// The server will break off within a reply.
     Fault(Fault),
     /// The server ends all connections.
     Restart,
     /// The cache on disk is damaged.
     Damage(Damage),
-    /// What is unlinked is committed. The server refuses those DELEs whose bit is set.
+    /// The user commits the pending deletions. The server refuses the n-th DELE if bit n is set.
     Commit { refused: u8, quit: Quit },
-    /// The mount ends, and begins anew.
+    /// The mount ends and is mounted again.
     Remount(Parting),
 }
 
-/// What becomes of the files of bodies.
+/// Damage to the files of bodies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Damage {
-    /// An octet is another one, so far into each file.
+    /// One octet changes at this offset of each file.
     Altered(u16),
-    /// The second half is gone.
+    /// The second half of each file is gone.
     Truncated,
     /// The files are gone.
     Removed,
@@ -102,18 +102,18 @@ pub(crate) enum Damage {
 /// How a mount ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Parting {
-    /// By `pop3fs umount`; the server answers so.
+    /// By `pop3fs umount`; the server answers QUIT like this.
     Committing(Quit),
-    /// What is unlinked is forgotten.
+    /// By `pop3fs umount --discard`.
     Discarding,
-    /// The same, and somebody removes the index.
+    /// Like `Discarding`, and then the index is removed.
     LosingTheIndex,
-    /// The process is killed: the next mount finds what is on disk at that moment.
+    /// The process is killed; the next mount finds what is on disk at that moment.
     Crashing,
 }
 
 impl Setting {
-    /// How many commands the mount may have under way.
+    /// How many commands the mount may send before their replies.
     pub(crate) fn pace(&self) -> Pace {
         match self.pipeline {
             Pipeline::Auto | Pipeline::Most(_) if self.offers.pipelining => Pace::Pipelined,
@@ -123,7 +123,7 @@ impl Setting {
 }
 
 impl Sequence {
-    /// Whether the server is silent for good somewhere: then the mount's time-out is short.
+    /// Whether the server falls silent somewhere; then the mount gets a short timeout.
     pub(crate) fn has_silence(&self) -> bool {
         let is_silent = |quit: &Quit| matches!(quit, Quit::Silent(_));
         self.operations.iter().any(|operation| match operation {
@@ -136,7 +136,7 @@ impl Sequence {
     }
 }
 
-/// Sequences; one in six has silence in it, which takes its time.
+/// Random sequences. Silence takes long, so only one sequence in six may contain it.
 pub(crate) fn sequences() -> impl Strategy<Value = Sequence> {
     let breaks = [Break::Close, Break::Reset];
     let quits = [

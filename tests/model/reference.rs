@@ -1,4 +1,4 @@
-//! The reference: what a mount has to show, told by what the server listed and what was asked of the mount.
+//! The reference: what the mount must show, derived from the server's listings and the operations.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::mail::{self, Mail};
 
-/// Where a message has to stand.
+/// Whether a message is listed, unlinked or gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Listed,
@@ -14,39 +14,39 @@ pub(crate) enum Standing {
     Departed,
 }
 
-/// A message by its name.
+/// What the reference knows about a file name.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
-    /// What the last listing that has the name says it is.
+    /// The message behind the name in the last listing that has it.
     pub(crate) mail: Mail,
     twins: usize,
     pub(crate) standing: Standing,
-    /// What it was when it was unlinked last.
+    /// The message behind the name when it was last unlinked.
     pub(crate) unlinked: Mail,
-    /// The inode number, once it was shown.
+    /// The inode number, once the mount has shown it.
     pub(crate) inode: Option<u64>,
-    /// The body was read since the message last changed.
+    /// Whether the body was read since the message last changed.
     pub(crate) is_seen: bool,
-    /// The mtime, once it was shown.
+    /// The mtime, once the mount has shown it.
     pub(crate) arrived: Option<SystemTime>,
-    /// What it was since the operation began.
+    /// The messages behind the name since the operation began.
     pub(crate) lately: Vec<Mail>,
-    /// A listing since the operation began lacks it, or it had departed before.
+    /// Whether the name was gone before the operation or in a listing since then.
     pub(crate) was_absent: bool,
 }
 
-/// All messages that the mount has ever shown, by name.
+/// Everything that the mount has ever shown, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Reference {
     pub(crate) known: BTreeMap<String, Known>,
-    /// What is on the server now.
+    /// The messages on the server now.
     pub(crate) mailbox: Vec<Mail>,
-    /// What was listed last.
+    /// The last listing.
     pub(crate) last_listing: Vec<Mail>,
 }
 
 impl Reference {
-    /// Forgets what was for the sake of the operation before.
+    /// Starts an operation: what happened during the one before no longer counts.
     pub(crate) fn begin_operation(&mut self) {
         for known in self.known.values_mut() {
             known.lately = vec![known.mail.clone()];
@@ -54,8 +54,8 @@ impl Reference {
         }
     }
 
-    /// A session was told all that is in the maildrop. A message that may be another of its unique-id by now is no longer
-    /// to be deleted.
+    /// Applies a complete listing. If a name may now mean another message with the same unique-id,
+    /// its deletion is no longer pending.
     pub(crate) fn take_listing(&mut self, listing: &[Mail]) {
         self.last_listing = listing.to_vec();
         let mut twins: HashMap<&str, usize> = HashMap::new();
@@ -86,12 +86,12 @@ impl Reference {
         for (name, mail, twins) in present {
             self.known
                 .entry(name)
-                .and_modify(|known| known.is_listed(mail, twins, shifted.contains(&mail.uidl)))
+                .and_modify(|known| known.take_listed(mail, twins, shifted.contains(&mail.uidl)))
                 .or_insert_with(|| Known::new(mail, twins));
         }
     }
 
-    /// A mount ended: nothing is to be deleted any more.
+    /// A mount ended, so no deletion is pending any more.
     pub(crate) fn end_mount(&mut self) {
         for known in self.known.values_mut() {
             if known.standing == Standing::Unlinked {
@@ -100,7 +100,7 @@ impl Reference {
         }
     }
 
-    /// What the mount knew may be lost.
+    /// The next mount may know nothing about the messages.
     pub(crate) fn forget_what_was_learnt(&mut self) {
         for known in self.known.values_mut() {
             known.inode = None;
@@ -118,7 +118,7 @@ impl Reference {
             .collect()
     }
 
-    /// What is to be deleted, by name: what it was when it was unlinked.
+    /// The pending deletions: each name with the message that it meant when it was unlinked.
     pub(crate) fn pending(&self) -> BTreeMap<String, Mail> {
         let pending = |(_, known): &(&String, &Known)| known.standing == Standing::Unlinked;
         let entries = self.known.iter().filter(pending);
@@ -127,7 +127,7 @@ impl Reference {
             .collect()
     }
 
-    /// The name's record, and whether another name has the inode number.
+    /// Whether another name has this inode number.
     pub(crate) fn inode_is_anothers(&self, name: &str, inode: u64) -> bool {
         self.known
             .iter()
@@ -154,8 +154,8 @@ impl Known {
         }
     }
 
-    /// Of twins that are shifted, each may be another of them by now.
-    fn is_listed(&mut self, mail: &Mail, twins: usize, is_shifted: bool) {
+    /// A listing has the name. If twins have shifted, each name may now mean another one of them.
+    fn take_listed(&mut self, mail: &Mail, twins: usize, is_shifted: bool) {
         let is_regrouped = self.twins != twins;
         let is_altered = is_regrouped || is_shifted || self.mail.listed != mail.listed;
         self.is_seen &= !is_altered;
@@ -170,7 +170,8 @@ impl Known {
         }
     }
 
-    /// Of what was removed, what takes its name is another.
+    /// A listing lacks the name. If it was unlinked, a later message with this name is a different
+    /// one.
     fn depart(&mut self) {
         if self.standing == Standing::Unlinked {
             self.twins = 0;
@@ -179,25 +180,26 @@ impl Known {
         self.was_absent = true;
     }
 
-    /// A commit is over that was to delete it: where it is gone, what takes its name is another.
+    /// A commit that included the name is over. If the message is gone, a later message with this
+    /// name is a different one.
     pub(crate) fn retire(&mut self) {
         if self.standing == Standing::Departed {
             self.twins = 0;
         }
     }
 
-    /// What was learnt was another's.
-    pub(crate) fn is_another(&mut self) {
+    /// The name now means another message, so body and date are unknown again.
+    pub(crate) fn mark_replaced(&mut self) {
         self.is_seen = false;
         self.arrived = None;
     }
 
-    /// From here on it is this that may be deleted.
+    /// Records which message the user unlinked: only this one may be deleted.
     pub(crate) fn unlink(&mut self) {
         self.unlinked = self.mail.clone();
     }
 
-    /// The sizes that may be shown.
+    /// The sizes that the mount may show.
     pub(crate) fn sizes(&self) -> Vec<u64> {
         let exact = self.mail.content.len() as u64;
         match self.is_seen {
@@ -206,7 +208,7 @@ impl Known {
         }
     }
 
-    /// The version of the message that has these octets.
+    /// The recent version of the message with this content.
     pub(crate) fn version(&self, octets: &[u8]) -> Option<Arc<[u8]>> {
         let of = |mail: &&Mail| *mail.content == *octets;
         self.lately

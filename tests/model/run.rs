@@ -1,4 +1,4 @@
-//! Carries a sequence out, and compares at each step.
+//! Runs a sequence and compares the mount with the reference after each operation.
 
 mod comparison;
 mod deletions;
@@ -17,17 +17,18 @@ use super::operations::{Operation, Parting, Pick, Sequence};
 use super::reference::{Known, Reference, Standing};
 use super::server::{Event, Quit, Server};
 
-/// What a mount did otherwise than it has to.
+/// The error describes what the mount did wrong.
 pub(crate) type Check<T = ()> = Result<T, String>;
 
-/// Longer than a machine that is busy keeps a server of its own waiting.
+/// Timeout that a busy machine does not reach.
 const LONG: Duration = Duration::from_secs(30);
-/// Where the server is silent on purpose.
+/// Timeout for sequences in which the server falls silent.
 const SHORT: Duration = Duration::from_millis(250);
-/// With so many replies broken off, what is fetched for somebody may fail. One break may have come before.
+/// An operation may fail if this many replies broke off during it. The first one may have been
+/// before.
 const EXCUSE: usize = 2;
 
-/// What sequences came to, all together.
+/// Totals over all sequences.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) operations: usize,
@@ -49,7 +50,7 @@ impl Tally {
     }
 }
 
-/// Carries a sequence out; the error tells what the mount did wrong.
+/// Runs a sequence; the error describes what the mount did wrong.
 pub(crate) fn run(sequence: &Sequence) -> Check<Tally> {
     let mut run = Run::begin(sequence)?;
     for (operation, at) in sequence.operations.iter().zip(1..) {
@@ -64,7 +65,7 @@ pub(crate) fn run(sequence: &Sequence) -> Check<Tally> {
 struct Run {
     server: Server,
     mounting: Mounting,
-    /// Of caches; a killed mount leaves its own behind.
+    /// Holds a cache for each mount that follows a kill.
     folder: TempDir,
     mounts: usize,
     mounted: Option<Mounted>,
@@ -119,7 +120,7 @@ impl Run {
         self.reference.begin_operation();
         match *operation {
             Operation::List => self.list(),
-            Operation::LookUp(pick) => self.with_any(pick, Run::look_up),
+            Operation::LookUp(pick) => self.with_any(pick, Run::lookup_name),
             Operation::Stat(pick) => self.with_any(pick, Run::stat),
             Operation::Open(pick) => self.with_any(pick, |run, name| run.open(name).map(drop)),
             Operation::Read {
@@ -163,7 +164,7 @@ impl Run {
         }
     }
 
-    /// The end of every sequence: what is pending is deleted, and the mount agrees with the server; so does the next one.
+    /// Ends a sequence: commits, then checks this mount and the next one against the server.
     fn end(mut self) -> Check<Tally> {
         self.server.behave();
         self.commit(0, Quit::Confirmed)?;
@@ -195,7 +196,7 @@ impl Run {
     }
 }
 
-/// What the server does by itself.
+/// Changes on the server that the mount did not cause.
 impl Run {
     fn arrive(&mut self, draft: Draft, uidl: Option<Arc<str>>) {
         let mail = self.server.arrive(draft, uidl);
@@ -227,7 +228,7 @@ impl Run {
         Ok(())
     }
 
-    /// Takes what the server did outside of commits, in which nothing may be deleted.
+    /// Takes the server's events since the last commit; none of them may be a deletion.
     fn take_events(&mut self) -> Check {
         for event in self.server.take_events() {
             match event {
@@ -240,7 +241,8 @@ impl Run {
         Ok(())
     }
 
-    /// Waits until the mount has taken what the server has listed: a listing told to its end is always taken.
+    /// Waits until the mount has applied the server's last listing; it must apply every complete
+    /// one.
     fn catch_up(&mut self) -> Check {
         let deadline = Instant::now() + PATIENCE;
         while !self.has_caught_up() {
@@ -254,11 +256,12 @@ impl Run {
 
     fn has_caught_up(&self) -> bool {
         let (_, since_listed) = self.server.listings();
-        // In this order: the age is that of a later moment.
+        // The order matters: the mount's age must be taken later.
         since_listed.is_none_or(|since| self.mounted().maildrop.listing_age() <= since)
     }
 
-    /// Looks when the mount has taken all listings, and none comes in between.
+    /// Calls `look` at a moment when the mount has applied all listings and no new one arrives
+    /// meanwhile.
     fn steadily<T>(&mut self, look: impl Fn(&Run) -> T) -> Check<T> {
         loop {
             self.catch_up()?;

@@ -1,4 +1,4 @@
-//! The server: it keeps to the protocol, but breaks off where it is told to, and remembers everything.
+//! The server of the model: it keeps to the protocol, breaks off on demand, and records everything.
 
 mod reply;
 mod session;
@@ -12,36 +12,36 @@ use parking_lot::Mutex;
 
 use super::common::Scripted;
 use super::mail::{Draft, Mail};
-use session::Session;
+use session::ModelSession;
 
-/// The user name that is accepted.
+/// The user name that the server accepts.
 pub(crate) const USER: &str = "alice";
-/// The password that is accepted.
+/// The password that the server accepts.
 pub(crate) const PASSWORD: &str = "secret";
 
-/// The capabilities that servers differ in.
+/// The optional capabilities.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Offers {
     pub(crate) pipelining: bool,
     pub(crate) top: bool,
-    /// `EXPIRE 0`: what was retrieved is deleted by QUIT (RFC 2449 section 6.7).
+    /// `EXPIRE 0`: QUIT deletes retrieved messages (RFC 2449 section 6.7).
     pub(crate) expire_at_once: bool,
 }
 
-/// How many commands the client may have under way.
+/// How many commands the client may send before their replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     OneAtATime,
     Pipelined,
 }
 
-/// A reply that breaks off: never at its end, which a client could not tell from a connection that ended later.
+/// A reply that breaks off before its end. (A break at its end would look like a later one.)
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fault {
     pub(crate) how: Break,
-    /// So many octets of replies later.
+    /// After this many octets of replies.
     pub(crate) after: u32,
-    /// Of these replies.
+    /// Counting only these replies.
     pub(crate) within: Within,
 }
 
@@ -49,20 +49,20 @@ pub(crate) struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Within {
     Everything,
-    /// Those of a session that has listed the maildrop.
+    /// Replies after the session's listing.
     Transfers,
 }
 
-/// How a connection ends in the midst of a reply.
+/// How a reply breaks off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Break {
     Close,
     Reset,
-    /// Not at all, but nothing more is said.
+    /// The connection stays open but the server sends nothing more.
     Silence,
 }
 
-/// What QUIT comes to in a session that has messages marked.
+/// How the server answers QUIT in a session with marked messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quit {
     Confirmed,
@@ -71,59 +71,59 @@ pub(crate) enum Quit {
     Silent(Update),
 }
 
-/// Whether messages were deleted, whatever the answer says.
+/// Whether the server deletes the messages, whatever its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Update {
     Done,
     NotDone,
 }
 
-/// What the server has seen.
+/// An event that the server has recorded.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// A session was told all that is in the maildrop.
+    /// A session got a complete listing.
     Listed(Vec<Mail>),
-    /// DELE was sent for the message.
+    /// The client sent DELE for this message.
     Marked(Mail),
-    /// QUIT was sent after a DELE.
+    /// The client sent QUIT after DELE.
     Quit,
-    /// These were deleted by QUIT.
+    /// QUIT deleted these messages.
     Deleted(Vec<Mail>),
 }
 
-/// How often replies broke off.
+/// How many replies broke off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// Before the session had listed the maildrop.
+    /// Before the end of the session's listing.
     pub(crate) at_login: usize,
-    /// The same, since the last session that had.
+    /// Like `at_login`, since the last complete listing.
     pub(crate) at_login_in_a_row: usize,
-    /// After that.
+    /// After the session's listing.
     pub(crate) later: usize,
-    /// Of both, those by silence, and QUITs without an answer.
+    /// Those of both kinds that were silence, and QUITs without a reply.
     pub(crate) by_silence: usize,
     /// Connections that are silent now.
     pub(crate) silent: usize,
 }
 
-/// A server of one maildrop.
+/// A server with one maildrop.
 pub(crate) struct Server {
     scripted: Scripted,
-    shared: Arc<Shared>,
+    shared: Arc<ModelShared>,
 }
 
-struct Shared {
+struct ModelShared {
     offers: Offers,
     pace: Pace,
     chunk: usize,
-    state: Mutex<State>,
+    state: Mutex<ModelState>,
 }
 
 #[derive(Default)]
-struct State {
+struct ModelState {
     mailbox: Vec<Mail>,
     last_serial: u32,
-    /// What LIST has ever said of each UIDL.
+    /// Every size that LIST ever gave for each unique-id.
     listed: HashSet<(Arc<str>, u64)>,
     faults: VecDeque<Fault>,
     broken: Broken,
@@ -132,15 +132,15 @@ struct State {
     events: Vec<Event>,
     listings: usize,
     last_listing: Option<Instant>,
-    /// By the number of the connection.
+    /// Connections that have not listed the maildrop yet.
     logging_in: HashSet<usize>,
     complaints: Vec<String>,
 }
 
 impl Server {
-    /// `chunk` is the most octets that are written at once.
+    /// Starts the server; `chunk` is the maximum of octets per write.
     pub(crate) fn start(offers: Offers, pace: Pace, chunk: usize) -> Server {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ModelShared {
             offers,
             pace,
             chunk,
@@ -148,7 +148,7 @@ impl Server {
         });
         let served = Arc::clone(&shared);
         let scripted =
-            Scripted::start(move |peer| Session::new(&served, peer.connection()).serve(peer));
+            Scripted::start(move |peer| ModelSession::new(&served, peer.connection()).serve(peer));
         Server { scripted, shared }
     }
 
@@ -157,7 +157,7 @@ impl Server {
         self.scripted.port()
     }
 
-    /// New mail, with a UIDL of its own or with this one.
+    /// Adds a message with this unique-id or with a new one.
     pub(crate) fn arrive(&self, draft: Draft, uidl: Option<Arc<str>>) -> Mail {
         let mut state = self.shared.state.lock();
         let mail = state.make(draft, uidl);
@@ -165,7 +165,7 @@ impl Server {
         mail
     }
 
-    /// The same message once more.
+    /// Adds a copy of a message.
     pub(crate) fn copy(&self, mail: &Mail) -> Mail {
         let mut state = self.shared.state.lock();
         state.last_serial += 1;
@@ -186,7 +186,7 @@ impl Server {
             .retain(|mail| mail.serial != serial);
     }
 
-    /// It becomes another message, for sessions to come.
+    /// Replaces the message behind a unique-id, for later sessions.
     pub(crate) fn alter(&self, mail: &Mail, draft: Draft) -> Mail {
         let mut state = self.shared.state.lock();
         let other = state.make(draft, Some(Arc::clone(&mail.uidl)));
@@ -204,17 +204,17 @@ impl Server {
         self.shared.state.lock().mailbox.clone()
     }
 
-    /// Breaks off a reply to come; after those that were asked for before.
+    /// Adds a fault, which occurs after the earlier ones.
     pub(crate) fn break_off(&self, fault: Fault) {
         self.shared.state.lock().faults.push_back(fault);
     }
 
-    /// Breaks nothing off any more.
+    /// Removes all faults that have not occurred yet.
     pub(crate) fn behave(&self) {
         self.shared.state.lock().faults.clear();
     }
 
-    /// Says how the next session with a DELE goes.
+    /// Sets how the next session with a DELE ends.
     pub(crate) fn answer_deletions(&self, refused: u8, quit: Quit) {
         let mut state = self.shared.state.lock();
         state.refused = refused;
@@ -235,24 +235,25 @@ impl Server {
         self.shared.state.lock().broken
     }
 
-    /// Sessions that were told all that is in the maildrop, and how long ago the last one was about to be.
+    /// How many sessions got a complete listing, and how long ago the last one was about to be
+    /// complete.
     pub(crate) fn listings(&self) -> (usize, Option<Duration>) {
         let state = self.shared.state.lock();
         (state.listings, state.last_listing.map(|at| at.elapsed()))
     }
 
-    /// What happened since the last call.
+    /// The events since the last call.
     pub(crate) fn take_events(&self) -> Vec<Event> {
         std::mem::take(&mut self.shared.state.lock().events)
     }
 
-    /// What the client must never do, and did.
+    /// Violations of the protocol by the client.
     pub(crate) fn complaints(&self) -> Vec<String> {
         self.shared.state.lock().complaints.clone()
     }
 }
 
-impl State {
+impl ModelState {
     fn make(&mut self, draft: Draft, uidl: Option<Arc<str>>) -> Mail {
         self.last_serial += 1;
         let uidl = uidl.unwrap_or_else(|| draft.uidl(self.last_serial));
@@ -270,7 +271,7 @@ impl State {
     }
 
     fn has(&self, mail: &Mail) -> bool {
-        // What became another message under its UIDL is gone as well.
+        // A message that was replaced is gone too.
         self.mailbox.iter().any(|other| other.serial == mail.serial)
     }
 }

@@ -1,4 +1,4 @@
-//! What is compared after each operation.
+//! The comparisons after each operation.
 
 use std::fmt::Debug;
 use std::thread;
@@ -79,7 +79,7 @@ impl Run {
         )
     }
 
-    /// It must be told of all that changes by itself; soon, for that comes after the change.
+    /// The kernel must be notified of every change that it did not cause; shortly after the change.
     fn check_the_kernel(&self) -> Check {
         let mounted = self.mounted();
         let deadline = Instant::now() + PATIENCE;
@@ -92,7 +92,7 @@ impl Run {
         Ok(())
     }
 
-    /// Compares what stat shows, and remembers what may never change again.
+    /// Compares what stat shows, and records what must not change from now on.
     pub(super) fn check_attributes(&mut self, name: &str, shown: &Attributes) -> Check {
         if self.reference.inode_is_anothers(name, shown.inode) {
             return Err(format!(
@@ -123,7 +123,7 @@ impl Run {
         )
     }
 
-    /// Whether what was asked of the server may have failed so.
+    /// Whether faults of the server excuse this failure.
     fn excuses(&self, before: Broken, error: &Error) -> bool {
         let after = self.server.broken();
         after.at_login > before.at_login
@@ -146,7 +146,7 @@ impl Run {
     }
 }
 
-/// Tells what differs.
+/// Describes a difference.
 pub(super) fn equal<T: PartialEq + Debug>(what: &str, is: &T, should_be: &T) -> Check {
     if is == should_be {
         return Ok(());

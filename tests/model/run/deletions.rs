@@ -1,4 +1,4 @@
-//! Commits, and the ends of mounts.
+//! Commits and the ends of mounts.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ impl Run {
         let (pending, before) = (self.reference.pending(), self.server.broken());
         let verdict = self.mounted().commit().wait()?;
         self.check_verdict(&pending, before, verdict)?;
-        // A session without a DELE has no use for them.
+        // A commit that sent no DELE did not use these settings up.
         self.server.answer_deletions(0, Quit::Confirmed);
         self.catch_up()
     }
@@ -36,11 +36,11 @@ impl Run {
         }
     }
 
-    /// Takes what the server did in a commit: it must have deleted nothing but what was pending.
-    fn take_update(&mut self, pending: &BTreeMap<String, Mail>) -> Check<Update> {
-        let mut update = Update {
+    /// Takes the server's events of a commit; it must have deleted only pending messages.
+    fn take_update(&mut self, pending: &BTreeMap<String, Mail>) -> Check<CommitOutcome> {
+        let mut update = CommitOutcome {
             listed: self.reference.last_listing.clone(),
-            ..Update::default()
+            ..CommitOutcome::default()
         };
         for event in self.server.take_events() {
             log::debug!("in the commit of {pending:?}: {event:?}");
@@ -78,7 +78,7 @@ impl Run {
     fn check_what_was_done(
         &mut self,
         pending: &BTreeMap<String, Mail>,
-        update: &Update,
+        update: &CommitOutcome,
         verdict: &Verdict,
     ) -> Check {
         let told = verdict.deleted + verdict.gone + verdict.kept.len();
@@ -94,19 +94,20 @@ impl Run {
             let is_kept = verdict.kept.iter().any(|kept| kept.name == *name);
             let standing = known(&mut self.reference, name)?.standing;
             match (self.is_truly_kept(mail, update), is_kept) {
-                // A listing in front of the commit may have told that it changed.
+                // A listing at the start of the commit may have shown that it changed.
                 (Some(true), false) if standing != Standing::Unlinked => untold += 1,
                 (Some(is), said) if is != said => {
                     return Err(format!("{name}, {mail:?}: kept is {is}, says {verdict:?}"));
                 }
                 _ => {}
             }
-            // Still named by a listing after QUIT: by then it is new mail under the unique-id of what was deleted.
+            // If a listing after QUIT still has the name, it is a new message with the unique-id of
+            // the deleted one.
             let is_new = standing == Standing::Unlinked && !is_kept && update.was_looked_at;
             if is_new {
-                known(&mut self.reference, name)?.is_another();
+                known(&mut self.reference, name)?.mark_replaced();
             }
-            // What a listing has told meanwhile holds.
+            // A listing since then overrides the verdict.
             known(&mut self.reference, name)?.standing = match (standing, is_kept) {
                 (Standing::Unlinked, true) => Standing::Listed,
                 (Standing::Unlinked, false) if is_new => Standing::Listed,
@@ -121,9 +122,9 @@ impl Run {
         Ok(())
     }
 
-    /// Whether the server kept the message; none where that does not tell what the mount has to say.
-    fn is_truly_kept(&self, mail: &Mail, update: &Update) -> Option<bool> {
-        // Where another client took or brought a twin in between, nobody can tell which of them is left.
+    /// Whether the server kept the message; `None` if both verdicts would be right.
+    fn is_truly_kept(&self, mail: &Mail, update: &CommitOutcome) -> Option<bool> {
+        // If another client added or deleted a twin meanwhile, nobody can tell which one is left.
         if update.is_disturbed(&mail.uidl, &self.reference.mailbox) {
             return None;
         }
@@ -131,12 +132,18 @@ impl Run {
         if update.deleted.iter().any(is_it) {
             return Some(false);
         }
-        // Of two twins, one may have been deleted for the other; and it may have been gone before.
+        // The commit may have deleted the other one of two twins, or this one may have been gone
+        // before.
         let is_twins = update.deleted.iter().any(|other| other.is_twin_of(mail));
         (self.reference.mailbox.iter().any(is_it) && !is_twins).then_some(true)
     }
 
-    fn check_what_was_not_done(&mut self, before: Broken, update: &Update, fault: &Fault) -> Check {
+    fn check_what_was_not_done(
+        &mut self,
+        before: Broken,
+        update: &CommitOutcome,
+        fault: &Fault,
+    ) -> Check {
         let after = self.server.broken();
         let breaks = after.at_login + after.later + after.by_silence
             - before.at_login
@@ -183,7 +190,7 @@ impl Run {
         self.mount()
     }
 
-    /// The next mount finds a copy, made now, of what this one leaves.
+    /// Makes a copy of this mount's cache for the next mount.
     fn move_cache(&mut self, left: Left) {
         let from = self.cache();
         self.mounts += 1;
@@ -195,7 +202,7 @@ impl Run {
         self.mounted.take().expect("a mount").end(farewell)
     }
 
-    /// A mount fails only as often as the server breaks off while it begins.
+    /// Mounts; each failure must be excused by a reply that broke off during the login.
     pub(super) fn mount(&mut self) -> Check {
         loop {
             let before = self.server.broken();
@@ -213,20 +220,20 @@ impl Run {
     }
 }
 
-/// What the server did in a commit.
+/// What the server did during a commit.
 #[derive(Default)]
-struct Update {
+struct CommitOutcome {
     deleted: Vec<Mail>,
     listings: usize,
     has_quit: bool,
-    /// A session was told after that what is left.
+    /// Whether a session got a complete listing after QUIT.
     was_looked_at: bool,
-    /// What the mount knew when it deleted.
+    /// The last listing before QUIT.
     listed: Vec<Mail>,
 }
 
-impl Update {
-    /// Whether another client has changed which messages share the UIDL since the mount listed them.
+impl CommitOutcome {
+    /// Whether another client added or deleted a message with this unique-id since that listing.
     fn is_disturbed(&self, uidl: &str, left: &[Mail]) -> bool {
         let of = |mails: &[Mail]| -> Vec<u32> {
             let mails = mails.iter().filter(|mail| &*mail.uidl == uidl);

@@ -1,4 +1,4 @@
-//! What the user does with messages.
+//! The user's operations on messages.
 
 use std::time::UNIX_EPOCH;
 
@@ -22,8 +22,8 @@ impl Run {
         picked(&names, pick).map_or(Ok(()), |name| then(self, name))
     }
 
-    pub(super) fn look_up(&mut self, name: &str) -> Check {
-        let found = self.steadily(|run| run.mounted().look_up(name).wait())??;
+    pub(super) fn lookup_name(&mut self, name: &str) -> Check {
+        let found = self.steadily(|run| run.mounted().lookup_name(name).wait())??;
         let standing = known(&mut self.reference, name)?.standing;
         match (standing, found) {
             (Standing::Listed, Ok(attributes)) => self.check_attributes(name, &attributes),
@@ -34,7 +34,7 @@ impl Run {
         }
     }
 
-    /// What the kernel knows a message by, if it was ever shown.
+    /// The inode number of a name, if the mount has shown it.
     fn inode(&self, name: &str) -> Option<u64> {
         self.reference.known.get(name)?.inode
     }
@@ -72,7 +72,7 @@ impl Run {
         {
             return Err(format!("{name} arrived {} s late", seconds as i64 - EPOCH));
         }
-        // With a listing in between, the size is that of either.
+        // If a listing came in between, the size may be that of either version.
         if known.lately.len() > 1 {
             return Ok(());
         }
@@ -232,7 +232,7 @@ impl Run {
         self.moved(name, done, Standing::Listed)
     }
 
-    /// A message was unlinked or restored, unless a listing came in between that shows it otherwise.
+    /// Records that a message was unlinked or restored, unless a listing in between overrides that.
     fn moved(&mut self, name: &str, done: Result<(), Error>, to: Standing) -> Check {
         let standing = |shown: Option<Shown>| match shown {
             Some(Shown::Listed) => Standing::Listed,

@@ -1,17 +1,17 @@
-//! Replies as they go over the wire.
+//! Replies and their octets on the wire.
 
-/// What a reply is.
-pub(super) enum Reply {
+/// A reply of one or of many lines.
+pub(super) enum WireReply {
     Line(String),
-    /// A line, and what follows, without its dots.
+    /// A status line and the text after it, not dot-stuffed and without the dot line.
     Lines(String, Vec<u8>),
 }
 
-impl Reply {
+impl WireReply {
     pub(super) fn octets(&self) -> Vec<u8> {
         match self {
-            Reply::Line(line) => format!("{line}\r\n").into_bytes(),
-            Reply::Lines(line, lines) => {
+            WireReply::Line(line) => format!("{line}\r\n").into_bytes(),
+            WireReply::Lines(line, lines) => {
                 let mut octets = format!("{line}\r\n").into_bytes();
                 stuff(lines, &mut octets);
                 octets.extend_from_slice(b".\r\n");
@@ -21,7 +21,7 @@ impl Reply {
     }
 }
 
-/// RFC 1939 section 3: a dot that begins a line is doubled. A line ends with CRLF.
+/// Doubles each dot at the start of a line (RFC 1939 section 3). A line ends with CRLF.
 fn stuff(lines: &[u8], into: &mut Vec<u8>) {
     let mut is_start = true;
     for (at, &octet) in lines.iter().enumerate() {

@@ -1,17 +1,17 @@
-//! One connection: commands, replies, and where those break off.
+//! One connection of the server.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io;
 
-use super::reply::Reply;
-use super::{Event, PASSWORD, Pace, Quit, Shared, Update};
+use super::reply::WireReply;
+use super::{Event, ModelShared, PASSWORD, Pace, Quit, Update};
 use crate::common::Peer;
 use crate::mail::Mail;
 
 /// One connection.
-pub(super) struct Session<'a> {
-    pub(super) shared: &'a Shared,
+pub(super) struct ModelSession<'a> {
+    pub(super) shared: &'a ModelShared,
     pub(super) connection: usize,
     pub(super) phase: Phase,
     pub(super) messages: Vec<Mail>,
@@ -20,25 +20,25 @@ pub(super) struct Session<'a> {
     pub(super) random: fastrand::Rng,
 }
 
-/// How far a session has come.
+/// Progress of a session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// It has not listed the maildrop yet.
+    /// It has not sent a complete listing yet.
     LogIn,
     Listed,
 }
 
-/// What follows the last octet of a reply.
+/// What happens after a reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
+enum AfterReply {
     GoOn,
     End,
 }
 
-impl<'a> Session<'a> {
-    pub(super) fn new(shared: &'a Shared, connection: usize) -> Session<'a> {
+impl<'a> ModelSession<'a> {
+    pub(super) fn new(shared: &'a ModelShared, connection: usize) -> ModelSession<'a> {
         shared.state.lock().logging_in.insert(connection);
-        Session {
+        ModelSession {
             shared,
             connection,
             phase: Phase::LogIn,
@@ -50,25 +50,25 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn serve(mut self, peer: &mut Peer) -> io::Result<()> {
-        self.say(peer, &Reply::Line("+OK ready".to_owned()))?;
+        self.say(peer, &WireReply::Line("+OK ready".to_owned()))?;
         while let Some(line) = peer.read_line()? {
             if self.shared.pace == Pace::OneAtATime && peer.octets_behind() > 0 {
                 self.complain(format!("{line:?} was not alone"));
             }
-            if self.answer(peer, &line)? == Then::End {
+            if self.answer(peer, &line)? == AfterReply::End {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    fn answer(&mut self, peer: &mut Peer, line: &str) -> io::Result<Then> {
+    fn answer(&mut self, peer: &mut Peer, line: &str) -> io::Result<AfterReply> {
         let mut words = line.split(' ');
         let verb = words.next().unwrap_or_default();
         let number: usize = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
         let reply = match verb {
             "CAPA" => self.capabilities(),
-            "USER" => Reply::Line("+OK".to_owned()),
+            "USER" => WireReply::Line("+OK".to_owned()),
             "PASS" => self.log_in(line),
             "STAT" => self.stat(),
             "UIDL" => self.listing(|mail| mail.uidl.to_string()),
@@ -77,13 +77,13 @@ impl<'a> Session<'a> {
             "TOP" if self.shared.offers.top => self.top(number),
             "DELE" => self.mark(number),
             "QUIT" => return self.quit(peer),
-            _ => Reply::Line("-ERR unknown command".to_owned()),
+            _ => WireReply::Line("-ERR unknown command".to_owned()),
         };
         self.say(peer, &reply)?;
-        Ok(Then::GoOn)
+        Ok(AfterReply::GoOn)
     }
 
-    fn capabilities(&self) -> Reply {
+    fn capabilities(&self) -> WireReply {
         let offers = self.shared.offers;
         let mut lines = "USER\r\nUIDL\r\nRESP-CODES\r\n".to_owned();
         for (is_offered, line) in [
@@ -95,35 +95,35 @@ impl<'a> Session<'a> {
                 lines.push_str(line);
             }
         }
-        Reply::Lines("+OK".to_owned(), lines.into_bytes())
+        WireReply::Lines("+OK".to_owned(), lines.into_bytes())
     }
 
-    fn log_in(&mut self, line: &str) -> Reply {
+    fn log_in(&mut self, line: &str) -> WireReply {
         if line != format!("PASS {PASSWORD}") {
             self.complain(format!("the password was {line:?}"));
         }
         self.messages.clone_from(&self.shared.state.lock().mailbox);
-        Reply::Line("+OK".to_owned())
+        WireReply::Line("+OK".to_owned())
     }
 
-    fn stat(&self) -> Reply {
+    fn stat(&self) -> WireReply {
         let octets: u64 = self.messages.iter().map(|mail| mail.listed).sum();
-        Reply::Line(format!("+OK {} {octets}", self.messages.len()))
+        WireReply::Line(format!("+OK {} {octets}", self.messages.len()))
     }
 
-    /// What a client asks for last, also of an empty maildrop.
-    fn list(&mut self, peer: &mut Peer) -> io::Result<Then> {
+    /// LIST is the last command of every listing, also of an empty maildrop.
+    fn list(&mut self, peer: &mut Peer) -> io::Result<AfterReply> {
         let reply = self.listing(|mail| mail.listed.to_string());
         self.say_the_listing(peer, &reply)?;
-        Ok(Then::GoOn)
+        Ok(AfterReply::GoOn)
     }
 
-    fn listing(&self, what: impl Fn(&Mail) -> String) -> Reply {
+    fn listing(&self, what: impl Fn(&Mail) -> String) -> WireReply {
         let mut lines = String::new();
         for (mail, number) in self.messages.iter().zip(1..) {
             let _infallible = write!(lines, "{number} {}\r\n", what(mail));
         }
-        Reply::Lines("+OK".to_owned(), lines.into_bytes())
+        WireReply::Lines("+OK".to_owned(), lines.into_bytes())
     }
 
     fn message(&self, number: usize) -> Option<&Mail> {
@@ -131,33 +131,33 @@ impl<'a> Session<'a> {
         self.shared.state.lock().has(mail).then_some(mail)
     }
 
-    fn retrieve(&mut self, number: usize) -> Reply {
+    fn retrieve(&mut self, number: usize) -> WireReply {
         let Some(mail) = self.message(number) else {
-            return Reply::Line("-ERR no such message".to_owned());
+            return WireReply::Line("-ERR no such message".to_owned());
         };
         let (serial, content) = (mail.serial, mail.content.to_vec());
         self.retrieved.insert(serial);
-        Reply::Lines(format!("+OK {} octets", content.len()), content)
+        WireReply::Lines(format!("+OK {} octets", content.len()), content)
     }
 
-    fn top(&self, number: usize) -> Reply {
+    fn top(&self, number: usize) -> WireReply {
         let Some(mail) = self.message(number) else {
-            return Reply::Line("-ERR no such message".to_owned());
+            return WireReply::Line("-ERR no such message".to_owned());
         };
         let end = mail.content.windows(4).position(|four| four == b"\r\n\r\n");
         let end = end.map_or(mail.content.len(), |at| at + 4);
-        Reply::Lines("+OK".to_owned(), mail.content[..end].to_vec())
+        WireReply::Lines("+OK".to_owned(), mail.content[..end].to_vec())
     }
 
-    /// What another client has deleted can be marked: Dovecot does not look until QUIT.
-    fn mark(&mut self, number: usize) -> Reply {
+    /// A message that another client has deleted can be marked: Dovecot checks only at QUIT.
+    fn mark(&mut self, number: usize) -> WireReply {
         let Some(mail) = number
             .checked_sub(1)
             .and_then(|at| self.messages.get(at))
             .cloned()
         else {
             self.complain(format!("DELE {number}, which there is not"));
-            return Reply::Line("-ERR no such message".to_owned());
+            return WireReply::Line("-ERR no such message".to_owned());
         };
         let mut state = self.shared.state.lock();
         state.events.push(Event::Marked(mail.clone()));
@@ -165,13 +165,13 @@ impl<'a> Session<'a> {
         state.refused >>= 1;
         drop(state);
         if is_refused {
-            return Reply::Line("-ERR it is read-only".to_owned());
+            return WireReply::Line("-ERR it is read-only".to_owned());
         }
         self.marked.push(mail);
-        Reply::Line("+OK".to_owned())
+        WireReply::Line("+OK".to_owned())
     }
 
-    fn quit(&mut self, peer: &mut Peer) -> io::Result<Then> {
+    fn quit(&mut self, peer: &mut Peer) -> io::Result<AfterReply> {
         let mut state = self.shared.state.lock();
         let quit = match self.marked.is_empty() {
             true => Quit::Confirmed,
@@ -183,15 +183,15 @@ impl<'a> Session<'a> {
         drop(state);
         match quit {
             Quit::Confirmed => {
-                // The answer may break off: the deed is done by then.
+                // The reply may break off; the messages are deleted by then.
                 self.update(Update::Done);
-                self.say(peer, &Reply::Line("+OK bye".to_owned()))?;
+                self.say(peer, &WireReply::Line("+OK bye".to_owned()))?;
             }
             Quit::Refused(update) => {
                 self.update(update);
                 self.say(
                     peer,
-                    &Reply::Line("-ERR [SYS/TEMP] some are left".to_owned()),
+                    &WireReply::Line("-ERR [SYS/TEMP] some are left".to_owned()),
                 )?;
             }
             Quit::Closed(update) => self.update(update),
@@ -201,7 +201,7 @@ impl<'a> Session<'a> {
             }
         }
         peer.close();
-        Ok(Then::End)
+        Ok(AfterReply::End)
     }
 
     fn update(&mut self, update: Update) {
@@ -228,7 +228,7 @@ impl<'a> Session<'a> {
     }
 }
 
-impl Drop for Session<'_> {
+impl Drop for ModelSession<'_> {
     fn drop(&mut self) {
         self.shared.state.lock().logging_in.remove(&self.connection);
     }

@@ -1,20 +1,20 @@
-//! How replies are written, and where they break off.
+//! Writes replies and breaks them off.
 
 use std::io;
 use std::time::Instant;
 
-use super::reply::Reply;
-use super::session::{Phase, Session};
-use super::{Break, Event, Fault, State, Within};
+use super::reply::WireReply;
+use super::session::{ModelSession, Phase};
+use super::{Break, Event, Fault, ModelState, Within};
 use crate::common::Peer;
 
-impl Session<'_> {
-    pub(super) fn say(&mut self, peer: &mut Peer, reply: &Reply) -> io::Result<()> {
+impl ModelSession<'_> {
+    pub(super) fn say(&mut self, peer: &mut Peer, reply: &WireReply) -> io::Result<()> {
         self.say_octets(peer, &reply.octets(), |_| {})
     }
 
-    /// The reply by which the client knows all that is in the maildrop.
-    pub(super) fn say_the_listing(&mut self, peer: &mut Peer, reply: &Reply) -> io::Result<()> {
+    /// Sends the reply that completes the client's listing.
+    pub(super) fn say_the_listing(&mut self, peer: &mut Peer, reply: &WireReply) -> io::Result<()> {
         let (messages, connection) = (self.messages.clone(), self.connection);
         self.say_octets(peer, &reply.octets(), |state| {
             state.events.push(Event::Listed(messages));
@@ -27,12 +27,12 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Writes in chunks; `note` is called before the last one, unless the reply breaks off.
+    /// Writes in chunks. Calls `note` before the last chunk, unless the reply breaks off.
     fn say_octets(
         &mut self,
         peer: &mut Peer,
         octets: &[u8],
-        note: impl FnOnce(&mut State),
+        note: impl FnOnce(&mut ModelState),
     ) -> io::Result<()> {
         if let Some(fault) = self.fault_within(octets.len()) {
             self.write(peer, &octets[..fault.after as usize])?;
@@ -55,7 +55,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The fault that breaks a reply of that length off, if it is its turn.
+    /// The fault that breaks off a reply of this length, if one is due.
     fn fault_within(&self, length: usize) -> Option<Fault> {
         let mut state = self.shared.state.lock();
         let fault = state.faults.front_mut()?;
