@@ -1,4 +1,4 @@
-//! The manual page and the completions, as the programs that use them see them.
+//! The manual page and the completions, checked by the programs that use them.
 
 mod common;
 
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const REFERENCE: &str = include_str!("../contrib/doc/reference.md");
 
-/// What `pop3fs ARGUMENT…` prints, in a file of its own.
+/// A file with the output of `pop3fs ARGUMENT…`.
 fn printed(arguments: &[&str], name: &str) -> (TempDir, PathBuf) {
     let text = stdout_of(&[&[PROGRAM], arguments].concat());
     let folder = tempfile::tempdir().expect("a folder");
@@ -83,7 +83,7 @@ fn bash_completes_commands_and_options() {
 #[test]
 fn zsh_takes_the_completions_for_the_program() {
     let (folder, _script) = printed(&["completions", "zsh"], "_pop3fs");
-    // The function is loaded whole, so that a fault in it shows.
+    // Load the whole function, so that a fault in it shows.
     let load = "fpath=($0 $fpath); autoload -U compinit; compinit -D -u; echo $_comps[pop3fs]; autoload +X _pop3fs";
     let folder = folder.path().to_str().expect("a path in ASCII");
     let output = run(&["zsh", "-f", "-e", "-c", load, folder]);
@@ -106,12 +106,12 @@ fn fish_completes_commands_and_options() {
     assert_eq!(words, ["umount", "--cache_size"]);
 }
 
-/// The manual as it is read, on lines of any length.
+/// The formatted manual with lines of any length.
 fn manual() -> String {
     let (_folder, page) = printed(&["man"], "pop3fs.1");
     let page = page.to_str().expect("a path in ASCII");
     let shown = stdout_of(&["env", "LC_ALL=C.UTF-8", "MANWIDTH=1000", "man", "-l", page]);
-    // Without hyphens that a formatter has put in.
+    // Replace the hyphens of the formatter.
     shown.replace('\u{2010}', "-")
 }
 
@@ -122,7 +122,7 @@ fn section(heading: &str) -> &'static str {
         .map_or(rest, |(section, _)| section)
 }
 
-/// What stands in backticks in the first cells of a table.
+/// The text in backticks in the first cells of a table.
 fn first_cells(section: &str) -> Vec<&str> {
     let rows = section.lines().filter_map(|line| line.strip_prefix("| "));
     let cells = rows.filter_map(|row| row.split(" | ").next());
@@ -153,7 +153,7 @@ fn the_manual_has_every_option_and_every_exit_status() {
     }
 }
 
-/// The commands and their options, as the help tells them.
+/// The commands and their options according to the help.
 fn commands() -> Vec<(String, Vec<String>)> {
     let help = stdout_of(&[PROGRAM, "--help"]);
     let listed = help

@@ -1,6 +1,6 @@
-//! Whose home: that of the user who runs us, whatever the environment says.
+//! The home directory of the user who runs us, and the folders below it.
 //!
-//! mount(8) with `setuid=alice` in fstab leaves `HOME=/root` in the environment of a process that is alice's.
+//! HOME cannot be trusted: mount(8) with `setuid=alice` in fstab starts us as alice with `HOME=/root`.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User, geteuid};
 
-/// `$HOME`, unless it is another's; then, and without it, what the system's users say. None where nobody knows one.
+/// `$HOME` if this user owns it, else the home in the user database. None where neither names one.
 pub(super) fn home() -> Option<PathBuf> {
     let user = geteuid();
     let named = env::var_os("HOME").map(PathBuf::from);
@@ -25,7 +25,7 @@ pub(super) fn config() -> Option<PathBuf> {
     folder(env::var_os("XDG_CONFIG_HOME"), home, ".config")
 }
 
-/// Where what is learnt is kept: in `$XDG_CACHE_HOME`, else in `~/.cache`.
+/// Where caches are kept: `$XDG_CACHE_HOME/pop3fs`, else `~/.cache/pop3fs`.
 pub(super) fn cache() -> Option<PathBuf> {
     Some(folder(env::var_os("XDG_CACHE_HOME"), home, ".cache")?.join("pop3fs"))
 }
@@ -42,7 +42,7 @@ fn folder(
     }
 }
 
-/// Root may use the home of whom it works for.
+/// Whether another user owns `home`. Root may use any: under sudo, HOME can be the caller's.
 fn is_anothers(home: &Path, user: Uid) -> bool {
     !user.is_root() && fs::metadata(home).is_ok_and(|metadata| metadata.uid() != user.as_raw())
 }

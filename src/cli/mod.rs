@@ -1,4 +1,10 @@
-//! Arguments, options, passwords, the daemon and its control socket, the log, help and manual.
+//! The command line: what the user writes, and what the user is told.
+//!
+//! ```text
+//! home ◀─ options ◀─ account ◀─ failure ◀─ control ◀─ arguments ◀─ daemon ◀─ commands
+//! ```
+//! Each folder imports only what stands left of it. No other module of the crate knows how an option or a command is
+//! written: errors of the lower layers say what happened, and [`failure`] adds what the user can do.
 
 pub mod account;
 pub mod options;

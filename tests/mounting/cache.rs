@@ -1,4 +1,4 @@
-//! `pop3fs cache`: what is kept, and its end.
+//! `pop3fs cache`: listing and removing caches.
 
 use std::fs;
 use std::process::Output;

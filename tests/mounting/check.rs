@@ -9,13 +9,13 @@ use crate::common::{
 };
 use crate::{Ground, LIMIT, assert_says, liar, sentence, stderr, stdout, without_a_reader};
 
-/// With the password `secret` in the environment.
+/// Runs the check with the password `secret` in the environment.
 fn check(arguments: &[&str]) -> Output {
     let ground = Ground::new();
     ground.pop3fs(&[&["check"], arguments].concat())
 }
 
-/// What it prints of a server that a mount would work with.
+/// Checks a server with which a mount would work. Returns the report.
 fn good(source: &str, options: &[&str]) -> String {
     let output = check(&[options, &[source]].concat());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -24,7 +24,7 @@ fn good(source: &str, options: &[&str]) -> String {
     shown
 }
 
-/// What it prints of one that it would not work with.
+/// Checks a server with which a mount would not work. Returns the report.
 fn bad(source: &str, options: &[&str]) -> String {
     let output = check(&[options, &[source]].concat());
     assert!(!output.status.success(), "{output:?}");

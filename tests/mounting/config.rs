@@ -108,7 +108,7 @@ fn a_file_that_others_may_change_is_not_used() {
 #[test]
 fn the_file_of_the_system_is_there_for_fstab() {
     let ground = Ground::new();
-    // The mount goes with the namespace; what it says of the account is seen.
+    // The mount ends with the namespace. The output shows the account.
     let script =
         "mount -t tmpfs none /etc; printf '%s' \"$2\" >/etc/pop3fs.toml; \"$1\" work \"$3\"";
     let text = account("pops://al@h.invalid").replace("echo secret", "exit 7");

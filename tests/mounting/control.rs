@@ -1,4 +1,4 @@
-//! `umount`, `commit`, `restore` and `status`: what they say of a mount, and of what is none.
+//! `umount`, `commit`, `restore` and `status` of a mount, and where nothing is mounted.
 
 use std::fs;
 
@@ -81,7 +81,7 @@ fn status_tells_of_the_last_commit_and_the_last_error() {
     assert!(!run(&["sync", mount.arg()]).status.success());
     fs::read(mount.join("liar-3.eml")).expect_err("a corrupt message");
     for serial in 1..=12 {
-        // The second is gone.
+        // The second mount is gone.
         let _ = fs::remove_file(mount.join(format!("liar-{serial}.eml")));
     }
     let status = mount.status();
@@ -156,12 +156,12 @@ fn the_mount_is_found_through_a_symbolic_link() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
-/// logind does so at the last log-out of a user whose mailbox fstab has mounted.
+/// logind removes the folder at the last log-out of a user. A mount from fstab outlives it.
 #[test]
 fn a_daemon_makes_its_removed_socket_folder_again() {
     let liar = liar(3);
     let mut mount = in_clear(&liar.source());
-    // The kernel shows a mount before its daemon listens.
+    // The mount table shows a mount before its daemon listens.
     mount.status();
     let sockets = mount.cache_dir().with_file_name("run").join("pop3fs");
     fs::remove_dir_all(&sockets).expect("to remove a folder");

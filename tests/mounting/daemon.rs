@@ -1,4 +1,4 @@
-//! The daemon: when its launcher returns, what it holds on to, and how mount(8) calls it.
+//! The daemon: when its launcher returns, what it keeps open, and how mount(8) calls it.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn the_daemon_leaves_the_terminal_its_session_and_the_directory() {
     assert_eq!(link_of(pid, "cwd"), "/");
 }
 
-/// The number of the controlling terminal, 0 for none: the fifth field behind the name in /proc/PID/stat.
+/// The number of the controlling terminal, 0 for none: the fifth field after the name in /proc/PID/stat.
 fn terminal_of(pid: Pid) -> i64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
     let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::common::{Background, eventually, run, stdout_of};
 use crate::{Ground, LIMIT, assert_says, stderr, stdout, without_a_reader};
 
-/// A demo that has said what to try.
+/// A demo that has printed its suggestions.
 fn started(ground: &Ground, arguments: &[&str]) -> Background {
     let mut command = ground.0.program();
     command

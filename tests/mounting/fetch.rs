@@ -1,4 +1,4 @@
-//! `pop3fs fetch`: everything into the cache, and nothing of it read by the user.
+//! `pop3fs fetch`: fills the cache, and counts no message as read by the user.
 
 use std::fs;
 use std::process::Output;
@@ -17,7 +17,7 @@ fn fetch(mount: &Mount, options: &[&str]) -> Output {
     mount.subcommand(&[&["fetch", mount.arg()], options].concat())
 }
 
-/// What it says where it succeeds.
+/// The output of a fetch that succeeds.
 fn fetched(mount: &Mount, options: &[&str]) -> String {
     let output = fetch(mount, options);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -132,7 +132,7 @@ fn an_interrupted_fetch_keeps_what_has_come() {
     running.signal(Signal::SIGINT);
     assert!(!running.output_within(LIMIT).status.success());
     gate.open();
-    // The daemon finds its client gone, and the rest of the window is all that still comes.
+    // The daemon notices that its client is gone. Only the rest of the window still arrives.
     mount.remount();
     let asked = liar.count("RETR");
     assert!(asked < 6, "{asked}");
@@ -167,7 +167,7 @@ fn fetch_ends_with_a_sentence_when_the_server_goes_away() {
 
 #[test]
 fn a_mount_that_ends_ends_it() {
-    // More than are wanted at once.
+    // More messages than one window holds.
     let liar = liar(600);
     let gate = Gate::new();
     liar.on("RETR", Reply::Held(gate.clone()));

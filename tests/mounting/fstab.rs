@@ -11,13 +11,13 @@ use crate::{Ground, LIMIT, assert_says, liar, stderr, stdout};
 
 const UMOUNT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/umount.fuse.pop3fs");
 
-/// Installs the program $1 and the helper $2 where mount(8) and umount(8) look, whatever PATH says: below the folder $3, and
-/// in this name space alone.
+/// Installs the program $1 and the helper $2 where mount(8) and umount(8) look regardless of PATH: below the folder $3, and
+/// only in this namespace.
 const INSTALLED: &str = "\
     mount -t tmpfs none /run; mount -t tmpfs none \"$3\"; mkdir \"$3/bin\" \"$3/sbin\"; cp \"$1\" \"$3/bin\"; cp \"$2\" \"$3/sbin\"; \
     for name in bin sbin; do mount -t overlay overlay -o lowerdir=\"$3/$name\":/usr/$name /usr/$name; done; shift 3; ";
 
-/// A ground with a password file.
+/// A test folder with a password file.
 fn ground() -> Ground {
     let ground = Ground::new();
     let password = password_file(&ground);
@@ -94,7 +94,7 @@ fn unmounted_by(ground: &Ground, source: &str, umount: &str) -> Output {
     run(ground, &script, &[&options, source, ground.dir()])
 }
 
-/// As a .mount unit of systemd does it.
+/// Mounts as a .mount unit of systemd does.
 const UNIT: &str = "umount \"$3\" -c";
 
 #[test]
@@ -138,8 +138,8 @@ fn a_lazy_umount_waits_for_nothing() {
     assert_eq!(liar.left_serials(), [1, 3]);
 }
 
-/// As root mounts for the user games, whose home has the password: mount(8) leaves HOME as root's. Behind it `"$@"` runs what
-/// follows as games.
+/// Root mounts for the user games, whose home has the password. mount(8) leaves HOME as root's. Then `"$@"` runs the rest
+/// as games.
 const OF_ANOTHER: &str = "\
     chmod 755 \"$4\"; chown -R games \"$4\"; chown games \"$3\"; mount -t tmpfs -o mode=755 none /usr/games; chown games /usr/games; \
     mknod -m 666 /usr/games/fuse c 10 229; mount --bind /usr/games/fuse /dev/fuse; rm /usr/games/fuse; \
@@ -167,7 +167,7 @@ fn an_fstab_line_mounts_for_another_user_with_their_home() {
     );
 }
 
-/// Root cannot look into it.
+/// Even root cannot look into this mount.
 #[test]
 fn root_waits_for_the_verdict_on_what_another_user_removed() {
     let script = "\"$@\" rm -f \"$dir/liar-2.eml\"; umount \"$dir\" -c";

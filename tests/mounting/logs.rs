@@ -1,4 +1,4 @@
-//! Where the log of a mount goes: stderr, a file, the journal, syslog; and what it tells.
+//! The log of a mount: where it goes (stderr, a file, the journal, syslog), and what it contains.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,18 +9,18 @@ use std::process::Output;
 use crate::common::{Background, MountBuilder, Reply, eventually, stdout_of};
 use crate::{Ground, LIMIT, assert_says, liar, sentence, stderr};
 
-/// In a mount namespace of its own: no journal and no syslog, whatever the machine has.
+/// A mount namespace without journal and syslog, even if the machine has them.
 const NO_LOGS: &str = "\
     mount -t tmpfs none /run; mount -t tmpfs none \"$2\"; \
     for name in null tty fuse; do touch \"$2/$name\"; mount --bind \"/dev/$name\" \"$2/$name\"; done; \
     mount --rbind \"$2\" /dev; ";
 
-/// The sockets that a test listens on take the place of the system's. $3 is that of the journal, $4 that of syslog.
+/// Replaces the sockets of the system by those of the test: $3 is the journal's, $4 is syslog's.
 const JOURNAL: &str = "\
     mkdir -p /run/systemd/journal; touch /run/systemd/journal/socket; mount --bind \"$3\" /run/systemd/journal/socket; ";
 const SYSLOG: &str = "touch /dev/log; mount --bind \"$4\" /dev/log; ";
 
-/// Mounts in the background, removes a message, and has a plain umount end it.
+/// Mounts in the background, removes a message, and ends the mount by umount(8).
 const LIFE: &str = "\
     \"$1\" -o tls=off \"$5\" \"$6\"; rm -f \"$6\"/liar-2.eml; umount \"$6\"";
 
@@ -73,7 +73,7 @@ fn listen(path: &Path) -> UnixDatagram {
     socket
 }
 
-/// All that has come, with a line end behind each.
+/// All datagrams so far, each followed by a line end.
 fn heard(socket: &UnixDatagram) -> String {
     let mut datagram = vec![0; 64 * 1024];
     let mut text = String::new();
@@ -149,7 +149,7 @@ fn a_daemon_logs_to_syslog_where_there_is_no_journal() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stderr(&output), "");
     let said = heard(&sockets.syslog);
-    // LOG_USER and LOG_INFO.
+    // The priority of LOG_USER and LOG_INFO.
     assert!(said.starts_with("<14>"), "{said}");
     assert_says(
         &said,
@@ -266,7 +266,7 @@ fn the_highest_level_has_both_sides_of_the_protocol_and_no_mail() {
     assert!(!said.contains(subject.expect("a subject")), "{said}");
 }
 
-/// What programs ask of a file besides its octets: is it a terminal, has it holes, is it ready, can it be cloned?
+/// Operations that programs try on a file besides reading: is it a terminal, has it holes, is it ready, can it be cloned?
 const QUESTIONS: &str = "\
 import errno, fcntl, os, select, sys
 file = os.open(sys.argv[1], os.O_RDONLY)

@@ -1,4 +1,4 @@
-//! The life of a mount: why there is none, where the password comes from, the daemon, and the commands that talk to it.
+//! The life of a mount: refused mounts, sources of the password, the daemon, and the commands that talk to it.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use common::{Ground, Liar, Mount, PROGRAM, assert_says, corpus, sentence, stderr, stdout};
 
-/// The limit of one command.
+/// The longest time that one command may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn liar(count: usize) -> Liar {

@@ -1,4 +1,4 @@
-//! Under a service manager: what it is told.
+//! The messages to a service manager.
 
 use std::os::unix::net::UnixDatagram;
 

@@ -1,4 +1,4 @@
-//! Where the password comes from, and where it never shows.
+//! The sources of the password, and that it shows nowhere.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::common::{Liar, Mount, MountBuilder, output_within};
 use crate::{Ground, LIMIT, assert_says, liar, sentence, stderr};
 
-/// A file in the folder of the ground, with this mode.
+/// Makes a file with this mode in the test folder.
 fn file(ground: &Ground, name: &str, text: &str, mode: u32) -> PathBuf {
     let path = ground.0.folder().join(name);
     fs::write(&path, text).expect("a file");
@@ -93,7 +93,7 @@ fn a_command_that_fails_is_told_with_its_words() {
     );
 }
 
-/// A mount with nothing said about the password.
+/// A mount without any option about the password.
 fn mount_with(ground: &Ground, liar: &Liar, folder: Option<&str>) -> std::process::Output {
     let mut command = ground.0.at_home(Command::new("setsid"));
     command.args([
@@ -178,7 +178,7 @@ fn the_terminal() {
     let shown = crate::stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{shown}");
     assert_says(&shown, &["Password for pop://alice@127.0.0.1"]);
-    // The terminal is gone with `script`, and the mount is not.
+    // The terminal ends with `script`; the mount stays.
     assert_eq!(fs::read_dir(ground.dir()).expect("the root").count(), 2);
 }
 

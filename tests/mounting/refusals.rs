@@ -1,4 +1,4 @@
-//! Why there is no mount: one line that says what is wrong and what to do, exit code 1, and nothing left behind.
+//! Refused mounts: one line says what is wrong and what to do, the exit status is 1, and nothing is left behind.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use crate::common::{MountBuilder, PROGRAM, output_within};
 use crate::{Ground, LIMIT, assert_says, in_clear, liar, sentence};
 
-/// The sentence of a mount that is refused, which is the same in the foreground and as a daemon.
+/// The error message of a refused mount. It must be the same in the foreground and as a daemon.
 pub(crate) fn refusal(builder: &MountBuilder) -> String {
     let said = sentence(&builder.clone().refused());
     assert_eq!(sentence(&builder.clone().daemon().refused()), said);
@@ -89,7 +89,7 @@ fn a_password_in_the_url_is_refused_and_not_repeated() {
 #[test]
 fn no_password_and_nobody_to_ask() {
     let ground = Ground::new();
-    // Without a session of its own, the program would find the terminal that the tests were started from.
+    // Without a new session, the program would find the terminal of the tests.
     let mut command = ground.0.at_home(Command::new("setsid"));
     command.args(["--wait", PROGRAM, "pops://al@h.invalid", ground.dir()]);
     let said = sentence(&output_within(LIMIT, &mut command));

@@ -1,4 +1,4 @@
-//! Where a password is looked for, and not found: arguments, environments, the log, a core.
+//! The password must not show in arguments, environments, the log or a core file.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use crate::common::{Background, Dovecot, DovecotOptions, PROGRAM, corpus, eventually};
 use crate::{Ground, LIMIT, liar, stderr};
 
-/// Where the program has the password from.
+/// The source of the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Variable,
@@ -24,7 +24,7 @@ enum Way {
 }
 
 impl Way {
-    /// What nothing else contains by chance: not even the process of a test that runs meanwhile.
+    /// A password that nothing else contains by chance, not even the process of a test that runs at the same time.
     fn password(self) -> String {
         format!("correct-horse-{self:?}-{}", std::process::id())
     }
@@ -44,7 +44,7 @@ impl Way {
     }
 }
 
-/// A Dovecot that takes the password, besides its own one.
+/// A Dovecot that accepts this password besides its default one.
 fn dovecot(password: &str) -> Dovecot {
     let options = DovecotOptions {
         extra: format!("passdb {{\n driver = static\n args = password={password}\n}}"),
@@ -53,7 +53,7 @@ fn dovecot(password: &str) -> Dovecot {
     Dovecot::start(&corpus::realistic(22, 1), &options)
 }
 
-/// Logs everything; what the password command and its like see goes to `seen`.
+/// Mounts with the highest log level. What the password command can see goes to `seen`.
 fn program(ground: &Ground, way: Way, auth: &str, source: &str) -> Command {
     let file = ground.0.folder().join("password");
     fs::write(&file, format!("{}\n", way.password())).expect("a file");
@@ -84,8 +84,8 @@ fn password_command(file: &Path, seen: &Path) -> String {
     )
 }
 
-/// The arguments and environments of every process but the one that was given the password by its environment: that
-/// one's is for root only, which `users` tests.
+/// The arguments and environments of all processes, except the one that got the password in its environment. Only root can
+/// read that one, as `users` tests.
 fn assert_no_process_shows_it(way: Way, but: Option<Pid>) {
     for entry in fs::read_dir("/proc").expect("/proc") {
         let path = entry.expect("an entry").path();
@@ -95,7 +95,7 @@ fn assert_no_process_shows_it(way: Way, but: Option<Pid>) {
         else {
             continue;
         };
-        // A process may end meanwhile, and a thread of the kernel has neither.
+        // A process may end meanwhile, and kernel threads have neither.
         let arguments = fs::read(path.join("cmdline")).unwrap_or_default();
         way.assert_is_not_in("arguments", &arguments);
         if but.map(Pid::as_raw) != Some(pid) {

@@ -1,5 +1,5 @@
-//! What is said of arguments, configuration, passwords, mount points and caches that are not as they should be: what is wrong,
-//! and what to do. What the server does wrong has tests of its own (tests/tls, logins, faults, quirks).
+//! The messages about wrong arguments, configurations, passwords, mount points and caches: what is wrong, and what to do.
+//! The messages about servers are tested in tests/tls, logins, faults and quirks.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -47,7 +47,7 @@ fn of_options() {
     }
 }
 
-/// What is said of the account `work`, where the user's file holds this.
+/// The error message for the account `work`, if the user's file has this text.
 fn of_account(text: &str) -> String {
     let ground = Ground::new();
     let folder = ground.0.folder().join("config/pop3fs");
@@ -153,7 +153,7 @@ fn of_mount_points() {
 fn a_mount_point_with_another_fuse_filesystem_is_refused() {
     let liar = liar(1);
     let ground = Ground::new();
-    // Nobody answers behind the descriptor, and nobody asks: mount(2) is enough to be in the table.
+    // No process serves the descriptor, and none asks: mount(2) alone makes an entry in the mount table.
     let script = "\
         exec 7<>/dev/fuse; \
         mount -i -t fuse.other -o fd=7,rootmode=40000,user_id=0,group_id=0 other \"$5\"; \
@@ -224,7 +224,7 @@ fn of_caches() {
 fn of_a_user_without_a_home() {
     let liar = liar(1);
     let (ground, program) = Ground::given_to(NOBODY);
-    // Nobody has this number, and so no home.
+    // No user has this id, so there is no home.
     let user = "exec setpriv --reuid=54329 --regid=54329 --clear-groups env -u HOME -u XDG_CACHE_HOME \"$@\"";
     for arguments in [
         &["-o", "tls=off", &liar.source(), ground.dir()][..],

@@ -1,4 +1,4 @@
-//! Several mounts at once, beside and upon each other.
+//! Several mounts at once, in different directories and in the same one.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -34,7 +34,7 @@ fn two_mounts_of_one_maildrop_both_serve() {
     }
 }
 
-/// A mount in the foreground at a mount point that the test shares out.
+/// A mount in the foreground at a mount point that several mounts of the test use.
 fn serving(ground: &Ground, source: &str) -> Background {
     let mut command = ground.0.program();
     command

@@ -1,4 +1,4 @@
-//! Exit statuses: what scripts, mount(8) and service managers go by. Each failure of the table is provoked here.
+//! Exit statuses, which scripts, mount(8) and service managers read. The tests provoke each failure of the table.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::common::{
 };
 use crate::{Ground, LIMIT, in_clear, liar};
 
-/// In the foreground, in the background, and tried out only: each ends so.
+/// A mount in the foreground, one in the background, and `pop3fs check` all end with this failure.
 fn assert_refused(source: &str, options: &[&str], failure: Failure) {
     let mut builder = MountBuilder::new(source);
     for option in options {
@@ -120,7 +120,7 @@ fn refused_login_unreachable_and_busy_have_own_statuses() {
     assert_refused("pops://al@h.invalid", &[], Failure::Unreachable);
 }
 
-/// A mount of which a message was removed, by a server that will not delete it.
+/// A mount in which a message was removed that the server will not delete.
 fn doomed(source: &str) -> Mount {
     let mount = in_clear(source);
     fs::remove_file(mount.join("liar-2.eml")).expect("to remove a file");

@@ -1,4 +1,4 @@
-//! The unit in contrib/systemd: under a real service manager, in name spaces of its own.
+//! The unit in contrib/systemd, under a real service manager in its own namespaces.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,18 +15,18 @@ const UNIT: &str = concat!(
     "/contrib/systemd/pop3fs@.service"
 );
 
-/// A user's service manager, as on a machine that systemd has booted. What follows is run once it works. Some containers have
-/// no tree of control groups that can be written to, so it has one of its own.
+/// A service manager of a user, as on a machine that systemd has booted. It runs the rest of the script when it works. It
+/// has its own tree of control groups, because some containers have none that is writable.
 const MANAGER: &str = "\
     [ -d /sys/fs/cgroup ] || mount -t sysfs none /sys; mount -t cgroup2 none /sys/fs/cgroup; \
     mount -t tmpfs none /run; mkdir -p /run/systemd/system; mkdir -m 700 /run/user; export XDG_RUNTIME_DIR=/run/user; \
     /usr/lib/systemd/systemd --user --unit=basic.target >/dev/null 2>&1 & \
     until systemctl --user is-active --quiet basic.target 2>/dev/null; do kill -0 $!; done; ";
 
-/// The managers of all tests have one tree of control groups, and in it a unit of one name: they would end each other's.
+/// The managers of all tests share one tree of control groups and the name of the unit, so they would end each other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Starts the unit, removes a message, and stops the unit; shows how it stood meanwhile.
+/// Starts the unit, removes a message, and stops the unit. Shows its status meanwhile.
 const LIFE: &str = "\
     systemctl --user start pop3fs@work; \
     systemctl --user show -p ActiveState -p StatusText pop3fs@work; \
@@ -115,7 +115,7 @@ fn systemd_retries_a_busy_maildrop_but_not_a_refused_login() {
     const TRIED: &str = "! systemctl --user start pop3fs@work 2>/dev/null; ";
     let (ground, busy) = (Ground::new(), liar(3));
     install(&ground, &busy.source());
-    // Not the 30 s of the unit.
+    // Other than the 30 s of the unit.
     let soon = ground
         .0
         .folder()
@@ -141,7 +141,7 @@ fn systemd_retries_a_busy_maildrop_but_not_a_refused_login() {
     assert_eq!(strict.count("PASS"), 1);
 }
 
-/// systemctl shows properties in an order of its own.
+/// systemctl does not keep the order of properties.
 fn sorted(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();

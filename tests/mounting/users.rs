@@ -1,4 +1,4 @@
-//! A user who is not root, who mounts through fusermount3.
+//! Mounts of a user who is not root, through fusermount3.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use crate::{Ground, assert_says, liar, sentence, stderr, stdout};
 /// Debian's `nobody` and `nogroup`.
 pub(crate) const NOBODY: u32 = 65534;
 
-/// Runs what follows as that user. $1 is the program, $2 a folder; /dev/fuse has the mode $MODE in this namespace.
+/// Runs the rest as that user. $1 is the program, $2 a folder; /dev/fuse has the mode $MODE in this namespace.
 const AS_NOBODY: &str = "\
     mount -t tmpfs none \"$2\"; mknod -m \"$MODE\" \"$2/fuse\" c 10 229; mount --bind \"$2/fuse\" /dev/fuse; \
     umount \"$2\"; shift 2; \
@@ -175,7 +175,7 @@ fn no_process_of_the_same_user_can_read_the_password() {
 fn fusermount_sees_no_password() {
     let liar = liar(1);
     let (ground, program) = Ground::given_to(NOBODY);
-    // It shows what it was given, and does what is asked of the real one.
+    // Prints its arguments and calls the real program.
     let seen = ground.0.folder().join("seen");
     let wrapper = ground.0.folder().join("fusermount3");
     let script = format!(

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// An octet string that is wiped when dropped.
 type NetrcWord = Zeroizing<Vec<u8>>;
 
-/// The password of the first entry for this host (in whatever case) that names this user.
+/// The password of the first entry for this host (in any case) and this user.
 pub(in crate::cli) fn password(text: &[u8], host: &str, user: &str) -> Option<NetrcWord> {
     let mut words = Words { rest: text };
     let mut entry = NetrcEntry::default();
@@ -51,7 +51,7 @@ pub(in crate::cli) fn password(text: &[u8], host: &str, user: &str) -> Option<Ne
     entry.take()
 }
 
-/// What was read of the entry that is being read.
+/// What is known so far of the entry that is being read.
 #[derive(Default)]
 struct NetrcEntry {
     is_of_host: bool,
@@ -60,7 +60,7 @@ struct NetrcEntry {
 }
 
 impl NetrcEntry {
-    /// Its password, if it is the one; it is at its end.
+    /// Ends the entry. Returns its password if host and user match.
     fn take(&mut self) -> Option<NetrcWord> {
         let entry = std::mem::take(self);
         entry

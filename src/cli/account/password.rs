@@ -1,4 +1,4 @@
-//! Where the password comes from. Never from an argument: those are visible to everyone.
+//! Getting the password. It never comes from an argument: every user of the machine can read those.
 
 use std::env;
 use std::ffi::OsString;
@@ -28,7 +28,7 @@ use crate::maildrop::Secret;
 
 const VARIABLE: &str = "POP3FS_PASSWORD";
 
-/// The octets of `~/.netrc` that are read.
+/// How many octets of `~/.netrc` are read.
 const LONGEST_NETRC: usize = 1024 * 1024;
 
 /// The credential of a service: `LoadCredential=pop3fs-password:FILE`.
@@ -37,11 +37,11 @@ const CREDENTIAL: &str = "pop3fs-password";
 /// The longest password, in octets; tokens are of this order. A command line of POP3 takes far less.
 const LONGEST: usize = 16 * 1024;
 
-/// How long a password_command may take to give the next token: the mount's connection waits for it, and no user does.
+/// How long a password_command may take to print the next token while the mount's connection waits for it.
 const RENEWAL_LIMIT: Duration = Duration::from_secs(60);
 
-/// A password: UTF-8, not empty, without CR, LF and NUL, which would inject commands. It is wiped from memory when
-/// dropped and never shown.
+/// A password: UTF-8, not empty, without CR, LF and NUL, which would inject commands. Dropping it wipes it from memory,
+/// and Debug does not show it.
 pub(in crate::cli) struct Password(Zeroizing<String>);
 
 /// Why there is no password.
@@ -72,7 +72,7 @@ pub(in crate::cli) enum PasswordError {
     /// The user's: a missing file, mostly.
     #[error("cannot read password_file {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
-    /// The user's: nothing said where, and nobody there to ask.
+    /// The user's fault: no option names a password, and there is no terminal to ask on.
     #[error(
         "no password, and no terminal to ask on: give -o password_command=…, password_file=… or password_stdin, or set {VARIABLE}; a service of systemd has LoadCredential={CREDENTIAL}:FILE"
     )]
@@ -85,11 +85,11 @@ pub(in crate::cli) enum PasswordError {
     },
 }
 
-/// Gets the password from where `options` say, else from POP3FS_PASSWORD, else from the credentials that systemd gives its
-/// services, else from `~/.netrc`, else by asking on the terminal.
+/// Gets the password: from where `options` say, else POP3FS_PASSWORD, else the credentials that systemd gives a service,
+/// else `~/.netrc`, else by asking on the terminal.
 ///
-/// POP3FS_PASSWORD leaves the environment in any case, so that no child inherits it (the kernel goes on to show it to
-/// root in /proc). For that the process must still have one thread only.
+/// Removes POP3FS_PASSWORD from the environment, so that no child process inherits it. (The kernel still shows it to root
+/// in /proc.) The process must have a single thread.
 pub(in crate::cli) fn obtain(
     options: &Options,
     source: &Source,
@@ -106,7 +106,7 @@ pub(in crate::cli) fn obtain(
     }
 }
 
-/// Where nothing says otherwise and something is found: a credential of the service (systemd.exec(5)), else `~/.netrc`.
+/// A credential of the service (systemd.exec(5)), else an entry of `~/.netrc`. None where neither is found.
 fn from_places(source: &Source) -> Option<Result<Password, PasswordError>> {
     let credential = env::var_os("CREDENTIALS_DIRECTORY")
         .and_then(|folder| File::open(Path::new(&folder).join(CREDENTIAL)).ok());
@@ -120,7 +120,7 @@ fn from_netrc(path: &Path, source: &Source) -> Option<Result<Password, PasswordE
     const FROM: &str = "~/.netrc";
     let file = File::open(path).ok()?;
     let metadata = file.metadata().ok()?;
-    // Grown, it would leave copies behind.
+    // A vector that grows would leave copies of the password in memory.
     let room = usize::try_from(metadata.len()).ok()?.min(LONGEST_NETRC) + 1;
     let mut text = Zeroizing::new(Vec::with_capacity(room));
     let mut file = file.take(LONGEST_NETRC as u64);
@@ -136,9 +136,10 @@ fn from_netrc(path: &Path, source: &Source) -> Option<Result<Password, PasswordE
     Some(Password::new(password, FROM))
 }
 
-/// How to get the next password from where the last one came, with nobody there to ask: none for sources that give one only.
+/// How to get the next token without asking anybody. None for sources that give only one.
 ///
-/// A command runs where this is called, not in `/` where the daemon goes, and is killed after [`RENEWAL_LIMIT`].
+/// A command runs in the directory in which this is called: the daemon itself moves to `/`. It is killed after
+/// [`RENEWAL_LIMIT`].
 pub(in crate::cli) fn renewal(
     from: &PasswordSource,
 ) -> Option<Box<dyn Fn() -> Result<Password, PasswordError> + Send + Sync>> {
@@ -192,7 +193,7 @@ impl fmt::Debug for Password {
 
 fn take_variable() -> Option<Zeroizing<Vec<u8>>> {
     let value: OsString = env::var_os(VARIABLE)?;
-    // SAFETY: nobody else reads the environment meanwhile: `obtain`'s callers have a single thread.
+    // SAFETY: the callers of `obtain` have a single thread, so no other thread reads the environment meanwhile.
     #[allow(unsafe_code)]
     unsafe {
         env::remove_var(VARIABLE);
@@ -204,7 +205,7 @@ fn from_command(command: &str) -> Result<Password, PasswordError> {
     printed(shell(command).output())
 }
 
-/// In a process group of its own, which is killed when it takes too long.
+/// Runs the command in its own process group, which is killed when it takes too long.
 fn from_command_alone(command: &str, folder: Option<&Path>) -> Result<Password, PasswordError> {
     let mut shell = shell(command);
     shell.stdin(Stdio::null()).process_group(0);
@@ -247,7 +248,7 @@ fn printed(output: io::Result<Output>) -> Result<Password, PasswordError> {
     first_line(printed.as_slice(), FROM)
 }
 
-/// With our standard input, for commands that ask something themselves.
+/// `sh -c command` with our standard input, because the command may ask the user something.
 fn shell(command: &str) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell
@@ -264,7 +265,7 @@ fn from_file(path: &Path) -> Result<Password, PasswordError> {
         source,
     };
     let file = File::open(path).map_err(unreadable)?;
-    // Of the open file: a path could lead elsewhere by now.
+    // Ask the open file: the path may name another file by now.
     let mode = file.metadata().map_err(unreadable)?.mode();
     if mode & 0o077 != 0 {
         return Err(PasswordError::Exposed {
@@ -279,7 +280,7 @@ fn from_file(path: &Path) -> Result<Password, PasswordError> {
 
 fn from_standard_input() -> Result<Password, PasswordError> {
     const FROM: &str = "standard input";
-    // The library's own handle would keep a copy in its buffer.
+    // The standard library's handle would keep a copy of the password in its buffer.
     let unbuffered = io::stdin().as_fd().try_clone_to_owned();
     let unbuffered = unbuffered.map_err(|source| PasswordError::Read { from: FROM, source })?;
     first_line(File::from(unbuffered), FROM)
@@ -295,7 +296,7 @@ fn from_terminal(source: &Source) -> Result<Password, PasswordError> {
     Password::new(Zeroizing::new(text.into_bytes()), FROM)
 }
 
-/// Octet by octet: nothing behind the line is taken, and no copy stays in a buffer.
+/// Reads octet by octet: nothing after the line is consumed, and no buffer keeps a copy.
 fn first_line(mut reader: impl Read, from: &'static str) -> Result<Password, PasswordError> {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut octet = Zeroizing::new([0u8]);

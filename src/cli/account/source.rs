@@ -1,4 +1,4 @@
-//! SOURCE: the URL of a maildrop (RFC 2384, and the schemes in use besides).
+//! SOURCE: the URL of a maildrop (RFC 2384, and other schemes in use).
 //!
 //! ```text
 //! ( pops | pop3s | pop | pop3 ) :// user [ ;AUTH=mechanism ] @ host [ :port ] [ / ]
@@ -13,10 +13,10 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 
 use crate::cli::options::{Auth, TlsPolicy, words};
 
-/// Gmail: a user name with this in front sees the mail of the last 30 days, whoever else fetched it.
+/// At Gmail, a user name with this prefix sees the mail of the last 30 days, even if another client fetched it.
 const RECENT: &str = "recent:";
 
-/// What would be read as something else in a user name.
+/// The characters that a user name in a URL must escape.
 const RESERVED: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'%')
@@ -26,9 +26,9 @@ const RESERVED: &AsciiSet = &CONTROLS
     .add(b'?')
     .add(b'#');
 
-/// One account on one server, as the URL names it.
+/// One account on one server.
 ///
-/// Displayed as a URL again. There is never a password in it.
+/// Displayed as a URL. It never holds a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     tls: TlsPolicy,
@@ -45,7 +45,7 @@ enum Host {
     Ipv6(Ipv6Addr),
 }
 
-/// Why a SOURCE is refused. All are the caller's; none shows the URL, because it may hold a password.
+/// Why a SOURCE is refused. All are the caller's fault. No message shows the URL: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// Neither a URL nor a command.
@@ -58,7 +58,7 @@ pub enum SourceError {
         "{0:?} is not a scheme of POP3: write pops://USER@HOST (TLS) or pop://USER@HOST (STLS)"
     )]
     Scheme(String),
-    /// Arguments are visible to everyone on the machine.
+    /// A password in the URL: every user of the machine can read arguments.
     #[error(
         "a password does not belong into the URL, where `ps` shows it: leave it out to be asked, or use -o password_command or password_file (a `:` in a user name is written %3A)"
     )]
@@ -66,10 +66,10 @@ pub enum SourceError {
     /// No `USER@`.
     #[error("no user in SOURCE: write pops://USER@HOST")]
     NoUser,
-    /// Both in the URL and beside it.
+    /// The user is named both in the URL and in the configuration.
     #[error("the user is named twice: leave it out of the URL, or leave out the other")]
     TwoUsers,
-    /// It would inject commands into the session, or is no text.
+    /// The user name would inject commands into the session, or is not UTF-8.
     #[error(
         "the user name in SOURCE holds a control character or is not UTF-8: %XX escapes are octets of UTF-8"
     )]
@@ -82,7 +82,7 @@ pub enum SourceError {
         "what follows the user in SOURCE is not a host name or address: write pops://USER@HOST (an IPv6 address in brackets: pops://USER@[::1])"
     )]
     Host,
-    /// It is not in 1..=65535; some write the password there.
+    /// The port is not in 1..=65535. Some people write the password there.
     #[error(
         "what follows the host in SOURCE is not a port, a number from 1 to 65535; a password does not belong into the URL: leave it out to be asked, or use -o password_command or password_file"
     )]
@@ -96,7 +96,7 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// How the session is protected: by the scheme, unless [`Source::with_tls`] said otherwise.
+    /// How the session is protected: as the scheme says, unless [`Source::with_tls`] changed it.
     pub fn tls(&self) -> TlsPolicy {
         self.tls
     }
@@ -119,12 +119,12 @@ impl Source {
         }
     }
 
-    /// The named port, else 995 for implicit TLS and 110 otherwise (RFC 8314 §3.3, RFC 1939 §3).
+    /// The port of the URL, else 995 for implicit TLS and 110 otherwise (RFC 8314 section 3.3, RFC 1939 section 3).
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(self.tls.default_port())
     }
 
-    /// A URL that may leave out the user, who is named beside it, as it is: an `@` or a `%` is only that.
+    /// Combines a URL without a user with a user name, which is taken literally: `@` and `%` have no meaning in it.
     pub fn of_user(url: &str, user: &str) -> Result<Self, SourceError> {
         let (scheme, server) = url.split_once("://").ok_or(SourceError::NotAUrl)?;
         if server.contains('@') {
@@ -140,12 +140,12 @@ impl Source {
         })
     }
 
-    /// The same account under another policy (`-o tls=`); a port that was not named moves with it.
+    /// The same account under another policy (`-o tls=`). A port that the URL does not name follows the policy.
     pub fn with_tls(self, tls: TlsPolicy) -> Self {
         Self { tls, ..self }
     }
 
-    /// `user@host:port`: what the cache knows the account by. The same for every way to write the same URL.
+    /// `user@host:port`, the name of the account in the cache. Every spelling of the same URL gives the same name.
     pub fn account(&self) -> String {
         format!("{}@{}:{}", self.user, self.host, self.port())
     }
@@ -221,7 +221,7 @@ fn parse_userinfo(userinfo: &str) -> Result<(String, Option<Auth>), SourceError>
     Ok((decode(user)?, auth))
 }
 
-/// `AUTH=mechanism`, where `*` is any and `+APOP` is no SASL mechanism (RFC 2384 §4).
+/// `AUTH=mechanism`, where `*` means any and `+APOP` is not a SASL mechanism (RFC 2384 section 4).
 fn parse_auth(parameter: &str) -> Result<Auth, SourceError> {
     let (name, mechanism) = parameter.split_once('=').ok_or(SourceError::Auth)?;
     if !name.eq_ignore_ascii_case("auth") {
@@ -266,7 +266,7 @@ fn parse_name(name: &str) -> Result<Host, SourceError> {
     if name.is_empty() {
         return Err(SourceError::NoHost);
     }
-    // A leading hyphen could be read as an option by whatever is given the name later.
+    // A later program could take a leading hyphen for an option.
     if name.starts_with('-') || !name.bytes().all(allowed) {
         return Err(SourceError::Host);
     }

@@ -1,4 +1,4 @@
-//! What SOURCE and the options stand for: a maildrop, by URL or by the name of an account.
+//! From SOURCE and the options to a maildrop. SOURCE is a URL or the name of an account.
 
 use crate::cli::account::config::{Config, ConfigError};
 use crate::cli::account::source::{Source, SourceError};
@@ -9,26 +9,26 @@ use crate::cli::options::{OptionError, Options, RawOption};
 pub(in crate::cli) struct Target {
     /// The maildrop, with the policy of the `tls` option applied.
     pub source: Source,
-    /// The options: those of the command line go over those of the account.
+    /// The options: those of the command line override those of the account.
     pub options: Options,
 }
 
-/// Why SOURCE and the options stand for nothing. All are the caller's.
+/// Why SOURCE and the options do not name a maildrop. All are the caller's fault.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum TargetError {
-    /// The URL.
+    /// The URL is wrong.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The command line.
+    /// An option of the command line is wrong.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// The configuration file.
+    /// The configuration file is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
 
 impl Target {
-    /// Understands SOURCE. The configuration is read only where SOURCE may be the name of an account.
+    /// Parses SOURCE and the options. Reads the configuration only where SOURCE may be the name of an account.
     pub(in crate::cli) fn resolve(
         source: &str,
         settings: &[RawOption],
@@ -54,7 +54,7 @@ impl Target {
     }
 }
 
-/// Anything else may hold a password, and is not repeated.
+/// Whether `source` may be the name of an account. Anything else may hold a password, and no message repeats it.
 fn is_name(source: &str) -> bool {
     let allowed = |c: char| c.is_alphanumeric() || "._-".contains(c);
     !source.is_empty() && source.chars().all(allowed)

@@ -1,10 +1,10 @@
-//! `--help`: what most people need, on a screen and a half. The manual ([`super::manual`]) tells the rest.
+//! `--help`: what most people need, on a screen and a half. The manual ([`super::manual`]) has the rest.
 
 use std::fmt::{self, Write};
 
 use crate::cli::options::{LIST, OptionGroup, OptionRow, TABLE};
 
-/// The options that are explained; the others are named.
+/// The options that the help explains. It only names the others.
 const EXPLAINED: &[&str] = &[
     "tls",
     "password_command",
@@ -18,7 +18,7 @@ const WIDTH: usize = 100;
 /// Where the explanations begin.
 const COLUMN: usize = 27;
 
-/// The whole text, made from the command line's definition and the table of options.
+/// The whole text, made from the definition of the command line and the table of options.
 pub(in crate::cli) fn overview(command: &clap::Command, usage: &str) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -75,7 +75,7 @@ fn entry(out: &mut String, term: &str, text: &str) -> fmt::Result {
     Ok(())
 }
 
-/// The text in lines of at most `width` characters, but for words that are longer.
+/// Breaks the text into lines of at most `width` characters. A longer word has a line of its own.
 pub(in crate::cli) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

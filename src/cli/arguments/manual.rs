@@ -1,5 +1,4 @@
-//! What packages and people keep beside the program: the manual page and the completions of shells, both made from the
-//! command line's definition and the table of options.
+//! The manual page and the shell completions, made from the definition of the command line and the table of options.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -20,7 +19,7 @@ pub fn manual() -> ExitCode {
     print(page().render().as_bytes())
 }
 
-/// `pop3fs completions SHELL`: writes what the shell has to load to standard output.
+/// `pop3fs completions SHELL`: writes the script for the shell to standard output.
 pub fn completions(shell: Shell) -> ExitCode {
     let generator = match shell {
         Shell::Bash => clap_complete::Shell::Bash,
@@ -32,7 +31,7 @@ pub fn completions(shell: Shell) -> ExitCode {
     print(&script)
 }
 
-/// A reader that has had enough, such as `head`, is none of our faults.
+/// A reader that closes the pipe early, such as `head`, is not an error.
 fn print(text: &[u8]) -> ExitCode {
     match io::stdout().lock().write_all(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => refuse(&error),
@@ -107,7 +106,7 @@ fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
         .filter(|found| !found.is_hide_set())
 }
 
-/// What stands behind the name, with a space in front of each: ` DIR [NAME...]`, ` [--cache-dir DIR] [list | clear]`.
+/// The arguments of a command, each with a space in front: ` DIR [NAME...]`, ` [--cache-dir DIR] [list | clear]`.
 fn usage_of(command: &clap::Command) -> String {
     let own = command.get_arguments();
     let mut words: Vec<String> = own
@@ -121,7 +120,7 @@ fn usage_of(command: &clap::Command) -> String {
     words.iter().map(|word| format!(" {word}")).collect()
 }
 
-/// The page has a section of their own for them.
+/// Whether this is an option of the table: those have a section of their own.
 fn is_of_the_table(argument: &clap::Arg) -> bool {
     TABLE
         .iter()
@@ -233,7 +232,7 @@ fn entry(page: &mut Roff, term: &str, text: &str) {
     paragraph(page, text);
 }
 
-/// Formatters fill the lines anew; these are for who reads the source, as mandoc(1) wants them.
+/// Formatters fill lines again. mandoc(1) warns of long lines in the source, so the text is broken here.
 fn paragraph(page: &mut Roff, text: &str) {
     for line in wrap(text, 70) {
         page.text([roman(line)]);

@@ -1,4 +1,4 @@
-//! The command line, as people and mount.fuse(8) write it.
+//! The command line: its definition for clap, and what was read of it.
 
 pub(super) mod help;
 pub(super) mod manual;
@@ -17,7 +17,7 @@ use crate::cli::failure::Failure;
 use crate::cli::options::OptionArguments;
 use crate::fs::mount::Access;
 
-/// What is to be done.
+/// What the user asks for.
 #[derive(Debug)]
 pub enum Invocation {
     /// `pop3fs SOURCE MOUNTPOINT`.
@@ -26,7 +26,7 @@ pub enum Invocation {
     Command(UserCommand),
 }
 
-/// What stands behind the name where a maildrop is to be mounted.
+/// The arguments of a mount, after the program's name.
 pub(super) const MOUNT_USAGE: &str = "[-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT";
 
 /// The two forms of the command line.
@@ -53,7 +53,7 @@ struct Arguments {
     options: OptionArguments,
 }
 
-/// The arguments of a mount. SOURCE and options are not understood yet.
+/// The arguments of a mount. SOURCE and the options are not parsed yet.
 #[derive(Debug)]
 pub struct MountArguments {
     operands: Operands,
@@ -192,12 +192,12 @@ pub enum CacheCommand {
     },
 }
 
-/// Where the process serves.
+/// Whether the process that serves the mount stays in the foreground.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunMode {
-    /// Where it was started, with the log on stderr.
+    /// It stays, with the log on stderr.
     Foreground,
-    /// As a daemon, with the log where the system keeps logs.
+    /// It becomes a daemon, with the log where the system keeps logs.
     Background,
 }
 
@@ -205,7 +205,7 @@ impl Invocation {
     /// Reads the process's arguments.
     ///
     /// # Errors
-    /// What the process ends with where they are wrong, or only ask for help or the version: that was said.
+    /// The exit status, where the arguments are wrong or only ask for help or the version. The text is already printed.
     pub fn from_process() -> Result<Self, ExitCode> {
         Self::parse(std::env::args_os()).map_err(|error| {
             let _nobody_reads_it = error.print();
@@ -225,7 +225,7 @@ impl Invocation {
         match (arguments.command, arguments.operands) {
             (Some(command), _) => Ok(Self::Command(command)),
             (None, Some(operands)) => Ok(Self::Mount(MountArguments { operands, options })),
-            // Of `pop3fs -f`, clap makes neither.
+            // `pop3fs -f` gives neither.
             (None, None) => Err(command_line().error(
                 ErrorKind::MissingRequiredArgument,
                 "SOURCE and MOUNTPOINT are missing",
@@ -257,7 +257,7 @@ impl MountArguments {
         }
     }
 
-    /// Up to where to log. Who watches sees what goes wrong; a log that is kept tells what happened, too.
+    /// The least severe level to log. A log that is kept has more than one that somebody watches.
     pub(super) fn log_level(&self) -> LevelFilter {
         match (self.place(), self.operands.verbose) {
             (RunMode::Foreground, _) if self.operands.debug => LevelFilter::Trace,
@@ -268,7 +268,7 @@ impl MountArguments {
     }
 }
 
-/// The command line's definition, for its help, completions and man page.
+/// The definition of the command line, also for its help, completions and man page.
 pub(super) fn command_line() -> clap::Command {
     let command = <Arguments as clap::CommandFactory>::command();
     let help = help::overview(&command, &usage());

@@ -1,4 +1,4 @@
-//! The prose of pop3fs(1). What can be made from definitions is not here.
+//! The prose of pop3fs(1). [`super::manual`] makes the other parts from definitions.
 
 /// When something here last changed.
 pub(super) const LAST_CHANGED: &str = "2026-11-22";

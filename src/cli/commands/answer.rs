@@ -1,4 +1,4 @@
-//! The commands that talk to a running pop3fs and ask nothing back: restore, status.
+//! Printing the answer of a daemon; restore and status, which do nothing else.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -32,12 +32,12 @@ fn perform(dir: &Path, request: &Request, format: Format) -> ExitCode {
     print(&respond(ask(dir, request)), format)
 }
 
-/// The daemon's answer, or why there is none.
+/// The daemon's answer, or the error as one.
 pub(in crate::cli) fn respond(answered: Result<ControlResponse, ControlError>) -> ControlResponse {
     answered.unwrap_or_else(|error| ControlResponse::refused(&error))
 }
 
-/// Success goes to standard output, everything else to standard error.
+/// Prints a success on standard output, everything else on standard error. Returns the exit status.
 pub(in crate::cli) fn print(response: &ControlResponse, format: Format) -> ExitCode {
     let printed = match response.outcome {
         RequestOutcome::Done => print_done(response, format, &mut io::stdout().lock()),

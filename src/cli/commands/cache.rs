@@ -1,4 +1,4 @@
-//! `pop3fs cache`: what is kept of which account, and its end.
+//! `pop3fs cache`: lists the caches of accounts, and removes them.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -83,7 +83,7 @@ fn clear(dir: Option<&Path>, account: &str) -> Result<(), CacheError> {
     Ok(())
 }
 
-/// By the name that is listed, or by the account that a mount would use, in its own folder if it has one.
+/// Finds a cache by its listed name, or by the SOURCE of a mount. The account may name a cache folder of its own.
 fn find(dir: Option<&Path>, account: &str) -> Result<AccountCache, CacheError> {
     let base = base(dir)?;
     let listed = AccountCache::all(&base)?;
@@ -102,7 +102,7 @@ fn find(dir: Option<&Path>, account: &str) -> Result<AccountCache, CacheError> {
     })
 }
 
-/// Those that are mounted stay, and are told of.
+/// Removes all caches except those that a mount uses, which it reports.
 fn clear_all(dir: Option<&Path>) -> Result<(), CacheError> {
     let mut left = 0;
     for cache in AccountCache::all(&base(dir)?)? {

@@ -1,4 +1,4 @@
-//! `pop3fs check SOURCE`: a report of what the server can do, and whether a mount would work.
+//! `pop3fs check SOURCE`: reports what the server can do, and whether a mount would work.
 
 use std::process::ExitCode;
 
@@ -6,12 +6,12 @@ use crate::cli::account::password;
 use crate::cli::account::target::Target;
 use crate::cli::commands::stdout;
 use crate::cli::daemon::mount::ServeError;
-use crate::cli::daemon::setup::settings;
+use crate::cli::daemon::setup::maildrop_settings;
 use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::options::OptionArguments;
 use crate::maildrop::{Finding, Outlook, Rating, probe};
 
-/// Prints a line for each step as it is done. Succeeds where a mount would.
+/// Prints a line after each step. Succeeds if a mount would work.
 pub fn check(source: &str, options: &OptionArguments) -> ExitCode {
     match report(source, options) {
         Ok(Outlook::Works) => {
@@ -32,7 +32,7 @@ pub fn check(source: &str, options: &OptionArguments) -> ExitCode {
 fn report(source: &str, options: &OptionArguments) -> Result<Outlook, ServeError> {
     let Target { source, options } = Target::resolve(source, options.as_slice())?;
     let password = password::obtain(&options, &source)?;
-    let settings = settings(&source, &options, password)?;
+    let settings = maildrop_settings(&source, &options, password)?;
     Ok(probe(&settings, &mut |finding| {
         stdout::line(line(finding));
     }))

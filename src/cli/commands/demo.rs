@@ -1,4 +1,4 @@
-//! `pop3fs demo [DIR]`: the embedded maildrop, served on loopback and mounted.
+//! `pop3fs demo [DIR]`: serves the embedded maildrop on loopback, and mounts it.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use crate::cli::failure::refuse;
 use crate::cli::options::{Caching, Options, TlsPolicy};
 use crate::demo::{DemoServer, USER, suggestions};
 
-/// Serves and mounts until it is unmounted, or Ctrl-C.
+/// Serves the demo until it is unmounted or Ctrl-C is pressed.
 pub fn demo(dir: Option<&Path>) -> ExitCode {
     match begin(dir) {
         Ok(code) => code,
@@ -50,12 +50,12 @@ fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
         stdout::line(suggestions(dir));
         stdout::line("Ctrl-C ends it.");
     });
-    // It answers the last commit.
+    // The server must live until the last commit.
     drop(server);
     Ok(code)
 }
 
-/// The directory of the demo; removed at the end if it was made for it.
+/// The mount point of the demo. Removed at the end if the demo made it.
 struct DemoDirectory {
     path: PathBuf,
     is_ours: bool,

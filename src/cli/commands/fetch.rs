@@ -1,4 +1,4 @@
-//! `pop3fs fetch`: the progress of it, as a bar on a terminal and as lines elsewhere.
+//! `pop3fs fetch`: shows progress, as a bar on a terminal and as lines elsewhere.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,14 +10,14 @@ use crate::cli::commands::answer::{Format, print, respond};
 use crate::cli::control::{Request, ask_for_long};
 use crate::maildrop::{Depth, Progress};
 
-/// How often a line is written where there is no terminal.
+/// How often a line of progress is written without a terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
-/// Of bodies the octets are counted, of headers the messages.
+/// The bar counts octets of bodies, and messages of headers.
 const OF_BODIES: &str =
     "{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left, {msg}";
 const OF_HEADERS: &str = "{bar:30} {pos} of {len} messages, {rate}, {eta} left";
 
-/// `pop3fs fetch DIR [--headers]`: waits until all is there. Ctrl-C ends it, and what has come is kept.
+/// `pop3fs fetch DIR [--headers]`: waits until all is fetched. Ctrl-C ends it; what was fetched is kept.
 pub fn fetch(dir: &Path, depth: Depth) -> ExitCode {
     let mut shown = FetchDisplay::new(depth);
     let request = Request::Fetch { depth };
@@ -26,7 +26,7 @@ pub fn fetch(dir: &Path, depth: Depth) -> ExitCode {
     print(&respond(answered), Format::Text)
 }
 
-/// The bar hides itself where standard error is no terminal.
+/// The progress. The bar hides itself where standard error is not a terminal.
 struct FetchDisplay {
     bar: ProgressBar,
     depth: Depth,
@@ -34,7 +34,7 @@ struct FetchDisplay {
     last_line: Instant,
 }
 
-/// Whether anything was told yet: what was there before does not count for the rate.
+/// Whether the first progress has come. Its messages were in the cache before, and do not count for the rate.
 enum Begun {
     NotYet,
     Yes,

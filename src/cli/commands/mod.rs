@@ -1,4 +1,4 @@
-//! What each command does, but for a mount: that is in [`super::daemon`].
+//! One file for each command. Mounting itself is in [`super::daemon`].
 
 mod answer;
 mod cache;

@@ -1,9 +1,9 @@
-//! What is told on standard output, where nothing depends on who reads it.
+//! Printing to a standard output that its reader may close.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
-/// Whoever has closed the pipe has read enough, and what was done is done. (`println!` would panic.)
+/// Prints a line. A closed pipe is not an error: the reader has enough. (`println!` would panic.)
 pub(in crate::cli) fn line(text: impl Display) {
     let _closed = writeln!(io::stdout(), "{text}");
 }

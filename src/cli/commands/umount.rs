@@ -1,5 +1,5 @@
-//! `pop3fs umount` and `pop3fs commit`: on a terminal they tell what is going to be deleted, and ask where the safety valve
-//! holds it back.
+//! `pop3fs umount` and `pop3fs commit`. On a terminal they say what will be deleted, and ask for consent where the delete
+//! limit holds it back.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
@@ -42,7 +42,7 @@ fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// What is going to be deleted, while there still is time for Ctrl-C. What cannot be asked is told by the request itself.
+/// Says what will be deleted, while the user can still press Ctrl-C. Errors are left to the request that follows.
 fn announce(dir: &Path) {
     let status = ask(dir, &Request::Status).ok();
     let pending = status
@@ -53,7 +53,7 @@ fn announce(dir: &Path) {
     }
 }
 
-/// The request with a yes, or another one that the user prefers; none for a no, or without a terminal.
+/// Asks the user. Returns the request with consent, or another request; none for no, or without a terminal.
 fn consent_of_the_user(held: &ControlResponse, request: &Request) -> Option<Request> {
     if !is_terminal() {
         return None;

@@ -15,19 +15,19 @@ use crate::maildrop::Progress;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// The caller's, mostly: no pop3fs is mounted there.
+    /// No pop3fs is mounted there: mostly the caller's fault.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// The caller's: not one's own mount.
+    /// The mount of another user.
     #[error("{} was mounted by user id {owner}: only they and root can do that", path.display())]
     Foreign { path: PathBuf, owner: u32 },
-    /// Nobody's, or a crash: the mount is there without its daemon.
+    /// The daemon was killed or crashed, and its mount is left.
     #[error("the pop3fs that served {path} is gone: clear the mount with `umount -l {path}` (not root: `fusermount3 -uz {path}`)", path = path.display())]
     Gone { path: PathBuf },
-    /// A crash of the daemon, between request and answer.
+    /// The daemon ended between request and answer.
     #[error("the pop3fs that served {} ended without an answer: what it deleted shows at the next mount", path.display())]
     Unanswered { path: PathBuf },
-    /// Two versions, mostly: the answer is not readable.
+    /// The answer is not readable: mostly, client and daemon are of two versions.
     #[error("the answer is not readable ({0}): the pop3fs that mounted is of another version")]
     Garbled(serde_json::Error),
 }
@@ -48,7 +48,7 @@ pub(in crate::cli) fn ask(dir: &Path, request: &Request) -> Result<ControlRespon
     ask_for_long(dir, request, &mut |_| ())
 }
 
-/// As [`ask`], of what takes long; `going` is told how far it has come.
+/// As [`ask`], for a request that reports progress to `going`.
 pub(in crate::cli) fn ask_for_long(
     dir: &Path,
     request: &Request,
@@ -57,7 +57,8 @@ pub(in crate::cli) fn ask_for_long(
     let mount = find(dir)?;
     check_owner(&mount)?;
     match ask_first(&sockets_of(&mount), &mount.path, request, going) {
-        // The kernel shows a mount before its daemon listens, and the daemon answers the kernel only after.
+        // The mount table shows a mount before its daemon listens. The daemon answers the kernel after that, so metadata()
+        // waits until it listens.
         Err(ControlError::Gone { .. }) if mount.path.metadata().is_ok() => {
             ask_first(&sockets_of(&mount), &mount.path, request, going)
         }
@@ -76,7 +77,7 @@ fn check_owner(mount: &MountPoint) -> Result<(), ControlError> {
     })
 }
 
-/// All that could be the daemon's: its environment may have named another folder than ours does.
+/// All sockets that may be the daemon's: its environment may name another folder than ours.
 fn sockets_of(mount: &MountPoint) -> Vec<PathBuf> {
     let us = geteuid().as_raw();
     let mut sockets = sockets_in(&folder::own(), us, mount.device);
@@ -97,7 +98,7 @@ fn sockets_in(folders: &[PathBuf], uid: u32, device: DeviceNumber) -> Vec<PathBu
         .collect()
 }
 
-/// The first that takes a connection: files of daemons that were killed take none.
+/// Asks the first socket that accepts a connection. Daemons that were killed leave sockets that accept none.
 fn ask_first(
     sockets: &[PathBuf],
     path: &Path,
@@ -161,7 +162,7 @@ mod tests {
         ask_first(&sockets, Path::new("/mnt"), request, &mut |_| ())
     }
 
-    /// A handler that leaves each request with whoever holds the other end.
+    /// A handler that leaves each request with the receiver of the channel.
     fn leave() -> (Handler, Receiver<(Request, ControlReply)>) {
         let (left, taken) = channel();
         let handler: Handler = Arc::new(move |request, reply| {

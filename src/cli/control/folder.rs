@@ -1,4 +1,4 @@
-//! Where control sockets lie: in a folder that nobody but its owner can enter.
+//! The folders of control sockets. Only its owner can enter such a folder.
 
 use std::env;
 use std::fs::{self, DirBuilder, Metadata};
@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 
 use crate::fs::mount::DeviceNumber;
 
-/// The folders for our own sockets, the preferred one first: `$XDG_RUNTIME_DIR/pop3fs`, `/run/user/UID/pop3fs`,
+/// The folders for our own sockets, the preferred first: `$XDG_RUNTIME_DIR/pop3fs`, `/run/user/UID/pop3fs`,
 /// `/run/pop3fs` for root, `/tmp/pop3fs-UID`.
 pub(super) fn own() -> Vec<PathBuf> {
     let named = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -22,7 +22,7 @@ pub(super) fn own() -> Vec<PathBuf> {
     folders
 }
 
-/// The folders for `uid`'s sockets, as far as they do not depend on the environment of its processes.
+/// The folders for the sockets of `uid` that do not depend on an environment.
 pub(super) fn of(uid: u32) -> Vec<PathBuf> {
     let runtime = PathBuf::from(format!("/run/user/{uid}"));
     let mut folders = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn of(uid: u32) -> Vec<PathBuf> {
     folders
 }
 
-/// Makes the folder unless it is there, and refuses one that is not ours alone.
+/// Makes the folder unless it exists, and refuses one that others can use.
 pub(super) fn make(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -50,9 +50,9 @@ pub(super) fn socket_name(device: DeviceNumber, pid: u32) -> String {
     format!("{device}-{pid}.sock")
 }
 
-/// The sockets in `folder` of daemons that serve or served `device`, the newest first.
+/// The sockets in `folder` of the daemons of `device`, the newest first. The daemons may have ended.
 ///
-/// Nothing is returned from a folder that is not `uid`'s alone: the socket there could be anyone's.
+/// Returns none from a folder that other users than `uid` can use: a socket there could be anybody's.
 pub(super) fn sockets(folder: &Path, uid: u32, device: DeviceNumber) -> Vec<PathBuf> {
     if check_private(folder, uid).is_err() {
         return Vec::new();
@@ -74,7 +74,7 @@ pub(super) fn sockets(folder: &Path, uid: u32, device: DeviceNumber) -> Vec<Path
     found.into_iter().rev().map(|(_, path)| path).collect()
 }
 
-/// In /tmp anyone may have made the folder, or a symbolic link in its place.
+/// Needed in /tmp, where any user can make the folder, or a symbolic link in its place.
 fn check_private(folder: &Path, uid: u32) -> io::Result<()> {
     let found = folder.symlink_metadata()?;
     if is_private(&found, uid) {
@@ -91,7 +91,7 @@ fn is_private(found: &Metadata, uid: u32) -> bool {
     found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0
 }
 
-/// Under `su`, XDG_RUNTIME_DIR is often another user's, who could not use what we would make there.
+/// Under `su`, XDG_RUNTIME_DIR often belongs to another user.
 fn is_of(dir: &Path, uid: u32) -> bool {
     dir.is_absolute()
         && dir

@@ -1,10 +1,10 @@
 //! The control socket: how `pop3fs umount`, `commit`, `restore` and `status` reach the daemon behind a mount.
 //!
-//! It lies outside the mount, so that a hung server or an unmounted directory does not cut it off. Each daemon has a name
-//! of its own, `MAJOR:MINOR-PID.sock`: two daemons can share a device number while one still commits after its unmount.
+//! It lies outside the mount, so that it works while the server hangs and after the unmount. Its name is
+//! `MAJOR:MINOR-PID.sock`: two daemons can have the same device number while one of them still commits after its unmount.
 //!
-//! A line of JSON goes each way: a [`Request`], and in its own time a [`ControlResponse`]. Responses that tell how far a fetch has
-//! come, [`RequestOutcome::Going`], may come before.
+//! The client sends a [`Request`] as a line of JSON, and the daemon answers with a [`ControlResponse`] when it is done.
+//! Responses about the progress of a fetch, [`RequestOutcome::Going`], may precede it.
 
 mod ask;
 mod folder;
@@ -24,42 +24,41 @@ pub(super) use status::{Cached, MountStatus, Opens, PastEvent, SessionStatus, St
 use crate::cli::failure::Failure;
 use crate::maildrop::{Consent, Depth, Farewell, Progress};
 
-/// The longest line that a daemon takes, in octets: a `Restore` may name thousands of messages. Its answer may be of any
-/// length: it may tell of every message.
+/// The longest request, in octets: a `Restore` may name thousands of messages. An answer may be of any length.
 const LONGEST_REQUEST: u64 = 8 * 1024 * 1024;
 
-/// What a client asks for.
+/// A request of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Request {
-    /// Unmount if nobody uses the mount, then commit or discard. Answered after that.
+    /// Unmount unless the mount is in use, then commit or discard. The answer comes at the end.
     Umount {
         /// What becomes of the pending deletions.
         farewell: Farewell,
     },
-    /// Commit the pending deletions. Answered after the commit.
+    /// Commit the pending deletions. The answer comes after the commit.
     Commit {
-        /// Whether many that were never read may be among them.
+        /// Whether the user has agreed to exceed the delete limit.
         consent: Consent,
     },
     /// Take pending deletions back.
     Restore {
-        /// As `.deleted` lists them; all if empty.
+        /// Names as `.deleted` lists them; empty for all.
         names: Vec<String>,
     },
-    /// Fetch what is missing into the cache. Answered while it goes on, and at the end.
+    /// Fetch into the cache what is missing there. Progress and an answer come.
     Fetch {
-        /// Of each message.
+        /// How much of each message.
         depth: Depth,
     },
-    /// Tell how things are.
+    /// Describe the state of the mount.
     Status,
 }
 
 /// The daemon's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ControlResponse {
-    /// Whether it was done, all of it.
+    /// Whether all of it was done.
     pub outcome: RequestOutcome,
     /// Sentences for the user.
     #[serde(default)]
@@ -67,7 +66,7 @@ pub(super) struct ControlResponse {
     /// The answer to [`Request::Status`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<MountStatus>,
-    /// How far a fetch has come.
+    /// The progress of a fetch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
 }
@@ -76,18 +75,18 @@ pub(super) struct ControlResponse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RequestOutcome {
-    /// As asked.
+    /// All was done.
     Done,
-    /// Not, or not wholly: the lines say what is left.
+    /// Not all was done: the lines say what is left.
     Failed(Failure),
-    /// Not yet: another response follows.
+    /// Not done yet: another response follows.
     Going,
-    /// Not, for the safety valve holds the deletions back: the lines say why. The user may say yes.
+    /// The delete limit holds the deletions back: the lines say why. The client may ask again with the consent of the user.
     Held,
 }
 
 impl ControlResponse {
-    /// With these sentences, and nothing else.
+    /// An answer of sentences only.
     pub(super) fn of(outcome: RequestOutcome, lines: Vec<String>) -> Self {
         Self {
             outcome,
@@ -115,13 +114,13 @@ impl ControlResponse {
         Self::failed(error.into(), error.to_string())
     }
 
-    /// Why it was not done, if it was not.
+    /// The exit status, where it was not all done.
     pub(super) fn failure(&self) -> Option<Failure> {
         match self.outcome {
             RequestOutcome::Done => None,
             RequestOutcome::Failed(failure) => Some(failure),
             RequestOutcome::Held => Some(Failure::HeldBack),
-            // Nothing came behind it.
+            // The daemon ended before the last response.
             RequestOutcome::Going => Some(Failure::Other),
         }
     }
@@ -139,7 +138,7 @@ impl ControlResponse {
         }
     }
 
-    /// Not yet, but so far.
+    /// Progress.
     pub(super) fn going(progress: Progress) -> Self {
         Self {
             progress: Some(progress),

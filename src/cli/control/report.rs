@@ -1,4 +1,4 @@
-//! `pop3fs status`: how a mount stands, told by the daemon, and read by people.
+//! `pop3fs status`: the daemon collects the state of the mount, and the client prints it.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::cli::control::{
 use crate::cli::failure::Advice;
 use crate::maildrop::{Connection, Fault, Held, Maildrop, Verdict};
 
-/// How the mount of a maildrop stands.
+/// Collects the state of the mount.
 pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildrop) -> MountStatus {
     let (totals, cached) = (maildrop.totals(), maildrop.cached());
     let history = maildrop.history();
@@ -47,7 +47,7 @@ pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildro
     }
 }
 
-/// What is known of the session, and nothing else.
+/// The fields about the session; the others have their defaults.
 fn of_connection(connection: &Connection) -> MountStatus {
     match connection {
         Connection::Closed => MountStatus::default(),
@@ -87,7 +87,7 @@ fn unix_seconds(time: SystemTime) -> u64 {
     since.unwrap_or(Duration::ZERO).as_secs()
 }
 
-/// For people.
+/// Prints the state for people.
 pub(in crate::cli) fn print_status(status: &MountStatus, out: &mut impl Write) -> io::Result<()> {
     let (source, dir, pid) = (&status.source, &status.mountpoint, status.pid);
     writeln!(out, "{source} on {dir} (process {pid})")?;

@@ -1,4 +1,4 @@
-//! What the daemon says of what was done: sentences for the user, the log and the service manager.
+//! The sentences about a finished request or mount, for the user, the log and the service manager.
 
 use std::fmt::Display;
 
@@ -6,19 +6,19 @@ use crate::cli::control::{ControlResponse, RequestOutcome};
 use crate::cli::failure::{Advice, Failure};
 use crate::maildrop::{Farewell, Fault, Fetched, Held, Verdict};
 
-/// The messages that are told of a fetch that they failed.
+/// How many failed messages a fetch names.
 const MOST_FAILURES: usize = 10;
-/// The names that are told before a commit.
+/// How many messages are named before a commit.
 const FIRST_NAMES: usize = 3;
 
-/// What `pop3fs fetch` says at its end.
+/// The answer to `pop3fs fetch`.
 pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> ControlResponse {
     let mut response = ControlResponse::done(format!(
         "{} fetched, {} were there already",
         counted(fetched.fetched, "message"),
         fetched.present
     ));
-    // The first is what the others come of.
+    // The first failure decides the exit status: it causes the others.
     let mut fail = |failure: Failure, line: String| {
         if response.outcome == RequestOutcome::Done {
             response.outcome = RequestOutcome::Failed(failure);
@@ -49,20 +49,20 @@ pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> ControlResponse {
     response
 }
 
-/// What is said of a commit that is held back; the client says what can be done.
+/// The answer to a commit that is held back. The client adds what the user can do.
 pub(in crate::cli) fn held_in_words(held: &Held, pending: &[String]) -> ControlResponse {
     ControlResponse::held(vec![format!("{held}: {}", first(pending))])
 }
 
-/// The messages that were to be deleted when a mount ended.
+/// How many deletions were pending at the end of a mount.
 #[derive(Clone, Copy)]
 pub(in crate::cli) struct PendingCounts {
     pub(in crate::cli) before: usize,
-    /// After its last commit, if there was one.
+    /// After the last commit, if there was one.
     pub(in crate::cli) left: usize,
 }
 
-/// What the end of a mount says.
+/// The sentences about the end of a mount.
 pub(in crate::cli) fn farewell_in_words(
     farewell: Farewell,
     pending: PendingCounts,
@@ -89,7 +89,7 @@ pub(in crate::cli) fn farewell_in_words(
     }
 }
 
-/// What `pop3fs umount` and `pop3fs commit` say.
+/// The answer to `pop3fs umount` and `pop3fs commit`.
 pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> ControlResponse {
     let verdict = match verdict {
         Ok(verdict) => verdict,
@@ -127,7 +127,7 @@ pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Contr
     response
 }
 
-/// The first of them by name, and how many more there are.
+/// The first names, and how many more there are.
 pub(in crate::cli) fn first(names: &[String]) -> String {
     let told: Vec<String> = names
         .iter()

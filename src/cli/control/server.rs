@@ -24,33 +24,33 @@ use crate::maildrop::Progress;
 /// The longest silence of a client before its request is complete, and while it takes the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Before the next attempt when descriptors or memory have run out.
+/// The pause before the next attempt when descriptors or memory have run out.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// In milliseconds: how often it is looked, while nobody connects, whether the socket's file is still there.
+/// How often the server checks that the socket's file still exists, in milliseconds.
 const BETWEEN_LOOKS: u16 = 5_000;
 
-/// Called once a request, on a thread of its own. It may keep the [`ControlReply`] and return.
+/// Called for each request, on a thread of its own. It may keep the [`ControlReply`] and return.
 pub(in crate::cli) type Handler = Arc<dyn Fn(Request, ControlReply) + Send + Sync>;
 
-/// A control socket that clients can connect to already; they wait until it is served.
+/// A control socket. Clients can connect, and wait until it is served.
 #[derive(Debug)]
 pub(in crate::cli) struct Server {
     device: DeviceNumber,
-    // Dropped before the listener, which keeps the identity from being given again.
+    // Dropped before the listener: while that is open, no other file gets the same inode number.
     file: SocketFile,
     listener: UnixListener,
 }
 
-/// A control socket that is served. It ends, and its file goes away, when this is dropped.
+/// A control socket that is served. Dropping this ends it and removes its file.
 #[derive(Debug)]
 pub(in crate::cli) struct ControlServing {
-    // Closed, it ends the thread.
+    // Closing it ends the thread.
     end: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// The answer that is owed to one client. Dropped unanswered, it says so to the client.
+/// The answer to one client. Dropping it without an answer sends a failure.
 pub(in crate::cli) struct ControlReply(Option<UnixStream>);
 
 /// A socket's file, which dropping this removes.
@@ -61,7 +61,7 @@ struct SocketFile {
     identity: (u64, u64),
 }
 
-/// What a server was woken by.
+/// Why the server woke up.
 enum Woken {
     Client,
     End,
@@ -87,7 +87,7 @@ impl Server {
     pub(super) fn listen_in(folder: &Path, device: DeviceNumber) -> io::Result<Self> {
         folder::make(folder)?;
         let path = folder.join(folder::socket_name(device, process::id()));
-        // Left by a process of the same id that was killed: nobody else has this name.
+        // A killed process with the same id left this file: the name contains the process id.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -150,8 +150,8 @@ impl Server {
         attend(client, handler)
     }
 
-    /// A mount outlives the folder of its socket where fstab has mounted for a user: logind removes `/run/user/UID` at the
-    /// last log-out.
+    /// Makes the socket again if its file is gone. logind removes `/run/user/UID` at the last log-out, while a mount from
+    /// fstab stays.
     fn renew(&mut self) {
         if self.file.is_there() {
             return;
@@ -179,12 +179,12 @@ impl Drop for ControlServing {
 }
 
 impl ControlReply {
-    /// Sends the answer. A client that is gone by now misses it, and only the log knows.
+    /// Sends the answer. If the client is gone, only the log tells.
     pub(in crate::cli) fn send(mut self, response: &ControlResponse) {
         self.send_once(response);
     }
 
-    /// Tells how far it has come. An error means that the client is gone.
+    /// Reports progress. An error means that the client is gone.
     pub(in crate::cli) fn going(&mut self, progress: Progress) -> io::Result<()> {
         match &mut self.0 {
             Some(client) => write_line(client, &ControlResponse::going(progress)),
@@ -230,7 +230,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // What has taken its place may have its path.
+        // Another daemon's file may have the same path by now.
         if !self.is_there() {
             return;
         }
@@ -271,7 +271,7 @@ fn receive(client: &UnixStream) -> io::Result<Request> {
     })
 }
 
-/// The folder keeps others out already; this holds even if somebody opens it.
+/// Refuses other users, even if somebody has opened the folder to them.
 fn check_peer(client: &UnixStream) -> io::Result<()> {
     let peer = getsockopt(client, PeerCredentials)?.uid();
     if peer == 0 || peer == geteuid().as_raw() {
@@ -290,12 +290,12 @@ pub(super) fn write_line(
     stream.write_all(&line)
 }
 
-/// The first line, if it is not beyond the limit; what comes behind it is lost.
+/// The first line, up to the limit. What follows it is lost.
 pub(super) fn read_line(stream: &UnixStream) -> io::Result<Vec<u8>> {
     next_line(&mut BufReader::new(stream).take(LONGEST_REQUEST))
 }
 
-/// One whole line: an end in its midst is an error.
+/// One whole line. A stream that ends within it is an error.
 pub(super) fn next_line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line)?;

@@ -1,8 +1,8 @@
-//! How a mount stands, as it goes over the control socket and as `pop3fs status --json` prints it.
+//! The state of a mount, as the control socket carries it and `pop3fs status --json` prints it.
 
 use serde::{Deserialize, Serialize};
 
-/// How a mount stands. Programs read it, so fields are added but never renamed. Times are Unix seconds.
+/// The state of a mount. Programs read it: fields may be added, never renamed. Times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(in crate::cli) struct MountStatus {
@@ -12,28 +12,28 @@ pub(in crate::cli) struct MountStatus {
     pub mountpoint: String,
     /// The daemon's process.
     pub pid: u32,
-    /// In the listing.
+    /// Messages in the listing.
     pub messages: u64,
-    /// Of these messages, by LIST or, where it is known, exactly.
+    /// Their size: exact where it is known, else as LIST says.
     pub octets: u64,
-    /// Since the listing was last renewed; none before the first.
+    /// Seconds since the listing was last renewed; none before the first listing.
     pub listing_age_seconds: Option<u64>,
     /// Whether a session is open now.
     pub session: SessionStatus,
-    /// Why the last attempt to open one failed; none where it did not.
+    /// Why the last attempt to open a session failed; none if it succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
-    /// What really protects the session, as `TLSv1.3`; none in clear or without a session.
+    /// The TLS version, as `TLSv1.3`; none in the clear or without a session.
     pub tls: Option<String>,
-    /// How the user has proven who they are, as `SCRAM-SHA-256`; none without a session.
+    /// The mechanism of the login, as `SCRAM-SHA-256`; none without a session.
     pub login: Option<String>,
     /// What the server announced; none without a session.
     pub capabilities: Option<String>,
-    /// What is asked for and has not come.
+    /// Messages that were requested and have not arrived.
     pub in_flight: u64,
     /// The names of removed messages that are not deleted on the server yet.
     pub pending: Vec<String>,
-    /// Why the safety valve would hold a commit back; none where it would not.
+    /// Why the delete limit would hold a commit back; none if it would not.
     pub held: Option<String>,
     /// The bodies in memory.
     pub cached: Cached,
@@ -74,9 +74,9 @@ pub(in crate::cli) struct Cached {
 pub(in crate::cli) struct Stored {
     /// How many messages.
     pub messages: u64,
-    /// How many octets, with those around them and of what no longer holds.
+    /// How many octets of disk, including bookkeeping and outdated bodies.
     pub octets: u64,
-    /// The most octets.
+    /// The limit, in octets.
     pub limit: u64,
 }
 
@@ -86,11 +86,11 @@ pub(in crate::cli) struct Stored {
 pub(in crate::cli) struct Opens {
     /// How often.
     pub total: u64,
-    /// How often the body was at hand, in memory or on disk.
+    /// How often the body was in memory or on disk.
     pub hits: u64,
 }
 
-/// Something that has happened.
+/// A past commit or fault.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(in crate::cli) struct PastEvent {

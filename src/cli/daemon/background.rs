@@ -1,11 +1,11 @@
-//! Going to the background: the shell gets its prompt back once the mount works, and an exit code that says so.
+//! Starting in the background: the shell gets its prompt and the exit status when the mount works or has failed.
 //!
 //! ```text
 //! launcher   fork ─┬─ wait for the verdict ──────────────────────── exit 0 / the error line, its exit status
 //! daemon           └─ password, connect, log in, mount ── verdict ── serve until unmounted
 //! ```
-//! The fork comes before any thread, TLS or mount, because none of them survives it. The daemon keeps its terminal until
-//! its verdict, so that it can ask for a password and be interrupted.
+//! The fork comes before any thread, TLS session or mount, because none of them survives a fork. The daemon keeps its
+//! terminal until its verdict, so that Ctrl-C interrupts it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -17,29 +17,29 @@ use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, p
 
 use crate::cli::failure::Failure;
 
-/// The first octet of a verdict is an exit status.
+/// The first octet of a verdict is an exit status; this one means that the mount works.
 const SUCCESS: u8 = 0;
 
-/// The longest verdict that a launcher takes, in octets.
+/// The longest verdict that a launcher reads, in octets.
 const LONGEST: u64 = 64 * 1024;
 
 /// Which of the two processes this is.
 #[derive(Debug)]
 pub(in crate::cli) enum ForkRole {
-    /// The one that the shell waits for.
+    /// The process that the shell waits for.
     Launcher(Launcher),
-    /// The one that mounts and serves.
+    /// The process that mounts and serves.
     Daemon(ReadyNotice),
 }
 
-/// The launcher's view of the daemon.
+/// What the launcher has of the daemon.
 #[derive(Debug)]
 pub(in crate::cli) struct Launcher {
     verdict: File,
     daemon: Pid,
 }
 
-/// The daemon's one word to its launcher, said once the mount works or has failed.
+/// Sends the verdict from the daemon to its launcher: the mount works, or why it failed.
 #[derive(Debug)]
 #[must_use = "the launcher waits for the verdict"]
 pub(in crate::cli) struct ReadyNotice(Option<File>);
@@ -47,13 +47,13 @@ pub(in crate::cli) struct ReadyNotice(Option<File>);
 /// Why there is no mount.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LaunchError {
-    /// The daemon's own failure and sentence.
+    /// The exit status and the sentence of the daemon.
     #[error("{1}")]
     Failed(Failure, String),
-    /// The user's: Ctrl-C.
+    /// The user pressed Ctrl-C.
     #[error("interrupted: nothing is mounted")]
     Interrupted,
-    /// Ours: it crashed or was killed.
+    /// The daemon crashed or was killed.
     #[error("ended before the mount was ready ({0}): run it again with -d to see where")]
     Died(String),
 }
@@ -68,10 +68,11 @@ impl From<&LaunchError> for Failure {
     }
 }
 
-/// Forks. To be called while the process has one thread.
+/// Forks. The process must have a single thread.
 pub(in crate::cli) fn background() -> io::Result<ForkRole> {
     let (verdict, word) = pipe2(OFlag::O_CLOEXEC)?;
-    // SAFETY: the process has a single thread (the caller's promise), so the child's copy of memory and locks is whole.
+    // SAFETY: the process has a single thread (the caller guarantees it), so the child's copies of memory and locks are
+    // consistent.
     #[allow(unsafe_code)]
     let forked = unsafe { fork() }?;
     Ok(match forked {
@@ -83,13 +84,13 @@ pub(in crate::cli) fn background() -> io::Result<ForkRole> {
     })
 }
 
-/// The same word for a process that stays in the foreground, and has nobody to say it to.
+/// The same for a process that stays in the foreground: it has no launcher.
 pub(in crate::cli) fn foreground() -> ReadyNotice {
     ReadyNotice(None)
 }
 
 impl Launcher {
-    /// Waits for the daemon's word, or its end.
+    /// Waits for the verdict, or the end of the daemon.
     pub(in crate::cli) fn verdict(self) -> Result<(), LaunchError> {
         match read_verdict(self.verdict) {
             Some(verdict) => verdict,
@@ -99,9 +100,9 @@ impl Launcher {
 }
 
 impl ReadyNotice {
-    /// Leaves the terminal, the session and the working directory, and lets the launcher go.
+    /// Leaves the terminal, the session and the working directory, and ends the launcher.
     ///
-    /// An error means that nobody waits any more (Ctrl-C, say): then the mount is not wanted either.
+    /// An error means that the launcher is gone, for example by Ctrl-C: then the user does not want the mount.
     pub(in crate::cli) fn succeeded(self) -> io::Result<()> {
         let Some(mut word) = self.0 else {
             return Ok(());
@@ -110,7 +111,7 @@ impl ReadyNotice {
         word.write_all(&[SUCCESS])
     }
 
-    /// Has `why` shown on one line, by the launcher if there is one. Both processes end with the failure's status.
+    /// Prints `why` on one line, by the launcher if there is one. Both processes end with the exit status of `failure`.
     pub(in crate::cli) fn failed(self, failure: Failure, why: &str) {
         let said = match self.0 {
             Some(mut word) => word.write_all(&[&[failure.status()], why.as_bytes()].concat()),
@@ -122,10 +123,10 @@ impl ReadyNotice {
     }
 }
 
-/// `None` where the other side ended without a word.
+/// None where the daemon ended without a verdict.
 fn read_verdict(pipe: impl Read) -> Option<Result<(), LaunchError>> {
     let mut text = Vec::new();
-    // What came before an error still counts.
+    // Octets that came before an error still count.
     let _ = pipe.take(LONGEST).read_to_end(&mut text);
     match text.split_first()? {
         (&SUCCESS, _) => Some(Ok(())),
@@ -141,7 +142,7 @@ fn how_it_ended(daemon: Pid) -> LaunchError {
         Ok(WaitStatus::Signaled(_, Signal::SIGINT, _)) => return LaunchError::Interrupted,
         Ok(WaitStatus::Signaled(_, signal, _)) => signal.to_string(),
         Ok(WaitStatus::Exited(_, code)) => format!("exit code {code}"),
-        // Neither is waited for.
+        // waitpid(2) returns neither without WUNTRACED and WNOHANG.
         Ok(_stopped_or_alive) => "it was stopped".to_owned(),
         Err(errno) => errno.to_string(),
     })

@@ -1,18 +1,18 @@
-//! File descriptors: each large message that somebody reads takes one.
+//! The limit of file descriptors: each large message that is being read needs one.
 
 use std::io;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// What a mount takes by itself, the large messages that it keeps at hand, and some for readers.
+/// Enough for a mount, the large messages that it keeps open, and a few readers.
 const LEAST: u64 = 64;
-/// More would only cost the programs that close every descriptor they may have.
+/// A higher limit only slows down child processes that close every possible descriptor.
 const ENOUGH: u64 = 65_536;
 
-/// Why there are too few.
+/// Why the limit is too low.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum DescriptorError {
-    /// The administrator's: the hard limit.
+    /// The administrator has set the hard limit too low.
     #[error(
         "this process may have {most} files open and needs at least {LEAST}: raise the limit (`ulimit -n`, LimitNOFILE=)"
     )]
@@ -20,12 +20,12 @@ pub(in crate::cli) enum DescriptorError {
         /// The hard limit.
         most: u64,
     },
-    /// The system's.
+    /// The system refused.
     #[error("the limit of open files cannot be raised ({0})")]
     System(#[from] io::Error),
 }
 
-/// Makes use of the hard limit, which most systems set far above the soft one.
+/// Raises the soft limit towards the hard limit, which most systems set far higher.
 pub(in crate::cli) fn raise_limit() -> Result<(), DescriptorError> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(io::Error::from)?;
     if hard < LEAST {

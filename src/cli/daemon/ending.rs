@@ -1,4 +1,4 @@
-//! How a mount ends before anybody unmounts it: by a signal, or by a panic.
+//! The end of a mount by a signal or a panic.
 
 use std::panic;
 use std::process;
@@ -11,19 +11,19 @@ use parking_lot::Mutex;
 use crate::cli::daemon::signals::EndingSignals;
 use crate::fs::mount::{Mount, MountError, Mounted, Unmount, UnmountError};
 
-/// How long open files may keep a mount from ending that a signal has ended.
+/// How long open files may delay the end of a mount after a signal.
 const LAST_READS: Duration = Duration::from_secs(5);
-/// How long a panic waits to learn what is mounted: the thread that mounts may be the one that panics. And how long a
-/// place for fusermount3 is waited for, where this user may have no more processes and some thread of ours is ending.
+/// How long a panic waits for the lock of the mount: the thread that mounts may be the one that panics. Also how long to
+/// retry fusermount3 at the user's limit of processes: a thread of ours that ends makes room.
 const PATIENCE: Duration = Duration::from_secs(1);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
-/// What this process has mounted so far: nothing until the log-in has succeeded.
+/// What this process has mounted so far: nothing before the login has succeeded.
 #[derive(Clone, Debug, Default)]
 pub(in crate::cli) struct Stake(Arc<Mutex<Option<Mount>>>);
 
 impl Stake {
-    /// Mounts. Whoever is going to end the process waits meanwhile, or the mount would stay behind.
+    /// Mounts. Meanwhile a thread that wants to end the process waits: otherwise the mount would be left.
     pub(in crate::cli) fn mount(
         &self,
         mount: impl FnOnce() -> Result<Mounted, MountError>,
@@ -35,7 +35,7 @@ impl Stake {
     }
 }
 
-/// Takes the mount out of sight; files that are open stay readable.
+/// Unmounts lazily: files that are open stay readable.
 pub(in crate::cli) fn detach(mount: &Mount) {
     let until = Instant::now() + PATIENCE;
     while let Err(error) = mount.unmount(Unmount::Detach) {
@@ -50,7 +50,7 @@ fn is_for_want_of_a_process(error: &UnmountError) -> bool {
     matches!(error, UnmountError::Fusermount(refused) if refused.raw_os_error() == Some(libc::EAGAIN))
 }
 
-/// From here on a panic in any thread ends the process: nothing is committed, the mount goes, the log tells.
+/// From now on a panic in any thread logs it, unmounts and ends the process. Nothing is committed.
 pub(in crate::cli) fn end_at_a_panic(stake: Stake) {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -64,9 +64,9 @@ pub(in crate::cli) fn end_at_a_panic(stake: Stake) {
     }));
 }
 
-/// From here on a signal ends the process at once where nothing is mounted, and else unmounts. Files that are open stay
-/// readable until they are closed, but not for ever: a service manager kills what does not end, and that would commit
-/// nothing. `overdue` is called when they had their time.
+/// From now on a signal unmounts, or ends the process at once where nothing is mounted. Open files stay readable for
+/// [`LAST_READS`]; then `overdue` is called. They must not delay the end for ever: a service manager would kill the process
+/// before it commits.
 pub(in crate::cli) fn end_at_signals(
     signals: EndingSignals,
     stake: Stake,
@@ -107,7 +107,7 @@ mod tests {
     use crate::fs::Access;
     use crate::fs::mount::{FindError, MountOptions, Visibility, find, mount};
 
-    /// Names the directory that this process is to mount on, and to panic then.
+    /// The directory on which the child process of the test mounts before it panics.
     const PANIC_AT: &str = "POP3FS_TEST_PANIC_AT";
 
     fn mount_and_panic(dir: &Path) {

@@ -1,11 +1,11 @@
-//! Where the log goes: to whoever watches, else to where this system keeps logs.
+//! The log: on stderr in the foreground, else where this system keeps logs.
 //!
 //! ```text
 //! -o log_file=FILE ──▶ FILE
 //! foreground       ──▶ stderr; where that is the journal, the journal itself, which keeps the levels
-//! background       ──▶ the journal ──▶ else syslog ──▶ else nowhere, which the launcher says
+//! background       ──▶ the journal ──▶ else syslog ──▶ else nowhere, and the launcher warns
 //! ```
-//! The only door to env_logger and systemd-journal-logger.
+//! The only user of env_logger and systemd-journal-logger.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -19,13 +19,13 @@ use systemd_journal_logger::{JournalLog, connected_to_journal};
 use super::syslog::Syslog;
 use crate::cli::arguments::RunMode;
 
-/// A log that is open, and that nothing is written to before [`Log::begin`].
+/// A log that is open. Nothing is written to it before [`Log::begin`].
 pub(in crate::cli) struct Log {
     sink: Sink,
     level: LevelFilter,
 }
 
-/// The user's: the file of `-o log_file` cannot be written.
+/// The file of `-o log_file` cannot be written: the user's fault.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write log_file {}: {source}", path.display())]
 pub(in crate::cli) struct LogError {
@@ -42,8 +42,8 @@ enum Sink {
 }
 
 impl Log {
-    /// Opens the log of a mount at `mountpoint`, which is a field of every entry in the journal: the path that the mount
-    /// table shows.
+    /// Opens the log of a mount. Every entry in the journal has the field POP3FS_MOUNTPOINT with `mountpoint`, the path as
+    /// the mount table shows it.
     ///
     /// # Errors
     /// The file cannot be opened.
@@ -72,14 +72,14 @@ impl Log {
         }
     }
 
-    /// What is to be said where nobody will ever see the log.
+    /// The warning for the user where the log goes nowhere.
     pub(in crate::cli) fn caution(&self) -> Option<&'static str> {
         matches!(self.sink, Sink::Nowhere).then_some(
             "this system has neither a journal nor syslog, so nothing of this mount is logged: -o log_file=FILE keeps a log",
         )
     }
 
-    /// From here on this is the log of the process. To be called once.
+    /// Makes this the log of the process. May be called once.
     pub(in crate::cli) fn begin(self) {
         let level = self.level;
         let begun = match self.sink {
@@ -99,21 +99,21 @@ impl Log {
     }
 }
 
-/// Time, level and module in front.
+/// Lines with time, level and module.
 fn complete(level: LevelFilter) -> env_logger::Builder {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(level);
     builder
 }
 
-/// Our name in front, as every program does that says what is wrong.
+/// Lines with the program's name, as error messages have it.
 fn terse(level: LevelFilter) -> env_logger::Builder {
     let mut builder = complete(level);
     builder.format(|out, record| writeln!(out, "pop3fs: {}", record.args()));
     builder
 }
 
-/// Nobody else may read who wrote to whom.
+/// Opens the file for appending. Other users may not read it: it names senders.
 fn append(path: &Path) -> Result<File, LogError> {
     let mut how = OpenOptions::new();
     how.append(true).create(true).mode(0o600);
@@ -123,7 +123,7 @@ fn append(path: &Path) -> Result<File, LogError> {
     })
 }
 
-/// None where nobody listens at the journal's socket.
+/// None where no journal listens.
 fn journal(mountpoint: &Path) -> Option<Sink> {
     let journal = JournalLog::empty().ok()?;
     let field = mountpoint.as_os_str().as_encoded_bytes();

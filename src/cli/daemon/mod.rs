@@ -1,4 +1,4 @@
-//! A mount's life: going to the background, the log, signals, the requests of clients, the end.
+//! The life of a mount: the start in the background, the log, signals, the requests of clients, the end.
 
 mod descriptors;
 mod ending;

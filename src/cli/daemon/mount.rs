@@ -5,8 +5,8 @@
 //!                                                                                        │
 //!            exit code, answer to `pop3fs umount` ◀─ verdict ◀─ commit, QUIT ◀───────────┘
 //! ```
-//! Deletions are committed here, after the session with the kernel has ended, and nowhere else at the end: a crash, a
-//! kill or a panic never reaches this place, so the server keeps everything.
+//! At the end, deletions are committed only here, after the session with the kernel has ended. A crash, a kill or a panic
+//! never gets here, so the server keeps everything.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use crate::cli::daemon::descriptors::{self, DescriptorError};
 use crate::cli::daemon::ending::{Stake, detach, end_at_a_panic, end_at_signals};
 use crate::cli::daemon::logging::{Log, LogError};
 use crate::cli::daemon::requests::{Leaver, RequestHandler};
-use crate::cli::daemon::setup::{SettingsError, appearance, owner, settings, store};
+use crate::cli::daemon::setup::{SetupError, appearance, maildrop_settings, owner, store};
 use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::daemon::systemd;
 use crate::cli::failure::{Advice, Failure, refuse};
@@ -35,10 +35,10 @@ use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
 use crate::fs::{Filesystem, Serving};
 use crate::maildrop::{Farewell, Maildrop, OpenError};
 
-/// How often it is looked whether the thread that answers the kernel has started: it takes less than this.
+/// How often to check whether the thread that answers the kernel has started, which takes less than this.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
-/// Everything that a mount needs to know, before anything was done.
+/// Everything that a mount needs to begin.
 #[derive(Debug)]
 pub(in crate::cli) struct Plan {
     pub(in crate::cli) source: Source,
@@ -47,7 +47,7 @@ pub(in crate::cli) struct Plan {
     pub(in crate::cli) mountpoint: PathBuf,
 }
 
-/// Why there is no mount. Each is one sentence that says what to do.
+/// Why there is no mount. Each Display is one sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum ServeError {
     #[error(transparent)]
@@ -57,7 +57,7 @@ pub(in crate::cli) enum ServeError {
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Setup(#[from] SetupError),
     #[error(transparent)]
     Descriptors(#[from] DescriptorError),
     #[error(transparent)]
@@ -82,7 +82,7 @@ impl From<&ServeError> for Failure {
             | ServeError::Target(_)
             | ServeError::Password(_)
             | ServeError::Log(_) => Failure::Usage,
-            ServeError::Settings(error) => error.into(),
+            ServeError::Setup(error) => error.into(),
             ServeError::Descriptors(_) | ServeError::System { .. } => Failure::System,
             ServeError::Launch(error) => error.into(),
             ServeError::Open(error) => error.into(),
@@ -101,9 +101,9 @@ pub fn mount(arguments: &MountArguments) -> ExitCode {
 
 fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
     let Target { source, options } = arguments.target()?;
-    // Asked for while there still is a terminal, and a parent that Ctrl-C ends.
+    // Ask before the fork: Ctrl-C then ends the only process.
     let password = password::obtain(&options, &source)?;
-    // Not before: a password_command is none of our readers.
+    // Not before: a password_command should not inherit the higher limit.
     descriptors::raise_limit()?;
     let mountpoint =
         std::path::absolute(arguments.mountpoint()).map_err(system("the current directory"))?;
@@ -112,7 +112,7 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
         arguments.place(),
         log_file,
         arguments.log_level(),
-        // What is wrong with it is said by the mount.
+        // The mount reports what is wrong with the path.
         mount::resolve(&mountpoint).as_ref().unwrap_or(&mountpoint),
     )?;
     let plan = Plan {
@@ -144,7 +144,7 @@ fn caution(log: &Log) {
     }
 }
 
-/// Mounts, serves until the end, and commits. `announce` is called once the mount works.
+/// Mounts, serves until the end, and commits. Calls `announce` once the mount works.
 pub(in crate::cli) fn serve(
     plan: Plan,
     signals: EndingSignals,
@@ -182,14 +182,14 @@ struct MountedMaildrop {
 
 /// Why the mount is over.
 enum End {
-    /// The kernel has let go of it, or the device failed.
+    /// The kernel has ended the session, or the device failed.
     Session(io::Result<()>),
-    /// A signal asked for the end, and files that are open have kept it from coming for too long.
+    /// After a signal, open files have delayed the end for too long.
     Overdue,
 }
 
 impl MountedMaildrop {
-    /// Nobody answers for it until [`MountedMaildrop::serve`].
+    /// Mounts. The kernel gets no answer before [`MountedMaildrop::serve`].
     fn begin(plan: Plan, stake: &Stake) -> Result<(MountedMaildrop, Serving), ServeError> {
         let Plan {
             source,
@@ -198,7 +198,8 @@ impl MountedMaildrop {
             mountpoint,
         } = plan;
         let (index, disk) = store(&options, &source)?;
-        let maildrop = Maildrop::open(settings(&source, &options, password)?, index, disk)?;
+        let maildrop =
+            Maildrop::open(maildrop_settings(&source, &options, password)?, index, disk)?;
         let maildrop = Arc::new(maildrop);
         match begin_mount(&maildrop, &source, &options, &mountpoint, stake) {
             Ok((mount, serving)) => {
@@ -246,23 +247,23 @@ impl MountedMaildrop {
     }
 
     fn give_up(self) {
-        // First, for its thread may leave fusermount3 the place that it needs.
+        // Close first: at the limit of processes, fusermount3 needs the place of its thread.
         let _nothing_is_pending = self.maildrop.close(Farewell::Discard);
         detach(&self.mount);
     }
 
-    /// Tells whoever started the mount that it works.
+    /// Tells the launcher, the service manager and the user that the mount works.
     fn announce(&self, ready: ReadyNotice, announce: impl FnOnce(&Path)) {
         if let Err(error) = ready.succeeded() {
-            // They have gone, by Ctrl-C say.
-            log::warn!("nobody waits for the mount ({error})");
+            // The launcher is gone, for example by Ctrl-C.
+            log::warn!("the launcher has gone ({error}): unmounting");
             detach(&self.mount);
         }
         systemd::ready(&self.source.to_string(), self.maildrop.totals().messages);
         announce(self.mount.mountpoint());
     }
 
-    /// Commits or discards what is pending, and tells who has ended the mount.
+    /// Commits or discards what is pending, and answers the client that has ended the mount.
     fn conclude(self, leaver: &Leaver) -> ControlResponse {
         let (farewell, before) = (leaver.farewell(), self.maildrop.pending().len());
         systemd::stopping(before);
@@ -275,7 +276,7 @@ impl MountedMaildrop {
     }
 }
 
-/// Starts what answers: notices to the kernel, the control socket, and the kernel's requests.
+/// Starts the threads for the kernel's requests, notices to the kernel, and the control socket.
 fn start_threads(
     serving: Serving,
     handler: RequestHandler,
@@ -298,12 +299,12 @@ fn start_threads(
     Ok(control)
 }
 
-/// A request of our own would tell as well, but one that is never answered keeps this process from being killed.
+/// Does not send a request of our own: if it were never answered, this process could not be killed.
 fn wait_until_it_answers(again: &mpsc::Sender<End>, ended: &mpsc::Receiver<End>) -> io::Result<()> {
     while !Serving::is_answering()? {
         match ended.recv_timeout(BETWEEN_LOOKS) {
             Ok(End::Session(Err(error))) => return Err(error),
-            // It was unmounted at once, and ends as every mount does.
+            // It was unmounted at once. It ends as every mount does.
             Ok(end) => {
                 let _main_waits_for_it = again.send(end);
                 break;
@@ -338,7 +339,7 @@ fn begin_mount(
     }
 }
 
-/// Waits until the mount is gone, or is overdue.
+/// Waits until the mount is gone, or open files have had their time.
 fn wait_for_the_end(ended: &mpsc::Receiver<End>, mount: &Mount) {
     match ended.recv() {
         Ok(End::Session(Ok(()))) | Err(_) => {}

@@ -1,4 +1,4 @@
-//! What the control socket is asked, and answered.
+//! Answers the requests on the control socket.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::cli::failure::Failure;
 use crate::fs::mount::{Mount, Unmount, UnmountError};
 use crate::maildrop::{Consent, Depth, Farewell, Fault, Maildrop, Standing, Waiter};
 
-/// The client of `pop3fs umount` that has ended the mount, if it was one: it is told the verdict at the end.
+/// The client of `pop3fs umount` that has ended the mount, if there is one. It gets the verdict at the end.
 #[derive(Default)]
 pub(in crate::cli) struct Leaver(Mutex<Option<(Farewell, ControlReply)>>);
 
 impl Leaver {
-    /// Unmounts for a client. The end finds it here, and not before the mount is gone.
+    /// Unmounts for a client, and remembers it for the end of the mount.
     fn leave(
         &self,
         farewell: Farewell,
@@ -34,7 +34,7 @@ impl Leaver {
         }
     }
 
-    /// What becomes of the pending deletions: they are committed, unless the client wants otherwise.
+    /// Whether to commit the pending deletions: yes, unless the client asked to discard them.
     pub(in crate::cli) fn farewell(&self) -> Farewell {
         let leaver = self.0.lock();
         leaver
@@ -72,7 +72,7 @@ impl RequestHandler {
         }
     }
 
-    /// Where the commit would be held back the mount stays: what is pending is forgotten with it.
+    /// Stays mounted where the commit would be held back: an unmount would forget the pending deletions.
     fn umount(&self, farewell: Farewell, reply: ControlReply) {
         if farewell == Farewell::Commit(Consent::Unsaid)
             && let Some(held) = self.maildrop.held_back()
@@ -92,7 +92,7 @@ impl RequestHandler {
         self.maildrop.commit(consent, Waiter::new(|| true, answer));
     }
 
-    /// On the thread of the client, who ends it by going away.
+    /// Runs on the thread of the client. Ends when the client goes away.
     fn fetch(&self, depth: Depth, mut reply: ControlReply) {
         let fetched = self
             .maildrop

@@ -1,4 +1,4 @@
-//! What the options mean to the maildrop, the store and the kernel.
+//! Turns options into the settings of the maildrop, the store and the filesystem.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use crate::message::{DatePreference, arrival, outline, title};
 use crate::net::{Endpoint, NetError, Tls};
 use crate::store::{CacheFolder, Disk, Index, StoreError};
 
-/// Why the options cannot be followed.
+/// Why the options cannot be carried out.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum SettingsError {
+pub(in crate::cli) enum SetupError {
     #[error("{}", .0.sentence())]
     Net(#[from] NetError),
     #[error("{}", .0.sentence())]
@@ -27,12 +27,12 @@ pub(in crate::cli) enum SettingsError {
     NoCacheFolder,
 }
 
-impl From<&SettingsError> for Failure {
-    fn from(error: &SettingsError) -> Failure {
+impl From<&SetupError> for Failure {
+    fn from(error: &SetupError) -> Failure {
         match error {
-            SettingsError::Net(error) => error.into(),
-            SettingsError::Store(error) => error.into(),
-            SettingsError::NoCacheFolder => Failure::Usage,
+            SetupError::Net(error) => error.into(),
+            SetupError::Store(error) => error.into(),
+            SetupError::NoCacheFolder => Failure::Usage,
         }
     }
 }
@@ -40,11 +40,11 @@ impl From<&SettingsError> for Failure {
 pub(in crate::cli) fn store(
     options: &Options,
     source: &Source,
-) -> Result<(Index, Disk), SettingsError> {
+) -> Result<(Index, Disk), SetupError> {
     if options.cache == Caching::Off {
         return Ok((Index::in_memory(), Disk::off()));
     }
-    let base = options.cache_folder().ok_or(SettingsError::NoCacheFolder)?;
+    let base = options.cache_folder().ok_or(SetupError::NoCacheFolder)?;
     let folder = CacheFolder::open(&base, &source.account())?;
     Ok((
         Index::open(&folder)?,
@@ -52,11 +52,11 @@ pub(in crate::cli) fn store(
     ))
 }
 
-pub(in crate::cli) fn settings(
+pub(in crate::cli) fn maildrop_settings(
     source: &Source,
     options: &Options,
     password: Password,
-) -> Result<Settings, SettingsError> {
+) -> Result<Settings, SetupError> {
     let security = match source.tls() {
         TlsPolicy::Implicit => Security::Implicit(Tls::new(options.trust())?),
         TlsPolicy::Starttls => Security::Starttls(Tls::new(options.trust())?),
@@ -115,7 +115,7 @@ fn mechanism(auth: Auth) -> Mechanism {
     })
 }
 
-/// A token expires; where it came from a command or a file, the next one does too.
+/// A token expires. Where it came from a command or a file, the next one can be had there.
 fn credential(password: Password, options: &Options, mechanism: Mechanism) -> Credential {
     let secret = password.into_secret();
     if !mechanism.takes_a_token() {

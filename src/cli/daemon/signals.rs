@@ -1,7 +1,7 @@
-//! The signals that end a mount. They are blocked everywhere and waited for in one place, so that no handler runs. What was
-//! ignored when we began stays so: nohup(1) ignores SIGHUP, and a script's shell SIGINT for what it starts with `&`.
+//! The signals that end a mount. All threads block them and one waits for them, so no signal handler is needed. Signals
+//! that were ignored at the start stay ignored: nohup(1) ignores SIGHUP, and a shell script ignores SIGINT for `&`.
 //!
-//! SIGPIPE needs nothing: Rust's runtime ignores it before `main`, and gives children its default back.
+//! Rust's runtime ignores SIGPIPE, and resets it for child processes.
 
 use std::fs;
 use std::process;
@@ -11,16 +11,16 @@ use nix::sys::signal::{SigSet, Signal, raise};
 
 use crate::cli::failure::Failure;
 
-/// What asks a daemon to end: SIGTERM (service managers), SIGINT (Ctrl-C), SIGHUP (the terminal is gone).
+/// The signals that ask a daemon to end: SIGTERM (service managers), SIGINT (Ctrl-C), SIGHUP (the terminal is gone).
 const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
-/// The ending signals, blocked in this thread and all that it starts from now on.
+/// The ending signals, blocked in this thread and in all threads that it starts.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cli) struct EndingSignals(SigSet);
 
 impl EndingSignals {
-    /// Blocks them. To be called before any other thread runs, and after the password was asked for: until then
-    /// Ctrl-C ends the process as usual.
+    /// Blocks them. Must be called before any other thread runs, and after the password was asked for: until then Ctrl-C
+    /// ends the process at once.
     pub(in crate::cli) fn block() -> Result<Self, Errno> {
         let set = SigSet::from_iter(ENDING.into_iter().filter(|&signal| !is_ignored(signal)));
         set.thread_block()?;
@@ -37,16 +37,16 @@ impl EndingSignals {
         }
     }
 
-    /// Ends the process as the signal would have ended it unblocked, so that whoever waits for it sees which it was.
+    /// Ends the process by the signal, so that the parent process sees which one it was.
     pub(in crate::cli) fn die_of(&self, signal: Signal) -> ! {
-        // What fails here leaves the exit below.
+        // If this fails, the exit below remains.
         let _unblocked = self.0.thread_unblock();
         let _survived_where_it_is_ignored = raise(signal);
         process::exit(Failure::Interrupted.status().into());
     }
 }
 
-/// sigwait(3) would give a signal that is blocked even where it is ignored.
+/// Whether the process ignores the signal. sigwait(3) would return it although it is ignored.
 fn is_ignored(signal: Signal) -> bool {
     let Ok(status) = fs::read_to_string("/proc/self/status") else {
         return false;

@@ -1,4 +1,4 @@
-//! The C library's syslog(3): it stamps the local time, and finds the daemon again that was restarted.
+//! A log to syslog(3). The C library adds the local time and connects again to a restarted daemon.
 
 use std::ffi::{CStr, CString};
 use std::path::Path;
@@ -8,20 +8,20 @@ use log::{Level, Metadata, Record};
 /// Where syslog(3) writes (`_PATH_LOG` of the C library).
 const SOCKET: &str = "/dev/log";
 
-/// What each line begins with.
+/// The beginning of each line.
 const IDENTIFIER: &CStr = c"pop3fs";
 
-/// The system's log.
+/// The connection to syslog.
 #[derive(Debug)]
 pub(in crate::cli) struct Syslog(());
 
 impl Syslog {
-    /// None where there is no socket for it.
+    /// None without the socket of syslog.
     pub(in crate::cli) fn open() -> Option<Self> {
         if !Path::new(SOCKET).exists() {
             return None;
         }
-        // SAFETY: the identifier, which syslog(3) keeps a pointer to, is static.
+        // SAFETY: openlog(3) keeps a pointer to the identifier, which is static.
         #[allow(unsafe_code)]
         unsafe {
             libc::openlog(IDENTIFIER.as_ptr(), libc::LOG_PID, libc::LOG_USER);
@@ -31,14 +31,14 @@ impl Syslog {
 }
 
 impl log::Log for Syslog {
-    /// The level is that of `log::set_max_level`.
+    /// `log::set_max_level` has filtered already.
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
 
     fn log(&self, record: &Record<'_>) {
         let line = c_line(record.args().to_string());
-        // SAFETY: both are strings of C that live until the call returns, and the format takes exactly one.
+        // SAFETY: both are C strings that live until the call returns, and the format takes exactly one argument.
         #[allow(unsafe_code)]
         unsafe {
             libc::syslog(priority(record.level()), c"%s".as_ptr(), line.as_ptr());
@@ -48,7 +48,7 @@ impl log::Log for Syslog {
     fn flush(&self) {}
 }
 
-/// A line of C ends at its first NUL.
+/// Removes NULs, at which a C string would end.
 fn c_line(mut text: String) -> CString {
     text.retain(|character| character != '\0');
     CString::new(text).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What a service manager is told, by the protocol of sd_notify(3). Where there is none, nothing happens.
+//! Messages to a service manager by sd_notify(3). Without a service manager they do nothing.
 
 use sd_notify::NotifyState;
 
@@ -14,7 +14,7 @@ pub(in crate::cli) fn ready(source: &str, messages: u64) {
     ]);
 }
 
-/// The mount is gone, and `pending` deletions are about to be committed.
+/// The mount has ended, and `pending` deletions are going to be committed.
 pub(in crate::cli) fn stopping(pending: usize) {
     tell(&[
         NotifyState::Stopping,
@@ -22,7 +22,7 @@ pub(in crate::cli) fn stopping(pending: usize) {
     ]);
 }
 
-/// What became of the deletions: the last word, which is shown after the end too.
+/// The verdict on the deletions. systemd shows it after the end, too.
 pub(in crate::cli) fn ended(verdict: &ControlResponse) {
     let said = verdict.lines.join("; ");
     tell(&[NotifyState::Status(&match verdict.failure() {

@@ -1,4 +1,4 @@
-//! Which failure an error is.
+//! Which exit status an error of the lower layers leads to.
 
 use std::io;
 
@@ -37,7 +37,7 @@ impl From<&Fault> for Failure {
     fn from(fault: &Fault) -> Failure {
         match fault {
             Fault::Link(error) => (&**error).into(),
-            // No POP3 server, or a broken one.
+            // Another kind of server answers there, or a broken one.
             Fault::Protocol(_) => Failure::Unreachable,
             Fault::Unsendable(_) => Failure::Usage,
             Fault::LoginRefused(_) | Fault::Authentication(_) => Failure::LoginRefused,

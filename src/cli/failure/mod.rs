@@ -1,10 +1,9 @@
-//! What the process ends with where it did not do what was asked: the one table of exit statuses.
+//! The exit statuses, and what the user can do about each error.
 //!
-//! mount(8), which runs us through mount.fuse(8), and umount(8), which runs us through its helper, end with what we end with.
-//! They document their own statuses as bits: 1 wrong invocation or no permission, 2 the system, 8 the user's interrupt, 32
-//! the mount failed, 64 *some of the mounts succeeded*. So what mount(8) has a number for has that number here, and every
-//! other cause is 32 or a little more: whoever looks for that bit finds it. (The numbers of sysexits.h, which mpop ends
-//! with, all have the bit 64, which would tell of a success.)
+//! mount(8) and umount(8) run us through mount.fuse(8) and a helper, and exit with our status. Their statuses are bits: 1
+//! wrong invocation or no permission, 2 system error, 8 interrupted by the user, 32 mount failed, 64 *some mounts
+//! succeeded*. We use their number where they have one, and 32 to 63 for every other cause, so that the bit 32 is set.
+//! The numbers of sysexits.h will not do: all of them have the bit 64.
 
 mod advice;
 mod causes;
@@ -16,35 +15,35 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-/// Why not; as a number, what the process ends with. The sentence on standard error says more.
+/// Why pop3fs failed; its number is the exit status. The sentence on standard error says more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Failure {
-    /// The caller's: what was written on the command line or in the configuration, or who wrote it.
+    /// The caller's fault: the command line, the configuration, or a missing permission.
     Usage = 1,
-    /// This machine's.
+    /// This machine's fault.
     System = 2,
-    /// The user's, who has thought better of it.
+    /// The user pressed Ctrl-C.
     Interrupted = 8,
-    /// Mostly the server's: whatever has no number of its own.
+    /// Anything without a number of its own; mostly the server's fault.
     Other = 32,
-    /// The account's.
+    /// The server refused the login.
     LoginRefused = 33,
-    /// The network's, or the server's.
+    /// The network's fault, or the server's.
     Unreachable = 34,
-    /// Nobody's: it passes by itself.
+    /// The maildrop is in use; this passes by itself.
     Busy = 35,
-    /// Mostly the server's.
+    /// Deletions were not committed; mostly the server's fault.
     Uncommitted = 36,
-    /// The safety valve's.
+    /// The delete limit holds the deletions back.
     HeldBack = 37,
-    /// The caller's.
+    /// No pop3fs is mounted there.
     NotMounted = 38,
 }
 
 impl Failure {
-    /// By their numbers.
+    /// All of them, in the order of their numbers.
     pub const ALL: [Failure; 10] = [
         Failure::Usage,
         Failure::System,
@@ -58,19 +57,19 @@ impl Failure {
         Failure::NotMounted,
     ];
 
-    /// What the process ends with; never 0.
+    /// The exit status; never 0.
     #[must_use]
     pub const fn status(self) -> u8 {
         self as u8
     }
 
-    /// The failure with this number.
+    /// The failure with this exit status; [`Failure::Other`] for an unknown one.
     pub(super) fn of_status(status: u8) -> Failure {
         let known = Self::ALL.into_iter().find(|known| known.status() == status);
         known.unwrap_or(Failure::Other)
     }
 
-    /// For the manual, without the full stop.
+    /// The sentence for the manual, without its full stop.
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
@@ -110,7 +109,7 @@ impl From<Failure> for ExitCode {
     }
 }
 
-/// Says what is wrong, and ends with its number.
+/// Prints the error, and returns its exit status.
 pub(super) fn refuse<E: Display>(error: &E) -> ExitCode
 where
     for<'a> Failure: From<&'a E>,

@@ -1,4 +1,4 @@
-//! The options on the command line: arguments for clap, made from the table.
+//! The options as clap's arguments, made from the table.
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, ValueHint};
@@ -72,7 +72,7 @@ fn long_option(row: &'static OptionRow) -> Arg {
     }
 }
 
-/// What a shell completes.
+/// What a shell completes for a value.
 fn hint(value: &str) -> ValueHint {
     match value {
         "FILE" => ValueHint::FilePath,
@@ -94,7 +94,7 @@ fn settings_of(matches: &ArgMatches, row: &OptionRow) -> Vec<(usize, Vec<RawOpti
         OptionKind::Value(_) => occurrences(matches, row.name)
             .map(|(index, value)| (index, setting(Some(value))))
             .collect(),
-        // Where it was not typed, its default has an index too.
+        // clap gives an index to the default of a flag that was not typed, too.
         OptionKind::Flag if typed => matches
             .indices_of(row.name)
             .into_iter()

@@ -1,4 +1,4 @@
-//! The `-o` options: parsed once, into types.
+//! The options of a mount, parsed once into types.
 
 mod command_line;
 mod setting;
@@ -21,17 +21,17 @@ pub use table::{OptionGroup, OptionKind, OptionRow, TABLE};
 pub use values::{DataSize, Period, Unreadable};
 pub use words::{Auth, Caching, Mtime, TlsPolicy, words};
 
-/// A misspelt option this much like a real one (1 is equal) is taken for it.
+/// How alike two names must be for a suggestion; 1 means equal.
 const ALIKE: f64 = 0.6;
 
-/// What the user asked for, with the defaults of the table for everything else. Paths are absolute.
+/// The options that the user gave, and the defaults of the table for the others. Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Overrides the scheme's policy.
+    /// Overrides the policy of the scheme.
     pub tls: Option<TlsPolicy>,
     /// PEM certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// The server's certificate is one of these. Each `tls_pin` adds one; where there is one, nothing else is checked.
+    /// The server's certificate must be one of these. Each `tls_pin` adds one. With any, nothing else is checked.
     pub tls_pins: Vec<Fingerprint>,
     /// Overrides SOURCE's `;AUTH=`.
     pub auth: Option<Auth>,
@@ -49,7 +49,7 @@ pub struct Options {
     pub pipeline: Pipeline,
     /// Whether anything is kept on disk.
     pub cache: Caching,
-    /// Where, if not in the user's cache folder.
+    /// The folder of the caches, unless it is the user's cache folder.
     pub cache_dir: Option<PathBuf>,
     /// For bodies on disk: 1 MiB to 1 TiB.
     pub cache_size: DataSize,
@@ -57,7 +57,7 @@ pub struct Options {
     pub memory: DataSize,
     /// 1 KiB to 1 TiB.
     pub max_message: DataSize,
-    /// The most messages that one commit deletes unread; none for any number.
+    /// The most unread messages that one commit deletes; none for no limit.
     pub max_delete: Option<u32>,
     /// Where a message's time comes from.
     pub mtime: Mtime,
@@ -73,16 +73,16 @@ pub struct Options {
     pub access: Access,
     /// Who may look into the mount.
     pub visibility: Visibility,
-    /// The owner to show; who mounts if unsaid.
+    /// The owner of the files; by default the user who mounts.
     pub uid: Option<u32>,
-    /// The group to show; that of who mounts if unsaid.
+    /// The group of the files; by default that of the user who mounts.
     pub gid: Option<u32>,
 }
 
 /// Where the password comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordSource {
-    /// In the environment, in what systemd and netrc(5) keep, or on the terminal.
+    /// No option says: the environment, a credential of systemd, netrc(5), or the terminal.
     Unsaid,
     /// The first line that `sh -c` of it prints.
     Command(String),
@@ -92,10 +92,11 @@ pub enum PasswordSource {
     StandardInput,
 }
 
-/// Why options are refused. All are the caller's. The value of an unknown option is not shown: it may be a password.
+/// Why options are refused. All are the caller's fault. No message shows the value of an unknown option: it may be a
+/// password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
-    /// No row of the table, and none of mount(8)'s words.
+    /// Neither an option of the table nor a word of mount(8).
     #[error("unknown option {name:?}{}: `pop3fs --help` lists them", did_you_mean(*.nearest))]
     Unknown {
         /// As given.
@@ -162,7 +163,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Understands settings in their order: a later one overrides an earlier, but for `tls_pin`, which adds.
+    /// Parses options in their order: a later one overrides an earlier one, except that each `tls_pin` adds one.
     pub fn from_settings(settings: &[RawOption]) -> Result<Self, OptionError> {
         let mut options = Self::default();
         for setting in settings {
@@ -187,7 +188,7 @@ impl Options {
         self.cache_dir.clone().or_else(home::cache)
     }
 
-    /// A pin takes the place of what `ca_file` says, and needs a certificate: who gives both options thinks otherwise.
+    /// Refuses options that contradict a pin: it replaces the authorities of `ca_file`, and needs TLS.
     fn check_pins(&self) -> Result<(), OptionError> {
         if self.tls_pins.is_empty() {
             return Ok(());
@@ -244,7 +245,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     nearest_of(name, TABLE.iter().map(|row| row.name))
 }
 
-/// The one that a misspelt name was meant for, perhaps.
+/// The known name that a misspelt one probably means.
 pub(super) fn nearest_of<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -258,7 +259,7 @@ pub(super) fn nearest_of<'a>(
         .map(|(_, name)| name)
 }
 
-/// What is said behind a misspelt name; nothing where none is like it.
+/// The hint after a misspelt name; empty without a similar one.
 pub(super) fn did_you_mean(nearest: Option<&str>) -> String {
     match nearest {
         Some(name) => format!(" (did you mean {name}?)"),

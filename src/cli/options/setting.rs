@@ -1,16 +1,16 @@
 //! The grammar of `-o`: `name[=value][,name[=value]…]`.
 
-/// One `name` or `name=value`, not yet understood.
+/// One `name` or `name=value`, not parsed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawOption {
     /// The option's name.
     pub name: String,
-    /// What stood behind the `=`.
+    /// The text after the `=`.
     pub value: Option<String>,
 }
 
 impl RawOption {
-    /// The settings of one `-o` argument: commas separate, `\,` is a comma and `\\` a backslash.
+    /// The options of one `-o` argument: commas separate, `\,` is a comma and `\\` a backslash.
     pub fn split(list: &str) -> Vec<Self> {
         separate(list)
             .iter()
@@ -31,7 +31,7 @@ impl RawOption {
     }
 }
 
-/// Other backslashes stay as they are, so that commands survive.
+/// Other backslashes stay, because commands contain them.
 fn separate(list: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut characters = list.chars().peekable();

@@ -1,4 +1,4 @@
-//! The one list of `-o` options: the parser, the command line's `--name` and the help are made from it.
+//! The table of options. The parser, the `--name` arguments and the help are made from it.
 
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
@@ -22,7 +22,7 @@ const TEBIBYTE: DataSize = DataSize::gib(1024);
 /// More than a maildrop ever has.
 const MOST_MESSAGES: u32 = 1_000_000;
 const DAY: Period = Period::seconds(24 * 60 * 60);
-/// The messages as they are, in the words of `-o view=`.
+/// The word of `-o view=` for the messages themselves.
 const RAW: &str = "raw";
 
 /// Whether an option takes a value.
@@ -37,7 +37,7 @@ pub enum OptionKind {
 /// What an option is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionGroup {
-    /// The server, and how to speak with it.
+    /// The server and the session with it.
     Server,
     /// Where the password comes from.
     Password,
@@ -72,11 +72,11 @@ pub struct OptionRow {
     pub group: OptionGroup,
     /// Whether it takes a value.
     pub kind: OptionKind,
-    /// For the help; empty where nothing is the default.
+    /// The default, for the help; empty without one.
     pub default: &'static str,
     /// For the help.
     pub help: &'static str,
-    /// Takes the value over, or says what would be allowed. Flags get an empty value.
+    /// Stores the value, or returns what would be allowed. Flags get an empty value.
     pub(super) set: fn(&mut Options, &str) -> Result<(), String>,
 }
 
@@ -353,7 +353,7 @@ pub static TABLE: &[OptionRow] = &[
     },
 ];
 
-/// Words of mount(8) and fstab(5) that are for mount(8), or that hold here anyway.
+/// Whether `word` is an option of mount(8) and fstab(5) that we ignore: mount(8) acts on it, or it is true here anyway.
 pub(super) fn is_for_mount(word: &str) -> bool {
     const WORDS: &[&str] = &[
         "_netdev",
@@ -452,7 +452,7 @@ fn limit(text: &str) -> Result<Option<u32>, String> {
     Ok(Some(number))
 }
 
-/// The largest number means "no id" to chown(2), so it is none.
+/// The largest number is not an id: it means "no change" to chown(2).
 fn id(text: &str) -> Result<u32, String> {
     within(text, &(0..=u32::MAX - 1))
 }

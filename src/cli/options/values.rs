@@ -1,4 +1,4 @@
-//! Sizes and durations as people write them, and how paths in options are read.
+//! Sizes, durations and paths as people write them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ impl FromStr for DataSize {
     }
 }
 
-/// In the largest unit that leaves no rest.
+/// Shown in the largest unit that divides the size.
 impl fmt::Display for DataSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(TIB, "T"), (GIB, "G"), (MIB, "M"), (KIB, "K")];
@@ -105,13 +105,13 @@ impl fmt::Display for Period {
     }
 }
 
-/// The text is none of the forms of its type; the option's row says which they are.
+/// The text has none of the forms of its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not readable")]
 pub struct Unreadable;
 
-/// The absolute form of a path in an option: the daemon's working directory is `/`, and no shell expands the `~` in
-/// `-o password_file=~/x`. None without a home to put in its place.
+/// Makes a path absolute, because the daemon's working directory is `/`. Replaces `~/` by the home, because no shell expands
+/// it in `-o password_file=~/x`. None where the home is unknown.
 pub(super) fn path(text: &str, home: Option<&Path>) -> Option<PathBuf> {
     let path = match text.strip_prefix("~/") {
         Some(rest) => home?.join(rest),

@@ -1,15 +1,15 @@
-//! Options whose value is one of a few words.
+//! The options that take one of a few words.
 
 use clap::ValueEnum;
 
-/// How the session is protected. The scheme of SOURCE says it, `-o tls=` overrides it.
+/// How the session is protected: as the scheme of SOURCE says, unless `-o tls=` overrides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TlsPolicy {
-    /// TLS from the first octet (RFC 8314 §3.3).
+    /// TLS from the first octet (RFC 8314 section 3.3).
     Implicit,
-    /// STLS before anything secret; a server without it is refused (RFC 2595 §4).
+    /// STLS before anything secret; a server without it is refused (RFC 2595 section 4).
     Starttls,
-    /// In clear, the password too: only ever by `-o tls=off`.
+    /// No TLS: mail and password go in the clear. Only `-o tls=off` chooses it.
     Off,
 }
 
@@ -26,9 +26,10 @@ impl TlsPolicy {
 /// How to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Auth {
-    /// The strongest that the server offers, of those that take a password and do not help to guess it.
+    /// The strongest mechanism that the server offers, of those that take a password and do not help an eavesdropper to
+    /// guess it.
     Auto,
-    /// USER and PASS (RFC 1939 §7).
+    /// USER and PASS (RFC 1939 section 7).
     User,
     /// AUTH PLAIN (RFC 5034, RFC 4616).
     Plain,
@@ -42,7 +43,7 @@ pub enum Auth {
     /// AUTH SCRAM-SHA-256 (RFC 7677).
     #[value(name = "scram-sha-256")]
     ScramSha256,
-    /// APOP (RFC 1939 §7).
+    /// APOP (RFC 1939 section 7).
     Apop,
     /// AUTH XOAUTH2: the password is a token.
     Xoauth2,
@@ -70,7 +71,7 @@ pub enum Caching {
     Off,
 }
 
-/// The words of a type, for a sentence: `implicit, starttls or off`.
+/// All words of a type, for a sentence: `implicit, starttls or off`.
 pub fn words<T: ValueEnum>() -> String {
     let names: Vec<String> = T::value_variants()
         .iter()

@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use crate::cli::account::source::SourceError;
 use crate::cli::options::{OptionError, did_you_mean};
 
-/// Why the configuration cannot be used. All are the user's. No value of an unknown key is shown: it may be a password.
-/// A `place` is a file, and an account in it.
+/// Why the configuration cannot be used. All are the user's fault. No message shows the value of an unknown key: it may be
+/// a password. A `place` is a file, and mostly an account in it.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum ConfigError {
-    /// It is there and cannot be read.
+    /// The file exists but cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    /// Others may write into it what we would run as a password_command.
+    /// Other users may change the file, and so choose the command that we run as password_command.
     #[error("{path} can be changed by others, so it is not used: it must be your own, and `chmod go-w {path}`", path = path.display())]
     Exposed { path: PathBuf },
-    /// It is no TOML.
+    /// The file is not TOML.
     #[error("{} line {line}: {reason}", path.display())]
     Syntax {
         path: PathBuf,
@@ -24,7 +24,7 @@ pub(in crate::cli) enum ConfigError {
         line: usize,
         reason: String,
     },
-    /// A table beside `[account.NAME]`, as other programs have it.
+    /// A table other than `[account.NAME]`.
     #[error("{}: [{name}] is no table of this file: an account is written [account.{name}]", path.display())]
     NotAnAccount { path: PathBuf, name: String },
     /// No account of that name.
@@ -42,7 +42,7 @@ pub(in crate::cli) enum ConfigError {
         name: String,
         nearest: Option<&'static str>,
     },
-    /// Whoever sees the file would know it.
+    /// The file must not hold a password.
     #[error(
         "{place}: a password does not stand in this file: write password_command or password_file"
     )]
@@ -50,10 +50,10 @@ pub(in crate::cli) enum ConfigError {
     /// An account without a maildrop.
     #[error("{place}: no url: write url = \"pops://USER@HOST\"")]
     NoUrl { place: String },
-    /// A table or a date where a text, a number, true or false, or a list of texts is due.
+    /// The value has a type that no option takes, such as a table or a date.
     #[error("{place}: {name} takes a text, a number, true or false")]
     Kind { place: String, name: String },
-    /// Two keys of which one would have no effect.
+    /// Two keys name a source of the password; one of them would have no effect.
     #[error("{place}: there is more than one place for the password: leave one of them")]
     Passwords { place: String },
     /// The URL of an account.

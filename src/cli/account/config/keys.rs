@@ -1,4 +1,4 @@
-//! The keys of a table: the options of a mount.
+//! The keys of an account: the options of a mount, and two more.
 
 use toml::{Table, Value};
 
@@ -8,10 +8,10 @@ use crate::cli::options::{OptionKind, RawOption, TABLE, nearest_of};
 /// The keys of an account that are no options.
 pub(super) const URL: &str = "url";
 pub(super) const USER: &str = "user";
-/// The key that other programs have.
+/// A key that other programs have. Here it is refused.
 const PASSWORD: &str = "password";
 
-/// The settings that a table stands for. The keys of an account that are no options have left it.
+/// The options that a table names. The caller has removed `url` and `user`.
 pub(super) fn settings(table: &Table, place: &str) -> Result<Vec<RawOption>, ConfigError> {
     let passwords = table.keys().filter(|name| name.starts_with("password_"));
     if passwords.count() > 1 {
@@ -26,7 +26,7 @@ pub(super) fn settings(table: &Table, place: &str) -> Result<Vec<RawOption>, Con
     Ok(settings)
 }
 
-/// The settings that a key stands for: none for a flag that is false, one for each of a list.
+/// The options that a key stands for: none for a flag that is false, one for each element of a list.
 fn of_key(name: &str, value: &Value, place: &str) -> Result<Vec<RawOption>, ConfigError> {
     if name == PASSWORD {
         return Err(ConfigError::Password {

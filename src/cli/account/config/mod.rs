@@ -13,7 +13,8 @@
 //! url = "pops://mail.example.net"
 //! user = "alice@example.net"             # as it is, without %XX
 //! ```
-//! Each option of a mount is a key. The user's file comes first, `/etc/pop3fs.toml` second, for fstab. A password has no key.
+//! Each option of a mount is a key. The user's file is searched first, then `/etc/pop3fs.toml`, which fstab needs. There is
+//! no key for a password.
 
 mod error;
 mod keys;
@@ -36,16 +37,16 @@ use keys::{URL, USER};
 const SYSTEM: &str = "/etc/pop3fs.toml";
 /// The table of accounts.
 const ACCOUNT: &str = "account";
-/// The accounts of all files. Nothing in them was looked at yet but that they are tables.
+/// The accounts of all files, as tables that are not parsed yet.
 #[derive(Debug)]
 pub(super) struct Config(Vec<ConfigFile>);
 
-/// An account, understood.
+/// An account, parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ConfiguredAccount {
     /// Its maildrop.
     pub source: Source,
-    /// Its options, as if they stood on a command line: those of every account first.
+    /// Its options in the order of a command line: those that all accounts share come first.
     pub settings: Vec<RawOption>,
 }
 
@@ -182,7 +183,7 @@ fn source(table: &mut Table, place: &str) -> Result<Source, ConfigError> {
     })
 }
 
-/// The file, unless somebody else may have written it.
+/// Reads the file, unless another user may have written it.
 fn read_own(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable {
         path: path.to_owned(),
