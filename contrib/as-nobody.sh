@@ -1,6 +1,6 @@
 #!/bin/bash
-# as-nobody.sh COMMAND…, run by root: runs it as Debian's `nobody`, who mounts through fusermount3.
-# In a mount namespace of its own that user may open /dev/fuse, has a home, and can go where the command is.
+# as-nobody.sh COMMAND…: root runs a command as Debian's `nobody`, who mounts through fusermount3.
+# In a mount namespace of its own that user may open /dev/fuse, has a home, and can reach the command.
 set -euo pipefail
 
 if [ "${1-}" != --in-namespace ]; then
@@ -8,9 +8,9 @@ if [ "${1-}" != --in-namespace ]; then
 fi
 shift
 
-# The first folder on the way to $1 that others may not go into, as /root; none if they may go all the way.
+# Prints the first folder on the way to $1 that others may not enter, such as /root.
 closed_on_the_way_to() {
-    local folder= name
+    local folder='' name
     local -a names
     IFS=/ read -ra names <<<"${1#/}"
     for name in "${names[@]}"; do
@@ -22,7 +22,7 @@ closed_on_the_way_to() {
     done
 }
 
-# Leaves nothing of the first closed folder but the way to $1.
+# Hides everything in that folder but the way to $1, and lets others enter it.
 open_the_way_to() {
     local closed
     closed=$(closed_on_the_way_to "$1")

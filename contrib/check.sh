@@ -1,23 +1,24 @@
 #!/bin/bash
-# Everything that has to hold before a change is good: format, lints, documentation, tests, and nothing left behind.
-# Works on a fresh Debian 12 with a Rust toolchain: whatever else is missing is installed with apt.
+# Everything that has to hold before a change is good: format, lints, documentation, tests, packages, and nothing left behind.
+# Works on a fresh Debian 12 with a Rust toolchain: apt installs whatever else is missing. Several may run at the same time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=contrib/packages.sh
 . contrib/packages.sh
 
 # Seconds for all steps together.
-readonly LIMIT=1500
+readonly LIMIT=1800
 
 readonly PACKAGES=(
     gcc libc6-dev pkg-config libssl-dev ca-certificates git   # to build
     dovecot-pop3d mailutils-pop3d mpop openssl                # servers and certificates of the tests
     rsync less mutt attr python3 fuse3 procps                 # programs that the tests run on a mount
-    notmuch borgbackup restic procmail maildir-utils          # those of the recipes, and more that index mail
-    libpython3.11-testsuite                                   # mails that others have gathered
-    systemd man-db groff mandoc bash-completion zsh fish dpkg-dev             # readers of what is beside the program
+    notmuch borgbackup restic procmail maildir-utils          # programs of the recipes, and more that index mail
+    systemd man-db groff mandoc bash-completion zsh fish      # readers of the manual, the completions and the unit
+    dpkg-dev lintian shellcheck                               # to pack, and to check packages and scripts
 )
 
-# Runs a command within what is left of the limit, and ends it with the script.
+# Runs a command within the rest of the limit, and ends it when the script ends.
 step() {
     announce "$*"
     local left=$((LIMIT - SECONDS)) status=0
@@ -32,8 +33,16 @@ step() {
         *) fail "failed with $status: $*" ;;
     esac
 }
+
+clean_up() {
+    [ -z "$running" ] || kill "$running" 2>/dev/null
+    [ -z "$work" ] || as_root rm -rf --one-file-system "$work"
+}
 running=
-trap '[ -z "$running" ] || kill "$running" 2>/dev/null; exit 130' INT TERM
+work=
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 ensure_component() {
     local command=$1 component=$2
@@ -43,78 +52,94 @@ ensure_component() {
     rustup component add "$component"
 }
 
-# fusermount3 reads it; an installed system has it, one that debootstrap made has not.
+# fusermount3 reads /etc/mtab. A system made by debootstrap lacks it.
 ensure_mtab() {
     [ -e /etc/mtab ] || as_root ln -s ../proc/self/mounts /etc/mtab
 }
 
-mounts() { grep 'fuse\.pop3fs' /proc/mounts | sort || true; }
+# Mails that Python's developers have gathered. The package has the version of Python in its name.
+ensure_gathered_mails() {
+    ensure_packages "lib$(/usr/bin/python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])')-testsuite"
+}
 
-# Those that run; a zombie holds nothing any more.
-processes() {
-    {
-        pgrep --runstates R,S,D,T -x pop3fs || true
-        pgrep --runstates R,S,D,T -f '^/usr/(sbin/dovecot -F -c|sbin/pop3d --config-file|bin/mpopd --interface)' || true
-    } | sort
+# Gives the tests a folder of their own. All files, sockets and mount points that they make are in it, and each process that
+# they start has its path in its arguments or its environment. So what they leave behind can be told from what others run here.
+make_work_folder() {
+    work=$(mktemp -d /tmp/pop3fs-check.XXXXXX)
+    # Servers run as another user.
+    chmod 755 "$work"
+    mkdir -m 700 "$work/run"
+    export TMPDIR=$work XDG_RUNTIME_DIR=$work/run
+}
+
+mounts_left() { grep -F " $work/" /proc/self/mounts || true; }
+
+# The processes that have the folder's path in their arguments or environment. A zombie has neither.
+processes_left() {
+    as_root env -u TMPDIR -u XDG_RUNTIME_DIR grep -lzsF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/environ <<<"$work" |
+        cut -d/ -f3 | sort -u
 }
 
 check_nothing_left() {
     announce "nothing is left mounted or running"
     local left
-    left=$(comm -13 <(printf '%s\n' "$mounts_before") <(mounts))
+    left=$(mounts_left)
     [ -z "$left" ] || fail "still mounted: $left"
-    left=$(comm -13 <(printf '%s\n' "$processes_before") <(processes))
+    left=$(processes_left)
     [ -z "$left" ] || fail "still running: $(ps -o pid=,args= -p "$(paste -sd, <<<"$left")")"
 }
 
-# Cargo's variable for the program that test programs are run by.
+# Cargo's variable for the program that runs test programs.
 runner() {
     local target
     target=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
     echo "CARGO_TARGET_${target}_RUNNER"
 }
 
-# mailutils' server and namespaces need root, so a user's test programs run under sudo; they are built without it.
+# mailutils' server and namespaces need root. An ordinary user builds the test programs and runs them by sudo.
 run_tests_as_root() {
     [ "$(id -u)" -ne 0 ] || return 0
     command -v sudo >/dev/null || fail "the tests need root or sudo"
     export "$(runner)=sudo --preserve-env"
 }
 
-# What a user does through fusermount3 is what root does, but for the tests that need root themselves: mailutils' server joins
-# the group mail, cargo is asked for sources that may lie in root's home, and /proc shows only root the descriptors of a process
-# that leaves no core.
+# Runs tests as an ordinary user, who mounts by fusermount3. The tests that are skipped need root: mailutils' server joins the
+# group mail, cargo is asked for sources that may lie in root's home, and only root sees the descriptors of a process that
+# leaves no core.
 step_as_user() {
     local by=contrib/as-nobody.sh
-    [ "$(id -u)" -eq 0 ] || by=env
+    [ "$(id -u)" -eq 0 ] || by="env"
     step env "$(runner)=$by" cargo test --locked "$@" -- \
         --skip mailutils --skip others_have_gathered --skip large_messages_is_kept_of_a_few
 }
 
 ensure_cargo
 ensure_packages "${PACKAGES[@]}"
+ensure_gathered_mails
 ensure_component fmt rustfmt
 ensure_component clippy clippy
 ensure_fuse
 ensure_mtab
 run_tests_as_root
+make_work_folder
 
-mounts_before=$(mounts)
-processes_before=$(processes)
 # Most tests wait for a server most of the time.
 threads=$(($(nproc) * 2))
 export RUST_TEST_THREADS=$((threads > 8 ? 8 : threads))
 
 step cargo fmt --check
+step shellcheck --external-sources .ci/run contrib/*.sh contrib/*/*.sh contrib/umount.fuse.pop3fs
 step cargo clippy --all-targets --locked -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 step cargo test --locked
-# What a user sees is the same however many commands are in flight.
+# What a user sees does not depend on how many commands are in flight.
 for pipeline in off 3; do
     step env POP3FS_TEST_OPTIONS="pipeline=$pipeline" cargo test --locked --test reading --test deleting --test faults --test tools
 done
 step_as_user --test reading --test deleting --test faults --test tools
 step cargo install --path . --locked --debug --root target/installed
+# Builds the package from what it holds. Nothing is uploaded.
+step env CARGO_TARGET_DIR=target cargo publish --dry-run --locked --allow-dirty
 step contrib/deb/build.sh dev
 step contrib/deb/check.sh target/deb/pop3fs_*.deb
 check_nothing_left

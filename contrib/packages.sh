@@ -1,4 +1,4 @@
-# Sourced by the scripts here: Debian packages that are missing, and what a FUSE mount needs of the system.
+# Sourced by the scripts here: installs missing Debian packages, and checks what a FUSE mount needs of the system.
 # shellcheck shell=bash
 
 announce() { printf '\n== %s\n' "$*" >&2; }
@@ -14,13 +14,13 @@ as_root() {
     fi
 }
 
-# ensure_packages PACKAGE…: installs what is missing of them.
+# ensure_packages PACKAGE…: installs those that are missing.
 ensure_packages() {
     local missing
     mapfile -t missing < <(missing_packages "$@")
     [ "${#missing[@]}" -gt 0 ] || return 0
     announce "apt-get install ${missing[*]}"
-    command -v apt-get >/dev/null || fail "what these Debian packages hold is missing: ${missing[*]}"
+    command -v apt-get >/dev/null || fail "the contents of these Debian packages are missing: ${missing[*]}"
     install_packages "${missing[@]}"
 }
 
@@ -31,7 +31,7 @@ missing_packages() {
     done
 }
 
-# The scripts start servers of their own, so no installed service need start.
+# Installs packages without starting their services: the tests start servers of their own.
 install_packages() {
     local policy=/usr/sbin/policy-rc.d added=
     if [ ! -e "$policy" ]; then
@@ -39,12 +39,14 @@ install_packages() {
         as_root chmod 755 "$policy"
         added=yes
     fi
-    as_root apt-get update -q >&2 || fail "apt-get update failed"
     local status=0
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@" >&2 || status=$?
+    apt_get update -q >&2 && apt_get install -qy --no-install-recommends "$@" >&2 || status=$?
     [ -z "$added" ] || as_root rm -f "$policy"
-    [ "$status" -eq 0 ] || fail "apt-get install failed: $*"
+    [ "$status" -eq 0 ] || fail "apt-get could not install $*"
 }
+
+# Another program may be installing packages at the same time: wait for it.
+apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"; }
 
 ensure_cargo() {
     export PATH="$PATH:$HOME/.cargo/bin"

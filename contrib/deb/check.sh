@@ -1,23 +1,31 @@
 #!/bin/bash
-# Installs a package of pop3fs, uses what it brought, removes it, and looks whether anything is left:
+# Looks through a package of pop3fs, installs it, uses what it brought, removes it, and looks whether anything is left:
 # contrib/deb/check.sh PACKAGE.deb. Not on a machine that has pop3fs installed already.
 set -euo pipefail
+# shellcheck source=contrib/packages.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../packages.sh"
 
 readonly PACKAGE=$1
 
 work=$(mktemp -d)
+is_ours=
 clean_up() {
     ! mountpoint -q "$work/mail" || umount -l "$work/mail"
-    ! is_installed || as_root dpkg --purge pop3fs >&2
-    rm -rf "$work"
+    [ -z "$is_ours" ] || ! is_installed || as_root dpkg --purge pop3fs >&2
+    rm -rf --one-file-system "$work"
+}
+
+# Another check may have the package installed at this moment: wait until it is done.
+wait_for_other_checks() {
+    exec {lock}</var/lib/dpkg/info
+    flock --timeout 600 "$lock" || fail "another check of the package does not end"
 }
 
 is_installed() {
     dpkg-query -W -f='${Status}' pop3fs 2>/dev/null | grep -q ' installed$'
 }
 
-# In a home of its own.
+# Runs a command in a home of its own.
 as_at_home() {
     env HOME="$work" XDG_CACHE_HOME="$work/cache" XDG_RUNTIME_DIR="$work/run" "$@"
 }
@@ -38,9 +46,27 @@ use() {
     wait "$demo"
 }
 
-# Whatever dpkg does not tell on its own.
+# Debian's own checks. As root lintian warns that it does not need to be root.
+look_through() {
+    lintian --fail-on error,warning "$PACKAGE" 2> >(grep -v 'root privileges' >&2)
+    mkdir "$work/unpacked"
+    dpkg-deb --extract "$PACKAGE" "$work/unpacked"
+    local page
+    for page in "$work"/unpacked/usr/share/man/man*/*.gz; do
+        gunzip --keep "$page"
+        check_manual_page "${page%.gz}"
+    done
+}
+
+check_manual_page() {
+    local said
+    said=$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "$1" 2>&1 >/dev/null; mandoc -Tlint "$1") || true
+    [ -z "$said" ] || fail "$said"
+}
+
+# Checks what dpkg does not tell by itself.
 look_at_what_came() {
-    man --warnings -w pop3fs >/dev/null
+    man -w pop3fs umount.fuse.pop3fs >/dev/null
     bash -uc '. /usr/share/bash-completion/completions/pop3fs; complete -p pop3fs' >/dev/null
     as_at_home systemd-analyze verify --user --man=no "pop3fs@work.service"
     dpkg --verify pop3fs
@@ -51,9 +77,12 @@ ours() {
     find /etc /usr /opt /var/lib -xdev -name '*pop3fs*' | sort
 }
 
-! is_installed || fail "pop3fs is installed here already"
 trap clean_up EXIT
+look_through
+wait_for_other_checks
+! is_installed || fail "pop3fs is installed here already"
 before=$(ours)
+is_ours=yes
 as_root dpkg -i "$PACKAGE" >&2
 [ "$(ours)" != "$before" ] || fail "nothing was installed"
 use

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Looks for octets that break what tests/fuzz says of them: run.sh [TARGET] [SECONDS], without a target all of them, one after
-# another, for twenty minutes each. Wants a Rust toolchain, a stable one will do; whatever else is missing is installed.
-# Inputs that lead somewhere gather in corpus/TARGET, one that breaks a property is left in artifacts/TARGET.
+# Searches for octets that break the properties of tests/fuzz: run.sh [TARGET] [SECONDS]. Without a target it runs all of them,
+# one after another, for twenty minutes each. Needs a Rust toolchain (a stable one will do) and installs whatever else is missing.
+# Inputs that reach new code gather in corpus/TARGET; one that breaks a property stays in artifacts/TARGET.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=contrib/packages.sh
@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 readonly FUZZ=contrib/fuzz
 readonly PACKAGES=(gcc g++ libc6-dev pkg-config libssl-dev)   # to build
-# Of addresses: an allocation of a number that came fails.
+# Limits the addresses, so that an allocation whose size came from the input fails.
 readonly MEMORY_KIB=$((4 << 20))
 
 ensure_cargo_fuzz() {
@@ -18,13 +18,13 @@ ensure_cargo_fuzz() {
     cargo install --locked cargo-fuzz
 }
 
-# The dependencies are those that pop3fs is tested with. The flags for coverage are not stable.
+# Uses the dependencies that pop3fs is tested with. RUSTC_BOOTSTRAP: a stable compiler refuses the flags for coverage.
 build() {
     [ ! -e Cargo.lock ] || cp Cargo.lock "$FUZZ/Cargo.lock"
-    RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir "$FUZZ" --sanitizer none "$@"
+    RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir "$FUZZ" --sanitizer none
 }
 
-# Nearly all of the code is safe, so no sanitizer slows it down.
+# Without a sanitizer, which would slow it down: nearly all of the code is safe Rust.
 run() {
     local target=$1
     announce "$target, for $seconds s"
@@ -48,7 +48,7 @@ for argument in "$@"; do
     esac
 done
 
-# Where files are as fast as memory.
+# Temporary files are in memory, where there is room for them.
 scratch=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)" pop3fs-fuzz.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 export TMPDIR=$scratch

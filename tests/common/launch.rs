@@ -3,13 +3,16 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Uid, getgid, getuid};
+use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use super::patience::{PATIENCE, before};
@@ -53,8 +56,7 @@ pub(super) fn launch(log: &Path, command_for: impl Fn(u16) -> Command) -> Launch
 
 /// A port of the loopback address on which no program listens.
 ///
-/// It is below the range of ports that the kernel gives to outgoing connections, and no port is
-/// given twice in one process.
+/// It is below the range of ports that the kernel gives to outgoing connections. No other running test gets the same one.
 pub(super) fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
@@ -62,11 +64,23 @@ pub(super) fn free_port() -> u16 {
     for _ in 0..COUNT {
         let step = process::id().wrapping_mul(97) % COUNT + TAKEN.fetch_add(1, Ordering::Relaxed);
         let port = u16::try_from(FIRST + step % COUNT).expect("a port is a u16");
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        if claim(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
         }
     }
     panic!("every port is taken");
+}
+
+/// Keeps the port for this process until it ends, and tells whether no other process had it. The claim is an abstract socket,
+/// which each process of this network namespace sees and the kernel takes away.
+fn claim(port: u16) -> bool {
+    static CLAIMS: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+    let name = format!("pop3fs-test-port-{port}");
+    let address = SocketAddr::from_abstract_name(name).expect("a short name");
+    let listener = UnixListener::bind_addr(&address);
+    let is_ours = listener.is_ok();
+    CLAIMS.lock().extend(listener);
+    is_ours
 }
 
 /// A server's folder, which the account that the server runs as can enter.

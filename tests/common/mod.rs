@@ -14,6 +14,7 @@
 mod background;
 mod client;
 mod command;
+mod control_group;
 pub mod corpus;
 mod dovecot;
 pub mod gathered;
@@ -35,6 +36,7 @@ pub mod token;
 pub use background::{Background, Reading, readers, waits_for_fuse};
 pub use client::{ReferenceClient, Retrieved, retr_all};
 pub use command::{output_within, run, stdout_of};
+pub use control_group::with_own_control_group;
 pub use dovecot::{Dovecot, DovecotOptions, Store};
 pub use ground::Ground;
 pub use liar::{Liar, Received, Reply, RetrFault};

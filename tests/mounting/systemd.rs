@@ -5,9 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use parking_lot::Mutex;
-
-use crate::common::{PROGRAM, Reply, output_within};
+use crate::common::{PROGRAM, Reply, output_within, with_own_control_group};
 use crate::{Ground, LIMIT, assert_says, liar, stderr, stdout};
 
 const UNIT: &str = concat!(
@@ -15,16 +13,11 @@ const UNIT: &str = concat!(
     "/contrib/systemd/pop3fs@.service"
 );
 
-/// A service manager of a user, as on a machine that systemd has booted. It runs the rest of the script when it works. It
-/// has its own tree of control groups, because some containers have none that is writable.
+/// Starts a user's service manager, as on a machine that systemd has booted, and waits until it works.
 const MANAGER: &str = "\
-    [ -d /sys/fs/cgroup ] || mount -t sysfs none /sys; mount -t cgroup2 none /sys/fs/cgroup; \
     mount -t tmpfs none /run; mkdir -p /run/systemd/system; mkdir -m 700 /run/user; export XDG_RUNTIME_DIR=/run/user; \
     /usr/lib/systemd/systemd --user --unit=basic.target >/dev/null 2>&1 & \
     until systemctl --user is-active --quiet basic.target 2>/dev/null; do kill -0 $!; done; ";
-
-/// The managers of all tests share one tree of control groups and the name of the unit, so they would end each other.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Starts the unit, removes a message, and stops the unit. Shows its status meanwhile.
 const LIFE: &str = "\
@@ -56,18 +49,14 @@ fn install(ground: &Ground, source: &str) {
 }
 
 fn run(ground: &Ground, script: &str) -> Output {
-    let _alone = ONE_AT_A_TIME.lock();
-    let mut command = ground.0.at_home(Command::new("unshare"));
-    command
-        .args(["--mount", "--pid", "--cgroup", "--fork", "--kill-child"])
-        .arg("--mount-proc")
-        .args([
-            "sh",
-            "-euc",
-            &format!("{MANAGER}{script}"),
-            "sh",
-            ground.dir(),
-        ]);
+    let mut command = ground.0.at_home(with_own_control_group());
+    command.args([
+        "sh",
+        "-euc",
+        &format!("{MANAGER}{script}"),
+        "sh",
+        ground.dir(),
+    ]);
     output_within(LIMIT, &mut command)
 }
 

@@ -56,7 +56,8 @@ fn a_user_without_a_runtime_folder_can_use_a_mount() {
     let script = "\
         unset XDG_RUNTIME_DIR; \
         \"$0\" -o tls=off \"$1\" \"$2\"; ls \"$2\"; grep -c ^Subject: \"$2\"/liar-1.eml; rm -f \"$2\"/liar-2.eml; \
-        \"$0\" status \"$2\" | grep pending; \"$0\" umount \"$2\"; ! findmnt \"$2\"";
+        \"$0\" status \"$2\" | grep pending; \"$0\" umount \"$2\"; ! findmnt \"$2\"; \
+        rmdir /tmp/pop3fs-$(id -u) || true";
     let run = ["sh", "-euc", script, &program, &liar.source(), ground.dir()];
     let output = as_nobody(&ground, "666", &run);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::common::{Certificate, Dovecot, DovecotOptions, PROGRAM, output_within};
+use crate::common::{
+    Certificate, Dovecot, DovecotOptions, PROGRAM, output_within, with_own_control_group,
+};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -108,20 +110,22 @@ impl Home {
     /// Runs a script as root, in which `as_alice FOLDER COMMAND` runs something as her.
     pub(crate) fn run_as_root(&self, script: &str) -> Output {
         let mut command = Command::new("unshare");
-        command
-            .args(["--mount", "--pid", "--cgroup", "--fork", "--kill-child"])
-            .arg("--mount-proc")
-            .args([
-                "bash",
-                "-euo",
-                "pipefail",
-                "-c",
-                &format!("{MACHINE}{script}"),
-                "bash",
-            ])
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        self.run_in(command, script)
+    }
+
+    /// The same in a control group of its own, for a service manager.
+    pub(crate) fn run_in_control_group(&self, script: &str) -> Output {
+        self.run_in(with_own_control_group(), script)
+    }
+
+    fn run_in(&self, mut namespaces: Command, script: &str) -> Output {
+        let script = format!("{MACHINE}{script}");
+        namespaces
+            .args(["bash", "-euo", "pipefail", "-c", &script, "bash"])
             .arg(self.folder.path())
             .arg(PROGRAM);
-        output_within(LIMIT, &mut command)
+        output_within(LIMIT, &mut namespaces)
     }
 
     /// Makes this line her machine's /etc/fstab.

@@ -4,11 +4,9 @@ use crate::home::{Home, succeeded};
 use crate::mailbox::{COUNT, lines_with};
 use crate::pages::{block, block_with};
 
-/// Starts alice's service manager and installs the unit. Some containers have no tree of control groups that can be written
-/// to, so it has one of its own.
+/// Starts alice's service manager and installs the unit.
 const MANAGER: &str = "\
     export HOME=/home/alice XDG_RUNTIME_DIR=/run/user; unset XDG_CONFIG_HOME XDG_CACHE_HOME; \
-    [ -d /sys/fs/cgroup ] || mount -t sysfs none /sys; mount -t cgroup2 none /sys/fs/cgroup; \
     mkdir -p /run/systemd/system ~/.config/systemd/user ~/mail; mkdir -m 700 /run/user; \
     cp \"$1/pop3fs@.service\" ~/.config/systemd/user; \
     /usr/lib/systemd/systemd --user --unit=basic.target >/dev/null 2>&1 & \
@@ -17,7 +15,7 @@ const MANAGER: &str = "\
 /// Runs a script under her service manager.
 fn run_with_manager(home: &Home, script: &str) -> String {
     home.copy("contrib/systemd/pop3fs@.service");
-    succeeded(&home.run_as_root(&format!("{MANAGER}{script}")))
+    succeeded(&home.run_in_control_group(&format!("{MANAGER}{script}")))
 }
 
 #[test]
