@@ -1,4 +1,4 @@
-//! The caches of all accounts below a base folder: how large they are, and how one is removed.
+//! The caches of all accounts in a base folder: how large they are, and how one is removed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use super::folder::{DIGITS, folder_name};
-use crate::store::{StoreError, bodies, index};
+use super::folder::{BODIES_FOLDER, DIGITS, INDEX_FILE, folder_name};
+use crate::store::StoreError;
 
-/// Each mount that uses the cache of an account has locked this file in its folder, along with the others.
-const IN_USE: &str = "in-use";
+/// Every mount holds a shared lock on this file in the folder of its account.
+const LOCK_FILE: &str = "in-use";
 
 /// The cache of one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,17 +20,17 @@ pub struct AccountCache {
     name: String,
 }
 
-/// Keeps a cache from being removed, as long as this lives.
+/// Keeps a cache from being removed while it lives.
 #[derive(Debug)]
-pub(in crate::store) struct Occupied(
-    #[allow(dead_code, reason = "the lock goes with the file")] File,
+pub(in crate::store) struct InUse(
+    #[allow(dead_code, reason = "closing the file releases the lock")] File,
 );
 
 impl AccountCache {
-    /// All of them in `base`, sorted by name; none where there is no such folder.
+    /// All caches in `base`, sorted by name; none if there is no such folder.
     ///
     /// # Errors
-    /// When the folder cannot be read.
+    /// The folder cannot be read.
     pub fn all(base: &Path) -> Result<Vec<Self>, StoreError> {
         let entries = match fs::read_dir(base) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -44,12 +44,12 @@ impl AccountCache {
         Ok(found)
     }
 
-    /// That of an account, if there is one.
+    /// The cache of an account, if there is one.
     pub fn of(base: &Path, account: &str) -> Option<Self> {
         Self::at(base.join(folder_name(account)))
     }
 
-    /// The name of its folder: what can be read of the account, and a digest of all of it.
+    /// The name of its folder: the readable part of the account, and a digest.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -57,26 +57,27 @@ impl AccountCache {
     /// The octets of all its files.
     ///
     /// # Errors
-    /// When they cannot be looked at.
+    /// The folder cannot be read.
     pub fn octets(&self) -> Result<u64, StoreError> {
         octets_in(&self.path).map_err(StoreError::io("look at", &self.path))
     }
 
     /// Whether a mount uses it now.
     pub fn is_in_use(&self) -> bool {
-        matches!(self.occupy_alone(), Err(StoreError::InUse { .. }))
+        matches!(self.lock_alone(), Err(StoreError::InUse { .. }))
     }
 
-    /// Removes all of it, from the disk and for good.
+    /// Removes all of it from the disk.
     ///
     /// # Errors
-    /// [`StoreError::InUse`], or what the system does not allow.
+    /// [`StoreError::InUse`], or the system refuses to remove a file.
     pub fn clear(&self) -> Result<(), StoreError> {
-        let _alone = self.occupy_alone()?;
+        let _alone = self.lock_alone()?;
         fs::remove_dir_all(&self.path).map_err(StoreError::io("remove", &self.path))
     }
 
-    /// A folder of ours, with a name as we give them and an index or bodies in it: nothing else is ever removed.
+    /// None unless the folder is the user's own, has a name in our format, and contains an index or
+    /// bodies: nothing else is ever removed.
     fn at(path: PathBuf) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_owned();
         let digest = name.rsplit('-').next()?;
@@ -84,15 +85,15 @@ impl AccountCache {
         let metadata = path.symlink_metadata().ok()?;
         let is_ours = metadata.is_dir() && metadata.uid() == geteuid().as_raw();
         let is_cache = || {
-            [index::FILE, bodies::FOLDER]
+            [INDEX_FILE, BODIES_FOLDER]
                 .iter()
                 .any(|part| path.join(part).exists())
         };
         (is_digest && is_ours && is_cache()).then_some(Self { path, name })
     }
 
-    fn occupy_alone(&self) -> Result<File, StoreError> {
-        let file = lock_file(&self.path).map_err(StoreError::io("open", &self.path))?;
+    fn lock_alone(&self) -> Result<File, StoreError> {
+        let file = open_lock_file(&self.path).map_err(StoreError::io("open", &self.path))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
@@ -103,30 +104,30 @@ impl AccountCache {
     }
 }
 
-/// Tells those who would remove the cache that it is used. None where the disk knows no locks.
-pub(in crate::store) fn occupy(folder: &Path) -> Option<Occupied> {
-    let locked = lock_file(folder).and_then(|file| file.lock_shared().map(|()| file));
+/// Locks the folder of an account against removal; none if the file system has no locks.
+pub(in crate::store) fn lock_in_use(folder: &Path) -> Option<InUse> {
+    let locked = open_lock_file(folder).and_then(|file| file.lock_shared().map(|()| file));
     locked
-        .inspect_err(|error| log::debug!("{}: no lock ({error})", folder.display()))
+        .inspect_err(|error| log::debug!("{}: cannot lock it ({error})", folder.display()))
         .ok()
-        .map(Occupied)
+        .map(InUse)
 }
 
-fn lock_file(folder: &Path) -> io::Result<File> {
+fn open_lock_file(folder: &Path) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW)
-        .open(folder.join(IN_USE))
+        .open(folder.join(LOCK_FILE))
 }
 
 fn octets_in(folder: &Path) -> io::Result<u64> {
     let mut octets = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        // A mount may have removed it by now.
+        // A mount may have removed the file by now.
         let Ok(metadata) = entry.metadata() else {
             continue;
         };
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_caches_is_listed() {
+    fn only_caches_are_listed() {
         let (base, _index) = base_with_a_cache();
         let cache = AccountCache::of(base.path(), ACCOUNT).unwrap();
         for name in ["other", "other-0123456789abcdef", "0123456789abcdeg"] {

@@ -1,4 +1,4 @@
-//! Where the cache of one account is.
+//! The folder of one account's cache.
 
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io::ErrorKind;
@@ -10,44 +10,55 @@ use sha2::{Digest, Sha256};
 
 use crate::store::StoreError;
 
-/// What can be read of an account in the name of its folder, at most.
+/// The index in the folder of an account.
+pub(in crate::store) const INDEX_FILE: &str = "index.sqlite";
+/// The folder of the bodies in the folder of an account.
+pub(in crate::store) const BODIES_FOLDER: &str = "bodies";
+/// The most characters of the account in the name of its folder.
 const PREFIX: usize = 64;
 /// The octets of the account's digest in the name of its folder.
 const DIGEST: usize = 8;
-/// The hexadecimal digits of these.
+/// The hexadecimal digits of that digest.
 pub(super) const DIGITS: usize = 2 * DIGEST;
 
-/// The cache directory of one account: it exists, it is ours, and nobody else may enter.
+/// The folder of one account's cache. It exists, it belongs to the effective user, and nobody else
+/// may enter it.
 #[derive(Debug, Clone)]
 pub struct CacheFolder {
     path: PathBuf,
 }
 
 impl CacheFolder {
-    /// Makes `base` and the account's folder in it where they are missing, and checks both: folders of the effective user,
-    /// no symbolic links. The account's folder is closed to others (0700) if need be. A base that others may write to is
-    /// refused, because they could exchange what is in it; one that they may read is the user's choice. One that we may not
-    /// write to is refused as well: SQLite would take it or not, as the last mount has left it.
+    /// Creates `base` and the account's folder in it if they are missing, and checks both.
+    ///
+    /// Both must belong to the effective user, and neither may be a symbolic link. The account's
+    /// folder is closed to others (0700) if it is not. A base that others may write to is refused,
+    /// because they could replace what is in it; others may read it if the user allows that. A
+    /// folder that we may not write to is refused too, because SQLite would sometimes accept it.
+    ///
+    /// # Errors
+    /// A folder is not as described, or cannot be created.
     pub fn open(base: &Path, account: &str) -> Result<Self, StoreError> {
-        // Without a slash at the end, after which lstat(2) would follow a link.
+        // With a slash at the end, lstat(2) would follow a link.
         let base: PathBuf = base.components().collect();
-        make(&base, DirBuilder::new().recursive(true))?;
-        refuse_if_writable(&base, &own_folder(&base)?)?;
+        make_private_folder(&base, DirBuilder::new().recursive(true))?;
+        refuse_writable_by_others(&base, &own_folder(&base)?)?;
         let path = base.join(folder_name(account));
-        make(&path, &mut DirBuilder::new())?;
-        close(&path, &own_folder(&path)?)?;
-        refuse_if_read_only(&path)?;
+        make_private_folder(&path, &mut DirBuilder::new())?;
+        close_to_others(&path, &own_folder(&path)?)?;
+        refuse_read_only(&path)?;
         Ok(Self { path })
     }
 
-    /// The folder itself.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Checks that `metadata`, of `path` itself and not of what a link there points to, says that the effective user owns it.
-pub(in crate::store) fn refuse_if_anothers(
+/// Checks that the effective user owns `path`. `metadata` must be that of `path` itself, not of what
+/// a symbolic link there points to.
+pub(in crate::store) fn refuse_other_owner(
     path: &Path,
     metadata: &Metadata,
 ) -> Result<(), StoreError> {
@@ -60,7 +71,8 @@ pub(in crate::store) fn refuse_if_anothers(
     })
 }
 
-/// What is safe and readable of the account, and a digest of all of it: one folder an account, whatever its name.
+/// The safe characters of the account and a digest of all of it, so that each account has a folder
+/// of its own whatever it is called.
 pub(super) fn folder_name(account: &str) -> String {
     let safe = |c: char| {
         if c.is_ascii_alphanumeric() || "@-_.".contains(c) {
@@ -84,8 +96,11 @@ pub(super) fn folder_name(account: &str) -> String {
     }
 }
 
-/// A folder that nobody else can enter, where there is none.
-pub(in crate::store) fn make(path: &Path, builder: &mut DirBuilder) -> Result<(), StoreError> {
+/// Creates a folder that nobody else may enter, unless something stands there already.
+pub(in crate::store) fn make_private_folder(
+    path: &Path,
+    builder: &mut DirBuilder,
+) -> Result<(), StoreError> {
     match builder.mode(0o700).create(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             Err(StoreError::io("create", path)(error))
@@ -99,11 +114,11 @@ fn own_folder(path: &Path) -> Result<Metadata, StoreError> {
     if !metadata.is_dir() {
         return Err(StoreError::NotAFolder { path: path.into() });
     }
-    refuse_if_anothers(path, &metadata)?;
+    refuse_other_owner(path, &metadata)?;
     Ok(metadata)
 }
 
-fn refuse_if_writable(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+fn refuse_writable_by_others(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
     let mode = metadata.mode() & 0o777;
     if mode & 0o022 == 0 {
         return Ok(());
@@ -114,11 +129,11 @@ fn refuse_if_writable(path: &Path, metadata: &Metadata) -> Result<(), StoreError
     })
 }
 
-fn refuse_if_read_only(path: &Path) -> Result<(), StoreError> {
+fn refuse_read_only(path: &Path) -> Result<(), StoreError> {
     eaccess(path, AccessFlags::W_OK).map_err(StoreError::io("write to", path))
 }
 
-fn close(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+fn close_to_others(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
     if metadata.mode() & 0o777 == 0o700 {
         return Ok(());
     }
@@ -143,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn base_and_folder_are_made_for_the_owner_only() {
+    fn only_the_owner_may_enter_base_and_folder() {
         let home = tempfile::tempdir().unwrap();
         let base = home.path().join(".cache/pop3fs");
         let folder = CacheFolder::open(&base, ACCOUNT).unwrap();
@@ -160,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_folder_can_be_read() {
+    fn the_name_of_a_folder_starts_with_the_account() {
         assert!(folder_name(ACCOUNT).starts_with("alice@mail.example.org_995-"));
     }
 
@@ -193,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_folder_is_closed() {
+    fn a_folder_open_to_others_is_closed() {
         let base = tempfile::tempdir().unwrap();
         let folder = CacheFolder::open(base.path(), ACCOUNT).unwrap();
         chmod(folder.path(), 0o755);
@@ -202,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_that_others_may_write_to_is_refused_and_left_as_it_is() {
+    fn a_base_that_others_may_write_to_is_refused_unchanged() {
         let base = tempfile::tempdir().unwrap();
         for open in [0o770, 0o702, 0o777] {
             chmod(base.path(), open);
@@ -213,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_that_others_may_read_holds_a_folder_that_they_may_not() {
+    fn others_may_read_the_base_but_not_the_folder() {
         let base = tempfile::tempdir().unwrap();
         chmod(base.path(), 0o755);
         let folder = CacheFolder::open(base.path(), ACCOUNT).unwrap();
@@ -247,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_user_owns_is_refused() {
+    fn a_folder_of_another_user_is_refused() {
         let base = tempfile::tempdir().unwrap();
         let mut path = Path::new("/");
         if geteuid().is_root() {

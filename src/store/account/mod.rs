@@ -1,9 +1,9 @@
-//! The cache of one account: the folder that holds its index and its bodies.
+//! The folder that holds the index and the bodies of one account.
 
 mod accounts;
 mod folder;
 
 pub use accounts::AccountCache;
-pub(super) use accounts::{Occupied, occupy};
+pub(super) use accounts::{InUse, lock_in_use};
 pub use folder::CacheFolder;
-pub(super) use folder::{make, refuse_if_anothers};
+pub(super) use folder::{BODIES_FOLDER, INDEX_FILE, make_private_folder, refuse_other_owner};

@@ -10,78 +10,80 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use tempfile::TempPath;
 
-use super::format::{BodyKey, Content, Header};
+use super::format::{BodyKey, Header, RecordContent};
 use super::line_ends::{self, LineEnds};
 
-/// A complete message as the server sent it; it never changes, so it is shared as an `Arc<Body>`.
-pub struct Body(Octets);
+/// A complete message as the server sent it. It never changes, so it is shared as `Arc<Body>`.
+pub struct Body(Storage);
 
-enum Octets {
+enum Storage {
     Memory {
         octets: Box<[u8]>,
-        /// Found out when somebody asks.
+        /// Counted at the first use.
         line_ends: OnceLock<LineEnds>,
     },
-    File(InFile),
+    File(FileBody),
 }
 
-/// A body too large for memory, or that is on disk anyway.
-pub(super) struct InFile {
+/// A body that is too large for memory, or that is on disk anyway.
+pub(super) struct FileBody {
     pub(super) file: File,
-    /// Where in the file it begins.
+    /// The offset in the file where the body begins.
     pub(super) start: u64,
     pub(super) length: u64,
-    /// Of its octets.
+    /// The CRC-32 of the body.
     pub(super) checksum: u32,
     pub(super) line_ends: LineEnds,
-    /// The name of a file that is not in the cache yet; without one it goes with its last reader.
+    /// The temporary name of a file that is not in the cache yet. A file without one is removed
+    /// with its last reader.
     pub(super) temporary: Mutex<Option<TempPath>>,
 }
 
 impl Body {
-    /// Takes the octets over.
+    /// A body in memory.
     pub fn new(octets: Vec<u8>) -> Self {
-        Self(Octets::Memory {
+        Self(Storage::Memory {
             octets: octets.into(),
             line_ends: OnceLock::new(),
         })
     }
 
-    pub(super) fn in_file(file: InFile) -> Self {
-        Self(Octets::File(file))
+    pub(super) fn in_file(file: FileBody) -> Self {
+        Self(Storage::File(file))
     }
 
-    /// In octets.
+    /// Its length in octets.
     pub fn len(&self) -> u64 {
         match &self.0 {
-            Octets::Memory { octets, .. } => octets.len() as u64,
-            Octets::File(file) => file.length,
+            Storage::Memory { octets, .. } => octets.len() as u64,
+            Storage::File(file) => file.length,
         }
     }
 
-    /// How many CRLFs are in it.
+    /// How many CRLFs it has.
     pub fn crlfs(&self) -> u64 {
         self.line_ends().crlfs()
     }
 
-    /// Whether there is no octet in it.
+    /// Whether it has no octets.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The octets that it takes of the memory.
+    /// The octets of memory that it takes.
     pub fn in_memory(&self) -> u64 {
         match &self.0 {
-            Octets::Memory { octets, .. } => octets.len() as u64,
-            Octets::File(_) => 0,
+            Storage::Memory { octets, .. } => octets.len() as u64,
+            Storage::File(_) => 0,
         }
     }
 
-    /// At most `length` octets from `offset` on: fewer at the end, none past it. What is not in memory is read into
-    /// `buffer`, which is best the same one each time: fresh memory costs as much as the reading.
+    /// At most `length` octets from `offset` on: fewer at the end, none behind it. Octets that are
+    /// not in memory are read into `buffer`. Pass the same buffer each time: to allocate a new one
+    /// costs as much as the read.
     ///
     /// # Errors
-    /// Those of reading a file of the cache, whose disk may break.
+    /// The file of the cache cannot be read.
     pub fn read_at<'a>(
         &'a self,
         offset: u64,
@@ -91,21 +93,17 @@ impl Body {
         let start = offset.min(self.len());
         let end = start.saturating_add(length as u64).min(self.len());
         match &self.0 {
-            // `start` and `end` are bounded by the length of the octets, a usize.
-            Octets::Memory { octets, .. } => Ok(&octets[start as usize..end as usize]),
-            Octets::File(file) => {
-                let length = (end - start) as usize;
-                if buffer.len() < length {
-                    buffer.resize(length, 0);
-                }
-                let read = &mut buffer[..length];
+            // Both ends are bounded by the length of the octets, a usize.
+            Storage::Memory { octets, .. } => Ok(&octets[start as usize..end as usize]),
+            Storage::File(file) => {
+                let read = front_of(buffer, (end - start) as usize);
                 file.file.read_exact_at(read, file.start + start)?;
                 Ok(read)
             }
         }
     }
 
-    /// As [`Body::read_at`], of the body with every CRLF as LF.
+    /// As [`Body::read_at`], of the body with an LF in place of every CRLF.
     pub(super) fn read_lf_at<'a>(
         &'a self,
         offset: u64,
@@ -118,26 +116,23 @@ impl Body {
         let end = self.len() - self.crlfs();
         let offset = offset.min(end);
         let length = (length as u64).min(end - offset);
-        let place = self.line_ends().place(offset, length);
-        if buffer.len() < place.length {
-            buffer.resize(place.length, 0);
-        }
-        let read = &mut buffer[..place.length];
+        let range = self.line_ends().range_of(offset, length);
+        let read = front_of(buffer, range.length);
         match &self.0 {
-            Octets::Memory { octets, .. } => {
-                let start = place.start as usize;
-                read.copy_from_slice(&octets[start..start + place.length]);
+            Storage::Memory { octets, .. } => {
+                let start = range.start as usize;
+                read.copy_from_slice(&octets[start..start + range.length]);
             }
-            Octets::File(file) => file.file.read_exact_at(read, file.start + place.start)?,
+            Storage::File(file) => file.file.read_exact_at(read, file.start + range.start)?,
         }
         line_ends::to_lf(read);
-        Ok(&read[place.ahead..][..length as usize])
+        Ok(&read[range.ahead..][..length as usize])
     }
 
     fn line_ends(&self) -> &LineEnds {
         match &self.0 {
-            Octets::Memory { octets, line_ends } => line_ends.get_or_init(|| LineEnds::of(octets)),
-            Octets::File(file) => &file.line_ends,
+            Storage::Memory { octets, line_ends } => line_ends.get_or_init(|| LineEnds::of(octets)),
+            Storage::File(file) => &file.line_ends,
         }
     }
 
@@ -147,8 +142,8 @@ impl Body {
     /// As [`Body::read_at`].
     pub fn whole(&self) -> io::Result<Cow<'_, [u8]>> {
         match &self.0 {
-            Octets::Memory { octets, .. } => Ok(Cow::Borrowed(octets)),
-            Octets::File(file) => {
+            Storage::Memory { octets, .. } => Ok(Cow::Borrowed(octets)),
+            Storage::File(file) => {
                 let mut read = vec![0; file.length as usize];
                 file.file.read_exact_at(&mut read, file.start)?;
                 Ok(Cow::Owned(read))
@@ -156,24 +151,25 @@ impl Body {
         }
     }
 
-    /// Whether it lies in a file that is one of the cache already, or that has no name and can never be.
+    /// Whether its file is in the cache already, or has no name and can never be.
     pub(super) fn is_settled(&self) -> bool {
         self.octets()
             .is_err_and(|in_file| in_file.temporary.lock().is_none())
     }
 
-    pub(super) fn octets(&self) -> Result<&[u8], &InFile> {
+    /// The octets in memory, or else the file that holds them.
+    pub(super) fn octets(&self) -> Result<&[u8], &FileBody> {
         match &self.0 {
-            Octets::Memory { octets, .. } => Ok(octets),
-            Octets::File(file) => Err(file),
+            Storage::Memory { octets, .. } => Ok(octets),
+            Storage::File(file) => Err(file),
         }
     }
 }
 
-impl InFile {
-    /// Writes what stands in front of a body that is kept.
-    pub(super) fn finish(&self, key: &BodyKey) -> io::Result<()> {
-        let content = Content::Body {
+impl FileBody {
+    /// Writes the header of a record in front of the body.
+    pub(super) fn write_header(&self, key: &BodyKey) -> io::Result<()> {
+        let content = RecordContent::Body {
             length: self.length,
             checksum: self.checksum,
         };
@@ -182,7 +178,15 @@ impl InFile {
     }
 }
 
-/// The length only: a log holds no mail.
+/// The first `length` octets of the buffer, which grows if it is shorter.
+fn front_of(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+    &mut buffer[..length]
+}
+
+/// Shows the length only, so that no mail gets into a log.
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Body({} octets)", self.len())
@@ -197,7 +201,7 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(b"head", 0).unwrap();
         file.write_all_at(octets, 4).unwrap();
-        let in_file = InFile {
+        let in_file = FileBody {
             file,
             start: 4,
             length: octets.len() as u64,
@@ -209,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_ends_with_the_body() {
+    fn a_read_stops_at_the_end_of_the_body() {
         for body in both(b"0123456789") {
             assert_eq!(body.read_at(0, 4, &mut Vec::new()).unwrap(), b"0123");
             assert_eq!(body.read_at(8, 4, &mut Vec::new()).unwrap(), b"89");
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn past_the_end_there_is_nothing() {
+    fn a_read_behind_the_end_gives_no_octets() {
         for body in both(b"0123456789") {
             assert!(body.read_at(10, 4, &mut Vec::new()).unwrap().is_empty());
             assert!(
@@ -234,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_with_lf_is_a_piece_of_the_whole_with_lf() {
+    fn a_read_with_lf_equals_that_range_of_the_text_with_lf() {
         let mut octets = Vec::new();
         for length in [0, 1, 70, 65_533, 65_534, 65_535, 65_536, 3, 130_000] {
             octets.extend(std::iter::repeat_n(b'x', length));

@@ -1,329 +1,238 @@
-//! The bodies on disk, shared by all mounts of the account.
+//! The cache of bodies on disk, shared by all mounts of the account.
 //!
-//! Small bodies lie one behind the other in segments, which are only ever appended to, each by the one process that began
-//! it; a large body has a file of its own, which was its temporary file before. A file for each small body would cost more
-//! than fetching it: ext4 takes 40 to 400 microseconds to make one. A body is verified when it is read: one that is
-//! damaged, or was not written to its end, is not there, and is fetched again. The files that were read longest ago go
-//! first when all together are larger than the limit; the mtime of a file tells when that was.
+//! Small bodies lie one behind the other in segments. A segment is only ever appended to, by the
+//! one process that began it. A large body has a file of its own, which was its temporary file
+//! before. One file for each small body would cost more than fetching the message again: ext4
+//! takes 40 to 400 microseconds to create a file.
+//!
+//! Each body is verified when it is read. One that is damaged, or was not written to its end, counts
+//! as missing and is fetched again. When all files together exceed the limit, those that were read
+//! longest ago are removed first; the mtime of a file says when it was read.
 //!
 //! A thread of its own writes, so that no reader waits for the disk.
 
-use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
+use super::contents::{SharedContents, WriterTask};
 use super::format::{BodyKey, HEADER};
-use super::incoming::Folder;
-use super::segments::{Place, Shelf};
-use super::writer::{self, DiskWriter};
+use super::incoming::SpoolFolder;
+use super::limits::{BEHIND, FAR_BEHIND, room};
+use super::segments::{BodyLocation, BodyLocations};
+use super::writer::DiskWriter;
 use super::{Body, Incoming};
-use crate::store::account::make;
+use crate::store::account::{BODIES_FOLDER, make_private_folder};
 use crate::store::{CacheFolder, StoreError};
 
-/// The folder of the bodies in the account's.
-pub(in crate::store) const FOLDER: &str = "bodies";
-/// With more octets than this waiting for the disk, it is behind.
-const BEHIND: u64 = 16 * 1024 * 1024;
-/// With more octets than this waiting, a body is not kept on disk at all.
-const FAR_BEHIND: u64 = 32 * 1024 * 1024;
-/// A disk that cannot be written is told of once in so long.
-const TELLING: Duration = Duration::from_secs(3600);
-
-/// The bodies of one account on disk, or nothing where the user wants no byte of mail there.
+/// The bodies of one account on disk, or nothing if the user wants no mail on disk.
 #[derive(Debug)]
-pub struct Disk(Option<Cache>);
+pub struct Disk(Option<DiskCache>);
 
 #[derive(Debug)]
-struct Cache {
+struct DiskCache {
     folder: PathBuf,
     limit: u64,
-    shared: Arc<Shared>,
-    orders: Option<Sender<Order>>,
+    contents: Arc<SharedContents>,
+    tasks: Option<Sender<WriterTask>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// How much of the disk is taken.
+/// How much of the disk the cache takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    /// Bodies that are found here.
+    /// Bodies that can be read.
     pub messages: u64,
-    /// Octets of all files, with what no longer holds.
+    /// Octets of all files, including those of bodies that were replaced or removed.
     pub octets: u64,
     /// The most octets.
     pub limit: u64,
 }
 
-/// What is on disk, and what is going to be.
-#[derive(Debug)]
-pub(super) struct Shared(Mutex<Contents>);
-
-#[derive(Debug)]
-struct Contents {
-    shelf: Shelf,
-    /// The bodies that are going to be written: they are found here until they are found on the shelf.
-    waiting: HashMap<BodyKey, Arc<Body>>,
-    /// What those take of the memory.
-    octets: u64,
-    /// When a failure to write was told of last.
-    told: Option<Instant>,
-}
-
-/// What the writer's thread is asked for.
-pub(super) enum Order {
-    Keep(BodyKey, Arc<Body>),
-    Forget(BodyKey),
-    /// Nothing more is written to it.
-    EndSegment(PathBuf),
-    Flush(Sender<()>),
-}
-
 impl Disk {
-    /// The bodies in the folder of an account, at most `limit` octets of them.
+    /// Opens the bodies in the folder of an account, and keeps at most `limit` octets of them.
     ///
     /// # Errors
-    /// When the folder cannot be made or read, or there is no thread to write.
+    /// The folder cannot be created or read, or the thread that writes cannot be started.
     pub fn open(account: &CacheFolder, limit: u64) -> Result<Self, StoreError> {
-        let folder = account.path().join(FOLDER);
-        make(&folder, &mut DirBuilder::new())?;
-        let shelf = Shelf::look(&folder).map_err(StoreError::io("read", &folder))?;
-        let shared = Arc::new(Shared(Mutex::new(Contents {
-            shelf,
-            waiting: HashMap::new(),
-            octets: 0,
-            told: None,
-        })));
-        let (orders, taken) = mpsc::channel();
-        let disk_writer = DiskWriter::new(folder.clone(), limit, Arc::clone(&shared));
+        let folder = account.path().join(BODIES_FOLDER);
+        make_private_folder(&folder, &mut DirBuilder::new())?;
+        let locations = BodyLocations::scan(&folder).map_err(StoreError::io("read", &folder))?;
+        let contents = Arc::new(SharedContents::new(locations));
+        let (tasks, queue) = mpsc::channel();
+        let writer = DiskWriter::new(folder.clone(), limit, Arc::clone(&contents));
         let thread = thread::Builder::new()
             .name("disk".to_owned())
-            .spawn(move || disk_writer.run(&taken));
-        let thread =
-            Some(thread.map_err(StoreError::io("start the thread that writes to", &folder))?);
-        Ok(Self(Some(Cache {
+            .spawn(move || writer.run(&queue))
+            .map_err(StoreError::io("start the thread that writes to", &folder))?;
+        Ok(Self(Some(DiskCache {
             folder,
             limit,
-            shared,
-            orders: Some(orders),
-            thread,
+            contents,
+            tasks: Some(tasks),
+            thread: Some(thread),
         })))
     }
 
-    /// No disk.
+    /// A disk that keeps nothing.
     pub fn off() -> Self {
         Self(None)
     }
 
-    /// Whether the body is there; not whether it is whole.
+    /// Whether the body is there. Whether it is undamaged shows only when it is read.
     pub fn contains(&self, key: &BodyKey) -> bool {
         self.0.as_ref().is_some_and(|cache| {
-            let contents = cache.shared.0.lock();
-            contents.waiting.contains_key(key) || contents.shelf.contains(key)
+            let contents = cache.contents.lock();
+            contents.waiting.contains_key(key) || contents.locations.contains(key)
         })
     }
 
-    /// The body, verified; none where it is missing or damaged. A large one is read through, which takes its time.
+    /// The verified body; none if it is missing or damaged. A large one is read to its end, which
+    /// takes time.
     pub fn load(&self, key: &BodyKey) -> Option<Arc<Body>> {
         self.load_if(key, |_| true)
     }
 
-    /// As [`Disk::load`], but none where the body is large.
+    /// As [`Disk::load`], but none if the body is large.
     pub fn load_small(&self, key: &BodyKey) -> Option<Arc<Body>> {
-        self.load_if(key, |place| matches!(place, Place::Segment { .. }))
+        self.load_if(key, |location| {
+            matches!(location, BodyLocation::Segment { .. })
+        })
     }
 
-    fn load_if(&self, key: &BodyKey, is_wanted: impl Fn(&Place) -> bool) -> Option<Arc<Body>> {
+    fn load_if(
+        &self,
+        key: &BodyKey,
+        is_wanted: impl Fn(&BodyLocation) -> bool,
+    ) -> Option<Arc<Body>> {
         let cache = self.0.as_ref()?;
-        let contents = cache.shared.0.lock();
+        let contents = cache.contents.lock();
         if let Some(body) = contents.waiting.get(key) {
             return Some(Arc::clone(body));
         }
-        let place = contents.shelf.place(key).filter(is_wanted)?;
+        let location = contents.locations.get(key).filter(is_wanted)?;
         drop(contents);
-        match place.read(key) {
+        match location.read(key) {
             Ok(body) => Some(Arc::new(body)),
             Err(error) => {
-                cache.give_up(key, &place, &error);
+                cache.give_up(key, &location, &error);
                 None
             }
         }
     }
 
-    /// Keeps a body, soon; not where the disk is far behind, nor one that would displace all others, or
-    /// had no room there when it came.
+    /// Queues a body to be written. It is not kept if the disk is far behind, if it would evict all
+    /// others, or if there was no room for it when it arrived.
     pub fn keep(&self, key: BodyKey, body: &Arc<Body>) {
         let Some(cache) = &self.0 else { return };
-        let mut contents = cache.shared.0.lock();
+        let mut contents = cache.contents.lock();
         let octets = HEADER as u64 + body.len();
-        if octets > writer::room(cache.limit) || body.is_settled() || contents.octets > FAR_BEHIND {
+        if octets > room(cache.limit) || body.is_settled() || contents.waiting_octets > FAR_BEHIND {
             return;
         }
-        contents.wait(key, body);
+        contents.add_waiting(key, body);
         drop(contents);
-        cache.order(Order::Keep(key, Arc::clone(body)));
+        cache.submit(WriterTask::Keep(key, Arc::clone(body)));
     }
 
-    /// Removes a body whose message has changed.
+    /// Removes the body of a message whose content has changed.
     pub fn forget(&self, key: &BodyKey) {
         let Some(cache) = &self.0 else { return };
-        let mut contents = cache.shared.0.lock();
-        contents.no_longer_waits(key);
-        contents.shelf.remove(key);
+        let mut contents = cache.contents.lock();
+        contents.remove_waiting(key);
+        contents.locations.remove(key);
         drop(contents);
-        cache.order(Order::Forget(*key));
+        cache.submit(WriterTask::Forget(*key));
     }
 
-    /// The octets of bodies that are kept for certain, whatever order they come in; none without a disk.
+    /// The octets of bodies that fit for certain, in whatever order they arrive; none without a
+    /// disk.
     pub fn room(&self) -> Option<u64> {
-        self.0.as_ref().map(|cache| writer::room(cache.limit))
+        self.0.as_ref().map(|cache| room(cache.limit))
     }
 
-    /// What is there now, with what other mounts of the account have kept; none without a disk, or where it cannot be read.
+    /// What is there now, including what other mounts of the account have written; none without a
+    /// disk, or if the folder cannot be read.
     pub fn usage(&self) -> Option<Usage> {
         let cache = self.0.as_ref()?;
         let mut octets = 0;
         for entry in fs::read_dir(&cache.folder).ok()?.flatten() {
-            // Another mount may have removed it by now.
+            // Another mount may have removed the file by now.
             octets += entry.metadata().map_or(0, |metadata| metadata.len());
         }
         Some(Usage {
-            messages: cache.shared.0.lock().shelf.len() as u64,
+            messages: cache.contents.lock().locations.len() as u64,
             octets,
             limit: cache.limit,
         })
     }
 
-    /// Whether it would be better not to fetch ahead for now.
+    /// Whether so much waits to be written that nothing should be fetched ahead.
     pub fn is_behind(&self) -> bool {
         self.0
             .as_ref()
-            .is_some_and(|cache| cache.shared.0.lock().octets > BEHIND)
+            .is_some_and(|cache| cache.contents.lock().waiting_octets > BEHIND)
     }
 
-    /// A body that is going to arrive. Where it is large it goes through this disk or, without one or without room there,
-    /// through an unlinked file of the system's folder for temporary files. `expected` are its octets by what is known.
+    /// Begins a body that is about to arrive. `expected` is its size in octets as far as it is
+    /// known. A large body goes through a file in this cache. Without a cache, or without room in
+    /// it, that is an unlinked file in the system's folder for temporary files.
     pub fn incoming(&self, expected: u64) -> Incoming {
-        let folder = self.0.as_ref().map(|cache| Folder {
+        let folder = self.0.as_ref().map(|cache| SpoolFolder {
             path: cache.folder.clone(),
-            shared: Arc::clone(&cache.shared),
+            contents: Arc::clone(&cache.contents),
         });
         Incoming::new(folder, expected)
     }
 
-    /// Waits until all that was kept so far is written.
+    /// Waits until everything that was kept so far is written.
     pub fn flush(&self) {
         let Some(cache) = &self.0 else { return };
         let (reply, done) = mpsc::channel();
-        cache.order(Order::Flush(reply));
-        let _ended_is_flushed = done.recv();
+        cache.submit(WriterTask::Flush(reply));
+        // If the writer has ended, nothing is left to wait for.
+        let _ = done.recv();
     }
 }
 
-impl Cache {
-    /// The body cannot be had from where it was thought to lie; it is fetched again.
-    fn give_up(&self, key: &BodyKey, place: &Place, error: &io::Error) {
-        let mut contents = self.shared.0.lock();
+impl DiskCache {
+    /// Records that the body cannot be read from where it was written; it is fetched again.
+    fn give_up(&self, key: &BodyKey, location: &BodyLocation, error: &io::Error) {
+        let mut contents = self.contents.lock();
         if error.kind() == ErrorKind::NotFound {
-            log::debug!("another mount has removed {}", place.path().display());
-            contents.shelf.remove_file(place.path());
+            log::debug!("another mount removed {}", location.path().display());
+            contents.locations.remove_file(location.path());
         } else {
             log::warn!(
-                "{}: a message that cannot be read is fetched again ({error})",
+                "{}: a cached message cannot be read and will be fetched again ({error})",
                 self.folder.display()
             );
-            contents.shelf.remove(key);
+            contents.locations.remove(key);
         }
         drop(contents);
-        // Behind a damaged record nothing is found at the next mount.
-        self.order(Order::EndSegment(place.path().to_owned()));
+        // The next mount finds nothing behind a damaged record, so nothing may be written there.
+        self.submit(WriterTask::EndSegment(location.path().to_owned()));
     }
 
-    fn order(&self, order: Order) {
-        if let Some(orders) = &self.orders {
-            let _lasts_as_long_as_we_do = orders.send(order);
+    fn submit(&self, task: WriterTask) {
+        if let Some(tasks) = &self.tasks {
+            // The writer lives as long as `self`.
+            let _ = tasks.send(task);
         }
     }
 }
 
-impl Drop for Cache {
+impl Drop for DiskCache {
+    /// Waits until the writer has written what is queued.
     fn drop(&mut self) {
-        drop(self.orders.take());
+        drop(self.tasks.take());
         if let Some(thread) = self.thread.take() {
-            let _panicked_is_logged = thread.join();
+            // A panic of the writer is already in the log.
+            let _ = thread.join();
         }
-    }
-}
-
-impl Contents {
-    fn wait(&mut self, key: BodyKey, body: &Arc<Body>) {
-        self.no_longer_waits(&key);
-        self.octets += body.in_memory();
-        self.waiting.insert(key, Arc::clone(body));
-    }
-
-    fn no_longer_waits(&mut self, key: &BodyKey) {
-        if let Some(body) = self.waiting.remove(key) {
-            self.octets -= body.in_memory();
-        }
-    }
-
-    fn awaits(&self, key: &BodyKey, body: &Arc<Body>) -> bool {
-        self.waiting
-            .get(key)
-            .is_some_and(|waiting| Arc::ptr_eq(waiting, body))
-    }
-}
-
-impl Shared {
-    /// False where the body was forgotten, or another one is to be written for the message.
-    pub(super) fn awaits(&self, key: &BodyKey, body: &Arc<Body>) -> bool {
-        self.0.lock().awaits(key, body)
-    }
-
-    pub(super) fn no_longer_waits(&self, key: &BodyKey, body: &Arc<Body>) {
-        let mut contents = self.0.lock();
-        if contents.awaits(key, body) {
-            contents.no_longer_waits(key);
-        }
-    }
-
-    /// A body lies on disk, unless it was forgotten while it was written.
-    pub(super) fn shelve(&self, key: BodyKey, body: &Arc<Body>, place: Place) {
-        let mut contents = self.0.lock();
-        if contents.awaits(&key, body) {
-            contents.shelf.put(key, place);
-        } else if let Place::Large(path) = place {
-            remove(&path);
-        }
-    }
-
-    /// Tells that the disk cannot be written, and what is done `instead`.
-    pub(super) fn complain(&self, folder: &Path, error: &io::Error, instead: &str) {
-        let mut contents = self.0.lock();
-        if contents.told.is_some_and(|told| told.elapsed() < TELLING) {
-            return;
-        }
-        contents.told = Some(Instant::now());
-        drop(contents);
-        log::warn!("{}: {error}; {instead}", folder.display());
-    }
-
-    pub(super) fn unshelve(&self, path: &Path) {
-        self.0.lock().shelf.remove_file(path);
-    }
-}
-
-pub(super) fn remove(path: &Path) {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != ErrorKind::NotFound
-    {
-        log::warn!("{} cannot be removed: {error}", path.display());
     }
 }
 

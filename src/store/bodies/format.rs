@@ -1,17 +1,18 @@
 //! How bodies lie in the files of the cache, and what the files are called.
 //!
 //! ```text
-//! segment = *record                        ; "NUMBER-PID.segment", bodies one behind the other
-//! large   = record                         ; "KEY.large", one body
+//! segment = *record                    ; "NUMBER-PID.segment", bodies one behind the other
+//! large   = record                     ; "KEY.large", one body
 //! record  = magic key checksum length octets
-//! magic   = "pop3fs" LF version            ; 8 octets
-//! key     = 16 octets                      ; of unique-id and ordinal
-//! checksum, length                         ; 4 and 8 octets, big endian
+//! magic   = "pop3fs" LF version        ; 8 octets
+//! key     = 16 octets                  ; of the unique-id and the ordinal
+//! checksum, length                     ; 4 and 8 octets, big endian
 //! ```
-//! The checksum is that of the octets, exclusive or that of key and length: a body without octets has the checksum 0, so zeros
-//! that a disk has left for checksum and length would tell of one.
+//! The checksum is the CRC-32 of the octets, combined by exclusive or with the CRC-32 of key and
+//! length. Without the second, a body of no octets would have the checksum 0, and a header that a
+//! disk filled with zeros would look like one.
 //!
-//! A record whose length is all ones is the end of a body: what was kept of that message no longer holds.
+//! A record whose length is all ones says that the message has no body in the cache any more.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -20,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 /// The octets of a record in front of the body.
 pub(super) const HEADER: usize = 36;
-/// How the name of a file begins that is not complete.
+/// The prefix of the name of a file that is not complete.
 pub(super) const TEMPORARY: &str = "incoming-";
 const SEGMENT: &str = "segment";
 const LARGE: &str = "large";
@@ -28,12 +29,12 @@ const LARGE: &str = "large";
 const MAGIC: &[u8; 8] = b"pop3fs\n\x02";
 const FORGOTTEN: u64 = u64::MAX;
 
-/// A body's place in the cache of its account: the same whatever inode number it has.
+/// The name of a body in the cache of its account. It does not depend on the inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BodyKey([u8; 16]);
 
 impl BodyKey {
-    /// Of the message that is the `ordinal`-th of those with this unique-id.
+    /// The key of a message: `ordinal` is its position among those with the same unique-id.
     pub fn new(uidl: &[u8], ordinal: u32) -> Self {
         let digest = Sha256::new()
             .chain_update(ordinal.to_be_bytes())
@@ -44,23 +45,23 @@ impl BodyKey {
         Self(key)
     }
 
-    /// The first octets of it, which are as good as random.
+    /// The first octets, which are as good as random.
     pub fn prefix(&self) -> u32 {
         let [a, b, c, d, ..] = self.0;
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// All of it, to be stored elsewhere.
+    /// The octets of the key, to be stored elsewhere.
     pub(in crate::store) fn octets(&self) -> [u8; 16] {
         self.0
     }
 
-    /// One that was stored.
+    /// A key whose octets were stored.
     pub(in crate::store) fn from_octets(octets: [u8; 16]) -> Self {
         Self(octets)
     }
 
-    /// What makes the checksum of a body one of this key and of the length too.
+    /// Combined with the checksum of a body, this ties it to its key and length.
     fn mask(&self, length: u64) -> u32 {
         let mut mask = crc32fast::Hasher::new();
         mask.update(&self.0);
@@ -68,13 +69,13 @@ impl BodyKey {
         mask.finalize()
     }
 
-    /// Of a body that has a file to itself.
+    /// The name of the file of a large body.
     pub(super) fn large_name(&self) -> String {
         format!("{}.{LARGE}", hex::encode(self.0))
     }
 
-    /// The key that the name of a large body's file tells.
-    pub(super) fn of_large(name: &OsStr) -> Option<Self> {
+    /// The key in the name of a large body's file.
+    pub(super) fn from_large_name(name: &OsStr) -> Option<Self> {
         let digits = name.to_str()?.strip_suffix(LARGE)?.strip_suffix('.')?;
         let mut key = [0; 16];
         hex::decode_to_slice(digits, &mut key).ok()?;
@@ -82,26 +83,29 @@ impl BodyKey {
     }
 }
 
-/// What stands in front of a body.
+/// The header of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) key: BodyKey,
-    pub(super) content: Content,
+    pub(super) content: RecordContent,
 }
 
+/// What a record says of its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum RecordContent {
+    /// Its body follows; the checksum is the CRC-32 of the body alone.
     Body { length: u64, checksum: u32 },
+    /// Earlier records no longer hold.
     Forgotten,
 }
 
-/// Of a segment that the process begins; `number` makes the names sort by age, so that the last record of a message is
-/// found last.
+/// The name of a segment that the process begins. Names sort by `number`, so that a later record of
+/// a message is found after an earlier one.
 pub(super) fn segment_name(number: u128, process: u32) -> String {
     format!("{number:024}-{process}.{SEGMENT}")
 }
 
-/// By its name.
+/// Whether this is the name of a segment.
 pub(super) fn is_segment(name: &OsStr) -> bool {
     Path::new(name)
         .extension()
@@ -117,8 +121,8 @@ pub(super) fn segment_number(name: &OsStr) -> Option<u128> {
 impl Header {
     pub(super) fn octets(self) -> [u8; HEADER] {
         let (length, checksum) = match self.content {
-            Content::Body { length, checksum } => (length, checksum ^ self.key.mask(length)),
-            Content::Forgotten => (FORGOTTEN, 0),
+            RecordContent::Body { length, checksum } => (length, checksum ^ self.key.mask(length)),
+            RecordContent::Forgotten => (FORGOTTEN, 0),
         };
         let mut octets = [0; HEADER];
         octets[..8].copy_from_slice(MAGIC);
@@ -128,14 +132,15 @@ impl Header {
         octets
     }
 
+    /// None if the octets are no header of this version.
     pub(super) fn parse(octets: &[u8; HEADER]) -> Option<Self> {
         let (magic, rest) = octets.split_first_chunk::<8>()?;
         let (key, rest) = rest.split_first_chunk::<16>()?;
         let (checksum, rest) = rest.split_first_chunk::<4>()?;
         let (key, length) = (BodyKey(*key), u64::from_be_bytes(*rest.first_chunk::<8>()?));
         let content = match length {
-            FORGOTTEN => Content::Forgotten,
-            _ => Content::Body {
+            FORGOTTEN => RecordContent::Forgotten,
+            _ => RecordContent::Body {
                 length,
                 checksum: u32::from_be_bytes(*checksum) ^ key.mask(length),
             },
@@ -149,9 +154,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_format_that_is_written_is_format_2() {
+    fn records_are_written_in_format_2() {
         let key = BodyKey(*b"sixteen  octets.");
-        let content = Content::Body {
+        let content = RecordContent::Body {
             length: 3,
             checksum: 0x0102_0304,
         };
@@ -164,15 +169,15 @@ mod tests {
         assert_eq!(Header::parse(&expected), Some(Header { key, content }));
         let forgotten = Header {
             key,
-            content: Content::Forgotten,
+            content: RecordContent::Forgotten,
         };
         assert_eq!(Header::parse(&forgotten.octets()), Some(forgotten));
     }
 
     #[test]
-    fn a_header_that_ends_in_zeros_is_of_no_body() {
+    fn a_header_that_ends_in_zeros_describes_no_body() {
         let (key, checksum) = (BodyKey::new(b"uid", 1), crc32fast::hash(b""));
-        let empty = Content::Body {
+        let empty = RecordContent::Body {
             length: 0,
             checksum,
         };
@@ -190,7 +195,7 @@ mod tests {
 
     #[test]
     fn another_format_is_not_read() {
-        let content = Content::Forgotten;
+        let content = RecordContent::Forgotten;
         let mut octets = Header {
             key: BodyKey::new(b"uid", 1),
             content,
@@ -201,11 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn a_large_body_is_known_by_the_name_of_its_file() {
+    fn the_name_of_a_large_file_holds_its_key() {
         let key = BodyKey::new(b"uid", 1);
         assert_ne!(key, BodyKey::new(b"uid", 2));
-        assert_eq!(BodyKey::of_large(key.large_name().as_ref()), Some(key));
-        assert_eq!(BodyKey::of_large("0.large".as_ref()), None);
-        assert_eq!(BodyKey::of_large("x.segment".as_ref()), None);
+        assert_eq!(
+            BodyKey::from_large_name(key.large_name().as_ref()),
+            Some(key)
+        );
+        assert_eq!(BodyKey::from_large_name("0.large".as_ref()), None);
+        assert_eq!(BodyKey::from_large_name("x.segment".as_ref()), None);
     }
 }

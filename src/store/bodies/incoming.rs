@@ -10,44 +10,46 @@ use parking_lot::Mutex;
 use tempfile::TempPath;
 
 use super::Body;
-use super::body::InFile;
-use super::disk::Shared;
+use super::body::FileBody;
+use super::contents::SharedContents;
 use super::format::{HEADER, TEMPORARY};
 use super::line_ends::LineEnds;
 
-/// A body of more octets than this goes through a file, whatever the memory allows.
+/// A body of more octets goes through a file, however much memory the user allows.
 const MOST_IN_MEMORY: usize = 4 * 1024 * 1024;
 
-/// The octets of a body so far: in memory, or in a temporary file where they are many.
+/// The octets of a body so far: in memory, or in a temporary file if there are many.
 #[derive(Debug)]
 pub struct Incoming {
     memory: Vec<u8>,
     file: Option<Spool>,
     length: u64,
-    /// How many are expected, in all.
+    /// The octets that are expected in all.
     expected: usize,
-    /// Where a temporary file goes, as long as there is room, to be kept there; otherwise it goes nowhere to stay.
-    cache: Option<Folder>,
+    /// The cache, as long as it has room for the temporary file, which then becomes a file of the
+    /// cache. Without it the temporary file has no name.
+    cache: Option<SpoolFolder>,
 }
 
 /// The folder of the bodies on disk.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(super) struct SpoolFolder {
     pub(super) path: PathBuf,
-    pub(super) shared: Arc<Shared>,
+    pub(super) contents: Arc<SharedContents>,
 }
 
+/// A temporary file.
 #[derive(Debug)]
 struct Spool {
     file: File,
-    /// None where it has no name, and so leaves nothing behind.
+    /// None if the file has no name, and so leaves nothing behind.
     path: Option<TempPath>,
     checksum: crc32fast::Hasher,
     line_ends: LineEnds,
 }
 
 impl Incoming {
-    pub(super) fn new(cache: Option<Folder>, expected: u64) -> Self {
+    pub(super) fn new(cache: Option<SpoolFolder>, expected: u64) -> Self {
         Self {
             memory: Vec::new(),
             file: None,
@@ -62,58 +64,60 @@ impl Incoming {
         self.length
     }
 
-    /// Whether nothing has come yet.
+    /// Whether nothing has arrived yet.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Takes the next octets.
+    /// Appends the next octets.
     ///
     /// # Errors
-    /// No room on disk for a body that is too large for the memory, neither in the cache nor elsewhere.
+    /// The body is too large for memory, and neither the cache nor the system's folder for temporary
+    /// files has room for it.
     pub fn push(&mut self, octets: &[u8]) -> io::Result<()> {
         if self.file.is_none() && self.memory.len() + octets.len() > MOST_IN_MEMORY {
-            self.file = Some(self.spool()?);
+            self.file = Some(self.begin_spool()?);
             self.memory = Vec::new();
         }
         match &mut self.file {
             Some(spool) => {
                 if let Err(error) = spool.push(octets) {
-                    self.go_elsewhere(error, octets)?;
+                    self.leave_cache(error, octets)?;
                 }
             }
-            None => self.keep(octets),
+            None => self.push_to_memory(octets),
         }
         self.length += octets.len() as u64;
         Ok(())
     }
 
-    /// A file with what is in memory.
-    fn spool(&self) -> io::Result<Spool> {
+    /// A temporary file with what is in memory so far.
+    fn begin_spool(&self) -> io::Result<Spool> {
         let Some(cache) = &self.cache else {
-            return Spool::elsewhere(&self.memory);
+            return Spool::without_name(&self.memory);
         };
         Spool::in_folder(&cache.path, &self.memory).or_else(|error| {
-            cache.is_left(&error);
-            Spool::elsewhere(&self.memory)
+            cache.report(&error);
+            Spool::without_name(&self.memory)
         })
     }
 
-    /// Moves a file that the cache has no more room for, and goes on with these octets there.
-    fn go_elsewhere(&mut self, error: io::Error, octets: &[u8]) -> io::Result<()> {
+    /// The cache has no room for these octets: moves the file out of it, and appends them there.
+    fn leave_cache(&mut self, error: io::Error, octets: &[u8]) -> io::Result<()> {
         let (Some(cache), Some(spool)) = (self.cache.take(), &mut self.file) else {
             return Err(error);
         };
         if spool.path.is_none() {
             return Err(error);
         }
-        cache.is_left(&error);
-        *spool = spool.moved(self.length)?;
+        cache.report(&error);
+        *spool = spool.copy_without_name(self.length)?;
         spool.push(octets)
     }
 
-    /// Memory is taken once for all that is expected, but not on the server's word alone: only when something comes.
-    fn keep(&mut self, octets: &[u8]) {
+    /// Reserves memory once for everything that is expected. It waits for the first octets, because
+    /// a server may announce any size.
+    fn push_to_memory(&mut self, octets: &[u8]) {
         if self.memory.is_empty() {
             let expected = self.expected.min(MOST_IN_MEMORY);
             self.memory.reserve_exact(expected.max(octets.len()));
@@ -130,10 +134,10 @@ impl Incoming {
     }
 }
 
-impl Folder {
-    fn is_left(&self, error: &io::Error) {
+impl SpoolFolder {
+    fn report(&self, error: &io::Error) {
         let instead = "a large message goes through a temporary file elsewhere";
-        self.shared.complain(&self.path, error, instead);
+        self.contents.report_failure(&self.path, error, instead);
     }
 }
 
@@ -146,8 +150,8 @@ impl Spool {
         Self::begin(file, Some(path), begun)
     }
 
-    /// In the system's folder for temporary files, without a name.
-    fn elsewhere(begun: &[u8]) -> io::Result<Self> {
+    /// In the system's folder for temporary files.
+    fn without_name(begun: &[u8]) -> io::Result<Self> {
         Self::begin(tempfile::tempfile()?, None, begun)
     }
 
@@ -163,8 +167,9 @@ impl Spool {
         Ok(spool)
     }
 
-    /// The first `length` octets of the body in a file elsewhere: behind them may be some of those that had no room.
-    fn moved(&mut self, length: u64) -> io::Result<Self> {
+    /// A copy of the first `length` octets of the body, outside the cache. Behind them may be a part
+    /// of the octets that did not fit.
+    fn copy_without_name(&mut self, length: u64) -> io::Result<Self> {
         let mut file = tempfile::tempfile()?;
         let length = HEADER as u64 + length;
         self.file.rewind()?;
@@ -187,14 +192,13 @@ impl Spool {
     }
 
     fn finish(self, length: u64) -> Body {
-        let (checksum, temporary) = (self.checksum.finalize(), Mutex::new(self.path));
-        Body::in_file(InFile {
+        Body::in_file(FileBody {
             file: self.file,
             start: HEADER as u64,
             length,
-            checksum,
+            checksum: self.checksum.finalize(),
             line_ends: self.line_ends,
-            temporary,
+            temporary: Mutex::new(self.path),
         })
     }
 }

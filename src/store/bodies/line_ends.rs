@@ -1,18 +1,19 @@
-//! Line ends: CRLF as the server sends them, LF as the tools of this system like them.
+//! Line ends: CRLF as the server sends them, LF as the programs of this system expect them.
 //!
-//! A body is kept with CRLF and read with either. With LF the CR of each CRLF is dropped on the way out; a bare CR or LF
-//! stays. Where each block of the body begins then is noted when the body comes, or is read through, so that a read may begin
-//! anywhere and looks at few octets more than it gives.
+//! A body is kept with CRLF and read with either. A read with LF drops the CR of each CRLF; a bare
+//! CR or LF stays. So that a read may begin anywhere, a table notes for each block of the body at
+//! which offset it begins with LF. The table is made when the body arrives, or when it is first
+//! read through.
 
 use memchr::{memchr, memchr_iter};
 
-/// Octets that a read looks through in vain at the most. The note of a block is 8 octets: an 8,192nd of the body.
+/// The most octets that a read with LF scans in vain. A block's note takes 8 octets.
 const BLOCK: u64 = 64 * 1024;
 
-/// How lines end where a body is read.
+/// How the lines of a file end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Eol {
-    /// In CRLF, as the server sends them: every octet is as it was sent.
+    /// In CRLF: every octet is as the server sent it.
     #[default]
     Crlf,
     /// In LF.
@@ -20,27 +21,28 @@ pub enum Eol {
 }
 
 impl Eol {
-    /// In the order of their values.
-    pub const ALL: [Eol; 2] = [Eol::Crlf, Eol::Lf];
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Self; 2] = [Self::Crlf, Self::Lf];
 }
 
-/// How many CRLFs there are in the octets that have come, and how many in front of each block.
+/// The CRLFs of a body, counted in all and up to each block.
 #[derive(Debug, Default)]
 pub(super) struct LineEnds {
     octets: u64,
     crlfs: u64,
-    /// Where each block but the first begins with LF.
+    /// The offset with LF of each block but the first.
     blocks: Vec<u64>,
     ends_in_cr: bool,
 }
 
-/// Where octets are looked for that stand somewhere with LF.
+/// The octets of a body to read for a range of the body with LF.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    /// Whole blocks, up to the octet behind them: it tells whether a last CR is dropped.
+pub(super) struct BlockRange {
+    /// The offset in the body, at the start of a block.
     pub(super) start: u64,
+    /// Whole blocks and one octet more, which tells whether a CR at their end is dropped.
     pub(super) length: usize,
-    /// How many octets are in front of those looked for, when the CRs are dropped.
+    /// The octets in front of the range that was asked for, after the CRs are dropped.
     pub(super) ahead: usize,
 }
 
@@ -51,7 +53,7 @@ impl LineEnds {
         line_ends
     }
 
-    /// Looks through the next octets.
+    /// Counts the line ends in the next octets.
     pub(super) fn push(&mut self, octets: &[u8]) {
         if self.ends_in_cr && octets.first() == Some(&b'\n') {
             self.crlfs += 1;
@@ -73,20 +75,20 @@ impl LineEnds {
         }
     }
 
-    /// How many there are.
+    /// The CRLFs so far.
     pub(super) fn crlfs(&self) -> u64 {
         self.crlfs
     }
 
-    /// Where the octets are that stand at `offset` with LF.
-    pub(super) fn place(&self, offset: u64, length: u64) -> Place {
+    /// What to read for `length` octets at `offset` of the body with LF.
+    pub(super) fn range_of(&self, offset: u64, length: u64) -> BlockRange {
         let end = offset.saturating_add(length);
         let first = self.blocks.partition_point(|&block| block <= offset);
         let last = self.blocks.partition_point(|&block| block < end);
         let begins = first.checked_sub(1).map_or(0, |at| self.blocks[at]);
         let start = first as u64 * BLOCK;
         let end = self.octets.min((last as u64 + 1) * BLOCK + 1);
-        Place {
+        BlockRange {
             start,
             length: (end - start) as usize,
             ahead: (offset - begins) as usize,
@@ -94,13 +96,13 @@ impl LineEnds {
     }
 }
 
-/// The CRLFs whose two octets are both here.
+/// The CRLFs with both octets in `octets`.
 fn crlfs(octets: &[u8]) -> u64 {
     let is_crlf = |&at: &usize| at > 0 && octets[at - 1] == b'\r';
     memchr_iter(b'\n', octets).filter(is_crlf).count() as u64
 }
 
-/// Drops the CR of every CRLF, in place; gives how many octets are left.
+/// Drops the CR of every CRLF in place, and returns how many octets are left.
 pub(super) fn to_lf(octets: &mut [u8]) -> usize {
     let (mut from, mut to) = (0, 0);
     while let Some(found) = memchr(b'\n', &octets[from..]) {
@@ -146,7 +148,7 @@ mod tests {
         }
     }
 
-    /// Some blocks, with line ends of all kinds at any place in them.
+    /// A few blocks, with all kinds of line ends anywhere in them.
     fn octets() -> impl Strategy<Value = Vec<u8>> {
         let ends = prop::sample::select(vec!["", "\r\n", "\r", "\n", "\r\r\n", "\r\n\r\n"]);
         let near_a_block = (BLOCK as usize - 6)..(BLOCK as usize + 2);
@@ -161,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_not_matter_in_what_pieces_the_octets_come(octets in octets(), at in any::<prop::sample::Index>()) {
+        fn chunks_of_any_size_give_the_same_count(octets in octets(), at in any::<prop::sample::Index>()) {
             let at = at.index(octets.len() + 1);
             let mut pieces = LineEnds::default();
             pieces.push(&octets[..at]);
@@ -171,7 +173,7 @@ mod tests {
         }
 
         #[test]
-        fn text_is_what_replacing_gives(octets in octets()) {
+        fn dropping_crs_equals_replacing_crlf_by_lf(octets in octets()) {
             let text = String::from_utf8(octets.clone()).unwrap();
             let replaced = text.replace("\r\n", "\n");
             prop_assert_eq!(octets.len() as u64 - LineEnds::of(&octets).crlfs(), replaced.len() as u64);

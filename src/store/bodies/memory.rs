@@ -9,23 +9,23 @@ use lru::LruCache;
 
 use super::Body;
 
-/// Bodies in files that are kept open: a descriptor each.
+/// The most bodies in files that are kept open; each takes a descriptor.
 const MOST_FILES: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
-/// Complete bodies by inode, bounded in octets: the least recently used goes first, but none that was read ahead and not
-/// used yet. Whoever owns it locks it.
+/// Complete bodies by inode number, bounded in octets. The least recently used is evicted first,
+/// but never one that was read ahead and has not been used yet. The owner locks it.
 pub struct Bodies {
     limit: u64,
     octets: u64,
     used: LruCache<u64, Arc<Body>>,
     ahead: HashMap<u64, Arc<Body>>,
-    /// Of `octets`, those of `ahead`.
+    /// The part of `octets` that `ahead` takes.
     ahead_octets: u64,
-    /// Those that take no memory.
+    /// Bodies in files, which take no memory.
     files: LruCache<u64, Arc<Body>>,
 }
 
-/// A body that was looked for.
+/// A body that was found in memory.
 #[derive(Debug)]
 pub enum Found {
     /// It was read ahead, and is used for the first time.
@@ -64,20 +64,20 @@ impl Bodies {
         self.use_ahead(inode).map(Found::Ahead)
     }
 
-    /// The body of `inode`; its age stays as it is, and what was read ahead stays so.
+    /// The body of `inode`. This is no use of it: neither its age nor its state changes.
     pub fn peek(&self, inode: u64) -> Option<&Arc<Body>> {
         let ahead = || self.ahead.get(&inode);
         let used = self.used.peek(&inode).or_else(ahead);
         used.or_else(|| self.files.peek(&inode))
     }
 
-    /// Whether the body of `inode` is here; its age stays as it is.
+    /// Whether the body of `inode` is here. This is no use of it.
     pub fn contains(&self, inode: u64) -> bool {
         self.peek(inode).is_some()
     }
 
-    /// Keeps a body as the most recently used and evicts others until all fit. A body that cannot fit is not kept, and
-    /// evicts nothing.
+    /// Keeps a body as the most recently used, and evicts others until all fit. A body that cannot
+    /// fit is not kept, and evicts nothing.
     pub fn insert(&mut self, inode: u64, body: Arc<Body>) {
         self.remove(inode);
         if body.in_memory() < body.len() {
@@ -88,7 +88,7 @@ impl Bodies {
         }
     }
 
-    /// Keeps a body that is going to be used: it is not evicted before.
+    /// Keeps a body that is about to be used: it is not evicted before that.
     pub fn insert_ahead(&mut self, inode: u64, body: Arc<Body>) {
         self.insert(inode, body);
         if let Some(body) = self.used.pop(&inode) {
@@ -97,14 +97,14 @@ impl Bodies {
         }
     }
 
-    /// Nobody is going to use what was read ahead of this inode: it may be evicted, before others.
+    /// The body that was read ahead will not be used: it may be evicted, before all others.
     pub fn release_ahead(&mut self, inode: u64) {
         if self.use_ahead(inode).is_some() {
             self.used.demote(&inode);
         }
     }
 
-    /// Lets go of the body of `inode`, and gives it back.
+    /// Removes the body of `inode`, and returns it.
     pub fn remove(&mut self, inode: u64) -> Option<Arc<Body>> {
         if let Some(body) = self.files.pop(&inode) {
             return Some(body);
@@ -115,12 +115,12 @@ impl Bodies {
         Some(body)
     }
 
-    /// The octets that the bodies here take of the memory, never more than the limit.
+    /// The octets of memory that the bodies take, never more than the limit.
     pub fn octets(&self) -> u64 {
         self.octets
     }
 
-    /// The most octets of the memory.
+    /// The most octets of memory.
     pub fn limit(&self) -> u64 {
         self.limit
     }
@@ -142,7 +142,7 @@ impl Bodies {
         Some(body)
     }
 
-    /// False where even an eviction of all that may go would not make it.
+    /// Evicts bodies until `wanted` octets fit. False if they cannot fit.
     fn make_room(&mut self, wanted: u64) -> bool {
         if self.ahead_octets + wanted > self.limit {
             return false;
@@ -159,13 +159,8 @@ impl Bodies {
 
 impl fmt::Debug for Bodies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Bodies({} in {} of {} octets)",
-            self.len(),
-            self.octets,
-            self.limit
-        )
+        let (octets, limit) = (self.octets, self.limit);
+        write!(f, "Bodies({} in {octets} of {limit} octets)", self.len())
     }
 }
 
@@ -180,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_recently_used_goes_first() {
+    fn the_least_recently_used_is_evicted_first() {
         let mut bodies = Bodies::new(30);
         (1..=3).for_each(|inode| bodies.insert(inode, body(10)));
         assert!(bodies.get(1).is_some());
@@ -190,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn contains_does_not_make_a_body_younger() {
+    fn contains_is_no_use_of_a_body() {
         let mut bodies = Bodies::new(20);
         (1..=2).for_each(|inode| bodies.insert(inode, body(10)));
         assert!(bodies.contains(1));
@@ -215,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_just_the_limit_is_kept() {
+    fn a_body_of_exactly_the_limit_is_kept() {
         let mut bodies = Bodies::new(30);
         bodies.insert(1, body(10));
         bodies.insert(2, body(30));
@@ -241,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_ahead_stays_until_it_is_used_or_released() {
+    fn read_ahead_bodies_stay_until_used_or_released() {
         let mut bodies = Bodies::new(30);
         bodies.insert_ahead(1, body(10));
         bodies.insert_ahead(2, body(10));
@@ -258,7 +253,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn octets_are_the_sum_of_the_bodies_and_within_the_limit(
+        fn octets_are_the_sum_of_the_bodies_within_the_limit(
             steps in prop::collection::vec((0_u64..8, 0_usize..40, 0_u8..5), 0..200)
         ) {
             let mut bodies = Bodies::new(64);

@@ -1,9 +1,11 @@
 //! Complete bodies: in memory, on disk, and on their way from the server.
 
 mod body;
+mod contents;
 mod disk;
 mod format;
 mod incoming;
+mod limits;
 mod line_ends;
 mod memory;
 mod reader;
@@ -11,7 +13,6 @@ mod segments;
 mod writer;
 
 pub use body::Body;
-pub(super) use disk::FOLDER;
 pub use disk::{Disk, Usage};
 pub use format::BodyKey;
 pub use incoming::Incoming;

@@ -1,11 +1,11 @@
-//! A body as it is read.
+//! A body as a reader sees it.
 
 use std::io;
 use std::sync::Arc;
 
 use super::{Body, Eol};
 
-/// A body, as it is read with these line ends. Nothing of it is made before it is read.
+/// A body that is read with these line ends. They are converted in each read.
 #[derive(Debug, Clone)]
 pub struct Rendition {
     body: Arc<Body>,
@@ -18,12 +18,12 @@ impl Rendition {
         Self { body, eol }
     }
 
-    /// The octets as they are.
+    /// The body as the server sent it.
     pub fn as_it_is(body: Arc<Body>) -> Self {
         Self::new(body, Eol::Crlf)
     }
 
-    /// In octets.
+    /// Its length in octets.
     pub fn len(&self) -> u64 {
         match self.eol {
             Eol::Crlf => self.body.len(),
@@ -31,7 +31,7 @@ impl Rendition {
         }
     }
 
-    /// Whether there is no octet in it.
+    /// Whether it has no octets.
     pub fn is_empty(&self) -> bool {
         self.body.is_empty()
     }

@@ -12,70 +12,74 @@ use nix::sys::uio::preadv;
 use parking_lot::Mutex;
 
 use super::Body;
-use super::body::InFile;
-use super::format::{BodyKey, Content, HEADER, Header, is_segment};
+use super::body::FileBody;
+use super::format::{BodyKey, HEADER, Header, RecordContent, is_segment};
 use super::line_ends::LineEnds;
 
-/// How exactly it is known when a file was read last.
-pub(super) const READ_GRAIN: Duration = Duration::from_secs(600);
+/// The mtime of a file tells when it was read last, this precisely.
+pub(super) const READ_TIME_PRECISION: Duration = Duration::from_secs(600);
 
-/// The places of all bodies of an account that this process knows of.
+/// Where all bodies of an account lie, as far as this process knows.
 #[derive(Debug, Default)]
-pub(super) struct Shelf {
-    places: HashMap<BodyKey, Place>,
+pub(super) struct BodyLocations {
+    by_key: HashMap<BodyKey, BodyLocation>,
 }
 
-/// A segment. It is opened for each reading: each mount begins one, and the descriptors of many would run out.
+/// A segment. It is opened for each read: every mount begins one, so keeping all of them open would
+/// exhaust the descriptors.
 #[derive(Debug)]
-pub(super) struct Shelved {
+pub(super) struct Segment {
     pub(super) path: PathBuf,
     read: Mutex<LastRead>,
 }
 
-/// The mtime that a file has, or is going to have: when it was read last.
+/// When a file was read last, as its mtime says or is about to say.
 #[derive(Debug)]
 struct LastRead(SystemTime);
 
 /// Where a body lies.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub(super) enum BodyLocation {
+    /// In a record at this offset of a segment; `length` counts the octets of the body.
     Segment {
-        segment: Arc<Shelved>,
+        segment: Arc<Segment>,
         offset: u64,
         length: u64,
     },
+    /// In a file of its own.
     Large(PathBuf),
 }
 
-impl Shelf {
-    /// Looks through the folder. The last record of a message counts, and a file of its own more than any.
-    pub(super) fn look(folder: &Path) -> io::Result<Self> {
-        let mut shelf = Self::default();
+impl BodyLocations {
+    /// Reads the folder. The last record of a message overrides earlier ones, and a file of its own
+    /// overrides all records.
+    pub(super) fn scan(folder: &Path) -> io::Result<Self> {
+        let mut locations = Self::default();
         let mut entries: Vec<DirEntry> = fs::read_dir(folder)?.collect::<io::Result<_>>()?;
         entries.sort_by_key(DirEntry::file_name);
         for entry in &entries {
             if !is_segment(&entry.file_name()) {
                 continue;
             }
-            // Another mount may have removed it by now.
-            if let Err(error) = shelf.add_segment(entry.path()) {
-                log::debug!("a segment of the cache is passed over: {error}");
+            // Another mount may have removed the file by now.
+            if let Err(error) = locations.scan_segment(entry.path()) {
+                log::debug!("skipping a segment of the cache: {error}");
             }
         }
         for entry in entries {
-            if let Some(key) = BodyKey::of_large(&entry.file_name()) {
-                shelf.put(key, Place::Large(entry.path()));
+            if let Some(key) = BodyKey::from_large_name(&entry.file_name()) {
+                locations.put(key, BodyLocation::Large(entry.path()));
             }
         }
-        Ok(shelf)
+        Ok(locations)
     }
 
-    /// Walks from record to record. Behind one that is damaged, or was not written to its end, nothing is found.
-    fn add_segment(&mut self, path: PathBuf) -> io::Result<()> {
+    /// Reads the header of each record. What lies behind a damaged or incomplete record is lost.
+    fn scan_segment(&mut self, path: PathBuf) -> io::Result<()> {
         let file = File::open(&path)?;
         let metadata = file.metadata()?;
-        let (end, read) = (metadata.len(), metadata.modified()?);
-        let segment = Arc::new(Shelved::new(path, read));
+        let end = metadata.len();
+        let segment = Arc::new(Segment::new(path, metadata.modified()?));
         let mut at = 0;
         while at + HEADER as u64 <= end {
             let mut head = [0; HEADER];
@@ -83,20 +87,19 @@ impl Shelf {
             let Some(Header { key, content }) = Header::parse(&head) else {
                 break;
             };
+            let offset = at;
             at += HEADER as u64;
             match content {
-                Content::Forgotten => self.remove(&key),
-                Content::Body { length, .. } if length > end - at => break,
-                Content::Body { length, .. } => {
-                    let offset = at - HEADER as u64;
-                    self.put(
-                        key,
-                        Place::Segment {
-                            segment: Arc::clone(&segment),
-                            offset,
-                            length,
-                        },
-                    );
+                RecordContent::Forgotten => self.remove(&key),
+                RecordContent::Body { length, .. } if length > end - at => break,
+                RecordContent::Body { length, .. } => {
+                    let segment = Arc::clone(&segment);
+                    let location = BodyLocation::Segment {
+                        segment,
+                        offset,
+                        length,
+                    };
+                    self.put(key, location);
                     at += length;
                 }
             }
@@ -104,38 +107,36 @@ impl Shelf {
         Ok(())
     }
 
-    /// How many bodies are found.
+    /// How many bodies there are.
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.by_key.len()
     }
 
-    pub(super) fn place(&self, key: &BodyKey) -> Option<Place> {
-        self.places.get(key).cloned()
+    pub(super) fn get(&self, key: &BodyKey) -> Option<BodyLocation> {
+        self.by_key.get(key).cloned()
     }
 
     pub(super) fn contains(&self, key: &BodyKey) -> bool {
-        self.places.contains_key(key)
+        self.by_key.contains_key(key)
     }
 
-    pub(super) fn put(&mut self, key: BodyKey, place: Place) {
-        self.places.insert(key, place);
+    pub(super) fn put(&mut self, key: BodyKey, location: BodyLocation) {
+        self.by_key.insert(key, location);
     }
 
     pub(super) fn remove(&mut self, key: &BodyKey) {
-        self.places.remove(key);
+        self.by_key.remove(key);
     }
 
-    /// The file is gone, with all that was in it.
+    /// The file was removed, and all bodies in it.
     pub(super) fn remove_file(&mut self, path: &Path) {
-        self.places.retain(|_, place| match place {
-            Place::Segment { segment, .. } => segment.path != path,
-            Place::Large(large) => large != path,
-        });
+        self.by_key.retain(|_, location| location.path() != path);
     }
 }
 
-impl Place {
-    /// The body, verified: a small one comes into the memory, a large one is read once and stays where it is.
+impl BodyLocation {
+    /// The verified body: a small one is read into memory, a large one is read through and stays in
+    /// its file.
     pub(super) fn read(&self, key: &BodyKey) -> io::Result<Body> {
         match self {
             Self::Segment {
@@ -147,7 +148,7 @@ impl Place {
         }
     }
 
-    /// The file that it lies in.
+    /// The file that the body lies in.
     pub(super) fn path(&self) -> &Path {
         match self {
             Self::Segment { segment, .. } => &segment.path,
@@ -156,7 +157,8 @@ impl Place {
     }
 }
 
-impl Shelved {
+impl Segment {
+    /// A segment that was read last at `read`.
     pub(super) fn new(path: PathBuf, read: SystemTime) -> Self {
         Self {
             path,
@@ -169,30 +171,29 @@ impl Shelved {
         let mut head = [0; HEADER];
         let mut octets = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         let at = i64::try_from(offset).map_err(io::Error::other)?;
-        let read = preadv(
-            &file,
-            &mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut octets)],
-            at,
-        )?;
+        let mut slices = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut octets)];
+        let read = preadv(&file, &mut slices, at)?;
         if read < HEADER + octets.len() {
             file.read_exact_at(&mut head, offset)?;
             file.read_exact_at(&mut octets, offset + HEADER as u64)?;
         }
-        check(&head, key, length, crc32fast::hash(&octets))?;
-        self.read.lock().is_now(&file);
+        verify(&head, key, length, crc32fast::hash(&octets))?;
+        self.read.lock().set_now(&file);
         Ok(Body::new(octets))
     }
 }
 
 impl LastRead {
-    /// As relatime does: seldom enough to cost nothing. A time to come, of a clock that ran ahead, is none.
-    fn is_now(&mut self, file: &File) {
-        if self.0.elapsed().is_ok_and(|age| age <= READ_GRAIN) {
+    /// Notes that the file was read. Like relatime, this writes so seldom that it costs nothing. A
+    /// time in the future, from a clock that ran ahead, is replaced.
+    fn set_now(&mut self, file: &File) {
+        let is_recent = |age: Duration| age <= READ_TIME_PRECISION;
+        if self.0.elapsed().is_ok_and(is_recent) {
             return;
         }
         self.0 = SystemTime::now();
         if let Err(error) = file.set_times(FileTimes::new().set_modified(self.0)) {
-            log::debug!("the cache's time of reading is not kept: {error}");
+            log::debug!("cannot note when a file of the cache was read: {error}");
         }
     }
 }
@@ -203,14 +204,12 @@ fn read_large(path: &Path, key: &BodyKey) -> io::Result<Body> {
     let mut head = [0; HEADER];
     file.read_exact_at(&mut head, 0)?;
     let start = HEADER as u64;
-    let length = metadata
-        .len()
-        .checked_sub(start)
-        .ok_or(ErrorKind::UnexpectedEof)?;
-    let (checksum, line_ends) = look_through(&file, start)?;
-    check(&head, key, length, checksum)?;
-    LastRead(metadata.modified()?).is_now(&file);
-    Ok(Body::in_file(InFile {
+    let length = metadata.len().checked_sub(start);
+    let length = length.ok_or(ErrorKind::UnexpectedEof)?;
+    let (checksum, line_ends) = read_through(&file, start)?;
+    verify(&head, key, length, checksum)?;
+    LastRead(metadata.modified()?).set_now(&file);
+    Ok(Body::in_file(FileBody {
         file,
         start,
         length,
@@ -220,7 +219,8 @@ fn read_large(path: &Path, key: &BodyKey) -> io::Result<Body> {
     }))
 }
 
-fn look_through(file: &File, mut at: u64) -> io::Result<(u32, LineEnds)> {
+/// The checksum and the line ends of everything from `at` to the end of the file.
+fn read_through(file: &File, mut at: u64) -> io::Result<(u32, LineEnds)> {
     let (mut checksum, mut line_ends) = (crc32fast::Hasher::new(), LineEnds::default());
     let mut chunk = vec![0; 256 * 1024];
     loop {
@@ -235,11 +235,10 @@ fn look_through(file: &File, mut at: u64) -> io::Result<(u32, LineEnds)> {
     }
 }
 
-fn check(head: &[u8; HEADER], key: &BodyKey, length: u64, checksum: u32) -> io::Result<()> {
-    let whole = Header {
-        key: *key,
-        content: Content::Body { length, checksum },
-    };
+/// Checks that the header is the one of this body.
+fn verify(head: &[u8; HEADER], key: &BodyKey, length: u64, checksum: u32) -> io::Result<()> {
+    let content = RecordContent::Body { length, checksum };
+    let whole = Header { key: *key, content };
     if Header::parse(head) == Some(whole) {
         Ok(())
     } else {

@@ -1,4 +1,4 @@
-//! The thread that writes bodies to disk, and removes the files that were read longest ago.
+//! The thread that writes bodies to disk, and evicts the files that were read longest ago.
 
 use std::ffi::OsString;
 use std::fs::{self, File, FileTimes, OpenOptions};
@@ -11,203 +11,199 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Body;
-use super::disk::{Order, Shared, remove};
+use super::contents::{SharedContents, WriterTask, remove_file};
 use super::format::{
-    BodyKey, Content, HEADER, Header, TEMPORARY, is_segment, segment_name, segment_number,
+    BodyKey, HEADER, Header, RecordContent, TEMPORARY, is_segment, segment_name, segment_number,
 };
-use super::segments::{Place, READ_GRAIN, Shelved};
+use super::limits::{full, room};
+use super::segments::{BodyLocation, READ_TIME_PRECISION, Segment};
 
-/// The rest between two looks at the queue. Whoever puts a body into it does not have to wake anybody then, which costs about
-/// as much as writing it.
+/// The writer looks at its queue this often while there is work. A reader that puts a body into the
+/// queue then does not have to wake the writer, which would cost about as much as writing the body.
 const GATHERING: Duration = Duration::from_millis(5);
 /// Temporary files older than this were left behind by a process that was killed.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
-/// Into so many segments the limit is divided: what is removed at once.
-const SEGMENTS: u64 = 64;
-/// The least octets of a segment that is full, unless the limit is no more than two of these.
-const LEAST_SEGMENT: u64 = 1024 * 1024;
 
+/// Writes to the cache on disk, in a thread of its own.
 pub(super) struct DiskWriter {
     folder: PathBuf,
     limit: u64,
-    shared: Arc<Shared>,
-    /// The one that is being filled: only this process writes to it.
-    segment: Option<Filling>,
+    contents: Arc<SharedContents>,
+    /// The segment that this process appends to.
+    open: Option<OpenSegment>,
 }
 
-struct Filling {
-    segment: Arc<Shelved>,
+/// A segment that is still appended to; only this process writes to it.
+struct OpenSegment {
+    segment: Arc<Segment>,
     file: File,
     end: u64,
 }
 
-/// A file of the folder.
-struct Kept {
+/// A file in the folder, as eviction sees it.
+struct CacheFile {
     read: SystemTime,
     octets: u64,
     path: PathBuf,
 }
 
-impl Filling {
-    /// By us or by another mount, for it was read longest ago, or by somebody who empties the cache: nobody finds what is
-    /// written to it now.
+impl OpenSegment {
+    /// Whether another mount has evicted it, or somebody has emptied the cache. Nobody would find
+    /// what is written to it now.
     fn is_removed(&self) -> bool {
         !self.segment.path.exists()
     }
-}
 
-/// What is kept of a limit when a segment has just begun. A body that takes more would displace all others.
-pub(super) fn room(limit: u64) -> u64 {
-    limit - full(limit)
-}
-
-/// The octets of a segment that is full.
-fn full(limit: u64) -> u64 {
-    (limit / SEGMENTS).max(LEAST_SEGMENT).min(limit / 2)
+    /// Appends a record, usually with one system call.
+    fn append(&mut self, head: &[u8; HEADER], octets: &[u8]) -> io::Result<()> {
+        let slices = [IoSlice::new(head), IoSlice::new(octets)];
+        let written = self.file.write_vectored(&slices)?;
+        self.file.write_all(&head[written.min(HEADER)..])?;
+        self.file
+            .write_all(&octets[written.saturating_sub(HEADER)..])?;
+        self.end += (HEADER + octets.len()) as u64;
+        Ok(())
+    }
 }
 
 impl DiskWriter {
-    pub(super) fn new(folder: PathBuf, limit: u64, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(folder: PathBuf, limit: u64, contents: Arc<SharedContents>) -> Self {
         Self {
             folder,
             limit,
-            shared,
-            segment: None,
+            contents,
+            open: None,
         }
     }
 
-    /// Works until nobody can order any more.
-    pub(super) fn run(mut self, orders: &Receiver<Order>) {
-        while let Ok(first) = orders.recv() {
-            self.obey(first);
-            for next in orders.try_iter() {
-                self.obey(next);
+    /// Works until the sender of the tasks is gone.
+    pub(super) fn run(mut self, tasks: &Receiver<WriterTask>) {
+        while let Ok(first) = tasks.recv() {
+            self.perform(first);
+            for next in tasks.try_iter() {
+                self.perform(next);
             }
             thread::sleep(GATHERING);
         }
     }
 
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Flush(reply) => drop(reply.send(())),
-            Order::EndSegment(path) => {
-                self.segment.take_if(|filling| filling.segment.path == path);
+    fn perform(&mut self, task: WriterTask) {
+        match task {
+            // Whoever asked may be gone.
+            WriterTask::Flush(reply) => drop(reply.send(())),
+            WriterTask::EndSegment(path) => {
+                self.open.take_if(|open| open.segment.path == path);
             }
-            Order::Forget(key) => {
-                let written = self.forget(key);
-                self.note(written);
+            WriterTask::Forget(key) => {
+                let forgotten = self.forget(key);
+                self.report(forgotten);
             }
-            Order::Keep(key, body) => {
-                if self.shared.awaits(&key, &body) {
-                    let kept = self.keep(key, &body);
-                    let kept = kept.map(|place| self.shared.shelve(key, &body, place));
-                    self.shared.no_longer_waits(&key, &body);
-                    self.note(kept);
-                }
-            }
+            WriterTask::Keep(key, body) => self.keep(key, &body),
         }
     }
 
-    /// Whatever mount has kept the body, and wherever.
+    /// Removes the body, whichever mount has written it, and wherever it lies.
     fn forget(&mut self, key: BodyKey) -> io::Result<()> {
-        remove(&self.folder.join(key.large_name()));
+        remove_file(&self.folder.join(key.large_name()));
         let newest = self.newest_segment()?;
-        self.segment
-            .take_if(|filling| newest.as_deref() > filling.segment.path.file_name());
-        self.append(key, Content::Forgotten, &[]).map(drop)
+        self.open
+            .take_if(|open| newest.as_deref() > open.segment.path.file_name());
+        self.append(key, RecordContent::Forgotten, &[]).map(drop)
     }
 
-    fn keep(&mut self, key: BodyKey, body: &Body) -> io::Result<Place> {
+    fn keep(&mut self, key: BodyKey, body: &Arc<Body>) {
+        if !self.contents.is_waiting(&key, body) {
+            return;
+        }
+        let kept = self
+            .write(key, body)
+            .map(|location| self.contents.record_location(key, body, location));
+        self.contents.remove_waiting(&key, body);
+        self.report(kept);
+    }
+
+    fn write(&mut self, key: BodyKey, body: &Body) -> io::Result<BodyLocation> {
         match body.octets() {
             Ok(octets) => {
                 let (length, checksum) = (octets.len() as u64, crc32fast::hash(octets));
-                self.append(key, Content::Body { length, checksum }, octets)
+                self.append(key, RecordContent::Body { length, checksum }, octets)
             }
             Err(in_file) => {
                 let path = self.folder.join(key.large_name());
                 let temporary = in_file.temporary.lock().take();
-                let temporary = temporary.ok_or_else(|| io::Error::other("it is kept already"))?;
-                in_file.finish(&key)?;
+                let temporary = temporary.ok_or_else(|| io::Error::other("already kept"))?;
+                in_file.write_header(&key)?;
                 self.make_room(HEADER as u64 + in_file.length)?;
                 temporary.persist(&path).map_err(|error| error.error)?;
-                Ok(Place::Large(path))
+                Ok(BodyLocation::Large(path))
             }
         }
     }
 
-    /// Writes a record at the end of the segment, in one system call as a rule.
-    fn append(&mut self, key: BodyKey, content: Content, octets: &[u8]) -> io::Result<Place> {
+    /// Writes a record at the end of the open segment.
+    fn append(
+        &mut self,
+        key: BodyKey,
+        content: RecordContent,
+        octets: &[u8],
+    ) -> io::Result<BodyLocation> {
         let head = Header { key, content }.octets();
-        let record = (HEADER + octets.len()) as u64;
-        let filling = self.filling(record)?;
-        let (segment, offset) = (Arc::clone(&filling.segment), filling.end);
-        let file = &mut filling.file;
-        let written = file
-            .write_vectored(&[IoSlice::new(&head), IoSlice::new(octets)])
-            .and_then(|written| {
-                let rest = [
-                    &head[written.min(HEADER)..],
-                    &octets[written.saturating_sub(HEADER)..],
-                ];
-                rest.iter().try_for_each(|rest| file.write_all(rest))
-            });
-        if let Err(error) = written {
-            // Half a record takes room, and behind it nothing would be found.
-            if file.set_len(offset).is_err() {
-                self.segment = None;
+        let open = self.segment_for((HEADER + octets.len()) as u64)?;
+        let (segment, offset) = (Arc::clone(&open.segment), open.end);
+        if let Err(error) = open.append(&head, octets) {
+            // Half a record takes room, and a mount would find nothing behind it.
+            if open.file.set_len(offset).is_err() {
+                self.open = None;
             }
             return Err(error);
         }
-        filling.end += record;
-        Ok(Place::Segment {
+        Ok(BodyLocation::Segment {
             segment,
             offset,
             length: octets.len() as u64,
         })
     }
 
-    /// The segment for a record of so many octets.
-    fn filling(&mut self, record: u64) -> io::Result<&mut Filling> {
+    /// A segment with room for a record of so many octets.
+    fn segment_for(&mut self, record: u64) -> io::Result<&mut OpenSegment> {
         let full = full(self.limit);
-        self.segment
-            .take_if(|filling| filling.end > 0 && filling.end + record > full);
-        if let Some(removed) = self.segment.take_if(|filling| filling.is_removed()) {
-            self.shared.unshelve(&removed.segment.path);
+        self.open
+            .take_if(|open| open.end > 0 && open.end + record > full);
+        if let Some(removed) = self.open.take_if(|open| open.is_removed()) {
+            self.contents.forget_file(&removed.segment.path);
         }
-        match self.segment {
-            Some(ref mut filling) => Ok(filling),
+        match self.open {
+            Some(ref mut open) => Ok(open),
             None => {
                 self.make_room(record.saturating_sub(full))?;
                 let begun = self.begin_segment()?;
-                Ok(self.segment.insert(begun))
+                Ok(self.open.insert(begun))
             }
         }
     }
 
-    fn begin_segment(&self) -> io::Result<Filling> {
+    fn begin_segment(&self) -> io::Result<OpenSegment> {
         let now = SystemTime::now();
-        let age = now
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_nanos();
-        // The clock may have been put back since, or be another machine's.
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        // The clock may have been set back, or another machine's clock may be ahead.
         let newest = self.newest_segment()?;
         let newest = newest.as_deref().and_then(segment_number);
-        let number = newest.map_or(age, |newest| age.max(newest.saturating_add(1)));
+        let after_newest = newest.map_or(0, |newest| newest.saturating_add(1));
+        let number = since_epoch.as_nanos().max(after_newest);
         let path = self.folder.join(segment_name(number, std::process::id()));
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
-        Ok(Filling {
-            segment: Arc::new(Shelved::new(path, now)),
+        Ok(OpenSegment {
+            segment: Arc::new(Segment::new(path, now)),
             file,
             end: 0,
         })
     }
 
-    /// The name of the segment whose records count most.
+    /// The name of the newest segment: its records override those in all others.
     fn newest_segment(&self) -> io::Result<Option<OsString>> {
         let mut newest = None;
         for entry in fs::read_dir(&self.folder)? {
@@ -219,66 +215,68 @@ impl DiskWriter {
         Ok(newest)
     }
 
-    /// Removes the files that were read longest ago, until there is room for a new segment, and for so many octets more.
-    /// Looks at what is really there: other mounts of the account write and read too.
+    /// Removes the files that were read longest ago, until a new segment and `wanted` more octets
+    /// fit. It looks at the folder itself, because other mounts of the account write to it too.
     fn make_room(&self, wanted: u64) -> io::Result<()> {
-        let mut kept = self.look()?;
-        let mut octets: u64 = kept.iter().map(|kept| kept.octets).sum();
+        let mut files = self.list_files()?;
+        let mut octets: u64 = files.iter().map(|file| file.octets).sum();
         let most = room(self.limit).saturating_sub(wanted);
-        kept.sort_by_key(|kept| kept.read);
-        for oldest in &kept {
+        files.sort_by_key(|file| file.read);
+        for oldest in &files {
             if octets <= most {
                 break;
             }
-            remove(&oldest.path);
-            self.shared.unshelve(&oldest.path);
+            remove_file(&oldest.path);
+            self.contents.forget_file(&oldest.path);
             octets -= oldest.octets;
         }
         Ok(())
     }
 
-    fn look(&self) -> io::Result<Vec<Kept>> {
+    /// The complete files in the folder. Removes abandoned temporary ones.
+    fn list_files(&self) -> io::Result<Vec<CacheFile>> {
         let now = SystemTime::now();
-        let mut kept = Vec::new();
+        let mut files = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            // Another mount may have removed it by now.
+            // Another mount may have removed the file by now.
             let Ok(metadata) = entry.metadata() else {
                 continue;
             };
             let path = entry.path();
             let read = match metadata.modified()? {
-                ahead if ahead > now => age(&path, now),
+                future if future > now => replace_future_mtime(&path, now),
                 read => read,
             };
             if !entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-                kept.push(Kept {
+                files.push(CacheFile {
                     read,
                     octets: metadata.len(),
                     path,
                 });
             } else if read.elapsed().is_ok_and(|age| age > ABANDONED) {
-                remove(&path);
+                remove_file(&path);
             }
         }
-        Ok(kept)
+        Ok(files)
     }
 
-    /// A disk that is full or read-only is tried on: what is small may still fit.
-    fn note(&self, written: io::Result<()>) {
+    /// Reports a failure. The writer goes on trying: a smaller body may still fit.
+    fn report(&self, written: io::Result<()>) {
         if let Err(error) = written {
             let instead = "messages are kept in memory only";
-            self.shared.complain(&self.folder, &error, instead);
+            self.contents.report_failure(&self.folder, &error, instead);
         }
     }
 }
 
-/// A file of a clock that ran ahead would outlive all others: it was read a while ago, for all that is known.
-fn age(path: &Path, now: SystemTime) -> SystemTime {
-    let read = now.checked_sub(READ_GRAIN).unwrap_or(UNIX_EPOCH);
+/// Gives the file a time of reading in the past, and returns it. With a time in the future, from a
+/// clock that ran ahead, the file would outlive all others.
+fn replace_future_mtime(path: &Path, now: SystemTime) -> SystemTime {
+    let read = now.checked_sub(READ_TIME_PRECISION).unwrap_or(UNIX_EPOCH);
     let times = FileTimes::new().set_modified(read);
     if let Err(error) = File::open(path).and_then(|file| file.set_times(times)) {
-        log::debug!("{} is of a time to come: {error}", path.display());
+        log::debug!("{} keeps a time in the future: {error}", path.display());
     }
     read
 }

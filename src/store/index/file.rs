@@ -1,4 +1,4 @@
-//! The index file: its format, how it is opened, and what happens to one that cannot be read.
+//! How the index file is opened, and what happens to one that cannot be read.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
@@ -8,105 +8,45 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::store::account::refuse_if_anothers;
+use super::schema::{APPLICATION, CREATE, FORMAT, LOAD, steps_from};
+use crate::store::account::{INDEX_FILE, refuse_other_owner};
 use crate::store::{CacheFolder, StoreError};
 
-/// Every message that was ever seen. A UNIQUE inode, because two mounts may give out the same one at the same time.
-pub(super) const CREATE: &str = "CREATE TABLE message (
-    uidl BLOB NOT NULL,
-    ordinal INTEGER NOT NULL,
-    inode INTEGER NOT NULL UNIQUE,
-    size INTEGER,
-    arrived INTEGER,
-    listed INTEGER NOT NULL,
-    twins INTEGER NOT NULL,
-    read INTEGER NOT NULL DEFAULT 0,
-    title TEXT,
-    mark TEXT,
-    crlfs INTEGER,
-    outline TEXT,
-    PRIMARY KEY (uidl, ordinal)
-) WITHOUT ROWID, STRICT";
-
-/// All rows; `inode`, `size`, `listed` and `crlfs` are the bits of a u64.
-pub(super) const LOAD: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark, crlfs, outline FROM message";
-
-/// What was shown stays: the inode, and of the arrivals the first, until the message is one of more or fewer twins; so does the
-/// mark. A size comes from a body that was seen, so the last one is right, until the message is listed otherwise than it was
-/// then; so are title and outline, and that the body was read. CRLFs are those of the body of that size. A new message whose
-/// inode another message has is left out: [`FREE`] tells of one that it can be kept with.
-pub(super) const LEARN: &str =
-    "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark, crlfs, outline) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-    ON CONFLICT (uidl, ordinal) DO UPDATE SET
-        crlfs = iif(listed = excluded.listed AND twins = excluded.twins AND coalesce(excluded.size, size) = size, coalesce(excluded.crlfs, crlfs), excluded.crlfs),
-        size = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.size, size), excluded.size),
-        read = iif(listed = excluded.listed AND twins = excluded.twins, max(read, excluded.read), excluded.read),
-        title = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.title, title), excluded.title),
-        outline = iif(listed = excluded.listed AND twins = excluded.twins, coalesce(excluded.outline, outline), excluded.outline),
-        mark = iif(twins = excluded.twins, coalesce(excluded.mark, mark), excluded.mark),
-        arrived = iif(twins = excluded.twins, coalesce(arrived, excluded.arrived), excluded.arrived), listed = excluded.listed, twins = excluded.twins
-    ON CONFLICT (inode) DO NOTHING";
-
-/// The first inode from ?1 on that nobody has, where ?1 itself is taken: another mount may have given it to a message that this
-/// one never saw. Near it, so that inodes still sort as names do.
-pub(super) const FREE: &str = "SELECT inode + 1 FROM message AS taken WHERE inode >= ?1
-    AND NOT EXISTS (SELECT 1 FROM message WHERE inode = taken.inode + 1) ORDER BY inode LIMIT 1";
-
-/// The format that this program reads and writes, kept as `user_version`. It grows with every change of [`CREATE`].
-const FORMAT: i32 = 3;
-/// From format 1, which knew no titles, no marks, nor what was read.
-const FROM_FORMAT_1: &str = "BEGIN IMMEDIATE;
-    ALTER TABLE message ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE message ADD COLUMN title TEXT;
-    ALTER TABLE message ADD COLUMN mark TEXT;
-    PRAGMA user_version = 2;
-    COMMIT";
-/// From format 2, which knew no line ends and no outlines.
-const FROM_FORMAT_2: &str = "BEGIN IMMEDIATE;
-    ALTER TABLE message ADD COLUMN crlfs INTEGER;
-    ALTER TABLE message ADD COLUMN outline TEXT;
-    PRAGMA user_version = 3;
-    COMMIT";
-/// `application_id`: "pop3", so that file(1) and we know the file.
-const APPLICATION: i32 = 0x706f_7033;
 /// How long SQLite waits for another mount's transaction.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Its name in the folder of an account.
-pub(in crate::store) const FILE: &str = "index.sqlite";
-
-/// Opens the index of an account, begins one where there is none, and sets a damaged one aside.
+/// Opens the index of an account. Creates it if there is none, and sets a damaged one aside.
 pub(super) fn open(folder: &CacheFolder) -> Result<(Connection, PathBuf), StoreError> {
-    // Held until the end: another mount must not set aside what this one begins.
+    // Held to the end of this function, so that no other mount sets aside what this one creates.
     let _alone = lock(folder.path())?;
-    let path = folder.path().join(FILE);
-    make_private(&path)?;
-    let connection = match open_as_it_is(&path) {
+    let path = folder.path().join(INDEX_FILE);
+    make_private_file(&path)?;
+    let connection = match open_existing(&path) {
         Ok(connection) => connection,
-        Err(Fault::Refused(error)) => return Err(error),
-        Err(Fault::Damaged(why)) => {
+        Err(OpenFailure::Refused(error)) => return Err(error),
+        Err(OpenFailure::Damaged(why)) => {
             log::warn!(
-                "{} is damaged ({why}); it is set aside and learnt again",
+                "{} is damaged ({why}); it is set aside and a new one begins",
                 path.display()
             );
             set_aside(&path)?;
-            make_private(&path)?;
-            open_as_it_is(&path).map_err(|fault| fault.without_cure(&path))?
+            make_private_file(&path)?;
+            open_existing(&path).map_err(|failure| failure.of_new_file(&path))?
         }
     };
     Ok((connection, path))
 }
 
 /// Why a file cannot serve as the index.
-enum Fault {
-    /// Not an index, or not whole. A new one cures it.
+enum OpenFailure {
+    /// It is no index, or is not whole. A new file can replace it.
     Damaged(String),
-    /// Nothing that a new file would cure.
+    /// A new file would not help.
     Refused(StoreError),
 }
 
-impl Fault {
-    fn of(path: &Path, source: rusqlite::Error) -> Self {
+impl OpenFailure {
+    fn from_sqlite(path: &Path, source: rusqlite::Error) -> Self {
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged(source.to_string())
@@ -118,8 +58,8 @@ impl Fault {
         }
     }
 
-    /// A file that was begun anew and is damaged again: the disk loses what it is given.
-    fn without_cure(self, path: &Path) -> StoreError {
+    /// The failure of a file that was just created: if it is damaged, the disk loses data.
+    fn of_new_file(self, path: &Path) -> StoreError {
         match self {
             Self::Refused(error) => error,
             Self::Damaged(why) => {
@@ -135,10 +75,10 @@ pub(in crate::store) fn lock(folder: &Path) -> Result<File, StoreError> {
     locked.map_err(StoreError::io("lock", folder))
 }
 
-/// Sees to it that an index is a file of ours that only we may read, before SQLite opens it and gives its mode to the
-/// files beside it. An existing file is not opened: closing it would drop the locks that SQLite holds on it in this process
-/// (fcntl(2), record locks).
-pub(in crate::store) fn make_private(path: &Path) -> Result<(), StoreError> {
+/// Makes sure that an index is a file of the effective user that only they may read. SQLite gives
+/// its mode to the files beside it. An existing file is not opened here: closing it would drop the
+/// locks that SQLite holds on it in this process (fcntl(2), record locks).
+pub(in crate::store) fn make_private_file(path: &Path) -> Result<(), StoreError> {
     let failed = StoreError::io("create", path);
     match OpenOptions::new()
         .write(true)
@@ -153,24 +93,24 @@ pub(in crate::store) fn make_private(path: &Path) -> Result<(), StoreError> {
     if !metadata.is_file() {
         return Err(StoreError::NotAFile { path: path.into() });
     }
-    refuse_if_anothers(path, &metadata)?;
+    refuse_other_owner(path, &metadata)?;
     if metadata.mode() & 0o777 == 0o600 {
         return Ok(());
     }
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)
 }
 
-fn open_as_it_is(path: &Path) -> Result<Connection, Fault> {
-    let fault = |source| Fault::of(path, source);
+fn open_existing(path: &Path) -> Result<Connection, OpenFailure> {
+    let fail = |source| OpenFailure::from_sqlite(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(fault)?;
-    connection.busy_timeout(PATIENCE).map_err(fault)?;
-    // A flush brings the log to the disk; a commit alone need not.
+    let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
+    // Only a flush must reach the disk; a commit need not.
     connection
         .pragma_update(None, "synchronous", "normal")
-        .map_err(fault)?;
-    if is_blank(&connection).map_err(fault)? {
-        begin(&mut connection).map_err(fault)?;
+        .map_err(fail)?;
+    if is_blank(&connection).map_err(fail)? {
+        create_table(&mut connection).map_err(fail)?;
     }
     for step in check_format(&connection, path)? {
         upgrade(&connection, step, path)?;
@@ -185,7 +125,7 @@ fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
     })
 }
 
-fn begin(connection: &mut Connection) -> rusqlite::Result<()> {
+fn create_table(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     let transaction = connection.transaction()?;
     transaction.execute(CREATE, [])?;
@@ -195,58 +135,61 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 /// The steps from the format of the file to the current one.
-fn check_format(connection: &Connection, path: &Path) -> Result<&'static [&'static str], Fault> {
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let fault = |source| Fault::of(path, source);
-    if number("application_id").map_err(fault)? != APPLICATION {
-        return Err(Fault::Damaged("another program's database".into()));
+fn check_format(
+    connection: &Connection,
+    path: &Path,
+) -> Result<&'static [&'static str], OpenFailure> {
+    let number = |name| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
+            .map_err(|source| OpenFailure::from_sqlite(path, source))
+    };
+    if number("application_id")? != APPLICATION {
+        return Err(OpenFailure::Damaged("another program's database".into()));
     }
-    match number("user_version").map_err(fault)? {
-        FORMAT => Ok(&[]),
-        2 => Ok(&[FROM_FORMAT_2]),
-        1 => Ok(&[FROM_FORMAT_1, FROM_FORMAT_2]),
-        found if found > FORMAT => Err(Fault::Refused(StoreError::NewerFormat {
+    let found = number("user_version")?;
+    if found > FORMAT {
+        return Err(OpenFailure::Refused(StoreError::NewerFormat {
             path: path.into(),
             found,
             known: FORMAT,
-        })),
-        found => Err(Fault::Damaged(format!(
-            "no format {found} was ever written"
-        ))),
+        }));
     }
+    steps_from(found).ok_or_else(|| OpenFailure::Damaged(format!("format {found} never existed")))
 }
 
-/// All that was learnt stays.
-fn upgrade(connection: &Connection, step: &str, path: &Path) -> Result<(), Fault> {
+/// Brings the file to the next format. All rows stay.
+fn upgrade(connection: &Connection, step: &str, path: &Path) -> Result<(), OpenFailure> {
     let upgraded = connection.execute_batch(step);
     upgraded.map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::Unknown) => Fault::Damaged(error.to_string()),
-        _ => Fault::of(path, error),
+        Some(ErrorCode::Unknown) => OpenFailure::Damaged(error.to_string()),
+        _ => OpenFailure::from_sqlite(path, error),
     })
 }
 
-/// Looks through the whole file, which takes a fraction of loading it, and for the table that we know.
-fn check_content(connection: &Connection, path: &Path) -> Result<(), Fault> {
+/// Checks the whole file, which takes a fraction of the time of loading it, and that the table has
+/// our columns.
+fn check_content(connection: &Connection, path: &Path) -> Result<(), OpenFailure> {
     let verdict: String = connection
         .pragma_query_value(None, "quick_check", |row| row.get(0))
-        .map_err(|source| Fault::of(path, source))?;
+        .map_err(|source| OpenFailure::from_sqlite(path, source))?;
     if verdict != "ok" {
-        return Err(Fault::Damaged(verdict));
+        return Err(OpenFailure::Damaged(verdict));
     }
     match connection.prepare(LOAD) {
         Err(missing @ rusqlite::Error::SqlInputError { .. }) => {
-            Err(Fault::Damaged(missing.to_string()))
+            Err(OpenFailure::Damaged(missing.to_string()))
         }
-        Err(error) => Err(Fault::of(path, error)),
+        Err(error) => Err(OpenFailure::from_sqlite(path, error)),
         Ok(_) => Ok(()),
     }
 }
 
-/// Renames the index and what SQLite keeps beside it; an earlier damaged one is replaced.
+/// Renames the index and the files that SQLite keeps beside it. Replaces an earlier damaged one.
 fn set_aside(path: &Path) -> Result<(), StoreError> {
     for beside in ["", "-wal", "-shm"] {
-        let from = path.with_file_name(format!("{FILE}{beside}"));
-        let to = path.with_file_name(format!("{FILE}.damaged{beside}"));
+        let from = path.with_file_name(format!("{INDEX_FILE}{beside}"));
+        let to = path.with_file_name(format!("{INDEX_FILE}.damaged{beside}"));
         match fs::rename(&from, to) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(StoreError::io("set aside", &from)(error));
@@ -261,7 +204,7 @@ fn set_aside(path: &Path) -> Result<(), StoreError> {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use super::super::fixture::{Account, row};
+    use super::super::fixture::{IndexFolder, row};
     use super::super::{Index, Row};
     use super::*;
 
@@ -292,7 +235,7 @@ mod tests {
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
-    /// Format 3 as it is written: never to be changed.
+    /// Format 3 as this program writes it: never to be changed.
     const FORMAT_3: &str = "CREATE TABLE message (
     uidl BLOB NOT NULL,
     ordinal INTEGER NOT NULL,
@@ -311,13 +254,13 @@ mod tests {
 
     #[test]
     fn only_the_owner_may_read_the_files() {
-        let account = Account::new();
-        fs::write(account.file(), "").unwrap();
-        fs::set_permissions(account.file(), fs::Permissions::from_mode(0o644)).unwrap();
-        let index = account.open();
+        let folder = IndexFolder::new();
+        fs::write(folder.file(), "").unwrap();
+        fs::set_permissions(folder.file(), fs::Permissions::from_mode(0o644)).unwrap();
+        let index = folder.open();
         index.learn(vec![row(b"a", 2)]);
         index.flush().unwrap();
-        let modes: Vec<(String, u32)> = fs::read_dir(account.folder.path())
+        let modes: Vec<(String, u32)> = fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap())
             .map(|entry| {
@@ -333,20 +276,20 @@ mod tests {
 
     #[test]
     fn an_index_that_is_a_link_is_refused() {
-        let account = Account::new();
-        symlink("/dev/null", account.file()).unwrap();
-        let error = Index::open(&account.folder).unwrap_err();
+        let folder = IndexFolder::new();
+        symlink("/dev/null", folder.file()).unwrap();
+        let error = Index::open(&folder.folder).unwrap_err();
         assert!(matches!(error, StoreError::NotAFile { .. }), "{error}");
     }
 
     #[test]
-    fn a_newer_format_is_refused_and_left_as_it_is() {
-        let account = Account::new();
-        account.open().learn(vec![row(b"a", 2)]);
-        let outside = Connection::open(account.file()).unwrap();
+    fn a_newer_format_is_refused_unchanged() {
+        let folder = IndexFolder::new();
+        folder.open().learn(vec![row(b"a", 2)]);
+        let outside = Connection::open(folder.file()).unwrap();
         outside.pragma_update(None, "user_version", 4).unwrap();
         drop(outside);
-        let error = Index::open(&account.folder).unwrap_err();
+        let error = Index::open(&folder.folder).unwrap_err();
         assert!(
             matches!(
                 error,
@@ -364,89 +307,89 @@ mod tests {
                 .contains("use the newer pop3fs, or remove the file"),
             "{error}"
         );
-        let outside = Connection::open(account.file()).unwrap();
+        let outside = Connection::open(folder.file()).unwrap();
         let rows: u32 = outside
             .query_row("SELECT count(*) FROM message", [], |row| row.get(0))
             .unwrap();
         assert_eq!(rows, 1);
     }
 
-    fn is_set_aside_and_begun_anew(account: &Account) {
-        let damaged = fs::read(account.file()).unwrap();
-        assert_eq!(account.rows(), []);
-        account.open().learn(vec![row(b"new", 2)]);
-        assert_eq!(account.rows(), [row(b"new", 2)]);
+    fn assert_set_aside_and_replaced(folder: &IndexFolder) {
+        let damaged = fs::read(folder.file()).unwrap();
+        assert_eq!(folder.rows(), []);
+        folder.open().learn(vec![row(b"new", 2)]);
+        assert_eq!(folder.rows(), [row(b"new", 2)]);
         assert_eq!(
-            fs::read(account.folder.path().join("index.sqlite.damaged")).unwrap(),
+            fs::read(folder.path().join("index.sqlite.damaged")).unwrap(),
             damaged
         );
     }
 
     #[test]
     fn a_file_that_is_no_database_is_set_aside() {
-        let account = Account::new();
+        let folder = IndexFolder::new();
         fs::write(
-            account.file(),
+            folder.file(),
             "this is no database, it is a letter".repeat(100),
         )
         .unwrap();
-        is_set_aside_and_begun_anew(&account);
+        assert_set_aside_and_replaced(&folder);
     }
 
     #[test]
     fn a_damaged_page_is_found_and_the_file_set_aside() {
-        let account = Account::new();
-        account.open().learn(
+        let folder = IndexFolder::new();
+        folder.open().learn(
             (1..=1000_u64)
                 .map(|inode| row(&inode.to_be_bytes(), inode))
                 .collect(),
         );
-        let mut octets = fs::read(account.file()).unwrap();
+        let mut octets = fs::read(folder.file()).unwrap();
         let middle = octets.len() / 2 / 4096 * 4096;
         octets[middle..middle + 4096].fill(0xa5);
-        fs::write(account.file(), octets).unwrap();
-        is_set_aside_and_begun_anew(&account);
+        fs::write(folder.file(), octets).unwrap();
+        assert_set_aside_and_replaced(&folder);
     }
 
     #[test]
     fn a_truncated_file_is_set_aside() {
-        let account = Account::new();
-        account.open().learn(
+        let folder = IndexFolder::new();
+        folder.open().learn(
             (1..=1000_u64)
                 .map(|inode| row(&inode.to_be_bytes(), inode))
                 .collect(),
         );
-        let octets = fs::read(account.file()).unwrap();
-        fs::write(account.file(), &octets[..octets.len() / 2]).unwrap();
-        is_set_aside_and_begun_anew(&account);
+        let octets = fs::read(folder.file()).unwrap();
+        fs::write(folder.file(), &octets[..octets.len() / 2]).unwrap();
+        assert_set_aside_and_replaced(&folder);
     }
 
     #[test]
     fn another_programs_database_is_set_aside() {
-        let account = Account::new();
-        Connection::open(account.file())
+        let folder = IndexFolder::new();
+        Connection::open(folder.file())
             .unwrap()
             .execute_batch(FORMAT_3)
             .unwrap();
-        is_set_aside_and_begun_anew(&account);
+        assert_set_aside_and_replaced(&folder);
     }
 
     #[test]
     fn an_index_without_its_columns_is_set_aside() {
-        let account = Account::new();
-        drop(account.open());
-        let outside = Connection::open(account.file()).unwrap();
+        let folder = IndexFolder::new();
+        drop(folder.open());
+        let outside = Connection::open(folder.file()).unwrap();
         outside
             .execute_batch("ALTER TABLE message RENAME COLUMN size TO length")
             .unwrap();
         drop(outside);
-        is_set_aside_and_begun_anew(&account);
+        assert_set_aside_and_replaced(&folder);
     }
 
     #[test]
-    fn format_1_is_read_and_goes_on_as_the_current_one() {
-        let account = Account::new();
-        let outside = Connection::open(account.file()).unwrap();
+    fn format_1_is_upgraded_with_its_rows() {
+        let folder = IndexFolder::new();
+        let outside = Connection::open(folder.file()).unwrap();
         outside.execute_batch(FORMAT_1).unwrap();
         outside
             .execute_batch(
@@ -469,7 +412,7 @@ mod tests {
             crlfs: None,
             outline: None,
         };
-        let index = account.open();
+        let index = folder.open();
         assert_eq!(index.load().unwrap(), [first, row(b"b", u64::MAX)]);
         let read = Row {
             read: true,
@@ -477,13 +420,13 @@ mod tests {
         };
         index.learn(vec![read.clone()]);
         drop(index);
-        assert_eq!(account.rows()[1], read);
+        assert_eq!(folder.rows()[1], read);
     }
 
     #[test]
-    fn format_2_is_read_and_goes_on_as_the_current_one() {
-        let account = Account::new();
-        let outside = Connection::open(account.file()).unwrap();
+    fn format_2_is_upgraded_with_its_rows() {
+        let folder = IndexFolder::new();
+        let outside = Connection::open(folder.file()).unwrap();
         outside.execute_batch(FORMAT_2).unwrap();
         outside
             .execute_batch(
@@ -507,7 +450,7 @@ mod tests {
             crlfs: None,
             outline: None,
         };
-        let index = account.open();
+        let index = folder.open();
         assert_eq!(index.load().unwrap(), [first.clone(), row(b"b", u64::MAX)]);
         let counted = Row {
             crlfs: Some(40),
@@ -516,26 +459,26 @@ mod tests {
         };
         index.learn(vec![counted.clone()]);
         drop(index);
-        assert_eq!(account.rows()[0], counted);
+        assert_eq!(folder.rows()[0], counted);
     }
 
     #[test]
     fn a_damaged_format_1_is_set_aside() {
-        let account = Account::new();
-        Connection::open(account.file())
+        let folder = IndexFolder::new();
+        Connection::open(folder.file())
             .unwrap()
             .execute_batch(
                 "PRAGMA application_id = 1886351411; PRAGMA user_version = 1; CREATE TABLE other (x)",
             )
             .unwrap();
-        is_set_aside_and_begun_anew(&account);
+        assert_set_aside_and_replaced(&folder);
     }
 
     #[test]
-    fn the_format_that_is_written_is_format_3() {
-        let account = Account::new();
-        drop(account.open());
-        let outside = Connection::open(account.file()).unwrap();
+    fn a_new_index_has_format_3() {
+        let folder = IndexFolder::new();
+        drop(folder.open());
+        let outside = Connection::open(folder.file()).unwrap();
         let written: String = outside
             .query_row(
                 "SELECT sql FROM sqlite_schema WHERE name = 'message'",

@@ -1,18 +1,20 @@
-//! An account with a cache folder of its own, for the tests of this layer.
+//! A cache folder with an index, for the tests of this module.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Index, Row, file};
+use super::{Index, Row};
 use crate::store::CacheFolder;
+use crate::store::account::INDEX_FILE;
 
-pub(super) struct Account {
+/// The cache folder of an account that exists only in a test.
+pub(super) struct IndexFolder {
     _base: TempDir,
     pub(super) folder: CacheFolder,
 }
 
-impl Account {
+impl IndexFolder {
     pub(super) fn new() -> Self {
         let base = tempfile::tempdir().unwrap();
         let folder = CacheFolder::open(base.path(), "alice@example.org").unwrap();
@@ -22,8 +24,12 @@ impl Account {
         }
     }
 
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(super) fn file(&self) -> PathBuf {
-        self.folder.path().join(file::FILE)
+        self.path().join(INDEX_FILE)
     }
 
     pub(super) fn open(&self) -> Index {
@@ -36,7 +42,7 @@ impl Account {
     }
 }
 
-/// A row of which nothing is known but the inode.
+/// A row that knows nothing but the inode number.
 pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
     Row {
         uidl: uidl.into(),

@@ -3,137 +3,126 @@
 mod file;
 #[cfg(test)]
 mod fixture;
+mod row;
+mod schema;
 mod writer;
 
-pub(super) use file::{FILE, lock, make_private};
+pub(super) use file::{lock, make_private_file};
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
-use crate::store::account::{Occupied, occupy};
+pub use row::Row;
+
+use crate::store::account::{InUse, lock_in_use};
 use crate::store::{CacheFolder, StoreError};
-use writer::{Order, Writer};
+use writer::{IndexTask, IndexWriter};
 
-/// What the index keeps of one message, by unique-id and ordinal among duplicates.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// The unique-id as the server gave it (RFC 1939 section 7), any octets.
-    pub uidl: Box<[u8]>,
-    /// Which of the messages that share the unique-id, in maildrop order.
-    pub ordinal: u32,
-    /// The inode number: once kept it never changes, and no two rows share one.
-    pub inode: u64,
-    /// The exact octets, once the body was seen.
-    pub size: Option<u64>,
-    /// The mtime that was shown, in Unix seconds: once kept it never changes.
-    pub arrived: Option<i64>,
-    /// LIST's octets when all this was learnt: where it says otherwise later, the content may be another.
-    pub listed: u64,
-    /// How many messages shared the unique-id then; 0 where the message was deleted since.
-    pub twins: u32,
-    /// A user was given the body; read-ahead alone does not count. Kept until the content may be another.
-    pub read: bool,
-    /// Who wrote and about what, once the headers were seen.
-    pub title: Option<Box<str>>,
-    /// What a mail reader noted of it, which replaces what it noted before; none changes nothing.
-    pub mark: Option<Box<str>>,
-    /// How many CRLFs are in the body of that size, once they were counted: half of it at the most.
-    pub crlfs: Option<u64>,
-    /// What the headers say in a few words, once somebody has asked.
-    pub outline: Option<Box<str>>,
-}
-
-/// The index of one account. Whoever learns never waits for the disk: a thread writes what has gathered. Several processes
-/// may have the same index open.
+/// The index of one account. To store a row never waits for the disk: a thread writes what has
+/// gathered. Several processes may have the same index open.
 #[derive(Debug)]
 pub struct Index {
-    file: Option<Kept>,
+    file: Option<OpenIndex>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct OpenIndex {
     path: PathBuf,
-    orders: Sender<Order>,
+    tasks: Sender<IndexTask>,
     writer: JoinHandle<()>,
-    _occupied: Option<Occupied>,
+    _in_use: Option<InUse>,
 }
 
 impl Index {
-    /// Opens `index.sqlite` in the account's folder, or begins it. One of a newer format is refused; a damaged one is set
-    /// aside as `index.sqlite.damaged` with a warning. Open it after the last fork(2): it starts a thread.
+    /// Opens `index.sqlite` in the account's folder, or creates it. A file of a newer format is
+    /// refused. A damaged one is set aside as `index.sqlite.damaged`, with a warning. This starts a
+    /// thread, so call it after the last fork(2).
+    ///
+    /// # Errors
+    /// The file cannot be opened, or is of a newer format.
     pub fn open(folder: &CacheFolder) -> Result<Self, StoreError> {
         let (connection, path) = file::open(folder)?;
-        let occupied = occupy(folder.path());
-        let writer = Writer::new(connection, path.clone());
-        let (orders, queue) = mpsc::channel();
+        let in_use = lock_in_use(folder.path());
+        let writer = IndexWriter::new(connection, path.clone());
+        let (tasks, queue) = mpsc::channel();
         let writer = thread::Builder::new()
             .name("index".into())
             .spawn(move || writer.run(&queue))
             .map_err(StoreError::io("start the writer of", &path))?;
         Ok(Self {
-            file: Some(Kept {
+            file: Some(OpenIndex {
                 path,
-                orders,
+                tasks,
                 writer,
-                _occupied: occupied,
+                _in_use: in_use,
             }),
         })
     }
 
-    /// An index that keeps nothing and starts no thread, for `cache=off`.
+    /// An index that keeps nothing and starts no thread, for a mount without a cache.
     pub fn in_memory() -> Self {
         Self { file: None }
     }
 
-    /// All rows of the account, with what was learnt before the call; in no order. Waits for the disk.
+    /// All rows of the account, in no order, including those learnt before this call. Waits for the
+    /// disk.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn load(&self) -> Result<Vec<Row>, StoreError> {
         self.file
             .as_ref()
-            .map_or(Ok(Vec::new()), |kept| kept.ask(Order::Load))
+            .map_or(Ok(Vec::new()), |open| open.ask(IndexTask::Load))
     }
 
-    /// Keeps the rows, at once and without waiting for the disk. A row that is known keeps its inode and its arrival; a size
-    /// replaces the old one, none does not. A new row whose inode another has is kept with one that is free. Where the disk
-    /// refuses, the failure is logged and the rows are forgotten.
+    /// Stores the rows, without waiting for the disk.
+    ///
+    /// A message that is known keeps its inode number and its arrival. Facts that the new row has
+    /// replace the old ones; facts that it lacks stay, as long as `listed` and `twins` are the same.
+    /// A new message whose inode number another message has is stored with a free one. If the disk
+    /// refuses, the failure is logged and the rows are lost.
     pub fn learn(&self, rows: Vec<Row>) {
-        if let Some(kept) = &self.file {
-            // A writer that ended has said why; what it would keep can be learnt again.
-            let _ = kept.orders.send(Order::Learn(rows));
+        if let Some(open) = &self.file {
+            // A writer that has ended has logged why, and the rows can be learnt again.
+            let _ = open.tasks.send(IndexTask::Learn(rows));
         }
     }
 
-    /// Waits until all that was learnt so far is on disk. An error says that some of it, since the last flush, is not.
+    /// Waits until all rows so far are on disk.
+    ///
+    /// # Errors
+    /// Some rows since the last flush could not be written.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.file
             .as_ref()
-            .map_or(Ok(()), |kept| kept.ask(Order::Flush))
+            .map_or(Ok(()), |open| open.ask(IndexTask::Flush))
     }
 }
 
 impl Drop for Index {
     /// Waits until the writer has written what is queued.
     fn drop(&mut self) {
-        let Some(Kept { orders, writer, .. }) = self.file.take() else {
+        let Some(OpenIndex { tasks, writer, .. }) = self.file.take() else {
             return;
         };
-        drop(orders);
+        drop(tasks);
         if writer.join().is_err() {
-            log::error!("the writer of the index has panicked");
+            log::error!("the writer of the index panicked");
         }
     }
 }
 
-impl Kept {
+impl OpenIndex {
     fn ask<T>(
         &self,
-        order: impl FnOnce(Sender<Result<T, StoreError>>) -> Order,
+        task: impl FnOnce(Sender<Result<T, StoreError>>) -> IndexTask,
     ) -> Result<T, StoreError> {
         let ended = || StoreError::NoWriter {
             path: self.path.clone(),
         };
         let (reply, answer) = mpsc::channel();
-        self.orders.send(order(reply)).map_err(|_| ended())?;
+        self.tasks.send(task(reply)).map_err(|_| ended())?;
         answer.recv().map_err(|_| ended())?
     }
 }
@@ -144,12 +133,12 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::fixture::{Account, row};
+    use super::fixture::{IndexFolder, row};
     use super::*;
 
     #[test]
-    fn what_was_learnt_is_there_at_the_next_mount() {
-        let account = Account::new();
+    fn the_next_mount_loads_all_rows() {
+        let folder = IndexFolder::new();
         let rows = vec![
             Row {
                 size: Some(100),
@@ -169,8 +158,8 @@ mod tests {
                 ..row(b"z", 4)
             },
         ];
-        account.open().learn(rows.clone());
-        let mut loaded = account.rows();
+        folder.open().learn(rows.clone());
+        let mut loaded = folder.rows();
         loaded.sort_by_key(|row| (row.uidl.clone(), row.ordinal));
         let mut expected = rows;
         expected.sort_by_key(|row| (row.uidl.clone(), row.ordinal));
@@ -178,26 +167,26 @@ mod tests {
     }
 
     #[test]
-    fn a_load_sees_what_was_learnt_before_it() {
-        let account = Account::new();
-        let index = account.open();
+    fn a_load_returns_rows_learnt_before_it() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
         (1..=100_u64).for_each(|inode| index.learn(vec![row(&inode.to_be_bytes(), inode)]));
         assert_eq!(index.load().unwrap().len(), 100);
     }
 
     #[test]
-    fn an_inode_never_changes() {
-        let account = Account::new();
-        let index = account.open();
+    fn an_inode_number_never_changes() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
         index.learn(vec![row(b"a", 2), row(b"a", 9)]);
         index.learn(vec![row(b"a", 10)]);
         assert_eq!(index.load().unwrap(), [row(b"a", 2)]);
     }
 
     #[test]
-    fn an_arrival_once_shown_never_changes() {
-        let account = Account::new();
-        let index = account.open();
+    fn an_arrival_never_changes() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
         for arrived in [None, Some(5), Some(6), None] {
             index.learn(vec![Row {
                 arrived,
@@ -208,9 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_forgotten_when_the_message_is_listed_otherwise() {
-        let account = Account::new();
-        let index = account.open();
+    fn a_size_is_forgotten_when_listed_or_twins_change() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
         let learnt = |listed, twins, size| {
             index.learn(vec![Row {
                 size,
@@ -230,9 +219,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_stays_read_until_the_message_is_listed_otherwise() {
-        let account = Account::new();
-        let index = account.open();
+    fn a_message_stays_read_until_its_listed_size_changes() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
         let learnt = |listed, read| {
             index.learn(vec![Row {
                 read,
@@ -248,9 +237,9 @@ mod tests {
     }
 
     #[test]
-    fn an_outline_is_kept_until_the_message_is_listed_otherwise() {
-        let account = Account::new();
-        let index = account.open();
+    fn an_outline_is_kept_until_the_listed_size_changes() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
         let learnt = |listed, outline: Option<&str>| {
             index.learn(vec![Row {
                 outline: outline.map(Box::from),
@@ -266,8 +255,8 @@ mod tests {
 
     #[test]
     fn a_size_is_replaced_and_never_erased() {
-        let account = Account::new();
-        let index = account.open();
+        let folder = IndexFolder::new();
+        let index = folder.open();
         for size in [Some(5), Some(6), None] {
             index.learn(vec![Row {
                 size,
@@ -278,9 +267,9 @@ mod tests {
     }
 
     #[test]
-    fn crlfs_are_kept_as_long_as_the_size_they_are_of() {
-        let account = Account::new();
-        let index = account.open();
+    fn crlfs_are_kept_as_long_as_the_size_is_the_same() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
         let learnt = |listed, size, crlfs| {
             index.learn(vec![Row {
                 size,
@@ -300,37 +289,37 @@ mod tests {
     }
 
     #[test]
-    fn crlfs_that_no_body_of_that_size_has_are_not_known() {
-        let account = Account::new();
+    fn impossible_crlf_counts_are_ignored() {
+        let folder = IndexFolder::new();
         let counted = Row {
             size: Some(10),
             crlfs: Some(5),
             ..row(b"a", 2)
         };
-        account.open().learn(vec![counted.clone()]);
-        assert_eq!(account.rows(), std::slice::from_ref(&counted));
+        folder.open().learn(vec![counted.clone()]);
+        assert_eq!(folder.rows(), std::slice::from_ref(&counted));
         for damage in ["crlfs = 6", "crlfs = -1", "size = NULL"] {
-            account.open().learn(vec![counted.clone()]);
-            let outside = Connection::open(account.file()).unwrap();
+            folder.open().learn(vec![counted.clone()]);
+            let outside = Connection::open(folder.file()).unwrap();
             outside
                 .execute(&format!("UPDATE message SET {damage}"), [])
                 .unwrap();
             drop(outside);
-            assert_eq!(account.rows()[0].crlfs, None, "{damage}");
+            assert_eq!(folder.rows()[0].crlfs, None, "{damage}");
         }
     }
 
     #[test]
-    fn of_two_messages_with_one_inode_the_second_gets_a_free_one_and_all_of_both_is_kept() {
-        let account = Account::new();
-        let index = account.open();
+    fn a_second_message_with_one_inode_number_gets_a_free_one() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
         let learnt = Row {
             size: Some(7),
             arrived: Some(1_700_000_000),
             ..row(b"b", 2)
         };
         index.learn(vec![row(b"a", 2), row(b"c", 3), learnt.clone()]);
-        // The mount that learnt it does not know of the other number.
+        // The mount that learnt the row does not know its new number.
         index.learn(vec![Row {
             read: true,
             ..learnt.clone()
@@ -344,38 +333,38 @@ mod tests {
     }
 
     #[test]
-    fn of_two_messages_that_a_damage_gave_one_inode_one_is_learnt_again() {
-        let account = Account::new();
+    fn of_two_rows_with_one_inode_number_the_second_is_skipped() {
+        let folder = IndexFolder::new();
         let (one, other) = (0x1122_3344_5566_u64, 0x1122_3344_5567_u64);
-        account.open().learn(vec![row(b"a", one), row(b"b", other)]);
-        let mut file = fs::read(account.file()).unwrap();
-        // In the table and in the index of its inodes; leading octets that are zero are not stored.
+        folder.open().learn(vec![row(b"a", one), row(b"b", other)]);
+        let mut file = fs::read(folder.file()).unwrap();
+        // In the table and in its index of inode numbers; SQLite omits leading zero octets.
         let octets = |inode: u64| inode.to_be_bytes()[2..].to_vec();
         for at in 0..file.len() - 6 {
             if file[at..at + 6] == octets(other) {
                 file[at..at + 6].copy_from_slice(&octets(one));
             }
         }
-        fs::write(account.file(), file).unwrap();
-        assert_eq!(account.rows(), [row(b"a", one)]);
+        fs::write(folder.file(), file).unwrap();
+        assert_eq!(folder.rows(), [row(b"a", one)]);
     }
 
     #[test]
-    fn a_row_with_values_that_no_message_has_is_passed_over() {
-        let account = Account::new();
-        account.open().learn(vec![row(b"a", 2), row(b"b", 3)]);
-        let outside = Connection::open(account.file()).unwrap();
+    fn a_row_with_impossible_values_is_skipped() {
+        let folder = IndexFolder::new();
+        folder.open().learn(vec![row(b"a", 2), row(b"b", 3)]);
+        let outside = Connection::open(folder.file()).unwrap();
         outside
             .execute("UPDATE message SET twins = -7 WHERE uidl = x'61'", [])
             .unwrap();
         drop(outside);
-        assert_eq!(account.rows(), [row(b"b", 3)]);
+        assert_eq!(folder.rows(), [row(b"b", 3)]);
     }
 
     #[test]
     fn two_mounts_share_an_index() {
-        let account = Account::new();
-        let (first, second) = (account.open(), account.open());
+        let folder = IndexFolder::new();
+        let (first, second) = (folder.open(), folder.open());
         thread::scope(|scope| {
             for (index, start) in [(&first, 0_u64), (&second, 1000)] {
                 scope.spawn(move || {
@@ -390,13 +379,13 @@ mod tests {
     }
 
     #[test]
-    fn flush_brings_what_was_learnt_to_the_file() {
-        let account = Account::new();
-        let index = account.open();
+    fn flush_writes_all_rows_to_the_file() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
         index.learn(vec![row(b"a", 2)]);
         index.flush().unwrap();
-        let copy = account.folder.path().join("copy");
-        fs::copy(account.file(), &copy).unwrap();
+        let copy = folder.path().join("copy");
+        fs::copy(folder.file(), &copy).unwrap();
         let rows: u32 = Connection::open(copy)
             .unwrap()
             .query_row("SELECT count(*) FROM message", [], |row| row.get(0))
@@ -405,10 +394,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_write_is_told_by_flush_and_the_index_goes_on() {
-        let account = Account::new();
-        let index = account.open();
-        let outside = Connection::open(account.file()).unwrap();
+    fn flush_reports_a_failed_write_and_the_index_goes_on() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
+        let outside = Connection::open(folder.file()).unwrap();
         outside
             .execute_batch("ALTER TABLE message RENAME TO away")
             .unwrap();
@@ -423,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_in_memory_learns_nothing() {
+    fn an_index_in_memory_keeps_nothing() {
         let index = Index::in_memory();
         index.learn(vec![row(b"a", 2)]);
         index.flush().unwrap();

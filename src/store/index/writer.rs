@@ -1,4 +1,4 @@
-//! The thread that alone talks to the index file, so that nobody else waits for the disk.
+//! The thread that alone uses the index file, so that nobody else waits for the disk.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -6,59 +6,60 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::Row;
-use super::file::{FREE, LEARN, LOAD};
+use super::schema::{FIND, FREE_INODE, LOAD, STORE};
 use crate::store::StoreError;
 
-/// How long a row may wait for others, to be written with them.
+/// How long a row may wait for others to be written with it.
 const GATHERING: Duration = Duration::from_millis(500);
-/// How often the queue is looked at meanwhile. Whoever puts a row into it does not have to wake anybody then, which costs more
-/// than all the rest of it.
-const LOOKING: Duration = Duration::from_millis(10);
+/// How often the writer looks at its queue meanwhile. Whoever puts a row into the queue then does
+/// not have to wake the writer, which would cost more than everything else.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What the writer is asked for; it does one after the other, so a load sees what was learnt before it.
-pub(super) enum Order {
-    /// Keep these rows.
+/// What the writer is asked to do. It does one task after the other, so a load sees what was learnt
+/// before it.
+pub(super) enum IndexTask {
+    /// Store these rows.
     Learn(Vec<Row>),
-    /// Give all rows.
+    /// Return all rows.
     Load(Sender<Result<Vec<Row>, StoreError>>),
-    /// Say when all before this is on disk, or why some of it is not.
+    /// Reply when everything before this is on disk, or why a part of it is not.
     Flush(Sender<Result<(), StoreError>>),
 }
 
-/// The open index file, and what became of the last write.
-pub(super) struct Writer {
+/// The open index file, and how the last write ended.
+pub(super) struct IndexWriter {
     connection: Connection,
     path: PathBuf,
-    writing: Writing,
+    last_write: LastWrite,
     /// Why rows were dropped since the last flush.
     dropped: Option<StoreError>,
 }
 
-/// Whether the last write went well: a failure is logged when it begins, not at each write.
+/// How the last write ended: only the first of several failures is reported.
 #[derive(PartialEq)]
-enum Writing {
-    Well,
-    Failing,
+enum LastWrite {
+    Succeeded,
+    Failed,
 }
 
-impl Writer {
+impl IndexWriter {
     pub(super) fn new(connection: Connection, path: PathBuf) -> Self {
         Self {
             connection,
             path,
-            writing: Writing::Well,
+            last_write: LastWrite::Succeeded,
             dropped: None,
         }
     }
 
-    /// Works until the last sender is gone and the queue is empty. Rows are gathered for a while and written together: a
-    /// transaction for each would write the same pages again and again.
-    pub(super) fn run(mut self, orders: &Receiver<Order>) {
-        while let Ok(first) = orders.recv() {
-            let (batch, question) = gather(first, orders);
+    /// Works until the sender of the tasks is gone. Rows are gathered for a while and written
+    /// together: a transaction for each would write the same pages many times.
+    pub(super) fn run(mut self, tasks: &Receiver<IndexTask>) {
+        while let Ok(first) = tasks.recv() {
+            let (batch, question) = gather(first, tasks);
             self.write(&batch);
             if let Some(question) = question {
                 self.answer(question);
@@ -66,14 +67,15 @@ impl Writer {
         }
     }
 
-    fn answer(&mut self, question: Order) {
-        // Who asked may be gone, and then nobody misses the answer.
+    fn answer(&mut self, question: IndexTask) {
+        // Whoever asked may be gone; then nobody misses the answer.
         match question {
-            Order::Learn(rows) => self.write(&rows),
-            Order::Load(reply) => {
-                let _ = reply.send(load(&self.connection).map_err(|error| self.fault(error)));
+            IndexTask::Learn(rows) => self.write(&rows),
+            IndexTask::Load(reply) => {
+                let loaded = load(&self.connection).map_err(|error| self.fault(error));
+                let _ = reply.send(loaded);
             }
-            Order::Flush(reply) => {
+            IndexTask::Flush(reply) => {
                 let _ = reply.send(self.flush());
             }
         }
@@ -86,26 +88,27 @@ impl Writer {
         checkpoint(&self.connection).map_err(|error| self.fault(error))
     }
 
-    /// Rows that cannot be written are dropped: they can be learnt again, and the mount goes on.
+    /// Writes the rows. Rows that cannot be written are dropped: the mount goes on, and the next
+    /// one learns them again.
     fn write(&mut self, rows: &[Row]) {
         if rows.is_empty() {
             return;
         }
-        match learn(&mut self.connection, rows) {
-            Ok(()) => self.writing = Writing::Well,
+        match store_all(&mut self.connection, rows) {
+            Ok(()) => self.last_write = LastWrite::Succeeded,
             Err(error) => self.drop_rows(rows.len(), error),
         }
     }
 
     fn drop_rows(&mut self, count: usize, error: rusqlite::Error) {
-        if self.writing == Writing::Well {
+        if self.last_write == LastWrite::Succeeded {
             log::warn!(
-                "cannot write {}: {error}; what is learnt now is forgotten at unmount",
+                "cannot write {}: {error}; what this mount learns now is lost at unmount",
                 self.path.display()
             );
         }
-        log::debug!("{count} rows are not kept: {error}");
-        self.writing = Writing::Failing;
+        log::debug!("{count} rows were not written: {error}");
+        self.last_write = LastWrite::Failed;
         self.dropped = Some(self.fault(error));
     }
 
@@ -117,34 +120,35 @@ impl Writer {
     }
 }
 
-/// Rows up to the next question, for as long as [`GATHERING`] or a little longer.
-fn gather(first: Order, orders: &Receiver<Order>) -> (Vec<Row>, Option<Order>) {
+/// Gathers rows for about [`GATHERING`], or until the next question.
+fn gather(first: IndexTask, tasks: &Receiver<IndexTask>) -> (Vec<Row>, Option<IndexTask>) {
     let until = Instant::now() + GATHERING;
     let mut batch = Vec::new();
-    let mut order = first;
-    while let Order::Learn(rows) = order {
+    let mut task = first;
+    while let IndexTask::Learn(rows) = task {
         batch.extend(rows);
-        match next(orders, until) {
-            Some(next) => order = next,
+        match next_task(tasks, until) {
+            Some(next) => task = next,
             None => return (batch, None),
         }
     }
-    (batch, Some(order))
+    (batch, Some(task))
 }
 
-/// The next order; none after `until`, or when nobody can order any more.
-fn next(orders: &Receiver<Order>, until: Instant) -> Option<Order> {
+/// The next task; none after `until`, or when the sender is gone.
+fn next_task(tasks: &Receiver<IndexTask>, until: Instant) -> Option<IndexTask> {
     loop {
-        match orders.try_recv() {
-            Ok(order) => return Some(order),
-            Err(TryRecvError::Empty) if Instant::now() < until => thread::sleep(LOOKING),
+        match tasks.try_recv() {
+            Ok(task) => return Some(task),
+            Err(TryRecvError::Empty) if Instant::now() < until => thread::sleep(POLL_INTERVAL),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => return None,
         }
     }
 }
 
-/// All rows that can be. A damage that SQLite does not notice may leave values that no row can have, or two messages with
-/// one inode, of which a reader would get the wrong one: such a message is learnt again.
+/// All valid rows. Damage that SQLite does not notice can leave values that no row may have, or give
+/// two messages one inode number, so that a reader would get the wrong message. Such a message is
+/// left out, and learnt again.
 fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(LOAD)?;
     let mut found = statement.query([])?;
@@ -152,7 +156,7 @@ fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
     while let Some(row) = found.next()? {
         match parse(row) {
             Ok(row) if inodes.insert(row.inode) => rows.push(row),
-            Ok(row) => log::warn!("the index gives inode {} twice", row.inode),
+            Ok(row) => log::warn!("the index has inode number {} twice", row.inode),
             Err(error) => log::warn!("a row of the index is damaged: {error}"),
         }
     }
@@ -185,23 +189,43 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-fn learn(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
-    // IMMEDIATE waits for another mount's transaction instead of failing in the midst of ours.
+fn store_all(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
+    // IMMEDIATE waits for another mount's transaction here instead of failing in the middle.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for row in rows {
-        let inode = row.inode.cast_signed();
-        if put(&transaction, row, inode)? == 0 {
-            let mut free = transaction.prepare_cached(FREE)?;
-            let free = free.query_row([inode], |row| row.get(0))?;
-            put(&transaction, row, free)?;
-        }
+        store_one(&transaction, row.clone())?;
     }
     transaction.commit()
 }
 
-/// Gives 0 where another message has the inode.
+/// Merges the row with the stored one, if there is one. A new row whose inode number another message
+/// has gets a free one.
+fn store_one(connection: &Connection, learnt: Row) -> rusqlite::Result<()> {
+    let row = match find(connection, &learnt)? {
+        Some(old) => learnt.over(old),
+        None => learnt,
+    };
+    let inode = row.inode.cast_signed();
+    if put(connection, &row, inode)? == 0 {
+        let mut free = connection.prepare_cached(FREE_INODE)?;
+        let free = free.query_row([inode], |row| row.get(0))?;
+        put(connection, &row, free)?;
+    }
+    Ok(())
+}
+
+/// The stored row of the same message. One with damaged values is as good as none.
+fn find(connection: &Connection, row: &Row) -> rusqlite::Result<Option<Row>> {
+    let mut statement = connection.prepare_cached(FIND)?;
+    let found = statement
+        .query_row(params![&*row.uidl, row.ordinal], |row| Ok(parse(row).ok()))
+        .optional()?;
+    Ok(found.flatten())
+}
+
+/// Returns 0 if another message has the inode number.
 fn put(connection: &Connection, row: &Row, inode: i64) -> rusqlite::Result<usize> {
-    connection.prepare_cached(LEARN)?.execute(params![
+    connection.prepare_cached(STORE)?.execute(params![
         &*row.uidl,
         row.ordinal,
         inode,
@@ -217,7 +241,7 @@ fn put(connection: &Connection, row: &Row, inode: i64) -> rusqlite::Result<usize
     ])
 }
 
-/// Brings the write-ahead log to the disk, as far as no other mount reads it.
+/// Copies the write-ahead log into the file on disk, as far as no other mount reads the log.
 fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::store::index::{lock, make_private};
+use crate::store::index::{lock, make_private_file};
 use crate::store::{CacheFolder, StoreError};
 
 /// `inode` and `octets` are the bits of a u64. The tokens come with blanks between them ([`crate::search`]), and `ascii` parts
@@ -63,7 +63,7 @@ pub(super) fn open(folder: &CacheFolder) -> Result<Connection, StoreError> {
     // Held until the end: another mount must not remove what this one begins.
     let _alone = lock(folder.path())?;
     let path = path(folder);
-    make_private(&path)?;
+    make_private_file(&path)?;
     match connect(&path, Use::Write) {
         Err(error) if is_damage(&error) => {
             log::warn!("{} is damaged ({error}); it is made anew", path.display());
@@ -172,7 +172,7 @@ fn renew(path: &Path) -> Result<Connection, StoreError> {
             _ => (),
         }
     }
-    make_private(path)?;
+    make_private_file(path)?;
     connect(path, Use::Write).map_err(|source| StoreError::Sqlite {
         path: path.into(),
         source,

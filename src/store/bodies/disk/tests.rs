@@ -1,9 +1,11 @@
-//! Disks of their own, on which what other mounts and the machine do is played.
-use std::fs::{File, FileTimes};
-use std::time::SystemTime;
+//! Each test has a cache folder of its own, and plays what other mounts and the machine do to it.
 
+use std::fs::{File, FileTimes};
+use std::time::{Duration, SystemTime};
+
+use super::super::contents::remove_file;
 use super::super::format::segment_name;
-use super::super::writer::room;
+use super::super::limits::room;
 use super::*;
 
 struct Fixture {
@@ -26,11 +28,11 @@ impl Fixture {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let folder = fs::read_dir(self.account.path().join(FOLDER)).unwrap();
+        let folder = fs::read_dir(self.account.path().join(BODIES_FOLDER)).unwrap();
         folder.map(|entry| entry.unwrap().path()).collect()
     }
 
-    /// Of all files.
+    /// The octets of all files.
     fn octets(&self) -> u64 {
         let files = self.files();
         files
@@ -39,7 +41,7 @@ impl Fixture {
             .sum()
     }
 
-    /// All that was kept, in one file.
+    /// The only file.
     fn file(&self) -> PathBuf {
         let [file] = self.files().try_into().unwrap();
         file
@@ -71,7 +73,7 @@ fn patterned(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn small_and_large_bodies_are_there_at_the_next_mount() {
+fn bodies_of_all_sizes_are_there_at_the_next_mount() {
     let fixture = Fixture::new();
     let (small, large) = (patterned(10_000), patterned(9_000_000));
     let disk = fixture.disk(ENOUGH);
@@ -90,7 +92,7 @@ fn small_and_large_bodies_are_there_at_the_next_mount() {
 }
 
 #[test]
-fn the_last_body_of_a_message_counts() {
+fn the_last_body_of_a_message_overrides_earlier_ones() {
     let fixture = Fixture::new();
     for length in [10, 20, 5_000_000, 30] {
         let disk = fixture.disk(ENOUGH);
@@ -106,7 +108,7 @@ fn the_last_body_of_a_message_counts() {
 }
 
 #[test]
-fn a_forgotten_body_is_not_there_at_the_next_mount() {
+fn the_next_mount_does_not_find_a_forgotten_body() {
     let fixture = Fixture::new();
     for length in [10, 5_000_000] {
         let disk = fixture.disk(ENOUGH);
@@ -122,7 +124,7 @@ fn a_forgotten_body_is_not_there_at_the_next_mount() {
 }
 
 #[test]
-fn a_damaged_body_is_not_there_and_the_next_one_is() {
+fn a_damaged_body_counts_as_missing_and_can_be_kept_again() {
     for length in [1, 5_000_000] {
         for damage in [0, 9, 25, 33, HEADER] {
             let fixture = Fixture::new();
@@ -147,7 +149,7 @@ fn a_damaged_body_is_not_there_and_the_next_one_is() {
 }
 
 #[test]
-fn a_truncated_segment_has_what_is_whole() {
+fn a_truncated_segment_keeps_its_complete_bodies() {
     let fixture = Fixture::new();
     let disk = fixture.disk(ENOUGH);
     (1..=3).for_each(|number| disk.keep(key(number), &incoming(&disk, &patterned(1_000))));
@@ -175,7 +177,7 @@ fn a_truncated_segment_has_what_is_whole() {
 }
 
 #[test]
-fn the_file_that_was_read_longest_ago_goes_first() {
+fn the_file_that_was_read_longest_ago_is_evicted_first() {
     const LIMIT: u64 = 8 << 20;
     let fixture = Fixture::new();
     let disk = fixture.disk(LIMIT);
@@ -202,7 +204,7 @@ fn the_file_that_was_read_longest_ago_goes_first() {
 }
 
 #[test]
-fn a_body_over_the_limit_leaves_nothing_behind() {
+fn a_body_over_the_limit_leaves_no_file_behind() {
     let fixture = Fixture::new();
     let disk = fixture.disk(1_000_000);
     let body = incoming(&disk, &patterned(5_000_000));
@@ -214,7 +216,7 @@ fn a_body_over_the_limit_leaves_nothing_behind() {
 }
 
 #[test]
-fn segments_take_no_descriptor_however_many_mounts_have_begun_one() {
+fn segments_are_not_kept_open() {
     let fixture = Fixture::new();
     for number in 1..=100 {
         let disk = fixture.disk(ENOUGH);
@@ -232,13 +234,13 @@ fn segments_take_no_descriptor_however_many_mounts_have_begun_one() {
 }
 
 #[test]
-fn what_another_mount_has_removed_is_not_there_and_can_be_kept_again() {
+fn bodies_another_mount_removed_can_be_kept_again() {
     let fixture = Fixture::new();
     let disk = fixture.disk(ENOUGH);
     (1..=2).for_each(|number| disk.keep(key(number), &incoming(&disk, &patterned(10))));
     disk.keep(key(3), &incoming(&disk, &patterned(5_000_000)));
     disk.flush();
-    fixture.files().iter().for_each(|file| remove(file));
+    fixture.files().iter().for_each(|file| remove_file(file));
     assert!(disk.load(&key(1)).is_none() && disk.load(&key(3)).is_none());
     assert!(!disk.contains(&key(2)), "it lay in the same file");
     (1..=3).for_each(|number| disk.keep(key(number), &incoming(&disk, &patterned(10))));
@@ -249,15 +251,15 @@ fn what_another_mount_has_removed_is_not_there_and_can_be_kept_again() {
 }
 
 #[test]
-fn nothing_is_written_to_a_segment_that_was_removed() {
+fn nothing_is_written_to_a_removed_segment() {
     let fixture = Fixture::new();
     let disk = fixture.disk(ENOUGH);
     disk.keep(key(1), &incoming(&disk, b"one"));
     disk.flush();
-    remove(&fixture.file());
+    remove_file(&fixture.file());
     disk.keep(key(2), &incoming(&disk, b"two"));
     disk.flush();
-    assert!(!disk.contains(&key(1)), "it was in the file that is gone");
+    assert!(!disk.contains(&key(1)), "it was in the removed file");
     assert!(disk.contains(&key(2)) && fixture.disk(ENOUGH).contains(&key(2)));
     fs::remove_dir_all(fixture.account.path()).unwrap();
     disk.keep(key(3), &incoming(&disk, b"three"));
@@ -266,7 +268,7 @@ fn nothing_is_written_to_a_segment_that_was_removed() {
 }
 
 #[test]
-fn a_segment_of_ours_that_goes_first_is_not_written_to_any_more() {
+fn an_evicted_open_segment_is_not_written_to() {
     let fixture = Fixture::new();
     let disk = fixture.disk(10_000_000);
     disk.keep(key(1), &incoming(&disk, b"one"));
@@ -287,7 +289,7 @@ fn a_segment_of_ours_that_goes_first_is_not_written_to_any_more() {
 }
 
 #[test]
-fn a_body_that_would_displace_all_others_is_not_kept() {
+fn a_body_that_would_evict_all_others_is_not_kept() {
     const LIMIT: u64 = 8 << 20;
     let fixture = Fixture::new();
     let disk = fixture.disk(LIMIT);
@@ -305,7 +307,7 @@ fn a_body_that_would_displace_all_others_is_not_kept() {
 }
 
 #[test]
-fn a_small_disk_has_room_for_small_bodies() {
+fn a_small_limit_has_room_for_small_bodies() {
     const LIMIT: u64 = 1 << 20;
     let fixture = Fixture::new();
     let disk = fixture.disk(LIMIT);
@@ -318,7 +320,7 @@ fn a_small_disk_has_room_for_small_bodies() {
 }
 
 #[test]
-fn a_large_body_arrives_though_the_folder_is_gone() {
+fn a_large_body_arrives_though_the_folder_is_removed() {
     let fixture = Fixture::new();
     let disk = fixture.disk(ENOUGH);
     fs::remove_dir_all(fixture.account.path()).unwrap();
@@ -329,7 +331,7 @@ fn a_large_body_arrives_though_the_folder_is_gone() {
 }
 
 #[test]
-fn the_last_body_counts_though_the_clock_was_put_back() {
+fn the_last_body_is_found_after_the_clock_was_set_back() {
     let fixture = Fixture::new();
     let disk = fixture.disk(ENOUGH);
     disk.keep(key(1), &incoming(&disk, b"old"));
@@ -346,7 +348,7 @@ fn the_last_body_counts_though_the_clock_was_put_back() {
 }
 
 #[test]
-fn what_one_mount_forgets_is_forgotten_whatever_segment_another_has_kept_it_in() {
+fn a_mount_forgets_what_another_mount_has_kept() {
     for length in [3, 5_000_000] {
         let fixture = Fixture::new();
         let (one, other) = (fixture.disk(ENOUGH), fixture.disk(ENOUGH));
@@ -365,7 +367,7 @@ fn what_one_mount_forgets_is_forgotten_whatever_segment_another_has_kept_it_in()
 }
 
 #[test]
-fn files_of_a_time_to_come_go_before_those_of_today() {
+fn files_with_future_times_are_evicted_first() {
     const LIMIT: u64 = 8 << 20;
     let fixture = Fixture::new();
     let disk = fixture.disk(LIMIT);
@@ -403,7 +405,7 @@ fn two_mounts_share_a_folder() {
 }
 
 #[test]
-fn without_a_disk_nothing_is_kept_and_large_bodies_still_arrive() {
+fn without_a_disk_large_bodies_still_arrive() {
     let disk = Disk::off();
     let body = incoming(&disk, &patterned(5_000_000));
     disk.keep(key(1), &body);

@@ -1,0 +1,84 @@
+//! What the index keeps of one message.
+
+/// What is known of one message. The unique-id and the ordinal name it.
+///
+/// `listed` and `twins` say what content the other facts describe. When either differs from what
+/// the index has, the content may be another, and the old facts no longer hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The unique-id as the server sent it (RFC 1939 section 7): any octets.
+    pub uidl: Box<[u8]>,
+    /// The position among the messages that share the unique-id, in maildrop order.
+    pub ordinal: u32,
+    /// The inode number. Once stored it never changes, and no two rows share one.
+    pub inode: u64,
+    /// The exact size in octets, once the body was received.
+    pub size: Option<u64>,
+    /// The mtime that users were shown, in Unix seconds. Once stored it never changes.
+    pub arrived: Option<i64>,
+    /// LIST's size when these facts were learnt.
+    pub listed: u64,
+    /// How many messages shared the unique-id then; 0 after the message was deleted.
+    pub twins: u32,
+    /// Whether a user was given the body. Read-ahead alone does not count.
+    pub read: bool,
+    /// The sender and the subject, once the headers were received.
+    pub title: Option<Box<str>>,
+    /// The flags that a mail reader set. A later one replaces it; none changes nothing.
+    pub mark: Option<Box<str>>,
+    /// How many CRLFs are in the body of that size, once they were counted; at most half its octets.
+    pub crlfs: Option<u64>,
+    /// A summary of the headers, once a user has asked for it.
+    pub outline: Option<Box<str>>,
+}
+
+/// How the message of a new row relates to the stored one of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Continuity {
+    /// The content is the same: new facts are added to the old ones.
+    SameContent,
+    /// LIST gives another size: what the old body said no longer holds.
+    NewContent,
+    /// The number of messages with this unique-id changed, so this may be another message.
+    NewMessage,
+}
+
+impl Row {
+    /// This row as it is stored over `old`, the row of the same name that the index has.
+    pub(super) fn over(self, old: Self) -> Self {
+        let inode = old.inode;
+        match self.continuity(&old) {
+            Continuity::SameContent => Self {
+                inode,
+                arrived: old.arrived.or(self.arrived),
+                mark: self.mark.or(old.mark),
+                crlfs: match self.size.is_none_or(|size| old.size == Some(size)) {
+                    true => self.crlfs.or(old.crlfs),
+                    false => self.crlfs,
+                },
+                size: self.size.or(old.size),
+                read: self.read || old.read,
+                title: self.title.or(old.title),
+                outline: self.outline.or(old.outline),
+                ..self
+            },
+            Continuity::NewContent => Self {
+                inode,
+                arrived: old.arrived.or(self.arrived),
+                mark: self.mark.or(old.mark),
+                ..self
+            },
+            Continuity::NewMessage => Self { inode, ..self },
+        }
+    }
+
+    fn continuity(&self, old: &Self) -> Continuity {
+        if self.twins != old.twins {
+            Continuity::NewMessage
+        } else if self.listed != old.listed {
+            Continuity::NewContent
+        } else {
+            Continuity::SameContent
+        }
+    }
+}
