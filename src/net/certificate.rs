@@ -1,4 +1,4 @@
-//! What a server's certificate says, verified or not.
+//! What the certificate of a server says.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,41 +11,41 @@ use openssl::x509::{GeneralNameRef, X509, X509Ref};
 
 use super::Fingerprint;
 
-/// The most names of a certificate that a sentence tells.
+/// The most names of a certificate that a message lists.
 const MOST_NAMES: usize = 5;
-/// The most characters of an issuer's name that are told.
+/// The most characters of an issuer's name in a message.
 const LONGEST_ISSUER: usize = 100;
 
-/// A certificate as the server showed it. Nothing in it is verified: somebody between may have made it.
+/// A certificate as the server showed it. Nothing in it is verified: an attacker may have made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
-    /// Which certificate it is.
+    /// The digest that identifies it.
     pub fingerprint: Fingerprint,
-    /// The hosts and addresses that it is for.
+    /// The hosts and addresses that it names.
     pub names: Names,
 }
 
-/// A certificate that has convinced.
+/// A certificate that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// As it was shown.
+    /// The certificate itself.
     pub shown: Shown,
-    /// Who signed it, by their own words: organization and name.
+    /// The organization and the name of the issuer, as the certificate states them.
     pub issuer: String,
-    /// When it ends; none where that cannot be read.
+    /// When it expires; none if the date cannot be read.
     pub expires: Option<SystemTime>,
 }
 
-/// Host names and addresses out of a certificate; displayed as a list for a sentence, cut short where it would be long.
+/// Host names and addresses of a certificate. They are displayed as a list that is cut after a few.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names(Vec<String>);
 
 impl Shown {
-    /// `None` where the certificate cannot be read, which the handshake would have refused.
-    pub(super) fn of(certificate: &Certificate) -> Option<Shown> {
+    /// None if the certificate cannot be read; the handshake would have refused such a one.
+    pub(super) fn of(certificate: &Certificate) -> Option<Self> {
         let der = certificate.to_der().ok()?;
         let names = X509::from_der(&der).ok()?.subject_alt_names();
-        Some(Shown {
+        Some(Self {
             fingerprint: Fingerprint::of(&der),
             names: Names(names.iter().flatten().filter_map(name).collect()),
         })
@@ -53,9 +53,9 @@ impl Shown {
 }
 
 impl Accepted {
-    pub(super) fn of(certificate: &Certificate) -> Option<Accepted> {
+    pub(super) fn of(certificate: &Certificate) -> Option<Self> {
         let read = X509::from_der(&certificate.to_der().ok()?).ok()?;
-        Some(Accepted {
+        Some(Self {
             shown: Shown::of(certificate)?,
             issuer: issuer(&read),
             expires: expiry(&read),
@@ -64,7 +64,7 @@ impl Accepted {
 }
 
 impl Names {
-    /// True where the certificate is for nobody.
+    /// Whether the certificate names no host.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -82,7 +82,7 @@ impl fmt::Display for Names {
     }
 }
 
-/// Of the words only what is harmless on a terminal: they come from anybody.
+/// The words of the issuer without control characters, which could do harm on a terminal.
 fn issuer(certificate: &X509Ref) -> String {
     let entries = certificate.issuer_name().entries();
     let is_told = |nid: Nid| nid == Nid::ORGANIZATIONNAME || nid == Nid::COMMONNAME;
@@ -105,7 +105,8 @@ fn expiry(certificate: &X509Ref) -> Option<SystemTime> {
     }
 }
 
-/// RFC 5280 section 4.2.1.6. What is no host name is left out: it comes from anybody, and goes to a terminal.
+/// A host name or address (RFC 5280 section 4.2.1.6). Other text is left out, because an attacker
+/// may have written it and it goes to a terminal.
 fn name(general: &GeneralNameRef) -> Option<String> {
     if let Some(address) = general.ipaddress() {
         return address_in(address).map(|address| address.to_string());
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_a_list_that_stays_short() {
+    fn a_long_list_of_names_is_cut() {
         let names = |count: usize| Names((1..=count).map(|n| format!("h{n}")).collect());
         assert_eq!(names(1).to_string(), "h1");
         assert_eq!(names(5).to_string(), "h1, h2, h3, h4, h5");

@@ -1,44 +1,46 @@
-//! What can go wrong between here and the server's socket.
+//! What can go wrong between this program and the server's socket.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Refusal, Tls, Trust};
+use super::Refusal;
 
-/// A fault of the way to the server: of the network, of its TLS, or of the options that describe them.
+/// A fault of the network, of the server's TLS, of this system, or of the options that name a
+/// server.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
-    /// The name has no address: a typing error, or no name service.
+    /// The user's or the network's: the host name has no address.
     #[error("{host} has no address ({source}): is the name right, and the network up?")]
     Resolve {
-        /// The host name asked for.
+        /// The host name.
         host: String,
-        /// What the resolver said.
+        /// The resolver's answer.
         source: io::Error,
     },
-    /// No address of the host took the connection.
+    /// The server's or the network's: no address of the host accepts the connection.
     #[error(
         "{host} port {port} does not answer ({source}): is that the right port, and the server up?"
     )]
     Connect {
-        /// The host name asked for.
+        /// The host name.
         host: String,
-        /// The TCP port asked for.
+        /// The TCP port.
         port: u16,
-        /// What the last address tried gave.
+        /// The error of the last address.
         source: io::Error,
     },
-    /// Nothing came for as long as the time-out allows.
+    /// The server's or the network's: nothing came within the timeout.
     #[error("the server was silent for {} s", .0.as_secs_f32())]
     Silence(Duration),
-    /// The server, or something between, closed the connection.
+    /// The server's, or that of something on the way: it closed the connection.
     #[error("the server closed the connection")]
     Closed,
-    /// The connection broke.
+    /// The network's: the connection broke.
     #[error("the connection broke ({0})")]
     Broken(io::Error),
-    /// The server's certificate does not convince, or it speaks no TLS that we accept.
+    /// The server's or the user's: the certificate is not trusted, or the server has no TLS that we
+    /// accept.
     #[error("TLS with {host} failed: {refusal}")]
     Handshake {
         /// The host that SOURCE names.
@@ -46,7 +48,7 @@ pub enum NetError {
         /// The reason.
         refusal: Refusal,
     },
-    /// The file of authorities cannot be read or holds no certificate.
+    /// The user's: the file of authorities cannot be read, or contains no certificate.
     #[error("cannot take certificates from {} ({reason})", path.display())]
     CaFile {
         /// The file named by the option.
@@ -54,42 +56,27 @@ pub enum NetError {
         /// Why it cannot be used.
         reason: String,
     },
-    /// The system's TLS library gave no client.
-    #[error("TLS is not to be had on this system: {0}")]
+    /// This system's: its TLS library gives no client.
+    #[error("the TLS library of this system cannot be used: {0}")]
     NoTls(String),
-    /// The kernel gave no event file descriptor, or poll failed.
+    /// This system's: the kernel gives no eventfd, or poll(2) fails.
     #[error("this system refused {what} ({source})")]
     System {
-        /// The thing asked for.
+        /// What was asked for.
         what: &'static str,
-        /// Its errno.
+        /// The system's answer.
         source: io::Error,
     },
 }
 
 impl NetError {
-    /// Learns which certificate did not convince. native-tls keeps that of a failed handshake to itself, so `again` connects
-    /// a second time and shakes hands by a trust in nobody: that always fails, and nothing can be sent.
-    #[must_use]
-    pub fn look_again(self, again: impl FnOnce(&Tls) -> Option<NetError>) -> NetError {
-        let NetError::Handshake {
-            host,
-            refusal: Refusal::Certificate(distrust, None),
-        } = self
-        else {
-            return self;
-        };
-        let nobody = Tls::new(Trust::Pinned(Vec::new())).ok();
-        let shown = match nobody.and_then(|nobody| again(&nobody)) {
-            Some(NetError::Handshake {
-                refusal: Refusal::NotPinned(shown),
-                ..
-            }) => Some(shown),
-            _ => None,
-        };
-        NetError::Handshake {
-            host,
-            refusal: Refusal::Certificate(distrust, shown),
+    /// What an error of the socket says about the connection.
+    pub(super) fn from_socket(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+                Self::Closed
+            }
+            _ => Self::Broken(error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A certificate told from all others by its digest.
+//! The digest that identifies a certificate.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,14 +10,15 @@ use sha2::{Digest, Sha256};
 /// Octets of a SHA-256.
 const OCTETS: usize = 32;
 
-/// The SHA-256 of a whole certificate in DER: what `openssl x509 -fingerprint -sha256` prints and mpop's `tls_fingerprint` takes.
+/// The SHA-256 of a whole certificate in DER: what `openssl x509 -fingerprint -sha256` prints and
+/// mpop's `tls_fingerprint` takes.
 ///
-/// Written `sha256:` and then 64 hexadecimal digits, with or without colons between the octets, or 44 characters of base64.
-/// Displayed as the first of these, with colons.
+/// Written `sha256:` and then 64 hexadecimal digits, with or without colons between the octets, or
+/// 44 characters of base64. Displayed as the first of these, with colons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint([u8; OCTETS]);
 
-/// The text is no fingerprint.
+/// The text is not a fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "sha256: and 64 hexadecimal digits (colons between them are fine) or 44 characters of base64"
@@ -25,9 +26,9 @@ pub struct Fingerprint([u8; OCTETS]);
 pub struct NoFingerprint;
 
 impl Fingerprint {
-    /// That of a certificate.
-    pub(super) fn of(der: &[u8]) -> Fingerprint {
-        Fingerprint(Sha256::digest(der).into())
+    /// The fingerprint of a certificate in DER.
+    pub(super) fn of(der: &[u8]) -> Self {
+        Self(Sha256::digest(der).into())
     }
 }
 
@@ -54,7 +55,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// `AB:CD…` or `ABCD…`, in either case.
+/// The octets of `AB:CD…` or `ABCD…`, in upper or lower case.
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     let pairs: Vec<&[u8]> = match text.contains(':') {
         true => text.split(':').map(str::as_bytes).collect(),
@@ -75,25 +76,25 @@ fn octet(pair: &[u8]) -> Option<u8> {
 mod tests {
     use super::*;
 
-    /// Of the empty octet string.
+    /// The fingerprint of no octets.
     const COLONS: &str = "sha256:E3:B0:C4:42:98:FC:1C:14:9A:FB:F4:C8:99:6F:B9:24:27:AE:41:E4:64:9B:93:4C:A4:95:99:1B:78:52:B8:55";
     const DIGITS: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const BASE64: &str = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
     #[test]
-    fn the_three_ways_to_write_it_are_one_fingerprint() {
+    fn all_three_notations_give_the_same_fingerprint() {
         for text in [COLONS, DIGITS, BASE64] {
             assert_eq!(text.parse(), Ok(Fingerprint::of(b"")), "{text}");
         }
     }
 
     #[test]
-    fn it_is_shown_as_openssl_shows_it() {
+    fn a_fingerprint_is_displayed_as_openssl_writes_it() {
         assert_eq!(Fingerprint::of(b"").to_string(), COLONS);
     }
 
     #[test]
-    fn whatever_is_not_the_whole_digest_is_refused() {
+    fn anything_but_a_whole_digest_is_refused() {
         for text in [
             "",
             "sha256:",

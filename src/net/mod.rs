@@ -1,9 +1,12 @@
-//! One stream to the server: TCP, TLS, STLS and time-outs. The only door to native-tls and openssl.
+//! One stream to the server: TCP, TLS, STLS and timeouts. Only this module uses native-tls and
+//! openssl.
 //!
-//! A [`Stream`] is non-blocking once it is connected; [`wait`] blocks until it is ready, until the
-//! [`WakeUp`] rings, or until a deadline. What is sent over it, and when, is somebody else's matter.
+//! A [`Stream`] is non-blocking once it is connected. [`wait`] blocks until the stream is ready,
+//! until another thread rings the [`WakeUp`], or until a deadline. This module does not know what
+//! is sent.
 
 mod certificate;
+mod endpoint;
 mod error;
 mod fingerprint;
 mod refusal;
@@ -13,10 +16,11 @@ mod version;
 mod wait;
 
 pub use certificate::{Accepted, Names, Shown};
+pub use endpoint::Endpoint;
 pub use error::NetError;
 pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use refusal::{Distrust, Refusal};
-pub use stream::{Endpoint, Protection, Stream, Transfer};
+pub use stream::{Protection, Stream, Transfer};
 pub use tls::{Tls, Trust};
 pub use version::TlsVersion;
 pub use wait::{Interest, Ready, WakeUp, wait};

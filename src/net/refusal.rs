@@ -2,16 +2,17 @@
 
 use super::Shown;
 
-/// Why a handshake led to no secure stream. Nothing was sent over it.
+/// Why a handshake failed. Nothing was sent over the connection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The certificate does not convince.
+    /// The certificate is not trusted.
     #[error("{}", words(*.0, .1.as_ref()))]
     Certificate(Distrust, Option<Shown>),
-    /// The certificate is none of the pinned ones.
+    /// The certificate is not one of those that are pinned.
     #[error("the server's certificate is not a pinned one")]
     NotPinned(Shown),
-    /// A cipher without certificates, which no client of today offers, or a certificate that cannot be read.
+    /// The server uses a cipher without certificates, which we do not offer, or its certificate
+    /// cannot be read.
     #[error("the server shows no certificate")]
     NoCertificate,
     /// The server is older than TLS 1.2.
@@ -19,41 +20,42 @@ pub enum Refusal {
         "the server offers neither TLS 1.2 nor a newer version: its administrator must update it"
     )]
     Version,
-    /// The server found nothing in what we offered that it takes (alert 40), and does not say what it misses.
+    /// The server accepts nothing that we offer (alert 40), and does not say what it lacks.
     #[error(
         "the server and this system have no cipher in common: the administrator of the older one must update it"
     )]
     Cipher,
-    /// What came is no TLS: a server that greets in clear, mostly.
+    /// The answer is not TLS. Usually the server sends its greeting in the clear.
     #[error("the server does not speak TLS on this port")]
     NotTls,
-    /// The server ended the connection in the midst of the handshake.
-    #[error("the server closed the connection during the handshake: is this a port of TLS?")]
+    /// The server closed the connection during the handshake.
+    #[error("the server closed the connection during the handshake: is this a TLS port?")]
     Closed,
-    /// Whatever else OpenSSL does not like.
+    /// Any other error of OpenSSL.
     #[error("OpenSSL says: {0}")]
     Other(String),
 }
 
-/// Why a certificate does not convince.
+/// Why a certificate is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distrust {
-    /// Its last day, or that of one in its chain, is over: its administrator's fault.
+    /// It, or one in its chain, has expired. Its administrator must act.
     Expired,
-    /// Its first day is still to come: more often this machine's fault.
+    /// It is not valid yet. Usually this machine's clock is wrong.
     NotYetValid,
     /// It does not name the host that SOURCE names.
     OtherHost,
-    /// It has no authority behind it.
+    /// It is self-signed.
     SelfSigned,
-    /// Its chain leads to no authority that is trusted here.
+    /// No authority that is trusted here has signed its chain.
     UnknownIssuer,
-    /// Its key or signature is below what this system's OpenSSL takes.
+    /// Its key or signature is weaker than this system's OpenSSL allows.
     Weak,
 }
 
-/// What OpenSSL's words mean. native-tls hands on no codes; the words are those of X509_verify_cert_error_string(3) and of
-/// OpenSSL's reasons, from 1.1.1 to 3.x, in lower case. The first match counts.
+/// The meaning of OpenSSL's messages, in lower case; the first match counts. native-tls gives out
+/// no codes. The words are those of X509_verify_cert_error_string(3) and of OpenSSL's reasons, from
+/// 1.1.1 to 3.x.
 const MEANINGS: &[(&str, Refusal)] = &[
     ("certificate has expired", of_certificate(Distrust::Expired)),
     (
@@ -62,7 +64,7 @@ const MEANINGS: &[(&str, Refusal)] = &[
     ),
     ("hostname mismatch", of_certificate(Distrust::OtherHost)),
     ("ip address mismatch", of_certificate(Distrust::OtherHost)),
-    // The authority at the end of a chain is signed by itself too.
+    // This must come before the next two: the authority at the end of a chain is self-signed too.
     (
         "in certificate chain",
         of_certificate(Distrust::UnknownIssuer),
@@ -96,18 +98,19 @@ const fn of_certificate(distrust: Distrust) -> Refusal {
 }
 
 impl Refusal {
-    /// The meaning of what OpenSSL said.
-    pub(super) fn from_openssl(said: &str) -> Refusal {
+    /// The meaning of a message of OpenSSL.
+    pub(super) fn from_openssl(said: &str) -> Self {
         let known = said.to_lowercase();
         let meaning = MEANINGS.iter().find(|(words, _)| known.contains(words));
         match meaning {
             Some((_, refusal)) => refusal.clone(),
-            None => Refusal::Other(reason(said).to_owned()),
+            None => Self::Other(reason(said).to_owned()),
         }
     }
 }
 
-/// The words in what OpenSSL says: `error:CODE:LIBRARY:FUNCTION:WORDS:FILE:LINE:DATA (WORDS ABOUT A CERTIFICATE)`.
+/// The words in a message of OpenSSL: `error:CODE:LIBRARY:FUNCTION:WORDS:FILE:LINE:DATA (WORDS
+/// ABOUT A CERTIFICATE)`.
 fn reason(said: &str) -> &str {
     if let Some((_, about_certificate)) = said.rsplit_once(" (") {
         return about_certificate.trim_end_matches(')');
@@ -145,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_of_older_and_newer_openssl_mean_the_same() {
+    fn old_and_new_messages_of_openssl_mean_the_same() {
         let failed = "error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify failed:x.c:1889:";
         for (words, distrust) in [
             ("self-signed certificate", Distrust::SelfSigned),
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_meaning_here_is_told_without_codes_and_files() {
+    fn unknown_messages_are_shown_without_codes_and_files() {
         let failed = "error:0A000086:SSL routines:f:certificate verify failed:x.c:1:";
         for (said, told) in [
             (format!("{failed} (certificate revoked)"), "certificate revoked"),

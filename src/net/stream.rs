@@ -1,51 +1,43 @@
-//! A connected stream, in clear or under TLS.
+//! A connected stream, in the clear or under TLS.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use native_tls::TlsStream;
 use socket2::{SockRef, TcpKeepalive};
 
-use super::version::Overheard;
-use super::{Accepted, NetError, Tls, TlsVersion};
+use super::version::RecordingSocket;
+use super::{Accepted, Endpoint, NetError, Tls, TlsVersion};
 
-/// An idle connection is probed after so long.
+/// The kernel probes a connection that was idle for so long.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
-/// Between two probes that nobody answers.
+/// The time between two probes without an answer.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
-/// After so many of them the connection is broken.
+/// After this many unanswered probes the connection is broken.
 const PROBES: u32 = 3;
-
-/// A host name or address, and a TCP port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// A name to resolve, and to find in the certificate, or an address.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
-}
 
 /// Who can read what is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protection {
     /// Everybody on the way.
     Clear,
-    /// The server whose certificate was verified.
+    /// Only the server whose certificate was verified.
     Tls,
 }
 
-/// What one read or write on a non-blocking stream came to.
+/// The outcome of one read or write on a non-blocking stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transfer {
-    /// So many octets went; never 0.
+    /// So many octets were moved; never 0.
     Moved(usize),
-    /// None for now.
+    /// Nothing can be moved now.
     NotNow,
 }
 
-/// A connected, non-blocking stream; only [`Stream::secure`] waits.
+/// A connected, non-blocking stream. Only [`Stream::secure`] waits.
 #[derive(Debug)]
 pub struct Stream {
     wire: Wire,
@@ -55,19 +47,19 @@ pub struct Stream {
 
 enum Wire {
     Clear(TcpStream),
-    Tls(Box<TlsStream<Overheard>>),
+    Tls(Box<TlsStream<RecordingSocket>>),
 }
 
 impl Stream {
-    /// Connects to the first address of the host that answers; each is given `timeout`.
+    /// Connects to the first address of the host that answers. Each address is given `timeout`.
     ///
     /// # Errors
     /// [`NetError::Resolve`] or [`NetError::Connect`].
-    pub fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Stream, NetError> {
+    pub fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Self, NetError> {
         let mut refusal = io::Error::new(ErrorKind::NotFound, "no address");
         for address in endpoint.addresses()? {
             match TcpStream::connect_timeout(&address, timeout) {
-                Ok(socket) => return Stream::over(socket, endpoint, timeout),
+                Ok(socket) => return Self::over(socket, endpoint, timeout),
                 Err(error) => refusal = error,
             }
         }
@@ -81,26 +73,22 @@ impl Stream {
     /// Connects with TLS from the first octet (RFC 8314 section 3.3).
     ///
     /// # Errors
-    /// As [`Stream::connect`] and [`Stream::secure`]. A certificate that does not convince is in the error.
+    /// As [`Stream::connect`] and [`Stream::secure`]. If the certificate is not trusted, the error
+    /// describes it.
     pub fn connect_secure(
         endpoint: &Endpoint,
         tls: &Tls,
         timeout: Duration,
-    ) -> Result<Stream, NetError> {
-        let secured = Stream::connect(endpoint, timeout)?.secure(tls);
+    ) -> Result<Self, NetError> {
+        let secured = Self::connect(endpoint, timeout)?.secure(tls);
         secured.map_err(|error| {
-            error.look_again(|nobody| {
-                Stream::connect(endpoint, timeout)
-                    .ok()?
-                    .secure(nobody)
-                    .err()
-            })
+            error.look_again(|nobody| Self::connect(endpoint, timeout).ok()?.secure(nobody).err())
         })
     }
 
-    fn over(socket: TcpStream, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, NetError> {
+    fn over(socket: TcpStream, endpoint: &Endpoint, timeout: Duration) -> Result<Self, NetError> {
         socket.set_nodelay(true).map_err(NetError::Broken)?;
-        // Providers and NAT boxes drop an idle connection without a word.
+        // Providers and NAT routers drop an idle connection without telling either side.
         let keepalive = TcpKeepalive::new()
             .with_time(PROBE_AFTER)
             .with_interval(PROBE_EVERY)
@@ -109,23 +97,24 @@ impl Stream {
             .set_tcp_keepalive(&keepalive)
             .map_err(NetError::Broken)?;
         socket.set_nonblocking(true).map_err(NetError::Broken)?;
-        Ok(Stream {
+        Ok(Self {
             wire: Wire::Clear(socket),
             endpoint: endpoint.clone(),
             timeout,
         })
     }
 
-    /// Puts TLS on a stream that is in clear; within the time-out of the connection.
+    /// Puts TLS on a stream in the clear, within the timeout of the connection.
     ///
     /// # Errors
-    /// [`NetError::Handshake`] where the server does not convince, [`NetError::Silence`] where it says nothing.
-    pub fn secure(self, tls: &Tls) -> Result<Stream, NetError> {
+    /// [`NetError::Handshake`] if the server is not trusted, [`NetError::Silence`] if it does not
+    /// answer.
+    pub fn secure(self, tls: &Tls) -> Result<Self, NetError> {
         let Wire::Clear(socket) = self.wire else {
             return Ok(self);
         };
         let secured = tls.secure(socket, &self.endpoint.host, self.timeout)?;
-        Ok(Stream {
+        Ok(Self {
             wire: Wire::Tls(Box::new(secured)),
             ..self
         })
@@ -140,7 +129,7 @@ impl Stream {
         }
     }
 
-    /// The version of TLS that is spoken; none in clear.
+    /// The version of TLS in use; none in the clear.
     #[must_use]
     pub fn tls_version(&self) -> Option<TlsVersion> {
         match &self.wire {
@@ -149,7 +138,7 @@ impl Stream {
         }
     }
 
-    /// The certificate that has convinced; none in clear.
+    /// The certificate that was accepted; none in the clear.
     #[must_use]
     pub fn certificate(&self) -> Option<Accepted> {
         match &self.wire {
@@ -158,26 +147,28 @@ impl Stream {
         }
     }
 
-    /// The address that has answered.
+    /// The address that the stream is connected to.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.socket().peer_addr().ok()
     }
 
-    /// Reads what has come. TLS holds octets that poll does not see: read until [`Transfer::NotNow`].
+    /// Reads what has arrived. TLS may hold octets that poll(2) does not see, so read until
+    /// [`Transfer::NotNow`].
     ///
     /// # Errors
-    /// [`NetError::Closed`] at the end of the stream, whether TLS has announced it or not, [`NetError::Broken`] otherwise.
+    /// [`NetError::Closed`] at the end of the stream, whether TLS announced it or not;
+    /// [`NetError::Broken`] otherwise.
     pub fn read(&mut self, into: &mut [u8]) -> Result<Transfer, NetError> {
         let read = match &mut self.wire {
             Wire::Clear(socket) => socket.read(into),
             Wire::Tls(tls) => tls.read(into),
         };
-        self.acknowledge();
+        self.acknowledge_at_once();
         transfer(read)
     }
 
-    /// Writes as much as the kernel takes.
+    /// Writes as much as the kernel accepts.
     ///
     /// # Errors
     /// As [`Stream::read`].
@@ -189,15 +180,16 @@ impl Stream {
         transfer(written)
     }
 
-    /// mailutils and mpopd write a reply in two pieces with Nagle's algorithm on: the second waits for the acknowledgement
-    /// of the first, which the kernel would delay by 40 ms. The option does not last, so it is set after each read.
-    fn acknowledge(&self) {
+    /// Has the kernel acknowledge what was read without its delay of 40 ms. mailutils and mpopd
+    /// write a reply in two pieces with Nagle's algorithm on, so that the second waits for the
+    /// acknowledgement of the first. The kernel resets the option, so it is set after each read.
+    fn acknowledge_at_once(&self) {
         if let Err(error) = SockRef::from(self.socket()).set_tcp_quickack(true) {
-            log::debug!("acknowledgements may be slow: {error}");
+            log::debug!("acknowledgements may be delayed: {error}");
         }
     }
 
-    pub(super) fn socket(&self) -> &TcpStream {
+    fn socket(&self) -> &TcpStream {
         match &self.wire {
             Wire::Clear(socket) => socket,
             Wire::Tls(tls) => &tls.get_ref().socket,
@@ -205,19 +197,9 @@ impl Stream {
     }
 }
 
-impl Endpoint {
-    /// All addresses of the host, in the order in which they are tried.
-    ///
-    /// # Errors
-    /// [`NetError::Resolve`].
-    pub fn addresses(&self) -> Result<Vec<SocketAddr>, NetError> {
-        (self.host.as_str(), self.port)
-            .to_socket_addrs()
-            .map(Iterator::collect)
-            .map_err(|source| NetError::Resolve {
-                host: self.host.clone(),
-                source,
-            })
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket().as_fd()
     }
 }
 
@@ -227,35 +209,16 @@ fn transfer(result: io::Result<usize>) -> Result<Transfer, NetError> {
         Ok(octets) => Ok(Transfer::Moved(octets)),
         Err(error) => match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(Transfer::NotNow),
-            _ => Err(broken(error)),
+            _ => Err(NetError::from_socket(error)),
         },
-    }
-}
-
-/// What an error of the socket says about the connection.
-pub(super) fn broken(error: io::Error) -> NetError {
-    match error.kind() {
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
-            NetError::Closed
-        }
-        _ => NetError::Broken(error),
     }
 }
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Wire::Clear(_) => "Clear",
-            Wire::Tls(_) => "Tls",
+            Self::Clear(_) => "Clear",
+            Self::Tls(_) => "Tls",
         })
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            return write!(f, "[{}]:{}", self.host, self.port);
-        }
-        write!(f, "{}:{}", self.host, self.port)
     }
 }

@@ -1,4 +1,5 @@
-//! TLS clients: at least 1.2; the chain and the host name verified, or the certificate itself.
+//! TLS clients. TLS 1.2 is the oldest version; either the chain and the host name are verified, or
+//! the certificate itself.
 
 use std::error::Error as _;
 use std::io;
@@ -9,23 +10,22 @@ use std::time::{Duration, Instant};
 use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector, TlsStream};
 use nix::poll::PollFlags;
 
-use super::stream::broken;
-use super::version::{Asked, Overheard};
+use super::version::{RecordingSocket, SocketCall};
 use super::wait::wait_for;
 use super::{Fingerprint, NetError, Refusal, Shown};
 
-/// By what a server is known.
+/// Which servers are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Its certificate is for the host, and an authority of the system's store stands behind it.
+    /// The certificate names the host, and an authority of the system's store has signed it.
     System,
-    /// The same with the authorities of this PEM file, and no others.
+    /// The same, with the authorities in this PEM file and no others.
     Authorities(PathBuf),
-    /// Its certificate is one of these, whatever host, dates and authority are in it.
+    /// The certificate is one of these. The host, the dates and the authority in it do not count.
     Pinned(Vec<Fingerprint>),
 }
 
-/// How a stream is made secure: the trust in certificates, ready for any number of connections.
+/// How a stream is made secure, for any number of connections.
 #[derive(Debug, Clone)]
 pub struct Tls {
     connector: TlsConnector,
@@ -33,11 +33,11 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// A client that trusts so.
+    /// A client with this trust.
     ///
     /// # Errors
-    /// [`NetError::CaFile`] where the file of authorities is unreadable or holds no certificate.
-    pub fn new(trust: Trust) -> Result<Tls, NetError> {
+    /// [`NetError::CaFile`] if the file of authorities cannot be read or has no certificate.
+    pub fn new(trust: Trust) -> Result<Self, NetError> {
         let mut builder = TlsConnector::builder();
         builder.min_protocol_version(Some(Protocol::Tlsv12));
         match &trust {
@@ -48,7 +48,8 @@ impl Tls {
                     builder.add_root_certificate(certificate);
                 }
             }
-            // The handshake still proves that the server has the certificate's key; `Tls::check_pin` does the rest.
+            // The handshake proves that the server has the key of the certificate that it shows.
+            // `check_pin` then compares the certificate.
             Trust::Pinned(_) => {
                 builder.danger_accept_invalid_certs(true);
                 builder.danger_accept_invalid_hostnames(true);
@@ -57,18 +58,18 @@ impl Tls {
         let connector = builder
             .build()
             .map_err(|error| NetError::NoTls(error.to_string()))?;
-        Ok(Tls { connector, trust })
+        Ok(Self { connector, trust })
     }
 
-    /// Shakes hands over a non-blocking socket; `patience` bounds the whole, however slowly the octets come. Nothing but the
-    /// handshake is sent before the certificate has convinced.
+    /// Does the handshake on a non-blocking socket, within `timeout` in all. Nothing but the
+    /// handshake is sent before the certificate is accepted.
     pub(super) fn secure(
         &self,
         socket: TcpStream,
         host: &str,
-        patience: Duration,
-    ) -> Result<TlsStream<Overheard>, NetError> {
-        let stream = self.shake_hands(socket, host, patience)?;
+        timeout: Duration,
+    ) -> Result<TlsStream<RecordingSocket>, NetError> {
+        let stream = self.shake_hands(socket, host, timeout)?;
         self.check_pin(&stream, host)?;
         Ok(stream)
     }
@@ -77,10 +78,10 @@ impl Tls {
         &self,
         socket: TcpStream,
         host: &str,
-        patience: Duration,
-    ) -> Result<TlsStream<Overheard>, NetError> {
-        let deadline = Instant::now() + patience;
-        let mut attempt = self.connector.connect(host, Overheard::new(socket));
+        timeout: Duration,
+    ) -> Result<TlsStream<RecordingSocket>, NetError> {
+        let deadline = Instant::now() + timeout;
+        let mut attempt = self.connector.connect(host, RecordingSocket::new(socket));
         loop {
             match attempt {
                 Ok(stream) => return Ok(stream),
@@ -88,7 +89,7 @@ impl Tls {
                 Err(HandshakeError::WouldBlock(unfinished)) => {
                     wait_for_peer(unfinished.get_ref(), deadline)?;
                     if Instant::now() >= deadline {
-                        return Err(NetError::Silence(patience));
+                        return Err(NetError::Silence(timeout));
                     }
                     attempt = unfinished.handshake();
                 }
@@ -96,8 +97,8 @@ impl Tls {
         }
     }
 
-    /// Every certificate has passed the handshake where some are pinned.
-    fn check_pin(&self, stream: &TlsStream<Overheard>, host: &str) -> Result<(), NetError> {
+    /// With pinned certificates the handshake accepts every certificate, so it is compared here.
+    fn check_pin(&self, stream: &TlsStream<RecordingSocket>, host: &str) -> Result<(), NetError> {
         let Trust::Pinned(pins) = &self.trust else {
             return Ok(());
         };
@@ -105,9 +106,7 @@ impl Tls {
         let certificate = certificate.map_err(|error| failure(host, &error))?;
         let refusal = match certificate.as_ref().and_then(Shown::of) {
             Some(shown) if pins.contains(&shown.fingerprint) => {
-                log::info!(
-                    "{host}'s certificate is a pinned one; nothing else in it was looked at"
-                );
+                log::info!("{host} has a pinned certificate; nothing else in it is verified");
                 return Ok(());
             }
             Some(shown) => Refusal::NotPinned(shown),
@@ -120,10 +119,39 @@ impl Tls {
     }
 }
 
-fn wait_for_peer(stream: &Overheard, deadline: Instant) -> Result<(), NetError> {
-    let events = match stream.asked {
-        Asked::Octets => PollFlags::POLLIN,
-        Asked::Room => PollFlags::POLLOUT,
+impl NetError {
+    /// Adds the certificate to an error that says it is not trusted, so that the user can pin it.
+    /// native-tls does not give out the certificate of a failed handshake. `again` connects a
+    /// second time, with a trust that no server meets: that handshake always ends before anything
+    /// is sent.
+    #[must_use]
+    pub fn look_again(self, again: impl FnOnce(&Tls) -> Option<Self>) -> Self {
+        let Self::Handshake {
+            host,
+            refusal: Refusal::Certificate(distrust, None),
+        } = self
+        else {
+            return self;
+        };
+        let nobody = Tls::new(Trust::Pinned(Vec::new())).ok();
+        let shown = match nobody.and_then(|nobody| again(&nobody)) {
+            Some(Self::Handshake {
+                refusal: Refusal::NotPinned(shown),
+                ..
+            }) => Some(shown),
+            _ => None,
+        };
+        Self::Handshake {
+            host,
+            refusal: Refusal::Certificate(distrust, shown),
+        }
+    }
+}
+
+fn wait_for_peer(stream: &RecordingSocket, deadline: Instant) -> Result<(), NetError> {
+    let events = match stream.last_call {
+        SocketCall::Read => PollFlags::POLLIN,
+        SocketCall::Write => PollFlags::POLLOUT,
     };
     wait_for(&stream.socket, events, deadline)
 }
@@ -132,7 +160,7 @@ fn wait_for_peer(stream: &Overheard, deadline: Instant) -> Result<(), NetError> 
 fn failure(host: &str, error: &native_tls::Error) -> NetError {
     let of_network = error.source().and_then(|cause| cause.downcast_ref());
     if let Some(error) = of_network {
-        return broken(io::Error::kind(error).into());
+        return NetError::from_socket(io::Error::kind(error).into());
     }
     log::debug!("OpenSSL says: {error}");
     NetError::Handshake {
@@ -148,14 +176,14 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, NetError> {
     };
     let pem = read(path).map_err(|error| refuse(error.to_string()))?;
     let found = Certificate::stack_from_pem(&pem)
-        .map_err(|_| refuse("holds a damaged PEM certificate".to_owned()))?;
+        .map_err(|_| refuse("contains a damaged PEM certificate".to_owned()))?;
     if found.is_empty() {
-        return Err(refuse("holds no PEM certificate".to_owned()));
+        return Err(refuse("contains no PEM certificate".to_owned()));
     }
     Ok(found)
 }
 
-/// Regular files only: a device or a pipe may never end.
+/// Reads a regular file. A device or a pipe might never end.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("is not a file"));

@@ -1,84 +1,85 @@
-//! Which version of TLS a connection speaks. native-tls does not tell, so the server's first words are overheard.
+//! The version of TLS that a connection uses. native-tls does not tell it, so the first octets from
+//! the server are recorded.
 
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
-/// A version of TLS that is spoken here.
+/// A version of TLS that this program accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsVersion {
     /// RFC 5246.
     V1_2,
     /// RFC 8446.
     V1_3,
-    /// What was overheard tells of neither.
+    /// The recorded octets do not tell.
     Unknown,
 }
 
-/// As OpenSSL names it.
+/// As OpenSSL writes it.
 impl fmt::Display for TlsVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            TlsVersion::V1_2 => "TLSv1.2",
-            TlsVersion::V1_3 => "TLSv1.3",
-            TlsVersion::Unknown => "TLS",
+            Self::V1_2 => "TLSv1.2",
+            Self::V1_3 => "TLSv1.3",
+            Self::Unknown => "TLS",
         })
     }
 }
 
-/// The octets of a ServerHello that are kept; its extensions need about a hundred.
-const MOST_OVERHEARD: usize = 512;
-/// In front of a record: its type, version and length.
+/// The octets that are recorded. The extensions of a ServerHello take about a hundred.
+const MOST_RECORDED: usize = 512;
+/// The type, version and length in front of a TLS record.
 const RECORD_HEADER: usize = 5;
 const HANDSHAKE: u8 = 22;
 const SERVER_HELLO: u8 = 2;
-/// The extension that names the version, where that is 1.3 or newer (RFC 8446 section 4.2.1).
+/// The extension that holds the version from TLS 1.3 on (RFC 8446 section 4.2.1).
 const SUPPORTED_VERSIONS: u16 = 43;
 
-/// A non-blocking socket whose first octets from the server are kept.
+/// A non-blocking socket that records the first octets from the server.
 #[derive(Debug)]
-pub(super) struct Overheard {
+pub(super) struct RecordingSocket {
     pub(super) socket: TcpStream,
-    heard: Vec<u8>,
-    /// What the socket was asked for last.
-    pub(super) asked: Asked,
+    recorded: Vec<u8>,
+    /// The last call, which tells what a handshake waits for.
+    pub(super) last_call: SocketCall,
 }
 
-/// What TLS needs of the socket to go on: a handshake that is not finished does not tell.
+/// A call that TLS made to the socket. An unfinished handshake does not say which one would block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    Octets,
-    Room,
+pub(super) enum SocketCall {
+    Read,
+    Write,
 }
 
-impl Overheard {
-    pub(super) fn new(socket: TcpStream) -> Overheard {
-        Overheard {
+impl RecordingSocket {
+    pub(super) fn new(socket: TcpStream) -> Self {
+        Self {
             socket,
-            heard: Vec::new(),
-            asked: Asked::Room,
+            recorded: Vec::new(),
+            last_call: SocketCall::Write,
         }
     }
 
-    /// Of a handshake that has succeeded.
+    /// The version after a successful handshake.
     pub(super) fn version(&self) -> TlsVersion {
-        server_hello(&self.heard).unwrap_or(TlsVersion::Unknown)
+        server_hello(&self.recorded).unwrap_or(TlsVersion::Unknown)
     }
 }
 
-impl Read for Overheard {
+impl Read for RecordingSocket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.asked = Asked::Octets;
+        self.last_call = SocketCall::Read;
         let octets = self.socket.read(into)?;
-        let room = MOST_OVERHEARD - self.heard.len();
-        self.heard.extend_from_slice(&into[..octets.min(room)]);
+        let room = MOST_RECORDED - self.recorded.len();
+        self.recorded.extend_from_slice(&into[..octets.min(room)]);
         Ok(octets)
     }
 }
 
-impl Write for Overheard {
+impl Write for RecordingSocket {
     fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        self.asked = Asked::Room;
+        self.last_call = SocketCall::Write;
         self.socket.write(from)
     }
 
@@ -91,9 +92,9 @@ impl Write for Overheard {
 /// ServerHello = legacy_version(2) random(32) session_id<0..32> cipher_suite(2) compression(1) extensions<0..2^16-1>
 /// ```
 /// RFC 8446 section 4.1.3, behind a record's header and `type(1) length(3)` of the handshake.
-fn server_hello(heard: &[u8]) -> Option<TlsVersion> {
-    let message = heard.get(RECORD_HEADER..)?;
-    if *heard.first()? != HANDSHAKE || *message.first()? != SERVER_HELLO {
+fn server_hello(recorded: &[u8]) -> Option<TlsVersion> {
+    let message = recorded.get(RECORD_HEADER..)?;
+    if *recorded.first()? != HANDSHAKE || *message.first()? != SERVER_HELLO {
         return None;
     }
     let session_id = usize::from(*message.get(38)?);
@@ -120,7 +121,7 @@ fn supported_version(mut extensions: &[u8]) -> Option<u16> {
 mod tests {
     use super::*;
 
-    /// With a session id of four octets and these extensions.
+    /// A ServerHello with a session id of four octets and these extensions.
     fn hello(extensions: &[u8]) -> Vec<u8> {
         let message = [
             &[SERVER_HELLO, 0, 0, 0, 3, 3][..],
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_extension_names_the_version_and_without_it_the_old_field_does() {
+    fn the_version_is_in_the_extension_or_else_in_the_old_field() {
         let key_share = [0, 51, 0, 2, 9, 9];
         let versions = [0, 43, 0, 2, 3, 4];
         let with = hello(&[key_share, versions].concat());
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_cut_short_or_something_else_is_no_version_and_no_panic() {
+    fn a_truncated_or_foreign_answer_has_no_version() {
         let whole = hello(&[0, 43, 0, 2, 3, 4]);
         for end in 0..whole.len() {
             assert_ne!(server_hello(&whole[..end]), Some(TlsVersion::V1_3), "{end}");

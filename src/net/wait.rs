@@ -1,16 +1,16 @@
-//! Waiting for the socket and for a wake-up at once: poll(2) and an eventfd.
+//! Waits for a socket and for a wake-up at the same time, with poll(2) and an eventfd.
 
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use super::{NetError, Stream};
+use super::NetError;
 
-/// A bell that other threads ring to end a [`wait`]. Rung before the wait, it ends it at once.
+/// A bell that another thread rings to end a [`wait`]. If it was rung before the wait, the wait
+/// ends at once.
 #[derive(Debug)]
 pub struct WakeUp(EventFd);
 
@@ -18,24 +18,26 @@ impl WakeUp {
     /// A bell that nobody has rung.
     ///
     /// # Errors
-    /// [`NetError::System`] when the process has no file descriptor left.
-    pub fn new() -> Result<WakeUp, NetError> {
+    /// [`NetError::System`] if the process has no file descriptor left.
+    pub fn new() -> Result<Self, NetError> {
         EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
-            .map(WakeUp)
+            .map(Self)
             .map_err(|errno| NetError::System {
                 what: "an eventfd",
                 source: errno.into(),
             })
     }
 
-    /// Rings. Never blocks: a counter that is full has been rung.
+    /// Rings the bell. Never blocks.
     pub fn ring(&self) {
-        let _full_is_rung = self.0.write(1);
+        // It fails only if the counter is full, and then the bell was rung.
+        let _ = self.0.write(1);
     }
 
-    /// Takes all the rings so far.
+    /// Forgets all rings so far.
     fn silence(&self) {
-        let _none_is_silent = self.0.read();
+        // It fails only if the bell was not rung.
+        let _ = self.0.read();
     }
 }
 
@@ -44,27 +46,28 @@ impl WakeUp {
 pub enum Interest {
     /// Octets from the server.
     Read,
-    /// The same, or room for octets to it.
+    /// Octets from the server, or room for octets to it.
     ReadAndWrite,
 }
 
-/// Why a wait ended; more than one may be so, and none at the deadline.
+/// Why a wait ended. Several reasons may hold at once, and none at the deadline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
     /// There are octets, an end or an error to read.
     pub readable: bool,
-    /// The stream takes octets.
+    /// The stream accepts octets.
     pub writable: bool,
-    /// The bell was rung; it is silent again.
+    /// The bell was rung. It is silent again.
     pub woken: bool,
 }
 
-/// Waits for the stream, where there is one, and for the bell, where there is one, until the deadline, where there is one.
+/// Waits for the stream if there is one, for the bell if there is one, and until the deadline if
+/// there is one.
 ///
 /// # Errors
-/// [`NetError::System`] when poll(2) itself fails.
+/// [`NetError::System`] if poll(2) itself fails.
 pub fn wait(
-    stream: Option<(&Stream, Interest)>,
+    stream: Option<(&dyn AsFd, Interest)>,
     wake_up: Option<&WakeUp>,
     deadline: Option<Instant>,
 ) -> Result<Ready, NetError> {
@@ -97,14 +100,14 @@ pub fn wait(
 
 /// Waits until the socket is ready for these events, or until the deadline.
 pub(super) fn wait_for(
-    socket: &TcpStream,
+    socket: &impl AsFd,
     events: PollFlags,
     deadline: Instant,
 ) -> Result<(), NetError> {
     poll_until(&mut [PollFd::new(socket.as_fd(), events)], Some(deadline))
 }
 
-/// A signal ends it too, and nothing is ready then.
+/// A signal ends the wait too; then nothing is ready.
 fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<(), NetError> {
     match poll(fds, timeout(deadline)) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
@@ -118,13 +121,14 @@ fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<(), N
 impl Interest {
     fn flags(self) -> PollFlags {
         match self {
-            Interest::Read => PollFlags::POLLIN,
-            Interest::ReadAndWrite => PollFlags::POLLIN | PollFlags::POLLOUT,
+            Self::Read => PollFlags::POLLIN,
+            Self::ReadAndWrite => PollFlags::POLLIN | PollFlags::POLLOUT,
         }
     }
 }
 
-/// Rounded up, so that a wait never ends a fraction of a millisecond before its deadline and spins.
+/// The time left in milliseconds, rounded up: otherwise a wait would end a fraction of a
+/// millisecond early, and its caller would spin.
 fn timeout(deadline: Option<Instant>) -> PollTimeout {
     let Some(deadline) = deadline else {
         return PollTimeout::NONE;
@@ -132,12 +136,6 @@ fn timeout(deadline: Option<Instant>) -> PollTimeout {
     let left = deadline.saturating_duration_since(Instant::now());
     let milliseconds = left.as_nanos().div_ceil(1_000_000);
     PollTimeout::try_from(milliseconds.min(i32::MAX as u128)).unwrap_or(PollTimeout::MAX)
-}
-
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket().as_fd()
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A body out of chunks: the dot line is its end, and a stuffed dot is not part of it.
+//! Decodes a body from chunks: a line with only a dot ends it, and a stuffed dot is removed.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use super::line::LineEnd;
 static CRLF_DOT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n."));
 static LF_DOT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\n."));
 
-/// Part of a body, or its end.
+/// A part of a body, or its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
     Octets(&'a [u8]),
@@ -24,52 +24,52 @@ pub(super) enum Piece<'a> {
 /// line     = ["."] *OCTET CRLF       ; the dot is stuffed where the octets begin with one
 /// ```
 ///
-/// Everything but a possible dot line is passed on as it came, in slices of the input. No line has a length limit.
-/// Where a bare LF ends a line, and where it is an octet of the message, is told in the page of [`super`].
+/// Everything but a possible dot line is passed on as slices of the input. The length of a line is
+/// not limited. [`super`] says when a bare LF ends a line, and when it is an octet of the message.
 #[derive(Debug)]
 pub(super) struct BodyDecoder {
-    place: Place,
+    position: LinePosition,
     /// `None` until the first line of the body has ended.
     line_end: Option<LineEnd>,
 }
 
-/// Where in a line the next octet stands.
+/// The position of the next octet in its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum LinePosition {
     Start,
     Inside,
     InsideAfterCr,
-    /// After a dot at the start, which was not passed on.
+    /// After a dot at the start. The dot was not passed on.
     AfterDot,
-    /// After a dot and a CR at the start, neither of which was passed on.
+    /// After a dot and a CR at the start. Neither was passed on.
     AfterDotCr,
 }
 
 impl BodyDecoder {
-    /// The body that follows a status line with this end.
+    /// A decoder for the body behind a status line that ended like this.
     pub(super) fn new(status_line_end: LineEnd) -> Self {
         let line_end = match status_line_end {
             LineEnd::Lf => Some(LineEnd::Lf),
             LineEnd::CrLf => None,
         };
         Self {
-            place: Place::Start,
+            position: LinePosition::Start,
             line_end,
         }
     }
 
-    /// Takes a piece from the front of `input`; `None` when nothing of it can be passed on yet.
+    /// Takes a piece from the front of `input`. None if nothing can be passed on yet.
     pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Piece<'a>> {
         while let Some((&octet, rest)) = input.split_first() {
-            match (self.place, octet) {
-                (Place::Start, b'.') => self.place = Place::AfterDot,
-                (Place::AfterDot, b'\r') => self.place = Place::AfterDotCr,
-                (Place::AfterDot | Place::AfterDotCr, b'\n') => {
+            match (self.position, octet) {
+                (LinePosition::Start, b'.') => self.position = LinePosition::AfterDot,
+                (LinePosition::AfterDot, b'\r') => self.position = LinePosition::AfterDotCr,
+                (LinePosition::AfterDot | LinePosition::AfterDotCr, b'\n') => {
                     *input = rest;
                     return Some(Piece::End);
                 }
-                (Place::AfterDotCr, _) => {
-                    self.place = Place::InsideAfterCr;
+                (LinePosition::AfterDotCr, _) => {
+                    self.position = LinePosition::InsideAfterCr;
                     return Some(Piece::Octets(b"\r"));
                 }
                 _ => return Some(Piece::Octets(self.run(input))),
@@ -79,18 +79,18 @@ impl BodyDecoder {
         None
     }
 
-    /// Takes octets up to the first place that needs a closer look. `input` is not empty, and does not begin with a dot at
-    /// the start of a line.
+    /// Takes octets up to the first that may end the body. `input` must not be empty, nor begin
+    /// with a dot at the start of a line.
     fn run<'a>(&mut self, input: &mut &'a [u8]) -> &'a [u8] {
         let length = self.run_length(input);
         let (octets, rest) = input.split_at(length);
-        self.place = self.place_after(octets);
+        self.position = self.position_after(octets);
         *input = rest;
         octets
     }
 
     fn run_length(&mut self, input: &[u8]) -> usize {
-        if self.place == Place::InsideAfterCr && input.starts_with(b"\n") {
+        if self.position == LinePosition::InsideAfterCr && input.starts_with(b"\n") {
             self.line_end.get_or_insert(LineEnd::CrLf);
             return 1;
         }
@@ -102,7 +102,7 @@ impl BodyDecoder {
         length.unwrap_or(input.len())
     }
 
-    /// How much of the input the first line takes, if its end is there, which tells what ends the others.
+    /// The length of the first line if its end has come. That end says how all lines end.
     fn first_line(&mut self, input: &[u8]) -> Option<usize> {
         let lf = memchr(b'\n', input)?;
         let end = if input[..lf].ends_with(b"\r") {
@@ -114,13 +114,13 @@ impl BodyDecoder {
         Some(lf + 1)
     }
 
-    fn place_after(&self, octets: &[u8]) -> Place {
-        let after_cr = self.place == Place::InsideAfterCr;
+    fn position_after(&self, octets: &[u8]) -> LinePosition {
+        let after_cr = self.position == LinePosition::InsideAfterCr;
         match (octets, self.line_end) {
-            ([.., b'\n'], Some(LineEnd::Lf)) | ([.., b'\r', b'\n'], _) => Place::Start,
-            ([b'\n'], _) if after_cr => Place::Start,
-            ([.., b'\r'], _) => Place::InsideAfterCr,
-            _ => Place::Inside,
+            ([.., b'\n'], Some(LineEnd::Lf)) | ([.., b'\r', b'\n'], _) => LinePosition::Start,
+            ([b'\n'], _) if after_cr => LinePosition::Start,
+            ([.., b'\r'], _) => LinePosition::InsideAfterCr,
+            _ => LinePosition::Inside,
         }
     }
 }

@@ -5,24 +5,25 @@ use std::fmt;
 use super::limits::{MAX_CAPABILITY_LINES, MAX_MECHANISM_NAME, MAX_SASL_MECHANISMS};
 use super::text::ServerText;
 
-/// The capabilities of a session, in the state that it was in when it was asked.
+/// The capabilities of a session, in the state in which CAPA was sent.
 ///
-/// A promise in one direction only: many servers know UIDL and TOP without saying so.
+/// Many servers know UIDL and TOP without announcing them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// TOP works.
     pub top: bool,
     /// USER and PASS work.
     pub user: bool,
-    /// Commands may be written before the replies to earlier ones have come. To be believed after the login only.
+    /// Commands may be written before the replies to earlier ones have come. Believe it only after
+    /// the login.
     pub pipelining: bool,
     /// Headers can be served as UTF-8 (RFC 6856).
     pub utf8: bool,
-    /// The SASL mechanisms, in capitals, in the server's order (RFC 5034).
+    /// The SASL mechanisms in upper case and in the server's order (RFC 5034).
     pub sasl: Vec<String>,
     /// The least time between two logins, in seconds.
     pub login_delay: Option<u32>,
-    /// How long messages stay.
+    /// How long the server keeps messages.
     pub expire: Option<Expire>,
     announced: Vec<ServerText>,
 }
@@ -30,21 +31,21 @@ pub struct Capabilities {
 /// How long the server keeps a message (RFC 2449 section 6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expire {
-    /// Until somebody deletes it.
+    /// Until a client deletes it.
     Never,
-    /// At least so many days. With 0 days a message that was retrieved may be gone after QUIT, although no DELE was
-    /// sent.
+    /// At least so many days. With 0 days the server may delete a retrieved message at QUIT without
+    /// a DELE.
     Days(u32),
 }
 
 impl Capabilities {
-    /// Nothing is announced.
+    /// No capability.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes in a line of CAPA's reply. Those that nothing depends on are kept for [`fmt::Display`] only, lines beyond
-    /// [`MAX_CAPABILITY_LINES`] not at all.
+    /// Adds a line of CAPA's reply. Lines that this program does not use are kept only for
+    /// [`fmt::Display`]. Lines beyond [`MAX_CAPABILITY_LINES`] are dropped.
     ///
     /// ```text
     /// capability   = capa-tag *(SP param) CRLF      ; RFC 2449 section 3
@@ -60,20 +61,20 @@ impl Capabilities {
         self.take(&tag.to_ascii_uppercase(), words);
     }
 
-    /// Whether the server offers the SASL mechanism, in whatever case it is written.
+    /// Whether the server offers the SASL mechanism. Case does not matter.
     pub fn offers_sasl(&self, mechanism: &str) -> bool {
         self.sasl
             .iter()
             .any(|offered| offered.eq_ignore_ascii_case(mechanism))
     }
 
-    /// Whether the server announced nothing at all.
+    /// Whether the server announced nothing.
     pub fn is_empty(&self) -> bool {
         self.announced.is_empty()
     }
 
-    /// What holds after the log-in: what was announced then, or what was announced before where nothing was. What the server
-    /// may do to us (EXPIRE, LOGIN-DELAY) holds until it says otherwise.
+    /// The capabilities after the login: those announced then, or the earlier ones if none were.
+    /// EXPIRE and LOGIN-DELAY restrict the client, so they hold until the server announces others.
     #[must_use]
     pub fn renewed(self, after: Self) -> Self {
         if after.is_empty() {
@@ -111,7 +112,7 @@ impl Capabilities {
     }
 }
 
-/// The lines as they were announced, between commas.
+/// The announced lines, separated by commas.
 impl fmt::Display for Capabilities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, line) in self.announced.iter().enumerate() {
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_and_mechanisms_have_no_case() {
+    fn tags_and_mechanisms_ignore_case() {
         let capabilities = announced(&[
             "top",
             "Uidl",
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn expiry_is_read_in_each_of_its_forms() {
+    fn every_form_of_expire_is_parsed() {
         for (line, expire) in [
             ("EXPIRE NEVER", Some(Expire::Never)),
             ("EXPIRENEVER", Some(Expire::Never)),
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_announced_before_the_login_holds_where_it_was_not_taken_back() {
+    fn earlier_restrictions_hold_until_the_server_changes_them() {
         let before = announced(&["TOP", "PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]);
         assert_eq!(before.clone().renewed(Capabilities::new()), before);
         let after = before.renewed(announced(&["USER", "LOGIN-DELAY 10"]));
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_list_is_kept_up_to_its_limit() {
+    fn an_endless_capa_reply_is_cut_at_its_limit() {
         let mut capabilities = Capabilities::new();
         (0..3 * MAX_CAPABILITY_LINES)
             .for_each(|n| capabilities.add(format!("SASL M{n}").as_bytes()));

@@ -1,4 +1,4 @@
-//! What the client writes.
+//! The commands of the client.
 
 use std::fmt;
 
@@ -17,70 +17,70 @@ use super::types::MessageNumber;
 /// Neither `Debug` nor `Display` shows a secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// What can the server do? (RFC 2449 section 5)
+    /// Asks for the capabilities (RFC 2449 section 5).
     Capa,
-    /// Begin TLS. Nothing may be written until it is up (RFC 2595 section 4).
+    /// Begins TLS. Nothing may be written before the handshake (RFC 2595 section 4).
     Stls,
-    /// Serve messages as they are, with UTF-8 in headers (RFC 6856 section 2).
+    /// Asks for messages as they are, with UTF-8 in headers (RFC 6856 section 2).
     Utf8,
-    /// Who wants the maildrop.
+    /// Names the user.
     User(&'a str),
-    /// The password, in clear within the line.
+    /// The password, unencrypted in the line.
     Pass(&'a str),
-    /// Who wants it, with the MD5 of the greeting's timestamp and the secret (RFC 1939 section 7).
+    /// Names the user and proves the password by an MD5 digest (RFC 1939 section 7).
     Apop {
-        /// The name of the maildrop, without a space.
+        /// The user name, which must not contain a space.
         user: &'a str,
         /// 32 hexadecimal digits.
         digest: &'a str,
     },
-    /// Begin a SASL exchange (RFC 5034 section 4).
+    /// Begins a SASL exchange (RFC 5034 section 4).
     Auth {
-        /// A name of the registry, such as `PLAIN`.
+        /// The registered name of the mechanism, such as `PLAIN`.
         mechanism: &'a str,
-        /// The first response before its base64, where [`Command::initial_response_fits`].
+        /// The first response before base64, if [`Command::initial_response_fits`].
         initial: Option<&'a [u8]>,
     },
-    /// The answer to a challenge, before its base64.
+    /// The answer to a challenge, before base64.
     SaslResponse(&'a [u8]),
-    /// The end of a SASL exchange by the client: the server answers -ERR.
+    /// Cancels a SASL exchange. The server answers -ERR.
     SaslCancel,
-    /// How many messages and octets?
+    /// Asks for the number of messages and octets.
     Stat,
-    /// The size of every message.
+    /// Asks for the size of every message.
     List,
-    /// The unique-id of every message.
+    /// Asks for the unique-id of every message.
     Uidl,
-    /// The headers of a message and the first lines of what follows.
+    /// Asks for the headers of a message and its first lines.
     Top {
-        /// Whose headers.
+        /// The message.
         message: MessageNumber,
-        /// How many lines after the empty one.
+        /// How many lines behind the headers.
         lines: u32,
     },
-    /// A whole message.
+    /// Asks for a whole message.
     Retr(MessageNumber),
-    /// Mark a message for the deletion at QUIT.
+    /// Marks a message, which QUIT then deletes.
     Dele(MessageNumber),
-    /// Nothing, but the server's idle clock starts anew.
+    /// Does nothing but reset the server's idle timer.
     Noop,
-    /// Take back every DELE of the session.
+    /// Cancels every DELE of the session.
     Rset,
-    /// Commit: the server enters UPDATE state and deletes what is marked.
+    /// Ends the session. The server deletes the marked messages (UPDATE state).
     Quit,
 }
 
 impl Command<'_> {
     /// Appends the line to `out`, with its CRLF.
     ///
-    /// `out` then holds the secret of a PASS or a SASL response: the caller wipes it.
+    /// After a PASS or a SASL response `out` contains a secret, which the caller must wipe.
     ///
     /// # Errors
-    /// The caller's arguments cannot be carried; `out` is then as it was.
+    /// POP3 cannot carry an argument. `out` is then unchanged.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), CommandError> {
         self.check()?;
         let start = out.len();
-        // A buffer that had to grow in the midst of the line would leave a half of the secret behind.
+        // A buffer that grows while it is written would leave a part of the secret in freed memory.
         out.reserve(self.most_octets());
         self.write(out);
         out.extend_from_slice(b"\r\n");
@@ -93,10 +93,8 @@ impl Command<'_> {
         }
     }
 
-    /// How the reply is framed.
-    ///
-    /// [`Command::SaslResponse`] and [`Command::SaslCancel`] answer within a reply that AUTH made the server owe: it is
-    /// not to be expected once more.
+    /// The framing of the reply. [`Command::SaslResponse`] and [`Command::SaslCancel`] belong to
+    /// the reply that AUTH already made the server owe; do not expect another.
     pub fn shape(&self) -> Shape {
         match self {
             Self::Capa | Self::List | Self::Uidl => Shape::Lines,
@@ -106,7 +104,7 @@ impl Command<'_> {
         }
     }
 
-    /// What nobody may see of the line that [`Command::encode`] made.
+    /// The secret in a line made by [`Command::encode`].
     pub fn secret_in<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
         let before = match *self {
             Self::Pass(_) => "PASS ".len(),
@@ -120,14 +118,15 @@ impl Command<'_> {
         line.get(before..)?.strip_suffix(b"\r\n")
     }
 
-    /// Whether AUTH may carry this first response. Where it may not, the server asks for it with an empty challenge.
+    /// Whether AUTH may carry this first response. If not, the server asks for it with an empty
+    /// challenge.
     pub fn initial_response_fits(mechanism: &str, initial: &[u8]) -> bool {
         let encoded = encoded_length(initial).max("=".len());
         let framing = "AUTH ".len() + mechanism.len() + " ".len() + "\r\n".len();
         encoded.saturating_add(framing) <= COMMAND_LENGTH
     }
 
-    /// No line is longer.
+    /// An upper bound of the length of the line.
     fn most_octets(&self) -> usize {
         let secret = match *self {
             Self::Pass(password) => password.len(),
@@ -157,7 +156,7 @@ impl Command<'_> {
         }
     }
 
-    /// The argument that can make the command too long.
+    /// The argument to blame if the command is too long.
     fn bounded_by(&self) -> Option<Argument> {
         match self {
             Self::User(_) | Self::Apop { .. } => Some(Argument::UserName),
@@ -258,7 +257,7 @@ fn write_initial_response(initial: Option<&[u8]>, out: &mut Vec<u8>) {
     }
 }
 
-/// With padding.
+/// The length of the base64, with padding.
 fn encoded_length(octets: &[u8]) -> usize {
     octets.len().div_ceil(3).saturating_mul(4)
 }
@@ -336,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_one_word_is_refused_where_it_must_be() {
+    fn a_name_that_must_be_one_word_is_refused_otherwise() {
         let apop = |user| encoded(Command::Apop { user, digest: "0" });
         assert_eq!(
             apop("a b"),
@@ -363,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_of_more_than_255_octets_is_refused_and_leaves_nothing_behind() {
+    fn a_command_of_more_than_255_octets_writes_nothing() {
         let longest = "x".repeat(COMMAND_LENGTH - "PASS \r\n".len());
         assert_eq!(
             encoded(Command::Pass(&longest)).unwrap().len(),
@@ -376,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn an_initial_response_fits_exactly_where_auth_can_be_written() {
+    fn an_initial_response_fits_only_if_auth_can_be_written() {
         for length in 0..300 {
             let response = vec![b'x'; length];
             let auth = Command::Auth {
@@ -393,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_written_into_a_buffer_that_does_not_move() {
+    fn the_buffer_does_not_move_while_a_secret_is_written() {
         let token = vec![b'x'; 5000];
         let mut out = Vec::new();
         let response = Command::SaslResponse(&token);
@@ -405,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_shown() {
+    fn debug_and_display_show_no_secret() {
         let commands = [
             (Command::Pass("secret"), "PASS ***"),
             (

@@ -1,4 +1,4 @@
-//! What the server writes, cut into the replies that are owed.
+//! Cuts the octets from the server into the replies that it owes.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,10 +10,10 @@ use super::line::{LineBuffer, LineEnd};
 use super::reply::Status;
 use super::text::ServerText;
 
-/// How a reply is framed, which only the command tells. An `-ERR` is one line for every shape.
+/// The framing of a reply, which depends on the command. An `-ERR` is one line in every shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// One status line; the greeting too.
+    /// One status line. The greeting has this shape too.
     Status,
     /// A status line, then lines of a listing up to the dot line.
     Lines,
@@ -23,24 +23,25 @@ pub enum Shape {
     Sasl,
 }
 
-/// What came from the server.
+/// A part of what the server sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// The reply is complete: a `+OK` of one line, or any `-ERR`.
+    /// A reply of one line is complete: a `+OK`, or any `-ERR`.
     Done(Status<'a>),
-    /// The `+OK` of a reply of several lines; its lines or octets follow.
+    /// The `+OK` of a longer reply. Its lines or octets follow.
     Opened(Status<'a>),
-    /// A challenge, still in base64. The reply stays owed.
+    /// A challenge in base64. The reply is still owed.
     Challenge(&'a [u8]),
-    /// A line of a listing, without its end and without a stuffed dot.
+    /// A line of a listing, without its line end and without a stuffed dot.
     Line(&'a [u8]),
-    /// Octets of a body as the message has them, never empty. A body is any number of these, none for an empty one.
+    /// Octets of a body without stuffed dots; never empty. A body is any number of these.
     Body(&'a [u8]),
-    /// The reply of several lines is complete.
+    /// A longer reply is complete.
     End,
 }
 
-/// The event for a log: no octet of a body, and nothing of a challenge, which is a part of the authentication.
+/// The event for a log. It shows no octets of a body and no challenge, which belongs to the
+/// authentication.
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -53,7 +54,7 @@ impl fmt::Display for Event<'_> {
     }
 }
 
-/// Cuts a stream of octets into the replies that are owed. The rules are told in the page of [`super`].
+/// Cuts a stream of octets into the replies that the server owes. [`super`] states the rules.
 #[derive(Debug, Default)]
 pub struct Decoder {
     replies: Replies,
@@ -61,28 +62,29 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that owes nothing: the greeting too has to be expected, as [`Shape::Status`].
+    /// A decoder that expects nothing. The greeting must be expected as a [`Shape::Status`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The server owes one reply more, after those it already owes.
+    /// The server owes one more reply, after those that it already owes.
     ///
-    /// To be called for each command but a SASL response or cancellation, whose reply is the one that AUTH made owed.
-    /// The caller bounds how many commands are in flight.
+    /// Call it for each command except a SASL response or cancellation, whose reply AUTH already
+    /// made the server owe. The caller limits how many commands are in flight.
     pub fn expect(&mut self, shape: Shape) {
         self.replies.owed.push_back(shape);
     }
 
-    /// How many replies are not complete, the one under way included.
+    /// How many replies are not complete, including the current one.
     pub fn owed(&self) -> usize {
         self.replies.owed.len()
     }
 
-    /// Takes the next event from the front of `input`; `None` when it needs more, and then has taken all of it.
+    /// Takes the next event from the front of `input`. None if it needs more input; then it has
+    /// taken all of it.
     ///
     /// # Errors
-    /// The server broke the protocol. The decoder is then of no more use.
+    /// The server broke the protocol. The decoder cannot be used any more.
     pub fn next<'a, 'i: 'a>(
         &'a mut self,
         input: &mut &'i [u8],
@@ -90,17 +92,17 @@ impl Decoder {
         if input.is_empty() {
             return Ok(None);
         }
-        if let Place::Between = self.replies.place {
+        if let ReplyPosition::Between = self.replies.position {
             self.replies.begin();
         }
-        match &mut self.replies.place {
-            Place::Between | Place::Unsolicited => self.unsolicited(input),
-            Place::StatusLine(shape) => {
+        match &mut self.replies.position {
+            ReplyPosition::Between | ReplyPosition::Unsolicited => self.unsolicited(input),
+            ReplyPosition::StatusLine(shape) => {
                 let shape = *shape;
                 self.status_line(shape, input)
             }
-            Place::Listing { .. } => self.listing_line(input),
-            Place::Body(body) => Ok(match body.next(input) {
+            ReplyPosition::Listing { .. } => self.listing_line(input),
+            ReplyPosition::Body(body) => Ok(match body.next(input) {
                 Some(Piece::Octets(octets)) => Some(Event::Body(octets)),
                 Some(Piece::End) => {
                     self.replies.finish();
@@ -135,7 +137,7 @@ impl Decoder {
             return Ok(None);
         };
         if let (Shape::Sasl, Some(text)) = (shape, challenge(line.octets)) {
-            self.replies.place = Place::Between;
+            self.replies.position = ReplyPosition::Between;
             return Ok(Some(Event::Challenge(text)));
         }
         let status = Status::parse(line.octets)?;
@@ -163,17 +165,17 @@ impl Decoder {
     }
 }
 
-/// The replies owed, and the place within the first of them.
+/// The replies that the server owes, and the position in the first of them.
 #[derive(Debug, Default)]
 struct Replies {
     owed: VecDeque<Shape>,
-    place: Place,
+    position: ReplyPosition,
 }
 
-/// Where in the stream the next octet stands.
+/// What the next octet of the stream belongs to.
 #[derive(Debug, Default)]
-enum Place {
-    /// Before a line that is the next reply, or that nobody asked for.
+enum ReplyPosition {
+    /// A line that is the next reply, or that no command asked for.
     #[default]
     Between,
     StatusLine(Shape),
@@ -182,33 +184,34 @@ enum Place {
         octets: usize,
     },
     Body(BodyDecoder),
-    /// In a line that began while nothing was owed, and that stays so whatever is expected before it ends.
+    /// A line that began while nothing was owed. It stays unsolicited even if a reply is expected
+    /// before the line ends.
     Unsolicited,
 }
 
 impl Replies {
     fn begin(&mut self) {
-        self.place = match self.owed.front() {
-            Some(&shape) => Place::StatusLine(shape),
-            None => Place::Unsolicited,
+        self.position = match self.owed.front() {
+            Some(&shape) => ReplyPosition::StatusLine(shape),
+            None => ReplyPosition::Unsolicited,
         };
     }
 
-    /// Whether more than this `+OK` belongs to the reply.
+    /// Begins what follows a `+OK`. False if the reply ends with it.
     fn open(&mut self, shape: Shape, status_line_end: LineEnd) -> bool {
-        self.place = match shape {
-            Shape::Lines => Place::Listing {
+        self.position = match shape {
+            Shape::Lines => ReplyPosition::Listing {
                 lines: 0,
                 octets: 0,
             },
-            Shape::Body => Place::Body(BodyDecoder::new(status_line_end)),
+            Shape::Body => ReplyPosition::Body(BodyDecoder::new(status_line_end)),
             Shape::Status | Shape::Sasl => return false,
         };
         true
     }
 
     fn count_line(&mut self, length: usize) -> Result<(), ProtocolError> {
-        let Place::Listing { lines, octets } = &mut self.place else {
+        let ReplyPosition::Listing { lines, octets } = &mut self.position else {
             return Ok(());
         };
         *lines += 1;
@@ -226,11 +229,12 @@ impl Replies {
 
     fn finish(&mut self) {
         self.owed.pop_front();
-        self.place = Place::Between;
+        self.position = ReplyPosition::Between;
     }
 }
 
-/// `continue-req = "+" SP [base64] CRLF` (RFC 5034 section 6). Some servers leave out the space before nothing.
+/// `continue-req = "+" SP [base64] CRLF` (RFC 5034 section 6). Some servers send `+` without the
+/// space if nothing follows.
 fn challenge(line: &[u8]) -> Option<&[u8]> {
     match line {
         b"+" => Some(b""),

@@ -1,37 +1,38 @@
-//! What can go wrong: the server's fault and the caller's.
+//! Errors of the server and of the caller.
 
 use std::fmt;
 
 use super::limits::COMMAND_LENGTH;
 use super::text::ServerText;
 
-/// The server broke the protocol. Its place in the stream is unknown, so the session is over.
+/// The server broke the protocol. The position in the stream is unknown, so the session must end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
-    /// The server wrote a line while no reply was owed, as Dovecot does before it closes an idle session.
+    /// The server sent a line while no reply was owed, as Dovecot does before it closes an idle
+    /// session.
     #[error("the server said, unasked: {0}")]
     Unsolicited(ServerText),
-    /// Neither `+OK` nor `-ERR`, or a `+` challenge outside of a SASL exchange.
+    /// A reply is neither `+OK` nor `-ERR`, or is a `+` challenge outside of a SASL exchange.
     #[error("the server's reply is neither +OK nor -ERR: {0}")]
     NotAStatus(ServerText),
-    /// A status line, a line of a listing or a challenge has more octets than are read.
+    /// A status line, a line of a listing or a challenge is too long.
     #[error("the server sent a line of more than {limit} octets: {text}")]
     LineTooLong {
-        /// The cap, in octets without the LF.
+        /// The limit in octets, without the LF.
         limit: usize,
-        /// How the line begins.
+        /// The beginning of the line.
         text: ServerText,
     },
     /// A listing has more lines than a maildrop may have messages.
     #[error("the server sent a listing of more than {limit} lines")]
     TooManyLines {
-        /// The cap, in lines.
+        /// The limit in lines.
         limit: usize,
     },
     /// A listing has more octets than the unique-ids of so many messages may take.
     #[error("the server sent a listing of more than {limit} octets")]
     ListingTooLarge {
-        /// The cap, in octets.
+        /// The limit in octets.
         limit: usize,
     },
     /// The text after STAT's `+OK` is not two numbers.
@@ -46,7 +47,7 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The server's words, where the error shows some.
+    /// The server's text in the error, if there is any.
     pub fn words_mut(&mut self) -> Option<&mut ServerText> {
         match self {
             Self::Unsolicited(text)
@@ -60,19 +61,19 @@ impl ProtocolError {
     }
 }
 
-/// The caller asked for a command that cannot be written. Nothing was written.
+/// The caller asked for a command that POP3 cannot carry. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// The octet would end the command and begin another.
+    /// A CR, LF or NUL would end the command and begin another.
     #[error("the {0} holds a CR, LF or NUL, which POP3 cannot carry")]
     ForbiddenOctet(Argument),
-    /// The argument holds a space, where a space ends it.
+    /// A space would end the argument.
     #[error("the {0} holds a space, which this command cannot carry")]
     ForbiddenSpace(Argument),
-    /// An argument is missing that must not be.
+    /// An argument is empty that must not be.
     #[error("the {0} is empty")]
     Empty(Argument),
-    /// RFC 2449 section 4 has no room for the argument.
+    /// The command is longer than RFC 2449 section 4 allows.
     #[error("the {0} is too long: a command has {COMMAND_LENGTH} octets at most")]
     TooLong(Argument),
     /// Not 1 to 20 of `A-Z 0-9 - _` (RFC 4422 section 3.1).
@@ -80,7 +81,7 @@ pub enum CommandError {
     BadMechanism(ServerText),
 }
 
-/// The argument of a command that an error is about.
+/// The argument that an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument {
     /// Of USER and APOP.

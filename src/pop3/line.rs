@@ -1,16 +1,16 @@
-//! Lines out of chunks.
+//! Assembles lines from chunks.
 
 use memchr::memchr;
 
 use super::error::ProtocolError;
 use super::text::ServerText;
 
-/// What ended a line.
+/// How a line ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineEnd {
-    /// CRLF, as RFC 1939 section 3 has it.
+    /// With CRLF (RFC 1939 section 3).
     CrLf,
-    /// LF alone.
+    /// With LF alone.
     Lf,
 }
 
@@ -21,18 +21,18 @@ pub(super) struct Line<'a> {
     pub(super) end: LineEnd,
 }
 
-/// Holds the beginning of a line until its end has come.
+/// Keeps the beginning of a line until its end arrives.
 #[derive(Debug, Default)]
 pub(super) struct LineBuffer {
     held: Vec<u8>,
-    /// `held` is a line that was given away, and is wiped before the next.
+    /// `held` is a line that was returned already. It is cleared before the next line.
     given: bool,
 }
 
 impl LineBuffer {
-    /// Takes a line from the front of `input`; `None` when its end has not come yet.
+    /// Takes a line from the front of `input`. None if its end has not arrived yet.
     ///
-    /// A line that is whole in `input` is not copied. `limit` is in octets without the LF.
+    /// A line that is complete in `input` is not copied. `limit` is in octets without the LF.
     pub(super) fn take<'a, 'i: 'a>(
         &'a mut self,
         input: &mut &'i [u8],
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_counts_every_octet_before_the_lf() {
+    fn the_limit_counts_all_octets_before_the_lf() {
         let mut lines = LineBuffer::default();
         assert_eq!(taken(&mut lines, b"abc\r\n", 4), Ok(Some(b"abc".to_vec())));
         assert_eq!(taken(&mut lines, b"ab", 4), Ok(None));

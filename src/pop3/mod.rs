@@ -2,9 +2,10 @@
 //!
 //! # Theory of operation
 //!
-//! POP3 (RFC 1939) is a queue. The client writes commands, the server answers them in their order, and nothing in a reply
-//! says which command it answers or how long it is. So whoever writes a [`Command`] also tells the [`Decoder`] the
-//! [`Shape`] of the reply that is now owed, and the decoder cuts what the server sends along that queue:
+//! POP3 (RFC 1939) is a queue. The client writes commands, and the server answers them in order.
+//! Nothing in a reply says which command it answers or how long it is. So a driver that writes a
+//! [`Command`] also tells the [`Decoder`] the [`Shape`] of the reply that the server now owes. The
+//! decoder cuts what the server sends along that queue:
 //!
 //! ```text
 //!              expect(shape)                        Event
@@ -21,29 +22,35 @@
 //!                 "+ " text to a Sasl -------> Challenge ---> status line again
 //! ```
 //!
-//! The rules, which hold for every way of cutting the input into chunks:
+//! These rules hold however the input is cut into chunks:
 //!
-//! 1. A reply leaves the queue with `Done` or `End`, and only then does the next one begin.
-//! 2. Octets that come while nothing is owed are [`ProtocolError::Unsolicited`], never the start of the next reply, even if
-//!    a command is written before their line has ended: Dovecot and mailutils say `-ERR` before they close an idle session.
-//! 3. A multi-line reply ends with its dot line and nothing else; the octets that LIST or RETR announce are a hint.
-//! 4. Nothing is allocated from a number that the server sent, and no line is kept beyond its cap ([`limits`]).
-//! 5. After an error the place in the stream is unknown: the session is over, and its decoder with it.
+//! 1. A reply leaves the queue with `Done` or `End`. Only then does the next one begin.
+//! 2. Octets that arrive while nothing is owed are [`ProtocolError::Unsolicited`]. They are never
+//!    the start of the next reply, even if a command is written before their line has ended.
+//!    Dovecot and mailutils send such an `-ERR` before they close an idle session.
+//! 3. Only the dot line ends a multi-line reply. The sizes that LIST or RETR announce are hints.
+//! 4. No memory is allocated from a number that the server sent, and no line is kept beyond its
+//!    limit ([`limits`]).
+//! 5. After an error the position in the stream is unknown, so the session must end.
 //!
 //! # Which dot line ends a body
 //!
-//! RFC 1939 section 3 ends lines with CRLF, so a bare LF is an octet of the message. Were `LF . CRLF` an end too, anyone
-//! who gets such octets past a server that does not rewrite line ends could end a message early and have the rest of it
-//! read as replies. A few servers do end their lines with LF alone, though. The decoder believes the lines that an
-//! author of mail does not write: if the status line of the reply, or the first line of the body (a trace header of the
-//! delivering server), ends with a bare LF, then LF ends every line of that body; otherwise only CRLF does, both
-//! for the end and for the removal of a stuffed dot. The dot line itself may end with CRLF or LF in either case: after a
-//! line end, a server that stuffs dots cannot mean anything else by it.
+//! RFC 1939 section 3 ends lines with CRLF, so a bare LF is an octet of the message. If `LF . CRLF`
+//! ended a body too, then anyone who gets such octets past a server that does not rewrite line ends
+//! could end a message early and have the rest of it read as replies. A few servers do end their
+//! lines with LF alone, however.
+//!
+//! So the decoder learns the line end from lines that no author of mail writes: the status line of
+//! the reply, and the first line of the body, which is a trace header of the delivering server. If
+//! one of them ends with a bare LF, LF ends every line of that body. Otherwise only CRLF does, both
+//! before the dot line and before a stuffed dot. The dot line itself may end with CRLF or LF: after
+//! a line end, a server that stuffs dots can mean nothing else by it.
 //!
 //! # What is left to the driver
 //!
-//! Time-outs, and end of file while [`Decoder::owed`] is not 0. After the `Done` of STLS any octet left in the input was
-//! sent in clear and ends the session (CVE-2020-14954, CVE-2021-22947).
+//! Timeouts, and the end of the stream while [`Decoder::owed`] is not 0. After the `Done` of STLS,
+//! octets left in the input were sent in the clear, and the driver must end the session
+//! (CVE-2020-14954, CVE-2021-22947).
 
 pub mod capability;
 pub mod command;

@@ -1,4 +1,4 @@
-//! What the lines of a reply say.
+//! Parses the lines of a reply.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use super::error::ProtocolError;
 use super::text::ServerText;
 use super::types::{MessageNumber, UniqueId};
 
-/// The line that a reply begins with.
+/// The first line of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status<'a> {
     /// Success or failure.
     pub indicator: Indicator,
-    /// Why, for a program.
+    /// The response code, which gives the reason to a program.
     pub code: Option<ResponseCode>,
-    /// Why, for people: what follows the indicator, a response code included, without white space around it.
+    /// What follows the indicator, including a response code, without white space around it.
     pub text: &'a [u8],
 }
 
@@ -29,31 +29,31 @@ pub enum Indicator {
     Err,
 }
 
-/// Why a command failed, as RFC 2449 section 8, RFC 3206 and RFC 6856 section 5 name it.
+/// The reason of a failure (RFC 2449 section 8, RFC 3206, RFC 6856 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseCode {
     /// `[IN-USE]`: another session holds the maildrop.
     InUse,
     /// `[LOGIN-DELAY]`: too soon after the last login.
     LoginDelay,
-    /// `[SYS/TEMP]`: the server is out of order; later it may not be.
+    /// `[SYS/TEMP]`: the server has trouble that may pass.
     SysTemp,
-    /// `[SYS/PERM]`: the server is out of order until somebody repairs it.
+    /// `[SYS/PERM]`: the server has trouble that its administrator must end.
     SysPerm,
     /// `[AUTH]`: the credentials are wrong.
     Auth,
     /// `[UTF8]`: the message or the user name needs the UTF8 command.
     Utf8,
-    /// One that we do not know, and so ignore.
+    /// Another code, which has no meaning here.
     Other,
 }
 
-/// What STAT says of the maildrop.
+/// The reply to STAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// How many messages.
     pub count: u32,
-    /// The sum of their sizes in octets, as LIST counts them.
+    /// The sum of their sizes in octets.
     pub octets: u64,
 }
 
@@ -78,8 +78,8 @@ impl<'a> Status<'a> {
     /// single-line  = status [SP text] CRLF      ; RFC 2449 section 9
     /// status       = "+OK" / "-ERR"
     /// ```
-    ///
-    /// Case does not matter, `+ERR` is one server's `-ERR`, and the indicator has to be a word of its own.
+    /// Case does not matter. One server sends `+ERR` for `-ERR`. The indicator must be a word of
+    /// its own.
     ///
     /// # Errors
     /// [`ProtocolError::NotAStatus`]
@@ -115,13 +115,13 @@ impl<'a> Status<'a> {
 }
 
 impl ResponseCode {
-    /// The code that a text begins with.
+    /// The code at the beginning of a text.
     ///
     /// ```text
     /// resp-code    = "[" resp-level *("/" resp-level) "]"      ; RFC 2449 section 8
     /// ```
     ///
-    /// A deeper level than we know means what the known one means.
+    /// A code with an unknown sub-level has the meaning of its known levels.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let inside = text.strip_prefix(b"[")?;
         let end = memchr::memchr(b']', inside)?;
@@ -139,7 +139,7 @@ impl ResponseCode {
     }
 }
 
-/// The text of STAT's `+OK`; whatever follows the numbers is legal (RFC 1939 section 5).
+/// Parses the text of STAT's `+OK`. Anything may follow the numbers (RFC 1939 section 5).
 ///
 /// ```text
 /// stat-text    = count SP octets [SP *OCTET]
@@ -160,7 +160,8 @@ pub fn stat(text: &[u8]) -> Result<Stat, ProtocolError> {
     }
 }
 
-/// A line of LIST: a message and its size in octets, which is a hint; whatever follows is legal (RFC 1939 section 5).
+/// Parses a line of LIST: a message and its size in octets, which may be wrong. Anything may follow
+/// (RFC 1939 section 5).
 ///
 /// ```text
 /// scan-line    = message-number SP octets [SP *OCTET]
@@ -177,15 +178,14 @@ pub fn list_line(line: &[u8]) -> Result<(MessageNumber, u64), ProtocolError> {
         .ok_or_else(|| ProtocolError::BadListing(ServerText::from(line)))
 }
 
-/// A line of UIDL: a message and its unique-id (RFC 1939 section 7).
+/// Parses a line of UIDL: a message and its unique-id (RFC 1939 section 7).
 ///
 /// ```text
 /// uidl-line    = message-number SP unique-id
 /// unique-id    = 1*70(%x21-7E)
 /// ```
-///
-/// The RFC lets nothing follow the unique-id, so the rest of the line is taken for it: were it cut at a space, two
-/// messages could become one. White space around it is not part of it, and it may be empty.
+/// Nothing may follow the unique-id, so it is the rest of the line: if it were cut at a space, two
+/// messages could get the same one. White space around it is removed, and it may be empty.
 ///
 /// # Errors
 /// [`ProtocolError::BadUniqueIdListing`], also for message 0 and a number that overflows.
@@ -201,16 +201,17 @@ pub fn uidl_line(line: &[u8]) -> Result<(MessageNumber, UniqueId), ProtocolError
     Ok((message, UniqueId::from_wire(unique_id.trim_ascii())))
 }
 
-/// The timestamp in the greeting of a server that knows APOP (RFC 1939 section 7), with its angle brackets.
+/// The timestamp in the greeting of a server that knows APOP (RFC 1939 section 7), with its angle
+/// brackets.
 ///
 /// ```text
 /// msg-id       = "<" local-part "@" domain ">"       ; RFC 822 section 4.1
 /// local-part   = atom *("." atom)
 /// domain       = atom *("." atom)
 /// ```
-///
-/// Only such a one is returned, of ASCII atoms: other octets are how a server in the middle makes MD5 collide and learns the
-/// password by and by (CVE-2007-1558). Quoted strings and domain literals are not taken for that reason.
+/// Only ASCII atoms are accepted. With other octets an attacker in the middle can make MD5 collide
+/// and learn the password step by step (CVE-2007-1558). Quoted strings and domain literals are
+/// refused for the same reason.
 pub fn greeting_timestamp(text: &[u8]) -> Option<&[u8]> {
     memchr::memchr_iter(b'<', text).find_map(|start| {
         let end = start + memchr::memchr(b'>', &text[start..])?;
@@ -219,7 +220,8 @@ pub fn greeting_timestamp(text: &[u8]) -> Option<&[u8]> {
     })
 }
 
-/// What a challenge says: `[base64]` (RFC 5034 section 6), none for anything else. White space around it is passed over.
+/// Decodes a challenge, which is `[base64]` (RFC 5034 section 6). None for anything else. White
+/// space around it is ignored.
 pub fn challenge(encoded: &[u8]) -> Option<Vec<u8>> {
     BASE64.decode(encoded.trim_ascii()).ok()
 }
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn an_indicator_is_a_word_of_its_own() {
+    fn an_indicator_must_be_a_word_of_its_own() {
         for (line, ok, text) in [
             (&b"+OK"[..], true, &b""[..]),
             (b"+OK ", true, b""),
@@ -308,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn response_codes_are_known_by_their_first_levels() {
+    fn unknown_sub_levels_of_a_response_code_are_ignored() {
         assert_eq!(code(b"-ERR [IN-USE] busy"), Some(ResponseCode::InUse));
         assert_eq!(
             code(b"-ERR [login-delay] wait"),

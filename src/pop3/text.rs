@@ -1,4 +1,4 @@
-//! A server's words, made safe for logs and terminals.
+//! A server's text, made safe for logs and terminals.
 
 use std::fmt;
 
@@ -6,13 +6,12 @@ use zeroize::Zeroizing;
 
 use super::limits::MAX_SERVER_TEXT;
 
-/// Stands for the rest of a text.
+/// Replaces the rest of a text.
 const CUT: &str = "...";
 
-/// What a server wrote, for people: printable ASCII as it is, a backslash doubled, every other octet as `\xNN`, cut after
-/// [`MAX_SERVER_TEXT`] characters with `...`.
-///
-/// No server can move a terminal's cursor, forge a second log line or fill the log with it (CVE-2008-2711,
+/// A server's text for people: printable ASCII unchanged, a backslash doubled, every other octet as
+/// `\xNN`, and `...` after [`MAX_SERVER_TEXT`] characters.
+/// So no server can move the cursor of a terminal, forge a log line or fill the log (CVE-2008-2711,
 /// CVE-2021-36386 in fetchmail).
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct ServerText(Box<str>);
@@ -23,7 +22,7 @@ impl ServerText {
         &self.0
     }
 
-    /// Whether the text holds these octets, or is cut in the midst of them.
+    /// Whether the text contains these octets, or is cut within them.
     pub fn shows(&self, octets: &[u8]) -> bool {
         let mut sought = Zeroizing::new(String::new());
         for &octet in octets {
@@ -78,13 +77,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_and_other_alphabets_are_escaped() {
+    fn control_characters_and_non_ascii_are_escaped() {
         let text = ServerText::from(&b"a\x1b[2J\r\n\0\\ \xc3\xa9~"[..]);
         assert_eq!(text.as_str(), r"a\x1b[2J\x0d\x0a\x00\\ \xc3\xa9~");
     }
 
     #[test]
-    fn what_a_text_shows_is_found_escaped_and_cut() {
+    fn shows_finds_escaped_and_cut_octets() {
         let text = |octets: &[u8]| ServerText::from(octets);
         assert!(text(b"500 PASS a\\b\xe9c?").shows(b"a\\b\xe9c"));
         assert!(!text(b"500 PASS a\\b").shows(b"a\\b\xe9c"));
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_between_two_escapes() {
+    fn a_long_text_is_cut_between_escapes() {
         let text = ServerText::from(&[0xff; 1000][..]);
         assert_eq!(
             text.as_str(),

@@ -1,18 +1,18 @@
-//! What a session calls a message, and what a message is called for good.
+//! Message numbers and unique-ids.
 
 use std::fmt;
 use std::num::NonZeroU32;
 
 use super::text::ServerText;
 
-/// The number of a message, which means something within one session only (RFC 1939 section 5).
+/// The number of a message, which is valid only within one session (RFC 1939 section 5).
 ///
-/// Never 0: `RETR 0` ends the process of one server.
+/// Never 0: `RETR 0` crashes one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageNumber(NonZeroU32);
 
 impl MessageNumber {
-    /// The number, unless it is 0.
+    /// None for 0.
     pub fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)
     }
@@ -29,20 +29,19 @@ impl fmt::Display for MessageNumber {
     }
 }
 
-/// What UIDL calls a message in every session (RFC 1939 section 7).
-///
-/// A hostile input: it may be empty, hold `/`, `..`, NUL or 8-bit octets, be as long as a line of a listing, and name
-/// two messages at once.
+/// The identifier that UIDL gives a message in every session (RFC 1939 section 7). It comes from
+/// the server, so it may be empty, contain `/`, `..`, NUL or 8-bit octets, be as long as a line of
+/// a listing, and belong to two messages.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UniqueId(Box<[u8]>);
 
 impl UniqueId {
-    /// The identifier as the server wrote it. The cap on a line of a listing bounds its length.
+    /// The identifier as the server sent it. [`super::limits::MAX_LISTING_LINE`] bounds its length.
     pub fn from_wire(octets: &[u8]) -> Self {
         Self(octets.into())
     }
 
-    /// The octets as the server wrote them.
+    /// The octets as the server sent them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

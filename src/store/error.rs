@@ -16,7 +16,8 @@ pub enum StoreError {
         /// The system's answer.
         source: io::Error,
     },
-    /// The user's: something else, perhaps a symbolic link, stands where a folder of the cache belongs.
+    /// The user's: something else, perhaps a symbolic link, stands where a folder of the cache
+    /// belongs.
     #[error("{} is not a folder (a symbolic link is not followed)", path.display())]
     NotAFolder {
         /// What stands there.

@@ -157,13 +157,13 @@ fn a_ca_file_without_a_whole_certificate_is_refused() {
     let identity = Certificate::Good.issue(folder.path());
     assert_says(
         &refusal_of_file(&identity.key),
-        &["holds no PEM certificate"],
+        &["contains no PEM certificate"],
     );
     let whole = fs::read(&identity.authority).expect("PEM");
     let half = folder.path().join("half.pem");
     fs::write(&half, &whole[..whole.len() / 2]).expect("a file");
     assert_says(
         &refusal_of_file(&half),
-        &["holds a damaged PEM certificate"],
+        &["contains a damaged PEM certificate"],
     );
 }

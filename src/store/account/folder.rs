@@ -56,8 +56,8 @@ impl CacheFolder {
     }
 }
 
-/// Checks that the effective user owns `path`. `metadata` must be that of `path` itself, not of what
-/// a symbolic link there points to.
+/// Checks that the effective user owns `path`. `metadata` must be that of `path` itself, not of
+/// what a symbolic link there points to.
 pub(in crate::store) fn refuse_other_owner(
     path: &Path,
     metadata: &Metadata,

@@ -5,9 +5,9 @@
 //! before. One file for each small body would cost more than fetching the message again: ext4
 //! takes 40 to 400 microseconds to create a file.
 //!
-//! Each body is verified when it is read. One that is damaged, or was not written to its end, counts
-//! as missing and is fetched again. When all files together exceed the limit, those that were read
-//! longest ago are removed first; the mtime of a file says when it was read.
+//! Each body is verified when it is read. One that is damaged, or was not written to its end,
+//! counts as missing and is fetched again. When all files together exceed the limit, those that
+//! were read longest ago are removed first; the mtime of a file says when it was read.
 //!
 //! A thread of its own writes, so that no reader waits for the disk.
 

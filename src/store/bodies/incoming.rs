@@ -72,8 +72,8 @@ impl Incoming {
     /// Appends the next octets.
     ///
     /// # Errors
-    /// The body is too large for memory, and neither the cache nor the system's folder for temporary
-    /// files has room for it.
+    /// The body is too large for memory, and neither the cache nor the system's folder for
+    /// temporary files has room for it.
     pub fn push(&mut self, octets: &[u8]) -> io::Result<()> {
         if self.file.is_none() && self.memory.len() + octets.len() > MOST_IN_MEMORY {
             self.file = Some(self.begin_spool()?);
@@ -167,8 +167,8 @@ impl Spool {
         Ok(spool)
     }
 
-    /// A copy of the first `length` octets of the body, outside the cache. Behind them may be a part
-    /// of the octets that did not fit.
+    /// A copy of the first `length` octets of the body, outside the cache. Behind them may be a
+    /// part of the octets that did not fit.
     fn copy_without_name(&mut self, length: u64) -> io::Result<Self> {
         let mut file = tempfile::tempfile()?;
         let length = HEADER as u64 + length;

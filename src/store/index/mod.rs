@@ -79,9 +79,9 @@ impl Index {
     /// Stores the rows, without waiting for the disk.
     ///
     /// A message that is known keeps its inode number and its arrival. Facts that the new row has
-    /// replace the old ones; facts that it lacks stay, as long as `listed` and `twins` are the same.
-    /// A new message whose inode number another message has is stored with a free one. If the disk
-    /// refuses, the failure is logged and the rows are lost.
+    /// replace the old ones; facts that it lacks stay, as long as `listed` and `twins` are the
+    /// same. A new message whose inode number another message has is stored with a free one. If the
+    /// disk refuses, the failure is logged and the rows are lost.
     pub fn learn(&self, rows: Vec<Row>) {
         if let Some(open) = &self.file {
             // A writer that has ended has logged why, and the rows can be learnt again.

@@ -26,7 +26,8 @@ pub struct Row {
     pub title: Option<Box<str>>,
     /// The flags that a mail reader set. A later one replaces it; none changes nothing.
     pub mark: Option<Box<str>>,
-    /// How many CRLFs are in the body of that size, once they were counted; at most half its octets.
+    /// How many CRLFs are in the body of that size, once they were counted; at most half its
+    /// octets.
     pub crlfs: Option<u64>,
     /// A summary of the headers, once a user has asked for it.
     pub outline: Option<Box<str>>,

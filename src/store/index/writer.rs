@@ -146,9 +146,9 @@ fn next_task(tasks: &Receiver<IndexTask>, until: Instant) -> Option<IndexTask> {
     }
 }
 
-/// All valid rows. Damage that SQLite does not notice can leave values that no row may have, or give
-/// two messages one inode number, so that a reader would get the wrong message. Such a message is
-/// left out, and learnt again.
+/// All valid rows. Damage that SQLite does not notice can leave values that no row may have, or
+/// give two messages one inode number, so that a reader would get the wrong message. Such a message
+/// is left out, and learnt again.
 fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(LOAD)?;
     let mut found = statement.query([])?;
@@ -198,8 +198,8 @@ fn store_all(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> 
     transaction.commit()
 }
 
-/// Merges the row with the stored one, if there is one. A new row whose inode number another message
-/// has gets a free one.
+/// Merges the row with the stored one, if there is one. A new row whose inode number another
+/// message has gets a free one.
 fn store_one(connection: &Connection, learnt: Row) -> rusqlite::Result<()> {
     let row = match find(connection, &learnt)? {
         Some(old) => learnt.over(old),
