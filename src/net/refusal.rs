@@ -1,4 +1,4 @@
-//! Why a TLS handshake failed. What the user can do about it is known to [`crate::cli`].
+//! Why a TLS handshake failed. The command line tells what the user can do.
 
 use super::Shown;
 

@@ -1,9 +1,10 @@
-//! What can go wrong with what is kept on disk.
+//! What can go wrong with the cache on disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why the cache cannot be used. Each sentence names the path; [`crate::cli`] says what to do about it.
+/// Why the cache cannot be used. Each message names the path; the command line tells what the user
+/// can do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The system refused an operation on a file or folder.
@@ -29,7 +30,8 @@ pub enum StoreError {
         /// What stands there.
         path: PathBuf,
     },
-    /// Another user's, or left by a mount under sudo: that user could read or forge what is kept.
+    /// The user's: another user owns the file, perhaps root after a mount under sudo. The owner
+    /// could read or forge what is in it.
     #[error("{} belongs to user {owner}", path.display())]
     AnotherOwner {
         /// The file or folder that is not ours.
@@ -37,7 +39,8 @@ pub enum StoreError {
         /// The user id that owns it.
         owner: u32,
     },
-    /// The user's: others may write to the folder that holds the caches, and so exchange them.
+    /// The user's: others may write to the folder that holds the caches, and so replace
+    /// them.
     #[error("others may write to {} (mode {mode:03o})", path.display())]
     WritableByOthers {
         /// The folder.
@@ -45,7 +48,7 @@ pub enum StoreError {
         /// Its permission bits.
         mode: u32,
     },
-    /// A newer pop3fs wrote the index.
+    /// The user's: a newer pop3fs wrote the index.
     #[error("{} has format {found} and this pop3fs knows {known}; use the newer pop3fs, or remove the file: it is learnt again", path.display())]
     NewerFormat {
         /// The index.
@@ -55,7 +58,7 @@ pub enum StoreError {
         /// The newest format that this program reads.
         known: i32,
     },
-    /// SQLite could not do what was asked: no room, no permission, or a broken disk.
+    /// This machine's: SQLite failed, because of no room, no permission, or a broken disk.
     #[error("cannot use {} ({source})", path.display())]
     Sqlite {
         /// The index.
@@ -78,7 +81,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// That the system refused what was tried on the path, given as a verb.
+    /// The system refused what was tried on the path; `doing` is a verb.
     pub(super) fn io<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl Fn(E) -> Self {
         move |error| Self::Io {
             doing,
