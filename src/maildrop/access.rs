@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::Maildrop;
 use super::catalogue::{Extent, Message, MessageId, Standing};
 use super::fault::Fault;
-use super::history::Lookup;
-use super::state::HeaderAccess;
-use super::want::{AllOf, Waiter};
+use crate::maildrop::shared::history::Lookup;
+use crate::maildrop::shared::state::HeaderAccess;
+use crate::maildrop::shared::wants::{AllOf, Waiter};
 use crate::store::{Body, Disk, Found};
 
 impl Maildrop {

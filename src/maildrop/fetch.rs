@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Catalogue, MessageId, Standing};
 use super::fault::Fault;
-use super::want::Waiter;
 use super::{Maildrop, Shared};
+use crate::maildrop::shared::wants::Waiter;
 use crate::store::Body;
 
 /// The octets that are wanted at once: what a connection of 600 Mbit/s carries in 100 ms, and less than what lets the disk

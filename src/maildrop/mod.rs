@@ -22,32 +22,17 @@
 
 mod access;
 mod catalogue;
-mod commit;
-mod delivery;
-mod doubt;
+mod connection;
+mod deletion;
 mod engine;
 mod fault;
 mod fetch;
-mod history;
-mod hold_off;
-mod identity;
-mod inode;
-mod link;
-mod listing;
 mod login;
-mod name;
-mod pace;
 mod probe;
-mod quirks;
-mod read_ahead;
 mod removal;
-mod scan;
 mod session;
 mod settings;
-mod state;
-mod transfer;
-mod valve;
-mod want;
+mod shared;
 
 use std::sync::mpsc;
 use std::sync::{Arc, OnceLock};
@@ -57,30 +42,30 @@ use std::time::{Duration, SystemTime};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
+/// Public for the fuzzer alone: any octets of a server become the name of a file here.
+#[doc(hidden)]
+pub use catalogue::name::file_name;
+pub use catalogue::name::{NAME_MAX, SUFFIX};
 pub use catalogue::{Message, MessageId, Standing, Tag, Totals};
-pub use commit::{Kept, Verdict};
+pub use deletion::limit::{Consent, Excess, Held};
+pub use engine::commit::{Kept, Verdict};
 pub use fault::Fault;
 pub use fetch::{Depth, FetchError, Fetched, Progress};
-pub use history::History;
 pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
 };
-/// Public for the fuzzer alone: any octets of a server become the name of a file here.
-#[doc(hidden)]
-pub use name::file_name;
-pub use name::{NAME_MAX, SUFFIX};
 pub use probe::{Finding, Outlook, Rating, probe};
 pub use settings::{Dating, Pipeline, Settings};
-pub use state::{Change, Connection, Terms};
-pub use valve::{Consent, Excess, Held};
-pub use want::Waiter;
+pub use shared::history::History;
+pub use shared::state::{Change, Connection, Terms};
+pub use shared::wants::Waiter;
 
 use crate::net::{Endpoint, WakeUp};
 use crate::store::{Bodies, Disk, Index, StoreError, Usage};
+use connection::quirks::Quirks;
 use engine::Engine;
-use quirks::Quirks;
-use state::{Ending, Phase, State};
+use shared::state::{Ending, Phase, State};
 
 /// How the maildrop is left at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +91,7 @@ pub(super) struct Shared {
     disk: Disk,
     wake_up: WakeUp,
     state: Mutex<State>,
-    pulse: state::Pulse,
+    pulse: shared::state::Pulse,
     on_change: OnceLock<Box<dyn Fn(Change) + Send + Sync>>,
 }
 
@@ -136,7 +121,7 @@ impl Maildrop {
     /// What keeps the mount from beginning.
     pub fn open(settings: Settings, index: Index, disk: Disk) -> Result<Maildrop, OpenError> {
         let rows = index.load()?;
-        let quirks = Quirks::new(identity::remembered(&rows));
+        let quirks = Quirks::new(catalogue::identity::remembered(&rows));
         let state = State::new(&rows, Bodies::new(settings.memory));
         let endpoint = settings.login.endpoint.clone();
         let refuse = |fault: Fault| OpenError::Maildrop { endpoint, fault };
@@ -146,7 +131,7 @@ impl Maildrop {
         };
         let shared = Arc::new(Shared {
             wake_up,
-            pulse: state::Pulse::new(),
+            pulse: shared::state::Pulse::new(),
             state: Mutex::new(state),
             on_change: OnceLock::new(),
             settings,

@@ -8,12 +8,12 @@
 use std::time::{Duration, SystemTime};
 
 use super::fault::Fault;
-use super::link::Link;
-use super::quirks::{Identity, Quirks};
-use super::scan::Listing;
 use super::session::Session;
-use super::state::Pulse;
 use super::{Pipeline, Settings};
+use crate::maildrop::connection::link::Link;
+use crate::maildrop::connection::quirks::{Identity, Quirks};
+use crate::maildrop::session::scan::Listing;
+use crate::maildrop::shared::state::Pulse;
 use crate::net::{Accepted, Shown, Stream, TlsVersion};
 use crate::pop3::{Capabilities, Command, Event, Expire, MessageNumber, ServerText};
 

@@ -2,11 +2,11 @@
 
 use super::Maildrop;
 use super::catalogue::{MessageId, Standing};
-use super::commit::Verdict;
 use super::fault::Fault;
-use super::state::Change;
-use super::valve::{self, Consent, Held};
-use super::want::Waiter;
+use crate::maildrop::deletion::limit::{self, Consent, Held};
+use crate::maildrop::engine::commit::Verdict;
+use crate::maildrop::shared::state::Change;
+use crate::maildrop::shared::wants::Waiter;
 
 impl Maildrop {
     /// Takes the message out of the directory; the next commit deletes it.
@@ -61,7 +61,7 @@ impl Maildrop {
     pub fn held_back(&self) -> Option<Held> {
         let max_delete = self.shared.settings.max_delete;
         let state = self.shared.state.lock();
-        valve::check(&state.catalogue, max_delete, Consent::Unsaid).err()
+        limit::check(&state.catalogue, max_delete, Consent::Unsaid).err()
     }
 
     /// Deletes what is unlinked on the server.

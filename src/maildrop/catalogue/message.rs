@@ -2,10 +2,10 @@
 
 use std::num::NonZeroU64;
 
-use super::super::doubt::{Likeness, Shown};
-use super::super::identity;
-use super::super::listing::Listed;
-use super::super::name::file_name;
+use crate::maildrop::catalogue::identity;
+use crate::maildrop::catalogue::merge::Listed;
+use crate::maildrop::catalogue::name::file_name;
+use crate::maildrop::engine::confirm::{Likeness, Shown};
 use crate::pop3::UniqueId;
 use crate::store::{Body, BodyKey, Eol, Row};
 
@@ -15,10 +15,10 @@ const LARGEST: u64 = 1 << 42;
 
 /// A message of this mount; its place in the catalogue, for as long as the mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageId(pub(in crate::maildrop) u32);
+pub struct MessageId(pub(crate) u32);
 
 impl MessageId {
-    pub(in crate::maildrop) fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -54,14 +54,14 @@ pub enum Standing {
 
 /// What the body showed when it was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::maildrop) struct Extent {
-    pub(in crate::maildrop) octets: u64,
+pub(crate) struct Extent {
+    pub(crate) octets: u64,
     /// None where an index of an older version has told the octets alone.
-    pub(in crate::maildrop) crlfs: Option<u64>,
+    pub(crate) crlfs: Option<u64>,
 }
 
 impl Extent {
-    pub(in crate::maildrop) fn of(body: &Body) -> Extent {
+    pub(crate) fn of(body: &Body) -> Extent {
         Extent {
             octets: body.len(),
             crlfs: Some(body.crlfs()),
@@ -194,21 +194,21 @@ impl Message {
     }
 
     /// The octets of the body, once it was seen.
-    pub(in crate::maildrop) fn exact_size(&self) -> Option<u64> {
+    pub(crate) fn exact_size(&self) -> Option<u64> {
         self.exact
     }
 
     /// How many shared the unique-id when the message was listed last.
-    pub(in crate::maildrop) fn twins(&self) -> u32 {
+    pub(crate) fn twins(&self) -> u32 {
         self.twins
     }
 
-    pub(in crate::maildrop) fn is_twin_of(&self, other: &Message) -> bool {
+    pub(crate) fn is_twin_of(&self, other: &Message) -> bool {
         self.uidl == other.uidl
     }
 
     /// LIST's octets, the only estimate of what RETR is going to send.
-    pub(in crate::maildrop) fn expected_octets(&self) -> u64 {
+    pub(crate) fn expected_octets(&self) -> u64 {
         self.exact.unwrap_or(self.listed)
     }
 
@@ -229,11 +229,11 @@ impl Message {
     }
 
     /// Its place in the cache on disk.
-    pub(in crate::maildrop) fn body_key(&self) -> BodyKey {
+    pub(crate) fn body_key(&self) -> BodyKey {
         BodyKey::new(self.uidl.as_bytes(), self.ordinal)
     }
 
-    pub(in crate::maildrop) fn row(&self) -> Row {
+    pub(crate) fn row(&self) -> Row {
         Row {
             uidl: self.uidl.as_bytes().into(),
             ordinal: self.ordinal,

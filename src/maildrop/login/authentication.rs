@@ -1,12 +1,12 @@
 //! AUTHORIZATION state: one attempt to prove who the user is.
 
 use super::digest;
-use super::error::AuthenticationError;
 use super::mechanism::{Method, SaslMechanism};
 use super::sasl::{Exchange, Response};
 use super::secret::Secret;
+use crate::maildrop::connection::link::Link;
 use crate::maildrop::fault::Fault;
-use crate::maildrop::link::Link;
+use crate::maildrop::fault::authentication::AuthenticationError;
 use crate::pop3::{Capabilities, Command, Event};
 
 /// What there is to prove it with.

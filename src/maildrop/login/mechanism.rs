@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::error::AuthenticationError;
+use crate::maildrop::fault::authentication::AuthenticationError;
 use crate::pop3::{Capabilities, ServerText};
 
 /// What the user asked for.

@@ -9,7 +9,6 @@
 
 mod authentication;
 mod digest;
-mod error;
 mod mechanism;
 mod sasl;
 mod secret;
@@ -18,14 +17,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::AuthenticationError;
+pub use crate::maildrop::fault::authentication::AuthenticationError;
 pub use mechanism::{Mechanism, Method, SaslMechanism};
 pub use secret::{Credential, Renewal, Secret};
 
 use super::fault::Fault;
-use super::link::Link;
-use super::quirks::{CapaTime, Quirks};
-use super::state::Pulse;
+use crate::maildrop::connection::link::Link;
+use crate::maildrop::connection::quirks::{CapaTime, Quirks};
+use crate::maildrop::shared::state::Pulse;
 use crate::net::{Endpoint, Protection, Stream, Tls};
 use crate::pop3::reply::greeting_timestamp;
 use crate::pop3::{Capabilities, Command, Indicator, Status};

@@ -23,10 +23,10 @@ use rsasl::property::{AuthId, AuthzId, OAuthBearerToken, Password};
 use zeroize::Zeroizing;
 
 use super::digest;
-use super::error::AuthenticationError;
 use super::mechanism::SaslMechanism;
 use super::secret::Secret;
 use crate::maildrop::fault::Fault;
+use crate::maildrop::fault::authentication::AuthenticationError;
 use crate::pop3::reply::challenge;
 use crate::pop3::{ServerText, Status};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
-use super::error::AuthenticationError;
+use crate::maildrop::fault::authentication::AuthenticationError;
 
 /// A password or a token. It is wiped from memory when its last clone is dropped, and never shown.
 #[derive(Clone)]

@@ -1,10 +1,12 @@
 //! Why something wanted of the maildrop could not be had, and whose fault that is.
 
+pub(crate) mod authentication;
+
 use std::sync::Arc;
 
-use super::login::AuthenticationError;
-use super::quirks::speaks_of_a_lock;
-use super::valve::Held;
+use crate::maildrop::connection::quirks::speaks_of_a_lock;
+use crate::maildrop::deletion::limit::Held;
+use crate::maildrop::login::AuthenticationError;
 use crate::net::{Endpoint, NetError};
 use crate::pop3::{CommandError, ProtocolError, ResponseCode, ServerText, Status};
 
@@ -86,7 +88,7 @@ impl From<Held> for Fault {
 
 impl Fault {
     /// The fault behind a -ERR instead of a greeting. A server that turns everybody away has refused no password.
-    pub(super) fn of_greeting(status: &Status<'_>) -> Fault {
+    pub(crate) fn of_greeting(status: &Status<'_>) -> Fault {
         let command = "the connection";
         match Fault::of_refusal(command, status) {
             Fault::LoginRefused(text) => Fault::Refused { command, text },
@@ -95,12 +97,12 @@ impl Fault {
     }
 
     /// The fault behind a -ERR to a command of the login.
-    pub(super) fn of_login(status: &Status<'_>) -> Fault {
+    pub(crate) fn of_login(status: &Status<'_>) -> Fault {
         Fault::told(status).unwrap_or_else(|| Fault::LoginRefused(status.server_text()))
     }
 
     /// The fault behind a -ERR to a command of the session.
-    pub(super) fn of_refusal(command: &'static str, status: &Status<'_>) -> Fault {
+    pub(crate) fn of_refusal(command: &'static str, status: &Status<'_>) -> Fault {
         Fault::told(status).unwrap_or_else(|| Fault::Refused {
             command,
             text: status.server_text(),
@@ -121,12 +123,12 @@ impl Fault {
         }
     }
 
-    pub(super) fn no_room(error: std::io::Error) -> Fault {
+    pub(crate) fn no_room(error: std::io::Error) -> Fault {
         Fault::NoRoom(Arc::new(error))
     }
 
     /// True where the same secret would be refused again.
-    pub(super) fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         match self {
             Fault::LoginRefused(_) => true,
             Fault::Authentication(error) => error.is_final(),
@@ -135,17 +137,17 @@ impl Fault {
     }
 
     /// True where a new connection may have what this one lost.
-    pub(super) fn is_of_the_link(&self) -> bool {
+    pub(crate) fn is_of_the_link(&self) -> bool {
         matches!(self, Fault::Link(_) | Fault::Protocol(_))
     }
 
     /// True where the server says that it will take us later.
-    pub(super) fn passes(&self) -> bool {
+    pub(crate) fn passes(&self) -> bool {
         matches!(self, Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_))
     }
 
     /// True where another attempt cannot help, or does harm: accounts are locked after a few refused passwords.
-    pub(super) fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         self.is_refusal() || matches!(self, Fault::ServerFault(_))
     }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::catalogue::{Catalogue, Extent, MessageId, Standing};
-use super::fault::Fault;
-use super::identity::LONGEST_HEADERS;
-use super::listing::Changes;
-use super::state::Change;
-use super::want::{Urgency, Want, answer_all};
-use super::{Dating, Shared};
+use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
+use crate::maildrop::catalogue::merge::Changes;
+use crate::maildrop::catalogue::{Catalogue, Extent, MessageId, Standing};
+use crate::maildrop::fault::Fault;
+use crate::maildrop::shared::state::Change;
+use crate::maildrop::shared::wants::{Urgency, Want, answer_all};
+use crate::maildrop::{Dating, Shared};
 use crate::store::{Body, BodyKey, Disk, Found, Incoming, Row};
 
 /// What the headers of a message told.
@@ -32,7 +32,7 @@ impl Learnt {
 
 impl Shared {
     /// A disk that is behind with writing is given no more than what somebody waits for.
-    pub(super) fn least_urgency(&self) -> Urgency {
+    pub(crate) fn least_urgency(&self) -> Urgency {
         if self.disk.is_behind() {
             Urgency::Asked
         } else {
@@ -42,7 +42,7 @@ impl Shared {
 
     /// The next want to send. A body that has come to memory or disk since it was wanted is not sent for again: only the
     /// engine's thread, which asks here, makes that so.
-    pub(super) fn next_want(&self) -> Option<(Want, u64)> {
+    pub(crate) fn next_want(&self) -> Option<(Want, u64)> {
         loop {
             let mut state = self.state.lock();
             if !state.orders.is_empty() {
@@ -105,7 +105,7 @@ impl Shared {
 
     /// A body that an earlier mount may have left. It counts only if the index knows the message and agrees on the size: a
     /// lost index does not know what has changed since.
-    pub(super) fn body_on_disk(
+    pub(crate) fn body_on_disk(
         &self,
         id: MessageId,
         load: impl FnOnce(&Disk, &BodyKey) -> Option<Arc<Body>>,
@@ -117,7 +117,7 @@ impl Shared {
         load(&self.disk, &key).filter(|body| body.len() == size)
     }
 
-    pub(super) fn fail(&self, want: Want, fault: &Fault) {
+    pub(crate) fn fail(&self, want: Want, fault: &Fault) {
         let mut state = self.state.lock();
         let name = state.catalogue.get(want.message()).name();
         let (readers, others) = state.wants.take(want);
@@ -131,14 +131,14 @@ impl Shared {
     }
 
     /// Puts a want back that has failed; gives how often it did, 0 where nobody waits for it any more.
-    pub(super) fn put_back(&self, want: Want) -> u8 {
+    pub(crate) fn put_back(&self, want: Want) -> u8 {
         let mut state = self.state.lock();
         state.wants.put_back(want);
         state.wants.count_loss(want)
     }
 
     /// A complete body: its size is exact now, and its headers tell when it arrived.
-    pub(super) fn receive_body(&self, id: MessageId, received: Incoming) {
+    pub(crate) fn receive_body(&self, id: MessageId, received: Incoming) {
         let body = Arc::new(received.finish());
         let (learnt, extent) = (self.learnt(&body), Extent::of(&body));
         let mut state = self.state.lock();
@@ -165,7 +165,7 @@ impl Shared {
         answer_all(others, &Ok(()));
     }
 
-    pub(super) fn receive_headers(&self, id: MessageId, received: Incoming) {
+    pub(crate) fn receive_headers(&self, id: MessageId, received: Incoming) {
         self.learn(id, self.learnt(&received.finish()));
         let waiters = self.state.lock().wants.take_headers(id);
         answer_all(waiters, &Ok(()));
@@ -184,7 +184,7 @@ impl Shared {
     }
 
     /// Learns what the headers tell of a body that is at hand; false where it is not.
-    pub(super) fn learn_from_cache(&self, id: MessageId) -> bool {
+    pub(crate) fn learn_from_cache(&self, id: MessageId) -> bool {
         let state = self.state.lock();
         let in_memory = state.bodies.peek(state.catalogue.get(id).inode);
         let in_memory = in_memory.map(Arc::clone);
@@ -206,7 +206,7 @@ impl Shared {
     }
 
     /// Keeps what a listing taught, drops what it made void, and tells the kernel.
-    pub(super) fn take_changes(&self, changes: &Changes) {
+    pub(crate) fn take_changes(&self, changes: &Changes) {
         let mut state = self.state.lock();
         let mut learnt = [&changes.unknown[..], &changes.altered].concat();
         if let Dating::FirstSeen = self.settings.dating {
@@ -264,14 +264,14 @@ impl Shared {
         }
     }
 
-    pub(super) fn tell(&self, change: Change) {
+    pub(crate) fn tell(&self, change: Change) {
         if let Some(tell) = self.on_change.get() {
             tell(change);
         }
     }
 
     /// Takes leave of messages that a commit has deleted.
-    pub(super) fn retire(&self, deleted: &[MessageId]) {
+    pub(crate) fn retire(&self, deleted: &[MessageId]) {
         let mut state = self.state.lock();
         let mut rows = Vec::with_capacity(deleted.len());
         for &id in deleted {
@@ -283,7 +283,7 @@ impl Shared {
     }
 
     /// Moves messages to another standing after a commit.
-    pub(super) fn stand(&self, messages: &[MessageId], standing: Standing) {
+    pub(crate) fn stand(&self, messages: &[MessageId], standing: Standing) {
         let mut state = self.state.lock();
         let mut changed = false;
         for &id in messages {

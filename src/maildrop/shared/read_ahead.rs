@@ -20,7 +20,7 @@
 
 use std::collections::VecDeque;
 
-use super::catalogue::{Catalogue, Message, MessageId, Standing};
+use crate::maildrop::catalogue::{Catalogue, Message, MessageId, Standing};
 
 /// Walks at the same time.
 const MOST_STREAMS: usize = 4;
@@ -33,7 +33,7 @@ const FIRST_WINDOW: u64 = 128 * 1024;
 
 /// From when on accesses count as a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beginning {
+pub(crate) enum Beginning {
     /// From one to the first message of the directory on, as the kernel takes a read at offset 0; or as below.
     FirstMessage,
     /// From the second in directory order on.
@@ -42,7 +42,7 @@ pub(super) enum Beginning {
 
 /// The walks over the directory.
 #[derive(Debug)]
-pub(super) struct ReadAhead {
+pub(crate) struct ReadAhead {
     beginning: Beginning,
     /// The most recently used is the last.
     streams: Vec<Stream>,
@@ -65,15 +65,15 @@ struct Stream {
 
 /// What an access leads to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     /// To be fetched, in this order.
-    pub(super) ahead: Vec<MessageId>,
+    pub(crate) ahead: Vec<MessageId>,
     /// Scheduled before, and no longer of use.
-    pub(super) abandoned: Vec<MessageId>,
+    pub(crate) abandoned: Vec<MessageId>,
 }
 
 impl ReadAhead {
-    pub(super) fn new(beginning: Beginning, limit: u64) -> ReadAhead {
+    pub(crate) fn new(beginning: Beginning, limit: u64) -> ReadAhead {
         ReadAhead {
             beginning,
             streams: Vec::new(),
@@ -82,7 +82,7 @@ impl ReadAhead {
     }
 
     /// Notes an access. `cost` is what fetching a message costs in octets, none where it need not be fetched.
-    pub(super) fn access(
+    pub(crate) fn access(
         &mut self,
         id: MessageId,
         catalogue: &Catalogue,
@@ -93,7 +93,7 @@ impl ReadAhead {
     }
 
     /// Notes an access that begins no walk; none where it belongs to none either.
-    pub(super) fn follow(
+    pub(crate) fn follow(
         &mut self,
         id: MessageId,
         catalogue: &Catalogue,
@@ -217,8 +217,8 @@ fn is_first(inode: u64, catalogue: &Catalogue) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::listing::{Coverage, Entry};
     use super::*;
+    use crate::maildrop::catalogue::merge::{Coverage, Entry};
     use crate::pop3::UniqueId;
 
     const OCTETS: u64 = 64 * 1024;

@@ -5,13 +5,11 @@ use std::time::{Duration, Instant};
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::fault::Fault;
-use super::state::Pulse;
+use super::secrets::Secrets;
+use crate::maildrop::fault::Fault;
+use crate::maildrop::shared::state::Pulse;
 use crate::net::{Interest, NetError, Protection, Ready, Stream, Tls, Transfer, WakeUp, wait};
 use crate::pop3::{Command, Decoder, Event, Status};
-use secrets::Secrets;
-
-mod secrets;
 
 /// Octets read at once: some round trips' worth, and few system calls for a large body.
 const READ_OCTETS: usize = 256 * 1024;
@@ -25,7 +23,7 @@ const REST: Duration = Duration::from_secs(5);
 /// A connection. Blocking calls ([`Link::status`], [`Link::lines`]) are for the log-in, where one reply decides the
 /// next command; [`Link::queue`], [`Link::exchange`] and [`Link::next_event`] are for a pipeline.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: Stream,
     decoder: Decoder,
     incoming: Vec<u8>,
@@ -47,7 +45,7 @@ pub(super) struct Link {
 
 impl Link {
     /// The server owes its greeting.
-    pub(super) fn new(stream: Stream, timeout: Duration, pulse: Pulse) -> Link {
+    pub(crate) fn new(stream: Stream, timeout: Duration, pulse: Pulse) -> Link {
         let mut decoder = Decoder::new();
         decoder.expect(crate::pop3::Shape::Status);
         Link {
@@ -66,17 +64,17 @@ impl Link {
         }
     }
 
-    pub(super) fn stream(&self) -> &Stream {
+    pub(crate) fn stream(&self) -> &Stream {
         &self.stream
     }
 
-    pub(super) fn protection(&self) -> Protection {
+    pub(crate) fn protection(&self) -> Protection {
         self.stream.protection()
     }
 
     /// Puts TLS on the connection. Octets that came in clear behind the +OK of STLS were injected by somebody between
     /// (CVE-2020-14954, CVE-2021-22947), and end the session.
-    pub(super) fn secure(self, tls: &Tls) -> Result<Link, Fault> {
+    pub(crate) fn secure(self, tls: &Tls) -> Result<Link, Fault> {
         if !self.unread.is_empty() || self.owed() > 0 {
             return Err(Fault::Unsupported(
                 "octets came in clear behind the server's answer to STLS: somebody may be tampering with the connection",
@@ -91,33 +89,33 @@ impl Link {
     }
 
     /// How many replies the server owes.
-    pub(super) fn owed(&self) -> usize {
+    pub(crate) fn owed(&self) -> usize {
         self.decoder.owed()
     }
 
     /// Whether commands were in flight together, since none was.
-    pub(super) fn had_several(&self) -> bool {
+    pub(crate) fn had_several(&self) -> bool {
         self.had_several
     }
 
     /// Whether some of them are.
-    pub(super) fn is_amid_several(&self) -> bool {
+    pub(crate) fn is_amid_several(&self) -> bool {
         self.had_several && self.owed() > 0
     }
 
     /// When the server last got on with its replies.
-    pub(super) fn heard(&self) -> Instant {
+    pub(crate) fn heard(&self) -> Instant {
         self.heard
     }
 
     /// Has the server be silent for so long from now on.
-    pub(super) fn allow_silence(&mut self, longest: Duration) {
+    pub(crate) fn allow_silence(&mut self, longest: Duration) {
         self.timeout = longest;
         self.patience = longest;
     }
 
     /// Writes the command into the buffer that the next [`Link::exchange`] sends.
-    pub(super) fn queue(&mut self, command: &Command<'_>) -> Result<(), Fault> {
+    pub(crate) fn queue(&mut self, command: &Command<'_>) -> Result<(), Fault> {
         log::trace!("C: {command}");
         if self.decoder.owed() == 0 {
             self.refuse_what_is_unasked()?;
@@ -140,7 +138,7 @@ impl Link {
     }
 
     /// The next event of what has come, `None` where more must come first.
-    pub(super) fn next_event(&mut self) -> Result<Option<Event<'_>>, Fault> {
+    pub(crate) fn next_event(&mut self) -> Result<Option<Event<'_>>, Fault> {
         let mut input = &self.incoming[self.unread.clone()];
         let event = self.decoder.next(&mut input);
         self.unread.start = self.unread.end - input.len();
@@ -166,7 +164,7 @@ impl Link {
 
     /// Sends and receives until something has come, the bell rings, or `until`; but silence for a whole time-out
     /// while a reply is owed is an error, and so is a server that does not get on with it.
-    pub(super) fn exchange(
+    pub(crate) fn exchange(
         &mut self,
         wake_up: Option<&WakeUp>,
         until: Option<Instant>,
@@ -208,7 +206,7 @@ impl Link {
     }
 
     /// Queues a command of a one-line reply, waits for it, and looks at it.
-    pub(super) fn status<T>(
+    pub(crate) fn status<T>(
         &mut self,
         command: &Command<'_>,
         look: impl FnOnce(&Status<'_>) -> T,
@@ -218,7 +216,7 @@ impl Link {
     }
 
     /// Waits for a one-line reply that is owed already.
-    pub(super) fn reply<T>(&mut self, look: impl FnOnce(&Status<'_>) -> T) -> Result<T, Fault> {
+    pub(crate) fn reply<T>(&mut self, look: impl FnOnce(&Status<'_>) -> T) -> Result<T, Fault> {
         loop {
             if let Some(event) = self.next_event()? {
                 return match event {
@@ -233,7 +231,7 @@ impl Link {
     }
 
     /// Queues a command of a reply of several lines and takes each; an -ERR ends it with `refuse`'s fault.
-    pub(super) fn lines(
+    pub(crate) fn lines(
         &mut self,
         command: &Command<'_>,
         refuse: impl FnOnce(&Status<'_>) -> Fault,
@@ -256,7 +254,7 @@ impl Link {
     }
 
     /// Sends the command of each item, `ahead` of the replies at most; shows `take` each event of a reply, with its item.
-    pub(super) fn pipeline<T>(
+    pub(crate) fn pipeline<T>(
         &mut self,
         items: &[T],
         ahead: usize,
@@ -284,7 +282,7 @@ impl Link {
     }
 
     /// Waits until the server has closed the connection: mpopd answers QUIT before it deletes, and closes when it has.
-    pub(super) fn wait_for_close(mut self, until: Instant) {
+    pub(crate) fn wait_for_close(mut self, until: Instant) {
         while Instant::now() < until {
             self.unread = 0..0;
             if self.exchange(None, Some(until)).is_err() {

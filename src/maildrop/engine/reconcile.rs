@@ -1,9 +1,11 @@
 //! What QUIT has done to what was marked, and what becomes of what is left.
 
-use super::super::catalogue::{Message, MessageId, Standing};
-use super::super::engine::Engine;
-use super::super::fault::Fault;
-use super::{ATTEMPTS, Doubt, Kept, Marked, Refused, Verdict, is_group_left};
+use crate::maildrop::catalogue::{Message, MessageId, Standing};
+use crate::maildrop::engine::Engine;
+use crate::maildrop::engine::commit::{
+    ATTEMPTS, Doubt, Kept, Marked, Refused, Verdict, is_group_left,
+};
+use crate::maildrop::fault::Fault;
 
 impl Engine {
     pub(super) fn committed(&mut self, marked: Marked, mut verdict: Verdict) -> Verdict {

@@ -11,16 +11,16 @@
 //! | other octets | if the headers tell what was shown |
 //! | other octets of a twin | never: those of one unique-id mostly have equal headers |
 
-use super::Settings;
-use super::catalogue::MessageId;
-use super::fault::Fault;
-use super::scan::Headers;
-use super::session::{Session, Top};
+use crate::maildrop::Settings;
+use crate::maildrop::catalogue::MessageId;
+use crate::maildrop::fault::Fault;
+use crate::maildrop::session::scan::Headers;
+use crate::maildrop::session::{Session, Top};
 use crate::pop3::{Command, Event, MessageNumber};
 
 /// How far LIST speaks for it that a message is the one that was unlinked, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Likeness {
+pub(crate) enum Likeness {
     /// It has the octets that it had, as have all of its twins: it is the one, unless its headers tell of another.
     Same,
     /// It has other octets: it is the one if its headers tell so.
@@ -31,14 +31,14 @@ pub(super) enum Likeness {
 
 /// What was shown of a message before it was in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     /// The worst since then.
-    pub(super) likeness: Likeness,
+    pub(crate) likeness: Likeness,
     /// Unix seconds.
-    pub(super) arrived: Option<i64>,
-    pub(super) title: Option<Box<str>>,
+    pub(crate) arrived: Option<i64>,
+    pub(crate) title: Option<Box<str>>,
     /// A user was given the body.
-    pub(super) read: bool,
+    pub(crate) read: bool,
 }
 
 impl Shown {
@@ -79,14 +79,14 @@ impl Shown {
 }
 
 /// A message that is to be deleted, and its number in this session.
-pub(super) type Numbered = (MessageId, MessageNumber);
+pub(crate) type Numbered = (MessageId, MessageNumber);
 
 /// Such a message that is in doubt, and what it has to be.
-pub(super) type Doubted = (Numbered, Shown);
+pub(crate) type Doubted = (Numbered, Shown);
 
 impl Session {
     /// Those of the messages that are the ones that were unlinked, as far as LIST and their headers tell.
-    pub(super) fn confirm(
+    pub(crate) fn confirm(
         &mut self,
         doubted: &[Doubted],
         settings: &Settings,

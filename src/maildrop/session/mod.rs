@@ -1,52 +1,54 @@
 //! One session in TRANSACTION state: the only place where a message has a number.
 
+pub(crate) mod scan;
+
 use std::time::{Duration, Instant};
 
-use super::catalogue::MessageId;
-use super::fault::Fault;
-use super::link::Link;
-use super::login::{LoggedIn, Method};
-use super::quirks::{CapaTime, Notice, Quirks};
-use super::scan::{Listing, Scan};
-use super::state::{Pulse, Terms};
-use super::{Settings, Shared};
+use crate::maildrop::catalogue::MessageId;
+use crate::maildrop::connection::link::Link;
+use crate::maildrop::connection::quirks::{CapaTime, Notice, Quirks};
+use crate::maildrop::fault::Fault;
+use crate::maildrop::login::{LoggedIn, Method};
+use crate::maildrop::session::scan::{Listing, Scan};
+use crate::maildrop::shared::state::{Pulse, Terms};
+use crate::maildrop::{Settings, Shared};
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
 /// The commands of a listing or a commit that may be in flight.
 const MOST_IN_FLIGHT: usize = 256;
 /// The longest wait for the server to close the connection after QUIT.
-pub(super) const FAREWELL: Duration = Duration::from_secs(5);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A session. Dropped without [`Session::leave`] it ends without QUIT, and the server deletes nothing (RFC 1939 section 6).
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) link: Link,
-    pub(super) capabilities: Capabilities,
+pub(crate) struct Session {
+    pub(crate) link: Link,
+    pub(crate) capabilities: Capabilities,
     method: Method,
     /// By [`MessageId`]; only of messages that this session's UIDL named, or of which it saw the headers.
     numbers: Vec<Option<MessageNumber>>,
-    pub(super) top: Top,
+    pub(crate) top: Top,
     /// A RETR was sent.
-    pub(super) has_retrieved: bool,
+    pub(crate) has_retrieved: bool,
     retention: Retention,
     /// How many messages are in the maildrop and have no number here, since the server does not tell which they are.
-    pub(super) unnamed: usize,
+    pub(crate) unnamed: usize,
     /// How many commands of a listing or a commit may be in flight.
     ahead: usize,
-    pub(super) occasion: Occasion,
-    pub(super) harvest: Harvest,
+    pub(crate) occasion: Occasion,
+    pub(crate) harvest: Harvest,
 }
 
 /// What was fetched in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Harvest {
+pub(crate) enum Harvest {
     Nothing,
     Something,
 }
 
 /// Why a session was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Occasion {
+pub(crate) enum Occasion {
     /// Something was wanted.
     #[default]
     Demand,
@@ -67,7 +69,7 @@ enum Retention {
 
 /// Whether TOP gives the headers of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Top {
+pub(crate) enum Top {
     /// CAPA says so, or the first TOP did: an -ERR is about the message.
     Works,
     /// Not known: an -ERR means that the command is not known to the server.
@@ -78,7 +80,7 @@ pub(super) enum Top {
 
 impl Session {
     /// Logs in and lists.
-    pub(super) fn open(shared: &Shared, quirks: &mut Quirks) -> Result<(Session, Listing), Fault> {
+    pub(crate) fn open(shared: &Shared, quirks: &mut Quirks) -> Result<(Session, Listing), Fault> {
         let Shared {
             settings, pulse, ..
         } = shared;
@@ -88,7 +90,7 @@ impl Session {
 
     /// Lists; once more, after another log-in, where that broke down over several commands, until the server is asked one at
     /// a time; but no log-in is sooner than LOGIN-DELAY.
-    pub(super) fn enter(
+    pub(crate) fn enter(
         mut logged_in: LoggedIn,
         settings: &Settings,
         pulse: &Pulse,
@@ -153,7 +155,7 @@ impl Session {
     }
 
     /// Keeps which message each number of the listing is.
-    pub(super) fn number(&mut self, messages: &[MessageId], numbers: &[MessageNumber]) {
+    pub(crate) fn number(&mut self, messages: &[MessageId], numbers: &[MessageNumber]) {
         self.numbers.clear();
         let last = messages.iter().map(|id| id.index()).max();
         self.numbers.resize(last.map_or(0, |last| last + 1), None);
@@ -163,17 +165,17 @@ impl Session {
     }
 
     /// The number of a message in this session, none where its listing did not name it.
-    pub(super) fn number_of(&self, message: MessageId) -> Option<MessageNumber> {
+    pub(crate) fn number_of(&self, message: MessageId) -> Option<MessageNumber> {
         self.numbers.get(message.index()).copied().flatten()
     }
 
     /// How many commands of a listing or a commit may be in flight.
-    pub(super) fn ahead(&self) -> usize {
+    pub(crate) fn ahead(&self) -> usize {
         self.ahead
     }
 
     /// On what terms it stands.
-    pub(super) fn terms(&self) -> Terms {
+    pub(crate) fn terms(&self) -> Terms {
         Terms {
             tls: self.link.stream().tls_version(),
             method: self.method,
@@ -182,7 +184,7 @@ impl Session {
     }
 
     /// True where QUIT might delete what was only read.
-    pub(super) fn must_not_quit(&self) -> bool {
+    pub(crate) fn must_not_quit(&self) -> bool {
         self.has_retrieved && self.retention != Retention::Kept
     }
 
@@ -190,7 +192,7 @@ impl Session {
     /// (`EXPIRE 0`, RFC 2449 section 6.7), calls it popped (Gmail), or may do so for all that is known, the connection is
     /// closed without QUIT: RFC 1939 section 6 promises that this removes nothing. Elsewhere QUIT lets go of the server's
     /// lock.
-    pub(super) fn leave(mut self) {
+    pub(crate) fn leave(mut self) {
         if self.must_not_quit() {
             log::debug!("leaving without QUIT, which may delete what was read");
             return;

@@ -18,18 +18,24 @@
 //! How a transfer fills its window, and what becomes of wants whose session breaks down, is told in transfer.rs; how what
 //! came reaches those who wait, in delivery.rs.
 
+pub(crate) mod backoff;
+pub(crate) mod commit;
+pub(crate) mod confirm;
+pub(crate) mod reconcile;
+pub(crate) mod transfer;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::fault::Fault;
-use super::hold_off::HoldOff;
-use super::quirks::Quirks;
-use super::scan::Listing;
-use super::session::{Harvest, Occasion, Session};
-use super::state::{Commit, Connection, Ending};
-use super::transfer::{Flight, Relisting};
-use super::want::{Urgency, Waiter, Want, answer_all};
-use super::{Farewell, Shared, Verdict};
+use crate::maildrop::connection::quirks::Quirks;
+use crate::maildrop::engine::backoff::HoldOff;
+use crate::maildrop::engine::transfer::{Flight, Relisting};
+use crate::maildrop::fault::Fault;
+use crate::maildrop::session::scan::Listing;
+use crate::maildrop::session::{Harvest, Occasion, Session};
+use crate::maildrop::shared::state::{Commit, Connection, Ending};
+use crate::maildrop::shared::wants::{Urgency, Waiter, Want, answer_all};
+use crate::maildrop::{Farewell, Shared, Verdict};
 use crate::net::wait;
 use crate::pop3::{Command, ServerText};
 
@@ -39,12 +45,12 @@ const MOST_BARREN_SESSIONS: u8 = 6;
 /// rings when it has caught up.
 const DISK_LOOKS: Duration = Duration::from_millis(20);
 
-pub(super) struct Engine {
-    pub(super) shared: Arc<Shared>,
-    pub(super) session: Option<Session>,
-    pub(super) flight: Flight,
-    pub(super) quirks: Quirks,
-    pub(super) hold_off: HoldOff,
+pub(crate) struct Engine {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) session: Option<Session>,
+    pub(crate) flight: Flight,
+    pub(crate) quirks: Quirks,
+    pub(crate) hold_off: HoldOff,
     /// Why the next session is opened.
     occasion: Occasion,
     /// Sessions in a row that broke down before they gave anything.
@@ -61,7 +67,7 @@ enum Task {
 }
 
 impl Engine {
-    pub(super) fn new(shared: Arc<Shared>, quirks: Quirks) -> Engine {
+    pub(crate) fn new(shared: Arc<Shared>, quirks: Quirks) -> Engine {
         Engine {
             shared,
             session: None,
@@ -73,7 +79,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         loop {
             match self.next_task() {
                 Task::End(ending) => return self.end(&ending),
@@ -212,20 +218,20 @@ impl Engine {
     }
 
     /// Ends the session as the server likes it. Nothing is marked for deletion.
-    pub(super) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         if let Some(session) = self.session.take() {
             session.leave();
             self.shared.state.lock().connection = Connection::Closed;
         }
     }
 
-    pub(super) fn drop_session(&mut self) {
+    pub(crate) fn drop_session(&mut self) {
         self.session = None;
         self.shared.state.lock().connection = Connection::Closed;
     }
 
     /// A session that has listed the maildrop; at once where there is one.
-    pub(super) fn ensure_session(&mut self) -> Result<(), Fault> {
+    pub(crate) fn ensure_session(&mut self) -> Result<(), Fault> {
         if self.session.is_some() {
             return Ok(());
         }
@@ -252,7 +258,7 @@ impl Engine {
     }
 
     /// Logs in, lists, and tells what changed.
-    pub(super) fn open_session(&mut self) -> Result<(), Fault> {
+    pub(crate) fn open_session(&mut self) -> Result<(), Fault> {
         let opened = Session::open(&self.shared, &mut self.quirks);
         if let Some(seconds) = self.quirks.login_delay {
             self.hold_off.note_delay(seconds);
@@ -303,7 +309,7 @@ impl Engine {
     }
 
     /// Sleeps until another log-in may be tried; false where that is later than `give_up`.
-    pub(super) fn wait_out(&self, give_up: Instant) -> bool {
+    pub(crate) fn wait_out(&self, give_up: Instant) -> bool {
         match self.hold_off.until() {
             Some(until) if until <= give_up => {
                 std::thread::sleep(until.saturating_duration_since(Instant::now()));
@@ -315,7 +321,7 @@ impl Engine {
 
     /// A session for a commit: a user waits for it, so it is tried whatever has failed before, unless that was final. For the
     /// sake of LOGIN-DELAY the user waits a little, too.
-    pub(super) fn ensure_session_for_commit(&mut self) -> Result<(), Fault> {
+    pub(crate) fn ensure_session_for_commit(&mut self) -> Result<(), Fault> {
         if self.session.is_some() {
             return Ok(());
         }
@@ -330,7 +336,7 @@ impl Engine {
     }
 
     /// A session broke down. One that gave nothing is as good as none: after a few in a row the next log-in has to wait.
-    pub(super) fn count_session(&mut self, harvest: Harvest, fault: &Fault) {
+    pub(crate) fn count_session(&mut self, harvest: Harvest, fault: &Fault) {
         self.barren = match harvest {
             Harvest::Something => 0,
             Harvest::Nothing => self.barren.saturating_add(1),

@@ -17,25 +17,29 @@
 //!                       Departed ◀───────────────────┘
 //! ```
 
+pub(crate) mod identity;
+pub(crate) mod inode;
+pub(crate) mod merge;
 mod message;
+pub(crate) mod name;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 use std::time::SystemTime;
 
-use super::doubt::{Likeness, Shown};
-use super::inode::{self, Room};
-use super::listing::{Changes, Coverage, Group, Listed};
-use super::name::file_name;
+use crate::maildrop::catalogue::inode::Room;
+use crate::maildrop::catalogue::merge::{Changes, Coverage, Group, Listed};
+use crate::maildrop::catalogue::name::file_name;
+use crate::maildrop::engine::confirm::{Likeness, Shown};
 use crate::store::{Eol, Row};
-pub(super) use message::Extent;
+pub(crate) use message::Extent;
 pub use message::{Message, MessageId, Standing, Tag};
 
 /// The messages, by name and by inode number.
 #[derive(Debug)]
-pub(super) struct Catalogue {
-    pub(super) messages: Vec<Message>,
-    pub(super) by_name: Vec<MessageId>,
+pub(crate) struct Catalogue {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) by_name: Vec<MessageId>,
     by_inode: Vec<MessageId>,
     /// Of the first so many messages: as far as somebody has looked for a tag.
     by_tag: HashMap<Tag, Vec<MessageId>>,
@@ -43,16 +47,16 @@ pub(super) struct Catalogue {
     /// What headers say in a few words: of those that somebody has asked for, in this mount or an earlier one.
     outlines: HashMap<MessageId, Box<str>>,
     /// The greatest inode number ever given.
-    pub(super) greatest: u64,
+    pub(crate) greatest: u64,
     /// When the directory last changed: the root's mtime.
-    pub(super) changed: SystemTime,
+    pub(crate) changed: SystemTime,
     /// When a mail reader last noted anything: the mtime of the directories that show it, where it is later.
-    pub(super) marked: SystemTime,
+    pub(crate) marked: SystemTime,
     listed: Totals,
     /// Unlinked messages that were listed with another size since, or left out, or are one of several of their unique-id.
     doubted: HashMap<MessageId, Shown>,
     /// How many messages the last listing did not name.
-    pub(super) unnamed: usize,
+    pub(crate) unnamed: usize,
     /// Unlinked messages that listings have left out: how many the one before did not name.
     left_out: HashMap<MessageId, usize>,
     /// Those that a listing did not have when they were unlinked.
@@ -70,7 +74,7 @@ pub struct Totals {
 
 impl Catalogue {
     /// What the index remembers of the account; nothing of it is listed yet.
-    pub(super) fn remembered(rows: &[Row]) -> Catalogue {
+    pub(crate) fn remembered(rows: &[Row]) -> Catalogue {
         let messages: Vec<Message> = of_messages(rows).map(Message::remembered).collect();
         let mut by_name: Vec<MessageId> = (0..).map(MessageId).take(messages.len()).collect();
         by_name.sort_by_cached_key(|&id| messages[id.index()].name());
@@ -98,11 +102,11 @@ impl Catalogue {
         catalogue
     }
 
-    pub(super) fn get(&self, id: MessageId) -> &Message {
+    pub(crate) fn get(&self, id: MessageId) -> &Message {
         &self.messages[id.index()]
     }
 
-    pub(super) fn by_inode(&self, inode: u64) -> Option<MessageId> {
+    pub(crate) fn by_inode(&self, inode: u64) -> Option<MessageId> {
         let at = self
             .by_inode
             .binary_search_by_key(&inode, |&id| self.get(id).inode)
@@ -110,13 +114,13 @@ impl Catalogue {
         Some(self.by_inode[at])
     }
 
-    pub(super) fn by_name(&self, name: &str, standing: Standing) -> Option<MessageId> {
+    pub(crate) fn by_name(&self, name: &str, standing: Standing) -> Option<MessageId> {
         self.any_by_name(name)
             .filter(|&id| self.get(id).standing == standing)
     }
 
     /// The first of those that share a message's unique-id; itself, where it is the first.
-    pub(super) fn first_twin(&self, id: MessageId) -> Option<MessageId> {
+    pub(crate) fn first_twin(&self, id: MessageId) -> Option<MessageId> {
         self.any_by_name(&file_name(&self.get(id).uidl, 1))
     }
 
@@ -129,7 +133,7 @@ impl Catalogue {
     }
 
     /// The listed message of that tag that is called so; of several the first in the directory.
-    pub(super) fn by_tag(
+    pub(crate) fn by_tag(
         &mut self,
         tag: Tag,
         is_called_so: impl Fn(&Message) -> bool,
@@ -146,7 +150,7 @@ impl Catalogue {
     }
 
     /// The messages of that standing behind an inode number, in directory order.
-    pub(super) fn after(
+    pub(crate) fn after(
         &self,
         inode: u64,
         standing: Standing,
@@ -160,12 +164,12 @@ impl Catalogue {
             .filter(move |(_, message)| message.standing == standing)
     }
 
-    pub(super) fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         self.listed
     }
 
     /// Moves a message to another standing; true where that changes the directory.
-    pub(super) fn stand(&mut self, id: MessageId, standing: Standing) -> bool {
+    pub(crate) fn stand(&mut self, id: MessageId, standing: Standing) -> bool {
         let before = std::mem::replace(&mut self.messages[id.index()].standing, standing);
         if standing != Standing::Unlinked {
             self.doubted.remove(&id);
@@ -189,7 +193,7 @@ impl Catalogue {
 
     /// The message was deleted: what has its unique-id when it is listed again is another (RFC 1939 section 7). Gives the row that
     /// the index is to keep.
-    pub(super) fn retire(&mut self, id: MessageId) -> Row {
+    pub(crate) fn retire(&mut self, id: MessageId) -> Row {
         self.stand(id, Standing::Departed);
         self.went_unlinked.remove(&id);
         self.void(id);
@@ -202,7 +206,7 @@ impl Catalogue {
     }
 
     /// Keeps what RETR showed, or forgets it. Gives with which line ends the size is another now.
-    pub(super) fn learn_size(&mut self, id: MessageId, exact: Option<Extent>) -> Vec<Eol> {
+    pub(crate) fn learn_size(&mut self, id: MessageId, exact: Option<Extent>) -> Vec<Eol> {
         let message = &mut self.messages[id.index()];
         let before = message.sizes();
         message.set_extent(exact);
@@ -219,7 +223,7 @@ impl Catalogue {
     }
 
     /// Keeps how many lines the body has, whose octets alone were known; true where that is new.
-    pub(super) fn learn_lines(&mut self, id: MessageId, body: Extent) -> bool {
+    pub(crate) fn learn_lines(&mut self, id: MessageId, body: Extent) -> bool {
         let message = self.get(id);
         let is_known = message.exact_lf.is_some() || body.octets == 0;
         if is_known || message.exact != Some(body.octets) {
@@ -230,28 +234,28 @@ impl Catalogue {
     }
 
     /// Keeps when the message arrived, if nothing was shown yet: a date never changes.
-    pub(super) fn learn_arrival(&mut self, id: MessageId, seconds: i64) {
+    pub(crate) fn learn_arrival(&mut self, id: MessageId, seconds: i64) {
         self.messages[id.index()].arrived.get_or_insert(seconds);
     }
 
     /// Keeps who wrote and about what, if nothing was shown yet: a name never changes.
-    pub(super) fn learn_title(&mut self, id: MessageId, title: String) {
+    pub(crate) fn learn_title(&mut self, id: MessageId, title: String) {
         let title = title.into_boxed_str();
         self.messages[id.index()].title.get_or_insert(title);
     }
 
     /// Keeps what the headers say in a few words.
-    pub(super) fn learn_outline(&mut self, id: MessageId, outline: String) {
+    pub(crate) fn learn_outline(&mut self, id: MessageId, outline: String) {
         self.outlines.insert(id, outline.into_boxed_str());
     }
 
     /// What the headers say in a few words, once somebody has asked.
-    pub(super) fn outline(&self, id: MessageId) -> Option<&str> {
+    pub(crate) fn outline(&self, id: MessageId) -> Option<&str> {
         self.outlines.get(&id).map(AsRef::as_ref)
     }
 
     /// The row of a message whose headers were seen.
-    pub(super) fn row_with_outline(&self, id: MessageId) -> Row {
+    pub(crate) fn row_with_outline(&self, id: MessageId) -> Row {
         Row {
             outline: self.outlines.get(&id).cloned(),
             ..self.get(id).row()
@@ -259,7 +263,7 @@ impl Catalogue {
     }
 
     /// Keeps what a mail reader noted; gives the row that the index is to keep.
-    pub(super) fn mark(&mut self, id: MessageId, mark: String) -> Row {
+    pub(crate) fn mark(&mut self, id: MessageId, mark: String) -> Row {
         let message = &mut self.messages[id.index()];
         message.mark = Some(mark.into_boxed_str());
         self.marked = SystemTime::now();
@@ -270,11 +274,11 @@ impl Catalogue {
     }
 
     /// Keeps that a user was given the body; true where that is new.
-    pub(super) fn learn_read(&mut self, id: MessageId) -> bool {
+    pub(crate) fn learn_read(&mut self, id: MessageId) -> bool {
         !std::mem::replace(&mut self.messages[id.index()].read, true)
     }
 
-    pub(super) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
+    pub(crate) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
         self.left_out.remove(&id);
         let message = self.get(id);
         let is_regrouped = message.twins != listed.twins;
@@ -324,12 +328,12 @@ impl Catalogue {
 
     /// Whether a user was ever given the body, in this mount or an earlier one; or, of a message in doubt, that of the one that it
     /// has to be told to be.
-    pub(super) fn was_read(&self, id: MessageId) -> bool {
+    pub(crate) fn was_read(&self, id: MessageId) -> bool {
         self.get(id).read || self.doubt(id).is_some_and(|shown| shown.read)
     }
 
     /// Whether LIST gives other octets than before to what has that name, or more or fewer share its unique-id.
-    pub(super) fn is_altered(&self, name: &str, octets: u64, twins: u32) -> bool {
+    pub(crate) fn is_altered(&self, name: &str, octets: u64, twins: u32) -> bool {
         self.any_by_name(name).is_some_and(|id| {
             let known = self.get(id);
             known.listed != octets || known.twins != twins
@@ -344,11 +348,11 @@ impl Catalogue {
     }
 
     /// What was shown of an unlinked message before it was in doubt.
-    pub(super) fn doubt(&self, id: MessageId) -> Option<&Shown> {
+    pub(crate) fn doubt(&self, id: MessageId) -> Option<&Shown> {
         self.doubted.get(&id)
     }
 
-    pub(super) fn absent(&mut self, id: MessageId, coverage: Coverage, changes: &mut Changes) {
+    pub(crate) fn absent(&mut self, id: MessageId, coverage: Coverage, changes: &mut Changes) {
         let standing = self.get(id).standing;
         match standing {
             // Its unique-id may be another's by the time that it is named again.
@@ -384,7 +388,7 @@ impl Catalogue {
         }
     }
 
-    pub(super) fn push(&mut self, listed: Listed, inode: u64) -> MessageId {
+    pub(crate) fn push(&mut self, listed: Listed, inode: u64) -> MessageId {
         let id = MessageId(u32::try_from(self.messages.len()).unwrap_or(u32::MAX));
         self.greatest = self.greatest.max(inode);
         self.messages.push(Message::new(listed, inode));
@@ -392,7 +396,7 @@ impl Catalogue {
         id
     }
 
-    pub(super) fn sort_by_inode(&mut self) {
+    pub(crate) fn sort_by_inode(&mut self) {
         let messages = &self.messages;
         self.by_inode = (0..).map(MessageId).take(messages.len()).collect();
         self.by_inode
@@ -400,7 +404,7 @@ impl Catalogue {
     }
 
     /// The room for messages that stand between these two by name.
-    pub(super) fn room(&self, before: Option<MessageId>, after: Option<MessageId>) -> Room {
+    pub(crate) fn room(&self, before: Option<MessageId>, after: Option<MessageId>) -> Room {
         let place = |id: MessageId| {
             self.by_inode
                 .binary_search_by_key(&self.get(id).inode, |&at| self.get(at).inode)

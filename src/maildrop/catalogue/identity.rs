@@ -9,12 +9,12 @@
 use memchr::memchr_iter;
 use sha2::{Digest, Sha256};
 
-use super::quirks::Identity;
+use crate::maildrop::connection::quirks::Identity;
 use crate::pop3::UniqueId;
 use crate::store::Row;
 
 /// The octets of headers that are looked at, for a digest, a date or a title; the rest, which no mail has, does not count.
-pub(super) const LONGEST_HEADERS: usize = 256 * 1024;
+pub(crate) const LONGEST_HEADERS: usize = 256 * 1024;
 /// What such a unique-id begins with.
 const PREFIX: &str = "headers-";
 /// Octets of SHA-256 that are kept.
@@ -33,7 +33,7 @@ const NOTES_OF_SERVERS: [&str; 9] = [
 ];
 
 /// The identity of a message with these headers; what follows the empty line does not count.
-pub(super) fn of_headers(message: &[u8]) -> UniqueId {
+pub(crate) fn of_headers(message: &[u8]) -> UniqueId {
     let mut digest = Sha256::new();
     let mut keeps = true;
     for line in lines(&message[..message.len().min(LONGEST_HEADERS)]) {
@@ -54,13 +54,13 @@ pub(super) fn of_headers(message: &[u8]) -> UniqueId {
 }
 
 /// [`Identity::Uidl`] where a message is remembered by what only UIDL can have told.
-pub(super) fn remembered(rows: &[Row]) -> Option<Identity> {
+pub(crate) fn remembered(rows: &[Row]) -> Option<Identity> {
     let by_uidl = rows.iter().any(|row| is_of_uidl(&row.uidl));
     by_uidl.then_some(Identity::Uidl)
 }
 
 /// Whether only UIDL can have told it.
-pub(super) fn is_of_uidl(unique_id: &[u8]) -> bool {
+pub(crate) fn is_of_uidl(unique_id: &[u8]) -> bool {
     !unique_id.starts_with(PREFIX.as_bytes())
 }
 

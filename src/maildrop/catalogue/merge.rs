@@ -2,21 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::catalogue::{Catalogue, MessageId};
-use super::inode;
-use super::name::file_name;
+use crate::maildrop::catalogue::inode;
+use crate::maildrop::catalogue::name::file_name;
+use crate::maildrop::catalogue::{Catalogue, MessageId};
 use crate::pop3::UniqueId;
 
 /// One message as a session lists it, in maildrop order.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) uidl: UniqueId,
-    pub(super) octets: u64,
+pub(crate) struct Entry {
+    pub(crate) uidl: UniqueId,
+    pub(crate) octets: u64,
 }
 
 /// Whether a listing names all that is in the maildrop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coverage {
+pub(crate) enum Coverage {
     /// What it does not name is not there.
     Complete,
     /// There are so many messages of which the server did not tell which they are.
@@ -24,7 +24,7 @@ pub(super) enum Coverage {
 }
 
 impl Coverage {
-    pub(super) fn unnamed(self) -> usize {
+    pub(crate) fn unnamed(self) -> usize {
         match self {
             Coverage::Complete => 0,
             Coverage::Partial(unnamed) => unnamed,
@@ -34,28 +34,28 @@ impl Coverage {
 
 /// What a new listing changed.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
+pub(crate) struct Changes {
     /// In the maildrop now, and new to the directory.
-    pub(super) appeared: Vec<MessageId>,
+    pub(crate) appeared: Vec<MessageId>,
     /// No longer in the maildrop.
-    pub(super) vanished: Vec<MessageId>,
+    pub(crate) vanished: Vec<MessageId>,
     /// In the maildrop, but nothing known of the content holds.
-    pub(super) altered: Vec<MessageId>,
+    pub(crate) altered: Vec<MessageId>,
     /// Those of them that may be another of those with their unique-id: nothing holds that was known of them.
-    pub(super) confused: Vec<MessageId>,
+    pub(crate) confused: Vec<MessageId>,
     /// Unlinked before, altered since: listed again, for deleting it might delete another.
-    pub(super) reprieved: Vec<MessageId>,
+    pub(crate) reprieved: Vec<MessageId>,
     /// Unlinked before, and no longer in the maildrop.
-    pub(super) gone: Vec<MessageId>,
+    pub(crate) gone: Vec<MessageId>,
     /// Unlinked before, and gone meanwhile: listed again, for it may be another.
-    pub(super) returned: Vec<MessageId>,
+    pub(crate) returned: Vec<MessageId>,
     /// Never seen by this index before.
-    pub(super) unknown: Vec<MessageId>,
+    pub(crate) unknown: Vec<MessageId>,
 }
 
 impl Catalogue {
     /// Takes a session's listing; gives the message of each entry, in maildrop order, and what changed.
-    pub(super) fn update(
+    pub(crate) fn update(
         &mut self,
         listing: Vec<Entry>,
         coverage: Coverage,
@@ -69,20 +69,20 @@ impl Catalogue {
 }
 
 /// An entry of a listing with its identity.
-pub(super) struct Listed {
+pub(crate) struct Listed {
     name: String,
     /// From 0, in maildrop order.
     place: usize,
-    pub(super) uidl: UniqueId,
-    pub(super) ordinal: u32,
-    pub(super) twins: u32,
-    pub(super) group: Group,
-    pub(super) octets: u64,
+    pub(crate) uidl: UniqueId,
+    pub(crate) ordinal: u32,
+    pub(crate) twins: u32,
+    pub(crate) group: Group,
+    pub(crate) octets: u64,
 }
 
 /// How those that share a unique-id are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
+pub(crate) enum Group {
     /// As before.
     Steady,
     /// LIST gives one of them other octets, or was without one of them: each may be the one that was next to it before.
@@ -219,8 +219,8 @@ impl<'a> Merge<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalogue::{Extent, Standing, Totals};
     use super::*;
+    use crate::maildrop::catalogue::{Extent, Standing, Totals};
     use crate::store::Row;
 
     impl Catalogue {

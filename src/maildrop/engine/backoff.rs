@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::fault::Fault;
+use crate::maildrop::fault::Fault;
 
 /// The wait after the first failure.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
 
 /// The memory of log-ins.
 #[derive(Debug, Default)]
-pub(super) struct HoldOff {
+pub(crate) struct HoldOff {
     failure: Option<Failure>,
     /// The server allows no log-in before.
     earliest: Option<Instant>,
@@ -38,7 +38,7 @@ struct Failure {
 
 impl HoldOff {
     /// The failure because of which nothing is tried now.
-    pub(super) fn standing(&self, now: Instant) -> Option<&Fault> {
+    pub(crate) fn standing(&self, now: Instant) -> Option<&Fault> {
         let failure = self.failure.as_ref()?;
         failure
             .until
@@ -47,38 +47,38 @@ impl HoldOff {
     }
 
     /// The failure after which nothing is tried ever again.
-    pub(super) fn finally(&self) -> Option<&Fault> {
+    pub(crate) fn finally(&self) -> Option<&Fault> {
         let failure = self.failure.as_ref()?;
         failure.until.is_none().then_some(&failure.fault)
     }
 
     /// When the next attempt may be made after a failure; none after a final one.
-    pub(super) fn until(&self) -> Option<Instant> {
+    pub(crate) fn until(&self) -> Option<Instant> {
         self.failure.as_ref()?.until
     }
 
     /// When the server allows the next log-in, if that is later than now.
-    pub(super) fn earliest(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn earliest(&self, now: Instant) -> Option<Instant> {
         self.earliest.filter(|&earliest| now < earliest)
     }
 
     /// What CAPA says, in seconds.
-    pub(super) fn note_delay(&mut self, seconds: u32) {
+    pub(crate) fn note_delay(&mut self, seconds: u32) {
         self.delay = Some(Duration::from_secs(seconds.into()).min(LONGEST_DELAY));
     }
 
     /// The server is well.
-    pub(super) fn succeed(&mut self) {
+    pub(crate) fn succeed(&mut self) {
         self.failure = None;
     }
 
     /// A log-in succeeded.
-    pub(super) fn note_login(&mut self, now: Instant) {
+    pub(crate) fn note_login(&mut self, now: Instant) {
         self.earliest = self.delay.map(|delay| now + delay);
     }
 
     /// A log-in failed. `chance` is from 0 to 1.
-    pub(super) fn fail(&mut self, fault: &Fault, now: Instant, chance: f64) {
+    pub(crate) fn fail(&mut self, fault: &Fault, now: Instant, chance: f64) {
         let wait = self
             .failure
             .as_ref()

@@ -4,13 +4,13 @@
 //! size when UIDL runs. The three need not agree. A message is listed where UIDL names it and one of the others counts it;
 //! one without a unique-id is not listed, since nothing tells it from another in the next session.
 
-use super::Dating;
-use super::fault::Fault;
-use super::identity::{self, LONGEST_HEADERS};
-use super::link::Link;
-use super::listing::{Coverage, Entry};
-use super::quirks::{Identity, Notice, Quirks};
-use super::session::Top;
+use crate::maildrop::Dating;
+use crate::maildrop::catalogue::identity::{self, LONGEST_HEADERS};
+use crate::maildrop::catalogue::merge::{Coverage, Entry};
+use crate::maildrop::connection::link::Link;
+use crate::maildrop::connection::quirks::{Identity, Notice, Quirks};
+use crate::maildrop::fault::Fault;
+use crate::maildrop::session::Top;
 use crate::pop3::reply::{list_line, stat, uidl_line};
 use crate::pop3::{Command, Event, MessageNumber, UniqueId};
 
@@ -19,33 +19,33 @@ const MOST_OCTETS: u64 = 1 << 40;
 
 /// What a session lists, in maildrop order, each message with the number that ends with the session.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
-    pub(super) entries: Vec<Entry>,
+pub(crate) struct Listing {
+    pub(crate) entries: Vec<Entry>,
     /// Of each entry.
-    pub(super) numbers: Vec<MessageNumber>,
+    pub(crate) numbers: Vec<MessageNumber>,
     /// When each arrived, in Unix seconds, where the headers came with the listing.
-    pub(super) arrivals: Vec<Option<i64>>,
+    pub(crate) arrivals: Vec<Option<i64>>,
     /// How many messages are in the maildrop and not in the listing.
-    pub(super) unnamed: usize,
+    pub(crate) unnamed: usize,
 }
 
 /// The questions of a listing, and what they are asked with.
-pub(super) struct Scan<'a> {
-    pub(super) link: &'a mut Link,
-    pub(super) quirks: &'a mut Quirks,
-    pub(super) top: &'a mut Top,
+pub(crate) struct Scan<'a> {
+    pub(crate) link: &'a mut Link,
+    pub(crate) quirks: &'a mut Quirks,
+    pub(crate) top: &'a mut Top,
     /// How many TOPs may be in flight.
-    pub(super) ahead: usize,
+    pub(crate) ahead: usize,
     /// The most octets that one of them may give.
-    pub(super) max_message: u64,
-    pub(super) dating: &'a Dating,
+    pub(crate) max_message: u64,
+    pub(crate) dating: &'a Dating,
 }
 
 type Sizes = Vec<(MessageNumber, u64)>;
 type UniqueIds = Vec<(MessageNumber, UniqueId)>;
 
 impl Scan<'_> {
-    pub(super) fn ask(mut self) -> Result<Listing, Fault> {
+    pub(crate) fn ask(mut self) -> Result<Listing, Fault> {
         let count = self.count()?;
         let unique_ids = self.unique_ids(count)?;
         let sizes = self.sizes(count)?;
@@ -174,7 +174,7 @@ impl Scan<'_> {
 }
 
 impl Listing {
-    pub(super) fn coverage(&self) -> Coverage {
+    pub(crate) fn coverage(&self) -> Coverage {
         match self.unnamed {
             0 => Coverage::Complete,
             unnamed => Coverage::Partial(unnamed),
@@ -182,7 +182,7 @@ impl Listing {
     }
 
     /// The number of the message of which LIST gives the fewest octets, and these.
-    pub(super) fn smallest(&self) -> Option<(MessageNumber, u64)> {
+    pub(crate) fn smallest(&self) -> Option<(MessageNumber, u64)> {
         let sizes = self.entries.iter().map(|entry| entry.octets);
         let numbered = self.numbers.iter().copied().zip(sizes);
         numbered.min_by_key(|&(_, octets)| octets)
@@ -197,13 +197,13 @@ impl Listing {
 
 /// The headers of one message on their way.
 #[derive(Default)]
-pub(super) struct Headers {
-    pub(super) kept: Vec<u8>,
+pub(crate) struct Headers {
+    pub(crate) kept: Vec<u8>,
     received: u64,
 }
 
 impl Headers {
-    pub(super) fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
+    pub(crate) fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
         self.received += octets.len() as u64;
         if self.received > most {
             return Err(Fault::TooLarge);

@@ -1,8 +1,8 @@
 //! Whether commands are written ahead of the replies: a few servers that announce PIPELINING get it wrong.
 
-use super::Pipeline;
-use super::fault::Fault;
-use super::link::Link;
+use crate::maildrop::Pipeline;
+use crate::maildrop::connection::link::Link;
+use crate::maildrop::fault::Fault;
 
 /// After so many sessions in a row that break down over several commands, one is sent at a time: once may have been the
 /// link's doing.
@@ -13,7 +13,7 @@ const TRIAL: usize = 16;
 
 /// How the server has taken several commands at once so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     order: Order,
     /// Sessions in a row that were cut over several commands.
     cuts: u8,
@@ -36,7 +36,7 @@ enum Order {
 
 impl Pace {
     /// As the user wants it, and as the server can.
-    pub(super) fn of(self, wanted: Pipeline) -> Pipeline {
+    pub(crate) fn of(self, wanted: Pipeline) -> Pipeline {
         match self.order {
             Order::Untried | Order::Pipelined => wanted,
             Order::Sequential => Pipeline::Off,
@@ -44,7 +44,7 @@ impl Pace {
     }
 
     /// How many commands may be in flight, of those that the window has room for.
-    pub(super) fn most_in_flight(self, window: usize) -> usize {
+    pub(crate) fn most_in_flight(self, window: usize) -> usize {
         match self.order {
             Order::Pipelined => window,
             Order::Untried | Order::Sequential => window.min(TRIAL),
@@ -52,12 +52,12 @@ impl Pace {
     }
 
     /// Whether a command may be written while the server owes replies to what was written before.
-    pub(super) fn may_refill(self) -> bool {
+    pub(crate) fn may_refill(self) -> bool {
         self.order == Order::Pipelined
     }
 
     /// Commands were written ahead where the server lets us, and this came of it.
-    pub(super) fn note_pipeline<T>(&mut self, link: &Link, outcome: &Result<T, Fault>) {
+    pub(crate) fn note_pipeline<T>(&mut self, link: &Link, outcome: &Result<T, Fault>) {
         match outcome {
             Ok(_) if link.had_several() => self.note_all_replies(),
             Err(fault) if link.is_amid_several() => self.note_breakdown(fault),
@@ -66,7 +66,7 @@ impl Pace {
     }
 
     /// A session broke down over several commands.
-    pub(super) fn note_breakdown(&mut self, fault: &Fault) {
+    pub(crate) fn note_breakdown(&mut self, fault: &Fault) {
         if !fault.is_of_the_link() {
             return;
         }
@@ -88,13 +88,13 @@ impl Pace {
     }
 
     /// A reply came while others were owed.
-    pub(super) fn note_reply(&mut self) {
+    pub(crate) fn note_reply(&mut self) {
         self.cuts = 0;
     }
 
     /// Of several commands that were in flight at once, all are answered. A server that loses what follows the first
     /// never comes so far.
-    pub(super) fn note_all_replies(&mut self) {
+    pub(crate) fn note_all_replies(&mut self) {
         self.cuts = 0;
         self.silences = 0;
         if self.order == Order::Untried {

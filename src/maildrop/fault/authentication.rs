@@ -72,7 +72,7 @@ pub enum AuthenticationError {
 
 impl AuthenticationError {
     /// Whether the same secret would be refused again, or is better not shown again.
-    pub(in crate::maildrop) fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         matches!(self, Self::ServerUnproven | Self::TokenRefused { .. })
     }
 }

@@ -22,23 +22,23 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Pipeline;
-use super::catalogue::MessageId;
-use super::engine::Engine;
-use super::fault::Fault;
-use super::quirks::Notice;
-use super::session::{Harvest, Occasion, Top};
-use super::want::Want;
+use crate::maildrop::Pipeline;
+use crate::maildrop::catalogue::MessageId;
+use crate::maildrop::connection::quirks::Notice;
+use crate::maildrop::engine::Engine;
+use crate::maildrop::fault::Fault;
+use crate::maildrop::session::{Harvest, Occasion, Top};
+use crate::maildrop::shared::wants::Want;
 use crate::pop3::{Command, Event, ServerText};
 use crate::store::Incoming;
 
 /// The octets that may be expected of commands in flight, and of bodies read ahead: small messages fly by the hundred, a
 /// large one flies alone. A connection of 2 Gbit/s carries that much in 100 ms.
-pub(super) const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
+pub(crate) const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
 /// The commands that may be in flight.
-pub(super) const WINDOW_COMMANDS: usize = 8192;
+pub(crate) const WINDOW_COMMANDS: usize = 8192;
 /// Octets that TOP is expected to give.
-pub(super) const HEADER_OCTETS: u64 = 4 * 1024;
+pub(crate) const HEADER_OCTETS: u64 = 4 * 1024;
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
 /// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.
@@ -46,7 +46,7 @@ const MOST_FOR_A_DATE: u64 = 64 * 1024;
 
 /// What the server was asked for and has not answered yet, in order.
 #[derive(Default)]
-pub(super) struct Flight {
+pub(crate) struct Flight {
     wants: VecDeque<InFlight>,
     /// The octets expected of them.
     expected: u64,
@@ -72,14 +72,14 @@ enum Outcome {
 
 /// Whether a new session must look at what is in the maildrop.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Relisting {
+pub(crate) enum Relisting {
     Needed,
     NotNeeded,
 }
 
 impl Engine {
     /// Fetches until nothing is in flight and nothing is to be sent, or an order has waited for what was in flight.
-    pub(super) fn transfer(&mut self) -> Result<Relisting, Fault> {
+    pub(crate) fn transfer(&mut self) -> Result<Relisting, Fault> {
         let mut relisting = Relisting::NotNeeded;
         loop {
             if relisting == Relisting::NotNeeded {
@@ -279,7 +279,7 @@ impl Engine {
     }
 
     /// The session broke down. What was in flight is fetched anew, or fails with the fault.
-    pub(super) fn lose(&mut self, fault: &Fault) {
+    pub(crate) fn lose(&mut self, fault: &Fault) {
         log::info!("lost the session: {fault}");
         self.shared.state.lock().history.note_fault(fault);
         let mut lost = self.flight.take();
@@ -331,11 +331,11 @@ impl Engine {
 }
 
 impl Flight {
-    pub(super) fn put_next(&mut self, want: (Want, u64)) {
+    pub(crate) fn put_next(&mut self, want: (Want, u64)) {
         self.next = Some(want);
     }
 
-    pub(super) fn take_next(&mut self) -> Option<(Want, u64)> {
+    pub(crate) fn take_next(&mut self) -> Option<(Want, u64)> {
         self.next.take()
     }
 

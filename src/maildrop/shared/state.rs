@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::Farewell;
-use super::catalogue::{Catalogue, Message, MessageId, Standing};
-use super::commit::Verdict;
-use super::fault::Fault;
-use super::history::History;
-use super::login::Method;
-use super::read_ahead::{Beginning, ReadAhead, Schedule};
-use super::transfer::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
-use super::valve::Consent;
-use super::want::{Waiter, Want, Wants};
+use crate::maildrop::Farewell;
+use crate::maildrop::catalogue::{Catalogue, Message, MessageId, Standing};
+use crate::maildrop::deletion::limit::Consent;
+use crate::maildrop::engine::commit::Verdict;
+use crate::maildrop::engine::transfer::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
+use crate::maildrop::fault::Fault;
+use crate::maildrop::login::Method;
+use crate::maildrop::shared::history::History;
+use crate::maildrop::shared::read_ahead::{Beginning, ReadAhead, Schedule};
+use crate::maildrop::shared::wants::{Waiter, Want, Wants};
 use crate::net::TlsVersion;
 use crate::pop3::Capabilities;
 use crate::store::{Bodies, Eol, Row};
@@ -26,7 +26,7 @@ const MOST_HEADERS_AHEAD: u64 = WINDOW_COMMANDS as u64 * HEADER_OCTETS;
 
 /// How the arrival of a message comes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HeaderAccess {
+pub(crate) enum HeaderAccess {
     /// Somebody waits to know it.
     Asked,
     /// It is known, or what is shown does without it.
@@ -92,28 +92,28 @@ impl fmt::Display for Terms {
 
 /// What the engine is asked to do besides fetching.
 #[derive(Debug, Default)]
-pub(super) struct Orders {
-    pub(super) refresh: Vec<Waiter<()>>,
-    pub(super) commit: Option<Commit>,
-    pub(super) ending: Option<Ending>,
+pub(crate) struct Orders {
+    pub(crate) refresh: Vec<Waiter<()>>,
+    pub(crate) commit: Option<Commit>,
+    pub(crate) ending: Option<Ending>,
 }
 
 impl Orders {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.refresh.is_empty() && self.commit.is_none() && self.ending.is_none()
     }
 }
 
 /// A commit that is asked for, by all those who wait for its verdict.
 #[derive(Debug, Default)]
-pub(super) struct Commit {
+pub(crate) struct Commit {
     /// The most that any of them gave.
-    pub(super) consent: Consent,
-    pub(super) waiters: Vec<Waiter<Verdict>>,
+    pub(crate) consent: Consent,
+    pub(crate) waiters: Vec<Waiter<Verdict>>,
 }
 
 impl Commit {
-    pub(super) fn join(&mut self, consent: Consent, waiter: Waiter<Verdict>) {
+    pub(crate) fn join(&mut self, consent: Consent, waiter: Waiter<Verdict>) {
         self.consent = self.consent.max(consent);
         self.waiters.push(waiter);
     }
@@ -121,7 +121,7 @@ impl Commit {
 
 /// Whether what is unlinked here will be committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// By this commit or a later one.
     #[default]
     Serving,
@@ -131,34 +131,34 @@ pub(super) enum Phase {
 
 /// The last order.
 #[derive(Debug)]
-pub(super) struct Ending {
-    pub(super) farewell: Farewell,
-    pub(super) tell: mpsc::Sender<Result<Verdict, Fault>>,
+pub(crate) struct Ending {
+    pub(crate) farewell: Farewell,
+    pub(crate) tell: mpsc::Sender<Result<Verdict, Fault>>,
 }
 
 /// Everything that changes.
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) catalogue: Catalogue,
+pub(crate) struct State {
+    pub(crate) catalogue: Catalogue,
     body_walks: ReadAhead,
     header_walks: ReadAhead,
     /// Their accesses are others than those of the arrivals, and none where nobody asks.
     outline_walks: ReadAhead,
-    pub(super) bodies: Bodies,
-    pub(super) wants: Wants,
-    pub(super) orders: Orders,
-    pub(super) phase: Phase,
-    pub(super) connection: Connection,
-    pub(super) listed_at: Instant,
+    pub(crate) bodies: Bodies,
+    pub(crate) wants: Wants,
+    pub(crate) orders: Orders,
+    pub(crate) phase: Phase,
+    pub(crate) connection: Connection,
+    pub(crate) listed_at: Instant,
     /// Since when a new listing is on its way.
-    pub(super) renewing: Option<Instant>,
-    pub(super) history: History,
+    pub(crate) renewing: Option<Instant>,
+    pub(crate) history: History,
     /// What a commit under way deletes: it can no longer be restored.
-    pub(super) committing: HashSet<MessageId>,
+    pub(crate) committing: HashSet<MessageId>,
 }
 
 impl State {
-    pub(super) fn new(remembered: &[Row], bodies: Bodies) -> State {
+    pub(crate) fn new(remembered: &[Row], bodies: Bodies) -> State {
         State {
             catalogue: Catalogue::remembered(remembered),
             body_walks: ReadAhead::new(
@@ -180,7 +180,7 @@ impl State {
     }
 
     /// Notes an access to a body that was not in memory, or was read ahead; true where something is to be fetched for it.
-    pub(super) fn read_bodies_ahead(&mut self, id: MessageId) -> bool {
+    pub(crate) fn read_bodies_ahead(&mut self, id: MessageId) -> bool {
         let schedule = self.body_walks.access(id, &self.catalogue, |message| {
             Some(message.expected_octets())
         });
@@ -199,7 +199,7 @@ impl State {
 
     /// Notes that somebody wants to know when a message arrived; true where something is to be fetched for it. Where that
     /// is known, or may not be asked for, the access follows a walk and begins none.
-    pub(super) fn read_headers_ahead(&mut self, id: MessageId, access: HeaderAccess) -> bool {
+    pub(crate) fn read_headers_ahead(&mut self, id: MessageId, access: HeaderAccess) -> bool {
         let unknown = |message: &Message| message.arrived.is_none().then_some(HEADER_OCTETS);
         let schedule = match access {
             HeaderAccess::Asked => self.header_walks.access(id, &self.catalogue, unknown),
@@ -214,7 +214,7 @@ impl State {
     }
 
     /// Notes that somebody wants to know what the headers of a message say. Those of a body in memory are at hand.
-    pub(super) fn read_outlines_ahead(&mut self, id: MessageId) {
+    pub(crate) fn read_outlines_ahead(&mut self, id: MessageId) {
         let catalogue = &self.catalogue;
         let unknown = |message: &Message| {
             let id = catalogue.by_inode(message.inode)?;
@@ -235,23 +235,23 @@ impl State {
     }
 
     /// True where nothing is wanted and nothing is in flight.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.wants.is_idle() && self.orders.is_empty() && self.committing.is_empty()
     }
 
-    pub(super) fn has_no_deletions(&self) -> bool {
+    pub(crate) fn has_no_deletions(&self) -> bool {
         self.catalogue.after(0, Standing::Unlinked).next().is_none()
     }
 
     /// Once the mount is ending, what the user asks for would be promised and not done.
-    pub(super) fn check_serving(&self) -> Result<(), Fault> {
+    pub(crate) fn check_serving(&self) -> Result<(), Fault> {
         match self.phase {
             Phase::Serving => Ok(()),
             Phase::Ending => Err(Fault::Ending),
         }
     }
 
-    pub(super) fn stand(
+    pub(crate) fn stand(
         &mut self,
         id: MessageId,
         from: Standing,
@@ -268,25 +268,25 @@ impl State {
 
 /// When the server last said anything, for those who wait to know whether waiting makes sense.
 #[derive(Clone, Debug)]
-pub(super) struct Pulse {
+pub(crate) struct Pulse {
     begin: Instant,
     milliseconds: Arc<AtomicU64>,
 }
 
 impl Pulse {
-    pub(super) fn new() -> Pulse {
+    pub(crate) fn new() -> Pulse {
         Pulse {
             begin: Instant::now(),
             milliseconds: Arc::default(),
         }
     }
 
-    pub(super) fn beat(&self) {
+    pub(crate) fn beat(&self) {
         let since = u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.milliseconds.store(since, Ordering::Relaxed);
     }
 
-    pub(super) fn last(&self) -> Instant {
+    pub(crate) fn last(&self) -> Instant {
         self.begin + Duration::from_millis(self.milliseconds.load(Ordering::Relaxed))
     }
 }

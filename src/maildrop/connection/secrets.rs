@@ -11,17 +11,17 @@ const WITHHELD: &str = "its words repeat the secret";
 
 /// The secrets as they were written, each for as long as the connection: words may come late.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<Zeroizing<Vec<u8>>>);
+pub(crate) struct Secrets(Vec<Zeroizing<Vec<u8>>>);
 
 impl Secrets {
-    pub(super) fn add(&mut self, secret: &[u8]) {
+    pub(crate) fn add(&mut self, secret: &[u8]) {
         if !secret.is_empty() {
             self.0.push(Zeroizing::new(secret.to_vec()));
         }
     }
 
     /// The words of an -ERR are shown. A program may have to read those of a +OK, which go to the log alone.
-    pub(super) fn withhold<'e>(&self, event: Event<'e>) -> Event<'e> {
+    pub(crate) fn withhold<'e>(&self, event: Event<'e>) -> Event<'e> {
         match event {
             Event::Done(status) if !status.is_ok() && self.are_in(status.text) => {
                 Event::Done(Status {
@@ -33,7 +33,7 @@ impl Secrets {
         }
     }
 
-    pub(super) fn withhold_from(&self, mut fault: Fault) -> Fault {
+    pub(crate) fn withhold_from(&self, mut fault: Fault) -> Fault {
         if let Fault::Protocol(error) = &mut fault {
             self.withhold_from_words(error);
         }
@@ -41,7 +41,7 @@ impl Secrets {
     }
 
     /// The event for the log.
-    pub(super) fn readable(&self, event: &Event<'_>) -> String {
+    pub(crate) fn readable(&self, event: &Event<'_>) -> String {
         let octets = match event {
             Event::Done(status) | Event::Opened(status) => status.text,
             Event::Line(line) => line,

@@ -16,7 +16,7 @@ const GAP: u64 = 1 << 16;
 
 /// Where new messages stand among the numbers already given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
+pub(crate) enum Room {
     /// No number was given yet.
     Everywhere,
     /// In front of the least number given.
@@ -28,7 +28,7 @@ pub(super) enum Room {
 }
 
 /// Numbers for `count` messages in the room, ascending. `last` is the greatest number ever given.
-pub(super) fn numbers(room: Room, count: u64, last: u64) -> Vec<u64> {
+pub(crate) fn numbers(room: Room, count: u64, last: u64) -> Vec<u64> {
     let spaced = |first: u64, step: u64| (0..count).map(|k| first + k * step).collect();
     match room {
         Room::Everywhere => spaced(MIDDLE, GAP),
@@ -42,7 +42,7 @@ pub(super) fn numbers(room: Room, count: u64, last: u64) -> Vec<u64> {
 }
 
 /// True for a number that a message can have.
-pub(super) fn is_message(inode: u64) -> bool {
+pub(crate) fn is_message(inode: u64) -> bool {
     (LOWEST..HIGHEST).contains(&inode)
 }
 

@@ -24,23 +24,21 @@
 //! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault, or
 //! the server did not tell which message it is: then it stays pending.
 
-mod aftermath;
-
 use std::time::{Duration, Instant};
 
-use super::catalogue::{Catalogue, MessageId, Standing};
-use super::doubt::{Numbered, Shown};
-use super::engine::Engine;
-use super::fault::Fault;
-use super::session::{FAREWELL, Session};
-use super::valve::{self, Consent, Held};
-use super::{Maildrop, Settings};
+use crate::maildrop::catalogue::{Catalogue, MessageId, Standing};
+use crate::maildrop::deletion::limit::{self, Consent, Held};
+use crate::maildrop::engine::Engine;
+use crate::maildrop::engine::confirm::{Numbered, Shown};
+use crate::maildrop::fault::Fault;
+use crate::maildrop::session::{FAREWELL, Session};
+use crate::maildrop::{Maildrop, Settings};
 use crate::pop3::{Command, Event, ServerText};
 
 /// A server may be silent for so many time-outs while it deletes.
 const QUIT_PATIENCE: u32 = 5;
 /// Attempts at a commit, and at looking what an unanswered one did.
-const ATTEMPTS: u32 = 3;
+pub(super) const ATTEMPTS: u32 = 3;
 
 /// What became of the pending deletions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +67,7 @@ enum Answer {
 }
 
 /// Why it is not known what QUIT did.
-enum Doubt {
+pub(super) enum Doubt {
     /// It was refused, or the connection ended: by now the server has deleted what it is going to delete.
     Over(ServerText),
     /// Nothing came.
@@ -85,7 +83,7 @@ impl Doubt {
         }
     }
 
-    fn reason(&self) -> &ServerText {
+    pub(super) fn reason(&self) -> &ServerText {
         match self {
             Doubt::Over(reason) | Doubt::Silent(reason) => reason,
         }
@@ -94,15 +92,15 @@ impl Doubt {
 
 /// What DELE did, before QUIT.
 #[derive(Default)]
-struct Marked {
-    accepted: Vec<MessageId>,
-    refused: Refused,
+pub(super) struct Marked {
+    pub(super) accepted: Vec<MessageId>,
+    pub(super) refused: Refused,
     /// How many messages the session did not name.
-    unnamed: usize,
+    pub(super) unnamed: usize,
 }
 
 /// Messages that are not marked, and why: in the server's words, or ours.
-type Refused = Vec<(MessageId, ServerText)>;
+pub(super) type Refused = Vec<(MessageId, ServerText)>;
 
 /// Why a message is kept that may be another by now.
 const CHANGED: &[u8] = b"it changed since it was unlinked, or may be another by now: remove it again, and sync at once";
@@ -152,7 +150,7 @@ impl Survey {
 
 impl Engine {
     /// Deletes what is unlinked now.
-    pub(super) fn commit(&mut self, consent: Consent) -> Result<Verdict, Fault> {
+    pub(crate) fn commit(&mut self, consent: Consent) -> Result<Verdict, Fault> {
         let pending = match self.begin(consent) {
             Ok(pending) if pending.is_empty() => return Ok(Verdict::default()),
             Ok(pending) => pending,
@@ -184,7 +182,7 @@ impl Engine {
     fn begin(&self, consent: Consent) -> Result<Vec<MessageId>, Held> {
         let max_delete = self.shared.settings.max_delete;
         let mut state = self.shared.state.lock();
-        valve::check(&state.catalogue, max_delete, consent)?;
+        limit::check(&state.catalogue, max_delete, consent)?;
         let pending: Vec<MessageId> = state
             .catalogue
             .after(0, Standing::Unlinked)
@@ -263,13 +261,13 @@ impl Engine {
     }
 
     /// Until when another client's session is waited for.
-    fn patience_for_others(&self) -> Instant {
+    pub(super) fn patience_for_others(&self) -> Instant {
         Instant::now() + self.shared.settings.login.timeout
     }
 }
 
 /// Whether the session has a message of the unique-id: the first of those left is called as the first ever was.
-fn is_group_left(catalogue: &Catalogue, session: &Session, id: MessageId) -> bool {
+pub(super) fn is_group_left(catalogue: &Catalogue, session: &Session, id: MessageId) -> bool {
     catalogue
         .first_twin(id)
         .is_some_and(|first| session.number_of(first).is_some())

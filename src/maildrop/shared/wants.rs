@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::catalogue::MessageId;
-use super::fault::Fault;
+use crate::maildrop::catalogue::MessageId;
+use crate::maildrop::fault::Fault;
 use crate::store::Body;
 
 /// Somebody who waits for a `T`; answered exactly once, by the thread that has it.
@@ -43,7 +43,7 @@ impl<T> std::fmt::Debug for Waiter<T> {
 
 /// Somebody who waits for several things, and is answered when the last one is there or cannot be had; with a fault of the
 /// link, if there was one.
-pub(super) struct AllOf(Arc<Mutex<Missing>>);
+pub(crate) struct AllOf(Arc<Mutex<Missing>>);
 
 struct Missing {
     count: usize,
@@ -53,7 +53,7 @@ struct Missing {
 
 impl AllOf {
     /// `count` is not 0.
-    pub(super) fn new(count: usize, waiter: Waiter<()>) -> AllOf {
+    pub(crate) fn new(count: usize, waiter: Waiter<()>) -> AllOf {
         AllOf(Arc::new(Mutex::new(Missing {
             count,
             fault: None,
@@ -62,7 +62,7 @@ impl AllOf {
     }
 
     /// The one who waits for one of the things.
-    pub(super) fn one(&self) -> Waiter<()> {
+    pub(crate) fn one(&self) -> Waiter<()> {
         let (missing, told) = (Arc::clone(&self.0), Arc::clone(&self.0));
         let is_waiting = move || {
             let missing = missing.lock();
@@ -92,7 +92,7 @@ impl AllOf {
 }
 
 /// Answers all of them alike.
-pub(super) fn answer_all<T: Clone>(waiters: Vec<Waiter<T>>, result: &Result<T, Fault>) {
+pub(crate) fn answer_all<T: Clone>(waiters: Vec<Waiter<T>>, result: &Result<T, Fault>) {
     for waiter in waiters {
         waiter.answer(result.clone());
     }
@@ -100,7 +100,7 @@ pub(super) fn answer_all<T: Clone>(waiters: Vec<Waiter<T>>, result: &Result<T, F
 
 /// One thing to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Want {
+pub(crate) enum Want {
     /// The whole message.
     Body(MessageId),
     /// Enough of it to tell when it arrived, and what it is called.
@@ -108,7 +108,7 @@ pub(super) enum Want {
 }
 
 impl Want {
-    pub(super) fn message(self) -> MessageId {
+    pub(crate) fn message(self) -> MessageId {
         match self {
             Want::Body(id) | Want::Headers(id) => id,
         }
@@ -117,7 +117,7 @@ impl Want {
 
 /// Who is behind a want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Urgency {
+pub(crate) enum Urgency {
     /// Somebody waits.
     Asked,
     /// Somebody is going to ask, perhaps.
@@ -158,7 +158,7 @@ impl Course {
 /// An entry of a queue counts only if its want stands in that queue's stage: one that was sent by way of the other queue,
 /// or that nobody needs any more, is passed over when its turn comes.
 #[derive(Debug, Default)]
-pub(super) struct Wants {
+pub(crate) struct Wants {
     asked: VecDeque<Want>,
     ahead: VecDeque<Want>,
     courses: HashMap<Want, Course>,
@@ -167,30 +167,30 @@ pub(super) struct Wants {
 }
 
 impl Wants {
-    pub(super) fn body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
+    pub(crate) fn body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
         self.ask(Want::Body(message));
         join(self.body_waiters.entry(message).or_default(), waiter);
     }
 
-    pub(super) fn headers(&mut self, message: MessageId, waiter: Waiter<()>) {
+    pub(crate) fn headers(&mut self, message: MessageId, waiter: Waiter<()>) {
         self.ask(Want::Headers(message));
         join(self.header_waiters.entry(message).or_default(), waiter);
     }
 
     /// Wants the body for somebody who can wait until nobody else does.
-    pub(super) fn plan_body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
+    pub(crate) fn plan_body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
         join(self.body_waiters.entry(message).or_default(), waiter);
         self.plan(Want::Body(message));
     }
 
     /// The same of the headers.
-    pub(super) fn plan_headers(&mut self, message: MessageId, waiter: Waiter<()>) {
+    pub(crate) fn plan_headers(&mut self, message: MessageId, waiter: Waiter<()>) {
         join(self.header_waiters.entry(message).or_default(), waiter);
         self.plan(Want::Headers(message));
     }
 
     /// Wants something that nobody waits for yet.
-    pub(super) fn plan(&mut self, want: Want) {
+    pub(crate) fn plan(&mut self, want: Want) {
         match self.courses.entry(want) {
             Entry::Vacant(unknown) => {
                 unknown.insert(Course::ahead());
@@ -204,7 +204,7 @@ impl Wants {
     }
 
     /// Takes back what was planned, if nobody waits for it by now. What is sent comes all the same.
-    pub(super) fn abandon(&mut self, want: Want) {
+    pub(crate) fn abandon(&mut self, want: Want) {
         if self.is_waited_for(want) {
             return;
         }
@@ -216,12 +216,12 @@ impl Wants {
     }
 
     /// Whether a want is in flight, and nobody has ever needed what comes of it.
-    pub(super) fn is_adrift(&self, want: Want) -> bool {
+    pub(crate) fn is_adrift(&self, want: Want) -> bool {
         self.stands(want, Stage::Adrift)
     }
 
     /// The next want to send, those that somebody waits for first; it is in flight then.
-    pub(super) fn next(&mut self, least: Urgency) -> Option<(Want, Urgency)> {
+    pub(crate) fn next(&mut self, least: Urgency) -> Option<(Want, Urgency)> {
         while let Some(want) = self.asked.pop_front() {
             if self.stands(want, Stage::Queued(Urgency::Asked)) && self.takes_off(want) {
                 return Some((want, Urgency::Asked));
@@ -240,22 +240,22 @@ impl Wants {
     }
 
     /// True where nothing is to be sent that is at least so urgent.
-    pub(super) fn is_empty(&self, least: Urgency) -> bool {
+    pub(crate) fn is_empty(&self, least: Urgency) -> bool {
         self.asked.is_empty() && (least == Urgency::Asked || self.ahead.is_empty())
     }
 
     /// How many are queued or in flight.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.courses.len()
     }
 
     /// True where nothing is to be sent and nothing is in flight.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.courses.is_empty()
     }
 
     /// Puts a want that was in flight back in front. What nobody waits for is dropped.
-    pub(super) fn put_back(&mut self, want: Want) {
+    pub(crate) fn put_back(&mut self, want: Want) {
         if !self.is_waited_for(want) {
             return self.drop_want(want);
         }
@@ -264,7 +264,7 @@ impl Wants {
     }
 
     /// Counts that a want failed, as [`Wants::put_back`] puts it back; gives how often it did, 0 where it was dropped.
-    pub(super) fn count_loss(&mut self, want: Want) -> u8 {
+    pub(crate) fn count_loss(&mut self, want: Want) -> u8 {
         let Some(course) = self.courses.get_mut(&want) else {
             return 0;
         };
@@ -273,25 +273,25 @@ impl Wants {
     }
 
     /// Wants the body for the sake of those who wait for the headers.
-    pub(super) fn ask_for_body(&mut self, message: MessageId) {
+    pub(crate) fn ask_for_body(&mut self, message: MessageId) {
         self.courses.remove(&Want::Headers(message));
         self.ask(Want::Body(message));
     }
 
     /// Those who wait for the body, which is no longer wanted.
-    pub(super) fn take_body(&mut self, message: MessageId) -> Vec<Waiter<Arc<Body>>> {
+    pub(crate) fn take_body(&mut self, message: MessageId) -> Vec<Waiter<Arc<Body>>> {
         self.courses.remove(&Want::Body(message));
         self.body_waiters.remove(&message).unwrap_or_default()
     }
 
     /// Those who wait for the headers, which are no longer wanted.
-    pub(super) fn take_headers(&mut self, message: MessageId) -> Vec<Waiter<()>> {
+    pub(crate) fn take_headers(&mut self, message: MessageId) -> Vec<Waiter<()>> {
         self.courses.remove(&Want::Headers(message));
         self.header_waiters.remove(&message).unwrap_or_default()
     }
 
     /// Those who wait for a want, which is no longer wanted.
-    pub(super) fn take(&mut self, want: Want) -> (Vec<Waiter<Arc<Body>>>, Vec<Waiter<()>>) {
+    pub(crate) fn take(&mut self, want: Want) -> (Vec<Waiter<Arc<Body>>>, Vec<Waiter<()>>) {
         match want {
             Want::Body(id) if self.needs_the_body(id) => {
                 (self.take_body(id), self.take_headers(id))
@@ -302,12 +302,12 @@ impl Wants {
     }
 
     /// Everything, for a fault that concerns all.
-    pub(super) fn all(&self) -> Vec<Want> {
+    pub(crate) fn all(&self) -> Vec<Want> {
         self.courses.keys().copied().collect()
     }
 
     /// What somebody has waited for since then or longer, sent or not.
-    pub(super) fn asked_by(&self, then: Instant) -> Vec<Want> {
+    pub(crate) fn asked_by(&self, then: Instant) -> Vec<Want> {
         let waited = |course: &Course| course.asked.is_some_and(|asked| asked <= then);
         self.courses
             .iter()

@@ -16,7 +16,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Catalogue, Standing};
+use crate::maildrop::catalogue::{Catalogue, Standing};
 
 /// So many messages are deleted unread without a question, be they the whole maildrop.
 const FEW: usize = 10;
@@ -95,7 +95,7 @@ impl fmt::Display for Held {
 }
 
 /// Whether the pending deletions may be committed; `max_delete` is none where the user wants no valve.
-pub(super) fn check(
+pub(crate) fn check(
     catalogue: &Catalogue,
     max_delete: Option<u32>,
     consent: Consent,
@@ -131,8 +131,8 @@ fn excess(unread: usize, left: u64, max_delete: u32) -> Option<Excess> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::listing::{Coverage, Entry};
     use super::*;
+    use crate::maildrop::catalogue::merge::{Coverage, Entry};
     use crate::pop3::UniqueId;
 
     /// So many listed, of which the first are unlinked, and of these the first were read.

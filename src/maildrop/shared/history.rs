@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::commit::Verdict;
-use super::fault::Fault;
+use crate::maildrop::engine::commit::Verdict;
+use crate::maildrop::fault::Fault;
 
 /// What has happened so far.
 #[derive(Clone, Debug, Default)]
@@ -20,22 +20,22 @@ pub struct History {
 
 /// Whether a body was at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lookup {
+pub(crate) enum Lookup {
     Hit,
     Miss,
 }
 
 impl History {
-    pub(super) fn note_open(&mut self, lookup: Lookup) {
+    pub(crate) fn note_open(&mut self, lookup: Lookup) {
         self.opens += 1;
         self.hits += u64::from(lookup == Lookup::Hit);
     }
 
-    pub(super) fn note_commit(&mut self, result: &Result<Verdict, Fault>) {
+    pub(crate) fn note_commit(&mut self, result: &Result<Verdict, Fault>) {
         self.last_commit = Some((SystemTime::now(), result.clone()));
     }
 
-    pub(super) fn note_fault(&mut self, fault: &Fault) {
+    pub(crate) fn note_fault(&mut self, fault: &Fault) {
         self.last_fault = Some((SystemTime::now(), fault.clone()));
     }
 }

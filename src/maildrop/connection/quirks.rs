@@ -27,19 +27,19 @@
 
 use std::fmt;
 
-use super::fault::Fault;
-use super::pace::Pace;
+use crate::maildrop::connection::pipelining::Pace;
+use crate::maildrop::fault::Fault;
 use crate::net::NetError;
 
 /// What this mount has learnt of its server, from one session to the next.
 #[derive(Debug, Default)]
-pub(super) struct Quirks {
+pub(crate) struct Quirks {
     /// By what messages are known: the same for as long as the mount, or every name would change.
-    pub(super) identity: Option<Identity>,
+    pub(crate) identity: Option<Identity>,
     /// LOGIN-DELAY in seconds, as it was announced last.
-    pub(super) login_delay: Option<u32>,
+    pub(crate) login_delay: Option<u32>,
     /// Whether it takes several commands at once.
-    pub(super) pace: Pace,
+    pub(crate) pace: Pace,
     before_login: Capa,
     after_login: Capa,
     told: Vec<Notice>,
@@ -47,7 +47,7 @@ pub(super) struct Quirks {
 
 /// By what a message is known in every session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Identity {
+pub(crate) enum Identity {
     /// Its unique-id.
     Uidl,
     /// A digest of its headers: the server has no UIDL.
@@ -56,7 +56,7 @@ pub(super) enum Identity {
 
 /// When CAPA is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CapaTime {
+pub(crate) enum CapaTime {
     /// In AUTHORIZATION state, in clear or under TLS.
     BeforeLogin,
     /// In TRANSACTION state.
@@ -91,7 +91,7 @@ impl Capa {
 
 /// What the user is told of once a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Notice {
+pub(crate) enum Notice {
     /// `EXPIRE 0`.
     DeletesWhatWasRead,
     /// Messages are known by their headers.
@@ -106,7 +106,7 @@ pub(super) enum Notice {
 
 impl Quirks {
     /// For an account of which messages may be remembered by their unique-ids.
-    pub(super) fn new(remembered: Option<Identity>) -> Quirks {
+    pub(crate) fn new(remembered: Option<Identity>) -> Quirks {
         Quirks {
             identity: remembered,
             ..Quirks::default()
@@ -114,12 +114,12 @@ impl Quirks {
     }
 
     /// Who does not know CAPA before the login does not know it behind it.
-    pub(super) fn avoids_capa(&self, time: CapaTime) -> bool {
+    pub(crate) fn avoids_capa(&self, time: CapaTime) -> bool {
         self.before_login.is_avoided() || self.capa(time).is_avoided()
     }
 
     /// Another log-in begins: a single cut is no reason to do without CAPA for as long as the mount.
-    pub(super) fn doubt(&mut self) {
+    pub(crate) fn doubt(&mut self) {
         for capa in [&mut self.before_login, &mut self.after_login] {
             if *capa == Capa::Avoided {
                 *capa = Capa::Suspected;
@@ -127,12 +127,12 @@ impl Quirks {
         }
     }
 
-    pub(super) fn capa_was_answered(&mut self, time: CapaTime) {
+    pub(crate) fn capa_was_answered(&mut self, time: CapaTime) {
         *self.capa_mut(time) = Capa::Answered;
     }
 
     /// Notes that the session ended over CAPA. A server that has answered it before has ended it for another reason.
-    pub(super) fn capa_failed(&mut self, time: CapaTime, fault: &Fault) {
+    pub(crate) fn capa_failed(&mut self, time: CapaTime, fault: &Fault) {
         if !is_closed(fault) {
             return;
         }
@@ -145,7 +145,7 @@ impl Quirks {
     }
 
     /// Forgets that CAPA closed the connection, where the same happened without it.
-    pub(super) fn absolve_capa(&mut self) {
+    pub(crate) fn absolve_capa(&mut self) {
         for capa in [&mut self.before_login, &mut self.after_login] {
             *capa = match *capa {
                 Capa::Avoided => Capa::Untried,
@@ -156,7 +156,7 @@ impl Quirks {
     }
 
     /// How many kinds of CAPA are avoided.
-    pub(super) fn capas_avoided(&self) -> usize {
+    pub(crate) fn capas_avoided(&self) -> usize {
         [self.before_login, self.after_login]
             .into_iter()
             .filter(|capa| capa.is_avoided())
@@ -164,12 +164,12 @@ impl Quirks {
     }
 
     /// Whether this mount has seen a reason to tell it.
-    pub(super) fn has_told(&self, notice: Notice) -> bool {
+    pub(crate) fn has_told(&self, notice: Notice) -> bool {
         self.told.contains(&notice)
     }
 
     /// Warns, the first time.
-    pub(super) fn tell(&mut self, notice: Notice) {
+    pub(crate) fn tell(&mut self, notice: Notice) {
         if !self.has_told(notice) {
             log::warn!("{notice}");
             self.told.push(notice);
@@ -219,7 +219,7 @@ fn is_closed(fault: &Fault) -> bool {
 
 /// Servers without response codes say in words that another session holds the maildrop. Words about an account are
 /// not: it may be locked for good, and each new attempt makes that worse.
-pub(super) fn speaks_of_a_lock(text: &str) -> bool {
+pub(crate) fn speaks_of_a_lock(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let says = |phrase: &&str| text.contains(*phrase);
     if ["account", "password", "authenticat", "failed login"]

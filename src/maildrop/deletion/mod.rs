@@ -1,0 +1,3 @@
+//! Policy of deletions, without input or output: how many may go without a question, and what became of them.
+
+pub(crate) mod limit;
