@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Maildrop;
-use super::catalogue::{Extent, Message, MessageId, Standing};
-use super::fault::Fault;
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::message::{Extent, Message, Standing};
+use crate::maildrop::fault::Fault;
+use crate::maildrop::handle::Maildrop;
 use crate::maildrop::shared::history::Lookup;
 use crate::maildrop::shared::state::HeaderAccess;
-use crate::maildrop::shared::wants::{AllOf, Waiter};
+use crate::maildrop::shared::waiter::{AllOf, Waiter};
 use crate::store::{Body, Disk, Found};
 
 impl Maildrop {

@@ -13,10 +13,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Catalogue, MessageId, Standing};
-use super::fault::Fault;
-use super::{Maildrop, Shared};
-use crate::maildrop::shared::wants::Waiter;
+use crate::maildrop::catalogue::Catalogue;
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::message::Standing;
+use crate::maildrop::fault::Fault;
+use crate::maildrop::handle::Maildrop;
+use crate::maildrop::shared::Shared;
+use crate::maildrop::shared::waiter::Waiter;
 use crate::store::Body;
 
 /// The octets that are wanted at once: what a connection of 600 Mbit/s carries in 100 ms, and less than what lets the disk

@@ -7,13 +7,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::fault::Fault;
-use super::session::Session;
-use super::{Pipeline, Settings};
+use crate::maildrop::catalogue::identity::Identity;
+use crate::maildrop::connection::last_heard::Pulse;
 use crate::maildrop::connection::link::Link;
-use crate::maildrop::connection::quirks::{Identity, Quirks};
+use crate::maildrop::connection::pipelining::Pipeline;
+use crate::maildrop::connection::quirks::Quirks;
+use crate::maildrop::fault::Fault;
+use crate::maildrop::session::Session;
 use crate::maildrop::session::scan::Listing;
-use crate::maildrop::shared::state::Pulse;
+use crate::maildrop::settings::Settings;
 use crate::net::{Accepted, Shown, Stream, TlsVersion};
 use crate::pop3::{Capabilities, Command, Event, Expire, MessageNumber, ServerText};
 

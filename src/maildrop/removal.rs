@@ -1,12 +1,14 @@
 //! Taking messages out of the directory, and back, and having them deleted.
 
-use super::Maildrop;
-use super::catalogue::{MessageId, Standing};
-use super::fault::Fault;
-use crate::maildrop::deletion::limit::{self, Consent, Held};
-use crate::maildrop::engine::commit::Verdict;
-use crate::maildrop::shared::state::Change;
-use crate::maildrop::shared::wants::Waiter;
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::message::Standing;
+use crate::maildrop::deletion::limit;
+use crate::maildrop::deletion::limit::{Consent, Held};
+use crate::maildrop::deletion::verdict::Verdict;
+use crate::maildrop::fault::Fault;
+use crate::maildrop::handle::Maildrop;
+use crate::maildrop::shared::change::Change;
+use crate::maildrop::shared::waiter::Waiter;
 
 impl Maildrop {
     /// Takes the message out of the directory; the next commit deletes it.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::login::Login;
-use crate::pop3::Capabilities;
+use crate::maildrop::connection::pipelining::Pipeline;
+use crate::maildrop::login::Login;
 
 /// What the maildrop needs to know.
 #[derive(Debug)]
@@ -32,30 +32,6 @@ pub struct Settings {
     pub outlining: Option<fn(&[u8]) -> String>,
 }
 
-/// How many commands may be in flight where the server offers PIPELINING after the log-in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pipeline {
-    /// As many as the window of octets allows.
-    #[default]
-    Auto,
-    /// One.
-    Off,
-    /// So many at the most.
-    Most(u16),
-}
-
-impl Pipeline {
-    /// How many commands may be in flight after the log-in, `most` where nobody set a limit.
-    pub(super) fn most_in_flight(self, capabilities: &Capabilities, most: usize) -> usize {
-        match self {
-            _ if !capabilities.pipelining => 1,
-            Pipeline::Auto => most,
-            Pipeline::Off => 1,
-            Pipeline::Most(commands) => usize::from(commands).clamp(1, most),
-        }
-    }
-}
-
 /// Where the mtime of a message comes from.
 #[derive(Debug)]
 pub enum Dating {
@@ -67,7 +43,7 @@ pub enum Dating {
 
 impl Dating {
     /// Unix seconds out of headers; none where they tell nothing, or are not asked.
-    pub(super) fn of(&self, headers: &[u8]) -> Option<i64> {
+    pub(crate) fn of(&self, headers: &[u8]) -> Option<i64> {
         match self {
             Dating::Headers(date) => date(headers),
             Dating::FirstSeen => None,

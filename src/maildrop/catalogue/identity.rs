@@ -9,7 +9,6 @@
 use memchr::memchr_iter;
 use sha2::{Digest, Sha256};
 
-use crate::maildrop::connection::quirks::Identity;
 use crate::pop3::UniqueId;
 use crate::store::Row;
 
@@ -82,6 +81,15 @@ fn is_note_of_server(line: &[u8]) -> bool {
     NOTES_OF_SERVERS
         .iter()
         .any(|note| name.eq_ignore_ascii_case(note.as_bytes()))
+}
+
+/// By what a message is known in every session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// Its unique-id.
+    Uidl,
+    /// A digest of its headers: the server has no UIDL.
+    Headers,
 }
 
 #[cfg(test)]

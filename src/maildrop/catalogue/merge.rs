@@ -1,57 +1,12 @@
 //! From what a session lists to what has changed: one walk over the names that are known and the names that are listed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use crate::maildrop::catalogue::inode;
-use crate::maildrop::catalogue::name::file_name;
-use crate::maildrop::catalogue::{Catalogue, MessageId};
+use crate::maildrop::catalogue::changes::Changes;
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::listing::{Coverage, Entry, Group, Listed, listed_by_name};
+use crate::maildrop::catalogue::{Catalogue, inode};
 use crate::pop3::UniqueId;
-
-/// One message as a session lists it, in maildrop order.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) uidl: UniqueId,
-    pub(crate) octets: u64,
-}
-
-/// Whether a listing names all that is in the maildrop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coverage {
-    /// What it does not name is not there.
-    Complete,
-    /// There are so many messages of which the server did not tell which they are.
-    Partial(usize),
-}
-
-impl Coverage {
-    pub(crate) fn unnamed(self) -> usize {
-        match self {
-            Coverage::Complete => 0,
-            Coverage::Partial(unnamed) => unnamed,
-        }
-    }
-}
-
-/// What a new listing changed.
-#[derive(Debug, Default)]
-pub(crate) struct Changes {
-    /// In the maildrop now, and new to the directory.
-    pub(crate) appeared: Vec<MessageId>,
-    /// No longer in the maildrop.
-    pub(crate) vanished: Vec<MessageId>,
-    /// In the maildrop, but nothing known of the content holds.
-    pub(crate) altered: Vec<MessageId>,
-    /// Those of them that may be another of those with their unique-id: nothing holds that was known of them.
-    pub(crate) confused: Vec<MessageId>,
-    /// Unlinked before, altered since: listed again, for deleting it might delete another.
-    pub(crate) reprieved: Vec<MessageId>,
-    /// Unlinked before, and no longer in the maildrop.
-    pub(crate) gone: Vec<MessageId>,
-    /// Unlinked before, and gone meanwhile: listed again, for it may be another.
-    pub(crate) returned: Vec<MessageId>,
-    /// Never seen by this index before.
-    pub(crate) unknown: Vec<MessageId>,
-}
 
 impl Catalogue {
     /// Takes a session's listing; gives the message of each entry, in maildrop order, and what changed.
@@ -68,49 +23,6 @@ impl Catalogue {
     }
 }
 
-/// An entry of a listing with its identity.
-pub(crate) struct Listed {
-    name: String,
-    /// From 0, in maildrop order.
-    place: usize,
-    pub(crate) uidl: UniqueId,
-    pub(crate) ordinal: u32,
-    pub(crate) twins: u32,
-    pub(crate) group: Group,
-    pub(crate) octets: u64,
-}
-
-/// How those that share a unique-id are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Group {
-    /// As before.
-    Steady,
-    /// LIST gives one of them other octets, or was without one of them: each may be the one that was next to it before.
-    Shifted,
-}
-
-/// Numbers the twins in maildrop order, then sorts by name.
-fn listed_by_name(listing: Vec<Entry>) -> Vec<Listed> {
-    let twins = twins(&listing);
-    let identify = |(place, (entry, twin)): (usize, (Entry, Twin))| Listed {
-        name: file_name(&entry.uidl, twin.ordinal),
-        place,
-        twins: twin.of,
-        group: Group::Steady,
-        uidl: entry.uidl,
-        ordinal: twin.ordinal,
-        octets: entry.octets,
-    };
-    let mut listed: Vec<Listed> = listing
-        .into_iter()
-        .zip(twins)
-        .enumerate()
-        .map(identify)
-        .collect();
-    listed.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    listed
-}
-
 /// Where one of several twins has gone and another has come, all are numbered anew, though some are as long as before: or as
 /// many, where that took two listings.
 fn find_shifted(catalogue: &Catalogue, listed: &mut [Listed]) {
@@ -123,32 +35,6 @@ fn find_shifted(catalogue: &Catalogue, listed: &mut [Listed]) {
             entry.group = Group::Shifted;
         }
     }
-}
-
-/// The how-manieth of how many that share the unique-id.
-struct Twin {
-    ordinal: u32,
-    of: u32,
-}
-
-/// Of each entry.
-fn twins(listing: &[Entry]) -> Vec<Twin> {
-    let mut seen: HashMap<&UniqueId, u32> = HashMap::with_capacity(listing.len());
-    let mut twins = Vec::with_capacity(listing.len());
-    for entry in listing {
-        let ordinal = seen.entry(&entry.uidl).or_default();
-        *ordinal += 1;
-        twins.push(Twin {
-            ordinal: *ordinal,
-            of: 1,
-        });
-    }
-    if seen.len() < listing.len() {
-        for (twin, entry) in twins.iter_mut().zip(listing) {
-            twin.of = seen[&entry.uidl];
-        }
-    }
-    twins
 }
 
 /// One walk over the names that are known and the names that are listed.

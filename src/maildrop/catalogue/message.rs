@@ -2,44 +2,17 @@
 
 use std::num::NonZeroU64;
 
+use crate::maildrop::catalogue::id::Tag;
 use crate::maildrop::catalogue::identity;
-use crate::maildrop::catalogue::merge::Listed;
+use crate::maildrop::catalogue::listing::Listed;
 use crate::maildrop::catalogue::name::file_name;
-use crate::maildrop::engine::confirm::{Likeness, Shown};
+use crate::maildrop::catalogue::pending::{Likeness, Shown};
 use crate::pop3::UniqueId;
 use crate::store::{Body, BodyKey, Eol, Row};
 
 /// The largest size that is shown, whatever LIST says: the kernel takes no file of 2^63 octets, and the sizes of as many
 /// messages as a maildrop may have add up to less than that.
 const LARGEST: u64 = 1 << 42;
-
-/// A message of this mount; its place in the catalogue, for as long as the mount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageId(pub(crate) u32);
-
-impl MessageId {
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// Tells apart what is called the same: `6b02a91c`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tag(u32);
-
-impl std::fmt::Display for Tag {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:08x}", self.0)
-    }
-}
-
-impl std::str::FromStr for Tag {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(digits: &str) -> Result<Tag, Self::Err> {
-        u32::from_str_radix(digits, 16).map(Tag)
-    }
-}
 
 /// Where a message stands between the server and the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

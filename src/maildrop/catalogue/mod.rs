@@ -17,23 +17,28 @@
 //!                       Departed ◀───────────────────┘
 //! ```
 
+pub(crate) mod changes;
+pub(crate) mod id;
 pub(crate) mod identity;
 pub(crate) mod inode;
+pub(crate) mod listing;
 pub(crate) mod merge;
-mod message;
+pub(crate) mod message;
 pub(crate) mod name;
+pub(crate) mod pending;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 use std::time::SystemTime;
 
+use crate::maildrop::catalogue::changes::Changes;
+use crate::maildrop::catalogue::id::{MessageId, Tag};
 use crate::maildrop::catalogue::inode::Room;
-use crate::maildrop::catalogue::merge::{Changes, Coverage, Group, Listed};
+use crate::maildrop::catalogue::listing::{Coverage, Group, Listed};
+use crate::maildrop::catalogue::message::{Extent, Message, Standing};
 use crate::maildrop::catalogue::name::file_name;
-use crate::maildrop::engine::confirm::{Likeness, Shown};
+use crate::maildrop::catalogue::pending::{Likeness, Shown};
 use crate::store::{Eol, Row};
-pub(crate) use message::Extent;
-pub use message::{Message, MessageId, Standing, Tag};
 
 /// The messages, by name and by inode number.
 #[derive(Debug)]

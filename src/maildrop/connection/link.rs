@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::secrets::Secrets;
+use crate::maildrop::connection::last_heard::Pulse;
+use crate::maildrop::connection::secrets::Secrets;
 use crate::maildrop::fault::Fault;
-use crate::maildrop::shared::state::Pulse;
 use crate::net::{Interest, NetError, Protection, Ready, Stream, Tls, Transfer, WakeUp, wait};
 use crate::pop3::{Command, Decoder, Event, Status};
 

@@ -1,5 +1,6 @@
 //! One connection to the server, and what this mount has learnt of how the server behaves.
 
+pub(crate) mod last_heard;
 pub(crate) mod link;
 pub(crate) mod pipelining;
 pub(crate) mod quirks;

@@ -1,8 +1,8 @@
 //! Whether commands are written ahead of the replies: a few servers that announce PIPELINING get it wrong.
 
-use crate::maildrop::Pipeline;
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::fault::Fault;
+use crate::pop3::Capabilities;
 
 /// After so many sessions in a row that break down over several commands, one is sent at a time: once may have been the
 /// link's doing.
@@ -106,6 +106,30 @@ impl Pace {
         if self.order != Order::Sequential {
             log::warn!("one command at a time from now on: {why}");
             self.order = Order::Sequential;
+        }
+    }
+}
+
+/// How many commands may be in flight where the server offers PIPELINING after the log-in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pipeline {
+    /// As many as the window of octets allows.
+    #[default]
+    Auto,
+    /// One.
+    Off,
+    /// So many at the most.
+    Most(u16),
+}
+
+impl Pipeline {
+    /// How many commands may be in flight after the log-in, `most` where nobody set a limit.
+    pub(crate) fn most_in_flight(self, capabilities: &Capabilities, most: usize) -> usize {
+        match self {
+            _ if !capabilities.pipelining => 1,
+            Pipeline::Auto => most,
+            Pipeline::Off => 1,
+            Pipeline::Most(commands) => usize::from(commands).clamp(1, most),
         }
     }
 }

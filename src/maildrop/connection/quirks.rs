@@ -27,6 +27,7 @@
 
 use std::fmt;
 
+use crate::maildrop::catalogue::identity::Identity;
 use crate::maildrop::connection::pipelining::Pace;
 use crate::maildrop::fault::Fault;
 use crate::net::NetError;
@@ -43,15 +44,6 @@ pub(crate) struct Quirks {
     before_login: Capa,
     after_login: Capa,
     told: Vec<Notice>,
-}
-
-/// By what a message is known in every session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Identity {
-    /// Its unique-id.
-    Uidl,
-    /// A digest of its headers: the server has no UIDL.
-    Headers,
 }
 
 /// When CAPA is asked for.
@@ -216,71 +208,9 @@ impl fmt::Display for Notice {
 fn is_closed(fault: &Fault) -> bool {
     matches!(fault, Fault::Link(error) if matches!(**error, NetError::Closed))
 }
-
-/// Servers without response codes say in words that another session holds the maildrop. Words about an account are
-/// not: it may be locked for good, and each new attempt makes that worse.
-pub(crate) fn speaks_of_a_lock(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    let says = |phrase: &&str| text.contains(*phrase);
-    if ["account", "password", "authenticat", "failed login"]
-        .iter()
-        .any(says)
-    {
-        return false;
-    }
-    let locked = text
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .any(|word| ["lock", "locked", "locking", "lockfile"].contains(&word));
-    locked
-        || [
-            "in use",
-            "busy",
-            // mpopd
-            "cannot access mailbox",
-            // popa3d
-            "another mua active",
-            "another session",
-            "another pop",
-            "already open",
-        ]
-        .iter()
-        .any(says)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_words_of_real_servers_for_a_locked_maildrop_are_known() {
-        for text in [
-            "maildrop already locked",
-            "unable to lock maildrop",
-            "cannot access mailbox",
-            "Another MUA active, try again later",
-            "/var/spool/mail/.al.pop lock busy! Is another session active? (11)",
-            "Your mailbox is in use by another POP3 session",
-            "Unable to get a lock on the mailbox",
-            "Mailbox is locked by POP server",
-        ] {
-            assert!(speaks_of_a_lock(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_locked_account_or_a_blocked_login_is_no_locked_maildrop() {
-        for text in [
-            "your account has been locked",
-            "account locked out: too many attempts",
-            "login blocked",
-            "invalid password, mailbox will be locked after 3 attempts",
-            "Authentication failed. Server busy",
-            "unknown user",
-            "",
-        ] {
-            assert!(!speaks_of_a_lock(text), "{text}");
-        }
-    }
 
     #[test]
     fn capa_is_given_up_only_where_it_was_never_answered() {

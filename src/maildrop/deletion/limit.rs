@@ -14,9 +14,9 @@
 
 use std::fmt;
 
+use crate::maildrop::catalogue::Catalogue;
+use crate::maildrop::catalogue::message::Standing;
 use serde::{Deserialize, Serialize};
-
-use crate::maildrop::catalogue::{Catalogue, Standing};
 
 /// So many messages are deleted unread without a question, be they the whole maildrop.
 const FEW: usize = 10;
@@ -132,7 +132,7 @@ fn excess(unread: usize, left: u64, max_delete: u32) -> Option<Excess> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::maildrop::catalogue::merge::{Coverage, Entry};
+    use crate::maildrop::catalogue::listing::{Coverage, Entry};
     use crate::pop3::UniqueId;
 
     /// So many listed, of which the first are unlinked, and of these the first were read.

@@ -5,9 +5,8 @@
 //! final is not tried again: a password that is refused locks accounts if it is. And where the server announces
 //! LOGIN-DELAY (RFC 2449 section 6.5) no log-in is sooner than that.
 
-use std::time::{Duration, Instant};
-
 use crate::maildrop::fault::Fault;
+use std::time::{Duration, Instant};
 
 /// The wait after the first failure.
 const SHORTEST: Duration = Duration::from_secs(1);

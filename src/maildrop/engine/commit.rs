@@ -26,39 +26,25 @@
 
 use std::time::{Duration, Instant};
 
-use crate::maildrop::catalogue::{Catalogue, MessageId, Standing};
-use crate::maildrop::deletion::limit::{self, Consent, Held};
+use crate::maildrop::catalogue::Catalogue;
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::message::Standing;
+use crate::maildrop::catalogue::pending::Shown;
+use crate::maildrop::deletion::limit;
+use crate::maildrop::deletion::limit::{Consent, Held};
+use crate::maildrop::deletion::verdict::{Kept, Verdict};
 use crate::maildrop::engine::Engine;
-use crate::maildrop::engine::confirm::{Numbered, Shown};
+use crate::maildrop::engine::confirm::Numbered;
 use crate::maildrop::fault::Fault;
+use crate::maildrop::handle::Maildrop;
 use crate::maildrop::session::{FAREWELL, Session};
-use crate::maildrop::{Maildrop, Settings};
+use crate::maildrop::settings::Settings;
 use crate::pop3::{Command, Event, ServerText};
 
 /// A server may be silent for so many time-outs while it deletes.
 const QUIT_PATIENCE: u32 = 5;
 /// Attempts at a commit, and at looking what an unanswered one did.
 pub(super) const ATTEMPTS: u32 = 3;
-
-/// What became of the pending deletions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
-    /// Messages that the server deleted.
-    pub deleted: usize,
-    /// Messages that were gone already.
-    pub gone: usize,
-    /// Messages that the server kept; they are listed again, but for those that it did not name.
-    pub kept: Vec<Kept>,
-}
-
-/// A message that was to be deleted and is still there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Its file name.
-    pub name: String,
-    /// The server's words.
-    pub reason: ServerText,
-}
 
 /// How QUIT was answered.
 enum Answer {
@@ -313,13 +299,5 @@ impl Maildrop {
     #[must_use]
     pub fn commit_timeout(&self) -> Duration {
         self.timeout() * (QUIT_PATIENCE + 1)
-    }
-}
-
-impl Verdict {
-    /// True where every pending deletion is done.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.kept.is_empty()
     }
 }

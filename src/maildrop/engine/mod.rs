@@ -28,14 +28,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::maildrop::connection::quirks::Quirks;
+use crate::maildrop::deletion::verdict::{Farewell, Verdict};
 use crate::maildrop::engine::backoff::HoldOff;
 use crate::maildrop::engine::transfer::{Flight, Relisting};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::scan::Listing;
+use crate::maildrop::session::terms::Connection;
 use crate::maildrop::session::{Harvest, Occasion, Session};
-use crate::maildrop::shared::state::{Commit, Connection, Ending};
-use crate::maildrop::shared::wants::{Urgency, Waiter, Want, answer_all};
-use crate::maildrop::{Farewell, Shared, Verdict};
+use crate::maildrop::shared::Shared;
+use crate::maildrop::shared::orders::{Commit, Ending};
+use crate::maildrop::shared::waiter::{Waiter, answer_all};
+use crate::maildrop::shared::wants::{Urgency, Want};
 use crate::net::wait;
 use crate::pop3::{Command, ServerText};
 

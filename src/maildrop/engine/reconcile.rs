@@ -1,10 +1,10 @@
 //! What QUIT has done to what was marked, and what becomes of what is left.
 
-use crate::maildrop::catalogue::{Message, MessageId, Standing};
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::message::{Message, Standing};
+use crate::maildrop::deletion::verdict::{Kept, Verdict};
 use crate::maildrop::engine::Engine;
-use crate::maildrop::engine::commit::{
-    ATTEMPTS, Doubt, Kept, Marked, Refused, Verdict, is_group_left,
-};
+use crate::maildrop::engine::commit::{ATTEMPTS, Doubt, Marked, Refused, is_group_left};
 use crate::maildrop::fault::Fault;
 
 impl Engine {

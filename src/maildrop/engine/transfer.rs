@@ -22,23 +22,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::maildrop::Pipeline;
-use crate::maildrop::catalogue::MessageId;
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::connection::pipelining::Pipeline;
 use crate::maildrop::connection::quirks::Notice;
 use crate::maildrop::engine::Engine;
 use crate::maildrop::fault::Fault;
-use crate::maildrop::session::{Harvest, Occasion, Top};
+use crate::maildrop::session::top::Top;
+use crate::maildrop::session::{Harvest, Occasion};
 use crate::maildrop::shared::wants::Want;
+use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
 use crate::pop3::{Command, Event, ServerText};
 use crate::store::Incoming;
 
-/// The octets that may be expected of commands in flight, and of bodies read ahead: small messages fly by the hundred, a
-/// large one flies alone. A connection of 2 Gbit/s carries that much in 100 ms.
-pub(crate) const WINDOW_OCTETS: u64 = 32 * 1024 * 1024;
-/// The commands that may be in flight.
-pub(crate) const WINDOW_COMMANDS: usize = 8192;
-/// Octets that TOP is expected to give.
-pub(crate) const HEADER_OCTETS: u64 = 4 * 1024;
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
 /// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.

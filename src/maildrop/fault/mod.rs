@@ -1,12 +1,13 @@
 //! Why something wanted of the maildrop could not be had, and whose fault that is.
 
 pub(crate) mod authentication;
+pub(crate) mod in_use;
 
 use std::sync::Arc;
 
-use crate::maildrop::connection::quirks::speaks_of_a_lock;
 use crate::maildrop::deletion::limit::Held;
-use crate::maildrop::login::AuthenticationError;
+use crate::maildrop::fault::authentication::AuthenticationError;
+use crate::maildrop::fault::in_use::speaks_of_a_lock;
 use crate::net::{Endpoint, NetError};
 use crate::pop3::{CommandError, ProtocolError, ResponseCode, ServerText, Status};
 

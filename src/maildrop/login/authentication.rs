@@ -1,12 +1,12 @@
 //! AUTHORIZATION state: one attempt to prove who the user is.
 
-use super::digest;
-use super::mechanism::{Method, SaslMechanism};
-use super::sasl::{Exchange, Response};
-use super::secret::Secret;
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::fault::authentication::AuthenticationError;
+use crate::maildrop::login::digest;
+use crate::maildrop::login::mechanism::{Method, SaslMechanism};
+use crate::maildrop::login::sasl::{Exchange, Response};
+use crate::maildrop::login::secret::Secret;
 use crate::pop3::{Capabilities, Command, Event};
 
 /// What there is to prove it with.

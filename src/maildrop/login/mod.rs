@@ -9,7 +9,7 @@
 
 mod authentication;
 mod digest;
-mod mechanism;
+pub(super) mod mechanism;
 mod sasl;
 mod secret;
 
@@ -21,10 +21,10 @@ pub use crate::maildrop::fault::authentication::AuthenticationError;
 pub use mechanism::{Mechanism, Method, SaslMechanism};
 pub use secret::{Credential, Renewal, Secret};
 
-use super::fault::Fault;
+use crate::maildrop::connection::last_heard::Pulse;
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::quirks::{CapaTime, Quirks};
-use crate::maildrop::shared::state::Pulse;
+use crate::maildrop::fault::Fault;
 use crate::net::{Endpoint, Protection, Stream, Tls};
 use crate::pop3::reply::greeting_timestamp;
 use crate::pop3::{Capabilities, Command, Indicator, Status};

@@ -22,11 +22,11 @@ use rsasl::prelude::{Mechname, SASLClient, SASLConfig, Session, SessionError};
 use rsasl::property::{AuthId, AuthzId, OAuthBearerToken, Password};
 use zeroize::Zeroizing;
 
-use super::digest;
-use super::mechanism::SaslMechanism;
-use super::secret::Secret;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::fault::authentication::AuthenticationError;
+use crate::maildrop::login::digest;
+use crate::maildrop::login::mechanism::SaslMechanism;
+use crate::maildrop::login::secret::Secret;
 use crate::pop3::reply::challenge;
 use crate::pop3::{ServerText, Status};
 

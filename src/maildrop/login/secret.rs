@@ -4,10 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::maildrop::fault::authentication::AuthenticationError;
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
-
-use crate::maildrop::fault::authentication::AuthenticationError;
 
 /// A password or a token. It is wiped from memory when its last clone is dropped, and never shown.
 #[derive(Clone)]

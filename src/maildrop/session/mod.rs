@@ -1,17 +1,24 @@
 //! One session in TRANSACTION state: the only place where a message has a number.
 
+pub(crate) mod headers;
 pub(crate) mod scan;
+pub(crate) mod terms;
+pub(crate) mod top;
 
 use std::time::{Duration, Instant};
 
-use crate::maildrop::catalogue::MessageId;
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::connection::last_heard::Pulse;
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::quirks::{CapaTime, Notice, Quirks};
 use crate::maildrop::fault::Fault;
-use crate::maildrop::login::{LoggedIn, Method};
+use crate::maildrop::login::LoggedIn;
+use crate::maildrop::login::mechanism::Method;
 use crate::maildrop::session::scan::{Listing, Scan};
-use crate::maildrop::shared::state::{Pulse, Terms};
-use crate::maildrop::{Settings, Shared};
+use crate::maildrop::session::terms::Terms;
+use crate::maildrop::session::top::Top;
+use crate::maildrop::settings::Settings;
+use crate::maildrop::shared::Shared;
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
 /// The commands of a listing or a commit that may be in flight.
@@ -65,17 +72,6 @@ enum Retention {
     Deleted,
     /// Nobody knows: CAPA is not asked for, since the connection once ended over it. That may have been the link's doing.
     Untold,
-}
-
-/// Whether TOP gives the headers of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Top {
-    /// CAPA says so, or the first TOP did: an -ERR is about the message.
-    Works,
-    /// Not known: an -ERR means that the command is not known to the server.
-    Untried,
-    /// mpopd has none: a body tells the headers.
-    Missing,
 }
 
 impl Session {

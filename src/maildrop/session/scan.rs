@@ -4,13 +4,15 @@
 //! size when UIDL runs. The three need not agree. A message is listed where UIDL names it and one of the others counts it;
 //! one without a unique-id is not listed, since nothing tells it from another in the next session.
 
-use crate::maildrop::Dating;
-use crate::maildrop::catalogue::identity::{self, LONGEST_HEADERS};
-use crate::maildrop::catalogue::merge::{Coverage, Entry};
+use crate::maildrop::catalogue::identity;
+use crate::maildrop::catalogue::identity::Identity;
+use crate::maildrop::catalogue::listing::{Coverage, Entry};
 use crate::maildrop::connection::link::Link;
-use crate::maildrop::connection::quirks::{Identity, Notice, Quirks};
+use crate::maildrop::connection::quirks::{Notice, Quirks};
 use crate::maildrop::fault::Fault;
-use crate::maildrop::session::Top;
+use crate::maildrop::session::headers::Headers;
+use crate::maildrop::session::top::Top;
+use crate::maildrop::settings::Dating;
 use crate::pop3::reply::{list_line, stat, uidl_line};
 use crate::pop3::{Command, Event, MessageNumber, UniqueId};
 
@@ -192,26 +194,6 @@ impl Listing {
         self.numbers.push(number);
         self.entries.push(entry);
         self.arrivals.push(arrived);
-    }
-}
-
-/// The headers of one message on their way.
-#[derive(Default)]
-pub(crate) struct Headers {
-    pub(crate) kept: Vec<u8>,
-    received: u64,
-}
-
-impl Headers {
-    pub(crate) fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
-        self.received += octets.len() as u64;
-        if self.received > most {
-            return Err(Fault::TooLarge);
-        }
-        let room = LONGEST_HEADERS - self.kept.len();
-        self.kept
-            .extend_from_slice(&octets[..octets.len().min(room)]);
-        Ok(())
     }
 }
 

@@ -1,9 +1,8 @@
 //! What has happened since the mount began, for `pop3fs status`.
 
-use std::time::SystemTime;
-
-use crate::maildrop::engine::commit::Verdict;
+use crate::maildrop::deletion::verdict::Verdict;
 use crate::maildrop::fault::Fault;
+use std::time::SystemTime;
 
 /// What has happened so far.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,48 @@
 //! What the callers' threads and the engine's thread share.
 
+pub(crate) mod change;
 pub(crate) mod history;
+pub(crate) mod orders;
 pub(crate) mod read_ahead;
 pub(crate) mod received;
 pub(crate) mod state;
+pub(crate) mod waiter;
 pub(crate) mod wants;
+pub(crate) mod window;
+
+use crate::maildrop::connection::last_heard::Pulse;
+use crate::maildrop::settings::Settings;
+use crate::maildrop::shared::change::Change;
+use crate::maildrop::shared::state::State;
+use crate::net::WakeUp;
+use crate::store::Disk;
+use crate::store::Index;
+use parking_lot::Mutex;
+use parking_lot::MutexGuard;
+use std::sync::OnceLock;
+
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) index: Index,
+    pub(crate) disk: Disk,
+    pub(crate) wake_up: WakeUp,
+    pub(crate) state: Mutex<State>,
+    pub(crate) pulse: Pulse,
+    pub(crate) on_change: OnceLock<Box<dyn Fn(Change) + Send + Sync>>,
+}
+
+impl Shared {
+    /// Wakes the engine for what the state asks of it now.
+    pub(crate) fn ring(&self, state: MutexGuard<'_, State>) {
+        drop(state);
+        self.wake_up.ring();
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

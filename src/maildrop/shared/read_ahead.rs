@@ -18,9 +18,10 @@
 //! An access that no stream expects begins a stream of its own, so a single `cat` does not end the walk of a `grep -r`.
 //! There are few streams; the one not used for the longest time makes room, and what it had scheduled is abandoned.
 
+use crate::maildrop::catalogue::Catalogue;
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::message::{Message, Standing};
 use std::collections::VecDeque;
-
-use crate::maildrop::catalogue::{Catalogue, Message, MessageId, Standing};
 
 /// Walks at the same time.
 const MOST_STREAMS: usize = 4;
@@ -218,7 +219,7 @@ fn is_first(inode: u64, catalogue: &Catalogue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::maildrop::catalogue::merge::{Coverage, Entry};
+    use crate::maildrop::catalogue::listing::{Coverage, Entry};
     use crate::pop3::UniqueId;
 
     const OCTETS: u64 = 64 * 1024;

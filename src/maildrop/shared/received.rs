@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::maildrop::catalogue::Catalogue;
+use crate::maildrop::catalogue::changes::Changes;
+use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
-use crate::maildrop::catalogue::merge::Changes;
-use crate::maildrop::catalogue::{Catalogue, Extent, MessageId, Standing};
+use crate::maildrop::catalogue::message::{Extent, Standing};
 use crate::maildrop::fault::Fault;
-use crate::maildrop::shared::state::Change;
-use crate::maildrop::shared::wants::{Urgency, Want, answer_all};
-use crate::maildrop::{Dating, Shared};
+use crate::maildrop::settings::Dating;
+use crate::maildrop::shared::Shared;
+use crate::maildrop::shared::change::Change;
+use crate::maildrop::shared::waiter::answer_all;
+use crate::maildrop::shared::wants::{Urgency, Want};
 use crate::store::{Body, BodyKey, Disk, Found, Incoming, Row};
 
 /// What the headers of a message told.

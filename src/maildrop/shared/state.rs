@@ -1,25 +1,19 @@
 //! What the handlers and the engine share, behind one lock.
 
 use std::collections::HashSet;
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::maildrop::Farewell;
-use crate::maildrop::catalogue::{Catalogue, Message, MessageId, Standing};
-use crate::maildrop::deletion::limit::Consent;
-use crate::maildrop::engine::commit::Verdict;
-use crate::maildrop::engine::transfer::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
+use crate::maildrop::catalogue::Catalogue;
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::message::{Message, Standing};
 use crate::maildrop::fault::Fault;
-use crate::maildrop::login::Method;
+use crate::maildrop::session::terms::Connection;
 use crate::maildrop::shared::history::History;
+use crate::maildrop::shared::orders::Orders;
 use crate::maildrop::shared::read_ahead::{Beginning, ReadAhead, Schedule};
-use crate::maildrop::shared::wants::{Waiter, Want, Wants};
-use crate::net::TlsVersion;
-use crate::pop3::Capabilities;
-use crate::store::{Bodies, Eol, Row};
+use crate::maildrop::shared::wants::{Want, Wants};
+use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
+use crate::store::{Bodies, Row};
 
 /// The most octets of headers read ahead: a window of commands.
 const MOST_HEADERS_AHEAD: u64 = WINDOW_COMMANDS as u64 * HEADER_OCTETS;
@@ -33,92 +27,6 @@ pub(crate) enum HeaderAccess {
     Passing,
 }
 
-/// A change that the kernel must be told of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The directory lists something else.
-    Directory,
-    /// A name no longer stands for a message.
-    Gone {
-        /// The name in the root directory.
-        name: String,
-    },
-    /// The size of a message is another than was shown.
-    Size {
-        /// Whose.
-        inode: u64,
-        /// With these line ends.
-        eol: Eol,
-    },
-    /// The content of a message may be another than was shown.
-    Content {
-        /// Whose.
-        inode: u64,
-    },
-}
-
-/// How the connection to the server stands.
-#[derive(Clone, Debug, Default)]
-pub enum Connection {
-    /// There is none: it is made when something is wanted.
-    #[default]
-    Closed,
-    /// A session is open.
-    Open(Terms),
-    /// The last attempt failed.
-    Failed(Fault),
-}
-
-/// On what terms a session stands.
-#[derive(Clone, Debug)]
-pub struct Terms {
-    /// The version of TLS; none in clear.
-    pub tls: Option<TlsVersion>,
-    /// How the user has proven who they are.
-    pub method: Method,
-    /// What the server announced last.
-    pub capabilities: Capabilities,
-}
-
-/// Completes "logged in …": who can read the session, for the log.
-impl fmt::Display for Terms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.tls {
-            None => f.write_str("in clear"),
-            Some(version) => write!(f, "over {version}"),
-        }
-    }
-}
-
-/// What the engine is asked to do besides fetching.
-#[derive(Debug, Default)]
-pub(crate) struct Orders {
-    pub(crate) refresh: Vec<Waiter<()>>,
-    pub(crate) commit: Option<Commit>,
-    pub(crate) ending: Option<Ending>,
-}
-
-impl Orders {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.refresh.is_empty() && self.commit.is_none() && self.ending.is_none()
-    }
-}
-
-/// A commit that is asked for, by all those who wait for its verdict.
-#[derive(Debug, Default)]
-pub(crate) struct Commit {
-    /// The most that any of them gave.
-    pub(crate) consent: Consent,
-    pub(crate) waiters: Vec<Waiter<Verdict>>,
-}
-
-impl Commit {
-    pub(crate) fn join(&mut self, consent: Consent, waiter: Waiter<Verdict>) {
-        self.consent = self.consent.max(consent);
-        self.waiters.push(waiter);
-    }
-}
-
 /// Whether what is unlinked here will be committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -127,13 +35,6 @@ pub(crate) enum Phase {
     Serving,
     /// The last commit has begun, and takes nothing up any more.
     Ending,
-}
-
-/// The last order.
-#[derive(Debug)]
-pub(crate) struct Ending {
-    pub(crate) farewell: Farewell,
-    pub(crate) tell: mpsc::Sender<Result<Verdict, Fault>>,
 }
 
 /// Everything that changes.
@@ -263,30 +164,5 @@ impl State {
         }
         self.catalogue.stand(id, to);
         Ok(())
-    }
-}
-
-/// When the server last said anything, for those who wait to know whether waiting makes sense.
-#[derive(Clone, Debug)]
-pub(crate) struct Pulse {
-    begin: Instant,
-    milliseconds: Arc<AtomicU64>,
-}
-
-impl Pulse {
-    pub(crate) fn new() -> Pulse {
-        Pulse {
-            begin: Instant::now(),
-            milliseconds: Arc::default(),
-        }
-    }
-
-    pub(crate) fn beat(&self) {
-        let since = u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.milliseconds.store(since, Ordering::Relaxed);
-    }
-
-    pub(crate) fn last(&self) -> Instant {
-        self.begin + Duration::from_millis(self.milliseconds.load(Ordering::Relaxed))
     }
 }
