@@ -74,10 +74,12 @@ make_work_folder() {
 
 mounts_left() { grep -F " $work/" /proc/self/mounts || true; }
 
-# The processes that have the folder's path in their arguments or environment. A zombie has neither.
+# The processes that have the folder's path in their arguments or environment. A zombie has neither. The programs that look for
+# them must not have it either, so only grep runs while it looks.
 processes_left() {
-    as_root env -u TMPDIR -u XDG_RUNTIME_DIR grep -lzsF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/environ <<<"$work" |
-        cut -d/ -f3 | sort -u
+    local found
+    found=$(as_root env -u TMPDIR -u XDG_RUNTIME_DIR grep -lzsF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/environ <<<"$work") || true
+    cut -d/ -f3 <<<"$found" | sort -u
 }
 
 check_nothing_left() {
