@@ -115,6 +115,13 @@ step_as_user() {
         --skip mailutils --skip others_have_gathered --skip large_messages_is_kept_of_a_few
 }
 
+# Runs the demo, and compares it with the picture in the README.
+check_demo() {
+    step env LC_ALL=C.UTF-8 TZ=UTC contrib/demo.sh dev >target/demo.txt
+    contrib/session.awk target/demo.txt | diff contrib/session.svg - >&2 ||
+        fail "the picture is not what contrib/demo.sh shows; contrib/session.awk tells how to draw it again"
+}
+
 ensure_cargo
 ensure_packages "${PACKAGES[@]}"
 ensure_gathered_mails
@@ -139,6 +146,7 @@ for pipeline in off 3; do
     step env POP3FS_TEST_OPTIONS="pipeline=$pipeline" cargo test --locked --test reading --test deleting --test faults --test tools
 done
 step_as_user --test reading --test deleting --test faults --test tools
+check_demo
 step cargo install --path . --locked --debug --root target/installed
 # Builds the package from what it holds. Nothing is uploaded.
 step env CARGO_TARGET_DIR=target cargo publish --dry-run --locked --allow-dirty

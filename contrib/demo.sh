@@ -1,11 +1,18 @@
-#!/usr/bin/env bash
-# Builds pop3fs and shows it on its embedded maildrop: no account, no network, nothing left behind but the build and
-# the Debian packages that were missing. Wants a Rust toolchain and /dev/fuse.
+#!/bin/bash
+# Builds pop3fs and shows it on the maildrop that it brings along: no account, no network. contrib/demo.sh [PROFILE], with one
+# of cargo's profiles, or else `release`. Needs a Rust toolchain and /dev/fuse, and installs missing packages with apt. Leaves
+# nothing behind but them and the build.
 set -euo pipefail
 
-readonly patience=30 # seconds for the mount to appear, and for its process to end
+readonly PROFILE=${1:-release}
+# Seconds for the mount to appear, and for its process to end.
+readonly PATIENCE=30
 
-work=''     # the temporary folder; physical, as /proc/self/mountinfo names it
+source=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=contrib/packages.sh
+. "$source/contrib/packages.sh"
+
+work=''     # the temporary folder, without symbolic links, as /proc/self/mountinfo names it
 demo_pid='' # the process that serves the mount
 
 main() {
@@ -14,25 +21,19 @@ main() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
 
-    require_toolchain
+    ensure_cargo
     install_what_is_missing
-    require_fuse
+    ensure_fuse
     build
     make_work_folder
     mount_the_demo
     look_around
+    look_at_other_forms
     copy_twice
     delete_one_and_unmount
 }
 
-require_toolchain() {
-    has cargo || fail 'cargo is not here: a Rust toolchain comes from https://rustup.rs'
-}
-
-require_fuse() {
-    [[ -c /dev/fuse ]] || fail '/dev/fuse is not here: load the module (modprobe fuse), or give it to the container'
-}
-
+# Looks for programs and not for packages, so that it works where the packages have other names.
 install_what_is_missing() {
     local packages=()
     has cc || packages+=(gcc libc6-dev)
@@ -40,34 +41,23 @@ install_what_is_missing() {
     pkg-config --exists openssl 2>/dev/null || packages+=(libssl-dev)
     has rsync || packages+=(rsync)
     has fusermount3 || packages+=(fuse3)
-    if ((${#packages[@]} == 0)); then
-        return
-    fi
-
-    has apt-get || fail "what these Debian packages hold is missing: ${packages[*]}"
-    local as_root=()
-    if ((EUID != 0)); then
-        has sudo || fail "missing; as root: apt-get install ${packages[*]}"
-        as_root=(sudo)
-    fi
-    show "${as_root[@]}" apt-get update -q
-    show "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends "${packages[@]}"
+    ensure_packages "${packages[@]}"
 }
 
-# Puts the binary's folder at the front of PATH. Cargo says itself where the binary is, whatever CARGO_TARGET_DIR,
-# CARGO_BUILD_TARGET or a configuration file made of it.
+has() { command -v "$1" >/dev/null; }
+
+# Puts the program's folder at the front of PATH. cargo prints where it is, since CARGO_TARGET_DIR or a configuration file may
+# change that.
 build() {
-    local source binary
-    source=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
-    echo '$ cargo build --release --locked'
-    binary=$(cargo build --release --locked --bin pop3fs --manifest-path "$source/Cargo.toml" \
+    local program
+    announce "cargo build --locked --profile $PROFILE"
+    program=$(cargo build --locked --bin pop3fs --profile "$PROFILE" --manifest-path "$source/Cargo.toml" \
         --message-format json-render-diagnostics | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
-    [[ -x $binary ]] || fail 'cargo built no binary'
-    PATH=$(dirname -- "$binary"):$PATH
+    [[ -x $program ]] || fail 'cargo built no program'
+    PATH=$(dirname -- "$program"):$PATH
 }
 
-# The working folder from here on. What pop3fs keeps for later goes there, too.
+# Everything from here on happens in this folder. What pop3fs keeps between mounts goes there, too.
 make_work_folder() {
     work=$(mktemp -d "${TMPDIR:-/tmp}/pop3fs-demo.XXXXXX")
     work=$(cd -- "$work" && pwd -P)
@@ -78,17 +68,23 @@ make_work_folder() {
 }
 
 mount_the_demo() {
-    echo
     echo '$ pop3fs demo mail &'
     pop3fs demo mail >log 2>&1 </dev/null &
     demo_pid=$!
-    wait_until is_mounted_or_ended || fail_with_log "no mount after $patience seconds"
+    wait_until is_mounted_or_ended || fail_with_log "no mount after $PATIENCE seconds"
     is_mounted || fail_with_log 'pop3fs demo ended without a mount'
 }
 
 look_around() {
     show ls -l mail
-    show grep -r invoice mail
+    show grep -rl invoice mail
+}
+
+# The hidden directories.
+look_at_other_forms() {
+    show grep -rl invoice mail/.text
+    show ls mail/.parts/04-invoice/attachments
+    show ls mail/.named
 }
 
 copy_twice() {
@@ -101,14 +97,15 @@ copy_twice() {
 }
 
 delete_one_and_unmount() {
-    # On a terminal, rm may ask about a file that is read-only.
+    # On a terminal, rm asks before it removes a read-only file.
     show rm mail/15-raffle.eml </dev/null
+    show ls mail/.deleted
     show pop3fs umount mail
-    wait_until has_ended || fail_with_log "pop3fs demo still runs $patience seconds after the unmount"
+    wait_until has_ended || fail_with_log "pop3fs demo still runs $PATIENCE seconds after the unmount"
     demo_pid=''
 }
 
-# Runs on every way out.
+# Runs however the script ends.
 clean_up() {
     trap - EXIT
     trap '' HUP INT TERM
@@ -132,7 +129,7 @@ clean_up() {
     rm -rf --one-file-system -- "$work"
 }
 
-# Read from mountinfo, since stat(2) on a dead mount fails. A space in a path is \040 there.
+# Reads mountinfo, because stat(2) on a dead mount fails. A space in a path is \040 there.
 is_mounted() {
     grep -qF -- " ${work// /\\040}/mail " /proc/self/mountinfo
 }
@@ -145,9 +142,9 @@ is_mounted_or_ended() {
     is_mounted || has_ended
 }
 
-# wait_until CONDITION: false when the patience is at its end.
+# wait_until CONDITION: fails when it took too long.
 wait_until() {
-    local deadline=$((SECONDS + patience))
+    local deadline=$((SECONDS + PATIENCE))
     until "$1"; do
         if ((SECONDS >= deadline)); then
             return 1
@@ -156,18 +153,10 @@ wait_until() {
     done
 }
 
+# Prints a command and runs it.
 show() {
     printf '\n$ %s\n' "$*"
     "$@"
-}
-
-has() {
-    command -v "$1" >/dev/null
-}
-
-fail() {
-    echo "demo.sh: $1" >&2
-    exit 1
 }
 
 fail_with_log() {

@@ -1,7 +1,7 @@
 #!/usr/bin/awk -f
-# Draws what contrib/demo.sh shows, with the long lists cut short:
+# Draws what contrib/demo.sh shows, with long lists cut short. The files belong to alice, whoever runs it:
 #
-#     contrib/demo.sh | contrib/session.awk >contrib/session.svg
+#     LC_ALL=C.UTF-8 TZ=UTC contrib/demo.sh | contrib/session.awk >contrib/session.svg
 
 function escaped(text) {
     gsub(/&/, "\\&amp;", text)
@@ -10,15 +10,20 @@ function escaped(text) {
     return text
 }
 
+# Adds a row to the picture.
 function keep(text, class) {
     texts[rows] = text
     classes[rows] = class
     rows++
 }
 
+function shortened(text) {
+    return length(text) > columns ? substr(text, 1, columns - 1) "…" : text
+}
+
 BEGIN {
     rows = 0
-    most = 5        # lines of one command's output
+    most = 4        # lines of one command's output
     columns = 92
     line = 19       # in pixels, as the two below
     margin = 16
@@ -29,8 +34,9 @@ BEGIN {
 !begun { next }
 /^\$ / { shown = 0; keep($0, "command"); next }
 /^$/ { next }
+/^-r--------/ { sub(/1 [^ ]+ +[^ ]+/, "1 alice alice") }
 { shown++ }
-shown <= most { keep(length($0) > columns ? substr($0, 1, columns - 1) "…" : $0, "output") }
+shown <= most { keep(shortened($0), "output") }
 shown == most + 1 { keep("…", "output") }
 
 END {
