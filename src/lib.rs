@@ -39,7 +39,7 @@
 //! 2. Bytes read are the bytes that the server sent; a short or broken transfer is an error, never a short file.
 //! 3. Size after open, name, inode number and mtime are exact, and the same in every session and mount.
 //! 4. No handler waits for the network: it answers from memory or leaves its reply with what it waits for
-//!    ([`fs::Answer`]). No reply is owed for ever. A dead link leaves the mount usable for what is cached.
+//!    ([`fs::KernelReply`]). No reply is owed for ever. A dead link leaves the mount usable for what is cached.
 //! 5. Nothing from the server or from a message can write outside of its place, make us allocate without bound, or panic.
 //! 6. The password is never in an argument, a log, a core dump or the environment of a child, nor on a clear link unasked.
 //!

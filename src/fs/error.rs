@@ -1,4 +1,4 @@
-//! Why an operation fails, and the one table that makes an errno of it.
+//! Why an operation fails, and the table that maps each reason to an errno.
 
 use std::io::{self, ErrorKind};
 
@@ -7,53 +7,52 @@ use crate::maildrop::Fault;
 /// Why an operation fails.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The maildrop could not give it.
+    /// The maildrop failed: the server, the connection or the disk.
     #[error(transparent)]
     Maildrop(#[from] Fault),
-    /// The server kept some of the messages that a commit was to delete; they are listed again.
+    /// The server kept so many of the messages that the commit was to delete. They are listed again.
     #[error("the server kept {0} of the messages that were to be deleted")]
     Kept(usize),
-    /// The disk of the cache broke under an open file.
+    /// The disk failed: a cached body cannot be read.
     #[error("the cache cannot be read")]
     Cache,
-    /// No such name in the directory.
+    /// The directory has no such name.
     #[error("no such message")]
     NotFound,
-    /// The kernel asks for an inode that never was, or for what was made of a message that has other octets since: then it asks
-    /// anew by itself.
+    /// No file has that inode number, or the message has other content since. The kernel looks the name up again.
     #[error("no such inode")]
     Stale,
-    /// A directory was needed.
+    /// The operation needs a directory.
     #[error("not a directory")]
     NotADirectory,
-    /// A directory still holds something.
+    /// The directory is not empty.
     #[error("the directory is not empty")]
     NotEmpty,
-    /// A view is made in memory, which this message would fill.
+    /// Views are made in memory, and this message is too large for that.
     #[error("the message is too large for this view: read it as it is, in the root")]
     TooLargeToShow,
-    /// A message was needed.
+    /// The operation needs a file.
     #[error("is a directory")]
     IsADirectory,
-    /// The name cannot be one of ours.
+    /// The name is longer than any name in this filesystem.
     #[error("the name is too long")]
     NameTooLong,
     /// The message has no such attribute.
     #[error("no such attribute")]
     NoAttribute,
-    /// There are no attributes in this mount.
+    /// The mount has no extended attributes.
     #[error("mounted without extended attributes")]
     NoAttributes,
-    /// A maildrop takes no writes, new files or new names.
+    /// Files cannot be written, created or renamed.
     #[error("a maildrop cannot be written to")]
     NotPermitted,
     /// The mount is read-only.
     #[error("mounted read-only")]
     ReadOnly,
-    /// The file handle is not open.
+    /// No file is open by that handle.
     #[error("not an open file")]
     NotOpen,
-    /// The caller has a deadly signal pending.
+    /// The process that asked has a deadly signal pending.
     #[error("interrupted")]
     Interrupted,
     /// The server was silent for too long.
@@ -66,34 +65,34 @@ impl Error {
     #[must_use]
     pub fn errno(&self) -> i32 {
         match self {
-            Error::Maildrop(fault) => of_fault(fault),
-            Error::Kept(_) | Error::Cache => libc::EIO,
-            Error::NotFound => libc::ENOENT,
-            Error::Stale => libc::ESTALE,
-            Error::NotADirectory => libc::ENOTDIR,
-            Error::NotEmpty => libc::ENOTEMPTY,
-            Error::TooLargeToShow => libc::EFBIG,
-            Error::IsADirectory => libc::EISDIR,
-            Error::NameTooLong => libc::ENAMETOOLONG,
-            Error::NoAttribute => libc::ENODATA,
-            Error::NoAttributes => libc::ENOSYS,
-            Error::NotPermitted => libc::EPERM,
-            Error::ReadOnly => libc::EROFS,
-            Error::NotOpen => libc::EBADF,
-            Error::Interrupted => libc::EINTR,
-            Error::TimedOut => libc::ETIMEDOUT,
+            Self::Maildrop(fault) => fault_errno(fault),
+            Self::Kept(_) | Self::Cache => libc::EIO,
+            Self::NotFound => libc::ENOENT,
+            Self::Stale => libc::ESTALE,
+            Self::NotADirectory => libc::ENOTDIR,
+            Self::NotEmpty => libc::ENOTEMPTY,
+            Self::TooLargeToShow => libc::EFBIG,
+            Self::IsADirectory => libc::EISDIR,
+            Self::NameTooLong => libc::ENAMETOOLONG,
+            Self::NoAttribute => libc::ENODATA,
+            Self::NoAttributes => libc::ENOSYS,
+            Self::NotPermitted => libc::EPERM,
+            Self::ReadOnly => libc::EROFS,
+            Self::NotOpen => libc::EBADF,
+            Self::Interrupted => libc::EINTR,
+            Self::TimedOut => libc::ETIMEDOUT,
         }
     }
 }
 
-fn of_fault(fault: &Fault) -> i32 {
+fn fault_errno(fault: &Fault) -> i32 {
     match fault {
         Fault::Link(_) if fault.is_silence() => libc::ETIMEDOUT,
         Fault::Departed => libc::ESTALE,
         Fault::TooLarge => libc::EFBIG,
-        Fault::NoRoom(error) => of_system(error),
+        Fault::NoRoom(error) => system_errno(error),
         Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_) => libc::EBUSY,
-        // As of unlink(2) on what is protected: the user may ask again with a yes.
+        // As of unlink(2) on a protected file; the user can confirm the deletion.
         Fault::HeldBack(_) => libc::EPERM,
         Fault::LoginRefused(_) | Fault::Authentication(_) | Fault::Unsendable(_) => libc::EACCES,
         Fault::Link(_)
@@ -107,14 +106,31 @@ fn of_fault(fault: &Fault) -> i32 {
     }
 }
 
-/// Of an error that names a file only the kind is left (tempfile's are such).
-fn of_system(error: &io::Error) -> i32 {
-    error.raw_os_error().unwrap_or(match error.kind() {
+/// What the user can act on keeps its errno. Anything else is about a path of this program, not about the message: ENOENT
+/// would tell rsync that the message has vanished.
+fn system_errno(error: &io::Error) -> i32 {
+    match error.raw_os_error() {
+        Some(
+            errno @ (libc::ENOSPC
+            | libc::EDQUOT
+            | libc::EROFS
+            | libc::EMFILE
+            | libc::ENFILE
+            | libc::ENOMEM),
+        ) => errno,
+        Some(_) => libc::EIO,
+        None => errno_of_kind(error.kind()),
+    }
+}
+
+/// An error that names its file (as tempfile makes them) has lost its errno and kept its kind.
+fn errno_of_kind(kind: ErrorKind) -> i32 {
+    match kind {
         ErrorKind::StorageFull => libc::ENOSPC,
         ErrorKind::QuotaExceeded => libc::EDQUOT,
         ErrorKind::ReadOnlyFilesystem => libc::EROFS,
         _ => libc::EIO,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -124,18 +140,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reader_is_told_what_the_system_said_of_the_file_for_the_message() {
-        let told = |error| Error::Maildrop(Fault::NoRoom(Arc::new(error))).errno();
+    fn the_errno_of_a_failed_file_operation_reaches_the_reader() {
+        let errno_of = |error| Error::Maildrop(Fault::NoRoom(Arc::new(error))).errno();
         for errno in [libc::ENOSPC, libc::EDQUOT, libc::EROFS, libc::EMFILE] {
-            assert_eq!(told(io::Error::from_raw_os_error(errno)), errno);
+            assert_eq!(errno_of(io::Error::from_raw_os_error(errno)), errno);
         }
-        let named = |errno| {
+        let with_path = |errno| {
             let kind = io::Error::from_raw_os_error(errno).kind();
             io::Error::new(kind, "at a path")
         };
         for errno in [libc::ENOSPC, libc::EDQUOT, libc::EROFS] {
-            assert_eq!(told(named(errno)), errno);
+            assert_eq!(errno_of(with_path(errno)), errno);
         }
-        assert_eq!(told(named(libc::EMFILE)), libc::EIO);
+        assert_eq!(errno_of(with_path(libc::EMFILE)), libc::EIO);
+    }
+
+    #[test]
+    fn a_missing_folder_of_this_program_is_no_missing_message() {
+        for errno in [libc::ENOENT, libc::ENOTDIR, libc::EACCES] {
+            let error = io::Error::from_raw_os_error(errno);
+            let fault = Fault::NoRoom(Arc::new(error));
+            assert_eq!(Error::Maildrop(fault).errno(), libc::EIO);
+        }
     }
 }

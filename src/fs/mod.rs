@@ -1,18 +1,31 @@
 //! The maildrop as a filesystem.
 //!
 //! ```text
-//! kernel ──▶ fuse.rs (one call, one reply) ──▶ filesystem.rs (operations) ──▶ maildrop
-//!    ▲                                             │ owed.rs: a reply that waits,
-//!    └───────────── reply, from any thread ◀───────┘ its deadline, its caller's signals
+//!           fuse/                                operations/
+//! kernel ─▶ adapter: one call, one reply ──────▶ what each request does ──▶ maildrop
+//!    ▲      notify: what the kernel is told         │
+//!    │      session: from handshake to unmount      │ reply/: a reply that waits, its time limit,
+//!    └────────────── reply, from any thread ◀───────┘ the signals of the process that waits
 //! ```
-//! What an inode number stands for is told in nodes.rs. The operations that take more than a page have files of their own:
-//! listing.rs is what directories list, removal.rs takes messages out of them, xattrs.rs tells attributes, and opening.rs
-//! gives files their octets; those of the views/ are made in workshop.rs, off the threads that answer, and kept by derived.rs.
 //!
-//! No handler waits for the network: it answers from memory or owes its [`Answer`] to a want of the maildrop.
+//! | module | what it knows |
+//! |---|---|
+//! | nodes | what an inode number stands for |
+//! | views/ | the forms in which messages are shown, and where; a new view is a file there |
+//! | view_cache | what views have made of messages |
+//! | open_files | what is open |
+//! | kernel_view | what the kernel believes about a file that is opened |
+//! | [`mount`] | mount(2), umount2(2), fusermount3 and the mount table |
+//! | error | the table of errnos |
+//! | worker | a thread that runs tasks in turn |
+//!
+//! No operation waits for the network: it answers from memory, or defers its [`KernelReply`] until the maildrop has what it
+//! needs.
 
+mod appearance;
 mod error;
 mod fuse;
+mod kernel_view;
 pub mod mount;
 mod nodes;
 mod open_files;
@@ -22,17 +35,17 @@ mod view_cache;
 mod views;
 mod worker;
 
+pub use appearance::{Appearance, Owner, Xattrs};
 pub use error::Error;
-pub use fuse::adapter::{Owner, Serving};
+pub use fuse::session::KernelSession;
+pub use kernel_view::{KernelView, Pages};
 pub use mount::Access;
 pub use nodes::{DELETED, ROOT};
-pub use open_files::Pages;
-pub use operations::filesystem::{Appearance, Filesystem};
-pub use operations::open::{Opened, Place, Resized, Slice};
-pub use operations::readdir::{Entry, OpenedDirectory};
-pub use operations::stat::{Attributes, Kind, Validity};
-pub use operations::xattr::Xattrs;
-pub use reply::deferred::{Answer, Ledger, Patience};
+pub use operations::filesystem::Filesystem;
+pub use operations::open::{ContentLocation, OpenedFile, ReadRange};
+pub use operations::readdir::{DirectoryEntry, OpenedDirectory};
+pub use operations::stat::{Attributes, FileKind, Validity};
+pub use reply::deferred::{KernelReply, WaitLimit, Watchdog};
 pub use views::ViewId;
 
 pub use crate::store::Eol;

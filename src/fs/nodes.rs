@@ -1,130 +1,166 @@
-//! What an inode number stands for.
+//! Inode numbers: what each one stands for.
 //!
 //! ```text
 //!  bits  63   62        47 46                                   0
 //!       ┌──┬──────────────┬──────────────────────────────────────┐
-//!       │ 0│       0      │ 1: the root, 2: .deleted, 3: cur… │
+//!       │ 0│       0      │ 1: the root, 2: .deleted             │
+//!       │ 0│       0      │ 3…: the folders of views (.maildir)  │
 //!       │ 0│       0      │ 16: .text, 17: .parts…               │
-//!       │ 0│       0      │ message (maildrop/inode.rs)          │
-//!       │ 0│ view, from 1 │ message: as that view shows it       │
-//!       │ 1│ part, from 1 │ message: a part of it                │
+//!       │ 0│       0      │ a message (maildrop/inode.rs)        │
+//!       │ 0│ view, from 1 │ a message, as that view shows it     │
+//!       │ 1│ part, from 1 │ a message: one part of it            │
 //!       └──┴──────────────┴──────────────────────────────────────┘
 //! ```
-//! So the messages of a view sort as those of the root do, and read-ahead follows a walk through any of them.
+//! The messages of a view are thus in the same order as those of the root, and read-ahead works in every directory.
 
 use crate::fs::error::Error;
-use crate::fs::views::{Mailbox, ViewId};
+use crate::fs::views::ViewId;
 use crate::maildrop::{Maildrop, MessageId};
 
-/// The inode number of the root, as FUSE wants it.
+/// The inode number of the root, as FUSE demands it.
 pub const ROOT: u64 = 1;
 /// The inode number of `.deleted`.
 pub const DELETED: u64 = 2;
-/// Those of `.maildir/cur`, `new` and `tmp`.
-const CUR: u64 = 3;
-const NEW: u64 = 4;
-const TMP: u64 = 5;
-/// That of the first view's directory, less one.
+/// The inode number of the first folder of the first view that has folders.
+const FOLDERS: u64 = 3;
+/// One less than the inode number of the first view's directory.
 const VIEWS: u64 = 15;
-/// Bits of a message's inode number.
+/// How many bits of an inode number tell the message.
 const MESSAGE_BITS: u32 = 47;
 const MESSAGE: u64 = (1 << MESSAGE_BITS) - 1;
-/// Set in the numbers of parts.
+/// The bit that marks the number of a part.
 const PART: u64 = 1 << 63;
 
 /// What an inode number stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::fs) enum Node {
-    Folder(Folder),
-    /// A message as it is.
+pub(in crate::fs) enum FileNode {
+    Fixed(FixedDirectory),
+    /// A message in the root or in `.deleted`.
     Message(MessageId),
     /// A message as a view shows it.
-    Shown(ViewId, MessageId),
-    /// A part of a message, which is not 0.
+    InView(ViewId, MessageId),
+    /// A part of a message; its number is never 0.
     Part(MessageId, u16),
 }
 
-/// A directory that is there whatever mail there is.
+/// A directory that always exists, whatever mail there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::fs) enum Folder {
+pub(in crate::fs) enum FixedDirectory {
     Root,
     Deleted,
-    /// That of a view.
+    /// The directory of a view.
     View(ViewId),
-    /// One in that of the Maildir.
-    Mailbox(Mailbox),
-    /// The one that deliveries begin in. There are none.
-    Tmp,
+    /// A folder in the directory of a view, by its place in the view's layout.
+    Folder(ViewId, u8),
 }
 
-impl Folder {
-    fn of(inode: u64) -> Option<Folder> {
+impl FixedDirectory {
+    fn by_inode(inode: u64) -> Option<Self> {
         match inode {
-            ROOT => Some(Folder::Root),
-            DELETED => Some(Folder::Deleted),
-            CUR => Some(Folder::Mailbox(Mailbox::Cur)),
-            NEW => Some(Folder::Mailbox(Mailbox::New)),
-            TMP => Some(Folder::Tmp),
-            _ => {
-                let view = inode.checked_sub(VIEWS).and_then(ViewId::by_number);
-                view.map(Folder::View)
-            }
+            ROOT => Some(Self::Root),
+            DELETED => Some(Self::Deleted),
+            _ => view_at(inode)
+                .map(Self::View)
+                .or_else(|| folder_at(inode).map(|(view, folder)| Self::Folder(view, folder))),
         }
     }
 }
 
-impl Node {
+impl FileNode {
     /// What the number stands for.
     ///
     /// # Errors
     /// [`Error::Stale`].
-    pub(in crate::fs) fn of(inode: u64, maildrop: &Maildrop) -> Result<Node, Error> {
-        if let Some(folder) = Folder::of(inode) {
-            return Ok(Node::Folder(folder));
+    pub(in crate::fs) fn by_inode(inode: u64, maildrop: &Maildrop) -> Result<Self, Error> {
+        if let Some(directory) = FixedDirectory::by_inode(inode) {
+            return Ok(Self::Fixed(directory));
         }
         let id = maildrop.by_inode(inode & MESSAGE).ok_or(Error::Stale)?;
-        let facet = (inode & !PART) >> MESSAGE_BITS;
-        match (inode & PART, facet) {
-            (0, 0) => Ok(Node::Message(id)),
+        let middle = (inode & !PART) >> MESSAGE_BITS;
+        match (inode & PART, middle) {
+            (0, 0) => Ok(Self::Message(id)),
             (0, view) => ViewId::by_number(view)
-                .map(|view| Node::Shown(view, id))
+                .map(|view| Self::InView(view, id))
                 .ok_or(Error::Stale),
             (_, part) => u16::try_from(part)
-                .map(|part| Node::Part(id, part))
+                .map(|part| Self::Part(id, part))
                 .map_err(|_| Error::Stale),
         }
     }
 }
 
-/// The directories that are in a Maildir, with their names.
-pub(in crate::fs) fn in_maildir() -> [(&'static str, u64); 3] {
-    let [cur, new] = Mailbox::ALL.map(|mailbox| (mailbox.name(), of_mailbox(mailbox)));
-    [cur, new, ("tmp", TMP)]
+fn view_at(inode: u64) -> Option<ViewId> {
+    inode.checked_sub(VIEWS).and_then(ViewId::by_number)
 }
 
-fn of_mailbox(mailbox: Mailbox) -> u64 {
-    match mailbox {
-        Mailbox::Cur => CUR,
-        Mailbox::New => NEW,
-    }
+/// The folders of all views, in the order of their inode numbers.
+fn all_folders() -> impl Iterator<Item = (ViewId, u8)> {
+    ViewId::all().flat_map(|view| {
+        let folders = view.view().layout().folders();
+        (0..).take(folders.len()).map(move |folder| (view, folder))
+    })
 }
 
-/// The directory of a view.
-pub(in crate::fs) fn of_view(view: ViewId) -> u64 {
+fn folder_at(inode: u64) -> Option<(ViewId, u8)> {
+    (FOLDERS..VIEWS)
+        .zip(all_folders())
+        .find(|&(number, _)| number == inode)
+        .map(|(_, folder)| folder)
+}
+
+/// The names and inode numbers of the folders in the directory of a view.
+pub(in crate::fs) fn folders_of(view: ViewId) -> impl Iterator<Item = (&'static str, u64)> {
+    (FOLDERS..VIEWS)
+        .zip(all_folders())
+        .filter(move |&(_, (of, _))| of == view)
+        .zip(view.view().layout().folders())
+        .map(|((inode, _), name)| (*name, inode))
+}
+
+/// The inode number of a view's directory.
+pub(in crate::fs) fn view_inode(view: ViewId) -> u64 {
     VIEWS + view.number()
 }
 
-/// The message of this inode number as the view shows it.
-pub(in crate::fs) fn of_shown(view: ViewId, message: u64) -> u64 {
+/// The inode number of a message in a view; `message` is its inode number in the root.
+pub(in crate::fs) fn in_view_inode(view: ViewId, message: u64) -> u64 {
     message | view.number() << MESSAGE_BITS
 }
 
-/// A part of the message of this inode number; `part` is not 0.
-pub(in crate::fs) fn of_part(part: u16, message: u64) -> u64 {
+/// The inode number of a part, which is not 0; `message` is the message's inode number in the root.
+pub(in crate::fs) fn part_inode(part: u16, message: u64) -> u64 {
     PART | message | u64::from(part) << MESSAGE_BITS
 }
 
-/// Whether a number is that of a part of the message.
+/// Whether the inode number of a part is that of a part of this message.
 pub(in crate::fs) fn is_part_of(part: u64, message: u64) -> bool {
     part & MESSAGE == message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_keep_their_inode_numbers_in_every_version() {
+        let view = |name| ViewId::by_name(name).unwrap();
+        let folders: Vec<_> = folders_of(view("maildir")).collect();
+        assert_eq!(folders, [("cur", 3), ("new", 4), ("tmp", 5)]);
+        let views = ["text", "parts", "named", "maildir"].map(|name| view_inode(view(name)));
+        assert_eq!(views, [16, 17, 18, 19]);
+    }
+
+    #[test]
+    fn each_inode_number_of_a_directory_leads_back_to_it() {
+        let maildir = ViewId::by_name("maildir").unwrap();
+        for (place, (_, inode)) in (0..).zip(folders_of(maildir)) {
+            let folder = FixedDirectory::Folder(maildir, place);
+            assert_eq!(FixedDirectory::by_inode(inode), Some(folder));
+        }
+        for view in ViewId::all() {
+            let directory = FixedDirectory::by_inode(view_inode(view));
+            assert_eq!(directory, Some(FixedDirectory::View(view)));
+        }
+        assert_eq!(FixedDirectory::by_inode(6), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! What was made of messages for the views, kept as long as there is room.
+//! What the views have made of messages. Files and trees are kept as long as there is room, sizes for the whole mount.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,45 +8,52 @@ use parking_lot::Mutex;
 
 use crate::fs::error::Error;
 use crate::fs::nodes;
-use crate::fs::views::{Tree, ViewId};
+use crate::fs::views::{PartTree, ViewId};
 use crate::store::{Bodies, Body, Found};
 
-/// The most octets of files kept in memory; of larger ones a few are kept on disk.
+/// Octets of files that are kept in memory. A few files that are larger are kept on disk.
 const FILES: u64 = 16 * 1024 * 1024;
-/// The most trees kept.
+/// How many trees are kept.
 const TREES: usize = 64;
 
-/// A message as it is until it is given other octets.
+/// One content of a message. A server may give a message other content while it is mounted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::fs) struct Revision {
-    /// The message's inode number.
+    /// The inode number of the message in the root.
     pub(in crate::fs) message: u64,
-    /// How often it was given others before, in this mount.
+    /// How often the content has changed in this mount.
     pub(in crate::fs) number: u32,
+}
+
+impl Revision {
+    /// Whether the message has had the same content since the mount began.
+    pub(in crate::fs) fn is_first(self) -> bool {
+        self.number == 0
+    }
 }
 
 /// Files, trees and sizes, by inode number.
 #[derive(Debug)]
-pub(in crate::fs) struct Derived(Mutex<Contents>);
+pub(in crate::fs) struct ViewCache(Mutex<CachedViews>);
 
 #[derive(Debug)]
-struct Contents {
-    /// How often messages were given other octets; most never are.
+struct CachedViews {
+    /// How often the content of a message has changed; absent for nearly all messages.
     alterations: HashMap<u64, u32>,
     files: Bodies,
-    /// Of every file that was ever made.
+    /// The exact size of each file that was ever made.
     sizes: HashMap<u64, u64>,
-    /// By the message's own inode number.
-    trees: LruCache<u64, Arc<Tree>>,
-    /// The last part of every tree that was ever made, by the message's own inode number: the kernel may know of it.
+    /// By the inode number of the message in the root.
+    trees: LruCache<u64, Arc<PartTree>>,
+    /// The last part of each tree that was ever made: the kernel may know these parts. Keys as for `trees`.
     last_parts: HashMap<u64, u16>,
-    /// Parts that were removed: `rm -r` empties a message's directory before it removes it.
+    /// The parts that a user has removed: `rm -r` empties the directory of a message before it removes the directory.
     removed: HashSet<u64>,
 }
 
-impl Derived {
-    pub(in crate::fs) fn new() -> Derived {
-        Derived(Mutex::new(Contents {
+impl ViewCache {
+    pub(in crate::fs) fn new() -> Self {
+        Self(Mutex::new(CachedViews {
             alterations: HashMap::new(),
             files: Bodies::new(FILES),
             sizes: HashMap::new(),
@@ -56,16 +63,16 @@ impl Derived {
         }))
     }
 
-    /// The message as it is now. To be asked for before its octets are: what is made of them is of no other then, as long
-    /// as [`Derived::check`] says so.
+    /// The present content of a message. Ask before asking for the body: what is then made of the body is of this revision
+    /// as long as [`ViewCache::check`] succeeds.
     pub(in crate::fs) fn revision(&self, message: u64) -> Revision {
         self.0.lock().revision(message)
     }
 
-    /// Whether the message has the octets yet that it had.
+    /// Checks that the message still has that content.
     ///
     /// # Errors
-    /// [`Error::Stale`]: the kernel asks anew.
+    /// [`Error::Stale`], after which the kernel looks the name up again.
     pub(in crate::fs) fn check(&self, revision: Revision) -> Result<(), Error> {
         if self.0.lock().is_current(revision) {
             Ok(())
@@ -78,41 +85,41 @@ impl Derived {
         self.0.lock().files.get(inode).map(Found::body)
     }
 
-    /// The exact size of a file that was made once.
+    /// The exact size of a file, if it was ever made.
     pub(in crate::fs) fn size(&self, inode: u64) -> Option<u64> {
         self.0.lock().sizes.get(&inode).copied()
     }
 
-    /// Keeps what was made of a message, unless it has other octets by now.
+    /// Keeps a file that was made of a message, unless the message has other content by now.
     pub(in crate::fs) fn keep_file(&self, revision: Revision, inode: u64, file: &Arc<Body>) {
-        let mut contents = self.0.lock();
-        if contents.is_current(revision) {
-            contents.sizes.insert(inode, file.len());
-            contents.files.insert(inode, Arc::clone(file));
+        let mut cached = self.0.lock();
+        if cached.is_current(revision) {
+            cached.sizes.insert(inode, file.len());
+            cached.files.insert(inode, Arc::clone(file));
         }
     }
 
-    pub(in crate::fs) fn tree(&self, message: u64) -> Option<Arc<Tree>> {
+    pub(in crate::fs) fn tree(&self, message: u64) -> Option<Arc<PartTree>> {
         self.0.lock().trees.get(&message).map(Arc::clone)
     }
 
     /// Keeps the parts of a message.
     ///
     /// # Errors
-    /// [`Error::Stale`] where it has other octets by now.
+    /// [`Error::Stale`] if the message has other content by now.
     pub(in crate::fs) fn keep_tree(
         &self,
         revision: Revision,
-        tree: &Arc<Tree>,
+        tree: &Arc<PartTree>,
     ) -> Result<(), Error> {
-        let mut contents = self.0.lock();
-        if !contents.is_current(revision) {
+        let mut cached = self.0.lock();
+        if !cached.is_current(revision) {
             return Err(Error::Stale);
         }
-        contents.last_parts.insert(revision.message, tree.last());
-        contents.trees.put(revision.message, Arc::clone(tree));
-        while contents.trees.len() > TREES {
-            contents.trees.pop_lru();
+        cached.last_parts.insert(revision.message, tree.last());
+        cached.trees.put(revision.message, Arc::clone(tree));
+        while cached.trees.len() > TREES {
+            cached.trees.pop_lru();
         }
         Ok(())
     }
@@ -125,28 +132,28 @@ impl Derived {
         self.0.lock().removed.contains(&part)
     }
 
-    /// Brings the parts back that were removed of a message.
+    /// Shows the removed parts of a message again.
     pub(in crate::fs) fn restore(&self, message: u64) {
         self.0.lock().restore(message);
     }
 
-    /// The message has other octets now. Gives the inode numbers of the parts that it had.
+    /// Forgets what was made of a message, whose content is another now. Gives the inode numbers of the parts that it had.
     pub(in crate::fs) fn forget(&self, message: u64) -> impl Iterator<Item = u64> + use<> {
-        let mut contents = self.0.lock();
-        *contents.alterations.entry(message).or_default() += 1;
-        contents.restore(message);
-        contents.trees.pop(&message);
-        let last = contents.last_parts.remove(&message).unwrap_or(0);
+        let mut cached = self.0.lock();
+        *cached.alterations.entry(message).or_default() += 1;
+        cached.restore(message);
+        cached.trees.pop(&message);
+        let last = cached.last_parts.remove(&message).unwrap_or(0);
         for view in ViewId::all() {
-            let inode = nodes::of_shown(view, message);
-            contents.sizes.remove(&inode);
-            contents.files.remove(inode);
+            let inode = nodes::in_view_inode(view, message);
+            cached.sizes.remove(&inode);
+            cached.files.remove(inode);
         }
-        (1..=last).map(move |part| nodes::of_part(part, message))
+        (1..=last).map(move |part| nodes::part_inode(part, message))
     }
 }
 
-impl Contents {
+impl CachedViews {
     fn revision(&self, message: u64) -> Revision {
         let number = self.alterations.get(&message).copied().unwrap_or(0);
         Revision { message, number }
@@ -169,24 +176,24 @@ mod tests {
     const MESSAGE: u64 = 1 << 20;
 
     #[test]
-    fn what_was_made_of_the_old_octets_is_not_kept_for_the_new() {
-        let derived = Derived::new();
+    fn what_was_made_of_old_content_is_not_kept_for_the_new() {
+        let cache = ViewCache::new();
         let text = Arc::new(Body::new(b"text".to_vec()));
-        let tree = Arc::new(Tree::of(b"Subject: parts\r\n\r\n"));
+        let tree = Arc::new(PartTree::new(b"Subject: parts\r\n\r\n"));
         let inode = ViewId::all()
-            .map(|view| nodes::of_shown(view, MESSAGE))
+            .map(|view| nodes::in_view_inode(view, MESSAGE))
             .next()
             .unwrap();
-        let old = derived.revision(MESSAGE);
-        assert_eq!(derived.forget(MESSAGE).count(), 0);
-        derived.keep_file(old, inode, &text);
-        assert!(derived.file(inode).is_none() && derived.size(inode).is_none());
-        assert!(matches!(derived.check(old), Err(Error::Stale)));
-        assert!(matches!(derived.keep_tree(old, &tree), Err(Error::Stale)));
-        assert!(derived.tree(MESSAGE).is_none());
-        let new = derived.revision(MESSAGE);
-        derived.keep_file(new, inode, &text);
-        derived.keep_tree(new, &tree).unwrap();
-        assert!(derived.file(inode).is_some() && derived.tree(MESSAGE).is_some());
+        let old = cache.revision(MESSAGE);
+        assert_eq!(cache.forget(MESSAGE).count(), 0);
+        cache.keep_file(old, inode, &text);
+        assert!(cache.file(inode).is_none() && cache.size(inode).is_none());
+        assert!(matches!(cache.check(old), Err(Error::Stale)));
+        assert!(matches!(cache.keep_tree(old, &tree), Err(Error::Stale)));
+        assert!(cache.tree(MESSAGE).is_none());
+        let new = cache.revision(MESSAGE);
+        cache.keep_file(new, inode, &text);
+        cache.keep_tree(new, &tree).unwrap();
+        assert!(cache.file(inode).is_some() && cache.tree(MESSAGE).is_some());
     }
 }

@@ -1,36 +1,37 @@
-//! Threads for what neither the requests nor the connection wait for: to make views, to correct sizes, to tell of changes.
+//! A thread that runs tasks one after the other, in the order in which they were submitted.
 
 use std::sync::mpsc::{Sender, channel};
 use std::{io, thread};
 
-type Work = Box<dyn FnOnce() + Send>;
+type Task = Box<dyn FnOnce() + Send>;
 
-/// Where work is left.
+/// A handle to the thread. The thread ends when the last handle is dropped and every task has run.
 #[derive(Clone)]
-pub(in crate::fs) struct Workshop(Sender<Work>);
+pub(in crate::fs) struct Worker(Sender<Task>);
 
-impl Workshop {
-    /// Starts a thread of that name, which ends with the last of those who may leave work.
-    pub(in crate::fs) fn open(name: &str) -> io::Result<Workshop> {
-        let (left, taken) = channel::<Work>();
+impl Worker {
+    /// Starts a thread of that name.
+    pub(in crate::fs) fn start(name: &str) -> io::Result<Self> {
+        let (submitted, tasks) = channel::<Task>();
         thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                for work in taken {
-                    work();
+                for task in tasks {
+                    task();
                 }
             })?;
-        Ok(Workshop(left))
+        Ok(Self(submitted))
     }
 
-    /// Leaves work, which is done in its turn.
-    pub(in crate::fs) fn leave(&self, work: impl FnOnce() + Send + 'static) {
-        let _the_thread_outlives_us = self.0.send(Box::new(work));
+    /// Runs the task after all that were submitted before it.
+    pub(in crate::fs) fn submit(&self, task: impl FnOnce() + Send + 'static) {
+        // The thread lives as long as this handle, so that sending cannot fail.
+        let _sent = self.0.send(Box::new(task));
     }
 }
 
-impl std::fmt::Debug for Workshop {
+impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Workshop")
+        f.write_str("Worker")
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use pop3fs::fs::{
-    Access, Answer, Appearance, Attributes, DELETED, Eol, Error, Filesystem, Kind, Opened,
-    OpenedDirectory, ROOT, Xattrs,
+    Access, Appearance, Attributes, DELETED, Eol, Error, FileKind, Filesystem, KernelReply,
+    OpenedDirectory, OpenedFile, ROOT, Xattrs,
 };
 use pop3fs::maildrop::{
     Consent, Credential, Dating, Farewell, Fault, Login, Maildrop, Mechanism, Method, OpenError,
@@ -124,10 +124,10 @@ impl Mounted {
     }
 
     pub(crate) fn unlink(&self, name: &str) -> Pending<Result<(), Error>> {
-        asked(|answer| self.filesystem.remove(ROOT, name, Kind::File, answer))
+        asked(|answer| self.filesystem.remove(ROOT, name, FileKind::File, answer))
     }
 
-    pub(crate) fn open(&self, inode: u64) -> Pending<Result<Opened, Error>> {
+    pub(crate) fn open(&self, inode: u64) -> Pending<Result<OpenedFile, Error>> {
         asked(|answer| self.filesystem.open(inode, libc::O_RDONLY, answer))
     }
 
@@ -148,7 +148,7 @@ impl Mounted {
         let mut cookie = 0;
         loop {
             let (before, begin) = (entries.len(), cookie);
-            let add = |entry: &pop3fs::fs::Entry<'_>| {
+            let add = |entry: &pop3fs::fs::DirectoryEntry<'_>| {
                 if entries.len() - before == PAGE {
                     return ControlFlow::Break(());
                 }
@@ -182,10 +182,10 @@ impl Drop for Mounted {
     }
 }
 
-fn asked<T: Send + 'static>(ask: impl FnOnce(Answer<T>)) -> Pending<Result<T, Error>> {
+fn asked<T: Send + 'static>(ask: impl FnOnce(KernelReply<T>)) -> Pending<Result<T, Error>> {
     let (tell, told) = mpsc::channel();
     // Without a calling process no signal can be pending.
-    ask(Answer::new(0, move |result| drop(tell.send(result))));
+    ask(KernelReply::new(0, move |result| drop(tell.send(result))));
     Pending(told)
 }
 

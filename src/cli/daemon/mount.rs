@@ -12,8 +12,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
-use std::thread;
-use std::time::Duration;
 
 use crate::cli::account::password::{self, Password, PasswordError};
 use crate::cli::account::source::{Source, SourceError};
@@ -32,11 +30,8 @@ use crate::cli::daemon::systemd;
 use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::options::Options;
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
-use crate::fs::{Filesystem, Serving};
+use crate::fs::{Filesystem, KernelSession};
 use crate::maildrop::{Farewell, Maildrop, OpenError};
-
-/// How often to check whether the thread that answers the kernel has started, which takes less than this.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// Everything that a mount needs to begin.
 #[derive(Debug)]
@@ -190,7 +185,7 @@ enum End {
 
 impl MountedMaildrop {
     /// Mounts. The kernel gets no answer before [`MountedMaildrop::serve`].
-    fn begin(plan: Plan, stake: &Stake) -> Result<(MountedMaildrop, Serving), ServeError> {
+    fn begin(plan: Plan, stake: &Stake) -> Result<(MountedMaildrop, KernelSession), ServeError> {
         let Plan {
             source,
             options,
@@ -219,7 +214,7 @@ impl MountedMaildrop {
 
     fn serve(
         self,
-        serving: Serving,
+        serving: KernelSession,
         tell: mpsc::Sender<End>,
         ended: &mpsc::Receiver<End>,
         ready: ReadyNotice,
@@ -232,7 +227,7 @@ impl MountedMaildrop {
             mount: self.mount.clone(),
             leaver: Arc::clone(&leaver),
         };
-        let control = match start_threads(serving, handler, tell, ended) {
+        let control = match start_threads(serving, handler, tell) {
             Ok(control) => control,
             Err(error) => {
                 self.give_up();
@@ -278,41 +273,19 @@ impl MountedMaildrop {
 
 /// Starts the threads for the kernel's requests, notices to the kernel, and the control socket.
 fn start_threads(
-    serving: Serving,
+    serving: KernelSession,
     handler: RequestHandler,
     tell: mpsc::Sender<End>,
-    ended: &mpsc::Receiver<End>,
 ) -> io::Result<control::ControlServing> {
-    handler.maildrop.on_change(serving.teller());
+    handler.maildrop.on_change(serving.change_listener());
     let listening = control::Server::listen(handler.mount.device_number())?;
     let control = listening.serve(Arc::new(move |request, reply| {
         handler.handle(request, reply);
     }))?;
-    let again = tell.clone();
-    let serve = move || {
-        let _main_waits_for_it = tell.send(End::Session(serving.run()));
-    };
-    thread::Builder::new()
-        .name("fuse".to_owned())
-        .spawn(serve)?;
-    wait_until_it_answers(&again, ended)?;
+    serving.start(move |result| {
+        let _main_waits_for_it = tell.send(End::Session(result));
+    })?;
     Ok(control)
-}
-
-/// Does not send a request of our own: if it were never answered, this process could not be killed.
-fn wait_until_it_answers(again: &mpsc::Sender<End>, ended: &mpsc::Receiver<End>) -> io::Result<()> {
-    while !Serving::is_answering()? {
-        match ended.recv_timeout(BETWEEN_LOOKS) {
-            Ok(End::Session(Err(error))) => return Err(error),
-            // It was unmounted at once. It ends as every mount does.
-            Ok(end) => {
-                let _main_waits_for_it = again.send(end);
-                break;
-            }
-            Err(_not_yet) => {}
-        }
-    }
-    Ok(())
 }
 
 fn begin_mount(
@@ -321,7 +294,7 @@ fn begin_mount(
     options: &Options,
     mountpoint: &Path,
     stake: &Stake,
-) -> Result<(Mount, Serving), ServeError> {
+) -> Result<(Mount, KernelSession), ServeError> {
     let filesystem =
         Filesystem::new(Arc::clone(maildrop), appearance(options)).map_err(system("a thread"))?;
     let how = MountOptions {
@@ -330,7 +303,7 @@ fn begin_mount(
         visibility: options.visibility,
     };
     let Mounted { device, mount } = stake.mount(|| mount::mount(mountpoint, &how))?;
-    match Serving::begin(Arc::new(filesystem), owner(options), device) {
+    match KernelSession::begin(Arc::new(filesystem), owner(options), device) {
         Ok(serving) => Ok((mount, serving)),
         Err(error) => {
             detach(&mount);

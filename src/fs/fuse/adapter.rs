@@ -1,269 +1,107 @@
-//! The thin adapter to the kernel: each request is one call of [`Filesystem`] and one reply. The only door to fuser.
+//! Between fuser and [`Filesystem`]: each request is one call and one reply.
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fuser::{
-    BsdFileFlags, Config, Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation, INodeNo,
-    InitFlags, KernelConfig, LockOwner, Notifier, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
-    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs,
-    ReplyXattr, Request, Session, SessionACL, TimeOrNow,
+    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation, INodeNo,
+    InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyXattr,
+    Request, TimeOrNow,
 };
 
+use crate::fs::appearance::Owner;
 use crate::fs::error::Error;
-use crate::fs::nodes::{DELETED, ROOT};
-use crate::fs::open_files::Pages;
+use crate::fs::fuse::notify::{KernelNotices, NAMES_KEPT};
+use crate::fs::kernel_view::Pages;
 use crate::fs::operations::filesystem::Filesystem;
-use crate::fs::operations::open::{Opened, Place, Resized};
-use crate::fs::operations::readdir::{Entry, OpenedDirectory};
-use crate::fs::operations::stat::{Attributes, Kind, Validity};
-use crate::fs::reply::deferred::Answer;
-use crate::fs::worker::Workshop;
-use crate::maildrop::{Change, NAME_MAX};
+use crate::fs::operations::open::{ContentLocation, OpenedFile};
+use crate::fs::operations::readdir::{DirectoryEntry, OpenedDirectory};
+use crate::fs::operations::stat::{Attributes, FileKind, Validity};
+use crate::fs::reply::deferred::KernelReply;
+use crate::maildrop::NAME_MAX;
 
-/// How long the kernel may keep what it was told and not told otherwise.
+/// How long the kernel may keep what it is told again when it changes.
 const LASTING: Duration = Duration::from_secs(3600);
-/// Threads that take requests. None of them ever waits, and a second one costs a cold `grep -r` a fifth of its time.
-const THREADS: usize = 1;
-/// What fuser calls the first of them.
-const ANSWERING: &str = "fuser-0";
-/// The block size that stat and df count in.
+/// The block size of stat(2) and df(1).
 const BLOCK: u32 = 512;
-/// What tools are told to read at once.
+/// How much programs should read at once, in octets.
 const READ_SIZE: u32 = 128 * 1024;
 
 thread_local! {
-    /// Where a request's thread reads what is not in memory.
+    /// What is not in memory is read into this buffer.
     static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Who owns what is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
-    /// The user id.
-    pub uid: u32,
-    /// The group id.
-    pub gid: u32,
-}
-
-/// A mount that is answered, until it is unmounted.
-pub struct Serving {
-    session: Session<Adapter>,
-    filesystem: Arc<Filesystem>,
-    notices: Workshop,
-}
-
-impl std::fmt::Debug for Serving {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Serving")
-    }
-}
-
-impl Serving {
-    /// Shakes hands with the kernel over the device of a mount.
-    ///
-    /// # Errors
-    /// When the kernel does not, or the system gives no thread.
-    pub fn begin(
-        filesystem: Arc<Filesystem>,
-        owner: Owner,
-        device: OwnedFd,
-    ) -> io::Result<Serving> {
-        let notifier = Arc::new(OnceLock::new());
-        let notices = Workshop::open("notices")?;
-        let adapter = Adapter {
-            filesystem: Arc::clone(&filesystem),
-            owner,
-            notifier: Arc::clone(&notifier),
-            notices: notices.clone(),
-            sizes: Workshop::open("sizes")?,
-            past_the_cache: FopenFlags::empty(),
-        };
-        let mut config = Config::default();
-        config.n_threads = Some(THREADS);
-        // The kernel itself keeps other users out, unless the mount allows them.
-        let session = Session::from_fd(adapter, device, SessionACL::All, config)?;
-        let _first = notifier.set(session.notifier());
-        Ok(Serving {
-            session,
-            filesystem,
-            notices,
-        })
-    }
-
-    /// Passes the maildrop's changes on to the kernel.
-    pub fn teller(&self) -> impl Fn(Change) + Send + Sync + 'static {
-        let notifier = self.session.notifier();
-        let filesystem = Arc::clone(&self.filesystem);
-        let notices = self.notices.clone();
-        move |change: Change| {
-            let outdated = match change {
-                // The reader whose open waits for this must find the size corrected: attributes alone lock no page.
-                Change::Size { inode, eol } => {
-                    return filesystem
-                        .shown_with(inode, eol)
-                        .for_each(|shown| forget_size(&notifier, shown));
-                }
-                Change::Directory => Outdated::Inodes(vec![ROOT]),
-                Change::Gone { name } => Outdated::Entry(name),
-                // At once: who opens a view next must not be given what was made of the old octets.
-                Change::Content { inode } => Outdated::Inodes(filesystem.forget(inode).collect()),
-            };
-            let notifier = notifier.clone();
-            notices.leave(move || tell(&notifier, &outdated));
-        }
-    }
-
-    /// Whether a session of this process answers: the thread that does is fuser's own, known by its name.
-    ///
-    /// # Errors
-    /// When /proc cannot be read.
-    pub fn is_answering() -> io::Result<bool> {
-        for thread in std::fs::read_dir("/proc/self/task")? {
-            match std::fs::read_to_string(thread?.path().join("comm")) {
-                Ok(name) if name.trim_end() == ANSWERING => return Ok(true),
-                Ok(_) => {}
-                // It has ended since.
-                Err(gone) if matches!(gone.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(false)
-    }
-
-    /// Answers requests until the mount is gone.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn run(self) -> io::Result<()> {
-        self.session.run()
-    }
-}
-
-/// Where the kernel believes in a name until it is told otherwise. To tell takes the lock of the directory, which a request to
-/// remove or to move holds until it is answered.
-const NAMED_TO_LAST: [u64; 2] = [ROOT, DELETED];
-
-/// What the kernel must not believe any longer. To tell it takes locks that a request of ours may hold: never in a thread that
-/// answers requests.
-enum Outdated {
-    /// Attributes and pages.
-    Inodes(Vec<u64>),
-    /// A name in the root, and in the directory of the pending deletions: mv(1) takes there what the kernel knows of it.
-    Entry(String),
-}
-
-fn tell(notifier: &Notifier, outdated: &Outdated) {
-    match outdated {
-        Outdated::Inodes(inodes) => {
-            for inode in inodes {
-                log_untold(notifier.inval_inode(INodeNo(*inode), 0, 0));
-            }
-        }
-        Outdated::Entry(name) => {
-            for directory in NAMED_TO_LAST {
-                log_untold(notifier.inval_entry(INodeNo(directory), OsStr::new(name)));
-            }
-        }
-    }
-}
-
-/// The kernel asks for the attributes anew; it keeps the pages.
-fn forget_size(notifier: &Notifier, inode: u64) {
-    log_untold(notifier.inval_inode(INodeNo(inode), -1, 0));
-}
-
-/// It may not know of what it is told to forget.
-fn log_untold(told: io::Result<()>) {
-    if let Err(error) = told {
-        log::debug!("the kernel was not told of a change: {error}");
-    }
-}
-
-/// To store a page waits for whoever has it locked: never in a thread that answers requests.
-fn correct_size(notifier: &Notifier, resized: &Resized) {
-    let Resized::Corrected { inode, tail } = resized else {
-        return;
-    };
-    if let Some((offset, octets)) = tail {
-        debug_assert_ne!(std::thread::current().name(), Some(ANSWERING));
-        log_untold(notifier.store(INodeNo(*inode), *offset, octets));
-    }
-    forget_size(notifier, *inode);
-}
-
-fn open_flags(opened: &Opened, past_the_cache: FopenFlags) -> FopenFlags {
-    let place = match opened.place {
-        Place::Memory => FopenFlags::empty(),
-        Place::File => past_the_cache,
-    };
-    let pages = match opened.pages {
-        Pages::Right => FopenFlags::FOPEN_KEEP_CACHE,
-        Pages::Doubtful => FopenFlags::empty(),
-        Pages::Shared => FopenFlags::FOPEN_DIRECT_IO,
-    };
-    place | pages | FopenFlags::FOPEN_NOFLUSH
-}
-
-struct Adapter {
+pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
     owner: Owner,
-    notifier: Arc<OnceLock<Notifier>>,
-    /// Where the kernel is told of what has changed.
-    notices: Workshop,
-    /// Where the kernel is told of a size before it is told of the open.
-    sizes: Workshop,
-    /// How a body in a file is read: the kernel has its pages already, and a second copy of a gigabyte costs more than
-    /// the requests. Without a flag where mmap(2) needs that copy (Linux < 6.6).
-    past_the_cache: FopenFlags,
+    notices: KernelNotices,
+    /// How a body on disk is opened. With direct I/O the kernel does not keep a second copy of its pages, which costs more
+    /// than the requests. Empty where mmap(2) needs that copy (Linux before 6.6).
+    disk_flags: FopenFlags,
 }
 
 impl Adapter {
-    fn remove(&self, req: &Request, parent: INodeNo, name: &OsStr, kind: Kind, reply: ReplyEmpty) {
-        let name = match utf8(name) {
-            Ok(name) => name,
-            Err(error) => return reply.error(errno(&error)),
-        };
-        let answer = self.removed(req, parent, reply);
-        self.filesystem.remove(parent.0, name, kind, answer);
+    pub(super) fn new(filesystem: Arc<Filesystem>, owner: Owner, notices: KernelNotices) -> Self {
+        Self {
+            filesystem,
+            owner,
+            notices,
+            disk_flags: FopenFlags::empty(),
+        }
     }
 
-    /// What was removed in a view is in no other directory any more when the kernel has the answer.
-    fn removed(&self, req: &Request, parent: INodeNo, reply: ReplyEmpty) -> Answer<()> {
-        if NAMED_TO_LAST.contains(&parent.0) {
-            return emptily(req, reply);
+    fn remove(
+        &self,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        kind: FileKind,
+        reply: ReplyEmpty,
+    ) {
+        match utf8(name) {
+            Ok(name) => {
+                let reply = self.removal_reply(req, parent, reply);
+                self.filesystem.remove(parent.0, name, kind, reply);
+            }
+            Err(error) => reply.error(errno(&error)),
+        }
+    }
+
+    /// When something was removed in a view, the kernel learns that the name in the root is gone before it has the reply.
+    fn removal_reply(&self, req: &Request, parent: INodeNo, reply: ReplyEmpty) -> KernelReply<()> {
+        if NAMES_KEPT.contains(&parent.0) {
+            return empty_reply(req, reply);
         }
         let notices = self.notices.clone();
-        Answer::new(req.pid(), move |result| {
-            notices.leave(move || empty(reply, result));
+        KernelReply::new(req.pid(), move |result| {
+            notices.submit(move || send_empty(reply, result));
         })
     }
 
-    fn refuse(&self) -> Errno {
-        errno(&self.filesystem.refusal())
+    fn write_refusal(&self) -> Errno {
+        errno(&self.filesystem.write_refusal())
     }
 }
 
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        let mut wishes = InitFlags::FUSE_PARALLEL_DIROPS | InitFlags::FUSE_DO_READDIRPLUS;
+        let mut wanted = InitFlags::FUSE_PARALLEL_DIROPS | InitFlags::FUSE_DO_READDIRPLUS;
         if !self.filesystem.knows_most_times() {
-            // Only while names are looked up, too: by then read-ahead has the times of those behind them.
-            wishes |= InitFlags::FUSE_READDIRPLUS_AUTO;
+            // With attributes only while names are looked up, too. By then read-ahead knows the times of what follows.
+            wanted |= InitFlags::FUSE_READDIRPLUS_AUTO;
         }
-        for wish in wishes.iter() {
-            let _old_kernels_lack_it = config.add_capabilities(wish);
+        for flag in wanted.iter() {
+            let _old_kernels_lack_it = config.add_capabilities(flag);
         }
-        if config
-            .add_capabilities(InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP)
-            .is_ok()
-        {
-            self.past_the_cache = FopenFlags::FOPEN_DIRECT_IO;
+        let mmap = config.add_capabilities(InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP);
+        if mmap.is_ok() {
+            self.disk_flags = FopenFlags::FOPEN_DIRECT_IO;
         }
         Ok(())
     }
@@ -275,56 +113,51 @@ impl fuser::Filesystem for Adapter {
         };
         let owner = self.owner;
         let name_ttl = ttl(self.filesystem.name_validity(parent.0));
-        let answer = Answer::new(
-            req.pid(),
-            move |result: Result<Attributes, Error>| match result {
-                Ok(found) => reply.entry_with_ttls(
-                    &ttl(found.validity),
-                    &name_ttl,
-                    &file_attr(&found, owner),
-                    Generation(0),
-                ),
-                Err(error) => reply.error(errno(&error)),
-            },
-        );
-        self.filesystem.lookup(parent.0, name, answer);
+        let reply =
+            KernelReply::new(
+                req.pid(),
+                move |result: Result<Attributes, Error>| match result {
+                    Ok(found) => reply.entry_with_ttls(
+                        &ttl(found.validity),
+                        &name_ttl,
+                        &file_attr(&found, owner),
+                        Generation(0),
+                    ),
+                    Err(error) => reply.error(errno(&error)),
+                },
+            );
+        self.filesystem.lookup(parent.0, name, reply);
     }
 
     fn getattr(&self, req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
         let owner = self.owner;
-        let answer = Answer::new(
-            req.pid(),
-            move |result: Result<Attributes, Error>| match result {
-                Ok(found) => reply.attr(&ttl(found.validity), &file_attr(&found, owner)),
-                Err(error) => reply.error(errno(&error)),
-            },
-        );
-        self.filesystem.getattr(ino.0, answer);
+        let reply =
+            KernelReply::new(
+                req.pid(),
+                move |result: Result<Attributes, Error>| match result {
+                    Ok(found) => reply.attr(&ttl(found.validity), &file_attr(&found, owner)),
+                    Err(error) => reply.error(errno(&error)),
+                },
+            );
+        self.filesystem.getattr(ino.0, reply);
     }
 
     fn open(&self, req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let (notifier, sizes) = (Arc::clone(&self.notifier), self.sizes.clone());
-        let past_the_cache = self.past_the_cache;
-        let answer = Answer::new(req.pid(), move |result: Result<Opened, Error>| {
-            let opened = match result {
-                Ok(opened) => opened,
-                Err(error) => return reply.error(errno(&error)),
-            };
-            let (handle, flags) = (
-                FileHandle(opened.handle),
-                open_flags(&opened, past_the_cache),
+        let (notices, disk_flags) = (self.notices.clone(), self.disk_flags);
+        let reply =
+            KernelReply::new(
+                req.pid(),
+                move |result: Result<OpenedFile, Error>| match result {
+                    Ok(opened) => {
+                        let flags = open_flags(&opened, disk_flags);
+                        let handle = FileHandle(opened.handle);
+                        let send = move || reply.opened(handle, flags);
+                        notices.correct_size_then(opened.kernel_view, send);
+                    }
+                    Err(error) => reply.error(errno(&error)),
+                },
             );
-            let Some(resized) = opened.resized else {
-                return reply.opened(handle, flags);
-            };
-            sizes.leave(move || {
-                if let Some(notifier) = notifier.get() {
-                    correct_size(notifier, &resized);
-                }
-                reply.opened(handle, flags);
-            });
-        });
-        self.filesystem.open(ino.0, flags.0, answer);
+        self.filesystem.open(ino.0, flags.0, reply);
     }
 
     fn read(
@@ -338,11 +171,11 @@ impl fuser::Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let slice = match self.filesystem.read(fh.0, offset, size) {
-            Ok(slice) => slice,
+        let range = match self.filesystem.read(fh.0, offset, size) {
+            Ok(range) => range,
             Err(error) => return reply.error(errno(&error)),
         };
-        READ_BUFFER.with_borrow_mut(|buffer| match slice.octets(buffer) {
+        READ_BUFFER.with_borrow_mut(|buffer| match range.octets(buffer) {
             Ok(octets) => reply.data(octets),
             Err(error) => reply.error(errno(&error)),
         });
@@ -374,15 +207,15 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn opendir(&self, req: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        let answer =
-            Answer::new(
+        let reply =
+            KernelReply::new(
                 req.pid(),
                 move |result: Result<OpenedDirectory, Error>| match result {
                     Ok(opened) => reply.opened(FileHandle(opened.handle), FopenFlags::empty()),
                     Err(error) => reply.error(errno(&error)),
                 },
             );
-        self.filesystem.opendir(ino.0, answer);
+        self.filesystem.opendir(ino.0, reply);
     }
 
     fn releasedir(
@@ -405,7 +238,7 @@ impl fuser::Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
-        let list = |entry: &Entry<'_>| {
+        let list = |entry: &DirectoryEntry<'_>| {
             let attributes = &entry.attributes;
             full(reply.add(
                 INodeNo(attributes.inode),
@@ -429,7 +262,7 @@ impl fuser::Filesystem for Adapter {
         mut reply: ReplyDirectoryPlus,
     ) {
         let name_ttl = ttl(self.filesystem.name_validity(ino.0));
-        let list = |entry: &Entry<'_>| {
+        let list = |entry: &DirectoryEntry<'_>| {
             let attributes = &entry.attributes;
             let ttl = ttl(attributes.validity).min(name_ttl);
             let attr = file_attr(attributes, self.owner);
@@ -456,7 +289,7 @@ impl fuser::Filesystem for Adapter {
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        self.filesystem.fsyncdir(emptily(req, reply));
+        self.filesystem.fsyncdir(empty_reply(req, reply));
     }
 
     fn fsync(
@@ -471,11 +304,11 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.remove(req, parent, name, Kind::File, reply);
+        self.remove(req, parent, name, FileKind::File, reply);
     }
 
     fn rmdir(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.remove(req, parent, name, Kind::Directory, reply);
+        self.remove(req, parent, name, FileKind::Directory, reply);
     }
 
     fn rename(
@@ -492,12 +325,12 @@ impl fuser::Filesystem for Adapter {
             return reply.error(Errno::EINVAL);
         }
         let renamed = utf8(name).and_then(|name| {
-            // A name that is no UTF-8 is no name of ours, so nothing can be moved to it.
-            let new_name = utf8(newname).map_err(|_| self.filesystem.refusal())?;
+            // No name here is anything but UTF-8, so nothing can be moved to another.
+            let new_name = utf8(newname).map_err(|_| self.filesystem.write_refusal())?;
             self.filesystem
                 .rename(parent.0, name, newparent.0, new_name)
         });
-        empty(reply, renamed);
+        send_empty(reply, renamed);
     }
 
     fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
@@ -525,7 +358,7 @@ impl fuser::Filesystem for Adapter {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        reply.error(self.refuse());
+        reply.error(self.write_refusal());
     }
 
     fn mknod(
@@ -538,7 +371,7 @@ impl fuser::Filesystem for Adapter {
         _rdev: u32,
         reply: ReplyEntry,
     ) {
-        reply.error(self.refuse());
+        reply.error(self.write_refusal());
     }
 
     fn mkdir(
@@ -550,7 +383,7 @@ impl fuser::Filesystem for Adapter {
         _umask: u32,
         reply: ReplyEntry,
     ) {
-        reply.error(self.refuse());
+        reply.error(self.write_refusal());
     }
 
     fn create(
@@ -563,7 +396,7 @@ impl fuser::Filesystem for Adapter {
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        reply.error(self.refuse());
+        reply.error(self.write_refusal());
     }
 
     fn symlink(
@@ -574,7 +407,7 @@ impl fuser::Filesystem for Adapter {
         _target: &std::path::Path,
         reply: ReplyEntry,
     ) {
-        reply.error(self.refuse());
+        reply.error(self.write_refusal());
     }
 
     fn link(
@@ -585,22 +418,22 @@ impl fuser::Filesystem for Adapter {
         _newname: &OsStr,
         reply: ReplyEntry,
     ) {
-        reply.error(self.refuse());
+        reply.error(self.write_refusal());
     }
 
     fn getxattr(&self, req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        let answer = Answer::new(req.pid(), move |result| attribute(reply, size, result));
-        // None of ours is called so, whatever it is.
+        let reply = KernelReply::new(req.pid(), move |result| send_xattr(reply, size, result));
+        // No attribute here has a name that is not UTF-8.
         let name = name.to_str().unwrap_or_default();
-        self.filesystem.getxattr(ino.0, name, answer);
+        self.filesystem.getxattr(ino.0, name, reply);
     }
 
     fn listxattr(&self, req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        let answer = Answer::new(req.pid(), move |result| attribute(reply, size, result));
-        self.filesystem.listxattr(ino.0, answer);
+        let reply = KernelReply::new(req.pid(), move |result| send_xattr(reply, size, result));
+        self.filesystem.listxattr(ino.0, reply);
     }
 
-    // Answered ENOSYS once, this is never asked again in this mount.
+    // After one ENOSYS the kernel does not ask for this again in this mount.
     fn setxattr(
         &self,
         _req: &Request,
@@ -622,7 +455,7 @@ impl fuser::Filesystem for Adapter {
         reply.error(Errno::ENOSYS);
     }
 
-    // So are these two, which the kernel then does by itself: a file has no holes, and is always ready.
+    // After ENOSYS the kernel does these two by itself: a file has no holes, and is always ready.
     fn lseek(
         &self,
         _req: &Request,
@@ -648,7 +481,7 @@ impl fuser::Filesystem for Adapter {
         reply.error(Errno::ENOSYS);
     }
 
-    /// Nothing here is a terminal, or has whatever else programs ask for (FICLONE, FIEMAP).
+    /// No file is a terminal, or can do what else programs ask for (FICLONE, FIEMAP).
     fn ioctl(
         &self,
         _req: &Request,
@@ -664,19 +497,31 @@ impl fuser::Filesystem for Adapter {
     }
 }
 
-fn emptily(req: &Request, reply: ReplyEmpty) -> Answer<()> {
-    Answer::new(req.pid(), move |result| empty(reply, result))
+fn open_flags(opened: &OpenedFile, disk_flags: FopenFlags) -> FopenFlags {
+    let location = match opened.location {
+        ContentLocation::Memory => FopenFlags::empty(),
+        ContentLocation::Disk => disk_flags,
+    };
+    let pages = match opened.kernel_view.pages() {
+        Pages::Current => FopenFlags::FOPEN_KEEP_CACHE,
+        Pages::Outdated => FopenFlags::FOPEN_DIRECT_IO,
+    };
+    location | pages | FopenFlags::FOPEN_NOFLUSH
 }
 
-fn empty(reply: ReplyEmpty, result: Result<(), Error>) {
+fn empty_reply(req: &Request, reply: ReplyEmpty) -> KernelReply<()> {
+    KernelReply::new(req.pid(), move |result| send_empty(reply, result))
+}
+
+fn send_empty(reply: ReplyEmpty, result: Result<(), Error>) {
     match result {
         Ok(()) => reply.ok(),
         Err(error) => reply.error(errno(&error)),
     }
 }
 
-/// getxattr(2): who gives no room asks how much it takes.
-fn attribute(reply: ReplyXattr, room: u32, result: Result<Vec<u8>, Error>) {
+/// getxattr(2): a program that gives no room asks for the length.
+fn send_xattr(reply: ReplyXattr, room: u32, result: Result<Vec<u8>, Error>) {
     let octets = match result {
         Ok(octets) => octets,
         Err(error) => return reply.error(errno(&error)),
@@ -696,7 +541,7 @@ fn full(is_full: bool) -> ControlFlow<()> {
     }
 }
 
-/// Our names are ASCII: one that is not UTF-8 is not there.
+/// All names are ASCII, so no file has a name that is not UTF-8.
 fn utf8(name: &OsStr) -> Result<&str, Error> {
     if name.len() > NAME_MAX {
         return Err(Error::NameTooLong);
@@ -715,10 +560,10 @@ fn ttl(validity: Validity) -> Duration {
     }
 }
 
-fn file_type(kind: Kind) -> FileType {
+fn file_type(kind: FileKind) -> FileType {
     match kind {
-        Kind::Directory => FileType::Directory,
-        Kind::File => FileType::RegularFile,
+        FileKind::Directory => FileType::Directory,
+        FileKind::File => FileType::RegularFile,
     }
 }
 

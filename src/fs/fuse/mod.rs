@@ -1,3 +1,5 @@
-//! The door to the kernel: no other module knows fuser.
+//! The connection to the kernel. No other module knows fuser.
 
-pub(in crate::fs) mod adapter;
+mod adapter;
+mod notify;
+pub(in crate::fs) mod session;

@@ -1,133 +1,102 @@
-//! Listing directories, and finding by name what they list.
+//! Opening and listing directories.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fs::error::Error;
-use crate::fs::nodes::{self, Folder, Node, ROOT};
-use crate::fs::operations::filesystem::{Filesystem, of_part};
-use crate::fs::operations::stat::{Attributes, Kind};
-use crate::fs::reply::deferred::{Answer, Patience};
-use crate::fs::views::{Mailbox, Needs, ViewId};
+use crate::fs::nodes::{self, FileNode, FixedDirectory, ROOT};
+use crate::fs::operations::attributes::part_attributes;
+use crate::fs::operations::directory::DirectoryContents;
+use crate::fs::operations::filesystem::Filesystem;
+use crate::fs::operations::stat::{Attributes, FileKind};
+use crate::fs::reply::deferred::{KernelReply, WaitLimit};
+use crate::fs::views::{ListingNeeds, ViewId};
 use crate::maildrop::{Fault, MessageId, Standing, Waiter};
 
-/// The longest wait for a new listing when a directory is opened; then the last one is shown.
-const LISTING_PATIENCE: Duration = Duration::from_secs(5);
-/// The handle of a directory that is the same whoever opens it.
+/// How long the open of a directory waits for a new listing. After that the last one is shown.
+const LISTING_WAIT: Duration = Duration::from_secs(5);
+/// The handle of every directory that needs none of its own.
 const NO_HANDLE: u64 = 0;
 
 /// A directory that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenedDirectory {
-    /// The handle to list by.
+    /// The handle to list it by.
     pub handle: u64,
 }
 
 /// An entry of a directory.
 #[derive(Debug)]
-pub struct Entry<'a> {
+pub struct DirectoryEntry<'a> {
     /// The name.
     pub name: &'a str,
-    /// What stat would show.
+    /// What stat(2) would show.
     pub attributes: Attributes,
-    /// Where the listing goes on behind this entry.
+    /// Where the listing goes on after this entry.
     pub cookie: u64,
 }
 
-/// What a directory of messages lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::fs) enum Listing {
-    Messages(Standing),
-    View(ViewId),
-    /// Those of the Maildir that are in one of its directories.
-    Mailbox(Mailbox),
-    /// Not messages, but the Maildir's directories.
-    Maildir,
-    Nothing,
-}
-
-impl Listing {
-    /// Of a view's directory.
-    fn of(view: ViewId) -> Listing {
-        if view == ViewId::maildir() {
-            Listing::Maildir
-        } else {
-            Listing::View(view)
-        }
-    }
-
-    /// How its messages are shown; none where as they are.
-    pub(in crate::fs) fn view(self) -> Option<ViewId> {
-        match self {
-            Listing::View(view) => Some(view),
-            Listing::Mailbox(_) => Some(ViewId::maildir()),
-            Listing::Messages(_) | Listing::Maildir | Listing::Nothing => None,
-        }
-    }
-
-    fn needs(self) -> Needs {
-        self.view().map_or(Needs::Names, |view| view.view().needs())
-    }
-}
-
 impl Filesystem {
-    /// Opens a directory. Waits a little for a new listing where the last one is old; without one the last is shown.
-    /// Waits for the body of a message whose parts are looked at.
-    pub fn opendir(&self, inode: u64, answer: Answer<OpenedDirectory>) {
+    /// Opens a directory. If the listing is old this waits a little for a new one. The directory of a message waits for
+    /// the body.
+    pub fn opendir(&self, inode: u64, reply: KernelReply<OpenedDirectory>) {
         let node = match self.node(inode) {
-            Ok(node) if self.kind(node) == Some(Kind::File) => {
-                return answer.give(Err(Error::NotADirectory));
+            Ok(node) if self.kind(node) == Some(FileKind::File) => {
+                return reply.send(Err(Error::NotADirectory));
             }
             Ok(node) => node,
-            Err(error) => return answer.give(Err(error)),
+            Err(error) => return reply.send(Err(error)),
         };
         match node {
-            Node::Folder(folder) => self.open_listing(folder, answer),
-            Node::Shown(_, id) | Node::Part(id, _) | Node::Message(id) => {
-                let handles = Arc::clone(&self.handles);
-                self.with_tree(id, answer, move |tree| {
-                    let handle = handles.open_tree(Arc::clone(tree));
+            FileNode::Fixed(directory) => self.open_listing(directory, reply),
+            FileNode::InView(_, id) | FileNode::Part(id, _) | FileNode::Message(id) => {
+                let open_files = Arc::clone(&self.open_files);
+                self.with_tree(id, reply, move |tree| {
+                    let handle = open_files.open_tree(Arc::clone(tree));
                     Ok(OpenedDirectory { handle })
                 });
             }
         }
     }
 
-    fn open_listing(&self, folder: Folder, answer: Answer<OpenedDirectory>) {
+    fn open_listing(&self, directory: FixedDirectory, reply: KernelReply<OpenedDirectory>) {
         let opened = OpenedDirectory { handle: NO_HANDLE };
-        if let Needs::Titles = self.listing(folder).needs() {
-            return self.open_titled(opened, answer);
+        if let ListingNeeds::Titles = self.contents(directory).needs() {
+            return self.open_titled(opened, reply);
         }
-        let waiter = answer.owe(
-            &self.ledger,
-            Patience::Until(LISTING_PATIENCE, opened),
-            move |_fresh_or_not: Result<(), Fault>| Ok(opened),
+        let waiter = reply.defer(
+            &self.watchdog,
+            WaitLimit::Total(LISTING_WAIT, opened),
+            move |_new_listing_or_not: Result<(), Fault>| Ok(opened),
         );
-        self.maildrop.want_fresh_listing(LISTING_PATIENCE, waiter);
+        self.maildrop.want_fresh_listing(LISTING_WAIT, waiter);
     }
 
-    /// As long as it takes: a name that is shown never changes.
-    fn open_titled(&self, opened: OpenedDirectory, answer: Answer<OpenedDirectory>) {
-        let titled = answer.owe(
-            &self.ledger,
-            self.while_heard(),
+    /// Waits until every title is known, however long that takes: a name that was shown must never change.
+    fn open_titled(&self, opened: OpenedDirectory, reply: KernelReply<OpenedDirectory>) {
+        let titled = reply.defer(
+            &self.watchdog,
+            self.silence_limit(),
             move |titled: Result<(), Fault>| titled.map(|()| opened).map_err(Error::from),
         );
         let maildrop = Arc::clone(&self.maildrop);
-        let listed = Waiter::new(|| true, move |_fresh_or_not| maildrop.want_titles(titled));
-        self.maildrop.want_fresh_listing(LISTING_PATIENCE, listed);
+        let listed = Waiter::new(
+            || true,
+            move |_new_listing_or_not| maildrop.want_titles(titled),
+        );
+        self.maildrop.want_fresh_listing(LISTING_WAIT, listed);
     }
 
     /// Closes a directory.
     pub fn releasedir(&self, handle: u64) {
         if handle != NO_HANDLE {
-            self.handles.close_tree(handle);
+            self.open_files.close_tree(handle);
         }
     }
 
-    /// Whether a listing can carry the attributes of most messages. Where it cannot, the kernel makes an inode of each for
-    /// nothing, and asks for it again.
+    /// Whether the arrival of most messages is known, so that listings can carry their attributes. If it is not, a listing
+    /// with attributes has no use: the kernel asks again for each.
     #[must_use]
     pub fn knows_most_times(&self) -> bool {
         let (mut known, mut unknown) = (0_usize, 0_usize);
@@ -141,7 +110,8 @@ impl Filesystem {
         known >= unknown
     }
 
-    /// Lists a directory behind a cookie, 0 for the beginning, until `add` has no room. Cookies outlast changes.
+    /// Lists a directory from behind a cookie (0: from the beginning) until `add` has no room. A cookie stays valid when the
+    /// directory changes.
     ///
     /// # Errors
     /// [`Error::NotADirectory`], [`Error::NotOpen`].
@@ -150,13 +120,13 @@ impl Filesystem {
         inode: u64,
         handle: u64,
         cookie: u64,
-        mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>,
+        mut add: impl FnMut(&DirectoryEntry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let node = self.node(inode)?;
         for (name, of, place) in [(".", inode, 1), ("..", ROOT, 2)] {
-            let dots = Entry {
+            let dots = DirectoryEntry {
                 name,
-                attributes: self.directory(of),
+                attributes: self.directory_attributes(of),
                 cookie: place,
             };
             if cookie < place && add(&dots).is_break() {
@@ -164,60 +134,53 @@ impl Filesystem {
             }
         }
         match node {
-            Node::Shown(_, id) => self.list_parts(id, 0, handle, cookie, add),
-            Node::Part(id, directory) => self.list_parts(id, directory, handle, cookie, add),
-            Node::Folder(folder) => {
-                self.list_folder(folder, cookie, add);
+            FileNode::InView(_, id) => self.list_parts(id, 0, handle, cookie, add),
+            FileNode::Part(id, directory) => self.list_parts(id, directory, handle, cookie, add),
+            FileNode::Message(_) => Err(Error::NotADirectory),
+            FileNode::Fixed(directory) => {
+                match self.contents(directory) {
+                    DirectoryContents::Folders(view) => self.list_folders(view, cookie, add),
+                    contents => self.list_messages(contents, cookie, add),
+                }
                 Ok(())
             }
-            Node::Message(_) => Err(Error::NotADirectory),
-        }
-    }
-
-    fn list_folder(
-        &self,
-        folder: Folder,
-        cookie: u64,
-        add: impl FnMut(&Entry<'_>) -> ControlFlow<()>,
-    ) {
-        match self.listing(folder) {
-            Listing::Maildir => self.list_maildir(cookie, add),
-            Listing::Nothing => {}
-            listing => self.list_messages(listing, cookie, add),
         }
     }
 
     fn list_messages(
         &self,
-        listing: Listing,
+        contents: DirectoryContents,
         cookie: u64,
-        mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>,
+        mut add: impl FnMut(&DirectoryEntry<'_>) -> ControlFlow<()>,
     ) {
-        let standing = match listing {
-            Listing::Messages(standing) => standing,
-            _ => Standing::Listed,
-        };
+        let standing = contents.standing();
         self.maildrop.visit_after(cookie, standing, |message| {
-            if matches!(listing, Listing::Mailbox(mailbox) if !mailbox.holds(message)) {
+            if !contents.contains(message) {
                 return ControlFlow::Continue(());
             }
-            let name = match listing.view() {
+            let name = match contents.view() {
                 None => message.name(),
                 Some(view) => view.view().entry(message),
             };
-            add(&Entry {
+            add(&DirectoryEntry {
                 name: &name,
-                attributes: self.attributes(listing, message),
+                attributes: self.attributes(contents, message),
                 cookie: message.inode,
             })
         });
     }
 
-    fn list_maildir(&self, cookie: u64, mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>) {
-        for (name, inode) in nodes::in_maildir() {
-            let entry = Entry {
+    fn list_folders(
+        &self,
+        view: ViewId,
+        cookie: u64,
+        mut add: impl FnMut(&DirectoryEntry<'_>) -> ControlFlow<()>,
+    ) {
+        for (name, inode) in nodes::folders_of(view) {
+            let entry = DirectoryEntry {
                 name,
-                attributes: self.directory(inode),
+                attributes: self.directory_attributes(inode),
+                // Greater than the cookies of the dots.
                 cookie: inode,
             };
             if inode > cookie && add(&entry).is_break() {
@@ -232,18 +195,19 @@ impl Filesystem {
         directory: u16,
         handle: u64,
         cookie: u64,
-        mut add: impl FnMut(&Entry<'_>) -> ControlFlow<()>,
+        mut add: impl FnMut(&DirectoryEntry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let tree = self.handles.tree(handle).ok_or(Error::NotOpen)?;
+        let tree = self.open_files.tree(handle).ok_or(Error::NotOpen)?;
         let message = self.maildrop.message(id);
+        let revision = self.view_cache.revision(message.inode);
         for (part, name) in tree.children(directory) {
-            let attributes = of_part(&tree, part, &message);
-            // Behind those of the dots.
+            let attributes = part_attributes(revision, &tree, part, &message);
+            // Greater than the cookies of the dots.
             let place = u64::from(part) + 2;
-            if place <= cookie || self.derived.is_removed(attributes.inode) {
+            if place <= cookie || self.view_cache.is_removed(attributes.inode) {
                 continue;
             }
-            let entry = Entry {
+            let entry = DirectoryEntry {
                 name,
                 attributes,
                 cookie: place,
@@ -253,31 +217,5 @@ impl Filesystem {
             }
         }
         Ok(())
-    }
-
-    pub(in crate::fs) fn listing(&self, folder: Folder) -> Listing {
-        match folder {
-            Folder::Root => self
-                .appearance
-                .root
-                .map_or(Listing::Messages(Standing::Listed), Listing::of),
-            Folder::Deleted => Listing::Messages(Standing::Unlinked),
-            Folder::View(view) => Listing::of(view),
-            Folder::Mailbox(mailbox) => Listing::Mailbox(mailbox),
-            Folder::Tmp => Listing::Nothing,
-        }
-    }
-
-    pub(in crate::fs) fn find(&self, listing: Listing, name: &str) -> Result<MessageId, Error> {
-        let found = match listing {
-            Listing::Messages(standing) => self.maildrop.by_name(name, standing),
-            Listing::View(view) => view.view().find(name, &self.maildrop),
-            Listing::Mailbox(mailbox) => ViewId::maildir()
-                .view()
-                .find(name, &self.maildrop)
-                .filter(|&id| mailbox.holds(&self.maildrop.message(id))),
-            Listing::Maildir | Listing::Nothing => None,
-        };
-        found.ok_or(Error::NotFound)
     }
 }

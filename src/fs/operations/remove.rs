@@ -1,110 +1,124 @@
-//! Taking messages out of directories, moving and flagging them.
+//! Removing messages, moving them to and from `.deleted`, and flagging them in a Maildir.
 
 use std::sync::Arc;
 
 use crate::fs::error::Error;
 use crate::fs::mount::Access;
-use crate::fs::nodes::{self, Folder, Node};
-use crate::fs::operations::filesystem::{Filesystem, hidden};
-use crate::fs::operations::readdir::Listing;
-use crate::fs::operations::stat::Kind;
-use crate::fs::reply::deferred::Answer;
-use crate::fs::views::Mailbox;
+use crate::fs::nodes::{self, FileNode, FixedDirectory};
+use crate::fs::operations::directory::{DirectoryContents, find_folder, hidden};
+use crate::fs::operations::filesystem::Filesystem;
+use crate::fs::operations::stat::FileKind;
+use crate::fs::reply::deferred::KernelReply;
+use crate::fs::views::ViewId;
 use crate::maildrop::{Fault, MessageId, Standing};
 
 impl Filesystem {
-    /// Takes a message out of the maildrop, to be deleted by the next commit: a file, or a message in parts with all that is
-    /// in its directory. A part alone is only hidden, until that directory is removed or the mount ends: `rm -r` empties a
-    /// directory before it removes it.
-    pub fn remove(&self, parent: u64, name: &str, kind: Kind, answer: Answer<()>) {
+    /// Removes a message, which the next commit deletes on the server. The message is a file, or a directory of its parts,
+    /// which may be full. A single part is only hidden until that directory is removed or the mount ends: `rm -r` empties
+    /// a directory before it removes it.
+    pub fn remove(&self, parent: u64, name: &str, kind: FileKind, reply: KernelReply<()>) {
         match self.check_writable().and_then(|()| self.node(parent)) {
-            Ok(Node::Part(id, directory)) => self.remove_part(id, directory, name, answer),
-            Ok(Node::Shown(_, id)) => self.remove_part(id, 0, name, answer),
-            Ok(Node::Folder(folder)) => answer.give(self.unlink_listed(folder, name, kind)),
-            Ok(Node::Message(_)) => answer.give(Err(Error::NotADirectory)),
-            Err(error) => answer.give(Err(error)),
+            Ok(FileNode::Part(id, directory)) => self.remove_part(id, directory, name, reply),
+            Ok(FileNode::InView(_, id)) => self.remove_part(id, 0, name, reply),
+            Ok(FileNode::Fixed(directory)) => {
+                reply.send(self.unlink_listed(directory, name, kind));
+            }
+            Ok(FileNode::Message(_)) => reply.send(Err(Error::NotADirectory)),
+            Err(error) => reply.send(Err(error)),
         }
     }
 
-    fn unlink_listed(&self, parent: Folder, name: &str, kind: Kind) -> Result<(), Error> {
-        if parent == Folder::Root && hidden(name).is_some() {
-            return Err(self.refusal());
+    fn unlink_listed(
+        &self,
+        parent: FixedDirectory,
+        name: &str,
+        kind: FileKind,
+    ) -> Result<(), Error> {
+        if parent == FixedDirectory::Root && hidden(name).is_some() {
+            return Err(self.write_refusal());
         }
-        let listing = self.listing(parent);
-        if listing == Listing::Maildir {
-            return self.find_mailbox(name).and(Err(self.refusal()));
+        let contents = self.contents(parent);
+        if let DirectoryContents::Folders(view) = contents {
+            return find_folder(view, name).and(Err(self.write_refusal()));
         }
-        let id = self.find(listing, name)?;
+        let id = self.find(contents, name)?;
         let message = self.maildrop.message(id);
-        match (self.attributes(listing, &message).kind, kind) {
-            (Kind::File, Kind::Directory) => return Err(Error::NotADirectory),
-            (Kind::Directory, Kind::File) => return Err(Error::IsADirectory),
+        match (self.attributes(contents, &message).kind, kind) {
+            (FileKind::File, FileKind::Directory) => return Err(Error::NotADirectory),
+            (FileKind::Directory, FileKind::File) => return Err(Error::IsADirectory),
             _ => {}
         }
-        match listing {
-            // What is deleted for good is deleted by a commit.
-            Listing::Messages(Standing::Unlinked | Standing::Departed) => {
+        match contents {
+            // Only a commit deletes for good.
+            DirectoryContents::Messages(Standing::Unlinked | Standing::Departed) => {
                 return Err(Error::NotPermitted);
             }
-            Listing::Messages(Standing::Listed) => self.maildrop.unlink(id),
+            DirectoryContents::Messages(Standing::Listed) => self.maildrop.unlink(id),
             _ => self.maildrop.unlink_shown(id),
         }
-        .map_err(of_name)?;
-        self.derived.restore(message.inode);
+        .map_err(removal_error)?;
+        self.view_cache.restore(message.inode);
         Ok(())
     }
 
-    fn remove_part(&self, id: MessageId, directory: u16, name: &str, answer: Answer<()>) {
+    fn remove_part(&self, id: MessageId, directory: u16, name: &str, reply: KernelReply<()>) {
         let (name, message) = (name.to_owned(), self.maildrop.message(id).inode);
-        let derived = Arc::clone(&self.derived);
-        self.with_tree(id, answer, move |tree| {
+        let cache = Arc::clone(&self.view_cache);
+        self.with_tree(id, reply, move |tree| {
             let part = tree.child(directory, &name).ok_or(Error::NotFound)?;
-            let is_left = |(child, _)| !derived.is_removed(nodes::of_part(child, message));
+            let is_left = |(child, _)| !cache.is_removed(nodes::part_inode(child, message));
             if tree.children(part).any(is_left) {
                 return Err(Error::NotEmpty);
             }
-            derived.remove(nodes::of_part(part, message));
+            cache.remove(nodes::part_inode(part, message));
             Ok(())
         });
     }
 
-    /// Moves a message into `.deleted`, which unlinks it, or out of it, which restores it; under its own name. In the Maildir
-    /// a mail reader moves and flags.
+    /// Moves a message into `.deleted`, which unlinks it, or out of it, which restores it; the name stays. In a Maildir,
+    /// mail readers move and flag messages this way.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`] for anything else.
+    /// [`Error::NotPermitted`] for any other move.
     pub fn rename(&self, from: u64, name: &str, to: u64, new_name: &str) -> Result<(), Error> {
         self.check_writable()?;
         let (from, to) = (self.node(from)?, self.node(to)?);
-        let from = left_by(from, name)?;
-        let listing = self.listing(from);
-        if listing == Listing::Maildir {
-            return self.find_mailbox(name).and(Err(Error::NotPermitted));
+        let from = source_directory(from, name)?;
+        let contents = self.contents(from);
+        if let DirectoryContents::Folders(view) = contents {
+            return find_folder(view, name).and(Err(Error::NotPermitted));
         }
-        let id = self.find(listing, name)?;
-        if let (Folder::Mailbox(_), Node::Folder(Folder::Mailbox(to))) = (from, to) {
-            return self.flag(id, to, new_name);
-        }
-        if name != new_name {
-            return Err(Error::NotPermitted);
-        }
+        let id = self.find(contents, name)?;
         match (from, to) {
-            (Folder::Root, Node::Folder(Folder::Deleted)) => {
-                self.derived.restore(self.maildrop.message(id).inode);
-                self.maildrop.unlink_shown(id).map_err(of_name)
+            (
+                FixedDirectory::Folder(view, _),
+                FileNode::Fixed(FixedDirectory::Folder(to_view, folder)),
+            ) if view == to_view => self.mark(id, view, folder, new_name),
+            _ if name != new_name => Err(Error::NotPermitted),
+            _ => self.move_message(id, from, to),
+        }
+    }
+
+    fn move_message(&self, id: MessageId, from: FixedDirectory, to: FileNode) -> Result<(), Error> {
+        match (from, to) {
+            (FixedDirectory::Root, FileNode::Fixed(FixedDirectory::Deleted)) => {
+                self.view_cache.restore(self.maildrop.message(id).inode);
+                self.maildrop.unlink_shown(id).map_err(removal_error)
             }
-            (Folder::Deleted, Node::Folder(Folder::Root)) => {
-                self.maildrop.restore(id).map_err(of_name)
+            (FixedDirectory::Deleted, FileNode::Fixed(FixedDirectory::Root)) => {
+                self.maildrop.restore(id).map_err(removal_error)
             }
-            (Folder::Root, Node::Folder(Folder::Root))
-            | (Folder::Deleted, Node::Folder(Folder::Deleted)) => Ok(()),
-            (_, Node::Message(_)) => Err(Error::NotADirectory),
+            (FixedDirectory::Root, FileNode::Fixed(FixedDirectory::Root))
+            | (FixedDirectory::Deleted, FileNode::Fixed(FixedDirectory::Deleted)) => Ok(()),
+            (_, FileNode::Message(_)) => Err(Error::NotADirectory),
             _ => Err(Error::NotPermitted),
         }
     }
 
-    fn flag(&self, id: MessageId, to: Mailbox, entry: &str) -> Result<(), Error> {
-        let mark = to.mark_for(&self.maildrop.message(id), entry);
+    fn mark(&self, id: MessageId, view: ViewId, folder: u8, entry: &str) -> Result<(), Error> {
+        let mark = view
+            .view()
+            .mark_for(&self.maildrop.message(id), folder, entry);
         self.maildrop.mark(id, mark.ok_or(Error::NotPermitted)?)?;
         Ok(())
     }
@@ -117,18 +131,18 @@ impl Filesystem {
     }
 }
 
-/// The directory that something of this name can leave.
-fn left_by(from: Node, name: &str) -> Result<Folder, Error> {
+/// The directory that this name is moved out of.
+fn source_directory(from: FileNode, name: &str) -> Result<FixedDirectory, Error> {
     match from {
-        Node::Folder(Folder::Root) if hidden(name).is_some() => Err(Error::NotPermitted),
-        Node::Folder(folder) => Ok(folder),
-        Node::Message(_) => Err(Error::NotADirectory),
-        Node::Shown(..) | Node::Part(..) => Err(Error::NotPermitted),
+        FileNode::Fixed(FixedDirectory::Root) if hidden(name).is_some() => Err(Error::NotPermitted),
+        FileNode::Fixed(directory) => Ok(directory),
+        FileNode::Message(_) => Err(Error::NotADirectory),
+        FileNode::InView(..) | FileNode::Part(..) => Err(Error::NotPermitted),
     }
 }
 
-/// Why a name could not be moved or removed: another has taken it out of its directory first, or the maildrop takes nothing.
-fn of_name(fault: Fault) -> Error {
+/// Why a message could not be removed or restored. If somebody else was first, the name is gone.
+fn removal_error(fault: Fault) -> Error {
     match fault {
         Fault::Departed => Error::NotFound,
         fault => fault.into(),

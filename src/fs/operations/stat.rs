@@ -1,51 +1,51 @@
-//! What stat shows.
+//! What stat(2) shows of a file.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::maildrop::Message;
 use crate::store::Eol;
 
-/// What kind of node it is.
+/// Whether something is a directory or a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The root, a hidden directory, or a message in parts.
+pub enum FileKind {
+    /// The root, a hidden directory, or a message as a directory of its parts.
     Directory,
     /// A message, or a part of one.
     File,
 }
 
-/// How long the kernel may believe attributes.
+/// How long the kernel may keep what it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
     /// Until it is told of a change.
     Lasting,
-    /// Not at all: the mtime is not known yet, and whoever wants to see it must ask.
+    /// Not at all. The kernel asks again each time.
     Provisional,
 }
 
-/// What stat shows of a node.
+/// What stat(2) shows of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
     /// The inode number.
     pub inode: u64,
-    /// What it is.
-    pub kind: Kind,
-    /// Octets.
+    /// Whether it is a directory.
+    pub kind: FileKind,
+    /// In octets.
     pub size: u64,
-    /// When the message arrived, or the directory changed. The ctime is the same: backups compare both.
+    /// When the message arrived, or when the directory changed. The ctime is the same, because backups compare both.
     pub modified: SystemTime,
-    /// How long to believe this.
+    /// How long the kernel may keep these attributes.
     pub validity: Validity,
 }
 
 impl Attributes {
-    /// As it is shown with these line ends.
-    pub(in crate::fs) fn of_message(message: &Message, eol: Eol) -> Attributes {
-        Attributes {
+    /// Of a message with these line ends. The kernel must ask again as long as the mtime is not known.
+    pub(in crate::fs) fn of_message(message: &Message, eol: Eol) -> Self {
+        Self {
             inode: message.inode,
-            kind: Kind::File,
+            kind: FileKind::File,
             size: message.size_with(eol),
-            modified: message.arrived.map_or(UNIX_EPOCH, at),
+            modified: message.arrived.map_or(UNIX_EPOCH, from_unix_time),
             validity: if message.arrived.is_some() {
                 Validity::Lasting
             } else {
@@ -54,50 +54,45 @@ impl Attributes {
         }
     }
 
-    /// Of what a view makes of a message: it has the message's time.
-    pub(in crate::fs) fn of_shown(
-        message: &Message,
-        inode: u64,
-        kind: Kind,
-        size: u64,
-    ) -> Attributes {
-        Attributes {
+    /// Of what a view makes of a message. It has the time of the message.
+    pub(in crate::fs) fn of_view(message: &Message, inode: u64, kind: FileKind, size: u64) -> Self {
+        Self {
             inode,
             kind,
             size,
-            ..Attributes::of_message(message, Eol::Crlf)
+            ..Self::of_message(message, Eol::Crlf)
         }
     }
 
-    pub(in crate::fs) fn of_directory(inode: u64, modified: SystemTime) -> Attributes {
-        Attributes {
+    pub(in crate::fs) fn of_directory(inode: u64, modified: SystemTime) -> Self {
+        Self {
             inode,
-            kind: Kind::Directory,
+            kind: FileKind::Directory,
             size: 0,
             modified,
             validity: Validity::Provisional,
         }
     }
 
-    /// Permission bits: only the owner reads, and only `unlink` writes.
+    /// The permission bits. Only the owner can read; nobody can write, but the owner can unlink.
     #[must_use]
     pub fn permissions(&self) -> u16 {
         match self.kind {
-            Kind::Directory => 0o700,
-            Kind::File => 0o400,
+            FileKind::Directory => 0o700,
+            FileKind::File => 0o400,
         }
     }
 
-    /// Hard links: a directory counts itself and its entry, and lists no other.
+    /// The number of hard links: a directory counts itself and its entry, but not the directories in it.
     #[must_use]
     pub fn links(&self) -> u32 {
         match self.kind {
-            Kind::Directory => 2,
-            Kind::File => 1,
+            FileKind::Directory => 2,
+            FileKind::File => 1,
         }
     }
 }
 
-fn at(seconds: i64) -> SystemTime {
+fn from_unix_time(seconds: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }

@@ -1,50 +1,42 @@
-//! Extended attributes: what a message is and what it says of itself, for programs that ask without reading it.
+//! Extended attributes: facts about a message for programs that do not want to read it.
 //!
 //! | name | value |
 //! |---|---|
-//! | `user.pop3.uidl` | the unique-id, octet by octet as the server gives it |
-//! | `user.mime_type` | of the file: `message/rfc822`, or what a view makes of it |
-//! | `user.xdg.origin.email.subject`, `.from`, `.message-id` | of the headers, decoded (freedesktop's common attributes) |
+//! | `user.pop3.uidl` | the unique-id, with the octets that the server sent |
+//! | `user.mime_type` | the media type of the file: `message/rfc822`, or that of the view |
+//! | `user.xdg.origin.email.subject`, `.from`, `.message-id` | from the headers, decoded (the common attributes of freedesktop.org) |
 //!
-//! A listing names those that have a value, and so needs the headers as the values do, which it mostly asks for: `rsync -X` and
-//! `cp --preserve=xattr` fail on a name that was listed and has none.
+//! A listing names only attributes that have a value, because `rsync -X` and `cp --preserve=xattr` fail on a name that was
+//! listed and has none. So the listing needs the headers, as the values do.
 
 use std::sync::Arc;
 
+use crate::fs::appearance::Xattrs;
 use crate::fs::error::Error;
-use crate::fs::nodes::Node;
+use crate::fs::nodes::FileNode;
 use crate::fs::operations::filesystem::Filesystem;
-use crate::fs::reply::deferred::Answer;
+use crate::fs::reply::deferred::KernelReply;
 use crate::fs::views::MESSAGE_TYPE;
 use crate::maildrop::{Fault, Maildrop, Message, MessageId};
 use crate::message::Outlined;
 
-/// Whether messages have extended attributes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Xattrs {
-    /// The kernel is told so once and never asks again: `ls -l` would ask twice of each file.
-    Hidden,
-    /// They have.
-    Shown,
-}
-
 #[derive(Clone, Copy)]
-enum Attribute {
+enum ExtendedAttribute {
     UniqueId,
     MediaType,
     Header(Outlined),
 }
 
 /// What the attributes are made of.
-struct Known {
+struct KnownFacts {
     message: Message,
     media_type: &'static str,
     outline: Option<String>,
 }
 
-impl Known {
-    fn of(maildrop: &Maildrop, id: MessageId, media_type: &'static str) -> Known {
-        Known {
+impl KnownFacts {
+    fn of(maildrop: &Maildrop, id: MessageId, media_type: &'static str) -> Self {
+        Self {
             message: maildrop.message(id),
             media_type,
             outline: maildrop.outline(id),
@@ -52,66 +44,67 @@ impl Known {
     }
 }
 
-const ATTRIBUTES: [(&str, Attribute); 5] = [
-    ("user.pop3.uidl", Attribute::UniqueId),
-    ("user.mime_type", Attribute::MediaType),
+const ATTRIBUTES: [(&str, ExtendedAttribute); 5] = [
+    ("user.pop3.uidl", ExtendedAttribute::UniqueId),
+    ("user.mime_type", ExtendedAttribute::MediaType),
     (
         "user.xdg.origin.email.subject",
-        Attribute::Header(Outlined::Subject),
+        ExtendedAttribute::Header(Outlined::Subject),
     ),
     (
         "user.xdg.origin.email.from",
-        Attribute::Header(Outlined::From),
+        ExtendedAttribute::Header(Outlined::From),
     ),
     (
         "user.xdg.origin.email.message-id",
-        Attribute::Header(Outlined::MessageId),
+        ExtendedAttribute::Header(Outlined::MessageId),
     ),
 ];
 
-impl Attribute {
-    /// Its value, out of what is known; none where it has none.
-    fn of(self, known: &Known) -> Option<Vec<u8>> {
+impl ExtendedAttribute {
+    /// The value; none if the message has none.
+    fn of(self, known: &KnownFacts) -> Option<Vec<u8>> {
         match self {
-            Attribute::MediaType => Some(known.media_type.into()),
-            Attribute::UniqueId => known.message.unique_id().map(<[u8]>::to_vec),
-            Attribute::Header(outlined) => outlined.of(known.outline.as_deref()?).map(Into::into),
+            Self::MediaType => Some(known.media_type.into()),
+            Self::UniqueId => known.message.unique_id().map(<[u8]>::to_vec),
+            Self::Header(outlined) => outlined.of(known.outline.as_deref()?).map(Into::into),
         }
     }
 }
 
 impl Filesystem {
-    /// The value of an attribute. Waits for the headers of a message where they tell it and are not known.
-    pub fn getxattr(&self, inode: u64, name: &str, answer: Answer<Vec<u8>>) {
+    /// The value of an attribute. Waits for the headers of the message if they tell it and are not known.
+    pub fn getxattr(&self, inode: u64, name: &str, reply: KernelReply<Vec<u8>>) {
         let (id, media_type) = match self.attributed(inode) {
             Ok(Some(attributed)) => attributed,
-            Ok(None) => return answer.give(Err(Error::NoAttribute)),
-            Err(error) => return answer.give(Err(error)),
+            Ok(None) => return reply.send(Err(Error::NoAttribute)),
+            Err(error) => return reply.send(Err(error)),
         };
         let known = ATTRIBUTES.into_iter().find(|&(known, _)| known == name);
         let Some((_, attribute)) = known else {
-            return answer.give(Err(Error::NoAttribute));
+            return reply.send(Err(Error::NoAttribute));
         };
-        let value = move |known: &Known| attribute.of(known).ok_or(Error::NoAttribute);
+        let value = move |known: &KnownFacts| attribute.of(known).ok_or(Error::NoAttribute);
         match attribute {
-            Attribute::Header(_) => self.with_outline(id, media_type, answer, value),
-            _ => answer.give(value(&Known::of(&self.maildrop, id, media_type))),
+            ExtendedAttribute::Header(_) => self.with_outline(id, media_type, reply, value),
+            _ => reply.send(value(&KnownFacts::of(&self.maildrop, id, media_type))),
         }
     }
 
-    /// The names of the attributes that have a value, each ended by a NUL. Waits for the headers of a message that are not
-    /// known.
-    pub fn listxattr(&self, inode: u64, answer: Answer<Vec<u8>>) {
+    /// The names of the attributes that have a value, each ended by a NUL. Waits for the headers of the message if they are
+    /// not known.
+    pub fn listxattr(&self, inode: u64, reply: KernelReply<Vec<u8>>) {
         let (id, media_type) = match self.attributed(inode) {
             Ok(Some(attributed)) => attributed,
-            Ok(None) => return answer.give(Ok(Vec::new())),
-            Err(error) => return answer.give(Err(error)),
+            Ok(None) => return reply.send(Ok(Vec::new())),
+            Err(error) => return reply.send(Err(error)),
         };
-        self.with_outline(id, media_type, answer, |known| {
-            let has_value = |&(_, attribute): &(&str, Attribute)| attribute.of(known).is_some();
-            let names = ATTRIBUTES.into_iter().filter(has_value);
-            let ended = names.map(|(name, _)| format!("{name}\0"));
-            Ok(ended.collect::<String>().into_bytes())
+        self.with_outline(id, media_type, reply, |known| {
+            let names = ATTRIBUTES
+                .into_iter()
+                .filter(|&(_, attribute)| attribute.of(known).is_some())
+                .map(|(name, _)| format!("{name}\0"));
+            Ok(names.collect::<String>().into_bytes())
         });
     }
 
@@ -119,30 +112,30 @@ impl Filesystem {
         &self,
         id: MessageId,
         media_type: &'static str,
-        answer: Answer<Vec<u8>>,
-        then: impl FnOnce(&Known) -> Result<Vec<u8>, Error> + Send + 'static,
+        reply: KernelReply<Vec<u8>>,
+        then: impl FnOnce(&KnownFacts) -> Result<Vec<u8>, Error> + Send + 'static,
     ) {
         let maildrop = Arc::clone(&self.maildrop);
-        let waiter = answer.owe(
-            &self.ledger,
-            self.while_heard(),
-            move |asked: Result<(), Fault>| {
-                asked?;
-                then(&Known::of(&maildrop, id, media_type))
+        let waiter = reply.defer(
+            &self.watchdog,
+            self.silence_limit(),
+            move |headers: Result<(), Fault>| {
+                headers?;
+                then(&KnownFacts::of(&maildrop, id, media_type))
             },
         );
         self.maildrop.want_outline(id, waiter);
     }
 
-    /// The message that a file shows, and the file's media type; none for what is not a message.
+    /// The message that a file shows, and the media type of the file; none for directories and parts.
     fn attributed(&self, inode: u64) -> Result<Option<(MessageId, &'static str)>, Error> {
         if self.appearance.xattrs == Xattrs::Hidden {
             return Err(Error::NoAttributes);
         }
         Ok(match self.node(inode)? {
-            Node::Message(id) => Some((id, MESSAGE_TYPE)),
-            Node::Shown(view, id) => view.view().media_type().map(|name| (id, name)),
-            Node::Folder(_) | Node::Part(..) => None,
+            FileNode::Message(id) => Some((id, MESSAGE_TYPE)),
+            FileNode::InView(view, id) => view.view().media_type().map(|name| (id, name)),
+            FileNode::Fixed(_) | FileNode::Part(..) => None,
         })
     }
 }

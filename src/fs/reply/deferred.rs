@@ -1,8 +1,9 @@
-//! Replies owed to the kernel.
+//! Replies to the kernel that are sent later.
 //!
-//! A handler that cannot answer at once leaves its [`Answer`] with what it waits for, and the [`Ledger`] watches it
-//! meanwhile: a reply is never owed for ever, and a caller with a deadly signal pending is let go. The kernel would tell
-//! of that by FUSE_INTERRUPT, which fuser answers ENOSYS, so the caller's pending signals are looked at instead.
+//! A request that cannot be answered at once is deferred until the maildrop has what it asks for. Until then the
+//! [`Watchdog`] watches it: it ends the wait when the server has been silent for too long, or when the process that waits
+//! has a deadly signal pending. The kernel tells of such signals by FUSE_INTERRUPT, but fuser answers that with ENOSYS
+//! and does not pass it on, so the watchdog looks at the pending signals of the process instead.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,226 +12,248 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::fs::error::Error;
 use crate::fs::reply::interrupt::is_interrupted;
-use crate::fs::worker::Workshop;
+use crate::fs::worker::Worker;
 use crate::maildrop::{Fault, Waiter};
 
-/// How often the owed replies are looked at: Ctrl-C takes that long at the most.
-const WATCH: Duration = Duration::from_millis(100);
-/// A look that comes so late was kept from coming: the process was stopped (SIGSTOP, a debugger, a frozen cgroup).
+/// How often the watchdog looks at the deferred replies. Ctrl-C takes at most that long.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// If the watchdog wakes up later than this, the process was stopped (SIGSTOP, a debugger, a frozen control group).
 const STOPPED: Duration = Duration::from_secs(1);
 
-/// The reply to one request: given exactly once, by whoever comes first.
-pub struct Answer<T>(Arc<Slot<T>>);
+/// The reply to one request. It is sent exactly once, by whoever is first: the handler, a waiter or the watchdog.
+pub struct KernelReply<T>(Arc<ReplySlot<T>>);
 
-type Give<T> = Box<dyn FnOnce(Result<T, Error>) + Send>;
+type SendReply<T> = Box<dyn FnOnce(Result<T, Error>) + Send>;
 
-struct Slot<T> {
-    give: Mutex<Option<Give<T>>>,
+struct ReplySlot<T> {
+    /// None once the reply was sent.
+    send: Mutex<Option<SendReply<T>>>,
+    /// The thread that waits in the kernel.
     caller: u32,
 }
 
-/// How long a reply may be owed.
+/// How long a reply may be deferred.
 #[derive(Debug)]
-pub enum Patience<T> {
-    /// As long as the server says something at least every so often.
-    WhileHeard(Duration),
-    /// So long; then this is the answer.
-    Until(Duration, T),
+pub enum WaitLimit<T> {
+    /// Until the server has been silent for so long. Then the reply is [`Error::TimedOut`].
+    Silence(Duration),
+    /// For so long. Then this is the reply.
+    Total(Duration, T),
 }
 
-impl<T: Send + 'static> Answer<T> {
-    /// `caller` is the thread that waits in the kernel; `give` sends the reply.
-    pub fn new(caller: u32, give: impl FnOnce(Result<T, Error>) + Send + 'static) -> Answer<T> {
-        Answer(Arc::new(Slot {
-            give: Mutex::new(Some(Box::new(give))),
+impl<T: Send + 'static> KernelReply<T> {
+    /// `caller` is the id of the thread that waits in the kernel; `send` sends the reply.
+    pub fn new(caller: u32, send: impl FnOnce(Result<T, Error>) + Send + 'static) -> Self {
+        Self(Arc::new(ReplySlot {
+            send: Mutex::new(Some(Box::new(send))),
             caller,
         }))
     }
 
-    /// Answers, unless the ledger did so already.
-    pub fn give(self, result: Result<T, Error>) {
-        self.0.give(result);
+    /// Sends the reply, unless the watchdog has sent one.
+    pub fn send(self, result: Result<T, Error>) {
+        self.0.send(result);
     }
 
-    /// Leaves the answer with something that comes later; the ledger watches it.
-    pub fn owe<U: Send + 'static>(
+    /// Sends the reply when the waiter is answered: `then` makes it out of what the maildrop gives.
+    pub fn defer<U: Send + 'static>(
         self,
-        ledger: &Ledger,
-        patience: Patience<T>,
+        watchdog: &Watchdog,
+        limit: WaitLimit<T>,
         then: impl FnOnce(Result<U, Fault>) -> Result<T, Error> + Send + 'static,
     ) -> Waiter<U> {
-        ledger.watch(Arc::clone(&self.0), patience);
+        watchdog.watch(Arc::clone(&self.0), limit);
         let slot = Arc::clone(&self.0);
         Waiter::new(
-            move || slot.is_owed(),
-            move |result| self.give_with(|| then(result)),
+            move || slot.is_awaited(),
+            move |result| self.send_with(|| then(result)),
         )
     }
 
-    /// As [`Answer::owe`]; what comes then is done in the workshop.
-    pub(in crate::fs) fn owe_in<U: Send + 'static>(
+    /// Like [`KernelReply::defer`], but `then` runs in the worker's thread.
+    pub(in crate::fs) fn defer_to<U: Send + 'static>(
         self,
-        workshop: &Workshop,
-        ledger: &Ledger,
-        patience: Patience<T>,
+        worker: &Worker,
+        watchdog: &Watchdog,
+        limit: WaitLimit<T>,
         then: impl FnOnce(Result<U, Fault>) -> Result<T, Error> + Send + 'static,
     ) -> Waiter<U> {
-        ledger.watch(Arc::clone(&self.0), patience);
+        watchdog.watch(Arc::clone(&self.0), limit);
         let slot = Arc::clone(&self.0);
-        let workshop = workshop.clone();
+        let worker = worker.clone();
         Waiter::new(
-            move || slot.is_owed(),
-            move |result| workshop.leave(move || self.give_with(|| then(result))),
+            move || slot.is_awaited(),
+            move |result| worker.submit(move || self.send_with(|| then(result))),
         )
     }
 
-    /// Computes nothing for a caller who has gone.
-    fn give_with(self, result: impl FnOnce() -> Result<T, Error>) {
-        let give = self.0.give.lock().take();
-        if let Some(give) = give {
-            give(result());
+    /// Does not compute the result when nobody waits for it any more.
+    fn send_with(self, result: impl FnOnce() -> Result<T, Error>) {
+        let send = self.0.send.lock().take();
+        if let Some(send) = send {
+            send(result());
         }
     }
 }
 
-impl<T> Slot<T> {
-    fn is_owed(&self) -> bool {
-        self.give.lock().is_some()
+impl<T> ReplySlot<T> {
+    fn is_awaited(&self) -> bool {
+        self.send.lock().is_some()
     }
 
-    fn give(&self, result: Result<T, Error>) {
-        let give = self.give.lock().take();
-        if let Some(give) = give {
-            give(result);
+    fn send(&self, result: Result<T, Error>) {
+        let send = self.send.lock().take();
+        if let Some(send) = send {
+            send(result);
         }
     }
 }
 
-impl<T> std::fmt::Debug for Answer<T> {
+impl<T> std::fmt::Debug for KernelReply<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Answer(to {})", self.0.caller)
+        write!(f, "KernelReply(to {})", self.0.caller)
     }
 }
 
-/// The watch over the replies owed. It ends with the ledger, once nothing is owed.
-pub struct Ledger(Arc<Inner>);
+/// The thread that watches the deferred replies. It ends when this handle is dropped and every reply was sent.
+pub struct Watchdog(Arc<WatchdogState>);
 
-struct Inner {
-    debts: Mutex<Debts>,
+struct WatchdogState {
+    watched: Mutex<Watched>,
     changed: Condvar,
-    /// When the server last said anything.
+    /// Tells when the server last sent anything.
     last_heard: Box<dyn Fn() -> Instant + Send + Sync>,
 }
 
-impl Ledger {
-    /// Starts the watch.
+impl Watchdog {
+    /// Starts the thread. `last_heard` tells when the server last sent anything.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(
         last_heard: impl Fn() -> Instant + Send + Sync + 'static,
-    ) -> std::io::Result<Ledger> {
-        let inner = Arc::new(Inner {
-            debts: Mutex::default(),
+    ) -> std::io::Result<Self> {
+        let state = Arc::new(WatchdogState {
+            watched: Mutex::default(),
             changed: Condvar::new(),
             last_heard: Box::new(last_heard),
         });
-        let watched = Arc::clone(&inner);
+        let running = Arc::clone(&state);
         std::thread::Builder::new()
-            .name("ledger".to_owned())
-            .spawn(move || watched.watch())?;
-        Ok(Ledger(inner))
+            .name("watchdog".to_owned())
+            .spawn(move || running.run())?;
+        Ok(Self(state))
     }
 
-    fn watch<T: Send + 'static>(&self, slot: Arc<Slot<T>>, patience: Patience<T>) {
+    fn watch<T: Send + 'static>(&self, slot: Arc<ReplySlot<T>>, limit: WaitLimit<T>) {
         let since = Instant::now();
-        self.0.debts.lock().owed.push(Box::new(Owed {
+        self.0.watched.lock().replies.push(Box::new(DeferredReply {
             slot,
-            patience: Some(patience),
+            limit: Some(limit),
             since,
         }));
         self.0.changed.notify_one();
     }
 }
 
-impl Drop for Ledger {
+impl Drop for Watchdog {
     fn drop(&mut self) {
-        self.0.debts.lock().is_closed = true;
+        self.0.watched.lock().is_closed = true;
         self.0.changed.notify_one();
     }
 }
 
-impl std::fmt::Debug for Ledger {
+impl std::fmt::Debug for Watchdog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Ledger({} owed)", self.0.debts.lock().owed.len())
+        write!(
+            f,
+            "Watchdog({} replies)",
+            self.0.watched.lock().replies.len()
+        )
     }
 }
 
-impl Inner {
-    /// Silence is counted anew when a stop has ended: what the server said meanwhile is still to be read.
-    fn watch(&self) {
+impl WatchdogState {
+    /// After the process was stopped, the silence counts from when it went on: what the server sent meanwhile has yet to
+    /// be read.
+    fn run(&self) {
         let mut resumed = Instant::now();
-        loop {
-            let mut debts = self.debts.lock();
-            while debts.owed.is_empty() {
-                if debts.is_closed {
-                    return;
-                }
-                self.changed.wait(&mut debts);
-            }
-            drop(debts);
+        while self.wait_for_a_reply() {
             let asleep = Instant::now();
-            std::thread::sleep(WATCH);
+            std::thread::sleep(CHECK_INTERVAL);
             if asleep.elapsed() > STOPPED {
                 resumed = Instant::now();
             }
-            let mut under_review = std::mem::take(&mut self.debts.lock().owed);
+            let mut replies = std::mem::take(&mut self.watched.lock().replies);
             let heard = (self.last_heard)().max(resumed);
-            under_review.retain_mut(|debt| debt.is_still_owed(heard));
-            self.debts.lock().owed.append(&mut under_review);
+            replies.retain_mut(|reply| reply.check(heard) == ReplyState::Awaited);
+            self.watched.lock().replies.append(&mut replies);
+        }
+    }
+
+    /// False when there is no reply to watch and there will be none.
+    fn wait_for_a_reply(&self) -> bool {
+        let mut watched = self.watched.lock();
+        while watched.replies.is_empty() {
+            if watched.is_closed {
+                return false;
+            }
+            self.changed.wait(&mut watched);
+        }
+        true
+    }
+}
+
+#[derive(Default)]
+struct Watched {
+    replies: Vec<Box<dyn WatchedReply>>,
+    /// The [`Watchdog`] was dropped.
+    is_closed: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReplyState {
+    Awaited,
+    Sent,
+}
+
+trait WatchedReply: Send {
+    /// Sends the reply if its time is over or its caller has to stop waiting.
+    fn check(&mut self, last_heard: Instant) -> ReplyState;
+}
+
+struct DeferredReply<T> {
+    slot: Arc<ReplySlot<T>>,
+    limit: Option<WaitLimit<T>>,
+    since: Instant,
+}
+
+impl<T> DeferredReply<T> {
+    fn is_over(&self, last_heard: Instant) -> bool {
+        match &self.limit {
+            Some(WaitLimit::Silence(silence)) => self.since.max(last_heard).elapsed() > *silence,
+            Some(WaitLimit::Total(total, _)) => self.since.elapsed() > *total,
+            None => true,
         }
     }
 }
 
-/// What is watched.
-#[derive(Default)]
-struct Debts {
-    owed: Vec<Box<dyn Debt>>,
-    /// Nothing is going to be owed any more.
-    is_closed: bool,
-}
-
-trait Debt: Send {
-    /// Settles the debt where its time is over or its caller is to go.
-    fn is_still_owed(&mut self, last_heard: Instant) -> bool;
-}
-
-struct Owed<T> {
-    slot: Arc<Slot<T>>,
-    patience: Option<Patience<T>>,
-    since: Instant,
-}
-
-impl<T: Send> Debt for Owed<T> {
-    fn is_still_owed(&mut self, last_heard: Instant) -> bool {
-        if !self.slot.is_owed() {
-            return false;
+impl<T: Send> WatchedReply for DeferredReply<T> {
+    fn check(&mut self, last_heard: Instant) -> ReplyState {
+        if !self.slot.is_awaited() {
+            return ReplyState::Sent;
         }
         if is_interrupted(self.slot.caller) {
-            self.slot.give(Err(Error::Interrupted));
-            return false;
+            self.slot.send(Err(Error::Interrupted));
+            return ReplyState::Sent;
         }
-        let is_over = match &self.patience {
-            Some(Patience::WhileHeard(silence)) => self.since.max(last_heard).elapsed() > *silence,
-            Some(Patience::Until(limit, _)) => self.since.elapsed() > *limit,
-            None => true,
-        };
-        if is_over {
-            self.slot.give(match self.patience.take() {
-                Some(Patience::Until(_, fallback)) => Ok(fallback),
-                _ => Err(Error::TimedOut),
-            });
+        if !self.is_over(last_heard) {
+            return ReplyState::Awaited;
         }
-        !is_over
+        self.slot.send(match self.limit.take() {
+            Some(WaitLimit::Total(_, fallback)) => Ok(fallback),
+            _ => Err(Error::TimedOut),
+        });
+        ReplyState::Sent
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a thread that waits in the kernel for us has a signal pending that is to end its wait.
+//! Whether a thread that waits in the kernel for a reply has a signal pending that must end its wait.
 
 use std::fs;
 
@@ -12,30 +12,30 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 /// A set of signals as /proc shows it: bit n-1 is signal n.
-type Signals = u64;
+type SignalSet = u64;
 
-/// These end a wait even where the program has a handler: somebody wants it to stop.
-const REQUESTS_TO_STOP: Signals = set(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGKILL]);
-/// These end no program that has no handler for them.
-const HARMLESS: Signals = set(&[
+/// These end the wait even if the program has a handler for them: somebody wants it to stop.
+const REQUESTS_TO_STOP: SignalSet = set(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGKILL]);
+/// Without a handler, the default action of these does not end the program.
+const HARMLESS: SignalSet = set(&[
     SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH,
 ]);
 
-/// True where a deadly signal is pending for the thread, or where it is gone.
+/// True if a deadly signal is pending for the thread, or if the thread is gone.
 ///
-/// A program that handles SIGALRM or SIGWINCH expects no EINTR from stat or open, so such signals wait.
+/// A program that handles SIGALRM or SIGWINCH does not expect EINTR from stat or open, so these do not end the wait.
 pub(in crate::fs) fn is_interrupted(thread: u32) -> bool {
     if thread == 0 {
-        // Outside of our pid namespace.
+        // The thread is in a pid namespace that this process cannot see.
         return false;
     }
     match fs::read_to_string(format!("/proc/{thread}/status")) {
-        Ok(status) => Pending::parse(&status).is_deadly(),
+        Ok(status) => PendingSignals::parse(&status).is_deadly(),
         Err(error) => match error.raw_os_error() {
-            // A /proc with hidepid shows only what is ours.
+            // With hidepid, /proc shows only the processes of the same user.
             Some(ENOENT) => is_gone(thread),
             Some(ESRCH) => true,
-            // A trouble of ours (no descriptor left, say), and no reason to let the caller go.
+            // This process has a problem (no descriptor left, say). That does not end the wait.
             _ => false,
         },
     }
@@ -49,18 +49,18 @@ fn is_gone(thread: u32) -> bool {
 }
 
 #[derive(Debug, Default)]
-struct Pending {
-    pending: Signals,
-    blocked: Signals,
-    ignored: Signals,
-    caught: Signals,
+struct PendingSignals {
+    pending: SignalSet,
+    blocked: SignalSet,
+    ignored: SignalSet,
+    caught: SignalSet,
 }
 
-impl Pending {
-    fn parse(status: &str) -> Pending {
-        let mut found = Pending::default();
+impl PendingSignals {
+    fn parse(status: &str) -> Self {
+        let mut found = Self::default();
         for (key, value) in status.lines().filter_map(|line| line.split_once(':')) {
-            let signals = || Signals::from_str_radix(value.trim(), 16).unwrap_or(0);
+            let signals = || SignalSet::from_str_radix(value.trim(), 16).unwrap_or(0);
             match key {
                 "SigPnd" | "ShdPnd" => found.pending |= signals(),
                 "SigBlk" => found.blocked = signals(),
@@ -79,7 +79,7 @@ impl Pending {
     }
 }
 
-const fn set(signals: &[i32]) -> Signals {
+const fn set(signals: &[i32]) -> SignalSet {
     let mut set = 0;
     let mut at = 0;
     while at < signals.len() {
@@ -93,17 +93,22 @@ const fn set(signals: &[i32]) -> Signals {
 mod tests {
     use super::*;
 
-    fn is_deadly(pending: Signals, blocked: Signals, ignored: Signals, caught: Signals) -> bool {
+    fn is_deadly(
+        pending: SignalSet,
+        blocked: SignalSet,
+        ignored: SignalSet,
+        caught: SignalSet,
+    ) -> bool {
         let status = format!(
             "Name:\tcat\nSigQ:\t0/95000\nSigPnd:\t{:016x}\nShdPnd:\t{pending:016x}\nSigBlk:\t{blocked:016x}\n\
              SigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n",
             0
         );
-        Pending::parse(&status).is_deadly()
+        PendingSignals::parse(&status).is_deadly()
     }
 
     #[test]
-    fn a_request_to_stop_ends_the_wait_even_where_it_is_handled() {
+    fn a_request_to_stop_ends_the_wait_even_if_it_is_handled() {
         let interrupt = set(&[SIGINT]);
         assert!(is_deadly(interrupt, 0, 0, 0));
         assert!(is_deadly(interrupt, 0, 0, interrupt));
@@ -112,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handled_alarm_or_a_resized_terminal_waits() {
+    fn a_handled_alarm_or_a_resized_terminal_does_not_end_the_wait() {
         let alarm = set(&[nix::libc::SIGALRM]);
         assert!(!is_deadly(alarm, 0, 0, alarm));
         assert!(is_deadly(alarm, 0, 0, 0));
@@ -121,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_is_gone_waits_for_nothing() {
+    fn a_thread_that_is_gone_counts_as_interrupted() {
         assert!(is_interrupted(u32::MAX));
         assert!(!is_interrupted(std::process::id()));
     }

@@ -1,4 +1,4 @@
-//! Replies that wait, and the callers that wait for them.
+//! Replies to the kernel that are sent later, and the processes that wait for them.
 
 pub(in crate::fs) mod deferred;
 mod interrupt;

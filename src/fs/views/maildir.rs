@@ -1,104 +1,105 @@
-//! `.maildir/`: the messages as mail readers like them (<https://cr.yp.to/proto/maildir.html>).
+//! `.maildir/`: the messages as a Maildir, for mail readers (<https://cr.yp.to/proto/maildir.html>).
 //!
 //! ```text
 //! entry = time "." name ".pop3fs" [ info ]     ; time: of arrival; name: as in the root, without .eml
-//! a name that leaves no room for all flags in 255 octets:
+//! if that leaves no room for all flags in 255 octets:
 //! entry = time ".~" tag ".pop3fs" [ info ]     ; tag: as in .named; no name begins with "~"
-//! info  = ":2," *ALPHA                         ; flags, as the reader wrote them
+//! info  = ":2," *ALPHA                         ; flags, as the mail reader wrote them
 //! mark  = ("new" / "cur") [ info ]             ; what the index keeps of a message
 //! ```
-//! A message is in `new` until a reader moves it. A reader flags and moves by rename(2); the mark is ours alone: POP3 has none.
+//! A message is in `new` until a mail reader moves it to `cur`. Mail readers move and flag messages by rename(2). POP3 has
+//! no flags, so only the index of this machine keeps them.
 
 use std::str::FromStr;
 
-use super::{Form, Needs, View, with_ending};
+use crate::fs::views::{ListingNeeds, MessageView, ViewForm, ViewLayout, with_ending};
 use crate::maildrop::{Maildrop as Mail, Message, MessageId, NAME_MAX, SUFFIX, Standing, Tag};
 
-/// What ends the part of an entry that never changes.
+/// The end of the part of an entry that never changes.
 const HOST: &str = ".pop3fs";
-/// What begins the flags.
+/// What is in front of the flags.
 const FLAGS: &str = ":2,";
 /// More flags than there are letters make no sense.
 const MOST_FLAGS: usize = 52;
-/// Octets of the longest time with its dot: an index can hold any number.
+/// Octets of the longest time with its dot. The index may hold any number.
 const TIME_MAX: usize = "-9223372036854775808.".len();
-/// The longest name that stands in an entry.
+/// The longest name, in octets, that an entry has room for.
 const STEM_MAX: usize = NAME_MAX - TIME_MAX - HOST.len() - FLAGS.len() - MOST_FLAGS;
-/// What begins the tag in an entry.
+/// What is in front of the tag in an entry.
 const TAGGED: &str = "~";
+
+/// The folders. Mail is delivered through `tmp`, and nothing is delivered here, so that one is always empty.
+const FOLDERS: [&str; 3] = ["cur", "new", "tmp"];
+/// The place of `cur`.
+const CUR: u8 = 0;
+/// The place of `new`.
+const NEW: u8 = 1;
 
 pub(super) struct Maildir;
 
-/// One of the two directories that messages are in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::fs) enum Mailbox {
-    /// No reader has taken it yet.
-    New,
-    /// A reader has.
-    Cur,
-}
-
-impl View for Maildir {
+impl MessageView for Maildir {
     fn name(&self) -> &'static str {
         "maildir"
     }
 
     fn entry(&self, message: &Message) -> String {
-        let (_, info) = mark(message);
+        let (_, info) = folder_and_info(message);
         format!("{}{info}", base(message))
     }
 
     fn find(&self, entry: &str, mail: &Mail) -> Option<MessageId> {
-        // The last one: a unique-id may hold it, an info does not.
+        // The last occurrence counts: a unique-id may contain HOST, an info cannot.
         let (base, _) = entry.rsplit_once(HOST)?;
         let (_, name) = base.split_once('.')?;
-        let is_called_so = |message: &Message| self.entry(message) == entry;
+        let has_entry = |message: &Message| self.entry(message) == entry;
         if let Some(tag) = name.strip_prefix(TAGGED) {
-            return mail.by_tag(Tag::from_str(tag).ok()?, is_called_so);
+            return mail.by_tag(Tag::from_str(tag).ok()?, has_entry);
         }
         let id = mail.by_name(&format!("{name}{SUFFIX}"), Standing::Listed)?;
-        is_called_so(&mail.message(id)).then_some(id)
+        has_entry(&mail.message(id)).then_some(id)
     }
 
-    fn form(&self) -> Form {
-        Form::WithLf
+    fn form(&self) -> ViewForm {
+        ViewForm::WithLf
     }
 
-    fn needs(&self) -> Needs {
-        Needs::Titles
+    fn needs(&self) -> ListingNeeds {
+        ListingNeeds::Titles
     }
-}
 
-impl Mailbox {
-    pub(in crate::fs) const ALL: [Mailbox; 2] = [Mailbox::Cur, Mailbox::New];
+    fn layout(&self) -> ViewLayout {
+        ViewLayout::Folders(&FOLDERS)
+    }
 
-    /// Its directory's name.
-    pub(in crate::fs) fn name(self) -> &'static str {
-        match self {
-            Mailbox::New => "new",
-            Mailbox::Cur => "cur",
+    fn folder_of(&self, message: &Message) -> u8 {
+        folder_and_info(message).0
+    }
+
+    fn can_hold(&self, folder: u8) -> bool {
+        matches!(folder, CUR | NEW)
+    }
+
+    /// None unless the entry is the message's own with other flags, and the folder holds mail.
+    fn mark_for(&self, message: &Message, folder: u8, entry: &str) -> Option<String> {
+        if !self.can_hold(folder) {
+            return None;
         }
-    }
-
-    pub(in crate::fs) fn holds(self, message: &Message) -> bool {
-        mark(message).0 == self
-    }
-
-    /// The mark of a message that is moved here under a new name. None where the name is not the message's with other flags.
-    pub(in crate::fs) fn mark_for(self, message: &Message, entry: &str) -> Option<String> {
         let info = entry.strip_prefix(&base(message))?;
-        is_info(info).then(|| format!("{}{info}", self.name()))
+        is_info(info).then(|| format!("{}{info}", folder_name(folder)))
     }
 }
 
-/// Where a message is, and its info.
-fn mark(message: &Message) -> (Mailbox, &str) {
+fn folder_name(folder: u8) -> &'static str {
+    FOLDERS[usize::from(folder)]
+}
+
+fn folder_and_info(message: &Message) -> (u8, &str) {
     let mark = message.mark.as_deref().unwrap_or_default();
-    let in_cur = mark.strip_prefix(Mailbox::Cur.name());
-    let in_new = || mark.strip_prefix(Mailbox::New.name());
+    let in_cur = mark.strip_prefix(folder_name(CUR));
+    let in_new = || mark.strip_prefix(folder_name(NEW));
     match in_cur {
-        Some(info) => (Mailbox::Cur, info),
-        None => (Mailbox::New, in_new().unwrap_or_default()),
+        Some(info) => (CUR, info),
+        None => (NEW, in_new().unwrap_or_default()),
     }
 }
 

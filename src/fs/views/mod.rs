@@ -1,52 +1,89 @@
 //! The views: other forms of the same messages, each in a hidden directory of its own.
 //!
-//! A view names each message, and makes what is shown of it out of its octets; the rest is the same for all of them
-//! (filesystem.rs). A new one is a file here and a line in [`VIEWS`], at its end: a view's place is in its inode numbers.
+//! A view names each message and says what is made of it. To add one: write a file here and add a line at the end of
+//! [`VIEWS`]. The place of a view in that table is part of its inode numbers, so the order never changes.
 
 mod maildir;
 mod named;
 mod parts;
 mod text;
 
-pub(super) use maildir::Mailbox;
-pub(super) use parts::Tree;
+pub(in crate::fs) use parts::PartTree;
 
 use crate::maildrop::{Maildrop, Message, MessageId, SUFFIX, Standing};
 use crate::store::Eol;
 
-/// Each view, in the order of their inode numbers.
-const VIEWS: [&dyn View; 4] = [&text::Text, &parts::Parts, &named::Named, &maildir::Maildir];
-/// The place of the one whose directory holds directories.
-const MAILDIR: ViewId = ViewId(3);
+/// All views, in the order of their inode numbers.
+const VIEWS: [&dyn MessageView; 4] = [&text::Text, &parts::Parts, &named::Named, &maildir::Maildir];
 
 /// One way to show the messages.
-pub(super) trait View: Sync {
-    /// The name of its directory, without the dot in front: what `-o view=` takes.
+pub(in crate::fs) trait MessageView: Sync {
+    /// The name of its directory without the dot in front, and the value of `-o view=`.
     fn name(&self) -> &'static str;
 
-    /// What a message is called in the directory.
+    /// The name of a message in the view.
     fn entry(&self, message: &Message) -> String;
 
-    /// The listed message that an entry stands for.
+    /// The listed message that has this name in the view.
     fn find(&self, entry: &str, maildrop: &Maildrop) -> Option<MessageId>;
 
-    /// What is made of a message.
-    fn form(&self) -> Form;
+    /// What the view makes of a message.
+    fn form(&self) -> ViewForm;
 
-    /// The media type of its files; none where a message is a directory.
+    /// The media type of its files; none if a message is a directory.
     fn media_type(&self) -> Option<&'static str> {
         Some(MESSAGE_TYPE)
     }
 
-    /// What must be known to list the directory.
-    fn needs(&self) -> Needs {
-        Needs::Names
+    /// What must be known before the directory can be listed.
+    fn needs(&self) -> ListingNeeds {
+        ListingNeeds::Names
+    }
+
+    /// Where its messages are.
+    fn layout(&self) -> ViewLayout {
+        ViewLayout::Flat
+    }
+
+    /// The folder that a message is in, by its place in [`ViewLayout::Folders`].
+    fn folder_of(&self, _message: &Message) -> u8 {
+        0
+    }
+
+    /// Whether messages can be in that folder.
+    fn can_hold(&self, _folder: u8) -> bool {
+        true
+    }
+
+    /// The mark that the index keeps of a message when a user moves it to that folder under a new name. None if the view
+    /// does not allow the move.
+    fn mark_for(&self, _message: &Message, _folder: u8, _entry: &str) -> Option<String> {
+        None
     }
 }
 
-/// What a listing is made of.
+/// Where a view has its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Needs {
+pub(in crate::fs) enum ViewLayout {
+    /// In the directory of the view.
+    Flat,
+    /// In folders of these names, which are in the directory of the view.
+    Folders(&'static [&'static str]),
+}
+
+impl ViewLayout {
+    /// The names of its folders, in the order of their inode numbers.
+    pub(in crate::fs) fn folders(self) -> &'static [&'static str] {
+        match self {
+            Self::Flat => &[],
+            Self::Folders(names) => names,
+        }
+    }
+}
+
+/// What must be known before a directory can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::fs) enum ListingNeeds {
     /// What the server's listing tells.
     Names,
     /// The headers of every message.
@@ -55,45 +92,45 @@ pub(super) enum Needs {
 
 /// What a view makes of a message.
 #[derive(Clone, Copy)]
-pub(super) enum Form {
-    /// The message, as the root shows it.
-    AsItIs,
+pub(in crate::fs) enum ViewForm {
+    /// The message, with the line ends of the root.
+    Unchanged,
     /// The message with LF line ends.
     WithLf,
-    /// A file of these octets.
+    /// A file with the content that the function makes of the message.
     File(fn(&[u8]) -> Vec<u8>),
-    /// A directory: a [`Tree`].
+    /// A directory: a [`PartTree`].
     Directory,
 }
 
-impl Form {
-    /// The line ends of a message that is not made into anything else; `root` are those in the root.
-    pub(super) fn eol(self, root: Eol) -> Option<Eol> {
+impl ViewForm {
+    /// The line ends, if the view shows the message itself; `root` are the line ends of the root.
+    pub(in crate::fs) fn eol(self, root: Eol) -> Option<Eol> {
         match self {
-            Form::AsItIs => Some(root),
-            Form::WithLf => Some(Eol::Lf),
-            Form::File(_) | Form::Directory => None,
+            Self::Unchanged => Some(root),
+            Self::WithLf => Some(Eol::Lf),
+            Self::File(_) | Self::Directory => None,
         }
     }
 }
 
-/// A view, by its place among all.
+/// A view, by its place in the table of views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ViewId(u8);
 
 impl ViewId {
     /// The view of that name, as in `-o view=text`.
     #[must_use]
-    pub fn by_name(name: &str) -> Option<ViewId> {
+    pub fn by_name(name: &str) -> Option<Self> {
         Self::all().find(|id| id.view().name() == name)
     }
 
     /// The view whose hidden directory has that name.
-    pub(super) fn by_directory(name: &str) -> Option<ViewId> {
+    pub(in crate::fs) fn by_directory(name: &str) -> Option<Self> {
         name.strip_prefix('.').and_then(Self::by_name)
     }
 
-    pub(super) fn by_number(number: u64) -> Option<ViewId> {
+    pub(in crate::fs) fn by_number(number: u64) -> Option<Self> {
         Self::all().find(|id| id.number() == number)
     }
 
@@ -102,36 +139,31 @@ impl ViewId {
         Self::all().map(|id| id.view().name())
     }
 
-    pub(super) fn all() -> impl Iterator<Item = ViewId> {
-        (0..).map(ViewId).take(VIEWS.len())
+    pub(in crate::fs) fn all() -> impl Iterator<Item = Self> {
+        (0..).map(Self).take(VIEWS.len())
     }
 
-    /// From 1; the same in every version.
-    pub(super) fn number(self) -> u64 {
+    /// From 1, and the same in every version.
+    pub(in crate::fs) fn number(self) -> u64 {
         u64::from(self.0) + 1
     }
 
-    /// The view that has [`Mailbox`]es.
-    pub(super) fn maildir() -> ViewId {
-        MAILDIR
-    }
-
-    pub(super) fn view(self) -> &'static dyn View {
+    pub(in crate::fs) fn view(self) -> &'static dyn MessageView {
         VIEWS[usize::from(self.0)]
     }
 }
 
 /// The media type of a message (RFC 2046 section 5.2.1).
-pub(super) const MESSAGE_TYPE: &str = "message/rfc822";
+pub(in crate::fs) const MESSAGE_TYPE: &str = "message/rfc822";
 
-/// A message's name with another ending.
+/// The name of a message in the root, with another ending.
 fn with_ending(message: &Message, ending: &str) -> String {
     let name = message.name();
     let stem = name.strip_suffix(SUFFIX).unwrap_or(&name);
     format!("{stem}{ending}")
 }
 
-/// The message that [`with_ending`] calls so.
+/// The listed message for which [`with_ending`] gives this name.
 fn without_ending(entry: &str, ending: &str, maildrop: &Maildrop) -> Option<MessageId> {
     let stem = entry.strip_suffix(ending)?;
     maildrop.by_name(&format!("{stem}{SUFFIX}"), Standing::Listed)

@@ -1,24 +1,24 @@
-//! `.named/`: the messages as they are, under names for people.
+//! `.named/`: the messages as in the root, under names that tell date, sender and subject.
 
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use super::{Form, Needs, View};
+use crate::fs::views::{ListingNeeds, MessageView, ViewForm};
 use crate::maildrop::{Maildrop, Message, MessageId, Tag};
 use crate::message::{self, UNKNOWN_SENDER, Zone};
 
-/// The zone of the machine, once for the mount: names do not change while it lasts.
+/// The time zone of the machine, read once: names must not change while the mount lasts.
 static ZONE: LazyLock<Zone> = LazyLock::new(Zone::system);
 
 pub(super) struct Named;
 
-impl View for Named {
+impl MessageView for Named {
     fn name(&self) -> &'static str {
         "named"
     }
 
     fn entry(&self, message: &Message) -> String {
-        // There is none where the server refuses the headers.
+        // The title is unknown if the server refuses to send the headers.
         let title = message.title.as_deref().unwrap_or(UNKNOWN_SENDER);
         let tag = message.tag().to_string();
         message::name(title, message.arrived, &ZONE, &tag)
@@ -29,11 +29,11 @@ impl View for Named {
         maildrop.by_tag(tag, |message| self.entry(message) == entry)
     }
 
-    fn form(&self) -> Form {
-        Form::AsItIs
+    fn form(&self) -> ViewForm {
+        ViewForm::Unchanged
     }
 
-    fn needs(&self) -> Needs {
-        Needs::Titles
+    fn needs(&self) -> ListingNeeds {
+        ListingNeeds::Titles
     }
 }

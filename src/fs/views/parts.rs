@@ -1,12 +1,12 @@
 //! `.parts/NAME/`: a message as a directory of its headers, texts, attachments and nested messages.
 
-use super::{Form, View, with_ending, without_ending};
+use crate::fs::views::{MessageView, ViewForm, with_ending, without_ending};
 use crate::maildrop::{Maildrop, Message, MessageId};
 use crate::message::parts::{self, Directory, File, Node};
 
 pub(super) struct Parts;
 
-impl View for Parts {
+impl MessageView for Parts {
     fn name(&self) -> &'static str {
         "parts"
     }
@@ -19,8 +19,8 @@ impl View for Parts {
         without_ending(entry, "", maildrop)
     }
 
-    fn form(&self) -> Form {
-        Form::Directory
+    fn form(&self) -> ViewForm {
+        ViewForm::Directory
     }
 
     fn media_type(&self) -> Option<&'static str> {
@@ -28,30 +28,30 @@ impl View for Parts {
     }
 }
 
-/// The parts of one message, each with a number: 0 is the message's own directory, and a directory's number is less
-/// than those of what it holds. The same message always gives the same tree.
+/// The parts of one message. Each has a number: 0 is the directory of the message itself, and the number of a directory is
+/// less than the numbers of what it contains. The same message always gives the same tree.
 #[derive(Debug)]
-pub(in crate::fs) struct Tree(Vec<Part>);
+pub(in crate::fs) struct PartTree(Vec<NumberedPart>);
 
 #[derive(Debug)]
-struct Part {
+struct NumberedPart {
     name: String,
     parent: u16,
     /// None for a directory.
     file: Option<File>,
 }
 
-impl Tree {
-    /// Of a message's octets.
-    pub(in crate::fs) fn of(message: &[u8]) -> Tree {
-        let mut tree = Tree(Vec::new());
+impl PartTree {
+    /// The parts of a message with this content.
+    pub(in crate::fs) fn new(message: &[u8]) -> Self {
+        let mut tree = Self(Vec::new());
         let root = Node::Directory(parts::parts(message));
         tree.add(0, String::new(), root);
         tree
     }
 
     fn add(&mut self, parent: u16, name: String, node: Node) {
-        // Parts are bounded far below.
+        // message::parts allows far fewer parts.
         let Ok(number) = u16::try_from(self.0.len()) else {
             return;
         };
@@ -59,13 +59,13 @@ impl Tree {
             Node::File(file) => (Some(file), Directory::default()),
             Node::Directory(directory) => (None, directory),
         };
-        self.0.push(Part { name, parent, file });
+        self.0.push(NumberedPart { name, parent, file });
         for entry in directory.entries {
             self.add(number, entry.name, entry.node);
         }
     }
 
-    /// What a directory holds: numbers and names, by number.
+    /// The numbers and names of what a directory contains, in the order of the numbers.
     pub(in crate::fs) fn children(&self, directory: u16) -> impl Iterator<Item = (u16, &str)> {
         (0..)
             .zip(&self.0)
@@ -82,11 +82,11 @@ impl Tree {
 
     /// The greatest number of a part.
     pub(in crate::fs) fn last(&self) -> u16 {
-        // `add` numbers no part that has no room here.
+        // `add` gives no part a number that does not fit.
         u16::try_from(self.0.len() - 1).unwrap_or(u16::MAX)
     }
 
-    /// Whether there is such a part.
+    /// Whether there is a part of that number.
     pub(in crate::fs) fn contains(&self, part: u16) -> bool {
         usize::from(part) < self.0.len()
     }

@@ -1,6 +1,6 @@
-//! `.text/NAME.txt`: what can be read of a message, in UTF-8, for grep and less.
+//! `.text/NAME.txt`: the readable text of a message, in UTF-8, for grep and less.
 
-use super::{Form, View, with_ending, without_ending};
+use crate::fs::views::{MessageView, ViewForm, with_ending, without_ending};
 use crate::maildrop::{Maildrop, Message, MessageId};
 use crate::message;
 
@@ -8,7 +8,7 @@ const ENDING: &str = ".txt";
 
 pub(super) struct Text;
 
-impl View for Text {
+impl MessageView for Text {
     fn name(&self) -> &'static str {
         "text"
     }
@@ -21,8 +21,8 @@ impl View for Text {
         without_ending(entry, ENDING, maildrop)
     }
 
-    fn form(&self) -> Form {
-        Form::File(|octets| message::text(octets).into_bytes())
+    fn form(&self) -> ViewForm {
+        ViewForm::File(|octets| message::text(octets).into_bytes())
     }
 
     fn media_type(&self) -> Option<&'static str> {

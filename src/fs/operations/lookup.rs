@@ -1,0 +1,120 @@
+//! Finding a name, and the attributes of a file.
+
+use std::sync::Arc;
+
+use crate::fs::error::Error;
+use crate::fs::nodes::{self, FileNode, FixedDirectory, ROOT};
+use crate::fs::operations::attributes::{message_attributes, part_attributes};
+use crate::fs::operations::directory::{DirectoryContents, find_folder, hidden};
+use crate::fs::operations::filesystem::Filesystem;
+use crate::fs::operations::stat::{Attributes, Validity};
+use crate::fs::reply::deferred::KernelReply;
+use crate::maildrop::{Fault, MessageId, Standing};
+
+impl Filesystem {
+    /// Finds a name. In the directory of a message this waits for the body.
+    pub fn lookup(&self, parent: u64, name: &str, reply: KernelReply<Attributes>) {
+        match self.node(parent) {
+            Ok(FileNode::Part(id, directory)) => self.lookup_part(id, directory, name, reply),
+            Ok(FileNode::InView(_, id)) => self.lookup_part(id, 0, name, reply),
+            Ok(FileNode::Fixed(directory)) => reply.send(self.lookup_listed(directory, name)),
+            Ok(FileNode::Message(_)) => reply.send(Err(Error::NotADirectory)),
+            Err(error) => reply.send(Err(error)),
+        }
+    }
+
+    fn lookup_listed(&self, parent: FixedDirectory, name: &str) -> Result<Attributes, Error> {
+        if let (FixedDirectory::Root, Some(directory)) = (parent, hidden(name)) {
+            return Ok(self.directory_attributes(directory));
+        }
+        let contents = self.contents(parent);
+        if let DirectoryContents::Folders(view) = contents {
+            return find_folder(view, name).map(|inode| self.directory_attributes(inode));
+        }
+        let id = self.find(contents, name)?;
+        self.maildrop.pass_by(id);
+        Ok(self.attributes(contents, &self.maildrop.message(id)))
+    }
+
+    fn lookup_part(
+        &self,
+        id: MessageId,
+        directory: u16,
+        name: &str,
+        reply: KernelReply<Attributes>,
+    ) {
+        let (name, message) = (name.to_owned(), self.maildrop.message(id));
+        let revision = self.view_cache.revision(message.inode);
+        let cache = Arc::clone(&self.view_cache);
+        self.with_tree(id, reply, move |tree| {
+            let part = tree.child(directory, &name).ok_or(Error::NotFound)?;
+            if cache.is_removed(nodes::part_inode(part, message.inode)) {
+                return Err(Error::NotFound);
+            }
+            Ok(part_attributes(revision, tree, part, &message))
+        });
+    }
+
+    /// How long the kernel may keep what a name in the directory stands for.
+    #[must_use]
+    pub fn name_validity(&self, directory: u64) -> Validity {
+        // In other directories names come and go without a request for that directory: by an unlink in the root, by a
+        // commit, by a restore.
+        match (directory, self.appearance.root) {
+            (ROOT, None) => Validity::Lasting,
+            _ => Validity::Provisional,
+        }
+    }
+
+    /// What stat(2) shows. Waits for the headers of a message if its arrival is not known.
+    pub fn getattr(&self, inode: u64, reply: KernelReply<Attributes>) {
+        match self.node(inode) {
+            Ok(FileNode::Message(id)) => {
+                self.getattr_message(DirectoryContents::Messages(Standing::Listed), id, reply);
+            }
+            Ok(FileNode::InView(view, id)) => {
+                self.getattr_message(DirectoryContents::View(view), id, reply);
+            }
+            Ok(FileNode::Part(id, part)) => self.getattr_part(id, part, reply),
+            Ok(FileNode::Fixed(_)) => reply.send(Ok(self.directory_attributes(inode))),
+            Err(error) => reply.send(Err(error)),
+        }
+    }
+
+    fn getattr_message(
+        &self,
+        contents: DirectoryContents,
+        id: MessageId,
+        reply: KernelReply<Attributes>,
+    ) {
+        let message = self.maildrop.message(id);
+        if message.arrived.is_some() {
+            self.maildrop.pass_by(id);
+            return reply.send(Ok(self.attributes(contents, &message)));
+        }
+        let (maildrop, cache) = (Arc::clone(&self.maildrop), Arc::clone(&self.view_cache));
+        let eol = self.appearance.eol;
+        let waiter = reply.defer(
+            &self.watchdog,
+            self.silence_limit(),
+            move |arrived: Result<(), Fault>| {
+                arrived?;
+                let message = maildrop.message(id);
+                Ok(message_attributes(&cache, eol, contents, &message))
+            },
+        );
+        self.maildrop.want_arrival(id, waiter);
+    }
+
+    fn getattr_part(&self, id: MessageId, part: u16, reply: KernelReply<Attributes>) {
+        let maildrop = Arc::clone(&self.maildrop);
+        let revision = self.view_cache.revision(maildrop.message(id).inode);
+        self.with_tree(id, reply, move |tree| {
+            if tree.contains(part) {
+                Ok(part_attributes(revision, tree, part, &maildrop.message(id)))
+            } else {
+                Err(Error::Stale)
+            }
+        });
+    }
+}
