@@ -73,6 +73,12 @@ pub(crate) enum Reading {
 }
 
 impl Query {
+    /// Whether it has a term `is:`.
+    pub(crate) fn asks_what_was_read(&self) -> bool {
+        let mut terms = self.clauses.iter().flat_map(|clause| &clause.terms);
+        terms.any(|term| matches!(term.condition, Condition::Is(_)))
+    }
+
     /// The texts that are looked for, those that must not be there left out.
     pub(crate) fn wanted(&self) -> impl Iterator<Item = &TextTerm> {
         let terms = self.clauses.iter().flat_map(|clause| &clause.terms);

@@ -31,4 +31,4 @@ pub use account::{AccountCache, CacheFolder};
 pub use bodies::{Bodies, Body, BodyKey, Disk, Eol, Found, Incoming, Rendition, Usage};
 pub use error::StoreError;
 pub use index::{Index, Row};
-pub use search::{Indexed, Offer, Pins, SearchEntry, SearchIndex};
+pub use search::{FoundMessage, Indexed, Offer, Pins, SearchEntry, SearchIndex};

@@ -110,9 +110,11 @@ fn an_index_that_breaks_under_a_mount_is_made_anew() {
         fs::write(file, octets).expect("a write");
     });
     // Whoever meets the damage first has the index made anew: opening it, a query, or what is written.
-    let _ = account
-        .index
-        .search(&Query::parse("word").expect("a query"), &Clock::utc(NOW));
+    let _ = account.index.search(
+        &Query::parse("word").expect("a query"),
+        &Clock::utc(NOW),
+        Vec::new,
+    );
     let _ = account.index.flush();
     account.index.feed(entry(1, &message("", "again")));
     let _ = account.index.flush();

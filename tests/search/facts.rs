@@ -100,11 +100,9 @@ fn times_sizes_and_marks_are_compared() {
         let long = message("Subject: x\n", &"word ".repeat(1000 * inode as usize));
         account.index.feed(SearchEntry {
             arrived: (inode < 5).then_some(super::NOW - age),
-            is_read: inode == 2,
             ..entry(inode, &long)
         });
     }
-    account.index.mark_read(3);
     account.index.flush().expect("a written index");
     assert_eq!(account.found("after:15d"), [4]);
     assert_eq!(account.found("before:2024-05-01"), [1, 2, 3]);

@@ -131,7 +131,7 @@ fn hostile_queries_are_harmless() {
     let account = letters();
     for query in QUERIES {
         if let Ok(parsed) = Query::parse(query) {
-            let found = account.index.search(&parsed, &Clock::utc(NOW));
+            let found = account.index.search(&parsed, &Clock::utc(NOW), Vec::new);
             assert!(found.is_ok_and(|found| found.len() <= 2), "{query:?}");
         }
     }
@@ -156,7 +156,7 @@ fn a_query_of_255_octets_is_answered() {
         let query = part.repeat(255 / part.len());
         let query = query.trim_end().trim_end_matches(" OR");
         if let Ok(parsed) = Query::parse(query) {
-            let found = account.index.search(&parsed, &Clock::utc(NOW));
+            let found = account.index.search(&parsed, &Clock::utc(NOW), Vec::new);
             assert!(found.is_ok(), "{query}: {found:?}");
         }
     }
@@ -188,7 +188,7 @@ fn queries_made_by_chance_are_answered() {
                     .unwrap_or_default(),
             );
         if let Ok(parsed) = Query::parse(&query) {
-            let found = account.index.search(&parsed, &Clock::utc(NOW));
+            let found = account.index.search(&parsed, &Clock::utc(NOW), Vec::new);
             assert!(found.is_ok(), "{query:?}: {found:?}");
         }
     }

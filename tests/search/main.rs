@@ -18,6 +18,8 @@ use tempfile::TempDir;
 /// 2024-05-15T12:00:00Z
 const NOW: i64 = 1_715_774_400;
 
+/// The messages that were read.
+const READ: [u64; 2] = [2, 3];
 /// What is found where nothing is.
 const NONE: [u64; 0] = [];
 
@@ -51,11 +53,13 @@ impl Account {
     /// The inode numbers of what is found, in order.
     fn found(&self, query: &str) -> Vec<u64> {
         let query = Query::parse(query).expect(query);
-        let found = self.index.search(&query, &Clock::utc(NOW));
+        let found = self
+            .index
+            .search(&query, &Clock::utc(NOW), || READ.to_vec());
         found
             .expect("an answer")
             .iter()
-            .map(|found| found.inode)
+            .map(|found| found.indexed.inode)
             .collect()
     }
 }
@@ -79,7 +83,6 @@ fn entry(inode: u64, message: &[u8]) -> SearchEntry {
         key: key(inode),
         body: Arc::new(Body::new(message.to_vec())),
         arrived: None,
-        is_read: false,
     }
 }
 

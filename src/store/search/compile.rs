@@ -8,7 +8,8 @@ use crate::search::{
     TextTerm,
 };
 
-/// A statement with what its question marks stand for, in order. Its rows are inode and key, in directory order.
+/// A statement with what its question marks stand for, in order. Its rows are inode, key and octets, in directory
+/// order.
 #[derive(Debug, PartialEq)]
 pub(super) struct Compiled {
     pub(super) sql: String,
@@ -17,24 +18,27 @@ pub(super) struct Compiled {
 
 /// Texts alone are one MATCH, in which FTS5 intersects the lists of messages itself. Where a text is an alternative to a fact,
 /// or nothing but an exclusion, it is a condition of its own.
-pub(super) fn compile(query: &Query, clock: &Clock) -> Compiled {
+pub(super) fn compile(query: &Query, clock: &Clock, read: &[u64]) -> Compiled {
     let (matched, others) = split(query);
     let mut compiled = Compiled {
-        sql: "SELECT document.inode, document.key FROM document".into(),
+        sql: "SELECT document.inode, document.key, document.octets FROM document".into(),
         parameters: Vec::new(),
     };
     let mut conditions = Vec::new();
     if let Some(expression) = matched {
         // CROSS: of the words first, whose list is the shorter one.
-        compiled.sql = "SELECT document.inode, document.key FROM words CROSS JOIN document \
+        compiled.sql =
+            "SELECT document.inode, document.key, document.octets FROM words CROSS JOIN document \
             ON document.id = words.rowid"
-            .into();
+                .into();
         conditions.push("words MATCH ?".to_owned());
         compiled.parameters.push(Value::Text(expression));
     }
     for clause in others {
         let terms = clause.terms.iter();
-        let terms: Vec<String> = terms.map(|term| compiled.condition(term, clock)).collect();
+        let terms: Vec<String> = terms
+            .map(|term| compiled.condition(term, clock, read))
+            .collect();
         conditions.push(format!("({})", terms.join(" OR ")));
     }
     compiled.sql.push_str(" WHERE ");
@@ -117,7 +121,7 @@ fn quoted(phrase: &Phrase) -> String {
 }
 
 impl Compiled {
-    fn condition(&mut self, term: &Term, clock: &Clock) -> String {
+    fn condition(&mut self, term: &Term, clock: &Clock, read: &[u64]) -> String {
         let condition = match &term.condition {
             Condition::Text(text) => {
                 self.parameters.push(Value::Text(expression(text)));
@@ -139,8 +143,13 @@ impl Compiled {
                 "octets < ?"
             }
             Condition::HasAttachment => "attached",
-            Condition::Is(Reading::Read) => "read",
-            Condition::Is(Reading::Unread) => "NOT read",
+            Condition::Is(reading) => {
+                self.parameters.push(Value::Text(json(read)));
+                match reading {
+                    Reading::Read => "inode IN (SELECT value FROM json_each(?))",
+                    Reading::Unread => "inode NOT IN (SELECT value FROM json_each(?))",
+                }
+            }
         };
         match term.sense {
             Sense::Holds => condition.into(),
@@ -157,12 +166,22 @@ impl Compiled {
     }
 }
 
+/// One parameter for all of them: their number is not bounded by that of parameters.
+fn json(inodes: &[u64]) -> String {
+    let numbers: Vec<String> = inodes.iter().map(u64::to_string).collect();
+    format!("[{}]", numbers.join(","))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn compiled(query: &str) -> Compiled {
-        compile(&Query::parse(query).unwrap(), &Clock::utc(1_700_000_000))
+        compile(
+            &Query::parse(query).unwrap(),
+            &Clock::utc(1_700_000_000),
+            &[1, 7],
+        )
     }
 
     fn texts(query: &str) -> Vec<String> {
@@ -190,7 +209,12 @@ mod tests {
             "{}",
             compiled.sql
         );
-        assert!(compiled.sql.contains(" OR NOT read)"), "{}", compiled.sql);
+        assert!(
+            compiled.sql.contains(" OR inode NOT IN ("),
+            "{}",
+            compiled.sql
+        );
+        assert_eq!(texts("is:read"), ["[1,7]"]);
         assert_eq!(texts("-a"), ["\"a\""]);
         assert_eq!(texts("-a -b OR -c").len(), 3);
     }

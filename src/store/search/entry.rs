@@ -15,8 +15,6 @@ pub struct SearchEntry {
     pub body: Arc<Body>,
     /// When it arrived, in Unix seconds, if that is known.
     pub arrived: Option<i64>,
-    /// Whether a user has read it.
-    pub is_read: bool,
 }
 
 /// A message that is in the index. Both numbers are those that it was indexed with: where a message has only one of them, it is
@@ -27,4 +25,13 @@ pub struct Indexed {
     pub inode: u64,
     /// Its place among the cached bodies.
     pub key: BodyKey,
+}
+
+/// A message that a query finds, as it was when it was indexed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundMessage {
+    /// Which one.
+    pub indexed: Indexed,
+    /// The octets of its body: where they are others now, the content is too.
+    pub octets: u64,
 }

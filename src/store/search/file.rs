@@ -21,12 +21,11 @@ use crate::store::{CacheFolder, StoreError};
 const CREATE: &str = "CREATE TABLE document (
     id INTEGER PRIMARY KEY,
     inode INTEGER NOT NULL UNIQUE,
-    key BLOB NOT NULL UNIQUE,
+    key BLOB NOT NULL,
     checksum INTEGER NOT NULL,
     octets INTEGER NOT NULL,
     arrived INTEGER,
-    attached INTEGER NOT NULL,
-    read INTEGER NOT NULL
+    attached INTEGER NOT NULL
 ) STRICT;
 CREATE VIRTUAL TABLE words USING fts5 (
     text, sender, recipient, copy, subject, attachment, list,

@@ -11,7 +11,7 @@ mod pins;
 mod room;
 mod writer;
 
-pub use entry::{Indexed, SearchEntry};
+pub use entry::{FoundMessage, Indexed, SearchEntry};
 pub use pins::Pins;
 
 use std::collections::HashSet;
@@ -103,11 +103,6 @@ impl SearchIndex {
         self.order(SearchOrder::Remove(inodes));
     }
 
-    /// Notes that a user has read the message.
-    pub fn mark_read(&self, inode: u64) {
-        self.order(SearchOrder::MarkRead(inode));
-    }
-
     /// Waits until all before this is written.
     ///
     /// # Errors
@@ -119,12 +114,19 @@ impl SearchIndex {
         answer.recv().map_err(ended)?
     }
 
-    /// The messages that the query finds, in directory order. What waits to be indexed is not found.
+    /// The messages that the query finds, in directory order. What waits to be indexed is not found. `read` gives the inode
+    /// numbers of the messages that were read, which the index does not know; it is asked only for a query with `is:`.
     ///
     /// # Errors
     /// What the disk refuses. A damaged file is made anew.
-    pub fn search(&self, query: &Query, clock: &Clock) -> Result<Vec<Indexed>, StoreError> {
-        let compiled = compile(query, clock);
+    pub fn search(
+        &self,
+        query: &Query,
+        clock: &Clock,
+        read: impl FnOnce() -> Vec<u64>,
+    ) -> Result<Vec<FoundMessage>, StoreError> {
+        let read = query.asks_what_was_read().then(read);
+        let compiled = compile(query, clock, &read.unwrap_or_default());
         self.read(|connection| select(connection, &compiled))
     }
 
@@ -134,11 +136,11 @@ impl SearchIndex {
     /// As [`Self::search`].
     pub fn missing(&self, listed: &[Indexed]) -> Result<Vec<Indexed>, StoreError> {
         let all = Compiled {
-            sql: "SELECT inode, key FROM document".into(),
+            sql: "SELECT inode, key, octets FROM document".into(),
             parameters: Vec::new(),
         };
         let indexed = self.read(|connection| select(connection, &all))?;
-        let indexed: HashSet<Indexed> = indexed.into_iter().collect();
+        let indexed: HashSet<Indexed> = indexed.iter().map(|found| found.indexed).collect();
         let missing = listed.iter().filter(|listed| !indexed.contains(listed));
         Ok(missing.copied().collect())
     }
@@ -209,9 +211,13 @@ impl Reader {
     }
 }
 
-fn select(connection: &Connection, compiled: &Compiled) -> rusqlite::Result<Vec<Indexed>> {
+fn select(connection: &Connection, compiled: &Compiled) -> rusqlite::Result<Vec<FoundMessage>> {
     let mut statement = connection.prepare_cached(&compiled.sql)?;
     let parameters = params_from_iter(&compiled.parameters);
-    let rows = statement.query_map(parameters, |row| read_indexed(row, 0))?;
+    let rows = statement.query_map(parameters, |row| {
+        let octets = row.get::<_, i64>(2)?.cast_unsigned();
+        let indexed = read_indexed(row, 0)?;
+        Ok(indexed.map(|indexed| FoundMessage { indexed, octets }))
+    })?;
     rows.filter_map(Result::transpose).collect()
 }

@@ -33,7 +33,6 @@ pub(super) enum SearchOrder {
     Index(SearchEntry),
     Retain(HashSet<Indexed>),
     Remove(Vec<u64>),
-    MarkRead(u64),
     /// The file was found to be damaged.
     BeginAnew,
     /// Say when all before this is written, or why some of it is not.
@@ -127,12 +126,6 @@ impl SearchWriter {
                 SearchOrder::Remove(inodes) => inodes
                     .iter()
                     .try_for_each(|inode| remove(&transaction, *inode))?,
-                SearchOrder::MarkRead(inode) => {
-                    let mark = "UPDATE document SET read = 1 WHERE inode = ?";
-                    transaction
-                        .prepare_cached(mark)?
-                        .execute([inode.cast_signed()])?;
-                }
                 SearchOrder::BeginAnew | SearchOrder::Flush(_) => (),
             }
         }
@@ -227,12 +220,12 @@ fn put(connection: &Connection, entry: &SearchEntry, octets: &[u8]) -> rusqlite:
     if known == Some((checksum, length, key.to_vec())) {
         return Ok(());
     }
-    remove_either(connection, entry.inode, &key)?;
+    remove(connection, entry.inode)?;
     let document = Document::of(octets);
     connection
         .prepare_cached(
-            "INSERT INTO document (inode, key, checksum, octets, arrived, attached, read) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO document (inode, key, checksum, octets, arrived, attached) \
+             VALUES (?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             entry.inode.cast_signed(),
@@ -241,7 +234,6 @@ fn put(connection: &Connection, entry: &SearchEntry, octets: &[u8]) -> rusqlite:
             length,
             entry.arrived,
             document.has_attachment(),
-            entry.is_read,
         ])?;
     insert_words(connection, connection.last_insert_rowid(), &document)
 }
@@ -263,15 +255,6 @@ fn insert_words(connection: &Connection, id: i64, document: &Document) -> rusqli
             spaced(&document.list),
         ])?;
     Ok(())
-}
-
-/// Removes what another mount may have given the inode number, and what the message was indexed as before.
-fn remove_either(connection: &Connection, inode: u64, key: &[u8]) -> rusqlite::Result<()> {
-    let ids = connection
-        .prepare_cached("SELECT id FROM document WHERE inode = ? OR key = ?")?
-        .query_map(params![inode.cast_signed(), key], |row| row.get(0))?
-        .collect::<rusqlite::Result<Vec<i64>>>()?;
-    ids.into_iter().try_for_each(|id| remove_id(connection, id))
 }
 
 fn remove(connection: &Connection, inode: u64) -> rusqlite::Result<()> {
