@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 use super::server::{next_line, write_line};
 use super::{ControlResponse, Request, RequestOutcome, folder};
 use crate::cli::failure::Failure;
-use crate::fs::mount::{DeviceNumber, FindError, MountPoint, find};
+use crate::fs::mount::{DeviceNumber, FindError, FoundMount, find};
 use crate::maildrop::Progress;
 
 /// Why there is no answer.
@@ -66,7 +66,7 @@ pub(in crate::cli) fn ask_for_long(
     }
 }
 
-fn check_owner(mount: &MountPoint) -> Result<(), ControlError> {
+fn check_owner(mount: &FoundMount) -> Result<(), ControlError> {
     let us = geteuid();
     if us.is_root() || us.as_raw() == mount.owner {
         return Ok(());
@@ -78,7 +78,7 @@ fn check_owner(mount: &MountPoint) -> Result<(), ControlError> {
 }
 
 /// All sockets that may be the daemon's: its environment may name another folder than ours.
-fn sockets_of(mount: &MountPoint) -> Vec<PathBuf> {
+fn sockets_of(mount: &FoundMount) -> Vec<PathBuf> {
     let us = geteuid().as_raw();
     let mut sockets = sockets_in(&folder::own(), us, mount.device);
     if us != mount.owner {

@@ -1,11 +1,12 @@
-//! Why a mount or an unmount failed, each with what to do about it.
+//! Why a mount or an unmount failed, and what to do about it. Each variant tells whose fault it is.
 
 use std::io;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::DEVICE;
+/// The device of FUSE.
+pub(super) const DEVICE: &str = "/dev/fuse";
 
 /// Why a directory could not be mounted on.
 #[derive(Debug, thiserror::Error)]

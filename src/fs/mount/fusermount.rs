@@ -1,6 +1,6 @@
-//! The handshake with the setuid `fusermount3`, which mounts and unmounts for users who are not root.
+//! Running `fusermount3`, a setuid program that mounts and unmounts for users who are not root.
 //!
-//! It opens /dev/fuse, mounts, and sends the descriptor back as SCM_RIGHTS over the socket that `_FUSE_COMMFD` names.
+//! It opens /dev/fuse, mounts, and sends the descriptor as SCM_RIGHTS over the socket whose number is in `_FUSE_COMMFD`.
 
 use std::ffi::OsString;
 use std::io::{self, IoSliceMut};
@@ -12,7 +12,8 @@ use std::process::{Command, Output, Stdio};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
-use super::{Access, MountError, MountOptions, Unmount, UnmountError};
+use super::error::{MountError, UnmountError};
+use super::{Access, MountOptions, Unmount};
 
 const PROGRAM: &str = "fusermount3";
 
@@ -26,11 +27,11 @@ pub(super) fn mount(path: &Path, options: &MountOptions) -> Result<OwnedFd, Moun
         .arg("--")
         .arg(path)
         .env("_FUSE_COMMFD", theirs.as_raw_fd().to_string());
-    // Newer versions refuse stdin for this, so the descriptor is inherited under its own number.
+    // Newer versions do not accept stdin for this, so the child inherits the descriptor under its own number.
     fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty()))
         .map_err(|errno| MountError::Handshake(errno.into()))?;
     let child = command.spawn().map_err(mount_not_run)?;
-    // While we held this end too, a fusermount3 that fails would leave us waiting.
+    // As long as this process had this end open, too, a fusermount3 that fails would leave it waiting.
     drop(theirs);
     let received = receive_device(&ours);
     let output = child.wait_with_output().map_err(MountError::Handshake)?;
@@ -42,7 +43,7 @@ pub(super) fn mount(path: &Path, options: &MountOptions) -> Result<OwnedFd, Moun
     }
 }
 
-/// Unmounts what is topmost at `path`.
+/// Unmounts the topmost mount at `path`.
 pub(super) fn unmount(path: &Path, how: Unmount) -> Result<(), UnmountError> {
     let mut command = fusermount();
     command.arg("-u");
@@ -71,7 +72,7 @@ pub(super) fn unmount(path: &Path, how: Unmount) -> Result<(), UnmountError> {
 
 fn fusermount() -> Command {
     let mut command = Command::new(PROGRAM);
-    // "busy" is looked for in what it says.
+    // Its messages are searched for "busy".
     command.env("LC_ALL", "C");
     command
         .stdin(Stdio::null())
@@ -91,11 +92,11 @@ fn option_words(options: &MountOptions) -> OsString {
     if let Access::ReadOnly = options.access {
         words.push_str(",ro");
     }
-    words.push_str(options.visibility.words());
+    words.push_str(options.visibility.options());
     words.into()
 }
 
-/// `None` where the other side closed the socket without sending a descriptor.
+/// `None` if the other side closed the socket without sending a descriptor.
 fn receive_device(socket: &UnixStream) -> io::Result<Option<OwnedFd>> {
     let mut octet = [0u8];
     let mut buffers = [IoSliceMut::new(&mut octet)];
@@ -130,7 +131,7 @@ fn mount_not_run(error: io::Error) -> MountError {
     }
 }
 
-/// Its words on one line, without its own name in front.
+/// What it printed, on one line and without its name in front.
 fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_for_everyone_has_its_permissions_checked_by_the_kernel() {
+    fn the_kernel_checks_permissions_in_a_mount_for_everyone() {
         let words = option_words(&MountOptions {
             access: Access::ReadOnly,
             visibility: Visibility::Everyone,

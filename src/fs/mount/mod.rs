@@ -1,6 +1,6 @@
 //! mount(2), umount2(2) and, for users who are not root, the handshake with `fusermount3`.
 //!
-//! A [`Mount`] only ever unmounts itself: never a mount that somebody put at the same path after it was gone.
+//! A [`Mount`] only ever unmounts itself, never a mount that somebody put at the same path after it was gone.
 
 mod error;
 mod fusermount;
@@ -17,11 +17,10 @@ use nix::mount::{MntFlags, MsFlags};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{getgid, getuid};
 
+use error::DEVICE;
 pub use error::{MountError, UnmountError};
-use mountinfo::MountTable;
-pub use mountinfo::{DeviceNumber, FILESYSTEM_TYPE, FindError, MountPoint, find};
-
-const DEVICE: &str = "/dev/fuse";
+pub use mountinfo::{DeviceNumber, FILESYSTEM_TYPE, FindError, FoundMount, find};
+use mountinfo::{MountId, MountTable};
 
 /// Whether messages can be removed through the mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,87 +31,91 @@ pub enum Access {
     ReadOnly,
 }
 
-/// Who may look into the mount.
+/// Who can use the mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
     /// Only who mounted it, not even root.
     Owner,
-    /// Whoever owner and mode allow: `allow_other`, always together with `default_permissions`, because without
-    /// the kernel's check anyone could remove the mail.
+    /// Everyone whom owner and mode allow: `allow_other`, always together with `default_permissions`. Without that check by
+    /// the kernel anyone could remove the mail.
     Everyone,
 }
 
 impl Visibility {
-    /// For mount(2) or fusermount3, behind other words.
-    fn words(self) -> &'static str {
+    /// The options for mount(2) or fusermount3, to be added to others.
+    fn options(self) -> &'static str {
         match self {
-            Visibility::Owner => "",
-            Visibility::Everyone => ",allow_other,default_permissions",
+            Self::Owner => "",
+            Self::Everyone => ",allow_other,default_permissions",
         }
     }
 }
 
-/// What mount(2) is told. `nosuid` and `nodev` always hold.
+/// The options of a mount. `nosuid` and `nodev` are always set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountOptions {
     /// The source that `df` and `findmnt` show.
     pub fsname: String,
     /// Read-write or read-only.
     pub access: Access,
-    /// Who may look into it.
+    /// Who can use it.
     pub visibility: Visibility,
 }
 
-/// A mount that nobody answers for yet: the kernel waits for whoever reads the device.
+/// A mount whose requests nobody answers yet.
 #[derive(Debug)]
 pub struct Mounted {
-    /// The FUSE device, for the session that answers.
+    /// The FUSE device, for the session that answers the requests.
     pub device: OwnedFd,
-    /// The way to unmount.
+    /// The handle to unmount by.
     pub mount: Mount,
 }
 
-/// A handle on one mount, to be cloned freely.
+/// A handle to one mount, which can be cloned.
 ///
-/// It holds the FUSE connection open, so it must not outlive the session for long: with the session gone and a handle
-/// left, users of the mount would wait instead of getting ENOTCONN.
+/// It keeps the FUSE connection open, so it must not outlive the session for long: programs that use the mount would wait
+/// instead of getting ENOTCONN.
 #[derive(Debug, Clone)]
-pub struct Mount(Arc<Inner>);
+pub struct Mount(Arc<MountState>);
 
 #[derive(Debug)]
-struct Inner {
+struct MountState {
+    /// Where it was mounted. Its parent directories may be renamed later.
     path: PathBuf,
+    /// The system gives the id and the device number to other mounts once this one is gone.
+    id: MountId,
     number: DeviceNumber,
-    /// The connection, to ask whether it still stands: device numbers are given again, connections are not.
+    /// Tells whether this mount still exists.
     connection: OwnedFd,
-    way: Way,
+    method: Method,
 }
 
-/// Who does the system call.
+/// Who does the system calls.
 #[derive(Debug, Clone, Copy)]
-enum Way {
-    Ourselves,
+enum Method {
+    /// This process, which runs as root.
+    SystemCall,
     Fusermount,
 }
 
 /// How to unmount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unmount {
-    /// Fail with [`UnmountError::Busy`] while somebody has a file open or works in the directory.
+    /// Fail with [`UnmountError::Busy`] while a program has a file open or works in the directory.
     IfIdle,
-    /// Out of sight at once; files that are open stay readable until they are closed (`MNT_DETACH`).
+    /// Make it invisible at once. Files that are open can be read until they are closed (`MNT_DETACH`).
     Detach,
 }
 
-/// Mounts on the directory `mountpoint`, which need not be empty (what is in it is hidden meanwhile).
+/// Mounts on the directory `mountpoint`. Files in that directory are hidden while the mount lasts.
 ///
-/// Root mounts by itself, as type `fuse.pop3fs`; everyone else through `fusermount3`. A process that another thread starts
-/// meanwhile could inherit the handshake's socket: only the renewal of a token starts one.
+/// Root calls mount(2), with the type `fuse.pop3fs`; other users run `fusermount3`. A process that another thread starts
+/// meanwhile could inherit the socket of the handshake, but only the renewal of a token starts one.
 pub fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
     let path = free_directory(mountpoint)?;
-    match Way::ours() {
-        Way::Ourselves => mount_ourselves(&path, options),
-        Way::Fusermount => mount_by_fusermount(&path, options),
+    match Method::of_this_process() {
+        Method::SystemCall => mount_by_system_call(&path, options),
+        Method::Fusermount => mount_by_fusermount(&path, options),
     }
 }
 
@@ -122,12 +125,12 @@ pub fn resolve(dir: &Path) -> io::Result<PathBuf> {
 }
 
 impl Mounted {
-    /// What has just been mounted at `path`. Where it cannot be looked up it does not stay behind.
-    fn new(path: &Path, device: OwnedFd, way: Way) -> Result<Self, MountError> {
-        match Mount::new(path.to_owned(), &device, way) {
+    /// The mount that was just made at `path`. If the mount table does not show it, it is unmounted.
+    fn new(path: &Path, device: OwnedFd, method: Method) -> Result<Self, MountError> {
+        match Mount::new(path.to_owned(), &device, method) {
             Ok(mount) => Ok(Self { device, mount }),
             Err(error) => {
-                if let Err(left) = way.unmount(path, Unmount::Detach) {
+                if let Err(left) = method.unmount(path, Unmount::Detach) {
                     log::warn!("{left}");
                 }
                 Err(error)
@@ -137,59 +140,63 @@ impl Mounted {
 }
 
 impl Mount {
-    /// Absolute, without symbolic links.
+    /// Where it was mounted: absolute, without symbolic links.
     pub fn mountpoint(&self) -> &Path {
         &self.0.path
     }
 
-    /// The kernel's number of this mount, as in `st_dev` of what it holds.
+    /// The device number of this mount, which is `st_dev` of its files.
     pub fn device_number(&self) -> DeviceNumber {
         self.0.number
     }
 
     /// Unmounts this mount and no other. An error leaves everything as it was.
     pub fn unmount(&self, how: Unmount) -> Result<(), UnmountError> {
-        // A mount made between this check and the call could still be hit: the kernel unmounts by path only.
-        self.check_topmost()?;
-        self.0.way.unmount(&self.0.path, how)
+        // The kernel unmounts by path only, so a mount that is made right now could still be hit.
+        let path = self.find_uncovered()?;
+        self.0.method.unmount(&path, how)
     }
 
-    fn new(path: PathBuf, device: &OwnedFd, way: Way) -> Result<Self, MountError> {
+    fn new(path: PathBuf, device: &OwnedFd, method: Method) -> Result<Self, MountError> {
         let lookup = |source| MountError::Lookup {
             dir: path.clone(),
             source,
         };
         let connection = device.try_clone().map_err(lookup)?;
         let table = MountTable::read().map_err(lookup)?;
-        let number = table
+        let (id, number) = table
             .topmost(&path)
-            .map(|entry| entry.device)
+            .map(|entry| (entry.id, entry.device))
             .ok_or_else(|| lookup(io::Error::other("the new mount is not in the mount table")))?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(MountState {
             path,
+            id,
             number,
             connection,
-            way,
+            method,
         })))
     }
 
-    fn check_topmost(&self) -> Result<(), UnmountError> {
-        let path = || self.0.path.clone();
+    /// Where the mount is now, if no other mount covers it.
+    fn find_uncovered(&self) -> Result<PathBuf, UnmountError> {
+        let not_mounted = || UnmountError::NotMounted {
+            path: self.0.path.clone(),
+        };
         if !self.is_connected()? {
-            return Err(UnmountError::NotMounted { path: path() });
+            return Err(not_mounted());
         }
         let table = MountTable::read().map_err(UnmountError::Table)?;
-        let topmost = table.topmost(&self.0.path);
-        if topmost.is_some_and(|entry| entry.device == self.0.number) {
-            return Ok(());
+        let entry = table
+            .find(self.0.id, self.0.number)
+            .ok_or_else(not_mounted)?;
+        let path = entry.mountpoint.clone();
+        if table.is_covered(entry) {
+            return Err(UnmountError::Covered { path });
         }
-        match table.holds(&self.0.path, self.0.number) {
-            true => Err(UnmountError::Covered { path: path() }),
-            false => Err(UnmountError::NotMounted { path: path() }),
-        }
+        Ok(path)
     }
 
-    /// The device polls as POLLERR once the kernel has dropped the connection.
+    /// poll(2) gives POLLERR once the kernel has ended the connection.
     fn is_connected(&self) -> Result<bool, UnmountError> {
         let mut polled = [PollFd::new(self.0.connection.as_fd(), PollFlags::empty())];
         poll(&mut polled, PollTimeout::ZERO).map_err(|errno| UnmountError::System {
@@ -201,23 +208,23 @@ impl Mount {
     }
 }
 
-impl Way {
-    fn ours() -> Self {
+impl Method {
+    fn of_this_process() -> Self {
         match nix::unistd::geteuid().is_root() {
-            true => Self::Ourselves,
+            true => Self::SystemCall,
             false => Self::Fusermount,
         }
     }
 
     fn unmount(self, path: &Path, how: Unmount) -> Result<(), UnmountError> {
         match self {
-            Self::Ourselves => unmount_ourselves(path, how),
+            Self::SystemCall => unmount_by_system_call(path, how),
             Self::Fusermount => fusermount::unmount(path, how),
         }
     }
 }
 
-fn unmount_ourselves(path: &Path, how: Unmount) -> Result<(), UnmountError> {
+fn unmount_by_system_call(path: &Path, how: Unmount) -> Result<(), UnmountError> {
     let flags = match how {
         Unmount::IfIdle => MntFlags::UMOUNT_NOFOLLOW,
         Unmount::Detach => MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH,
@@ -232,7 +239,7 @@ fn unmount_ourselves(path: &Path, how: Unmount) -> Result<(), UnmountError> {
     })
 }
 
-fn mount_ourselves(path: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
+fn mount_by_system_call(path: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
     let device = OwnedFd::from(open_device()?);
     let flags = match options.access {
         Access::ReadWrite => MsFlags::empty(),
@@ -246,20 +253,20 @@ fn mount_ourselves(path: &Path, options: &MountOptions) -> Result<Mounted, Mount
         Some(mount_data(&device, options.visibility).as_str()),
     )
     .map_err(|errno| mount_failed(path, errno))?;
-    Mounted::new(path, device, Way::Ourselves)
+    Mounted::new(path, device, Method::SystemCall)
 }
 
 fn mount_by_fusermount(path: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
-    // fusermount3 opens it as the user too; our own attempt gives the better sentence.
+    // fusermount3 opens it, too. This attempt gives a better error message.
     open_device()?;
     let device = fusermount::mount(path, options)?;
-    Mounted::new(path, device, Way::Fusermount)
+    Mounted::new(path, device, Method::Fusermount)
 }
 
 fn mount_data(device: &OwnedFd, visibility: Visibility) -> String {
-    let visible = visibility.words();
+    let visible = visibility.options();
     let fd = device.as_raw_fd();
-    // The root's mode is in octal: a directory.
+    // The mode of the root, in octal: a directory.
     format!(
         "fd={fd},rootmode=40000,user_id={},group_id={}{visible}",
         getuid(),
@@ -302,7 +309,7 @@ fn free_directory(dir: &Path) -> Result<PathBuf, MountError> {
         },
     };
     let table = MountTable::read().map_err(lookup)?;
-    // The mount table goes first: stat of a dead or hanging mount fails or waits.
+    // The mount table comes first: stat(2) of a dead mount fails, and that of a hanging one waits.
     let path = table.resolve(dir).map_err(lookup)?;
     if let Some(entry) = table.topmost(&path) {
         check_unoccupied(dir, &entry.kind)?;
@@ -315,7 +322,7 @@ fn free_directory(dir: &Path) -> Result<PathBuf, MountError> {
     path.canonicalize().map_err(lookup)
 }
 
-/// Mounting over a disk's mount point is fine; over a FUSE mount it is a mistake more often than not.
+/// To mount over the mount point of a disk is fine. Over a FUSE mount it is a mistake more often than not.
 fn check_unoccupied(dir: &Path, kind: &str) -> Result<(), MountError> {
     let dir = dir.to_owned();
     match kind {
@@ -433,8 +440,25 @@ mod tests {
     }
 
     #[test]
+    fn a_mount_is_found_when_its_parent_directory_was_renamed() {
+        for mount in [mount_by_system_call, mount_by_fusermount] {
+            let dir = tempfile::tempdir().unwrap();
+            let parent = dir.path().canonicalize().unwrap().join("before");
+            std::fs::create_dir_all(parent.join("mail")).unwrap();
+            let mounted = mount(&parent.join("mail"), &options()).unwrap();
+            let renamed = parent.with_file_name("after");
+            std::fs::rename(&parent, &renamed).unwrap();
+            mounted.mount.unmount(Unmount::IfIdle).unwrap();
+            assert!(matches!(
+                find(&renamed.join("mail")),
+                Err(FindError::NotMounted { .. })
+            ));
+        }
+    }
+
+    #[test]
     fn an_open_directory_makes_a_mount_busy_either_way() {
-        for mount in [mount_ourselves, mount_by_fusermount] {
+        for mount in [mount_by_system_call, mount_by_fusermount] {
             let dir = tempfile::tempdir().unwrap();
             let mounted = mount(&dir.path().canonicalize().unwrap(), &options()).unwrap();
             let path = mounted.mount.mountpoint();

@@ -1,6 +1,6 @@
-//! `/proc/self/mountinfo`: what is mounted where, told by the kernel without touching any filesystem.
+//! `/proc/self/mountinfo`: the table of all mounts.
 //!
-//! `stat` of a mount point asks the daemon behind it and waits as long as that one does; this table never does.
+//! stat(2) of a mount point asks the daemon behind it, and waits as long as that one hangs. Reading this table never waits.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -9,18 +9,18 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// The type that the kernel shows for our mounts.
+/// The filesystem type that the kernel shows for pop3fs.
 pub const FILESYSTEM_TYPE: &str = "fuse.pop3fs";
 
-/// As deep as the kernel itself follows symbolic links (path_resolution(7)).
+/// How many symbolic links in a row the kernel follows (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
-/// The device number of a mounted filesystem: `st_dev`, and unique among what is mounted now.
+/// The device number of a mounted filesystem: `st_dev` of its files. No other filesystem that is mounted now has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeviceNumber {
     /// 0 for filesystems without a disk, FUSE among them.
     pub major: u32,
-    /// Told by the kernel at mount(2), and given to another mount once this one is gone.
+    /// The kernel chooses it at mount(2). Once this filesystem is gone, another one may get it.
     pub minor: u32,
 }
 
@@ -31,16 +31,16 @@ impl fmt::Display for DeviceNumber {
     }
 }
 
-/// A mounted pop3fs, as the kernel lists it.
+/// A mounted pop3fs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MountPoint {
+pub struct FoundMount {
     /// Absolute, without symbolic links.
     pub path: PathBuf,
-    /// What the control socket of its daemon is named after.
+    /// The control socket of its daemon has this in its name.
     pub device: DeviceNumber,
     /// The name of the maildrop, as given to mount(2).
     pub source: OsString,
-    /// The user id of who mounted it.
+    /// The id of the user who mounted it.
     pub owner: u32,
 }
 
@@ -71,10 +71,10 @@ pub enum FindError {
     },
 }
 
-/// Finds the pop3fs mounted at `dir`, which may be relative or a symbolic link.
+/// Finds the pop3fs that is mounted at `dir`, which may be relative or a symbolic link.
 ///
-/// Only the parent directories are looked at: the mount itself may belong to a daemon that hangs or is gone.
-pub fn find(dir: &Path) -> Result<MountPoint, FindError> {
+/// This touches only the parent directories: the daemon of the mount may hang or be gone.
+pub fn find(dir: &Path) -> Result<FoundMount, FindError> {
     let lookup = |source| FindError::Lookup {
         dir: dir.to_owned(),
         source,
@@ -90,7 +90,7 @@ pub fn find(dir: &Path) -> Result<MountPoint, FindError> {
             kind: entry.kind.clone(),
         });
     }
-    Ok(MountPoint {
+    Ok(FoundMount {
         path,
         device: entry.device,
         source: entry.source.clone(),
@@ -98,27 +98,31 @@ pub fn find(dir: &Path) -> Result<MountPoint, FindError> {
     })
 }
 
-/// One line of mountinfo, as far as we need it.
+/// The id of a mount in this mount namespace. The kernel gives it to another mount once this one is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MountId(u32);
+
+/// One line of mountinfo: the fields that are needed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    id: u32,
-    parent: u32,
+pub(super) struct MountEntry {
+    pub(super) id: MountId,
+    parent: MountId,
     pub(super) device: DeviceNumber,
-    mountpoint: PathBuf,
+    pub(super) mountpoint: PathBuf,
     pub(super) kind: String,
     source: OsString,
     owner: u32,
 }
 
-impl Entry {
+impl MountEntry {
     /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue` (proc_pid_mountinfo(5)).
     fn parse(line: &[u8]) -> Option<Self> {
         let mut fields = line.split(|&octet| octet == b' ');
-        let id = number(fields.next()?)?;
-        let parent = number(fields.next()?)?;
+        let id = MountId(number(fields.next()?)?);
+        let parent = MountId(number(fields.next()?)?);
         let device = device_number(fields.next()?)?;
         let mountpoint = PathBuf::from(unescape(fields.nth(1)?));
-        // The number of optional fields varies: a lone hyphen ends them.
+        // There may be any number of optional fields. A lone hyphen ends them.
         fields.find(|field| field == b"-")?;
         let kind = String::from_utf8_lossy(fields.next()?).into_owned();
         let source = unescape(fields.next()?);
@@ -135,9 +139,9 @@ impl Entry {
     }
 }
 
-/// All mounts of this process's namespace.
+/// All mounts of the mount namespace of this process.
 #[derive(Debug)]
-pub(super) struct MountTable(Vec<Entry>);
+pub(super) struct MountTable(Vec<MountEntry>);
 
 impl MountTable {
     pub(super) fn read() -> io::Result<Self> {
@@ -148,26 +152,33 @@ impl MountTable {
         Self(
             table
                 .split(|&octet| octet == b'\n')
-                .filter_map(Entry::parse)
+                .filter_map(MountEntry::parse)
                 .collect(),
         )
     }
 
-    /// The mount that one sees at `path`: mounts can lie upon each other, and then one is the parent of the next.
-    pub(super) fn topmost(&self, path: &Path) -> Option<&Entry> {
-        let here: Vec<&Entry> = self.0.iter().filter(|e| e.mountpoint == path).collect();
-        let covered = |entry: &Entry| here.iter().any(|other| other.parent == entry.id);
-        here.iter().rfind(|entry| !covered(entry)).copied()
-    }
-
-    /// Whether `device` is mounted at `path`, be it below other mounts.
-    pub(super) fn holds(&self, path: &Path, device: DeviceNumber) -> bool {
+    /// The mount that programs see at `path`. When several mounts lie on each other, each is the parent of the next.
+    pub(super) fn topmost(&self, path: &Path) -> Option<&MountEntry> {
         self.0
             .iter()
-            .any(|entry| entry.mountpoint == path && entry.device == device)
+            .rfind(|entry| entry.mountpoint == path && !self.is_covered(entry))
     }
 
-    /// The absolute path of `dir` without symbolic links, found without touching what is mounted there.
+    /// Whether another mount lies on this one.
+    pub(super) fn is_covered(&self, entry: &MountEntry) -> bool {
+        self.0
+            .iter()
+            .any(|other| other.parent == entry.id && other.mountpoint == entry.mountpoint)
+    }
+
+    /// The mount of that id, if it shows the filesystem of that device number.
+    pub(super) fn find(&self, id: MountId, device: DeviceNumber) -> Option<&MountEntry> {
+        self.0
+            .iter()
+            .find(|entry| entry.id == id && entry.device == device)
+    }
+
+    /// The absolute path of `dir` without symbolic links. This does not touch what is mounted there.
     pub(super) fn resolve(&self, dir: &Path) -> io::Result<PathBuf> {
         let mut path = std::path::absolute(dir)?;
         for _ in 0..MOST_LINKS {
@@ -187,7 +198,7 @@ impl MountTable {
 fn in_canonical_parent(path: &Path) -> io::Result<PathBuf> {
     match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
-        // `/`, or a path that ends in `..` and so cannot be a mount point's own name.
+        // `/`, or a path that ends in `..`, which is not the name of a mount point.
         _ => path.canonicalize(),
     }
 }
@@ -204,7 +215,7 @@ fn device_number(field: &[u8]) -> Option<DeviceNumber> {
     })
 }
 
-/// FUSE shows `user_id=` among the superblock's options; other filesystems are root's.
+/// FUSE shows `user_id=` among the options of the superblock. Other filesystems belong to root.
 fn owner(super_options: &[u8]) -> u32 {
     super_options
         .split(|&octet| octet == b',')
@@ -212,7 +223,7 @@ fn owner(super_options: &[u8]) -> u32 {
         .unwrap_or(0)
 }
 
-/// The kernel writes blank, tab, newline and backslash as `\` and three octal digits.
+/// The kernel writes a blank, tab, newline or backslash as `\` and three octal digits.
 fn unescape(field: &[u8]) -> OsString {
     let mut plain = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -252,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn octal_escapes_in_a_mount_point_are_undone() {
+    fn octal_escapes_in_a_mount_point_are_decoded() {
         let entry = table();
         let entry = entry.topmost(Path::new("/home/al/my mail\\x")).unwrap();
         assert_eq!(entry.device.to_string(), "0:52");
@@ -262,13 +273,13 @@ mod tests {
     }
 
     #[test]
-    fn optional_fields_may_be_none_or_several() {
+    fn there_may_be_no_or_several_optional_fields() {
         assert_eq!(table().0.len(), 5);
         assert_eq!(table().topmost(Path::new("/")).unwrap().kind, "ext4");
     }
 
     #[test]
-    fn the_topmost_of_stacked_mounts_is_the_one_nobody_lies_upon() {
+    fn the_topmost_of_stacked_mounts_is_the_uncovered_one() {
         let table = table();
         assert_eq!(table.topmost(Path::new("/mnt")).unwrap().device.minor, 54);
         let mut reversed = MountTable(table.0.into_iter().rev().collect());
@@ -284,17 +295,21 @@ mod tests {
     }
 
     #[test]
-    fn a_covered_mount_is_held_though_not_topmost() {
+    fn a_covered_mount_is_found_by_its_id_and_device() {
+        let table = table();
         let device = DeviceNumber {
             major: 0,
             minor: 53,
         };
-        assert!(table().holds(Path::new("/mnt"), device));
-        assert!(!table().holds(Path::new("/"), device));
+        let entry = table.find(MountId(61), device).unwrap();
+        assert_eq!(entry.mountpoint, Path::new("/mnt"));
+        assert!(table.is_covered(entry));
+        assert!(table.find(MountId(60), device).is_none());
+        assert!(!table.is_covered(table.topmost(Path::new("/mnt")).unwrap()));
     }
 
     #[test]
-    fn broken_lines_are_passed_over() {
+    fn broken_lines_are_skipped() {
         let table = MountTable::parse(b"\n1 2\nx y z\n5 6 0:7 / /a rw shared:1\n");
         assert!(table.0.is_empty());
     }
@@ -331,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn other_filesystems_and_plain_directories_are_told_apart() {
+    fn other_filesystems_and_plain_directories_are_distinguished() {
         let dir = tempfile::tempdir().unwrap();
         assert!(matches!(
             find(dir.path()),
