@@ -46,6 +46,9 @@ pub enum Error {
     /// Files cannot be written, created or renamed.
     #[error("a maildrop cannot be written to")]
     NotPermitted,
+    /// A message cannot be run as a program.
+    #[error("a message is not a program")]
+    NotExecutable,
     /// The mount is read-only.
     #[error("mounted read-only")]
     ReadOnly,
@@ -77,6 +80,7 @@ impl Error {
             Self::NoAttribute => libc::ENODATA,
             Self::NoAttributes => libc::ENOSYS,
             Self::NotPermitted => libc::EPERM,
+            Self::NotExecutable => libc::EACCES,
             Self::ReadOnly => libc::EROFS,
             Self::NotOpen => libc::EBADF,
             Self::Interrupted => libc::EINTR,

@@ -44,7 +44,7 @@ pub use nodes::{DELETED, ROOT};
 pub use operations::filesystem::Filesystem;
 pub use operations::open::{ContentLocation, OpenedFile, ReadRange};
 pub use operations::readdir::{DirectoryEntry, OpenedDirectory};
-pub use operations::stat::{Attributes, FileKind, Validity};
+pub use operations::stat::{Attributes, FileKind, SpaceTotals, Validity};
 pub use reply::deferred::{KernelReply, WaitLimit, Watchdog};
 pub use views::ViewId;
 

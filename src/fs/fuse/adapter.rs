@@ -335,9 +335,21 @@ impl fuser::Filesystem for Adapter {
 
     fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
         let totals = self.filesystem.statfs();
-        let blocks = totals.octets.div_ceil(u64::from(BLOCK));
+        let block = u64::from(BLOCK);
+        let free = totals.free / block;
+        let blocks = totals.used.div_ceil(block) + free;
+        let files = totals.messages + totals.free_files;
         let longest = NAME_MAX as u32;
-        reply.statfs(blocks, 0, 0, totals.messages, 0, BLOCK, longest, BLOCK);
+        reply.statfs(
+            blocks,
+            free,
+            free,
+            files,
+            totals.free_files,
+            BLOCK,
+            longest,
+            BLOCK,
+        );
     }
 
     fn setattr(
@@ -451,8 +463,8 @@ impl fuser::Filesystem for Adapter {
         reply.error(Errno::ENOSYS);
     }
 
-    fn access(&self, _req: &Request, _ino: INodeNo, _mask: fuser::AccessFlags, reply: ReplyEmpty) {
-        reply.error(Errno::ENOSYS);
+    fn access(&self, _req: &Request, ino: INodeNo, mask: fuser::AccessFlags, reply: ReplyEmpty) {
+        send_empty(reply, self.filesystem.access(ino.0, mask.bits()));
     }
 
     // After ENOSYS the kernel does these two by itself: a file has no holes, and is always ready.

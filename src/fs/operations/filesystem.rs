@@ -8,15 +8,21 @@ use crate::fs::error::Error;
 use crate::fs::mount::Access;
 use crate::fs::nodes::{self, FileNode};
 use crate::fs::open_files::OpenFiles;
+use crate::fs::operations::stat::{FileKind, SpaceTotals};
 use crate::fs::reply::deferred::{KernelReply, WaitLimit, Watchdog};
 use crate::fs::view_cache::ViewCache;
 use crate::fs::views::ViewId;
 use crate::fs::worker::Worker;
-use crate::maildrop::{Consent, Fault, Maildrop, Totals, Verdict};
+use crate::maildrop::{Consent, Fault, Maildrop, Verdict};
 
 /// How much longer than the longest silence of the server a reply is deferred: the engine ends the session after that
 /// silence, and must do so first. Otherwise a program that tries again at once would wait for the dead session.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// The free octets that df(1) shows where nobody knows them.
+const UNKNOWN_SPACE: u64 = 1 << 50;
+/// The same for the number of files.
+const UNKNOWN_FILES: u64 = 1_000_000_000;
 
 /// A maildrop as a filesystem.
 #[derive(Debug)]
@@ -62,10 +68,33 @@ impl Filesystem {
         self.maildrop.commit(Consent::Unsaid, waiter);
     }
 
-    /// Messages and octets, for df(1).
+    /// The totals for df(1). POP3 does not tell how much room a maildrop has. A mount from which nothing can be removed is
+    /// shown as full; any other as nearly empty, since a full filesystem sets off alarms.
     #[must_use]
-    pub fn statfs(&self) -> Totals {
-        self.maildrop.totals()
+    pub fn statfs(&self) -> SpaceTotals {
+        let totals = self.maildrop.totals();
+        let (free, free_files) = match self.appearance.access {
+            Access::ReadWrite => (UNKNOWN_SPACE, UNKNOWN_FILES),
+            Access::ReadOnly => (0, 0),
+        };
+        SpaceTotals {
+            used: totals.octets,
+            free,
+            messages: totals.messages,
+            free_files,
+        }
+    }
+
+    /// Answers access(2). Messages can be removed, so that `W_OK` is granted: rm(1) would ask for each.
+    ///
+    /// # Errors
+    /// [`Error::NotExecutable`] for `X_OK` on a file; [`Error::Stale`].
+    pub fn access(&self, inode: u64, mask: i32) -> Result<(), Error> {
+        let is_file = self.kind(self.node(inode)?) == Some(FileKind::File);
+        if is_file && mask & libc::X_OK != 0 {
+            return Err(Error::NotExecutable);
+        }
+        Ok(())
     }
 
     /// Why nothing can be written, for each operation that would write.

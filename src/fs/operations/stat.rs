@@ -93,6 +93,19 @@ impl Attributes {
     }
 }
 
+/// What df(1) shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpaceTotals {
+    /// Octets of all messages.
+    pub used: u64,
+    /// Octets that are shown as free.
+    pub free: u64,
+    /// The number of messages.
+    pub messages: u64,
+    /// How many more files are shown as possible.
+    pub free_files: u64,
+}
+
 fn from_unix_time(seconds: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
