@@ -68,7 +68,7 @@ impl Maildrop {
         let rows = index.load()?;
         let quirks = Quirks::new(identity::remembered(&rows));
         let state = State::new(&rows, Bodies::new(settings.memory));
-        let endpoint = settings.login.endpoint.clone();
+        let endpoint = settings.login.route.endpoint().clone();
         let refuse = |fault: Fault| OpenError::Maildrop { endpoint, fault };
         let wake_up = match WakeUp::new() {
             Ok(wake_up) => wake_up,

@@ -102,7 +102,7 @@ impl Probe<'_> {
     }
 
     fn resolve(&mut self) -> Result<(), Failed> {
-        let found = self.settings.login.endpoint.addresses();
+        let found = self.settings.login.route.addresses();
         let found = self.unless_failed("resolve", found.map_err(Fault::from))?;
         let addresses: Vec<String> = found
             .iter()

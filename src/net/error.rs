@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Refusal;
+use super::{FileFault, ProxyRefusal, Refusal};
 
 /// A fault of the network, of the server's TLS, of this system, or of the options that name a
 /// server.
@@ -55,6 +55,22 @@ pub enum NetError {
         path: PathBuf,
         /// Why it cannot be used.
         reason: String,
+    },
+    /// The user's: the file of the client certificate cannot be used.
+    #[error("the client certificate {} {reason}", path.display())]
+    ClientCertificate {
+        /// The file named by the option.
+        path: PathBuf,
+        /// Why it cannot be used.
+        reason: FileFault,
+    },
+    /// The user's or the proxy's: the proxy does not connect us to the server.
+    #[error("the proxy {proxy} does not connect us: {refusal}")]
+    Proxy {
+        /// The proxy, without the login.
+        proxy: String,
+        /// The reason.
+        refusal: ProxyRefusal,
     },
     /// This system's: its TLS library gives no client.
     #[error("the TLS library of this system cannot be used: {0}")]

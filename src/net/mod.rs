@@ -6,21 +6,28 @@
 //! is sent.
 
 mod certificate;
+mod client_certificate;
 mod endpoint;
 mod error;
 mod fingerprint;
+mod proxy;
+mod race;
+mod recording;
 mod refusal;
+mod route;
 mod stream;
 mod tls;
-mod version;
 mod wait;
 
 pub use certificate::{Accepted, Names, Shown};
+pub use client_certificate::{ClientCertificate, FileFault};
 pub use endpoint::Endpoint;
 pub use error::NetError;
 pub use fingerprint::{Fingerprint, NoFingerprint};
+pub use proxy::{NoProxy, Proxy, ProxyRefusal};
+pub use recording::TlsVersion;
 pub use refusal::{Distrust, Refusal};
+pub use route::Route;
 pub use stream::{Protection, Stream, Transfer};
 pub use tls::{Tls, Trust};
-pub use version::TlsVersion;
 pub use wait::{Interest, Ready, WakeUp, wait};

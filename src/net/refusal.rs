@@ -25,6 +25,22 @@ pub enum Refusal {
         "the server and this system have no cipher in common: the administrator of the older one must update it"
     )]
     Cipher,
+    /// The server's Diffie-Hellman parameters are smaller than this system's OpenSSL allows.
+    #[error(
+        "the server's Diffie-Hellman key is too small for this system: its administrator must update it"
+    )]
+    WeakKeyExchange,
+    /// The server lacks secure renegotiation (RFC 5746), which OpenSSL 3 demands.
+    #[error(
+        "the server supports only unsafe legacy renegotiation, which this system refuses: its administrator must update it"
+    )]
+    LegacyRenegotiation,
+    /// The server demands a client certificate, and there is none.
+    #[error("the server demands a client certificate")]
+    CertificateDemanded,
+    /// The server does not accept our client certificate.
+    #[error("the server refuses our client certificate")]
+    CertificateRefused,
     /// The answer is not TLS. Usually the server sends its greeting in the clear.
     #[error("the server does not speak TLS on this port")]
     NotTls,
@@ -57,6 +73,12 @@ pub enum Distrust {
 /// no codes. The words are those of X509_verify_cert_error_string(3) and of OpenSSL's reasons, from
 /// 1.1.1 to 3.x.
 const MEANINGS: &[(&str, Refusal)] = &[
+    // Alerts are what the server says: these are about our certificate, not about its own.
+    ("alert certificate required", Refusal::CertificateDemanded),
+    ("alert certificate", Refusal::CertificateRefused),
+    ("alert bad certificate", Refusal::CertificateRefused),
+    ("alert unsupported certificate", Refusal::CertificateRefused),
+    ("alert unknown ca", Refusal::CertificateRefused),
     ("certificate has expired", of_certificate(Distrust::Expired)),
     (
         "certificate is not yet valid",
@@ -83,6 +105,8 @@ const MEANINGS: &[(&str, Refusal)] = &[
         of_certificate(Distrust::UnknownIssuer),
     ),
     ("key too weak", of_certificate(Distrust::Weak)),
+    ("dh key too small", Refusal::WeakKeyExchange),
+    ("legacy renegotiation", Refusal::LegacyRenegotiation),
     ("key too small", of_certificate(Distrust::Weak)),
     ("digest algorithm too weak", of_certificate(Distrust::Weak)),
     ("protocol version", Refusal::Version),
@@ -176,6 +200,27 @@ mod tests {
                 of_certificate(distrust),
                 "{words}"
             );
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_whose_key_or_certificate_is_the_trouble() {
+        let of = |words: &str| {
+            Refusal::from_openssl(&format!("error:0A000000:SSL routines:f:{words}:x.c:1:"))
+        };
+        assert_eq!(of("dh key too small"), Refusal::WeakKeyExchange);
+        assert_eq!(of("ee key too small"), of_certificate(Distrust::Weak));
+        let renegotiation = "unsafe legacy renegotiation disabled";
+        assert_eq!(of(renegotiation), Refusal::LegacyRenegotiation);
+        let demanded = "tlsv13 alert certificate required";
+        assert_eq!(of(demanded), Refusal::CertificateDemanded);
+        for words in [
+            "sslv3 alert certificate expired",
+            "sslv3 alert certificate revoked",
+            "ssl/tls alert bad certificate",
+            "tlsv1 alert unknown ca",
+        ] {
+            assert_eq!(of(words), Refusal::CertificateRefused, "{words}");
         }
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use native_tls::TlsStream;
 use socket2::{SockRef, TcpKeepalive};
 
-use super::version::RecordingSocket;
-use super::{Accepted, Endpoint, NetError, Tls, TlsVersion};
+use super::recording::RecordingSocket;
+use super::{Accepted, Endpoint, NetError, Refusal, Route, Tls, TlsVersion};
 
 /// The kernel probes a connection that was idle for so long.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
@@ -51,23 +51,14 @@ enum Wire {
 }
 
 impl Stream {
-    /// Connects to the first address of the host that answers. Each address is given `timeout`.
+    /// Connects to the address of the host that answers first, or through the proxy of the route.
+    /// Each address is given `timeout`.
     ///
     /// # Errors
-    /// [`NetError::Resolve`] or [`NetError::Connect`].
-    pub fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Self, NetError> {
-        let mut refusal = io::Error::new(ErrorKind::NotFound, "no address");
-        for address in endpoint.addresses()? {
-            match TcpStream::connect_timeout(&address, timeout) {
-                Ok(socket) => return Self::over(socket, endpoint, timeout),
-                Err(error) => refusal = error,
-            }
-        }
-        Err(NetError::Connect {
-            host: endpoint.host.clone(),
-            port: endpoint.port,
-            source: refusal,
-        })
+    /// [`NetError::Resolve`], [`NetError::Connect`] or [`NetError::Proxy`].
+    pub fn connect(route: &Route, timeout: Duration) -> Result<Self, NetError> {
+        let socket = route.connect(timeout)?;
+        Self::over(socket, route.endpoint(), timeout)
     }
 
     /// Connects with TLS from the first octet (RFC 8314 section 3.3).
@@ -75,14 +66,10 @@ impl Stream {
     /// # Errors
     /// As [`Stream::connect`] and [`Stream::secure`]. If the certificate is not trusted, the error
     /// describes it.
-    pub fn connect_secure(
-        endpoint: &Endpoint,
-        tls: &Tls,
-        timeout: Duration,
-    ) -> Result<Self, NetError> {
-        let secured = Self::connect(endpoint, timeout)?.secure(tls);
+    pub fn connect_secure(route: &Route, tls: &Tls, timeout: Duration) -> Result<Self, NetError> {
+        let secured = Self::connect(route, timeout)?.secure(tls);
         secured.map_err(|error| {
-            error.look_again(|nobody| Self::connect(endpoint, timeout).ok()?.secure(nobody).err())
+            error.look_again(|nobody| Self::connect(route, timeout).ok()?.secure(nobody).err())
         })
     }
 
@@ -147,7 +134,7 @@ impl Stream {
         }
     }
 
-    /// The address that the stream is connected to.
+    /// The address that the stream is connected to: the server's, or the proxy's.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.socket().peer_addr().ok()
@@ -165,7 +152,7 @@ impl Stream {
             Wire::Tls(tls) => tls.read(into),
         };
         self.acknowledge_at_once();
-        transfer(read)
+        self.transfer(read)
     }
 
     /// Writes as much as the kernel accepts.
@@ -177,7 +164,33 @@ impl Stream {
             Wire::Clear(socket) => socket.write(from),
             Wire::Tls(tls) => tls.write(from),
         };
-        transfer(written)
+        self.transfer(written)
+    }
+
+    fn transfer(&self, result: io::Result<usize>) -> Result<Transfer, NetError> {
+        match result {
+            Ok(0) => Err(NetError::Closed),
+            Ok(octets) => Ok(Transfer::Moved(octets)),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(Transfer::NotNow),
+                _ => Err(self.fault(error)),
+            },
+        }
+    }
+
+    /// With TLS 1.3 the handshake ends before the server has looked at the client certificate, so
+    /// the alert about it comes with the first read.
+    fn fault(&self, error: io::Error) -> NetError {
+        if let Wire::Tls(_) = self.wire
+            && let refusal @ (Refusal::CertificateDemanded | Refusal::CertificateRefused) =
+                Refusal::from_openssl(&error.to_string())
+        {
+            return NetError::Handshake {
+                host: self.endpoint.host.clone(),
+                refusal,
+            };
+        }
+        NetError::from_socket(error)
     }
 
     /// Has the kernel acknowledge what was read without its delay of 40 ms. mailutils and mpopd
@@ -200,17 +213,6 @@ impl Stream {
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket().as_fd()
-    }
-}
-
-fn transfer(result: io::Result<usize>) -> Result<Transfer, NetError> {
-    match result {
-        Ok(0) => Err(NetError::Closed),
-        Ok(octets) => Ok(Transfer::Moved(octets)),
-        Err(error) => match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(Transfer::NotNow),
-            _ => Err(NetError::from_socket(error)),
-        },
     }
 }
 

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector, TlsStream};
 use nix::poll::PollFlags;
 
-use super::version::{RecordingSocket, SocketCall};
+use super::recording::{Recording, RecordingSocket, SocketCall};
 use super::wait::wait_for;
-use super::{Fingerprint, NetError, Refusal, Shown};
+use super::{ClientCertificate, Fingerprint, NetError, Refusal, Shown};
 
 /// Which servers are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,14 @@ pub enum Trust {
 pub struct Tls {
     connector: TlsConnector,
     trust: Trust,
+    own_certificate: OwnCertificate,
+}
+
+/// Whether a client certificate is shown to a server that asks for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OwnCertificate {
+    None,
+    Shown,
 }
 
 impl Tls {
@@ -38,6 +46,17 @@ impl Tls {
     /// # Errors
     /// [`NetError::CaFile`] if the file of authorities cannot be read or has no certificate.
     pub fn new(trust: Trust) -> Result<Self, NetError> {
+        Self::with_certificate(trust, None)
+    }
+
+    /// A client with this trust, which shows its certificate to a server that asks for one.
+    ///
+    /// # Errors
+    /// As [`Tls::new`].
+    pub fn with_certificate(
+        trust: Trust,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Self, NetError> {
         let mut builder = TlsConnector::builder();
         builder.min_protocol_version(Some(Protocol::Tlsv12));
         match &trust {
@@ -55,10 +74,21 @@ impl Tls {
                 builder.danger_accept_invalid_hostnames(true);
             }
         }
+        let own_certificate = match certificate {
+            None => OwnCertificate::None,
+            Some(certificate) => {
+                builder.identity(certificate.identity().clone());
+                OwnCertificate::Shown
+            }
+        };
         let connector = builder
             .build()
             .map_err(|error| NetError::NoTls(error.to_string()))?;
-        Ok(Self { connector, trust })
+        Ok(Self {
+            connector,
+            trust,
+            own_certificate,
+        })
     }
 
     /// Does the handshake on a non-blocking socket, within `timeout` in all. Nothing but the
@@ -81,11 +111,15 @@ impl Tls {
         timeout: Duration,
     ) -> Result<TlsStream<RecordingSocket>, NetError> {
         let deadline = Instant::now() + timeout;
-        let mut attempt = self.connector.connect(host, RecordingSocket::new(socket));
+        let socket = RecordingSocket::new(socket);
+        let recording = socket.recording();
+        let mut attempt = self.connector.connect(host, socket);
         loop {
             match attempt {
                 Ok(stream) => return Ok(stream),
-                Err(HandshakeError::Failure(error)) => return Err(failure(host, &error)),
+                Err(HandshakeError::Failure(error)) => {
+                    return Err(self.failure(host, &error, &recording));
+                }
                 Err(HandshakeError::WouldBlock(unfinished)) => {
                     wait_for_peer(unfinished.get_ref(), deadline)?;
                     if Instant::now() >= deadline {
@@ -94,6 +128,24 @@ impl Tls {
                     attempt = unfinished.handshake();
                 }
             }
+        }
+    }
+
+    /// TLS 1.2 has no alert of its own for a missing client certificate: the server answers the
+    /// empty one with alert 40, as it does if there is no common cipher.
+    fn failure(&self, host: &str, error: &native_tls::Error, recording: &Recording) -> NetError {
+        match failure(host, error) {
+            NetError::Handshake {
+                host,
+                refusal: Refusal::Cipher,
+            } if recording.asks_for_certificate() => NetError::Handshake {
+                host,
+                refusal: match self.own_certificate {
+                    OwnCertificate::None => Refusal::CertificateDemanded,
+                    OwnCertificate::Shown => Refusal::CertificateRefused,
+                },
+            },
+            other => other,
         }
     }
 

@@ -108,7 +108,10 @@ pub(super) fn wait_for(
 }
 
 /// A signal ends the wait too; then nothing is ready.
-fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<(), NetError> {
+pub(super) fn poll_until(
+    fds: &mut [PollFd<'_>],
+    deadline: Option<Instant>,
+) -> Result<(), NetError> {
     match poll(fds, timeout(deadline)) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => Err(NetError::System {

@@ -17,7 +17,7 @@ use pop3fs::maildrop::{
     Consent, Credential, Dating, Farewell, Fault, Login, Maildrop, Mechanism, Method, OpenError,
     Secret, Security, Settings, Verdict, Waiter,
 };
-use pop3fs::net::Endpoint;
+use pop3fs::net::{Endpoint, Route};
 use pop3fs::store::{CacheFolder, Disk, Index};
 
 use super::kernel::Kernel;
@@ -80,10 +80,10 @@ impl Mounting {
     fn settings(&self) -> Settings {
         Settings {
             login: Login {
-                endpoint: Endpoint {
+                route: Route::direct(Endpoint {
                     host: "127.0.0.1".to_owned(),
                     port: self.port,
-                },
+                }),
                 security: Security::Clear,
                 user: USER.to_owned(),
                 credential: Credential::lasting(Secret::new(PASSWORD.to_owned().into())),

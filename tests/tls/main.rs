@@ -4,9 +4,12 @@
 mod common;
 
 mod certificates;
+mod client_certificates;
 mod ends;
+mod exchange;
 mod peers;
 mod pins;
+mod proxies;
 mod stls;
 
 use std::process::Output;

@@ -14,7 +14,7 @@ fn refusal_at(port: u16) -> String {
 }
 
 /// OpenSSL's own server on a free port, with these arguments and a good certificate.
-fn openssl_server(folder: &Path, arguments: &[&str]) -> (Background, u16) {
+pub(crate) fn openssl_server(folder: &Path, arguments: &[&str]) -> (Background, u16) {
     let identity = Certificate::Good.issue(folder);
     let mut command = Command::new("openssl");
     command
@@ -91,6 +91,34 @@ fn a_certificate_with_a_weak_key_is_refused() {
     ];
     let (_server, port) = openssl_server(folder.path(), &weak);
     assert_says(&refusal_at(port), &["too weak", "must replace it"]);
+}
+
+#[test]
+fn a_small_diffie_hellman_key_is_no_weak_certificate() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (certificate, key, parameters) = (path("rsa.pem"), path("rsa.key"), path("dh.pem"));
+    let request = "openssl req -x509 -nodes -newkey rsa:2048 -subj /CN=localhost";
+    let request: Vec<&str> = request.split(' ').collect();
+    let names = ["-addext", "subjectAltName=DNS:localhost"];
+    let files = ["-keyout", &key, "-out", &certificate];
+    stdout_of(&[&request[..], &names, &files].concat());
+    stdout_of(&["openssl", "dhparam", "-out", &parameters, "1024"]);
+    let small = [
+        "-tls1_2",
+        "-cert",
+        &certificate,
+        "-key",
+        &key,
+        "-dhparam",
+        &parameters,
+        "-cipher",
+        "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0",
+    ];
+    let (_server, port) = openssl_server(folder.path(), &small);
+    let source = format!("pops://alice@localhost:{port}");
+    let said = refusal(&source, &[&format!("ca_file={certificate}")]);
+    assert_says(&said, &["Diffie-Hellman key is too small"]);
 }
 
 #[test]

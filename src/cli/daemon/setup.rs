@@ -13,7 +13,7 @@ use crate::maildrop::{
     Credential, Dating, Login, Mechanism, Method, SaslMechanism, Security, Settings,
 };
 use crate::message::{DatePreference, arrival, outline, title};
-use crate::net::{Endpoint, NetError, Tls};
+use crate::net::{Endpoint, NetError, Route, Tls};
 use crate::store::{CacheFolder, Disk, Index, StoreError};
 
 /// Why the options cannot be carried out.
@@ -64,10 +64,10 @@ pub(in crate::cli) fn maildrop_settings(
     };
     let mechanism = mechanism(auth(options, source));
     let login = Login {
-        endpoint: Endpoint {
+        route: Route::direct(Endpoint {
             host: source.host(),
             port: source.port(),
-        },
+        }),
         security,
         user: source.user().to_owned(),
         credential: credential(password, options, mechanism),

@@ -33,6 +33,8 @@ impl Advice for NetError {
             | Self::Silence(_)
             | Self::Closed
             | Self::Broken(_)
+            | Self::ClientCertificate { .. }
+            | Self::Proxy { .. }
             | Self::NoTls(_)
             | Self::System { .. } => None,
         }
@@ -51,9 +53,15 @@ impl Advice for Refusal {
                 "try the pop:// scheme (STLS, port 110), or pops:// with another port (995)"
                     .to_owned(),
             ),
-            Self::NoCertificate | Self::Version | Self::Cipher | Self::Closed | Self::Other(_) => {
-                None
-            }
+            Self::NoCertificate
+            | Self::Version
+            | Self::Cipher
+            | Self::WeakKeyExchange
+            | Self::LegacyRenegotiation
+            | Self::CertificateDemanded
+            | Self::CertificateRefused
+            | Self::Closed
+            | Self::Other(_) => None,
         }
     }
 }

@@ -11,13 +11,14 @@ use crate::store::StoreError;
 impl From<&NetError> for Failure {
     fn from(error: &NetError) -> Failure {
         match error {
-            NetError::CaFile { .. } => Failure::Usage,
+            NetError::CaFile { .. } | NetError::ClientCertificate { .. } => Failure::Usage,
             NetError::NoTls(_) | NetError::System { .. } => Failure::System,
             NetError::Resolve { .. }
             | NetError::Connect { .. }
             | NetError::Silence(_)
             | NetError::Closed
             | NetError::Broken(_)
+            | NetError::Proxy { .. }
             | NetError::Handshake { .. } => Failure::Unreachable,
         }
     }

@@ -254,7 +254,7 @@ impl Engine {
         self.open_session().inspect_err(|fault| {
             log::warn!(
                 "{}: {fault}; {}",
-                self.shared.settings.login.endpoint,
+                self.shared.settings.login.route.endpoint(),
                 next_attempt(self.hold_off.until())
             );
         })
@@ -303,7 +303,7 @@ impl Engine {
         drop(state);
         log::info!(
             "logged in to {} {readable}: {} messages",
-            self.shared.settings.login.endpoint,
+            self.shared.settings.login.route.endpoint(),
             messages.len()
         );
         session.occasion = std::mem::take(&mut self.occasion);

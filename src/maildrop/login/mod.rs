@@ -25,7 +25,7 @@ use crate::maildrop::connection::last_heard::Pulse;
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::quirks::{CapaTime, Quirks};
 use crate::maildrop::fault::Fault;
-use crate::net::{Endpoint, Protection, Stream, Tls};
+use crate::net::{Protection, Route, Stream, Tls};
 use crate::pop3::reply::greeting_timestamp;
 use crate::pop3::{Capabilities, Command, Indicator, Status};
 use authentication::Attempt;
@@ -33,8 +33,8 @@ use authentication::Attempt;
 /// How to log in, any number of times.
 #[derive(Debug)]
 pub struct Login {
-    /// The server.
-    pub endpoint: Endpoint,
+    /// The way to the server.
+    pub route: Route,
     /// How the password is protected on its way.
     pub security: Security,
     /// Whose maildrop.
@@ -178,10 +178,8 @@ impl Login {
 
     fn connect(&self, pulse: &Pulse) -> Result<Link, Fault> {
         let stream = match &self.security {
-            Security::Implicit(tls) => Stream::connect_secure(&self.endpoint, tls, self.timeout)?,
-            Security::Starttls(_) | Security::Clear => {
-                Stream::connect(&self.endpoint, self.timeout)?
-            }
+            Security::Implicit(tls) => Stream::connect_secure(&self.route, tls, self.timeout)?,
+            Security::Starttls(_) | Security::Clear => Stream::connect(&self.route, self.timeout)?,
         };
         Ok(Link::new(stream, self.timeout, pulse.clone()))
     }
@@ -224,10 +222,10 @@ impl Login {
 
     /// Once a mount, and not where nobody but this machine listens.
     fn warn_of_listeners(&self) {
-        if self.credential.is_untried() && !is_loopback(&self.endpoint.host) {
+        if self.credential.is_untried() && !is_loopback(&self.route.endpoint().host) {
             log::warn!(
                 "the password goes to {} in clear, for everybody on the way to read",
-                self.endpoint
+                self.route.endpoint()
             );
         }
     }

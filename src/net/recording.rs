@@ -1,9 +1,12 @@
-//! The version of TLS that a connection uses. native-tls does not tell it, so the first octets from
-//! the server are recorded.
+//! The first octets from a TLS server. native-tls tells neither the version of TLS, nor that the
+//! server asked for a client certificate, so both are read from a recording.
 
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// A version of TLS that this program accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +30,15 @@ impl fmt::Display for TlsVersion {
     }
 }
 
-/// The octets that are recorded. The extensions of a ServerHello take about a hundred.
-const MOST_RECORDED: usize = 512;
+/// The octets that are recorded: more than a handshake of TLS 1.2 takes as a rule.
+const MOST_RECORDED: usize = 16 * 1024;
 /// The type, version and length in front of a TLS record.
 const RECORD_HEADER: usize = 5;
 const HANDSHAKE: u8 = 22;
 const SERVER_HELLO: u8 = 2;
+const CERTIFICATE_REQUEST: u8 = 13;
+/// The type and length in front of a handshake message.
+const MESSAGE_HEADER: usize = 4;
 /// The extension that holds the version from TLS 1.3 on (RFC 8446 section 4.2.1).
 const SUPPORTED_VERSIONS: u16 = 43;
 
@@ -40,10 +46,14 @@ const SUPPORTED_VERSIONS: u16 = 43;
 #[derive(Debug)]
 pub(super) struct RecordingSocket {
     pub(super) socket: TcpStream,
-    recorded: Vec<u8>,
+    recording: Recording,
     /// The last call, which tells what a handshake waits for.
     pub(super) last_call: SocketCall,
 }
+
+/// The recording, which outlives a handshake that fails.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recording(Arc<Mutex<Vec<u8>>>);
 
 /// A call that TLS made to the socket. An unfinished handshake does not say which one would block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,14 +66,34 @@ impl RecordingSocket {
     pub(super) fn new(socket: TcpStream) -> Self {
         Self {
             socket,
-            recorded: Vec::new(),
+            recording: Recording::default(),
             last_call: SocketCall::Write,
         }
     }
 
+    /// What is recorded, now and later.
+    pub(super) fn recording(&self) -> Recording {
+        self.recording.clone()
+    }
+
     /// The version after a successful handshake.
     pub(super) fn version(&self) -> TlsVersion {
-        server_hello(&self.recorded).unwrap_or(TlsVersion::Unknown)
+        server_hello(&self.recording.0.lock()).unwrap_or(TlsVersion::Unknown)
+    }
+}
+
+impl Recording {
+    fn push(&self, octets: &[u8]) {
+        let mut recorded = self.0.lock();
+        let room = MOST_RECORDED - recorded.len();
+        recorded.extend_from_slice(&octets[..octets.len().min(room)]);
+    }
+
+    /// Whether the server asked for a client certificate. TLS 1.3 encrypts that message, but says
+    /// later by an alert what it misses.
+    pub(super) fn asks_for_certificate(&self) -> bool {
+        let messages = handshake_messages(&self.0.lock());
+        has_message(&messages, CERTIFICATE_REQUEST)
     }
 }
 
@@ -71,8 +101,7 @@ impl Read for RecordingSocket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.last_call = SocketCall::Read;
         let octets = self.socket.read(into)?;
-        let room = MOST_RECORDED - self.recorded.len();
-        self.recorded.extend_from_slice(&into[..octets.min(room)]);
+        self.recording.push(&into[..octets]);
         Ok(octets)
     }
 }
@@ -117,6 +146,30 @@ fn supported_version(mut extensions: &[u8]) -> Option<u16> {
     None
 }
 
+/// The handshake messages in the records at the front (RFC 5246 section 6.2.1), without the records.
+fn handshake_messages(recorded: &[u8]) -> Vec<u8> {
+    let (mut messages, mut rest) = (Vec::new(), recorded);
+    while let [HANDSHAKE, _, _, high, low, behind @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(behind.len());
+        let (fragment, next) = behind.split_at(length);
+        messages.extend_from_slice(fragment);
+        rest = next;
+    }
+    messages
+}
+
+/// Whether one of the messages has this type (RFC 5246 section 7.4).
+fn has_message(mut messages: &[u8], wanted: u8) -> bool {
+    while let [kind, high, middle, low, ..] = messages {
+        if *kind == wanted {
+            return true;
+        }
+        let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
+        messages = messages.get(MESSAGE_HEADER + length..).unwrap_or(&[]);
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +194,33 @@ mod tests {
         let with = hello(&[key_share, versions].concat());
         assert_eq!(server_hello(&with), Some(TlsVersion::V1_3));
         assert_eq!(server_hello(&hello(&key_share)), Some(TlsVersion::V1_2));
+    }
+
+    #[test]
+    fn a_request_for_a_certificate_is_found_across_records() {
+        let hello = [SERVER_HELLO, 0, 0, 2, 9, 9];
+        let request = [CERTIFICATE_REQUEST, 0, 0, 1, 7];
+        let records = |messages: &[u8], at: usize| {
+            let (one, other) = messages.split_at(at);
+            let mut wire = Vec::new();
+            for fragment in [one, other] {
+                wire.extend([HANDSHAKE, 3, 3, 0, fragment.len() as u8]);
+                wire.extend(fragment);
+            }
+            wire.extend(b"\x15\x03\x03\0\x02\x02\x28");
+            wire
+        };
+        let both = [&hello[..], &request].concat();
+        for at in 0..both.len() {
+            let recording = Recording::default();
+            recording.push(&records(&both, at));
+            assert!(recording.asks_for_certificate(), "{at}");
+        }
+        for at in 0..hello.len() {
+            let recording = Recording::default();
+            recording.push(&records(&hello, at));
+            assert!(!recording.asks_for_certificate(), "{at}");
+        }
     }
 
     #[test]

@@ -1,0 +1,396 @@
+//! A SOCKS5 proxy (RFC 1928), with a user name and password if it demands them (RFC 1929).
+//!
+//! The proxy resolves the server's name, so nothing about the server leaves this machine by another
+//! way. The crates for this either have no overall timeout or need an asynchronous runtime.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, TcpStream};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
+
+use super::{Endpoint, NetError};
+
+const SCHEME: &str = "socks5://";
+const VERSION: u8 = 5;
+const NO_LOGIN: u8 = 0;
+const PASSWORD_LOGIN: u8 = 2;
+/// The version of the login with a password (RFC 1929 section 2).
+const LOGIN_VERSION: u8 = 1;
+const CONNECT: u8 = 1;
+const IPV4: u8 = 1;
+const DOMAIN_NAME: u8 = 3;
+const IPV6: u8 = 4;
+
+/// A SOCKS5 proxy. It is written `socks5://[USER:PASSWORD@]HOST:PORT`; user name and password may
+/// be percent-encoded. Neither `Debug` nor `Display` shows the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    endpoint: Endpoint,
+    login: Option<ProxyLogin>,
+}
+
+/// Both have 1 to 255 octets.
+#[derive(Clone, PartialEq, Eq)]
+struct ProxyLogin {
+    user: Vec<u8>,
+    password: Zeroizing<Vec<u8>>,
+}
+
+/// The text is not a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("socks5://[USER:PASSWORD@]HOST:PORT")]
+pub struct NoProxy;
+
+/// Why a proxy does not connect us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyRefusal {
+    /// Something other than a SOCKS5 proxy answers.
+    #[error("it is not a SOCKS5 proxy")]
+    NotSocks5,
+    /// The proxy accepts no login that was offered.
+    #[error("it demands a login that was not offered")]
+    LoginDemanded,
+    /// The user name or the password is wrong.
+    #[error("it refuses the user name or the password")]
+    LoginRefused,
+    /// The rules of the proxy forbid the connection.
+    #[error("its rules forbid connections to the server")]
+    Forbidden,
+    /// The name of the server is too long for SOCKS5.
+    #[error("the name of the server has more than 255 octets")]
+    NameTooLong,
+}
+
+impl Proxy {
+    /// Where the proxy is.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Has the proxy connect this socket to the server.
+    ///
+    /// # Errors
+    /// [`NetError::Proxy`] if the proxy refuses, [`NetError::Connect`] if the server does not answer
+    /// it, [`NetError::Silence`] if the proxy does not answer until the deadline.
+    pub(super) fn connect_through(
+        &self,
+        socket: &TcpStream,
+        server: &Endpoint,
+        deadline: Instant,
+    ) -> Result<(), NetError> {
+        socket.set_nonblocking(false).map_err(NetError::Broken)?;
+        let mut wire = ProxyWire {
+            socket,
+            begin: Instant::now(),
+            deadline,
+        };
+        let answer = self.negotiate(&mut wire, server);
+        match answer.map_err(|error| wire.fault(error))? {
+            Answer::Connected => Ok(()),
+            Answer::Refused(refusal) => Err(NetError::Proxy {
+                proxy: self.to_string(),
+                refusal,
+            }),
+            Answer::Unreachable(source) => Err(server.does_not_answer(source)),
+        }
+    }
+
+    fn negotiate(&self, wire: &mut ProxyWire<'_>, server: &Endpoint) -> io::Result<Answer> {
+        let Some(request) = request(server) else {
+            return Ok(Answer::Refused(ProxyRefusal::NameTooLong));
+        };
+        if let Some(refusal) = self.log_in(wire)? {
+            return Ok(Answer::Refused(refusal));
+        }
+        wire.write_all(&request)?;
+        answer(wire)
+    }
+
+    /// RFC 1928 section 3.
+    fn log_in(&self, wire: &mut ProxyWire<'_>) -> io::Result<Option<ProxyRefusal>> {
+        match self.login {
+            None => wire.write_all(&[VERSION, 1, NO_LOGIN])?,
+            Some(_) => wire.write_all(&[VERSION, 2, NO_LOGIN, PASSWORD_LOGIN])?,
+        }
+        match (wire.octets::<2>()?, &self.login) {
+            ([VERSION, NO_LOGIN], _) => Ok(None),
+            ([VERSION, PASSWORD_LOGIN], Some(login)) => login.prove(wire),
+            ([VERSION, _], _) => Ok(Some(ProxyRefusal::LoginDemanded)),
+            _ => Ok(Some(ProxyRefusal::NotSocks5)),
+        }
+    }
+}
+
+impl ProxyLogin {
+    /// None if a part has no octets, or more than RFC 1929 allows.
+    fn new(user: &str, password: &str) -> Option<Self> {
+        let decoded = |text| percent_decode_str(text).collect::<Vec<u8>>();
+        let (user, password) = (decoded(user), Zeroizing::new(decoded(password)));
+        let fits = |octets: &[u8]| (1..=255).contains(&octets.len());
+        (fits(&user) && fits(&password)).then_some(Self { user, password })
+    }
+
+    /// RFC 1929 section 2.
+    fn prove(&self, wire: &mut ProxyWire<'_>) -> io::Result<Option<ProxyRefusal>> {
+        let capacity = 3 + self.user.len() + self.password.len();
+        let mut login = Zeroizing::new(Vec::with_capacity(capacity));
+        login.push(LOGIN_VERSION);
+        for part in [&self.user, &*self.password] {
+            login.push(part.len() as u8);
+            login.extend_from_slice(part);
+        }
+        wire.write_all(&login)?;
+        let [_version, status] = wire.octets()?;
+        Ok((status != 0).then_some(ProxyRefusal::LoginRefused))
+    }
+}
+
+/// What the proxy answered in the end.
+enum Answer {
+    Connected,
+    Refused(ProxyRefusal),
+    Unreachable(io::Error),
+}
+
+/// RFC 1928 section 4. None if the name of the server does not fit.
+fn request(server: &Endpoint) -> Option<Vec<u8>> {
+    let mut request = vec![VERSION, CONNECT, 0];
+    match server.host.parse() {
+        Ok(IpAddr::V4(address)) => {
+            request.push(IPV4);
+            request.extend(address.octets());
+        }
+        Ok(IpAddr::V6(address)) => {
+            request.push(IPV6);
+            request.extend(address.octets());
+        }
+        Err(_) => {
+            request.extend([DOMAIN_NAME, u8::try_from(server.host.len()).ok()?]);
+            request.extend(server.host.as_bytes());
+        }
+    }
+    request.extend(server.port.to_be_bytes());
+    Some(request)
+}
+
+/// RFC 1928 section 6.
+fn answer(wire: &mut ProxyWire<'_>) -> io::Result<Answer> {
+    let [version, reply, _reserved, kind] = wire.octets()?;
+    if version != VERSION {
+        return Ok(Answer::Refused(ProxyRefusal::NotSocks5));
+    }
+    if let Some(failure) = failure(reply) {
+        return Ok(failure);
+    }
+    // The address of the proxy's own socket, which is of no use here.
+    match kind {
+        IPV4 => drop(wire.octets::<4>()?),
+        IPV6 => drop(wire.octets::<16>()?),
+        DOMAIN_NAME => {
+            let [length] = wire.octets()?;
+            for _ in 0..length {
+                let [_octet] = wire.octets()?;
+            }
+        }
+        _ => return Ok(Answer::Refused(ProxyRefusal::NotSocks5)),
+    }
+    let [_, _] = wire.octets()?;
+    Ok(Answer::Connected)
+}
+
+/// None if the reply says that the connection stands.
+fn failure(reply: u8) -> Option<Answer> {
+    let unreachable = |kind, why| Some(Answer::Unreachable(io::Error::new(kind, why)));
+    match reply {
+        0 => None,
+        2 => Some(Answer::Refused(ProxyRefusal::Forbidden)),
+        3 => unreachable(
+            ErrorKind::NetworkUnreachable,
+            "the proxy says: network unreachable",
+        ),
+        4 => unreachable(
+            ErrorKind::HostUnreachable,
+            "the proxy says: host unreachable",
+        ),
+        5 => unreachable(
+            ErrorKind::ConnectionRefused,
+            "the proxy says: connection refused",
+        ),
+        6 => unreachable(ErrorKind::TimedOut, "the proxy says: timed out"),
+        _ => unreachable(ErrorKind::Other, "the proxy says: connection failed"),
+    }
+}
+
+/// The socket to a proxy. Its calls block until the deadline at the latest.
+struct ProxyWire<'a> {
+    socket: &'a TcpStream,
+    begin: Instant,
+    deadline: Instant,
+}
+
+impl ProxyWire<'_> {
+    fn octets<const COUNT: usize>(&mut self) -> io::Result<[u8; COUNT]> {
+        let mut octets = [0; COUNT];
+        self.read_exact(&mut octets)?;
+        Ok(octets)
+    }
+
+    fn time_left(&self) -> io::Result<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        match left.is_zero() {
+            true => Err(ErrorKind::TimedOut.into()),
+            false => Ok(left),
+        }
+    }
+
+    /// An expired timeout of a socket is EAGAIN.
+    fn fault(&self, error: io::Error) -> NetError {
+        match error.kind() {
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+                NetError::Silence(self.deadline.saturating_duration_since(self.begin))
+            }
+            _ => NetError::from_socket(error),
+        }
+    }
+}
+
+impl Read for ProxyWire<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(self.time_left()?))?;
+        self.socket.read(into)
+    }
+}
+
+impl Write for ProxyWire<'_> {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(Some(self.time_left()?))?;
+        self.socket.write(from)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl FromStr for Proxy {
+    type Err = NoProxy;
+
+    fn from_str(text: &str) -> Result<Self, NoProxy> {
+        let rest = text.strip_prefix(SCHEME).ok_or(NoProxy)?;
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (login, address) = match rest.rsplit_once('@') {
+            None => (None, rest),
+            Some((login, address)) => {
+                let (user, password) = login.split_once(':').ok_or(NoProxy)?;
+                let login = ProxyLogin::new(user, password).ok_or(NoProxy)?;
+                (Some(login), address)
+            }
+        };
+        let (host, port) = address.rsplit_once(':').ok_or(NoProxy)?;
+        let host = match host.strip_prefix('[') {
+            Some(inside) => inside.strip_suffix(']').ok_or(NoProxy)?,
+            None if host.contains(':') => return Err(NoProxy),
+            None => host,
+        };
+        let port = port.parse().map_err(|_| NoProxy)?;
+        if host.is_empty() || host.contains(['/', '?', '#', '@']) {
+            return Err(NoProxy);
+        }
+        let endpoint = Endpoint {
+            host: host.to_owned(),
+            port,
+        };
+        Ok(Self { endpoint, login })
+    }
+}
+
+/// Without the login.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{SCHEME}{}", self.endpoint)
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_has_a_host_a_port_and_perhaps_a_login() {
+        let proxy: Proxy = "socks5://alice:s%40cret%3a@proxy.example:1080"
+            .parse()
+            .unwrap();
+        let login = proxy.login.as_ref().unwrap();
+        assert_eq!(
+            (&*login.user, &**login.password),
+            (&b"alice"[..], &b"s@cret:"[..])
+        );
+        assert_eq!(proxy.endpoint.port, 1080);
+        let proxy: Proxy = "socks5://[::1]:9050/".parse().unwrap();
+        assert_eq!(proxy.endpoint.host, "::1");
+        assert!(proxy.login.is_none());
+    }
+
+    #[test]
+    fn anything_else_is_not_a_proxy() {
+        for text in [
+            "",
+            "proxy.example:1080",
+            "http://proxy.example:1080",
+            "socks5://proxy.example",
+            "socks5://proxy.example:",
+            "socks5://proxy.example:65536",
+            "socks5://:1080",
+            "socks5://::1:1080",
+            "socks5://[::1:1080",
+            "socks5://alice@proxy.example:1080",
+            "socks5://:secret@proxy.example:1080",
+            "socks5://proxy.example/x:1080",
+        ] {
+            assert_eq!(text.parse::<Proxy>(), Err(NoProxy), "{text}");
+        }
+        let long = format!("socks5://{}:x@proxy.example:1080", "a".repeat(256));
+        assert_eq!(long.parse::<Proxy>(), Err(NoProxy));
+    }
+
+    #[test]
+    fn neither_debug_nor_display_shows_the_password() {
+        let proxy: Proxy = "socks5://alice:secret@proxy.example:1080".parse().unwrap();
+        for shown in [format!("{proxy:?}"), proxy.to_string()] {
+            assert!(
+                shown.contains("proxy.example:1080") && !shown.contains("secret"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_and_names_are_sent_as_what_they_are() {
+        let requested = |host: &str| {
+            let host = host.to_owned();
+            request(&Endpoint { host, port: 995 })
+        };
+        assert_eq!(
+            requested("127.0.0.1").unwrap(),
+            b"\x05\x01\0\x01\x7f\0\0\x01\x03\xe3"
+        );
+        let ipv6 = [&b"\x05\x01\0\x04"[..], &[0; 15], b"\x01\x03\xe3"].concat();
+        assert_eq!(requested("::1").unwrap(), ipv6);
+        assert_eq!(
+            requested("mail").unwrap(),
+            b"\x05\x01\0\x03\x04mail\x03\xe3"
+        );
+        assert_eq!(requested(&"x".repeat(256)), None);
+    }
+}
