@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use pop3fs::cli::{
     Format, Invocation, UserCommand, cache, check, commit, completions, demo, fetch,
-    keep_memory_secret, manual, mount, restore, status, umount,
+    keep_memory_secret, manual, mount, restore, status, umount, umount_all,
 };
 use pop3fs::maildrop::{Consent, Depth, Farewell};
 
@@ -23,13 +23,16 @@ fn main() -> ExitCode {
 
 fn run(command: &UserCommand) -> ExitCode {
     match command {
-        UserCommand::Umount { dir, yes, discard } => umount(dir, farewell(*yes, *discard)),
+        UserCommand::Umount {
+            dir, yes, discard, ..
+        } => match dir {
+            Some(dir) => umount(dir, farewell(*yes, *discard)),
+            None => umount_all(farewell(*yes, *discard)),
+        },
         UserCommand::Commit { dir, yes } => commit(dir, consent(*yes)),
         UserCommand::Restore { dir, names } => restore(dir, names),
         UserCommand::Fetch { dir, headers } => fetch(dir, depth(*headers)),
-        UserCommand::Status { dir, json } => {
-            status(dir, if *json { Format::Json } else { Format::Text })
-        }
+        UserCommand::Status { dir, json, names } => status(dir.as_deref(), format(*json, *names)),
         UserCommand::Cache { cache_dir, command } => cache(cache_dir.as_deref(), command.as_ref()),
         UserCommand::Check { source, options } => check(source, options),
         UserCommand::Demo { dir } => demo(dir.as_deref()),
@@ -49,6 +52,14 @@ fn consent(yes: bool) -> Consent {
     match yes {
         true => Consent::Given,
         false => Consent::Unsaid,
+    }
+}
+
+fn format(json: bool, names: bool) -> Format {
+    match (json, names) {
+        (true, _) => Format::Json,
+        (false, true) => Format::TextWithAllNames,
+        (false, false) => Format::Text,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command line: what the user writes, and what the user is told.
 //!
 //! ```text
-//! home ◀─ options ◀─ account ◀─ failure ◀─ control ◀─ arguments ◀─ daemon ◀─ commands
+//! home, shown ◀─ options ◀─ account ◀─ failure ◀─ control ◀─ arguments ◀─ daemon ◀─ commands
 //! ```
 //! Each folder imports only what stands left of it. No other module of the crate knows how an option or a command is
 //! written: errors of the lower layers say what happened, and [`failure`] adds what the user can do.
@@ -15,9 +15,12 @@ mod control;
 mod daemon;
 mod failure;
 mod home;
+mod shown;
 
 pub use arguments::manual::{completions, manual};
 pub use arguments::{CacheCommand, Invocation, MountArguments, UserCommand};
-pub use commands::{Format, cache, check, commit, demo, fetch, restore, status, umount};
+pub use commands::{
+    Format, cache, check, commit, demo, fetch, restore, status, umount, umount_all,
+};
 pub use daemon::{keep_memory_secret, mount};
 pub use failure::Failure;

@@ -102,7 +102,7 @@ fn commit_says_how_many_were_deleted() {
     assert_eq!(stdout(&output), "2 messages deleted on the server\n");
     assert_eq!(liar.left_serials(), [1, 3, 5]);
     let output = mount.subcommand(&["commit", mount.arg()]);
-    assert_eq!(stdout(&output), "nothing was to be deleted\n");
+    assert_eq!(stdout(&output), "nothing to delete\n");
     assert!(mount.is_mounted());
 }
 

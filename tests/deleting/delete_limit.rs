@@ -228,13 +228,24 @@ fn a_yes_on_the_terminal_deletes() {
     let (code, shown) = on_a_terminal(&mount, "umount", "y\n");
     assert_eq!(code, Some(0), "{shown}");
     for part in [
-        "to be deleted on the server: liar-1.eml",
-        "never read here",
+        "never read here, and none would be left on the server: liar-1.eml",
         "[y]es",
         "11 messages deleted",
     ] {
         assert!(shown.contains(part), "{shown}");
     }
+    assert_eq!(shown.matches("liar-10.eml").count(), 1, "{shown}");
+    mount.wait();
+    assert_eq!(liar.left_serials(), [0; 0]);
+}
+
+#[test]
+fn what_is_going_to_be_deleted_is_shown_on_the_terminal() {
+    let (liar, mut mount) = emptied(2, &[]);
+    let (code, shown) = on_a_terminal(&mount, "umount", "");
+    assert_eq!(code, Some(0), "{shown}");
+    let named = "deleting on the server: liar-1.eml, liar-2.eml";
+    assert!(shown.contains(named), "{shown}");
     mount.wait();
     assert_eq!(liar.left_serials(), [0; 0]);
 }

@@ -76,7 +76,7 @@ fn restore_without_a_name_restores_every_message() {
     let output = mount.subcommand(&["restore", mount.arg()]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(listed(&mount).len(), 4);
-    assert_eq!(umount(&mut mount), "nothing was to be deleted\n");
+    assert_eq!(umount(&mut mount), "nothing to delete\n");
     assert_eq!((liar.left_serials().len(), liar.count("DELE")), (4, 0));
 }
 

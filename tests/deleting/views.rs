@@ -210,7 +210,7 @@ fn removing_some_parts_hides_them_and_deletes_nothing() {
         fs::read(mount.join("liar-2.eml")).expect("a message"),
         messages()[1]
     );
-    assert_eq!(umount(&mut mount), "nothing was to be deleted\n");
+    assert_eq!(umount(&mut mount), "nothing to delete\n");
     assert_eq!((liar.left_serials().len(), liar.count("DELE")), (COUNT, 0));
     mount.remount();
     assert_shown(&mount, &[1, 2, 3, 4], &[]);

@@ -116,7 +116,7 @@ fn with_few_processes_a_mount_works_or_is_refused() {
     }
     assert_says(&said[0], &["refused to fork"]);
     assert_says(&said[1], &["refused a thread"]);
-    assert_eq!(said[MOST - 1], "nothing was to be deleted\n", "{said:#?}");
+    assert_eq!(said[MOST - 1], "nothing to delete\n", "{said:#?}");
 }
 
 /// What the launcher says. The daemon, which has its terminal still, may have warned before.

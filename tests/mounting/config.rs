@@ -71,7 +71,7 @@ fn an_unknown_account_is_answered_with_the_known_ones() {
     let path = configure(&ground, &account("pops://al@h.invalid"));
     let said = sentence(&ground.pop3fs(&["wrok", ground.dir()]));
     let path = path.to_str().expect("a path in ASCII");
-    assert_says(&said, &["no account \"wrok\"", path, "did you mean work"]);
+    assert_says(&said, &["no account 'wrok'", path, "did you mean work"]);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_password_in_the_file_is_refused_and_not_repeated() {
     let text = account("pops://al@h.invalid") + "password = \"hunter2\"\n";
     configure(&ground, &text);
     let said = sentence(&ground.pop3fs(&["work", ground.dir()]));
-    assert_says(&said, &["does not stand in this file", "password_command"]);
+    assert_says(&said, &["must not contain a password", "password_command"]);
     assert!(!said.contains("hunter2"), "{said}");
 }
 

@@ -25,7 +25,12 @@ fn status_tells_people_how_the_mount_stands() {
     assert!(shown.starts_with(&first), "{shown}");
     assert_says(
         &shown,
-        &["2 messages", "open, in clear", "1 deletion", "liar-2.eml"],
+        &[
+            "2 messages",
+            "open, in the clear",
+            "1 deletion",
+            "liar-2.eml",
+        ],
     );
 }
 
@@ -96,7 +101,10 @@ fn status_tells_of_the_last_commit_and_the_last_error() {
     let held = status["held"].as_str().expect("a sentence");
     assert_says(held, &["11 messages were removed that were never read"]);
     let shown = stdout(&mount.subcommand(&["status", mount.arg()]));
-    assert_says(&shown, &["committed", "error", "held back", "commit --yes"]);
+    assert_says(
+        &shown,
+        &["last commit", "last error", "held back", "commit --yes"],
+    );
 }
 
 #[test]
@@ -111,7 +119,7 @@ fn status_tells_that_the_session_is_protected() {
     for source in [dovecot.tls_source(), starttls] {
         let mount = Mount::new(&source, &[&authority]);
         let output = mount.subcommand(&["status", mount.arg()]);
-        assert_says(&stdout(&output), &["open, TLSv1.3, log-in by PLAIN"]);
+        assert_says(&stdout(&output), &["open, TLSv1.3, login by PLAIN"]);
     }
 }
 
@@ -185,7 +193,6 @@ fn a_mount_point_that_is_not_utf8_has_a_status() {
     let folder = ground.0.folder().to_str().expect("a path in ASCII");
     let output = ground.in_a_namespace(script, &[&liar.source(), folder]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let expected =
-        format!("1\n\"mountpoint\":\"{folder}/m\u{fffd}rz\"\nnothing was to be deleted\n");
+    let expected = format!("1\n\"mountpoint\":\"{folder}/m\u{fffd}rz\"\nnothing to delete\n");
     assert_eq!(stdout(&output), expected);
 }

@@ -163,7 +163,7 @@ fn an_fstab_line_mounts_for_another_user_with_their_home() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(
         stdout(&output),
-        "liar-1.eml\nliar-2.eml\npop3fs\nnothing was to be deleted\n"
+        "liar-1.eml\nliar-2.eml\npop3fs\nnothing to delete\n"
     );
 }
 

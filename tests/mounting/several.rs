@@ -79,3 +79,50 @@ fn a_signal_to_a_lazily_unmounted_mount_spares_a_newer_one() {
     assert_eq!(older.output_within(LIMIT).status.code(), Some(0));
     assert_eq!(fs::read_dir(ground.dir()).expect("the root").count(), 3);
 }
+
+/// Hides the mounts of other tests in this mount namespace, then mounts $2 and $3 below the folder $4, removes a message,
+/// and lists and unmounts all.
+const ALL: &str = "\
+    awk '/ - fuse.pop3fs /{print $5}' /proc/self/mountinfo | while read -r dir; do umount -l \"$dir\"; done; \
+    \"$1\" status; mkdir \"$4/one\" \"$4/two\"; \
+    \"$1\" -o tls=off \"$2\" \"$4/one\"; \"$1\" -o tls=off \"$3\" \"$4/two\"; rm \"$4/two/liar-2.eml\"; \
+    \"$1\" status; \"$1\" status --json; \"$1\" umount --all; \"$1\" status --json";
+
+#[test]
+fn all_mounts_are_listed_and_unmounted_together() {
+    let (ground, first, second) = (Ground::new(), liar(2), liar(3));
+    let folder = ground.0.folder().to_str().expect("a path in ASCII");
+    let (one, two) = (first.source(), second.source());
+    let output = ground.in_a_namespace(ALL, &[&one, &two, folder]);
+    let shown = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines: Vec<&str> = shown.lines().collect();
+    let [
+        none,
+        listed_one,
+        listed_two,
+        json,
+        ended_one,
+        ended_two,
+        empty,
+    ] = lines[..]
+    else {
+        panic!("{shown}");
+    };
+    assert_eq!(none, "nothing is mounted");
+    assert_eq!(listed_one, format!("{one} on {folder}/one: 2 messages"));
+    let start = format!("{two} on {folder}/two: 2 messages, 1 deletion, ");
+    assert!(listed_two.starts_with(&start), "{listed_two}");
+    assert!(listed_two.ends_with(" pending"), "{listed_two}");
+    let json: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    assert_eq!(json[0]["source"], one);
+    assert_eq!(json[1]["pending"], serde_json::json!(["liar-2.eml"]));
+    assert!(json[1]["pending_octets"].as_u64() > Some(0), "{json}");
+    assert_eq!(ended_one, format!("{folder}/one: nothing to delete"));
+    assert_eq!(
+        ended_two,
+        format!("{folder}/two: 1 message deleted on the server")
+    );
+    assert_eq!(empty, "[]");
+    assert_eq!(second.left_serials(), [1, 3]);
+}

@@ -63,7 +63,7 @@ fn a_user_without_a_runtime_folder_can_use_a_mount() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(
         stdout(&output),
-        "liar-1.eml\nliar-2.eml\nliar-3.eml\n1\npending   1 deletion\n1 message deleted on the server\n"
+        "liar-1.eml\nliar-2.eml\nliar-3.eml\n1\npending      1 deletion, 2.3 KiB\n1 message deleted on the server\n"
     );
     assert_eq!(liar.left_serials(), [1, 3]);
 }

@@ -44,7 +44,7 @@ fn lasting(session: &str) -> String {
             });
         let words: Vec<String> = words.collect();
         let line = without_number(&words.join(" "), "(process ", ")");
-        without_number(&line, "octets, ", " s old")
+        without_number(&line, "KiB, ", " s old")
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -76,7 +76,7 @@ fn a_pin_of_another_form_is_refused_with_the_form() {
             &said,
             &[
                 "tls_pin",
-                "allowed is sha256: and 64 hexadecimal digits",
+                "expected sha256: and 64 hexadecimal digits",
                 "base64",
             ],
         );

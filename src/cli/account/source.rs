@@ -55,19 +55,19 @@ pub enum SourceError {
     NotAUrl,
     /// A URL of something else.
     #[error(
-        "{0:?} is not a scheme of POP3: write pops://USER@HOST (TLS) or pop://USER@HOST (STLS)"
+        "'{0}' is not a scheme of POP3: write pops://USER@HOST (TLS) or pop://USER@HOST (STLS)"
     )]
     Scheme(String),
     /// A password in the URL: every user of the machine can read arguments.
     #[error(
-        "a password does not belong into the URL, where `ps` shows it: leave it out to be asked, or use -o password_command or password_file (a `:` in a user name is written %3A)"
+        "the URL must not contain a password, because `ps` shows it: leave it out to be asked, or use -o password_command or password_file (a `:` in a user name is written %3A)"
     )]
     Password,
     /// No `USER@`.
     #[error("no user in SOURCE: write pops://USER@HOST")]
     NoUser,
     /// The user is named both in the URL and in the configuration.
-    #[error("the user is named twice: leave it out of the URL, or leave out the other")]
+    #[error("the user is named twice: remove one of them")]
     TwoUsers,
     /// The user name would inject commands into the session, or is not UTF-8.
     #[error(
@@ -84,7 +84,7 @@ pub enum SourceError {
     Host,
     /// The port is not in 1..=65535. Some people write the password there.
     #[error(
-        "what follows the host in SOURCE is not a port, a number from 1 to 65535; a password does not belong into the URL: leave it out to be asked, or use -o password_command or password_file"
+        "what follows the host in SOURCE is not a port, a number from 1 to 65535; the URL must not contain a password: leave it out to be asked, or use -o password_command or password_file"
     )]
     Port,
     /// A maildrop has no folders.

@@ -25,6 +25,20 @@ pub(in crate::cli) enum TargetError {
     /// The configuration file is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// SOURCE is a misspelt command.
+    #[error("{0}")]
+    NoCommand(String),
+}
+
+impl TargetError {
+    /// Whether SOURCE is neither a URL, nor an account, nor similar to one.
+    pub(in crate::cli) fn is_of_unknown_name(&self) -> bool {
+        matches!(
+            self,
+            Self::Source(SourceError::NotAUrl)
+                | Self::Config(ConfigError::UnknownAccount { nearest: None, .. })
+        )
+    }
 }
 
 impl Target {

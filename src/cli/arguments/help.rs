@@ -33,6 +33,11 @@ fn write(out: &mut String, command: &clap::Command, usage: &str) -> fmt::Result 
     for argument in command.get_arguments().filter(shown) {
         entry(out, &spelling(argument), &help_of(argument))?;
     }
+    entry(
+        out,
+        "-h, -V",
+        "This text (`man pop3fs` has all); the version",
+    )?;
     writeln!(out, "\nCommands (`pop3fs help COMMAND` tells more):")?;
     for command in command
         .get_subcommands()
@@ -44,7 +49,7 @@ fn write(out: &mut String, command: &clap::Command, usage: &str) -> fmt::Result 
     }
     writeln!(
         out,
-        "\nOptions, as -o name=value[,name=value…] or --name value (`man pop3fs` tells all; \\, is a comma):"
+        "\nOptions, as -o name=value[,name=value…] or --name value (\\, is a comma):"
     )?;
     OptionGroup::ALL
         .iter()

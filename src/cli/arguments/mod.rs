@@ -1,5 +1,6 @@
 //! The command line: its definition for clap, and what was read of it.
 
+mod error;
 pub(super) mod help;
 pub(super) mod manual;
 mod pages;
@@ -39,7 +40,6 @@ fn usage() -> String {
 #[command(
     name = "pop3fs",
     version,
-    arg_required_else_help = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     override_usage = usage()
@@ -62,7 +62,7 @@ pub struct MountArguments {
 
 #[derive(Debug, Args)]
 struct Operands {
-    /// The maildrop: pops://USER@HOST (TLS), pop://USER@HOST (STLS), or an account of the configuration file
+    /// pops://USER@HOST (TLS), pop://USER@HOST (STLS), or a named account
     #[arg(value_name = "SOURCE")]
     source: String,
     /// An existing directory
@@ -86,11 +86,15 @@ struct Operands {
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum UserCommand {
     /// Commit the deletions, unmount, and say what the server answered
+    #[command(alias = "unmount")]
     Umount {
         /// The mount point
-        #[arg(value_hint = ValueHint::DirPath)]
-        dir: PathBuf,
-        /// Delete what was removed here, however much of it was never read
+        #[arg(value_hint = ValueHint::DirPath, required_unless_present = "all", conflicts_with = "all")]
+        dir: Option<PathBuf>,
+        /// Unmount all of your mounts
+        #[arg(long)]
+        all: bool,
+        /// Delete even if more unread messages were removed than max_delete allows
         #[arg(short, long)]
         yes: bool,
         /// Delete nothing: what was removed here stays on the server
@@ -102,11 +106,11 @@ pub enum UserCommand {
         /// The mount point
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
-        /// However much of it was never read
+        /// Delete even if more unread messages were removed than max_delete allows
         #[arg(short, long)]
         yes: bool,
     },
-    /// Take deletions back that are not committed yet
+    /// Take back deletions that are not committed yet
     Restore {
         /// The mount point
         #[arg(value_hint = ValueHint::DirPath)]
@@ -119,20 +123,23 @@ pub enum UserCommand {
     Fetch {
         /// The mount point
         dir: PathBuf,
-        /// Only what `ls -l` needs
+        /// Only what `ls -l` needs: sizes and times
         #[arg(long)]
         headers: bool,
     },
     /// Show what is mounted and what is pending
     Status {
-        /// The mount point
+        /// The mount point; without it, all of your mounts are listed
         #[arg(value_hint = ValueHint::DirPath)]
-        dir: PathBuf,
-        /// For programs
+        dir: Option<PathBuf>,
+        /// Print JSON, for programs
         #[arg(long)]
         json: bool,
+        /// Name all pending deletions, not only the first ten
+        #[arg(long)]
+        names: bool,
     },
-    /// Try a server out: would a mount work? Nothing is changed
+    /// Check whether a mount would work, and what the server can do; nothing is changed
     Check {
         /// The maildrop, as for a mount
         source: String,
@@ -140,19 +147,19 @@ pub enum UserCommand {
         #[command(flatten)]
         options: OptionArguments,
     },
-    /// Show what is cached of which account, or remove it
+    /// List the caches of accounts, or remove them
     Cache {
-        /// The folder of the caches, where it is not the usual one
+        /// The folder of the caches, instead of the usual one
         // An id of its own: the option cache_dir of a mount has that name, and a value of another type.
         #[arg(id = "base", long = "cache-dir", value_name = "DIR", global = true)]
         cache_dir: Option<PathBuf>,
-        /// Listed if unsaid
+        /// What to do; without it, the caches are listed
         #[command(subcommand)]
         command: Option<CacheCommand>,
     },
-    /// Mount a maildrop that comes with pop3fs, to try it out
+    /// Mount a sample maildrop, to try pop3fs out
     Demo {
-        /// Where; a new directory if unsaid
+        /// An existing directory; without it, a new one
         dir: Option<PathBuf>,
     },
     /// Print the completions for a shell
@@ -176,17 +183,17 @@ pub enum Shell {
     Fish,
 }
 
-/// What to do with the caches; listed if unsaid.
+/// What to do with the caches.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum CacheCommand {
     /// List the accounts, and how much is cached of each
     List,
     /// Remove what is cached of an account, for good
     Clear {
-        /// As it is listed, or as for a mount
+        /// A name as listed, or SOURCE as for a mount
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         account: Option<String>,
-        /// Of every account
+        /// Remove the caches of all accounts
         #[arg(long)]
         all: bool,
     },
@@ -207,11 +214,18 @@ impl Invocation {
     /// # Errors
     /// The exit status, where the arguments are wrong or only ask for help or the version. The text is already printed.
     pub fn from_process() -> Result<Self, ExitCode> {
-        Self::parse(std::env::args_os()).map_err(|error| {
-            let _nobody_reads_it = error.print();
-            match error.use_stderr() {
-                true => Failure::Usage.into(),
-                false => ExitCode::SUCCESS,
+        let words: Vec<OsString> = std::env::args_os().collect();
+        Self::parse(words.iter()).map_err(|error| match error.use_stderr() {
+            true => {
+                eprintln!(
+                    "pop3fs: {}",
+                    error::sentence(&error, &words, &command_line())
+                );
+                Failure::Usage.into()
+            }
+            false => {
+                let _closed = error.print();
+                ExitCode::SUCCESS
             }
         })
     }
@@ -219,17 +233,17 @@ impl Invocation {
     fn parse(
         line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let mut matches = command_line().try_get_matches_from(line)?;
+        let words = line.into_iter().map(Into::into).collect();
+        let mut matches = command_line().try_get_matches_from(without_mount(words))?;
         let arguments = Arguments::from_arg_matches_mut(&mut matches)?;
         let options = arguments.options;
         match (arguments.command, arguments.operands) {
             (Some(command), _) => Ok(Self::Command(command)),
             (None, Some(operands)) => Ok(Self::Mount(MountArguments { operands, options })),
             // `pop3fs -f` gives neither.
-            (None, None) => Err(command_line().error(
-                ErrorKind::MissingRequiredArgument,
-                "SOURCE and MOUNTPOINT are missing",
-            )),
+            (None, None) => {
+                Err(command_line().error(ErrorKind::MissingRequiredArgument, error::NO_ARGUMENTS))
+            }
         }
     }
 }
@@ -242,7 +256,9 @@ impl MountArguments {
 
     /// What SOURCE names, with all `-o` and `--name` options in their order, and `-r`.
     pub(super) fn target(&self) -> Result<Target, TargetError> {
-        let mut target = Target::resolve(&self.operands.source, self.options.as_slice())?;
+        let source = &self.operands.source;
+        let resolved = Target::resolve(source, self.options.as_slice());
+        let mut target = resolved.map_err(|error| of_misspelt_command(source, error))?;
         if self.operands.read_only {
             target.options.access = Access::ReadOnly;
         }
@@ -265,6 +281,27 @@ impl MountArguments {
             (RunMode::Foreground, true) | (RunMode::Background, false) => LevelFilter::Info,
             (RunMode::Background, true) => LevelFilter::Debug,
         }
+    }
+}
+
+/// `pop3fs mount SOURCE MOUNTPOINT` is the same as without `mount`.
+fn without_mount(mut words: Vec<OsString>) -> Vec<OsString> {
+    let is = |at: usize, name: &str| words.get(at).is_some_and(|word| word == name);
+    match (is(1, "mount"), is(1, "help") && is(2, "mount")) {
+        (true, _) => drop(words.remove(1)),
+        (_, true) => drop(words.splice(1.., ["--help".into()])),
+        _ => {}
+    }
+    words
+}
+
+/// `pop3fs statsu DIR` reads as a mount of the account `statsu`.
+fn of_misspelt_command(source: &str, error: TargetError) -> TargetError {
+    match error::meant(source, &error::names(&command_line())) {
+        Some(meant) if error.is_of_unknown_name() => {
+            TargetError::NoCommand(error::unknown_command(source, meant))
+        }
+        _ => error,
     }
 }
 
@@ -376,7 +413,8 @@ mod tests {
         assert_eq!(
             command("pop3fs umount m"),
             UserCommand::Umount {
-                dir: dir.clone(),
+                dir: Some(dir.clone()),
+                all: false,
                 yes: false,
                 discard: false
             }
@@ -398,8 +436,9 @@ mod tests {
         assert_eq!(
             command("pop3fs status --json m"),
             UserCommand::Status {
-                dir: dir.clone(),
-                json: true
+                dir: Some(dir.clone()),
+                json: true,
+                names: false
             }
         );
         assert_eq!(command("pop3fs demo"), UserCommand::Demo { dir: None });
@@ -418,5 +457,94 @@ mod tests {
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn mount_may_be_written_as_a_command() {
+        let arguments = mount("pop3fs mount -r pops://al@h /mnt");
+        assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
+        assert_eq!(options(&arguments).access, Access::ReadOnly);
+    }
+
+    #[test]
+    fn unmount_is_umount() {
+        let dir = Some(PathBuf::from("m"));
+        assert!(
+            matches!(command("pop3fs unmount m"), UserCommand::Umount { dir: given, .. } if given == dir)
+        );
+    }
+
+    #[test]
+    fn a_wrong_line_is_explained_in_one_line() {
+        for (line, expected) in [
+            (
+                "pop3fs",
+                "SOURCE and MOUNTPOINT are missing: `pop3fs pops://USER@HOST DIR` mounts a maildrop, \
+                 `pop3fs demo` tries it out, `pop3fs --help` tells more",
+            ),
+            (
+                "pop3fs pops://al@h",
+                "MOUNTPOINT is missing: `pop3fs --help` shows what to write",
+            ),
+            (
+                "pop3fs statsu",
+                "there is no command 'statsu': did you mean `pop3fs status`?",
+            ),
+            (
+                "pop3fs restor m a.eml",
+                "there is no command 'restor': did you mean `pop3fs restore`?",
+            ),
+            (
+                "pop3fs pops://al@h m x",
+                "one argument too many: 'x' (`pop3fs --help` shows what to write)",
+            ),
+            (
+                "pop3fs umount",
+                "DIR is missing: `pop3fs help umount` shows what to write",
+            ),
+            (
+                "pop3fs umount m n",
+                "one argument too many: 'n' (`pop3fs help umount` shows what to write)",
+            ),
+            (
+                "pop3fs umount --yse m",
+                "unknown option '--yse' (did you mean --yes?): `pop3fs help umount` lists them",
+            ),
+            (
+                "pop3fs umount --yes --discard m",
+                "--yes and --discard exclude each other: leave out one",
+            ),
+            (
+                "pop3fs pops://al@h m --timeuot 5",
+                "unknown option '--timeuot' (did you mean --timeout?): `pop3fs --help` lists them",
+            ),
+            ("pop3fs pops://al@h m --timeout", "--timeout needs a value"),
+            (
+                "pop3fs completions tcsh",
+                "invalid value 'tcsh' for SHELL: expected bash, zsh, fish",
+            ),
+            (
+                "pop3fs cache lsit",
+                "unknown command 'lsit' (did you mean list?): `pop3fs help cache` lists them",
+            ),
+            (
+                "pop3fs help statsu",
+                "unknown command 'statsu' (did you mean status?): `pop3fs --help` lists them",
+            ),
+        ] {
+            let words: Vec<OsString> = line.split_whitespace().map(Into::into).collect();
+            let error = Invocation::parse(words.iter()).unwrap_err();
+            let said = error::sentence(&error, &words, &command_line());
+            assert_eq!(said, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_command_with_a_directory_is_recognized() {
+        let error = mount("pop3fs statsu m").target().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "there is no command 'statsu': did you mean `pop3fs status`?"
+        );
     }
 }

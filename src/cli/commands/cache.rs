@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use indicatif::BinaryBytes;
-
 use crate::cli::account::target::{Target, TargetError};
 use crate::cli::arguments::CacheCommand;
 use crate::cli::commands::stdout;
 use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::home;
+use crate::cli::shown::{counted, size};
 use crate::store::{AccountCache, StoreError};
 
 /// Why a cache is not listed or removed.
@@ -21,9 +20,9 @@ pub(in crate::cli) enum CacheError {
     Target(#[from] TargetError),
     #[error("there is no folder for the cache: set HOME, or use --cache-dir DIR")]
     NoFolder,
-    #[error("nothing is cached of {name:?} in {}: `pop3fs cache` lists what is", base.display())]
+    #[error("nothing is cached of '{name}' in {}: `pop3fs cache` lists what is", base.display())]
     Unknown { name: String, base: PathBuf },
-    #[error("{0} of the caches could not be removed")]
+    #[error("{} could not be removed", counted(*.0, "cache"))]
     Left(usize),
 }
 
@@ -67,7 +66,7 @@ fn list(dir: Option<&Path>) -> Result<(), CacheError> {
         stdout::line(format_args!("nothing is cached in {}", base.display()));
     }
     for cache in caches {
-        let size = BinaryBytes(cache.octets()?).to_string();
+        let size = size(cache.octets()?);
         let mark = if cache.is_in_use() { "  mounted" } else { "" };
         stdout::line(format_args!("{size:>12}  {}{mark}", cache.name()));
     }
@@ -78,8 +77,8 @@ fn clear(dir: Option<&Path>, account: &str) -> Result<(), CacheError> {
     let cache = find(dir, account)?;
     let octets = cache.octets()?;
     cache.clear()?;
-    let size = BinaryBytes(octets);
-    stdout::line(format_args!("{size} removed: {}", cache.name()));
+    let size = size(octets);
+    stdout::line(format_args!("removed {size}: {}", cache.name()));
     Ok(())
 }
 

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use indicatif::{BinaryBytes, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::cli::commands::answer::{Format, print, respond};
+use crate::cli::commands::answer::{print, respond};
 use crate::cli::control::{Request, ask_for_long};
+use crate::cli::shown::size;
 use crate::maildrop::{Depth, Progress};
 
 /// How often a line of progress is written without a terminal.
@@ -23,7 +24,7 @@ pub fn fetch(dir: &Path, depth: Depth) -> ExitCode {
     let request = Request::Fetch { depth };
     let answered = ask_for_long(dir, &request, &mut |progress| shown.update(progress));
     shown.bar.finish_and_clear();
-    print(&respond(answered), Format::Text)
+    print(&respond(answered))
 }
 
 /// The progress. The bar hides itself where standard error is not a terminal.
@@ -93,8 +94,8 @@ fn line(progress: Progress) -> String {
         all => format!(
             "{}, {} of {}",
             of_messages(progress),
-            BinaryBytes(progress.octets),
-            BinaryBytes(all)
+            size(progress.octets),
+            size(all)
         ),
     }
 }
@@ -120,7 +121,7 @@ mod tests {
         assert_eq!(line(progress), "3 of 12 messages");
         progress.octets = 2048;
         progress.total_octets = 3 * 1024 * 1024;
-        assert_eq!(line(progress), "3 of 12 messages, 2.00 KiB of 3.00 MiB");
+        assert_eq!(line(progress), "3 of 12 messages, 2 KiB of 3 MiB");
     }
 
     #[test]

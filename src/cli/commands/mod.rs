@@ -5,12 +5,15 @@ mod cache;
 mod check;
 mod demo;
 mod fetch;
+mod restore;
+mod status;
 mod stdout;
 mod umount;
 
-pub use answer::{Format, restore, status};
 pub use cache::cache;
 pub use check::check;
 pub use demo::demo;
 pub use fetch::fetch;
-pub use umount::{commit, umount};
+pub use restore::restore;
+pub use status::{Format, status};
+pub use umount::{commit, umount, umount_all};

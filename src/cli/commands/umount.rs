@@ -5,33 +5,58 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::commands::answer::{Format, print, respond};
-use crate::cli::control::sentences::first;
-use crate::cli::control::{ControlResponse, Request, RequestOutcome, ask};
-use crate::maildrop::{Consent, Farewell, Held};
+use crate::cli::commands::answer::{print, respond};
+use crate::cli::commands::status::own_mounts;
+use crate::cli::control::{ControlResponse, MountStatus, Request, RequestOutcome, ask};
+use crate::cli::failure::refuse;
+use crate::cli::shown;
+use crate::maildrop::{Consent, Farewell};
+
+/// How many messages are named before a commit.
+const MOST_NAMES: usize = 3;
 
 /// `pop3fs umount DIR`: unmounts, and waits until the deletions are committed or discarded.
 pub fn umount(dir: &Path, farewell: Farewell) -> ExitCode {
-    conclude(dir, &Request::Umount { farewell })
+    print(&conclude(dir, &Request::Umount { farewell }))
+}
+
+/// `pop3fs umount --all`: unmounts all of the user's mounts. Returns the exit status of the last failure.
+pub fn umount_all(farewell: Farewell) -> ExitCode {
+    let mounts = match own_mounts() {
+        Ok(mounts) => mounts,
+        Err(error) => return refuse(&error),
+    };
+    let mut status = ExitCode::SUCCESS;
+    for mount in mounts {
+        let mut response = conclude(&mount.path, &Request::Umount { farewell });
+        for line in &mut response.lines {
+            *line = format!("{}: {line}", mount.path.display());
+        }
+        let printed = print(&response);
+        if response.failure().is_some() {
+            status = printed;
+        }
+    }
+    status
 }
 
 /// `pop3fs commit DIR`: waits until the deletions are committed.
 pub fn commit(dir: &Path, consent: Consent) -> ExitCode {
-    conclude(dir, &Request::Commit { consent })
+    print(&conclude(dir, &Request::Commit { consent }))
 }
 
-fn conclude(dir: &Path, request: &Request) -> ExitCode {
+fn conclude(dir: &Path, request: &Request) -> ControlResponse {
     if is_terminal() && *request != DISCARD {
         announce(dir);
     }
-    let mut response = respond(ask(dir, request));
-    if response.outcome == RequestOutcome::Held {
-        response = match consent_of_the_user(&response, request) {
-            Some(consented) => respond(ask(dir, &consented)),
-            None => refused(response, request),
-        };
+    let response = respond(ask(dir, request));
+    if response.outcome != RequestOutcome::Held {
+        return response;
     }
-    print(&response, Format::Text)
+    match consent_of_the_user(&response, request) {
+        Some(consented) => respond(ask(dir, &consented)),
+        None => refused(response, request, dir),
+    }
 }
 
 const DISCARD: Request = Request::Umount {
@@ -42,14 +67,22 @@ fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Says what will be deleted, while the user can still press Ctrl-C. Errors are left to the request that follows.
+/// Says what will be deleted, while the user can still press Ctrl-C. Errors are left to the request that follows, and so
+/// are deletions that are held back.
 fn announce(dir: &Path) {
     let status = ask(dir, &Request::Status).ok();
-    let pending = status
-        .and_then(|response| response.status)
-        .map(|status| status.pending);
-    if let Some(names) = pending.filter(|names| !names.is_empty()) {
-        eprintln!("to be deleted on the server: {}", first(&names));
+    let status = status.and_then(|response| response.status);
+    if let Some(MountStatus {
+        pending,
+        held: None,
+        ..
+    }) = status
+        && !pending.is_empty()
+    {
+        eprintln!(
+            "deleting on the server: {}",
+            shown::first(&pending, MOST_NAMES)
+        );
     }
 }
 
@@ -80,14 +113,14 @@ fn consent_of_the_user(held: &ControlResponse, request: &Request) -> Option<Requ
     }
 }
 
-fn refused(mut held: ControlResponse, request: &Request) -> ControlResponse {
+fn refused(mut held: ControlResponse, request: &Request, dir: &Path) -> ControlResponse {
+    let dir = shown::path(dir);
     held.lines.push(match request {
-        Request::Umount { .. } => {
-            "nothing was deleted, and it is still mounted: `pop3fs umount --yes DIR` deletes them, `pop3fs umount --discard DIR` leaves them on the server, `pop3fs restore DIR` takes them back (-o max_delete= sets what needs no --yes)".to_owned()
-        }
+        Request::Umount { .. } => format!(
+            "nothing was deleted, and it is still mounted: `pop3fs umount --yes {dir}` deletes them, `pop3fs umount --discard {dir}` leaves them on the server, `pop3fs restore {dir}` takes them back (-o max_delete= sets what needs no --yes)"
+        ),
         _ => format!(
-            "nothing was deleted: {} (-o max_delete= sets what needs no --yes)",
-            Held::WAYS_OUT
+            "nothing was deleted: `pop3fs commit --yes {dir}` deletes them, `pop3fs restore {dir}` takes them back (-o max_delete= sets what needs no --yes)"
         ),
     });
     held

@@ -4,17 +4,19 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::cli::control::sentences::{counted, verdict_in_words};
+use crate::cli::control::sentences::verdict_in_words;
 use crate::cli::control::{
     Cached, ControlResponse, MountStatus, Opens, PastEvent, RequestOutcome, SessionStatus, Stored,
 };
 use crate::cli::failure::Advice;
-use crate::maildrop::{Connection, Fault, Held, Maildrop, Verdict};
+use crate::cli::shown::{self, counted, size};
+use crate::maildrop::{Connection, Fault, Maildrop, Standing, Verdict};
 
 /// Collects the state of the mount.
 pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildrop) -> MountStatus {
     let (totals, cached) = (maildrop.totals(), maildrop.cached());
     let history = maildrop.history();
+    let pending = maildrop.pending();
     let of_session = of_connection(&maildrop.connection());
     MountStatus {
         source: source.to_owned(),
@@ -24,7 +26,8 @@ pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildro
         octets: totals.octets,
         listing_age_seconds: Some(maildrop.listing_age().as_secs()),
         in_flight: maildrop.in_flight(),
-        pending: maildrop.pending(),
+        pending_octets: pending_octets(maildrop, &pending),
+        pending,
         held: maildrop.held_back().map(|held| held.to_string()),
         cached: Cached {
             messages: cached.messages,
@@ -45,6 +48,13 @@ pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildro
         last_error: history.last_fault.map(|(at, fault)| of_fault(at, &fault)),
         ..of_session
     }
+}
+
+fn pending_octets(maildrop: &Maildrop, pending: &[String]) -> u64 {
+    let ids = pending
+        .iter()
+        .filter_map(|name| maildrop.by_name(name, Standing::Unlinked));
+    ids.map(|id| maildrop.message(id).size()).sum()
 }
 
 /// The fields about the session; the others have their defaults.
@@ -87,11 +97,28 @@ fn unix_seconds(time: SystemTime) -> u64 {
     since.unwrap_or(Duration::ZERO).as_secs()
 }
 
-/// Prints the state for people.
-pub(in crate::cli) fn print_status(status: &MountStatus, out: &mut impl Write) -> io::Result<()> {
+/// One line about a mount, for a list of mounts.
+pub(in crate::cli) fn summary(status: &MountStatus) -> String {
+    let messages = counted(status.messages, "message");
+    let pending = match status.pending.len() {
+        0 => String::new(),
+        _ => format!(", {} pending", deletions(status)),
+    };
+    format!(
+        "{} on {}: {messages}{pending}",
+        status.source, status.mountpoint
+    )
+}
+
+/// Prints the state for people, with at most `most_names` pending deletions.
+pub(in crate::cli) fn print_status(
+    status: &MountStatus,
+    most_names: usize,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let (source, dir, pid) = (&status.source, &status.mountpoint, status.pid);
     writeln!(out, "{source} on {dir} (process {pid})")?;
-    let mut line = |name: &str, text: &str| writeln!(out, "{name:<10}{text}");
+    let mut line = |name: &str, text: &str| writeln!(out, "{name:<13}{text}");
     line("listing", &listing(status))?;
     line("session", &session(status))?;
     if let Some(capabilities) = &status.capabilities {
@@ -99,19 +126,26 @@ pub(in crate::cli) fn print_status(status: &MountStatus, out: &mut impl Write) -
     }
     line("in flight", &status.in_flight.to_string())?;
     let Cached { messages, octets } = status.cached;
-    line("memory", &messages_and_octets(messages, octets))?;
+    line("memory", &messages_and_size(messages, octets))?;
     line("disk", &disk(status.disk))?;
     line("opened", &opened(status.opens))?;
-    line("pending", &counted(status.pending.len(), "deletion"))?;
-    for name in &status.pending {
-        line("", &name.escape_debug().to_string())?;
+    line("pending", &deletions(status))?;
+    for name in status.pending.iter().take(most_names) {
+        line("", &shown::name(name))?;
+    }
+    if let Some(more @ 1..) = status.pending.len().checked_sub(most_names) {
+        line("", &format!("… and {more} more (--names shows them)"))?;
     }
     if let Some(held) = &status.held {
-        line("held back", &format!("{held}: {}", Held::WAYS_OUT))?;
+        let dir = shown::path(Path::new(dir));
+        let remedy = format!(
+            "`pop3fs commit --yes {dir}` deletes them, `pop3fs restore {dir}` takes them back"
+        );
+        line("held back", &format!("{held}: {remedy}"))?;
     }
     for (name, event) in [
-        ("committed", &status.last_commit),
-        ("error", &status.last_error),
+        ("last commit", &status.last_commit),
+        ("last error", &status.last_error),
     ] {
         if let Some(event) = event {
             line(name, &happened(event))?;
@@ -120,30 +154,38 @@ pub(in crate::cli) fn print_status(status: &MountStatus, out: &mut impl Write) -
     Ok(())
 }
 
+/// `2 deletions, 24 KiB`.
+fn deletions(status: &MountStatus) -> String {
+    let count = counted(status.pending.len(), "deletion");
+    match status.pending.len() {
+        0 => count,
+        _ => format!("{count}, {}", size(status.pending_octets)),
+    }
+}
+
 fn listing(status: &MountStatus) -> String {
     let age = match status.listing_age_seconds {
         Some(seconds) => format!(", {seconds} s old"),
         None => String::new(),
     };
-    messages_and_octets(status.messages, status.octets) + &age
+    messages_and_size(status.messages, status.octets) + &age
 }
 
 fn session(status: &MountStatus) -> String {
     let login = match &status.login {
-        Some(login) => format!(", log-in by {login}"),
+        Some(login) => format!(", login by {login}"),
         None => String::new(),
     };
     match (status.session, &status.tls, &status.fault) {
         (SessionStatus::Closed, _, Some(fault)) => format!("closed: {fault}"),
         (SessionStatus::Closed, _, None) => "closed".to_owned(),
         (SessionStatus::Open, Some(tls), _) => format!("open, {tls}{login}"),
-        (SessionStatus::Open, None, _) => format!("open, in clear{login}"),
+        (SessionStatus::Open, None, _) => format!("open, in the clear{login}"),
     }
 }
 
-fn messages_and_octets(messages: u64, octets: u64) -> String {
-    let (messages, octets) = (counted(messages, "message"), counted(octets, "octet"));
-    format!("{messages}, {octets}")
+fn messages_and_size(messages: u64, octets: u64) -> String {
+    format!("{}, {}", counted(messages, "message"), size(octets))
 }
 
 fn disk(stored: Option<Stored>) -> String {
@@ -155,7 +197,7 @@ fn disk(stored: Option<Stored>) -> String {
             limit,
         }) => {
             let messages = counted(messages, "message");
-            format!("{messages}, {octets} of {limit} octets")
+            format!("{messages}, {} of {}", size(octets), size(limit))
         }
     }
 }
@@ -165,7 +207,7 @@ fn opened(opens: Opens) -> String {
         None => "no message".to_owned(),
         Some(rate) => {
             let times = counted(opens.total, "time");
-            format!("{times}, {rate} % of them from the cache")
+            format!("{times}, {rate}% from the cache")
         }
     }
 }
@@ -197,6 +239,7 @@ mod tests {
             capabilities: Some("TOP, UIDL".to_owned()),
             in_flight: 2,
             pending: vec!["a\x1b.eml".to_owned()],
+            pending_octets: 2048,
             held: None,
             cached: Cached {
                 messages: 1,
@@ -219,7 +262,7 @@ mod tests {
 
     fn printed(status: &MountStatus) -> String {
         let mut out = Vec::new();
-        print_status(status, &mut out).unwrap();
+        print_status(status, 10, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -228,15 +271,15 @@ mod tests {
         assert_eq!(
             printed(&example()),
             "pops://al@h on /mnt (process 7)\n\
-             listing   3 messages, 4096 octets, 12 s old\n\
-             session   open, TLSv1.3, log-in by PLAIN\n\
-             offers    TOP, UIDL\n\
-             in flight 2\n\
-             memory    1 message, 99 octets\n\
-             disk      2 messages, 300 of 4000 octets\n\
-             opened    3 times, 66 % of them from the cache\n\
-             pending   1 deletion\n          a\\u{1b}.eml\n\
-             committed 1970-01-02T00:00:00Z 1 message deleted on the server\n"
+             listing      3 messages, 4 KiB, 12 s old\n\
+             session      open, TLSv1.3, login by PLAIN\n\
+             offers       TOP, UIDL\n\
+             in flight    2\n\
+             memory       1 message, 99 bytes\n\
+             disk         2 messages, 300 bytes of 3.9 KiB\n\
+             opened       3 times, 66% from the cache\n\
+             pending      1 deletion, 2 KiB\n             a\\u{1b}.eml\n\
+             last commit  1970-01-02T00:00:00Z 1 message deleted on the server\n"
         );
     }
 
@@ -247,9 +290,28 @@ mod tests {
             ..MountStatus::default()
         };
         let shown = printed(&status);
-        assert!(shown.contains("session   closed: the server is away\n"));
-        assert!(shown.contains("disk      nothing is kept"), "{shown}");
-        assert!(shown.contains("opened    no message\n"), "{shown}");
+        assert!(shown.contains("session      closed: the server is away\n"));
+        assert!(shown.contains("disk         nothing is kept"), "{shown}");
+        assert!(shown.contains("opened       no message\n"), "{shown}");
+    }
+
+    #[test]
+    fn many_pending_deletions_are_cut_off() {
+        let status = MountStatus {
+            pending: (1..=12).map(|serial| format!("{serial}.eml")).collect(),
+            ..example()
+        };
+        let shown = printed(&status);
+        assert!(shown.contains("10.eml\n             … and 2 more (--names shows them)\n"));
+        assert!(!shown.contains("11.eml"), "{shown}");
+    }
+
+    #[test]
+    fn a_mount_in_a_list_is_one_line() {
+        assert_eq!(
+            summary(&example()),
+            "pops://al@h on /mnt: 3 messages, 1 deletion, 2 KiB pending"
+        );
     }
 
     #[test]
@@ -258,7 +320,7 @@ mod tests {
             serde_json::to_string(&example()).unwrap(),
             "{\"source\":\"pops://al@h\",\"mountpoint\":\"/mnt\",\"pid\":7,\"messages\":3,\"octets\":4096,\
              \"listing_age_seconds\":12,\"session\":\"open\",\"tls\":\"TLSv1.3\",\"login\":\"PLAIN\",\
-             \"capabilities\":\"TOP, UIDL\",\"in_flight\":2,\"pending\":[\"a\\u001b.eml\"],\"held\":null,\
+             \"capabilities\":\"TOP, UIDL\",\"in_flight\":2,\"pending\":[\"a\\u001b.eml\"],\"pending_octets\":2048,\"held\":null,\
              \"cached\":{\"messages\":1,\"octets\":99},\"disk\":{\"messages\":2,\"octets\":300,\"limit\":4000},\
              \"opens\":{\"total\":3,\"hits\":2},\
              \"last_commit\":{\"at\":86400,\"failed\":false,\"lines\":[\"1 message deleted on the server\"]},\

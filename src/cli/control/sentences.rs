@@ -1,20 +1,21 @@
 //! The sentences about a finished request or mount, for the user, the log and the service manager.
 
-use std::fmt::Display;
+use std::path::Path;
 
 use crate::cli::control::{ControlResponse, RequestOutcome};
 use crate::cli::failure::{Advice, Failure};
+use crate::cli::shown::{self, counted, first};
 use crate::maildrop::{Farewell, Fault, Fetched, Held, Verdict};
 
 /// How many failed messages a fetch names.
 const MOST_FAILURES: usize = 10;
-/// How many messages are named before a commit.
-const FIRST_NAMES: usize = 3;
+/// How many messages are named of a commit that is held back.
+const MOST_NAMES: usize = 3;
 
 /// The answer to `pop3fs fetch`.
-pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> ControlResponse {
+pub(in crate::cli) fn fetched_in_words(fetched: &Fetched, mountpoint: &Path) -> ControlResponse {
     let mut response = ControlResponse::done(format!(
-        "{} fetched, {} were there already",
+        "{} fetched, {} already cached",
         counted(fetched.fetched, "message"),
         fetched.present
     ));
@@ -29,8 +30,9 @@ pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> ControlResponse {
         fail(
             fault.into(),
             format!(
-                "it stopped: {}. What was fetched is kept, and `pop3fs fetch DIR` goes on from there",
-                fault.sentence()
+                "stopped: {}; what was fetched is kept, and `pop3fs fetch {}` continues",
+                fault.sentence(),
+                shown::path(mountpoint)
             ),
         );
     }
@@ -38,12 +40,12 @@ pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> ControlResponse {
         fail(fault.into(), format!("{name}: {}", fault.sentence()));
     }
     if let Some(more @ 1..) = fetched.failed.len().checked_sub(MOST_FAILURES) {
-        fail(Failure::Other, format!("{more} more have failed"));
+        fail(Failure::Other, format!("{more} more failed"));
     }
     if let unkept @ 1.. = fetched.unkept {
         fail(
             Failure::System,
-            format!("{unkept} of them are not in the cache: is its disk full?"),
+            format!("{unkept} of them could not be kept in the cache: is its disk full?"),
         );
     }
     response
@@ -51,7 +53,7 @@ pub(in crate::cli) fn fetched_in_words(fetched: &Fetched) -> ControlResponse {
 
 /// The answer to a commit that is held back. The client adds what the user can do.
 pub(in crate::cli) fn held_in_words(held: &Held, pending: &[String]) -> ControlResponse {
-    ControlResponse::held(vec![format!("{held}: {}", first(pending))])
+    ControlResponse::held(vec![format!("{held}: {}", first(pending, MOST_NAMES))])
 }
 
 /// How many deletions were pending at the end of a mount.
@@ -65,6 +67,7 @@ pub(in crate::cli) struct PendingCounts {
 /// The sentences about the end of a mount.
 pub(in crate::cli) fn farewell_in_words(
     farewell: Farewell,
+    mountpoint: &Path,
     pending: PendingCounts,
     verdict: Result<Verdict, Fault>,
 ) -> ControlResponse {
@@ -82,7 +85,8 @@ pub(in crate::cli) fn farewell_in_words(
         (_, Err(Fault::HeldBack(held))) => ControlResponse::failed(
             Failure::HeldBack,
             format!(
-                "{held}: nothing was deleted. `pop3fs umount --yes DIR` would have deleted them; -o max_delete=NUMBER sets how many may go unread, and -o max_delete=off lets everything through"
+                "{held}: nothing was deleted; `pop3fs umount --yes {}` would have deleted them, -o max_delete=NUMBER sets how many may be deleted unread, and -o max_delete=off removes the limit",
+                shown::path(mountpoint)
             ),
         ),
         (_, verdict) => verdict_in_words(verdict),
@@ -110,10 +114,10 @@ pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Contr
         }
     };
     let mut response = ControlResponse::done(match (verdict.deleted, verdict.gone) {
-        (0, 0) if verdict.is_complete() => "nothing was to be deleted".to_owned(),
+        (0, 0) if verdict.is_complete() => "nothing to delete".to_owned(),
         (deleted, 0) => format!("{} deleted on the server", counted(deleted, "message")),
         (deleted, gone) => format!(
-            "{} deleted on the server, {gone} were gone already",
+            "{} deleted on the server, {gone} already gone",
             counted(deleted, "message")
         ),
     });
@@ -125,28 +129,4 @@ pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> Contr
         ));
     }
     response
-}
-
-/// The first names, and how many more there are.
-pub(in crate::cli) fn first(names: &[String]) -> String {
-    let told: Vec<String> = names
-        .iter()
-        .take(FIRST_NAMES)
-        .map(|name| name.escape_debug().to_string())
-        .collect();
-    match names.len() - told.len() {
-        0 => told.join(", "),
-        more => format!("{} and {more} more", told.join(", ")),
-    }
-}
-
-/// `1 message`, `2 messages`.
-pub(in crate::cli) fn counted<N: Copy + Display + PartialEq + From<u8>>(
-    count: N,
-    noun: &str,
-) -> String {
-    match count == N::from(1) {
-        true => format!("1 {noun}"),
-        false => format!("{count} {noun}s"),
-    }
 }

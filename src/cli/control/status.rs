@@ -33,6 +33,8 @@ pub(in crate::cli) struct MountStatus {
     pub in_flight: u64,
     /// The names of removed messages that are not deleted on the server yet.
     pub pending: Vec<String>,
+    /// Their size: exact where it is known, else as LIST says.
+    pub pending_octets: u64,
     /// Why the delete limit would hold a commit back; none if it would not.
     pub held: Option<String>,
     /// The bodies in memory.

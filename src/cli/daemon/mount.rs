@@ -264,7 +264,12 @@ impl MountedMaildrop {
         systemd::stopping(before);
         let verdict = self.maildrop.close(farewell);
         let left = self.maildrop.pending().len();
-        let response = farewell_in_words(farewell, PendingCounts { before, left }, verdict);
+        let response = farewell_in_words(
+            farewell,
+            self.mount.mountpoint(),
+            PendingCounts { before, left },
+            verdict,
+        );
         systemd::ended(&response);
         leaver.tell(&response);
         response

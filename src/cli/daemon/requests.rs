@@ -101,7 +101,7 @@ impl RequestHandler {
                 Err(_) => ControlFlow::Break(()),
             });
         reply.send(&match fetched {
-            Ok(fetched) => fetched_in_words(&fetched),
+            Ok(fetched) => fetched_in_words(&fetched, self.mount.mountpoint()),
             Err(error) => ControlResponse::refused(&error),
         });
     }

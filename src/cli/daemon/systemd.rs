@@ -3,7 +3,7 @@
 use sd_notify::NotifyState;
 
 use crate::cli::control::ControlResponse;
-use crate::cli::control::sentences::counted;
+use crate::cli::shown::counted;
 
 /// The mount works.
 pub(in crate::cli) fn ready(source: &str, messages: u64) {

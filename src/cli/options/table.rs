@@ -105,7 +105,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Server,
         kind: OptionKind::Value("POLICY"),
         default: "by scheme",
-        help: "implicit, starttls, or off: only then is all in clear, the mail and, with most mechanisms, the password",
+        help: "implicit, starttls, or off: no encryption, so that the mail and mostly the password go in the clear",
         set: |options, text| word(text).map(|value| options.tls = Some(value)),
     },
     OptionRow {
@@ -167,7 +167,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Server,
         kind: OptionKind::Value("TIME"),
         default: "30s",
-        help: "The longest silence of the server while we wait for it",
+        help: "The longest silence of the server before it counts as gone",
         set: |options, text| {
             within(text, &(SECOND..=HOUR)).map(|value| options.timeout = value.get())
         },
@@ -177,7 +177,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Server,
         kind: OptionKind::Value("TIME"),
         default: "60s",
-        help: "An unused session is closed after this, and reopened on demand",
+        help: "Close an unused session after this time; it is reopened on demand",
         set: |options, text| {
             within(text, &(SECOND..=HOUR)).map(|value| options.idle_timeout = value.get())
         },
@@ -187,7 +187,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Server,
         kind: OptionKind::Value("TIME"),
         default: "off",
-        help: "A NOOP at this interval keeps an unused session open, whatever idle_timeout says",
+        help: "Keep an unused session open by a NOOP at this interval, regardless of idle_timeout",
         set: |options, text| {
             if text == "off" {
                 options.keepalive = None;
@@ -203,7 +203,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Server,
         kind: OptionKind::Value("TIME"),
         default: "60s",
-        help: "An older listing is renewed when the directory is read",
+        help: "Age of the listing after which reading the directory renews it",
         set: |options, text| {
             within(text, &(SECOND..=DAY)).map(|value| options.refresh = value.get())
         },
@@ -229,7 +229,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Cache,
         kind: OptionKind::Value("DIR"),
         default: "$XDG_CACHE_HOME/pop3fs",
-        help: "Where it is kept",
+        help: "Folder of the cache on disk",
         set: |options, text| path(text).map(|value| options.cache_dir = Some(value)),
     },
     OptionRow {
@@ -237,7 +237,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Cache,
         kind: OptionKind::Value("SIZE"),
         default: "1G",
-        help: "For the message bodies on disk",
+        help: "Limit for message bodies on disk",
         set: |options, text| {
             within(text, &(DataSize::mib(1)..=TEBIBYTE)).map(|value| options.cache_size = value)
         },
@@ -247,7 +247,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Cache,
         kind: OptionKind::Value("SIZE"),
         default: "64M",
-        help: "For the message bodies in memory",
+        help: "Limit for message bodies in memory",
         set: |options, text| {
             within(text, &(DataSize::mib(1)..=TEBIBYTE)).map(|value| options.memory = value)
         },
@@ -310,7 +310,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Mount,
         kind: OptionKind::Value("FILE"),
         default: "",
-        help: "The log goes there, instead of stderr (foreground), the journal or syslog",
+        help: "Write the log to this file instead of stderr (foreground), the journal or syslog",
         set: |options, text| path(text).map(|value| options.log_file = Some(value)),
     },
     OptionRow {

@@ -12,7 +12,7 @@ pub(super) const DEVICE: &str = "/dev/fuse";
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
     /// The caller's.
-    #[error("{} does not exist: mkdir it first", dir.display())]
+    #[error("{} does not exist: create it first", dir.display())]
     Missing {
         /// As the caller gave it.
         dir: PathBuf,

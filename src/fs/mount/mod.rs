@@ -19,7 +19,7 @@ use nix::unistd::{getgid, getuid};
 
 use error::DEVICE;
 pub use error::{MountError, UnmountError};
-pub use mountinfo::{DeviceNumber, FILESYSTEM_TYPE, FindError, FoundMount, find};
+pub use mountinfo::{DeviceNumber, FILESYSTEM_TYPE, FindError, FoundMount, all, find};
 use mountinfo::{MountId, MountTable};
 
 /// Whether messages can be removed through the mount.
@@ -117,6 +117,16 @@ pub fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Mounted, Mount
         Method::SystemCall => mount_by_system_call(&path, options),
         Method::Fusermount => mount_by_fusermount(&path, options),
     }
+}
+
+/// Checks what can be checked before a mount: the directory, and the FUSE device.
+///
+/// # Errors
+/// What [`mount`] would fail with.
+pub fn check(mountpoint: &Path) -> Result<(), MountError> {
+    free_directory(mountpoint)?;
+    open_device()?;
+    Ok(())
 }
 
 /// The path of `dir` as the mount table shows it: absolute, without symbolic links. What is mounted there is not touched.
@@ -478,7 +488,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("mail");
         let error = mount(&missing, &options()).unwrap_err();
-        let sentence = format!("{} does not exist: mkdir it first", missing.display());
+        let sentence = format!("{} does not exist: create it first", missing.display());
         assert_eq!(error.to_string(), sentence);
         std::fs::write(&missing, "").unwrap();
         assert!(matches!(

@@ -98,6 +98,14 @@ pub fn find(dir: &Path) -> Result<FoundMount, FindError> {
     })
 }
 
+/// All mounts of pop3fs that can be seen, in the order of the mount table. Their daemons may be gone.
+///
+/// # Errors
+/// The mount table cannot be read.
+pub fn all() -> io::Result<Vec<FoundMount>> {
+    Ok(MountTable::read()?.of_pop3fs())
+}
+
 /// The id of a mount in this mount namespace. The kernel gives it to another mount once this one is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MountId(u32);
@@ -155,6 +163,17 @@ impl MountTable {
                 .filter_map(MountEntry::parse)
                 .collect(),
         )
+    }
+
+    fn of_pop3fs(&self) -> Vec<FoundMount> {
+        let ours = |entry: &&MountEntry| entry.kind == FILESYSTEM_TYPE && !self.is_covered(entry);
+        let found = |entry: &MountEntry| FoundMount {
+            path: entry.mountpoint.clone(),
+            device: entry.device,
+            source: entry.source.clone(),
+            owner: entry.owner,
+        };
+        self.0.iter().filter(ours).map(found).collect()
     }
 
     /// The mount that programs see at `path`. When several mounts lie on each other, each is the parent of the next.
@@ -250,6 +269,14 @@ fn octal_escape(text: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_mounts_of_pop3fs_are_listed() {
+        let mounts = MountTable::parse(TABLE.as_bytes()).of_pop3fs();
+        let paths: Vec<&Path> = mounts.iter().map(|mount| mount.path.as_path()).collect();
+        assert_eq!(paths, [Path::new("/home/al/my mail\\x"), Path::new("/mnt")]);
+        assert_eq!(mounts[0].owner, 1000);
+    }
 
     const TABLE: &str = "\
 22 28 0:21 / /proc rw,nosuid - proc proc rw\n\

@@ -25,10 +25,10 @@ pub(in crate::cli) enum ConfigError {
         reason: String,
     },
     /// A table other than `[account.NAME]`.
-    #[error("{}: [{name}] is no table of this file: an account is written [account.{name}]", path.display())]
+    #[error("{}: [{name}] is not a table of this file: write [account.{name}] for an account", path.display())]
     NotAnAccount { path: PathBuf, name: String },
     /// No account of that name.
-    #[error("no account {name:?} in {files}{}: there are {known}", did_you_mean(nearest.as_deref()))]
+    #[error("no account '{}' in {files}{}: known are {known}", name.escape_debug(), did_you_mean(nearest.as_deref()))]
     UnknownAccount {
         name: String,
         files: String,
@@ -36,7 +36,7 @@ pub(in crate::cli) enum ConfigError {
         known: String,
     },
     /// The key is no option.
-    #[error("{place}: unknown key {name:?}{}: the keys are url, user and the options in `pop3fs --help`", did_you_mean(*nearest))]
+    #[error("{place}: unknown key '{}'{}: the keys are url, user and the options in `pop3fs --help`", name.escape_debug(), did_you_mean(*nearest))]
     UnknownKey {
         place: String,
         name: String,
@@ -44,7 +44,7 @@ pub(in crate::cli) enum ConfigError {
     },
     /// The file must not hold a password.
     #[error(
-        "{place}: a password does not stand in this file: write password_command or password_file"
+        "{place}: this file must not contain a password: use password_command or password_file"
     )]
     Password { place: String },
     /// An account without a maildrop.
@@ -54,7 +54,7 @@ pub(in crate::cli) enum ConfigError {
     #[error("{place}: {name} takes a text, a number, true or false")]
     Kind { place: String, name: String },
     /// Two keys name a source of the password; one of them would have no effect.
-    #[error("{place}: there is more than one place for the password: leave one of them")]
+    #[error("{place}: more than one source of the password: keep only one")]
     Passwords { place: String },
     /// The URL of an account.
     #[error("{place}: {error}")]

@@ -264,7 +264,7 @@ mod tests {
         let error = config(FILE).unwrap().account("wrok").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no account \"wrok\" in /c (did you mean work?): there are home, work"
+            "no account 'wrok' in /c (did you mean work?): known are home, work"
         );
     }
 
@@ -278,15 +278,15 @@ mod tests {
             ),
             (
                 work("timeuot = 5"),
-                "/c [account.work]: unknown key \"timeuot\" (did you mean timeout?): the keys are url, user and the options in `pop3fs --help`",
+                "/c [account.work]: unknown key 'timeuot' (did you mean timeout?): the keys are url, user and the options in `pop3fs --help`",
             ),
             (
                 work("password = \"hunter2\""),
-                "/c [account.work]: a password does not stand in this file: write password_command or password_file",
+                "/c [account.work]: this file must not contain a password: use password_command or password_file",
             ),
             (
                 work("timeout = 0"),
-                "/c [account.work]: timeout=\"0\" is not possible: allowed is 1s to 1h",
+                "/c [account.work]: invalid value '0' for timeout: expected 1s to 1h",
             ),
             (
                 work("timeout = 1979-05-27"),
@@ -294,15 +294,15 @@ mod tests {
             ),
             (
                 work("password_file = \"/a\"\npassword_command = \"b\""),
-                "/c [account.work]: there is more than one place for the password: leave one of them",
+                "/c [account.work]: more than one source of the password: keep only one",
             ),
             (
                 work("user = \"al\""),
-                "/c [account.work]: the user is named twice: leave it out of the URL, or leave out the other",
+                "/c [account.work]: the user is named twice: remove one of them",
             ),
             (
                 "[work]\nurl = \"pops://al@h\"".to_owned(),
-                "/c: [work] is no table of this file: an account is written [account.work]",
+                "/c: [work] is not a table of this file: write [account.work] for an account",
             ),
         ] {
             assert_eq!(sentence(&text), expected);
