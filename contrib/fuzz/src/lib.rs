@@ -1,4 +1,4 @@
-//! Where the fuzzer finds the properties and their seeds.
+//! Gives the fuzzer the properties of tests/fuzz and their seeds.
 
 #[path = "../../../tests/fuzz/targets/mod.rs"]
 pub mod targets;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use targets::Target;
 
-/// Puts the seeds of a target into the corpus that cargo-fuzz reads: made by code, so that none is kept in the repository.
+/// Puts the seeds of a target into the corpus that cargo-fuzz reads. Code makes them, so that the repository holds no seed.
 pub fn sow(target: Target) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("corpus")
