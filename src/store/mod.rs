@@ -11,9 +11,9 @@
 //! BASE is `$XDG_CACHE_HOME/pop3fs`, or `~/.cache/pop3fs`. Each account has a folder in it
 //! ([`CacheFolder`]), whose name is the readable part of the account and a digest.
 //!
-//! The index is an SQLite file in WAL mode. Its `application_id` is ours, its `user_version` is the
-//! format. A newer format is refused. A damaged file is set aside, because the server can tell
-//! everything in it again. Several mounts may share it.
+//! The index is an SQLite file with a rollback journal. Its `application_id` is ours, its
+//! `user_version` is the format. A newer format is refused. A damaged file is set aside, because
+//! the server can tell everything in it again. Several mounts may share it.
 //!
 //! Everything belongs to the user who mounts, and nobody else may read it: even a unique-id and a
 //! time tell who got mail and when. Folders are 0700, files 0600, and what another user owns is

@@ -1,4 +1,5 @@
-//! A cache whose files were damaged behind our back: what is read is what the server sent, whatever became of it.
+//! Files of the cache that were damaged by a disk, a crash or another program. What is read is
+//! still what the server sent.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ impl Filled {
             mount,
             copy,
         };
-        // With its log beside it SQLite would undo a damage.
+        // SQLite could undo damage with a journal or a log beside the file.
         drop(Connection::open(filled.index()).and_then(|index| index.execute_batch("VACUUM")));
         assert_eq!(filled.files("sqlite-wal").len(), 0);
         replace(&filled.mount.cache_dir(), filled.copy.path());
@@ -45,7 +46,7 @@ impl Filled {
         replace(self.copy.path(), &self.mount.cache_dir());
     }
 
-    /// The account's files with this extension.
+    /// The files of the cache with this extension.
     fn files(&self, extension: &str) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> = walk(&self.mount.cache_dir())
             .into_iter()
@@ -65,7 +66,7 @@ impl Filled {
         self.files("sqlite").remove(0)
     }
 
-    /// Mounts again and reads everything; gives how many messages were fetched for that, and what the log says.
+    /// Mounts again and reads everything. Returns how many messages were fetched, and the log.
     fn read_again(&mut self) -> (usize, String) {
         let before = self.liar.count("RETR");
         self.mount.remount();
@@ -94,7 +95,7 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// One damage, as disks and crashes do it, at a place that the seed determines.
+/// Damages the file like a disk or a crash does, at a place that the seed determines.
 fn damage(path: &Path, random: &mut Rng) -> String {
     let mut octets = fs::read(path).expect("a file of the cache");
     let at = random.usize(..octets.len());
@@ -141,14 +142,14 @@ fn damaged_bodies_are_fetched_again() {
             .collect();
         eprintln!("seed {seed}: {damages:#?}");
         fetched += filled.read_again().0;
-        // What was fetched again is kept again.
+        // What was fetched again is cached again.
         assert_eq!(filled.read_again().0, 0, "seed {seed}");
     }
     assert!(fetched > 8, "{fetched}");
 }
 
 #[test]
-fn bodies_that_are_swapped_or_of_another_program_are_not_taken_for_others() {
+fn swapped_and_foreign_files_are_not_taken_for_bodies() {
     let mut filled = Filled::new();
     let (segment, large) = (
         filled.files("segment").remove(0),
@@ -194,7 +195,7 @@ fn a_damaged_index_is_set_aside_and_learnt_again() {
 }
 
 #[test]
-fn an_empty_or_missing_index_is_begun_anew() {
+fn an_empty_or_missing_index_is_created_again() {
     let mut filled = Filled::new();
     fs::write(filled.index(), b"").expect("the index");
     assert_eq!(filled.read_again().0, 21);
@@ -206,12 +207,30 @@ fn an_empty_or_missing_index_is_begun_anew() {
 #[test]
 fn garbage_beside_the_index_does_no_harm() {
     let mut filled = Filled::new();
-    for beside in ["index.sqlite-wal", "index.sqlite-shm"] {
+    for beside in [
+        "index.sqlite-journal",
+        "index.sqlite-wal",
+        "index.sqlite-shm",
+    ] {
         let path = filled.index().with_file_name(beside);
         fs::write(path, [0xa5; 40_000]).expect("a file beside the index");
         filled.read_again();
         assert_eq!(filled.read_again().0, 0, "{beside}");
     }
+}
+
+#[test]
+fn a_mount_outlives_the_truncation_of_its_cache() {
+    let mut filled = Filled::new();
+    filled.mount.remount();
+    for path in walk(&filled.mount.cache_dir()) {
+        let file = fs::File::options().write(true).open(path);
+        let truncated = file.and_then(|file| file.set_len(0));
+        truncated.expect("a file of the cache");
+    }
+    assert_reads_all(filled.mount.path(), &filled.messages);
+    assert_eq!(listed(filled.mount.path()).len(), 21);
+    umount(&mut filled.mount);
 }
 
 #[test]
@@ -241,7 +260,7 @@ fn an_index_of_a_newer_version_is_refused_and_kept() {
 }
 
 #[test]
-fn rows_that_no_message_can_have_harm_no_other_message() {
+fn impossible_rows_harm_no_other_message() {
     let mut filled = Filled::new();
     let outside = Connection::open(filled.index()).expect("the index");
     for statement in [

@@ -14,6 +14,8 @@ use crate::store::{CacheFolder, StoreError};
 
 /// How long SQLite waits for another mount's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a file in WAL mode may keep the mount waiting before it is used as it is.
+const LEAVE_WAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Opens the index of an account. Creates it if there is none, and sets a damaged one aside.
 pub(super) fn open(folder: &CacheFolder) -> Result<(Connection, PathBuf), StoreError> {
@@ -104,11 +106,8 @@ fn open_existing(path: &Path) -> Result<Connection, OpenFailure> {
     let fail = |source| OpenFailure::from_sqlite(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
+    use_rollback_journal(&connection).map_err(fail)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
-    // Only a flush must reach the disk; a commit need not.
-    connection
-        .pragma_update(None, "synchronous", "normal")
-        .map_err(fail)?;
     if is_blank(&connection).map_err(fail)? {
         create_table(&mut connection).map_err(fail)?;
     }
@@ -119,6 +118,28 @@ fn open_existing(path: &Path) -> Result<Connection, OpenFailure> {
     Ok(connection)
 }
 
+/// Has SQLite keep a rollback journal beside the file. A write-ahead log needs a file that is
+/// mapped into memory: some file systems cannot do that (mergerfs, some NFS), and if anybody
+/// truncates that file, SIGBUS kills the mount. The journal costs 10 to 20 ms for each batch of
+/// rows, for which nobody waits.
+///
+/// Older versions used a write-ahead log. To leave it, SQLite must be alone with the file for a
+/// moment, and needs no mapped file then. If an older mount uses the file, it stays as it is.
+fn use_rollback_journal(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(LEAVE_WAL_TIMEOUT)?;
+    let set = |name, value| connection.pragma_update(None, name, value);
+    set("locking_mode", "exclusive")?;
+    let left = set("journal_mode", "truncate");
+    set("locking_mode", "normal")?;
+    match left {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            log::info!("another mount keeps the index in WAL mode");
+            Ok(())
+        }
+        left => left,
+    }
+}
+
 fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
         row.get(0)
@@ -126,7 +147,6 @@ fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 fn create_table(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "wal")?;
     let transaction = connection.transaction()?;
     transaction.execute(CREATE, [])?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
@@ -187,7 +207,7 @@ fn check_content(connection: &Connection, path: &Path) -> Result<(), OpenFailure
 
 /// Renames the index and the files that SQLite keeps beside it. Replaces an earlier damaged one.
 fn set_aside(path: &Path) -> Result<(), StoreError> {
-    for beside in ["", "-wal", "-shm"] {
+    for beside in ["", "-journal", "-wal", "-shm"] {
         let from = path.with_file_name(format!("{INDEX_FILE}{beside}"));
         let to = path.with_file_name(format!("{INDEX_FILE}.damaged{beside}"));
         match fs::rename(&from, to) {
@@ -270,8 +290,53 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(modes.len(), 4, "{modes:?}");
+        assert_eq!(modes.len(), 3, "{modes:?}");
         assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
+    }
+
+    /// The mapped files of this process that lie in the folder.
+    fn mapped_files(folder: &IndexFolder) -> Vec<String> {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let folder = folder.path().to_str().unwrap();
+        let lines = maps.lines().filter(|line| line.contains(folder));
+        lines.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn no_file_of_an_open_index_is_mapped_into_memory() {
+        let folder = IndexFolder::new();
+        let indexes = [folder.open(), folder.open()];
+        for (index, inode) in indexes.iter().zip(2..) {
+            index.learn(vec![row(&[inode as u8], inode)]);
+            index.flush().unwrap();
+            assert_eq!(index.load().unwrap().len(), inode as usize - 1);
+        }
+        assert_eq!(mapped_files(&folder), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_index_in_wal_mode_leaves_it_with_all_its_rows() {
+        let folder = IndexFolder::new();
+        folder.open().learn(vec![row(b"a", 2)]);
+        let outside = Connection::open(folder.file()).unwrap();
+        outside.pragma_update(None, "journal_mode", "wal").unwrap();
+        outside.execute("UPDATE message SET size = 7", []).unwrap();
+        drop(outside);
+        let index = folder.open();
+        assert_eq!(index.load().unwrap()[0].size, Some(7));
+        assert_eq!(mapped_files(&folder), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_index_that_an_older_mount_uses_stays_in_wal_mode() {
+        let folder = IndexFolder::new();
+        folder.open().learn(vec![row(b"a", 2)]);
+        let older = Connection::open(folder.file()).unwrap();
+        older.pragma_update(None, "journal_mode", "wal").unwrap();
+        older.execute("UPDATE message SET size = 7", []).unwrap();
+        let index = folder.open();
+        index.learn(vec![row(b"b", 3)]);
+        assert_eq!(index.load().unwrap().len(), 2);
     }
 
     #[test]
