@@ -78,7 +78,7 @@ impl Maildrop {
     /// headers of what comes next fetched ahead.
     pub fn want_arrival(&self, id: MessageId, waiter: Waiter<()>) {
         let mut state = self.shared.state.lock();
-        if state.catalogue.get(id).arrived.is_some() {
+        if state.catalogue.get(id).is_arrival_known() {
             drop(state);
             return waiter.answer(Ok(()));
         }
@@ -112,7 +112,7 @@ impl Maildrop {
         let untitled: Vec<MessageId> = state
             .catalogue
             .after(0, Standing::Listed)
-            .filter(|(_, message)| message.title.is_none())
+            .filter(|(_, message)| !message.are_headers_known())
             .map(|(id, _)| id)
             .collect();
         if untitled.is_empty() {

@@ -282,7 +282,7 @@ impl Shared {
 
     fn knows_headers_of(&self, catalogue: &Catalogue, id: MessageId) -> bool {
         let is_outlined = catalogue.outline(id).is_some() || self.settings.outlining.is_none();
-        catalogue.get(id).arrived.is_some() && is_outlined
+        catalogue.get(id).are_headers_known() && is_outlined
     }
 
     /// A body that was in memory alone, since the disk was too slow for it when it came.

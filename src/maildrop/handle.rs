@@ -3,10 +3,10 @@
 use crate::maildrop::catalogue::id::{MessageId, Tag};
 use crate::maildrop::catalogue::message::{Message, Standing};
 use crate::maildrop::catalogue::{Totals, identity};
-use crate::maildrop::connection::last_heard::Pulse;
+use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::deletion::verdict::{Farewell, Verdict};
-use crate::maildrop::engine::Engine;
+use crate::maildrop::engine::{Engine, QUIT_PATIENCE};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::FAREWELL;
 use crate::maildrop::session::terms::Connection;
@@ -76,7 +76,7 @@ impl Maildrop {
         };
         let shared = Arc::new(Shared {
             wake_up,
-            pulse: Pulse::new(),
+            last_heard: LastHeard::new(),
             state: Mutex::new(state),
             on_change: OnceLock::new(),
             settings,
@@ -173,7 +173,7 @@ impl Maildrop {
     /// When the server last said anything.
     #[must_use]
     pub fn last_heard(&self) -> std::time::Instant {
-        self.shared.pulse.last()
+        self.shared.last_heard.last()
     }
 
     /// The longest silence of the server.
@@ -237,6 +237,13 @@ impl Maildrop {
         }
     }
 
+    /// How long a server that commits may say nothing before the verdict is there: while it deletes, and then while it is
+    /// asked what is left.
+    #[must_use]
+    pub fn commit_timeout(&self) -> Duration {
+        self.timeout() * (QUIT_PATIENCE + 1)
+    }
+
     /// Ends: commits or discards, leaves the session, writes the index. Blocks, as long as the server's time-outs.
     ///
     /// # Errors
@@ -250,6 +257,7 @@ impl Maildrop {
         // What a commit under way has done is told by no other.
         let nothing_to_do = state.committing.is_empty()
             && (farewell == Farewell::Discard || state.has_no_deletions());
+        state.orders.note_waiting();
         state.orders.ending = Some(Ending { farewell, tell });
         // Files that stay open have requests answered until the process ends.
         state.phase = Phase::Ending;

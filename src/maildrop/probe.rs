@@ -8,7 +8,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::maildrop::catalogue::identity::Identity;
-use crate::maildrop::connection::last_heard::Pulse;
+use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::pipelining::Pipeline;
 use crate::maildrop::connection::quirks::Quirks;
@@ -61,7 +61,7 @@ pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Outlook {
     let mut probe = Probe {
         settings,
         quirks: Quirks::default(),
-        pulse: Pulse::new(),
+        last_heard: LastHeard::new(),
         tell,
     };
     match probe.run() {
@@ -73,7 +73,7 @@ pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Outlook {
 struct Probe<'a> {
     settings: &'a Settings,
     quirks: Quirks,
-    pulse: Pulse,
+    last_heard: LastHeard,
     tell: &'a mut dyn FnMut(&Finding),
 }
 
@@ -115,10 +115,12 @@ impl Probe<'_> {
     /// A connection of its own: what fails here is not the password's fault.
     fn reach(&mut self) -> Result<(), Failed> {
         let Settings { login, .. } = self.settings;
-        let reached = login.reach(&self.pulse, &mut self.quirks);
+        let reached = login.reach(&self.last_heard, &mut self.quirks);
         // A server that closes the connection on CAPA is asked without.
         let reached = match reached {
-            Err(_) if self.quirks.capas_avoided() > 0 => login.reach(&self.pulse, &mut self.quirks),
+            Err(_) if self.quirks.capas_avoided() > 0 => {
+                login.reach(&self.last_heard, &mut self.quirks)
+            }
             reached => reached,
         };
         let mut reached = self.unless_failed("connect", reached)?;
@@ -181,13 +183,13 @@ impl Probe<'_> {
 
     fn log_in(&mut self) -> Result<(Session, Listing), Failed> {
         let settings = self.settings;
-        let logged_in = settings.login.open(&self.pulse, &mut self.quirks);
+        let logged_in = settings.login.open(&self.last_heard, &mut self.quirks);
         let logged_in = self.unless_failed("log-in", logged_in)?;
         self.good(
             "log-in",
             &format!("{}, as {}", logged_in.method, settings.login.user),
         );
-        let entered = Session::enter(logged_in, settings, &self.pulse, &mut self.quirks);
+        let entered = Session::enter(logged_in, settings, &self.last_heard, &mut self.quirks);
         self.unless_failed("listing", entered)
     }
 

@@ -73,6 +73,7 @@ impl Maildrop {
             drop(state);
             return waiter.answer(Ok(Verdict::default()));
         }
+        state.orders.note_waiting();
         state
             .orders
             .commit

@@ -48,7 +48,7 @@ fn another_message_with_the_same_unique_id_is_kept() {
     let (liar, mut mount) = only_message_removed(&message(MAY, ""));
     replace(&liar, &message(JUNE, "Subject: quite another\r\n"));
     let said = umount_fails(&mut mount);
-    assert!(said.contains("it changed since it was unlinked"), "{said}");
+    assert!(said.contains("it changed since it was removed"), "{said}");
     assert_eq!(liar.count("DELE"), 0);
     assert_eq!(liar.left_serials(), [2]);
 }

@@ -22,3 +22,10 @@ pub(crate) struct Changes {
     /// Never seen by this index before.
     pub(crate) unknown: Vec<MessageId>,
 }
+
+impl Changes {
+    /// Whether the directory lists something else now.
+    pub(crate) fn change_the_directory(&self) -> bool {
+        !(self.appeared.is_empty() && self.vanished.is_empty() && self.reprieved.is_empty())
+    }
+}

@@ -27,3 +27,7 @@ impl std::str::FromStr for Tag {
         u32::from_str_radix(digits, 16).map(Tag)
     }
 }
+
+/// Counts the listings of a mount. Message numbers are those of one listing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ListingSerial(pub(crate) u64);

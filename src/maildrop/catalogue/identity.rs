@@ -33,23 +33,38 @@ const NOTES_OF_SERVERS: [&str; 9] = [
 
 /// The identity of a message with these headers; what follows the empty line does not count.
 pub(crate) fn of_headers(message: &[u8]) -> UniqueId {
+    let (digest, _) = digest_of_fields(message);
+    let digest = hex::encode(&digest.finalize()[..DIGEST_OCTETS]);
+    UniqueId::from_wire(format!("{PREFIX}{digest}").as_bytes())
+}
+
+/// Where the headers of a message end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderEnd {
+    /// At an empty line.
+    EmptyLine,
+    /// Nowhere: the message has no body, or the headers were cut.
+    Missing,
+}
+
+/// A digest of the header fields up to the empty line, without those that servers write themselves.
+pub(crate) fn digest_of_fields(message: &[u8]) -> (Sha256, HeaderEnd) {
     let mut digest = Sha256::new();
-    let mut keeps = true;
+    let mut is_kept = true;
     for line in lines(&message[..message.len().min(LONGEST_HEADERS)]) {
         if line.is_empty() {
-            break;
+            return (digest, HeaderEnd::EmptyLine);
         }
         // A folded line belongs to the field above it (RFC 5322 section 2.2.3).
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
-            keeps = !is_note_of_server(line);
+            is_kept = !is_note_of_server(line);
         }
-        if keeps {
+        if is_kept {
             digest.update(line);
             digest.update(b"\n");
         }
     }
-    let digest = hex::encode(&digest.finalize()[..DIGEST_OCTETS]);
-    UniqueId::from_wire(format!("{PREFIX}{digest}").as_bytes())
+    (digest, HeaderEnd::Missing)
 }
 
 /// [`Identity::Uidl`] where a message is remembered by what only UIDL can have told.

@@ -2,11 +2,12 @@
 
 use std::num::NonZeroU64;
 
+use crate::maildrop::catalogue::digest::{ContentSince, Digests, HeaderDigest};
 use crate::maildrop::catalogue::id::Tag;
 use crate::maildrop::catalogue::identity;
 use crate::maildrop::catalogue::listing::Listed;
 use crate::maildrop::catalogue::name::file_name;
-use crate::maildrop::catalogue::pending::{Likeness, Shown};
+use crate::maildrop::catalogue::pending::ShownBefore;
 use crate::pop3::UniqueId;
 use crate::store::{Body, BodyKey, Eol, Row};
 
@@ -23,6 +24,32 @@ pub enum Standing {
     Unlinked,
     /// Not in the maildrop when it was last listed.
     Departed,
+}
+
+/// What RETR is expected to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Announced {
+    /// LIST's octets.
+    pub(crate) listed: u64,
+    /// The octets of the body, if it was seen and LIST has not changed since.
+    pub(crate) exact: Option<u64>,
+}
+
+impl Announced {
+    /// The best estimate.
+    pub(crate) fn octets(self) -> u64 {
+        self.exact.unwrap_or(self.listed)
+    }
+
+    /// Whether a body of so many octets is what was announced.
+    pub(crate) fn is(self, octets: u64) -> bool {
+        self.exact.unwrap_or(self.listed) == octets || self.listed == octets
+    }
+
+    /// Whether the two bodies may have the same size.
+    pub(crate) fn may_have_the_size_of(self, other: Self) -> bool {
+        self.is(other.listed) || other.exact.is_some_and(|exact| self.is(exact))
+    }
 }
 
 /// What the body showed when it was seen.
@@ -51,8 +78,10 @@ impl Extent {
 pub struct Message {
     pub(super) uidl: UniqueId,
     ordinal: u32,
-    /// How many shared the unique-id when the message was listed last; 0 once it was deleted, or went while it was unlinked.
+    /// How many shared the unique-id when the message was listed last.
     pub(super) twins: u32,
+    /// It was deleted here, or had gone while it was pending: what is listed with its unique-id next is other mail.
+    pub(super) is_replaceable: bool,
     /// The inode number, the same in every session.
     pub inode: u64,
     /// LIST's octets: a hint.
@@ -62,8 +91,14 @@ pub struct Message {
     pub(super) exact_lf: Option<NonZeroU64>,
     /// Unix seconds: the mtime, once it was shown.
     pub arrived: Option<i64>,
+    /// What LIST says of the content since the headers were last seen. They tell whether the arrival still holds.
+    pub(super) content: ContentSince,
     /// A user was given the body.
     pub(super) read: bool,
+    /// What its headers were when they were last seen.
+    pub(super) digests: Digests,
+    /// Of its whole body, where it shared its unique-id when the body was seen.
+    pub(super) twin_body: Option<HeaderDigest>,
     /// Who wrote and about what, once the headers were seen.
     pub title: Option<Box<str>>,
     /// What a mail reader noted of it.
@@ -81,12 +116,16 @@ impl Message {
             uidl: listed.uidl,
             ordinal: listed.ordinal,
             twins: listed.twins,
+            is_replaceable: false,
             inode,
             listed: listed.octets,
             exact: None,
             exact_lf: None,
             arrived: None,
+            content: ContentSince::Unchanged,
             read: false,
+            digests: Digests::default(),
+            twin_body: None,
             title: None,
             mark: None,
             standing: Standing::Departed,
@@ -104,12 +143,16 @@ impl Message {
             uidl: UniqueId::from_wire(&row.uidl),
             ordinal: row.ordinal,
             twins: row.twins,
+            is_replaceable: row.twins == 0,
             inode: row.inode,
             listed: row.listed,
             exact: row.size,
             exact_lf: extent.and_then(Extent::with_lf),
             arrived: row.arrived,
+            content: ContentSince::Unchanged,
             read: row.read,
+            digests: Digests::default(),
+            twin_body: None,
             title: row.title.clone(),
             mark: row.mark.clone(),
             standing: Standing::Departed,
@@ -180,19 +223,54 @@ impl Message {
         self.uidl == other.uidl
     }
 
-    /// LIST's octets, the only estimate of what RETR is going to send.
-    pub(crate) fn expected_octets(&self) -> u64 {
-        self.exact.unwrap_or(self.listed)
+    /// What RETR is expected to send.
+    pub(crate) fn announced(&self) -> Announced {
+        Announced {
+            listed: self.listed,
+            exact: self.exact,
+        }
     }
 
-    /// What has to be told by the headers of the message that is to be deleted for it.
-    pub(super) fn shown(&self, likeness: Likeness) -> Shown {
-        Shown {
-            likeness,
-            arrived: self.arrived,
-            title: self.title.clone(),
-            read: self.read,
+    /// The octets that RETR is expected to send.
+    pub(crate) fn expected_octets(&self) -> u64 {
+        self.announced().octets()
+    }
+
+    /// What a session has to show of the message before it deletes it.
+    pub(super) fn shown(&self) -> ShownBefore {
+        ShownBefore {
+            headers: self.digests,
+            twin_body: self.twin_body,
+            was_read: self.read,
         }
+    }
+
+    /// Whether the arrival is known, and LIST has given the same octets since.
+    pub(crate) fn is_arrival_known(&self) -> bool {
+        self.arrived.is_some() && self.content == ContentSince::Unchanged
+    }
+
+    /// Whether the headers were seen since LIST last gave the message other octets.
+    pub(crate) fn are_headers_known(&self) -> bool {
+        self.title.is_some()
+    }
+
+    /// Forgets what the content told. The digests stay: they tell whether it still is the message.
+    pub(super) fn forget_content(&mut self) {
+        self.title = None;
+        self.content = ContentSince::Altered;
+        self.twin_body = None;
+        self.set_extent(None);
+    }
+
+    /// Forgets all that was known of other mail with this unique-id.
+    pub(super) fn forget_identity(&mut self) {
+        self.forget_content();
+        self.digests = Digests::default();
+        self.content = ContentSince::Unchanged;
+        self.arrived = None;
+        self.mark = None;
+        self.read = false;
     }
 
     /// What tells it from others in a name for people: made of its identity alone, so the same for good.
@@ -215,7 +293,10 @@ impl Message {
             crlfs: self.extent().and_then(|extent| extent.crlfs),
             arrived: self.arrived,
             listed: self.listed,
-            twins: self.twins,
+            twins: match self.is_replaceable {
+                true => 0,
+                false => self.twins,
+            },
             read: self.read,
             title: self.title.clone(),
             // Kept where it was learnt.

@@ -4,7 +4,7 @@
 //! that share a unique-id, in maildrop order (RFC 1939 section 7 lets identical messages share one). When a group of
 //! twins grows or shrinks, or LIST gives a known message, or a twin of it, other octets, nothing that was known of its
 //! content holds any longer: it is [`Changes::altered`]. A deletion of it is not carried out then, unless it has no twins and
-//! its headers tell that it is the same; one of a twin in a later session, unless they tell of another (doubt.rs). Nor does
+//! its headers tell that it is the same; one of a twin in a later session, unless they tell of another (engine/confirm.rs). Nor does
 //! anything hold once the message was deleted here, or had gone when it was to be: from then on the server may give its
 //! unique-id to another.
 //!
@@ -18,9 +18,11 @@
 //! ```
 
 pub(crate) mod changes;
+pub(crate) mod digest;
 pub(crate) mod id;
 pub(crate) mod identity;
 pub(crate) mod inode;
+pub(crate) mod learnt;
 pub(crate) mod listing;
 pub(crate) mod merge;
 pub(crate) mod message;
@@ -32,12 +34,14 @@ use std::num::NonZeroU64;
 use std::time::SystemTime;
 
 use crate::maildrop::catalogue::changes::Changes;
-use crate::maildrop::catalogue::id::{MessageId, Tag};
+use crate::maildrop::catalogue::digest::{ContentSince, HeaderDigest};
+use crate::maildrop::catalogue::id::{ListingSerial, MessageId, Tag};
 use crate::maildrop::catalogue::inode::Room;
+use crate::maildrop::catalogue::learnt::{HeaderNews, Learnt};
 use crate::maildrop::catalogue::listing::{Coverage, Group, Listed};
 use crate::maildrop::catalogue::message::{Extent, Message, Standing};
 use crate::maildrop::catalogue::name::file_name;
-use crate::maildrop::catalogue::pending::{Likeness, Shown};
+use crate::maildrop::catalogue::pending::{Absence, Likeness, PendingDeletion};
 use crate::store::{Eol, Row};
 
 /// The messages, by name and by inode number.
@@ -58,13 +62,13 @@ pub(crate) struct Catalogue {
     /// When a mail reader last noted anything: the mtime of the directories that show it, where it is later.
     pub(crate) marked: SystemTime,
     listed: Totals,
-    /// Unlinked messages that were listed with another size since, or left out, or are one of several of their unique-id.
-    doubted: HashMap<MessageId, Shown>,
+    /// Removed messages, until the server has deleted them.
+    pending: HashMap<MessageId, PendingDeletion>,
+    /// The last listing.
+    serial: ListingSerial,
     /// How many messages the last listing did not name.
     pub(crate) unnamed: usize,
-    /// Unlinked messages that listings have left out: how many the one before did not name.
-    left_out: HashMap<MessageId, usize>,
-    /// Those that a listing did not have when they were unlinked.
+    /// Those that a listing did not have while they were pending.
     went_unlinked: HashSet<MessageId>,
 }
 
@@ -98,9 +102,9 @@ impl Catalogue {
             changed: SystemTime::now(),
             marked: SystemTime::UNIX_EPOCH,
             listed: Totals::default(),
-            doubted: HashMap::new(),
+            pending: HashMap::new(),
+            serial: ListingSerial::default(),
             unnamed: 0,
-            left_out: HashMap::new(),
             went_unlinked: HashSet::new(),
         };
         catalogue.sort_by_inode();
@@ -177,8 +181,10 @@ impl Catalogue {
     pub(crate) fn stand(&mut self, id: MessageId, standing: Standing) -> bool {
         let before = std::mem::replace(&mut self.messages[id.index()].standing, standing);
         if standing != Standing::Unlinked {
-            self.doubted.remove(&id);
-            self.left_out.remove(&id);
+            self.pending.remove(&id);
+        } else if before != Standing::Unlinked {
+            let pending = PendingDeletion::new(self.serial, self.get(id).shown());
+            self.pending.insert(id, pending);
         }
         let size = self.get(id).size();
         match (before == Standing::Listed, standing == Standing::Listed) {
@@ -201,13 +207,8 @@ impl Catalogue {
     pub(crate) fn retire(&mut self, id: MessageId) -> Row {
         self.stand(id, Standing::Departed);
         self.went_unlinked.remove(&id);
-        self.void(id);
+        self.messages[id.index()].is_replaceable = true;
         self.get(id).row()
-    }
-
-    /// What is known of it is not known of the one that comes in its place.
-    fn void(&mut self, id: MessageId) {
-        self.messages[id.index()].twins = 0;
     }
 
     /// Keeps what RETR showed, or forgets it. Gives with which line ends the size is another now.
@@ -240,23 +241,62 @@ impl Catalogue {
 
     /// Keeps when the message arrived, if nothing was shown yet: a date never changes.
     pub(crate) fn learn_arrival(&mut self, id: MessageId, seconds: i64) {
-        self.messages[id.index()].arrived.get_or_insert(seconds);
+        let message = &mut self.messages[id.index()];
+        message.arrived.get_or_insert(seconds);
+        message.content = ContentSince::Unchanged;
     }
 
-    /// Keeps who wrote and about what, if nothing was shown yet: a name never changes.
-    pub(crate) fn learn_title(&mut self, id: MessageId, title: String) {
-        let title = title.into_boxed_str();
-        self.messages[id.index()].title.get_or_insert(title);
+    /// Keeps what the headers told. A date and a title that were shown stay, unless the headers prove to be those of another
+    /// message: then nothing holds that was known of the one before.
+    pub(crate) fn learn_headers(&mut self, id: MessageId, learnt: Learnt) -> HeaderNews {
+        let message = &mut self.messages[id.index()];
+        let mut news = HeaderNews::SameMessage;
+        if let Some(digest) = learnt.digest
+            && !message
+                .digests
+                .learn(learnt.source, digest, message.content)
+        {
+            let digests = message.digests;
+            message.arrived = None;
+            message.mark = None;
+            message.title = None;
+            message.digests = digests;
+            news = HeaderNews::OtherMessage;
+        }
+        message.arrived.get_or_insert(learnt.arrived);
+        message.content = ContentSince::Unchanged;
+        message.title.get_or_insert(learnt.title.into_boxed_str());
+        if let Some(outline) = learnt.outline {
+            self.outlines.insert(id, outline.into_boxed_str());
+        }
+        news
     }
 
-    /// Keeps what the headers say in a few words.
-    pub(crate) fn learn_outline(&mut self, id: MessageId, outline: String) {
-        self.outlines.insert(id, outline.into_boxed_str());
+    /// Keeps the digest of a body whose message shares its unique-id.
+    pub(crate) fn learn_twin_body(&mut self, id: MessageId, digest: HeaderDigest) {
+        self.messages[id.index()].twin_body = Some(digest);
+    }
+
+    /// Whether TOP shows the headers of this server's messages as RETR does; `None` where no message was seen by both.
+    pub(crate) fn is_top_like_body(&self) -> Option<bool> {
+        let seen = self
+            .messages
+            .iter()
+            .filter_map(|message| message.digests.agree());
+        seen.reduce(|one, other| one || other)
     }
 
     /// What the headers say in a few words, once somebody has asked.
     pub(crate) fn outline(&self, id: MessageId) -> Option<&str> {
         self.outlines.get(&id).map(AsRef::as_ref)
+    }
+
+    /// A row that has the index forget all that it keeps of a message, but for its inode number.
+    pub(crate) fn void_row(&self, id: MessageId) -> Row {
+        Row {
+            twins: 0,
+            ..self.get(id).row()
+        }
     }
 
     /// The row of a message whose headers were seen.
@@ -284,33 +324,28 @@ impl Catalogue {
     }
 
     pub(crate) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
-        self.left_out.remove(&id);
         let message = self.get(id);
-        let is_regrouped = message.twins != listed.twins;
+        let is_regrouped = message.twins != listed.twins || message.is_replaceable;
         let is_confused = is_regrouped || listed.group == Group::Shifted;
         let is_resized = message.listed != listed.octets;
-        let is_altered = is_confused || is_resized;
-        let is_doubted = message.standing == Standing::Unlinked && (is_altered || listed.twins > 1);
-        if is_doubted {
-            let likeness = match listed.group {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.absence = Absence::Named;
+            pending.note_likeness(match listed.group {
                 Group::Shifted => Likeness::Shifted,
                 Group::Steady if is_resized => Likeness::Resized,
                 Group::Steady => Likeness::Same,
-            };
-            self.put_in_doubt(id, likeness);
+            });
         }
         let message = &mut self.messages[id.index()];
         message.twins = listed.twins;
-        if is_altered {
+        message.is_replaceable = false;
+        if is_confused || is_resized {
             changes.altered.push(id);
-            message.read = false;
-            message.title = None;
-            self.outlines.remove(&id);
-            self.learn_size(id, None);
+            self.alter(id);
         }
         if is_confused {
             changes.confused.push(id);
-            self.forget_arrival(id);
+            self.messages[id.index()].forget_identity();
         }
         self.estimate(id, listed.octets);
         match self.get(id).standing {
@@ -324,49 +359,59 @@ impl Catalogue {
         self.stand(id, Standing::Listed);
     }
 
-    /// The message may be another of those with its unique-id by now: what was shown of it, and noted, was the other's.
-    fn forget_arrival(&mut self, id: MessageId) {
+    /// The content may be another than was shown.
+    fn alter(&mut self, id: MessageId) {
+        self.learn_size(id, None);
         let message = &mut self.messages[id.index()];
-        message.arrived = None;
-        message.mark = None;
+        message.read = false;
+        message.forget_content();
+        self.outlines.remove(&id);
     }
 
-    /// Whether a user was ever given the body, in this mount or an earlier one; or, of a message in doubt, that of the one that it
-    /// has to be told to be.
+    /// The server has shown other mail in the place of this message.
+    pub(crate) fn replace(&mut self, id: MessageId) {
+        self.alter(id);
+        self.messages[id.index()].forget_identity();
+    }
+
+    /// Whether a user was ever given the body of a removed message, in this mount or an earlier one.
     pub(crate) fn was_read(&self, id: MessageId) -> bool {
-        self.get(id).read || self.doubt(id).is_some_and(|shown| shown.read)
+        let is_pending_read = self
+            .pending(id)
+            .is_some_and(|pending| pending.shown.was_read);
+        self.get(id).read || is_pending_read
     }
 
     /// Whether LIST gives other octets than before to what has that name, or more or fewer share its unique-id.
     pub(crate) fn is_altered(&self, name: &str, octets: u64, twins: u32) -> bool {
         self.any_by_name(name).is_some_and(|id| {
             let known = self.get(id);
-            known.listed != octets || known.twins != twins
+            known.listed != octets || known.twins != twins || known.is_replaceable
         })
     }
 
-    /// Keeps what was shown of an unlinked message so far.
-    fn put_in_doubt(&mut self, id: MessageId, likeness: Likeness) {
-        let shown = self.messages[id.index()].shown(likeness);
-        let doubt = self.doubted.entry(id).or_insert(shown);
-        doubt.likeness = doubt.likeness.max(likeness);
+    /// The removal of a message that the server has not deleted yet.
+    pub(crate) fn pending(&self, id: MessageId) -> Option<&PendingDeletion> {
+        self.pending.get(&id)
     }
 
-    /// What was shown of an unlinked message before it was in doubt.
-    pub(crate) fn doubt(&self, id: MessageId) -> Option<&Shown> {
-        self.doubted.get(&id)
+    /// The last listing.
+    pub(crate) fn serial(&self) -> ListingSerial {
+        self.serial
+    }
+
+    /// Another listing begins.
+    pub(crate) fn begin_listing(&mut self) {
+        self.serial = ListingSerial(self.serial.0 + 1);
     }
 
     pub(crate) fn absent(&mut self, id: MessageId, coverage: Coverage, changes: &mut Changes) {
         let standing = self.get(id).standing;
         match standing {
-            // Its unique-id may be another's by the time that it is named again.
-            Standing::Unlinked if self.may_be_unnamed(id, coverage) => {
-                return self.put_in_doubt(id, Likeness::Same);
-            }
+            Standing::Unlinked if self.may_be_unnamed(id, coverage) => return,
             Standing::Unlinked => {
                 self.went_unlinked.insert(id);
-                self.void(id);
+                self.messages[id.index()].is_replaceable = true;
                 changes.gone.push(id);
             }
             Standing::Listed => changes.vanished.push(id),
@@ -375,11 +420,19 @@ impl Catalogue {
         self.stand(id, Standing::Departed);
     }
 
-    /// Whether an unlinked message may be one of those that the server did not name. Some servers never name one or the other:
+    /// Whether a pending message may be one of those that the server did not name. Some servers never name one or the other:
     /// there have to be more of them than when it was named itself.
     fn may_be_unnamed(&mut self, id: MessageId, coverage: Coverage) -> bool {
-        let with_it = *self.left_out.entry(id).or_insert(self.unnamed);
-        coverage.unnamed() > with_it
+        let unnamed = self.unnamed;
+        let Some(pending) = self.pending.get_mut(&id) else {
+            return false;
+        };
+        let before = match pending.absence {
+            Absence::Named => unnamed,
+            Absence::LeftOut { before } => before,
+        };
+        pending.absence = Absence::LeftOut { before };
+        coverage.unnamed() > before
     }
 
     /// Takes LIST's octets, which show in the size as long as it is not exact.

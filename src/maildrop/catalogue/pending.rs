@@ -1,63 +1,68 @@
-//! What a pending deletion is waiting for.
+//! Removed messages until the server has deleted them, and what tells that they are still the ones that the user removed.
 
-use crate::maildrop::settings::Settings;
+use crate::maildrop::catalogue::digest::{Digests, HeaderDigest};
+use crate::maildrop::catalogue::id::ListingSerial;
 
-/// How far LIST speaks for it that a message is the one that was unlinked, from the best to the worst.
+/// A message that the user removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PendingDeletion {
+    /// The listing that named the message when the user removed it.
+    pub(crate) removed_in: ListingSerial,
+    /// What was shown of the message by then.
+    pub(crate) shown: ShownBefore,
+    /// What the listings since have told.
+    pub(crate) likeness: Likeness,
+    /// Whether a listing has left it out.
+    pub(crate) absence: Absence,
+}
+
+/// What was known of a message when the user removed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShownBefore {
+    /// Of its headers, as far as this machine ever saw them.
+    pub(crate) headers: Digests,
+    /// Of its whole body, if it shared its unique-id when the body was seen.
+    pub(crate) twin_body: Option<HeaderDigest>,
+    /// A user was given the body, in this mount or an earlier one.
+    pub(crate) was_read: bool,
+}
+
+/// How far the listings speak for it that a message is the one that was removed, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Likeness {
-    /// It has the octets that it had, as have all of its twins: it is the one, unless its headers tell of another.
+    /// LIST gives the same octets to it and to all that share its unique-id.
     Same,
-    /// It has other octets: it is the one if its headers tell so.
+    /// LIST gives it other octets: only its headers can tell that it is the one.
     Resized,
-    /// One of its twins has other octets: each may have the number of another.
+    /// LIST gives other octets to one that shares its unique-id: each may have the number of another.
     Shifted,
 }
 
-/// What was shown of a message before it was in doubt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Shown {
-    /// The worst since then.
-    pub(crate) likeness: Likeness,
-    /// Unix seconds.
-    pub(crate) arrived: Option<i64>,
-    pub(crate) title: Option<Box<str>>,
-    /// A user was given the body.
-    pub(crate) read: bool,
+/// Whether a listing has left a removed message out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// The last listing named it.
+    Named,
+    /// The server does not name all of its messages, and may still have it. `before` messages were unnamed when it was named.
+    LeftOut {
+        /// Messages that the last listing with it did not name.
+        before: usize,
+    },
 }
 
-impl Shown {
-    /// Whether it is the one, as far as the headers tell where the server gives them.
-    pub(crate) fn is_of(&self, headers: Option<&[u8]>, settings: &Settings) -> bool {
-        match self.likeness {
-            Likeness::Same => headers.is_none_or(|headers| !self.is_belied_by(headers, settings)),
-            Likeness::Resized => headers.is_some_and(|headers| self.is_told_by(headers, settings)),
-            Likeness::Shifted => false,
+impl PendingDeletion {
+    /// One that the last listing named.
+    pub(crate) fn new(removed_in: ListingSerial, shown: ShownBefore) -> Self {
+        Self {
+            removed_in,
+            shown,
+            likeness: Likeness::Same,
+            absence: Absence::Named,
         }
     }
 
-    /// Whether the headers make a difference.
-    pub(crate) fn can_be_told(&self) -> bool {
-        let was_shown = self.arrived.is_some() || self.title.is_some();
-        was_shown && self.likeness != Likeness::Shifted
-    }
-
-    /// Mail without a date shows when it was seen first, which no headers can tell.
-    fn is_belied_by(&self, headers: &[u8], settings: &Settings) -> bool {
-        let arrived = settings.dating.of(headers);
-        let other_date = arrived.is_some() && self.arrived.is_some() && arrived != self.arrived;
-        other_date || !self.has_title_of(headers, settings)
-    }
-
-    /// Where nothing was shown but the name, nothing can be told.
-    fn is_told_by(&self, headers: &[u8], settings: &Settings) -> bool {
-        let same_date = self.arrived.is_some() && settings.dating.of(headers) == self.arrived;
-        same_date && self.has_title_of(headers, settings)
-    }
-
-    /// Also where none was shown.
-    fn has_title_of(&self, headers: &[u8], settings: &Settings) -> bool {
-        let title = || (settings.titling)(headers);
-        let shown = self.title.as_deref();
-        shown.is_none_or(|shown| shown == title().as_str())
+    /// Keeps the worst that the listings have told.
+    pub(crate) fn note_likeness(&mut self, likeness: Likeness) {
+        self.likeness = self.likeness.max(likeness);
     }
 }

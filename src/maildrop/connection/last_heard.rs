@@ -7,20 +7,20 @@ use std::time::Duration;
 use std::time::Instant;
 /// When the server last said anything, for those who wait to know whether waiting makes sense.
 #[derive(Clone, Debug)]
-pub(crate) struct Pulse {
+pub(crate) struct LastHeard {
     begin: Instant,
     milliseconds: Arc<AtomicU64>,
 }
 
-impl Pulse {
-    pub(crate) fn new() -> Pulse {
-        Pulse {
+impl LastHeard {
+    pub(crate) fn new() -> LastHeard {
+        LastHeard {
             begin: Instant::now(),
             milliseconds: Arc::default(),
         }
     }
 
-    pub(crate) fn beat(&self) {
+    pub(crate) fn note(&self) {
         let since = u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.milliseconds.store(since, Ordering::Relaxed);
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::maildrop::connection::last_heard::Pulse;
+use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::connection::secrets::Secrets;
 use crate::maildrop::fault::Fault;
 use crate::net::{Interest, NetError, Protection, Ready, Stream, Tls, Transfer, WakeUp, wait};
@@ -40,12 +40,12 @@ pub(crate) struct Link {
     heard: Instant,
     /// Octets of a listing or a body since then.
     progress: usize,
-    pulse: Pulse,
+    last_heard: LastHeard,
 }
 
 impl Link {
     /// The server owes its greeting.
-    pub(crate) fn new(stream: Stream, timeout: Duration, pulse: Pulse) -> Link {
+    pub(crate) fn new(stream: Stream, timeout: Duration, last_heard: LastHeard) -> Link {
         let mut decoder = Decoder::new();
         decoder.expect(crate::pop3::Shape::Status);
         Link {
@@ -60,7 +60,7 @@ impl Link {
             patience: timeout,
             heard: Instant::now(),
             progress: 0,
-            pulse,
+            last_heard,
         }
     }
 
@@ -157,7 +157,7 @@ impl Link {
             self.progress = 0;
             self.patience = self.timeout;
             self.heard = Instant::now();
-            self.pulse.beat();
+            self.last_heard.note();
         }
         Ok(event)
     }
@@ -281,6 +281,33 @@ impl Link {
         Ok(())
     }
 
+    /// Queues a command of a reply with a body and takes that whole; `None` where the server refuses.
+    ///
+    /// # Errors
+    /// [`Fault::TooLarge`] for more than `most` octets.
+    pub(crate) fn body(
+        &mut self,
+        command: &Command<'_>,
+        most: u64,
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        self.queue(command)?;
+        let mut body = Vec::new();
+        loop {
+            match self.next_event()? {
+                Some(Event::Body(octets)) if body.len() as u64 + octets.len() as u64 > most => {
+                    return Err(Fault::TooLarge);
+                }
+                Some(Event::Body(octets)) => body.extend_from_slice(octets),
+                Some(Event::End) => return Ok(Some(body)),
+                Some(Event::Done(_)) => return Ok(None),
+                Some(Event::Opened(_) | Event::Line(_) | Event::Challenge(_)) => {}
+                None => {
+                    self.exchange(None, None)?;
+                }
+            }
+        }
+    }
+
     /// Waits until the server has closed the connection: mpopd answers QUIT before it deletes, and closes when it has.
     pub(crate) fn wait_for_close(mut self, until: Instant) {
         while Instant::now() < until {
@@ -292,7 +319,7 @@ impl Link {
     }
 
     /// What has come while nothing was owed must not be taken for the reply to the next command.
-    fn refuse_what_is_unasked(&mut self) -> Result<(), Fault> {
+    pub(crate) fn refuse_what_is_unasked(&mut self) -> Result<(), Fault> {
         if self.receive()? {
             self.next_event()?;
         }

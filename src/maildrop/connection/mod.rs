@@ -2,6 +2,7 @@
 
 pub(crate) mod last_heard;
 pub(crate) mod link;
+pub(crate) mod listed_sizes;
 pub(crate) mod pipelining;
 pub(crate) mod quirks;
 mod secrets;

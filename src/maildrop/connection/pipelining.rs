@@ -13,12 +13,14 @@ const TRIAL: usize = 16;
 
 /// How the server has taken several commands at once so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub(crate) struct Pipelining {
     order: Order,
     /// Sessions in a row that were cut over several commands.
     cuts: u8,
     /// Sessions in a row that fell silent over several commands, none of which was answered in full.
     silences: u8,
+    /// The server has sent a reply that nobody asked for, or none that was due.
+    is_out_of_step: bool,
 }
 
 /// Whether commands are written ahead.
@@ -34,9 +36,9 @@ enum Order {
     Sequential,
 }
 
-impl Pace {
+impl Pipelining {
     /// As the user wants it, and as the server can.
-    pub(crate) fn of(self, wanted: Pipeline) -> Pipeline {
+    pub(crate) fn limit(self, wanted: Pipeline) -> Pipeline {
         match self.order {
             Order::Untried | Order::Pipelined => wanted,
             Order::Sequential => Pipeline::Off,
@@ -71,7 +73,7 @@ impl Pace {
             return;
         }
         if matches!(fault, Fault::Protocol(_)) {
-            return self.slow_down("the server's replies were out of step");
+            return self.note_out_of_step();
         }
         let (count, why) = match fault.is_silence() {
             true => (&mut self.silences, "the server does not answer more"),
@@ -100,6 +102,17 @@ impl Pace {
         if self.order == Order::Untried {
             self.order = Order::Pipelined;
         }
+    }
+
+    /// A reply broke the protocol: from now on the server gets one command at a time.
+    pub(crate) fn note_out_of_step(&mut self) {
+        self.is_out_of_step = true;
+        self.slow_down("the server's replies were out of step");
+    }
+
+    /// Whether the server was ever seen to send replies out of step.
+    pub(crate) fn is_out_of_step(self) -> bool {
+        self.is_out_of_step
     }
 
     fn slow_down(&mut self, why: &str) {
@@ -143,11 +156,11 @@ mod tests {
     use crate::pop3::{ProtocolError, ServerText};
 
     fn after(faults: &[Fault]) -> Pipeline {
-        let mut pace = Pace::default();
+        let mut pace = Pipelining::default();
         for fault in faults {
             pace.note_breakdown(fault);
         }
-        pace.of(Pipeline::Auto)
+        pace.limit(Pipeline::Auto)
     }
 
     fn cut() -> Fault {
@@ -178,16 +191,16 @@ mod tests {
 
     #[test]
     fn a_server_that_answers_the_first_of_several_alone_is_slowed_down_for_all_that() {
-        let mut pace = Pace::default();
+        let mut pace = Pipelining::default();
         pace.note_breakdown(&silence());
         pace.note_reply();
         pace.note_breakdown(&silence());
-        assert_eq!(pace.of(Pipeline::Auto), Pipeline::Off);
+        assert_eq!(pace.limit(Pipeline::Auto), Pipeline::Off);
     }
 
     #[test]
     fn nothing_is_written_behind_several_before_several_were_answered_in_full() {
-        let mut pace = Pace::default();
+        let mut pace = Pipelining::default();
         pace.note_reply();
         assert!(!pace.may_refill());
         assert_eq!(pace.most_in_flight(1000), TRIAL);
@@ -200,12 +213,12 @@ mod tests {
 
     #[test]
     fn a_server_that_has_answered_several_is_trusted_anew() {
-        let mut pace = Pace::default();
+        let mut pace = Pipelining::default();
         for _ in 0..5 {
             pace.note_breakdown(&silence());
             pace.note_breakdown(&cut());
             pace.note_all_replies();
         }
-        assert_eq!(pace.of(Pipeline::Auto), Pipeline::Auto);
+        assert_eq!(pace.limit(Pipeline::Auto), Pipeline::Auto);
     }
 }

@@ -28,7 +28,8 @@
 use std::fmt;
 
 use crate::maildrop::catalogue::identity::Identity;
-use crate::maildrop::connection::pipelining::Pace;
+use crate::maildrop::connection::listed_sizes::ListedSizes;
+use crate::maildrop::connection::pipelining::Pipelining;
 use crate::maildrop::fault::Fault;
 use crate::net::NetError;
 
@@ -40,7 +41,9 @@ pub(crate) struct Quirks {
     /// LOGIN-DELAY in seconds, as it was announced last.
     pub(crate) login_delay: Option<u32>,
     /// Whether it takes several commands at once.
-    pub(crate) pace: Pace,
+    pub(crate) pipelining: Pipelining,
+    /// How LIST's octets relate to those of the bodies.
+    pub(crate) sizes: ListedSizes,
     before_login: Capa,
     after_login: Capa,
     told: Vec<Notice>,

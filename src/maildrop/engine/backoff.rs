@@ -17,7 +17,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
 
 /// The memory of log-ins.
 #[derive(Debug, Default)]
-pub(crate) struct HoldOff {
+pub(crate) struct Backoff {
     failure: Option<Failure>,
     /// The server allows no log-in before.
     earliest: Option<Instant>,
@@ -35,7 +35,7 @@ struct Failure {
     wait: Duration,
 }
 
-impl HoldOff {
+impl Backoff {
     /// The failure because of which nothing is tried now.
     pub(crate) fn standing(&self, now: Instant) -> Option<&Fault> {
         let failure = self.failure.as_ref()?;
@@ -106,12 +106,12 @@ mod tests {
 
     /// How long each of `count` failures in a row holds off.
     fn waits(count: u32, chance: f64) -> Vec<Duration> {
-        let mut hold_off = HoldOff::default();
+        let mut backoff = Backoff::default();
         let now = Instant::now();
         (0..count)
             .map(|_| {
-                hold_off.fail(&closed(), now, chance);
-                let until = hold_off.failure.as_ref().unwrap().until.unwrap();
+                backoff.fail(&closed(), now, chance);
+                let until = backoff.failure.as_ref().unwrap().until.unwrap();
                 until - now
             })
             .collect()
@@ -131,12 +131,12 @@ mod tests {
 
     #[test]
     fn a_failure_stands_until_its_wait_is_over() {
-        let mut hold_off = HoldOff::default();
+        let mut backoff = Backoff::default();
         let now = Instant::now();
-        hold_off.fail(&closed(), now, 0.5);
-        assert!(hold_off.standing(now).is_some());
-        assert!(hold_off.standing(now + SHORTEST).is_none());
-        assert!(hold_off.finally().is_none());
+        backoff.fail(&closed(), now, 0.5);
+        assert!(backoff.standing(now).is_some());
+        assert!(backoff.standing(now + SHORTEST).is_none());
+        assert!(backoff.finally().is_none());
     }
 
     #[test]
@@ -144,27 +144,27 @@ mod tests {
         let text = ServerText::from(&b"no"[..]);
         let hour = Duration::from_secs(3600);
         for fault in [Fault::LoginRefused(text.clone()), Fault::ServerFault(text)] {
-            let mut hold_off = HoldOff::default();
+            let mut backoff = Backoff::default();
             let now = Instant::now();
-            hold_off.fail(&fault, now, 0.5);
-            assert!(hold_off.standing(now + hour).is_some(), "{fault}");
-            assert!(hold_off.finally().is_some(), "{fault}");
+            backoff.fail(&fault, now, 0.5);
+            assert!(backoff.standing(now + hour).is_some(), "{fault}");
+            assert!(backoff.finally().is_some(), "{fault}");
         }
     }
 
     #[test]
     fn a_login_delay_counts_from_the_last_login_and_is_believed_up_to_an_hour() {
-        let mut hold_off = HoldOff::default();
+        let mut backoff = Backoff::default();
         let now = Instant::now();
-        hold_off.note_login(now);
-        assert_eq!(hold_off.earliest(now), None);
-        hold_off.note_delay(10);
-        hold_off.note_login(now);
+        backoff.note_login(now);
+        assert_eq!(backoff.earliest(now), None);
+        backoff.note_delay(10);
+        backoff.note_login(now);
         let later = now + Duration::from_secs(10);
-        assert_eq!(hold_off.earliest(now), Some(later));
-        assert_eq!(hold_off.earliest(later), None);
-        hold_off.note_delay(u32::MAX);
-        hold_off.note_login(now);
-        assert_eq!(hold_off.earliest(now), Some(now + LONGEST_DELAY));
+        assert_eq!(backoff.earliest(now), Some(later));
+        assert_eq!(backoff.earliest(later), None);
+        backoff.note_delay(u32::MAX);
+        backoff.note_login(now);
+        assert_eq!(backoff.earliest(now), Some(now + LONGEST_DELAY));
     }
 }

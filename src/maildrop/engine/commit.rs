@@ -3,147 +3,94 @@
 //! # Theory of operation
 //!
 //! ```text
-//!  unlinked ──▶ session ──▶ DELE, for each number that its UIDL gave ──▶ QUIT ──▶ +OK: all that took DELE are deleted
-//!                  ▲              │ -ERR: that one is kept                │
-//!                  │              │ the link fails: nothing is deleted,   │ -ERR, closed, silent: who knows?
-//!                  └──────────────┘ once more                             ▼
+//!  pending ──▶ session ──▶ shown again? ──▶ DELE, by the number that this session's UIDL gave ──▶ QUIT ──▶ +OK: deleted
+//!                  ▲           │ no: kept      │ -ERR: that one is kept                             │
+//!                  │                           │ the link fails: nothing is deleted,                │ -ERR, closed, silent:
+//!                  └───────────────────────────┘ once more                                          ▼ who knows?
 //!                                                       another session: what UIDL still names is kept, the rest deleted
 //! ```
+//!
+//! The session that deletes first shows each message again (confirm.rs), and a DELE goes out only for what is the message that
+//! the user removed.
 //!
 //! A server may take its time to delete thousands of messages before it answers QUIT. Where it is silent for longer than even
 //! that may take, what the other session names stays pending: the server may be deleting it yet.
 //!
-//! A message that is in doubt, for its size is another since it was unlinked, or it was left out, or is one of several of its
-//! unique-id, is marked if LIST and its headers speak for it (doubt.rs).
+//! The server also refuses a DELE where another session has deleted the message since ours began: then the next session tells
+//! what is left.
 //!
-//! A DELE is refused, too, where another session has deleted the message since ours began: then that other session as well
-//! tells what is left.
-//!
-//! Where the link fails over several DELEs twice, the third attempt sends one at a time (pace.rs).
+//! Where the link fails over several DELEs twice, the third attempt sends one at a time (pipelining.rs).
 //!
 //! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault, or
 //! the server did not tell which message it is: then it stays pending.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Standing;
-use crate::maildrop::catalogue::pending::Shown;
-use crate::maildrop::deletion::limit;
-use crate::maildrop::deletion::limit::{Consent, Held};
+use crate::maildrop::deletion::limit::{self, Consent, Held};
 use crate::maildrop::deletion::verdict::{Kept, Verdict};
-use crate::maildrop::engine::Engine;
-use crate::maildrop::engine::confirm::Numbered;
+use crate::maildrop::engine::confirm::{Confirmation, ToConfirm};
+use crate::maildrop::engine::quit::{ATTEMPTS, Marked, QuitAnswer, QuitDoubt};
+use crate::maildrop::engine::reconcile::{Reconcile, is_group_left};
+use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
-use crate::maildrop::handle::Maildrop;
 use crate::maildrop::session::{FAREWELL, Session};
-use crate::maildrop::settings::Settings;
-use crate::pop3::{Command, Event, ServerText};
+use crate::maildrop::shared::Shared;
+use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
 /// A server may be silent for so many time-outs while it deletes.
-const QUIT_PATIENCE: u32 = 5;
-/// Attempts at a commit, and at looking what an unanswered one did.
-pub(super) const ATTEMPTS: u32 = 3;
-
-/// How QUIT was answered.
-enum Answer {
-    Committed,
-    Doubtful(Doubt),
-}
-
-/// Why it is not known what QUIT did.
-pub(super) enum Doubt {
-    /// It was refused, or the connection ended: by now the server has deleted what it is going to delete.
-    Over(ServerText),
-    /// Nothing came.
-    Silent(ServerText),
-}
-
-impl Doubt {
-    fn of(fault: &Fault) -> Doubt {
-        let reason = ServerText::from(fault.to_string().as_bytes());
-        match fault.is_silence() {
-            true => Doubt::Silent(reason),
-            false => Doubt::Over(reason),
-        }
-    }
-
-    pub(super) fn reason(&self) -> &ServerText {
-        match self {
-            Doubt::Over(reason) | Doubt::Silent(reason) => reason,
-        }
-    }
-}
-
-/// What DELE did, before QUIT.
-#[derive(Default)]
-pub(super) struct Marked {
-    pub(super) accepted: Vec<MessageId>,
-    pub(super) refused: Refused,
-    /// How many messages the session did not name.
-    pub(super) unnamed: usize,
-}
-
-/// Messages that are not marked, and why: in the server's words, or ours.
-pub(super) type Refused = Vec<(MessageId, ServerText)>;
+pub(crate) const QUIT_PATIENCE: u32 = 5;
 
 /// Why a message is kept that may be another by now.
-const CHANGED: &[u8] = b"it changed since it was unlinked, or may be another by now: remove it again, and sync at once";
+pub(super) const CHANGED: &[u8] =
+    b"it changed since it was removed, or may be another by now: remove it again, and sync at once";
+
+/// One commit: all that is pending when it begins.
+pub(super) struct Commit<'a> {
+    shared: &'a Shared,
+    consent: Consent,
+    pending: Vec<MessageId>,
+}
 
 /// What a session has of the pending messages.
 #[derive(Default)]
 struct Survey {
-    to_delete: Vec<Numbered>,
-    doubted: Vec<(Numbered, Shown)>,
-    /// Of those that it has not.
+    to_confirm: Vec<ToConfirm>,
+    /// Of those that the session does not have.
     verdict: Verdict,
 }
 
-impl Survey {
-    fn of(pending: &[MessageId], catalogue: &Catalogue, session: &Session) -> Survey {
-        let mut survey = Survey::default();
-        for &id in pending {
-            survey.add(id, catalogue, session);
+impl<'a> Commit<'a> {
+    /// A commit of all that will be pending when it runs.
+    pub(super) fn of_all_pending(shared: &'a Shared, consent: Consent) -> Self {
+        Self {
+            shared,
+            consent,
+            pending: Vec::new(),
         }
-        survey
     }
 
-    fn add(&mut self, id: MessageId, catalogue: &Catalogue, session: &Session) {
-        // The listing of a new session may have found it altered, and listed it again, or gone.
-        let is_pending = catalogue.get(id).standing == Standing::Unlinked;
-        let reason: &[u8] = match (session.number_of(id), catalogue.doubt(id)) {
-            (Some(number), None) if is_pending => return self.to_delete.push((id, number)),
-            (Some(number), Some(shown)) if is_pending => {
-                return self.doubted.push(((id, number), shown.clone()));
-            }
-            (Some(_), _) => CHANGED,
-            (None, _) if is_pending => b"the server did not tell which message it is",
-            (None, _) if is_group_left(catalogue, session, id) => {
-                b"of those with its unique-id some are gone: it may have another name now"
-            }
-            (None, _) => {
-                self.verdict.gone += 1;
-                return;
-            }
+    /// Deletes what is pending; the verdict says what became of it.
+    pub(super) fn run(mut self, sessions: &mut Sessions) -> Result<Verdict, Fault> {
+        let result = match self.begin() {
+            Ok(()) if self.pending.is_empty() => return Ok(Verdict::default()),
+            Ok(()) => self.carry_out(sessions),
+            Err(held) => Err(held.into()),
         };
-        self.verdict.kept.push(Kept {
-            name: catalogue.get(id).name(),
-            reason: ServerText::from(reason),
-        });
-    }
-}
-
-impl Engine {
-    /// Deletes what is unlinked now.
-    pub(crate) fn commit(&mut self, consent: Consent) -> Result<Verdict, Fault> {
-        let pending = match self.begin(consent) {
-            Ok(pending) if pending.is_empty() => return Ok(Verdict::default()),
-            Ok(pending) => pending,
-            Err(held) => return self.conclude(Err(held.into())),
-        };
-        let result = self.carry_out(&pending);
         self.conclude(result)
+    }
+
+    /// From here on what is pending cannot be restored, unless the commit is held back.
+    fn begin(&mut self) -> Result<(), Held> {
+        let max_delete = self.shared.settings.max_delete;
+        let mut state = self.shared.state.lock();
+        limit::check(&state.catalogue, max_delete, self.consent)?;
+        let pending = state.catalogue.after(0, Standing::Unlinked);
+        self.pending = pending.map(|(id, _)| id).collect();
+        state.committing = self.pending.iter().copied().collect();
+        Ok(())
     }
 
     fn conclude(&self, result: Result<Verdict, Fault>) -> Result<Verdict, Fault> {
@@ -164,140 +111,155 @@ impl Engine {
         result
     }
 
-    /// From here on what is pending cannot be restored, unless the commit is held back.
-    fn begin(&self, consent: Consent) -> Result<Vec<MessageId>, Held> {
-        let max_delete = self.shared.settings.max_delete;
-        let mut state = self.shared.state.lock();
-        limit::check(&state.catalogue, max_delete, consent)?;
-        let pending: Vec<MessageId> = state
-            .catalogue
-            .after(0, Standing::Unlinked)
-            .map(|(id, _)| id)
-            .collect();
-        state.committing = pending.iter().copied().collect();
-        Ok(pending)
-    }
-
-    fn carry_out(&mut self, pending: &[MessageId]) -> Result<Verdict, Fault> {
+    fn carry_out(&self, sessions: &mut Sessions) -> Result<Verdict, Fault> {
         let mut attempt = 1;
-        let give_up = self.patience_for_others();
+        let give_up = Instant::now() + self.shared.timeout();
         let (marked, verdict) = loop {
-            match self.mark(pending) {
+            match self.mark(sessions) {
                 Ok(marked) => break marked,
                 Err(fault) if attempt < ATTEMPTS && fault.is_of_the_link() => {
                     log::warn!("the deletions are tried again: {fault}");
-                    self.wait_out(give_up);
+                    sessions.wait_for_retry(give_up);
                     attempt += 1;
                 }
-                Err(fault) if fault.passes() && self.wait_out(give_up) => {
+                Err(fault) if fault.passes() && sessions.wait_for_retry(give_up) => {
                     log::warn!("the deletions are tried again: {fault}");
                 }
                 Err(fault) => return Err(fault),
             }
         };
-        match self.quit(&marked) {
-            Answer::Committed => Ok(self.committed(marked, verdict)),
-            Answer::Doubtful(doubt) => self.look(marked, verdict, &doubt),
+        let answer = self.quit(&marked, sessions);
+        let reconcile = Reconcile::new(self.shared, marked, verdict);
+        match answer {
+            QuitAnswer::Committed => Ok(reconcile.committed(sessions)),
+            QuitAnswer::Unknown(doubt) => reconcile.look(&doubt, sessions),
         }
     }
 
-    /// Sends DELE for each pending message that the session has. Without the QUIT behind it this deletes nothing.
-    fn mark(&mut self, pending: &[MessageId]) -> Result<(Marked, Verdict), Fault> {
-        if self.session.as_ref().is_some_and(Session::must_not_quit) {
-            // Dropped without QUIT: what was read in it stays.
-            self.drop_session();
+    /// Sends DELE for each pending message that the session has and shows again. Without the QUIT behind it this deletes
+    /// nothing.
+    fn mark(&self, sessions: &mut Sessions) -> Result<(Marked, Verdict), Fault> {
+        if sessions.current().is_some_and(Session::must_not_quit) {
+            // Dropped without QUIT: the server keeps what was read in it.
+            sessions.drop_current(self.shared);
         }
-        self.ensure_session_for_commit()?;
-        let Some(session) = &mut self.session else {
+        sessions.ensure_for_commit(self.shared)?;
+        let Some((session, quirks)) = sessions.current_mut() else {
             return Err(Fault::Ending);
         };
-        let survey = Survey::of(pending, &self.shared.state.lock().catalogue, session);
-        let deleted = session.delete(survey.to_delete, &survey.doubted, &self.shared.settings);
-        self.quirks.pace.note_pipeline(&session.link, &deleted);
-        match deleted {
+        let survey = self.survey(session);
+        let marked = self.mark_in(session, &survey.to_confirm);
+        quirks.pipelining.note_pipeline(&session.link, &marked);
+        match marked {
             Ok(marked) => Ok((marked, survey.verdict)),
             Err(fault) => {
-                self.drop_session();
+                sessions.drop_current(self.shared);
                 Err(fault)
             }
         }
     }
 
+    fn survey(&self, session: &Session) -> Survey {
+        let mut survey = Survey::default();
+        let state = self.shared.state.lock();
+        for &id in &self.pending {
+            survey.add(id, &state.catalogue, session);
+        }
+        survey
+    }
+
+    fn mark_in(&self, session: &mut Session, to_confirm: &[ToConfirm]) -> Result<Marked, Fault> {
+        let Confirmation {
+            confirmed,
+            replaced,
+            unsure,
+        } = Confirmation::ask(to_confirm, session, self.shared)?;
+        let mut marked = delete(&confirmed, session)?;
+        let kept = replaced.iter().chain(&unsure);
+        marked
+            .refused
+            .extend(kept.map(|&id| (id, ServerText::from(CHANGED))));
+        marked.replaced = replaced;
+        Ok(marked)
+    }
+
     /// Enters UPDATE state. The session is over either way.
-    fn quit(&mut self, marked: &Marked) -> Answer {
-        let Some(mut session) = self.session.take() else {
-            return Answer::Doubtful(Doubt::Over(ServerText::default()));
+    fn quit(&self, marked: &Marked, sessions: &mut Sessions) -> QuitAnswer {
+        let Some(mut session) = sessions.take() else {
+            return QuitAnswer::Unknown(QuitDoubt::Over(ServerText::default()));
         };
         if !marked.accepted.is_empty() {
-            let timeout = self.shared.settings.login.timeout;
-            session.link.allow_silence(timeout * QUIT_PATIENCE);
+            session
+                .link
+                .allow_silence(self.shared.timeout() * QUIT_PATIENCE);
         }
         let answer = session.link.status(&Command::Quit, |status| {
             if status.is_ok() {
-                Answer::Committed
+                QuitAnswer::Committed
             } else {
-                Answer::Doubtful(Doubt::Over(status.server_text()))
+                QuitAnswer::Unknown(QuitDoubt::Over(status.server_text()))
             }
         });
-        if let Ok(Answer::Committed) = answer {
+        if let Ok(QuitAnswer::Committed) = answer {
             session.link.wait_for_close(Instant::now() + FAREWELL);
         }
-        self.drop_session();
-        answer.unwrap_or_else(|fault| Answer::Doubtful(Doubt::of(&fault)))
-    }
-
-    /// Until when another client's session is waited for.
-    pub(super) fn patience_for_others(&self) -> Instant {
-        Instant::now() + self.shared.settings.login.timeout
+        sessions.drop_current(self.shared);
+        answer.unwrap_or_else(|fault| QuitAnswer::Unknown(QuitDoubt::of(&fault)))
     }
 }
 
-/// Whether the session has a message of the unique-id: the first of those left is called as the first ever was.
-pub(super) fn is_group_left(catalogue: &Catalogue, session: &Session, id: MessageId) -> bool {
-    catalogue
-        .first_twin(id)
-        .is_some_and(|first| session.number_of(first).is_some())
-}
-
-impl Session {
-    /// DELE for each, and for those doubted that are confirmed; as many ahead as the server lets pipeline.
-    fn delete(
-        &mut self,
-        mut to_delete: Vec<Numbered>,
-        doubted: &[(Numbered, Shown)],
-        settings: &Settings,
-    ) -> Result<Marked, Fault> {
-        let confirmed = self.confirm(doubted, settings)?;
-        let mut marked = Marked {
-            unnamed: self.unnamed,
-            ..Marked::default()
-        };
-        for (numbered, _) in doubted {
-            match confirmed.contains(numbered) {
-                true => to_delete.push(*numbered),
-                false => marked.refused.push((numbered.0, ServerText::from(CHANGED))),
+impl Survey {
+    fn add(&mut self, id: MessageId, catalogue: &Catalogue, session: &Session) {
+        // The listing of a new session may have found it altered, and listed it again, or gone.
+        let shown = catalogue.pending(id);
+        let reason: &[u8] = match (session.number_of(id), shown) {
+            (Some(number), Some(pending)) => {
+                let is_twin = catalogue.get(id).twins() > 1;
+                return self.to_confirm.push(ToConfirm::new(
+                    id,
+                    number,
+                    pending,
+                    is_twin,
+                    session.serial(),
+                ));
             }
-        }
-        let ahead = self.ahead();
-        let dele = |&(_, number): &Numbered| Command::Dele(number);
-        self.link
-            .pipeline(&to_delete, ahead, dele, |&(id, _), event| {
-                match event {
-                    Event::Done(status) if status.is_ok() => marked.accepted.push(id),
-                    Event::Done(status) => marked.refused.push((id, status.server_text())),
-                    _ => {}
-                }
-                Ok(())
-            })?;
-        Ok(marked)
+            (Some(_), None) => CHANGED,
+            (None, Some(_)) => b"the server did not tell which message it is",
+            (None, None) if is_group_left(catalogue, session, id) => {
+                b"of those with its unique-id some are gone: it may have another name now"
+            }
+            (None, None) => {
+                self.verdict.gone += 1;
+                return;
+            }
+        };
+        self.verdict.kept.push(Kept {
+            name: catalogue.get(id).name(),
+            reason: ServerText::from(reason),
+        });
     }
 }
 
-impl Maildrop {
-    /// How long a server that commits may say nothing before the verdict is there: while it deletes, and then while it is
-    /// asked what is left.
-    #[must_use]
-    pub fn commit_timeout(&self) -> Duration {
-        self.timeout() * (QUIT_PATIENCE + 1)
-    }
+/// DELE for each, as many ahead as the server lets us pipeline.
+fn delete(
+    confirmed: &[(MessageId, MessageNumber)],
+    session: &mut Session,
+) -> Result<Marked, Fault> {
+    let mut marked = Marked {
+        unnamed: session.unnamed,
+        ..Marked::default()
+    };
+    let ahead = session.ahead();
+    let dele = |&(_, number): &(MessageId, MessageNumber)| Command::Dele(number);
+    session
+        .link
+        .pipeline(confirmed, ahead, dele, |&(id, _), event| {
+            match event {
+                Event::Done(status) if status.is_ok() => marked.accepted.push(id),
+                Event::Done(status) => marked.refused.push((id, status.server_text())),
+                _ => {}
+            }
+            Ok(())
+        })?;
+    Ok(marked)
 }

@@ -1,71 +1,239 @@
-//! Whether an unlinked message that LIST gives another size by now, or that a listing left out, or that is one of several of
-//! its unique-id, is still the one that was unlinked.
+//! Whether a removed message is still the one that the user removed.
 //!
-//! The unique-id says that it is, and mbox servers do change a size: at the end of a session mailutils notes in the headers
-//! what was read. But a server that used a unique-id twice would have another message deleted; and where several share one,
-//! each has the number of the one before it once that is gone. So the headers are looked at once more:
+//! A server may exchange unique-ids, or give one to other mail once it is free (RFC 1939 section 7 forbids this, and rebuilt
+//! mailboxes do it). mbox servers change LIST's octets when they note in the headers what was read. So the session that
+//! deletes shows each message again by TOP, and what it shows is compared with what was shown before:
 //!
-//! | LIST gives | it is the one |
+//! | known before | the message is the same if |
 //! |---|---|
-//! | the octets that it gave, of all of its twins too | unless the headers tell of another; also where they tell no date, or there is no TOP |
-//! | other octets | if the headers tell what was shown |
-//! | other octets of a twin | never: those of one unique-id mostly have equal headers |
+//! | its headers by TOP | TOP gives the same |
+//! | its headers by RETR alone | TOP gives the same; where this server's TOP differs from its RETR, if unique-id and octets are as they were |
+//! | no headers, or the server has no TOP | unique-id and octets are as they were |
+//!
+//! Fields that servers write themselves do not count (identity.rs). Of messages that share a unique-id, one whose body was
+//! seen is fetched again, since their headers are often equal.
 
-use crate::maildrop::catalogue::id::MessageId;
-use crate::maildrop::catalogue::pending::Shown;
+use crate::maildrop::catalogue::digest::HeaderDigest;
+use crate::maildrop::catalogue::id::{ListingSerial, MessageId};
+use crate::maildrop::catalogue::pending::{Likeness, PendingDeletion, ShownBefore};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::Session;
-use crate::maildrop::session::headers::Headers;
+use crate::maildrop::session::headers::HeaderBuffer;
 use crate::maildrop::session::top::Top;
-use crate::maildrop::settings::Settings;
+use crate::maildrop::shared::Shared;
 use crate::pop3::{Command, Event, MessageNumber};
 
-/// A message that is to be deleted, and its number in this session.
-pub(crate) type Numbered = (MessageId, MessageNumber);
+/// A removed message, its number in this session, and what it has to be.
+#[derive(Clone, Debug)]
+pub(super) struct ToConfirm {
+    id: MessageId,
+    number: MessageNumber,
+    shown: ShownBefore,
+    likeness: Likeness,
+    /// It shares its unique-id, and this session is not the one that listed it when it was removed.
+    is_doubtful_twin: bool,
+}
 
-/// Such a message that is in doubt, and what it has to be.
-pub(crate) type Doubted = (Numbered, Shown);
+/// What the session has shown of the removed messages.
+#[derive(Debug, Default)]
+pub(super) struct Confirmation {
+    /// They are the ones that were removed.
+    pub(super) confirmed: Vec<(MessageId, MessageNumber)>,
+    /// Other mail has their place.
+    pub(super) replaced: Vec<MessageId>,
+    /// Nothing tells whether they are the ones.
+    pub(super) unsure: Vec<MessageId>,
+}
 
-impl Session {
-    /// Those of the messages that are the ones that were unlinked, as far as LIST and their headers tell.
-    pub(crate) fn confirm(
-        &mut self,
-        doubted: &[Doubted],
-        settings: &Settings,
-    ) -> Result<Vec<Numbered>, Fault> {
-        let has_top = self.top != Top::Missing;
-        let (to_ask, mut untold): (Vec<&Doubted>, Vec<&Doubted>) = doubted
-            .iter()
-            .partition(|(_, shown)| has_top && shown.can_be_told());
-        let mut confirmed = Vec::new();
-        let mut refused = Vec::new();
-        let mut headers = Headers::default();
-        let (ahead, top) = (self.ahead(), &mut self.top);
-        let command = |&&((_, message), _): &&Doubted| Command::Top { message, lines: 0 };
-        self.link
-            .pipeline(&to_ask, ahead, command, |&doubted, event| {
-                let (numbered, shown) = doubted;
-                match event {
-                    Event::Body(octets) => headers.take(octets, settings.max_message)?,
-                    Event::End => {
-                        *top = Top::Works;
-                        let Headers { kept, .. } = std::mem::take(&mut headers);
-                        if shown.is_of(Some(&kept), settings) {
-                            confirmed.push(*numbered);
-                        }
-                    }
-                    Event::Done(_) => refused.push(doubted),
-                    _ => {}
-                }
-                Ok(())
-            })?;
-        if self.top != Top::Works {
-            untold.extend(refused);
+/// What was decided of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    Same,
+    Replaced,
+    Unsure,
+    /// TOP shows other headers than RETR did.
+    TopDiffersFromBody,
+}
+
+impl ToConfirm {
+    pub(super) fn new(
+        id: MessageId,
+        number: MessageNumber,
+        pending: &PendingDeletion,
+        is_twin: bool,
+        session: ListingSerial,
+    ) -> Self {
+        Self {
+            id,
+            number,
+            shown: pending.shown.clone(),
+            likeness: pending.likeness,
+            is_doubtful_twin: is_twin && pending.removed_in != session,
         }
-        let by_list = untold
-            .iter()
-            .filter(|(_, shown)| shown.is_of(None, settings));
-        confirmed.extend(by_list.map(|(numbered, _)| *numbered));
-        Ok(confirmed)
     }
+
+    /// By what TOP shows now; `None` where it shows nothing, or not all.
+    fn judge(&self, top: Option<HeaderDigest>) -> Judgement {
+        let known = self.shown.headers;
+        let Some(now) = top else {
+            return self.judge_by_listing();
+        };
+        match (known.by_top, known.by_body) {
+            (Some(before), _) if before == now => Judgement::Same,
+            (Some(_), _) => Judgement::Replaced,
+            (None, Some(before)) if before == now => Judgement::Same,
+            (None, Some(_)) => Judgement::TopDiffersFromBody,
+            (None, None) => self.judge_by_listing(),
+        }
+    }
+
+    fn judge_by_listing(&self) -> Judgement {
+        match self.likeness {
+            Likeness::Same => Judgement::Same,
+            Likeness::Resized | Likeness::Shifted => Judgement::Unsure,
+        }
+    }
+}
+
+impl Confirmation {
+    /// Has the session show the messages again.
+    pub(super) fn ask(
+        to_confirm: &[ToConfirm],
+        session: &mut Session,
+        shared: &Shared,
+    ) -> Result<Self, Fault> {
+        let digests = ask_top(to_confirm, session, shared)?;
+        let judged = to_confirm.iter().zip(digests);
+        let mut judged: Vec<(&ToConfirm, Judgement)> = judged
+            .map(|(message, top)| (message, message.judge(top)))
+            .collect();
+        settle_differences(&mut judged, session, shared)?;
+        settle_twins(&mut judged, session, shared)?;
+        let mut confirmation = Self::default();
+        for (message, judgement) in judged {
+            match (judgement, message.likeness) {
+                (_, Likeness::Shifted) => confirmation.unsure.push(message.id),
+                (Judgement::Same, _) => confirmation.confirmed.push((message.id, message.number)),
+                (Judgement::Replaced, _) => confirmation.replaced.push(message.id),
+                (Judgement::Unsure | Judgement::TopDiffersFromBody, _) => {
+                    confirmation.unsure.push(message.id);
+                }
+            }
+        }
+        Ok(confirmation)
+    }
+}
+
+/// The digest of each message's headers as TOP shows them now; of those whose headers were never seen none is asked for.
+fn ask_top(
+    to_confirm: &[ToConfirm],
+    session: &mut Session,
+    shared: &Shared,
+) -> Result<Vec<Option<HeaderDigest>>, Fault> {
+    let mut digests = vec![None; to_confirm.len()];
+    if session.top == Top::Missing {
+        return Ok(digests);
+    }
+    let is_asked = |(_, message): &(usize, &ToConfirm)| message.shown.headers.is_known();
+    let to_ask = to_confirm.iter().enumerate().filter(is_asked);
+    let to_ask: Vec<(usize, MessageNumber)> =
+        to_ask.map(|(at, message)| (at, message.number)).collect();
+    let mut buffer = HeaderBuffer::default();
+    let max_message = shared.settings.max_message;
+    let (ahead, top) = (session.ahead(), &mut session.top);
+    let command = |&(_, message): &(usize, MessageNumber)| Command::Top { message, lines: 0 };
+    session
+        .link
+        .pipeline(&to_ask, ahead, command, |&(at, _), event| {
+            match event {
+                Event::Body(octets) => buffer.take(octets, max_message)?,
+                Event::End => {
+                    *top = Top::Works;
+                    let HeaderBuffer { kept, .. } = std::mem::take(&mut buffer);
+                    digests[at] = HeaderDigest::of_complete_headers(&kept);
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+    Ok(digests)
+}
+
+/// Decides of the messages whose headers were seen by RETR alone, and that TOP shows with others. Either this server's TOP
+/// differs from its RETR, or other mail has the message's place: one message that RETR shows again tells which.
+fn settle_differences(
+    judged: &mut [(&ToConfirm, Judgement)],
+    session: &mut Session,
+    shared: &Shared,
+) -> Result<(), Fault> {
+    let mut top_is_like_body = match has_same_by_top(judged) {
+        true => Some(true),
+        false => shared.state.lock().catalogue.is_top_like_body(),
+    };
+    for (message, judgement) in judged {
+        if *judgement != Judgement::TopDiffersFromBody {
+            continue;
+        }
+        *judgement = match top_is_like_body {
+            Some(true) => Judgement::Replaced,
+            Some(false) => message.judge_by_listing(),
+            None => match retrieve(message.number, session, shared)? {
+                Some(body)
+                    if HeaderDigest::of_complete_headers(&body)
+                        == message.shown.headers.by_body =>
+                {
+                    top_is_like_body = Some(false);
+                    Judgement::Same
+                }
+                Some(_) => Judgement::Replaced,
+                None => Judgement::Unsure,
+            },
+        };
+    }
+    Ok(())
+}
+
+/// Whether TOP shows any of them as RETR did.
+fn has_same_by_top(judged: &[(&ToConfirm, Judgement)]) -> bool {
+    judged.iter().any(|(message, judgement)| {
+        let known = message.shown.headers;
+        *judgement == Judgement::Same && known.by_top.is_none() && known.by_body.is_some()
+    })
+}
+
+/// Messages that share a unique-id often have equal headers: those whose body was seen are fetched again.
+fn settle_twins(
+    judged: &mut [(&ToConfirm, Judgement)],
+    session: &mut Session,
+    shared: &Shared,
+) -> Result<(), Fault> {
+    for (message, judgement) in judged {
+        let Some(before) = message.shown.twin_body else {
+            continue;
+        };
+        if !message.is_doubtful_twin || *judgement != Judgement::Same {
+            continue;
+        }
+        *judgement = match retrieve(message.number, session, shared)? {
+            Some(body) if HeaderDigest::of_body(&body) == before => Judgement::Same,
+            Some(_) => Judgement::Replaced,
+            None => Judgement::Unsure,
+        };
+    }
+    Ok(())
+}
+
+/// The body as the server has it now. None where it refuses, or where QUIT may delete what was retrieved (`EXPIRE 0`).
+fn retrieve(
+    number: MessageNumber,
+    session: &mut Session,
+    shared: &Shared,
+) -> Result<Option<Vec<u8>>, Fault> {
+    if session.deletes_what_was_read() {
+        return Ok(None);
+    }
+    session.has_retrieved = true;
+    session
+        .link
+        .body(&Command::Retr(number), shared.settings.max_message)
 }

@@ -1,370 +1,632 @@
-//! Fetching: commands written ahead, replies matched to them.
+//! Fetching: commands written ahead, replies matched to them, and nothing kept that is not confirmed.
 //!
 //! # Theory of operation
 //!
 //! ```text
-//!  wants ──▶ window ──▶ RETR 7, RETR 8, TOP 9 0 ... ──▶ server
-//!              ▲                                           │
-//!              │      flight: [7, 8, 9 ...]                ▼
-//!              └──── settled ◀── front ◀── replies, in order
+//!  wants ──▶ window ──▶ RETR 7, RETR 8, TOP 9 0, NOOP ... ──▶ server
+//!              ▲                                                 │
+//!              │      in flight: [7, 8, 9, check ...]            ▼
+//!              └──── confirmed ◀── unconfirmed ◀── replies, in order
 //! ```
 //!
 //! Commands are written ahead as long as their count and the octets expected of them fit the window; those that somebody
 //! waits for go first. Writing and reading go on at once, so neither side's buffers can fill up for good. An order lets no
 //! new command out: it waits for what is in flight, and for no more.
 //!
+//! A complete reply may still be the reply to a neighbour: some servers send one reply too many or too few, or end a body at
+//! a dot line that they did not stuff. So a reply stays *unconfirmed*, and reaches neither a reader nor the cache, until the
+//! session has shown that its replies are in step. It shows that
+//!
+//! * by a body of the size that LIST gives, if the bodies asked for around it have other sizes, or
+//! * by a NOOP that is answered with one line and nothing around it.
+//!
+//! Where LIST gives true sizes no NOOP is sent for bodies. A reply that breaks the protocol discards what is unconfirmed; it
+//! is fetched again one command at a time.
+//!
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
-//! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long. What comes of
-//! several commands in flight decides whether there are several again, and before that nothing is written behind them
-//! (pace.rs).
+//! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::maildrop::catalogue::id::MessageId;
-use crate::maildrop::connection::pipelining::Pipeline;
-use crate::maildrop::connection::quirks::Notice;
-use crate::maildrop::engine::Engine;
+use crate::maildrop::catalogue::message::Announced;
+use crate::maildrop::connection::quirks::{Notice, Quirks};
+use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::top::Top;
-use crate::maildrop::session::{Harvest, Occasion};
-use crate::maildrop::shared::wants::Want;
-use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
+use crate::maildrop::session::{OpenReason, Session};
+use crate::maildrop::shared::Shared;
+use crate::maildrop::shared::wants::{NextWant, Want};
+use crate::maildrop::shared::window::{
+    CHECK_COMMANDS, CHECK_OCTETS, HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS,
+};
 use crate::pop3::{Command, Event, ServerText};
-use crate::store::Incoming;
+use crate::store::{Body, Incoming};
 
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
 /// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.
 const MOST_FOR_A_DATE: u64 = 64 * 1024;
+/// A reply out of step shows the size of one of so many neighbours on either side.
+const NEIGHBOURS: usize = 4;
 
-/// What the server was asked for and has not answered yet, in order.
-#[derive(Default)]
-pub(crate) struct Flight {
-    wants: VecDeque<InFlight>,
-    /// The octets expected of them.
+/// What the server was asked for and has not answered, and what it has answered and not confirmed.
+#[derive(Debug, Default)]
+pub(super) struct Transfer {
+    in_flight: VecDeque<InFlight>,
+    /// The octets expected of what is in flight.
     expected: u64,
-    /// The first to be sent, and the octets expected of RETR.
-    next: Option<(Want, u64)>,
+    /// The first to be sent.
+    first: Option<NextWant>,
+    /// What the last bodies before those in flight were announced with.
+    answered: VecDeque<Announced>,
+    /// Complete replies that may yet prove to be another command's, in order.
+    unconfirmed: Vec<Unconfirmed>,
+    /// Replies and octets, in flight or here, that no check in flight will confirm.
+    unchecked: Unchecked,
+    /// After replies were discarded each is asked for alone, until one check has confirmed that they are in step.
+    is_careful: bool,
+}
+
+/// Commands since the last check was written, and the octets that they are expected to give.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unchecked {
+    commands: usize,
+    octets: u64,
+    /// Only a check confirms some of them.
+    needs_check: bool,
+}
+
+/// A command that is written.
+#[derive(Debug)]
+enum InFlight {
+    Fetch(Fetch),
+    /// NOOP.
+    Check,
 }
 
 /// A want whose command is written, and what has come of its reply.
-struct InFlight {
+#[derive(Debug)]
+struct Fetch {
     want: Want,
+    announced: Announced,
+    /// The octets that the window counts.
     expected: u64,
     received: Incoming,
-    /// The answer comes from RETR, though headers are wanted.
-    whole: bool,
+    /// RETR was sent, also where headers are wanted and the server has no TOP.
+    is_whole: bool,
+    /// The bodies asked for around this one have other sizes.
+    is_distinct: bool,
+}
+
+/// A complete reply that is not confirmed.
+#[derive(Debug)]
+struct Unconfirmed {
+    want: Want,
+    body: Body,
+    is_whole: bool,
 }
 
 /// How a reply ended.
-enum Outcome {
-    Received,
-    /// -ERR, in the server's words.
-    Refused(ServerText),
+enum Reply {
+    Received(Fetch),
+    /// `-ERR`, in the server's words.
+    Refused(Fetch, ServerText),
+    /// The server answered the check.
+    Checked,
 }
 
 /// Whether a new session must look at what is in the maildrop.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Relisting {
+pub(super) enum Relisting {
+    /// A message was refused that may have gone.
     Needed,
+    /// Every want was settled.
     NotNeeded,
 }
 
-impl Engine {
+impl Transfer {
+    /// Has this want sent first.
+    pub(super) fn put_first(&mut self, want: NextWant) {
+        self.first = Some(want);
+    }
+
+    /// Forgets the want that was to be sent first.
+    pub(super) fn forget_first(&mut self) {
+        self.first = None;
+    }
+
     /// Fetches until nothing is in flight and nothing is to be sent, or an order has waited for what was in flight.
-    pub(crate) fn transfer(&mut self) -> Result<Relisting, Fault> {
+    pub(super) fn run(
+        &mut self,
+        sessions: &mut Sessions,
+        shared: &Shared,
+    ) -> Result<Relisting, Fault> {
         let mut relisting = Relisting::NotNeeded;
         loop {
             if relisting == Relisting::NotNeeded {
-                self.fill_window()?;
+                self.fill_window(sessions, shared)?;
             }
-            if self.flight.is_empty() {
+            if self.in_flight.is_empty() && !self.unconfirmed.is_empty() {
+                self.send_check(sessions)?;
+            }
+            if self.in_flight.is_empty() {
+                self.is_careful = false;
                 return Ok(relisting);
             }
-            let shared = Arc::clone(&self.shared);
-            if let Some(session) = &mut self.session {
-                session.link.exchange(Some(&shared.wake_up), None)?;
+            if let Some((session, _)) = sessions.current_mut() {
+                let until = shared
+                    .state
+                    .lock()
+                    .orders
+                    .give_up_fetching(shared.timeout());
+                session.link.exchange(Some(&shared.wake_up), until)?;
+                if until.is_some_and(|until| Instant::now() >= until) {
+                    return Err(Fault::Ending);
+                }
             }
-            while let Some((flown, outcome)) = self.absorb()? {
-                if self.settle(flown, outcome) == Relisting::Needed {
+            while let Some(reply) = self.absorb(sessions, shared)? {
+                if self.settle(reply, sessions, shared)? == Relisting::Needed {
                     relisting = Relisting::Needed;
                 }
             }
         }
     }
 
-    fn fill_window(&mut self) -> Result<(), Fault> {
-        if !self.flight.is_empty() && !self.quirks.pace.may_refill() {
+    /// The session broke down. What was in flight or unconfirmed is fetched again, or fails with the fault.
+    pub(super) fn lose(&mut self, fault: &Fault, sessions: &mut Sessions, shared: &Shared) {
+        log::info!("lost the session: {fault}");
+        shared.state.lock().history.note_fault(fault);
+        self.note_breakdown(fault, sessions);
+        sessions.drop_current(shared);
+        let (front, behind) = self.take_lost();
+        for want in behind.into_iter().rev() {
+            match fault.is_silence() {
+                // It may have been asked for a moment ago.
+                true => try_again(want, fault, shared),
+                // The connection broke over the reply in front of it.
+                false => shared.state.lock().wants.put_back(want),
+            }
+        }
+        self.give_back_unconfirmed(fault, shared);
+        if fault.is_silence() {
+            fail_those_kept_waiting(fault, shared);
+        }
+        let Some(front) = front else { return };
+        if fault.is_silence() || !fault.is_of_the_link() {
+            return shared.fail(front, fault);
+        }
+        try_again(front, fault, shared);
+    }
+
+    fn note_breakdown(&self, fault: &Fault, sessions: &mut Sessions) {
+        sessions.note_breakdown(fault);
+        let nothing_came = match self.in_flight.front() {
+            Some(InFlight::Fetch(front)) => front.received.is_empty(),
+            Some(InFlight::Check) | None => true,
+        };
+        let Some((session, quirks)) = sessions.current_mut() else {
+            return;
+        };
+        if matches!(fault, Fault::Protocol(_)) {
+            quirks.pipelining.note_out_of_step();
+            quirks.sizes.forget_unconfirmed();
+        } else if nothing_came && session.link.is_amid_several() {
+            quirks.pipelining.note_breakdown(fault);
+        }
+    }
+
+    /// The want whose reply was due, and those behind it in order. Nothing is in flight any more.
+    fn take_lost(&mut self) -> (Option<Want>, Vec<Want>) {
+        self.expected = 0;
+        self.unchecked = Unchecked::default();
+        self.answered.clear();
+        let is_check_due = matches!(self.in_flight.front(), Some(InFlight::Check));
+        let mut wants =
+            std::mem::take(&mut self.in_flight)
+                .into_iter()
+                .filter_map(|sent| match sent {
+                    InFlight::Fetch(fetch) => Some(fetch.want),
+                    InFlight::Check => None,
+                });
+        let front = match is_check_due {
+            true => None,
+            false => wants.next(),
+        };
+        (front, wants.collect())
+    }
+
+    /// What was received since the last confirmation is not believed. It is fetched again, each alone.
+    fn give_back_unconfirmed(&mut self, fault: &Fault, shared: &Shared) {
+        let discarded = std::mem::take(&mut self.unconfirmed);
+        if discarded.is_empty() {
+            return;
+        }
+        self.is_careful = true;
+        log::warn!(
+            "{} replies are discarded and asked for again, since nothing confirmed them: {fault}",
+            discarded.len()
+        );
+        for reply in discarded.into_iter().rev() {
+            try_again(reply.want, fault, shared);
+        }
+    }
+
+    fn fill_window(&mut self, sessions: &mut Sessions, shared: &Shared) -> Result<(), Fault> {
+        if !self.in_flight.is_empty() && !sessions.quirks.pipelining.may_refill() {
             return Ok(());
         }
-        let most = self.most_in_flight();
-        while self.flight.has_room(most)
-            && let Some((want, octets)) =
-                self.flight.take_next().or_else(|| self.shared.next_want())
-        {
-            if self.is_too_dear(want, octets) {
-                self.do_without_date(want.message());
-                continue;
-            }
-            match self.send(want, octets) {
-                Ok(sent) => self.flight.push(sent),
-                Err(fault) if fault.is_of_the_link() => {
-                    self.try_again(want, &fault);
-                    return Err(fault);
-                }
-                Err(fault) => self.shared.fail(want, &fault),
+        let most = self.most_in_flight(sessions, shared);
+        while self.has_room(most) {
+            let Some(next) = self.first.take().or_else(|| shared.next_want()) else {
+                return self.check_behind_the_last(most, sessions);
+            };
+            self.send_or_settle(next, sessions, shared)?;
+            if most > 1 && self.unchecked.is_full() {
+                self.send_check(sessions)?;
             }
         }
         Ok(())
     }
 
-    /// True for a large message of which only the date is wanted and only RETR gives it.
-    fn is_too_dear(&self, want: Want, octets: u64) -> bool {
-        let without_top = self
-            .session
-            .as_ref()
-            .is_some_and(|session| session.top == Top::Missing);
-        without_top && matches!(want, Want::Headers(_)) && octets > self.most_for_a_date()
-    }
-
-    fn most_for_a_date(&self) -> u64 {
-        MOST_FOR_A_DATE.min(self.shared.settings.max_message)
-    }
-
-    /// The message has the time of its first sight.
-    fn do_without_date(&self, message: MessageId) {
-        let nothing = self.shared.disk.incoming(0);
-        self.shared.receive_headers(message, nothing);
-    }
-
-    fn most_in_flight(&self) -> usize {
-        let most = self.quirks.pace.most_in_flight(WINDOW_COMMANDS);
-        self.session.as_ref().map_or(1, |session| {
-            self.pipeline().most_in_flight(&session.capabilities, most)
+    fn most_in_flight(&self, sessions: &mut Sessions, shared: &Shared) -> usize {
+        if self.is_careful {
+            return 1;
+        }
+        let wanted = shared.settings.pipeline;
+        sessions.current_mut().map_or(1, |(session, quirks)| {
+            let most = quirks.pipelining.most_in_flight(WINDOW_COMMANDS);
+            let pipeline = quirks.pipelining.limit(wanted);
+            pipeline.most_in_flight(&session.capabilities, most)
         })
-    }
-
-    /// As the user wants it, and as the server can.
-    fn pipeline(&self) -> Pipeline {
-        self.quirks.pace.of(self.shared.settings.pipeline)
-    }
-
-    /// Writes the command of a want; `octets` are what RETR is expected to give.
-    fn send(&mut self, want: Want, octets: u64) -> Result<InFlight, Fault> {
-        let Some(session) = &mut self.session else {
-            return Err(Fault::Ending);
-        };
-        let message = session.number_of(want.message()).ok_or(Fault::Departed)?;
-        let whole = matches!(want, Want::Body(_)) || session.top == Top::Missing;
-        if whole && octets > self.shared.settings.max_message {
-            return Err(Fault::TooLarge);
-        }
-        let (command, expected) = match whole {
-            true => (Command::Retr(message), octets),
-            false => (Command::Top { message, lines: 0 }, HEADER_OCTETS),
-        };
-        session.link.queue(&command)?;
-        session.has_retrieved |= whole;
-        Ok(InFlight {
-            want,
-            expected,
-            received: self.shared.disk.incoming(expected),
-            whole,
-        })
-    }
-
-    /// Takes what has come, up to the end of a reply; `None` where more must come first.
-    fn absorb(&mut self) -> Result<Option<(InFlight, Outcome)>, Fault> {
-        let Some(session) = &mut self.session else {
-            return Ok(None);
-        };
-        while let Some(event) = session.link.next_event()? {
-            let Some(current) = self.flight.wants.front_mut() else {
-                return Ok(None);
-            };
-            let outcome = match event {
-                Event::Body(octets) => {
-                    current.take(octets, self.shared.settings.max_message)?;
-                    continue;
-                }
-                Event::End => Outcome::Received,
-                Event::Done(status) => Outcome::Refused(status.server_text()),
-                Event::Opened(_) | Event::Line(_) | Event::Challenge(_) => continue,
-            };
-            session.harvest = Harvest::Something;
-            match session.link.owed() {
-                1.. => self.quirks.pace.note_reply(),
-                0 if session.link.had_several() => self.quirks.pace.note_all_replies(),
-                0 => {}
-            }
-            return Ok(self.flight.pop_front().map(|flown| (flown, outcome)));
-        }
-        Ok(None)
-    }
-
-    /// Gives what came to those who wait. A message that is refused may have gone: a new session tells, for all at once.
-    fn settle(&mut self, flown: InFlight, outcome: Outcome) -> Relisting {
-        let id = flown.want.message();
-        match outcome {
-            Outcome::Received if flown.whole => {
-                if flown.received.is_empty() && flown.expected > 0 {
-                    self.shared.fail(flown.want, &Fault::EmptyBody);
-                } else {
-                    self.shared.receive_body(id, flown.received);
-                }
-            }
-            Outcome::Received => {
-                self.top_is(Top::Works);
-                self.shared.receive_headers(id, flown.received);
-            }
-            Outcome::Refused(_) if !flown.whole => self.do_without_top(flown.want),
-            Outcome::Refused(text) => {
-                let command = "RETR";
-                match self.shared.put_back(flown.want) {
-                    // It was only read ahead.
-                    0 => {}
-                    1 if self.may_have_gone() => return Relisting::Needed,
-                    _ => self
-                        .shared
-                        .fail(flown.want, &Fault::Refused { command, text }),
-                }
-            }
-        }
-        Relisting::NotNeeded
-    }
-
-    /// A server that has no TOP, or refuses it for one message, is asked for the body, which tells the headers too, unless
-    /// that is large.
-    fn do_without_top(&mut self, want: Want) {
-        let most = self.most_for_a_date();
-        let mut state = self.shared.state.lock();
-        let octets = state.catalogue.get(want.message()).expected_octets();
-        match self.session.as_mut().map(|session| &mut session.top) {
-            Some(Top::Works) if octets > most => {
-                drop(state);
-                self.do_without_date(want.message());
-            }
-            Some(Top::Works) => state.wants.ask_for_body(want.message()),
-            Some(top) => {
-                *top = Top::Missing;
-                state.wants.put_back(want);
-                self.quirks.tell(Notice::NoTop);
-            }
-            None => state.wants.put_back(want),
-        }
-    }
-
-    /// Whether a message that is refused may no longer be there. Another session has looked a moment ago where this one was
-    /// opened for that, or each message that the server refuses for reasons of its own would cost a log-in.
-    fn may_have_gone(&self) -> bool {
-        let is_for_demand = self
-            .session
-            .as_ref()
-            .is_some_and(|session| session.occasion == Occasion::Demand);
-        let age = self.shared.state.lock().listed_at.elapsed();
-        is_for_demand || age >= self.shared.settings.refresh
-    }
-
-    fn top_is(&mut self, top: Top) {
-        if let Some(session) = &mut self.session {
-            session.top = top;
-        }
-    }
-
-    /// The session broke down. What was in flight is fetched anew, or fails with the fault.
-    pub(crate) fn lose(&mut self, fault: &Fault) {
-        log::info!("lost the session: {fault}");
-        self.shared.state.lock().history.note_fault(fault);
-        let mut lost = self.flight.take();
-        let front = lost.pop_front();
-        let nothing_came = front.as_ref().is_none_or(|front| front.received.is_empty());
-        if let Some(session) = &self.session {
-            let tells = nothing_came || matches!(fault, Fault::Protocol(_));
-            if tells && session.link.is_amid_several() {
-                self.quirks.pace.note_breakdown(fault);
-            }
-            self.count_session(session.harvest, fault);
-        }
-        self.drop_session();
-        while let Some(behind) = lost.pop_back() {
-            match fault.is_silence() {
-                // It may have been asked for a moment ago.
-                true => self.try_again(behind.want, fault),
-                // The connection broke over the reply in front of it.
-                false => self.shared.state.lock().wants.put_back(behind.want),
-            }
-        }
-        if fault.is_silence() {
-            self.fail_those_kept_waiting(fault);
-        }
-        let Some(front) = front else { return };
-        if fault.is_silence() || !fault.is_of_the_link() {
-            return self.shared.fail(front.want, fault);
-        }
-        self.try_again(front.want, fault);
-    }
-
-    /// The silence was theirs too, though another's command had to bear it: the next session would keep them as long.
-    fn fail_those_kept_waiting(&self, silence: &Fault) {
-        let timeout = self.shared.settings.login.timeout;
-        let Some(begin) = Instant::now().checked_sub(timeout) else {
-            return;
-        };
-        let kept_waiting = self.shared.state.lock().wants.asked_by(begin);
-        for want in kept_waiting {
-            self.shared.fail(want, silence);
-        }
-    }
-
-    fn try_again(&self, want: Want, fault: &Fault) {
-        if self.shared.put_back(want) >= MOST_LOSSES {
-            self.shared.fail(want, fault);
-        }
-    }
-}
-
-impl Flight {
-    pub(crate) fn put_next(&mut self, want: (Want, u64)) {
-        self.next = Some(want);
-    }
-
-    pub(crate) fn take_next(&mut self) -> Option<(Want, u64)> {
-        self.next.take()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.wants.is_empty()
     }
 
     /// A window is filled up to its edge: the want that goes over it is the last.
     fn has_room(&self, most: usize) -> bool {
-        self.wants.len() < most && self.expected < WINDOW_OCTETS
+        self.in_flight.len() < most && self.expected < WINDOW_OCTETS
     }
 
-    fn push(&mut self, sent: InFlight) {
-        self.expected += sent.expected;
-        self.wants.push_back(sent);
+    /// Nothing more is to be sent for now. What only a check confirms gets one at once, which costs no round trip.
+    fn check_behind_the_last(&mut self, most: usize, sessions: &mut Sessions) -> Result<(), Fault> {
+        if most > self.in_flight.len() && !self.in_flight.is_empty() && self.unchecked.needs_check {
+            return self.send_check(sessions);
+        }
+        Ok(())
     }
 
-    fn pop_front(&mut self) -> Option<InFlight> {
-        let settled = self.wants.pop_front()?;
-        self.expected -= settled.expected;
-        Some(settled)
+    fn send_check(&mut self, sessions: &mut Sessions) -> Result<(), Fault> {
+        if let Some((session, _)) = sessions.current_mut() {
+            session.link.queue(&Command::Noop)?;
+            self.in_flight.push_back(InFlight::Check);
+            self.unchecked = Unchecked::default();
+        }
+        Ok(())
     }
 
-    fn take(&mut self) -> VecDeque<InFlight> {
-        self.expected = 0;
-        std::mem::take(&mut self.wants)
+    fn send_or_settle(
+        &mut self,
+        next: NextWant,
+        sessions: &mut Sessions,
+        shared: &Shared,
+    ) -> Result<(), Fault> {
+        let Some((session, quirks)) = sessions.current_mut() else {
+            return Err(Fault::Ending);
+        };
+        if is_too_dear(&next, session, shared) {
+            do_without_date(next.want.message(), shared);
+            return Ok(());
+        }
+        match send(&next, session, shared) {
+            Ok(fetch) => {
+                self.push(fetch, quirks);
+                Ok(())
+            }
+            Err(fault) if fault.is_of_the_link() => {
+                try_again(next.want, &fault, shared);
+                Err(fault)
+            }
+            Err(fault) => {
+                shared.fail(next.want, &fault);
+                Ok(())
+            }
+        }
+    }
+
+    fn push(&mut self, mut fetch: Fetch, quirks: &Quirks) {
+        self.tell_from_neighbours(&mut fetch);
+        self.expected += fetch.expected;
+        self.unchecked.commands += 1;
+        self.unchecked.octets += fetch.expected;
+        self.unchecked.needs_check |= !fetch.is_whole || quirks.sizes.is_guessed();
+        self.in_flight.push_back(InFlight::Fetch(fetch));
+    }
+
+    /// Notes whether a reply out of step would be seen by its size.
+    fn tell_from_neighbours(&mut self, fetch: &mut Fetch) {
+        fetch.is_distinct = fetch.is_whole;
+        for sent in self.in_flight.iter_mut().rev().take(NEIGHBOURS) {
+            if let InFlight::Fetch(neighbour) = sent
+                && neighbour.announced.may_have_the_size_of(fetch.announced)
+            {
+                neighbour.is_distinct = false;
+                fetch.is_distinct = false;
+            }
+        }
+        let before = NEIGHBOURS.saturating_sub(self.in_flight.len());
+        let is_like = |neighbour: &Announced| neighbour.may_have_the_size_of(fetch.announced);
+        if self.answered.iter().rev().take(before).any(is_like) {
+            fetch.is_distinct = false;
+        }
+    }
+
+    /// Takes what has come, up to the end of a reply; `None` where more must come first.
+    fn absorb(&mut self, sessions: &mut Sessions, shared: &Shared) -> Result<Option<Reply>, Fault> {
+        let Some((session, quirks)) = sessions.current_mut() else {
+            return Ok(None);
+        };
+        while let Some(event) = session.link.next_event()? {
+            let Some(current) = self.in_flight.front_mut() else {
+                return Ok(None);
+            };
+            let refusal = match (event, current) {
+                (Event::Body(octets), InFlight::Fetch(fetch)) => {
+                    fetch.take(octets, shared.settings.max_message)?;
+                    continue;
+                }
+                (Event::End, _) => None,
+                (Event::Done(status), _) => Some(status.server_text()),
+                (_, _) => continue,
+            };
+            match session.link.owed() {
+                1.. => quirks.pipelining.note_reply(),
+                0 if session.link.had_several() => quirks.pipelining.note_all_replies(),
+                0 => {}
+            }
+            return Ok(self.pop(refusal));
+        }
+        Ok(None)
+    }
+
+    fn pop(&mut self, refusal: Option<ServerText>) -> Option<Reply> {
+        let fetch = match self.in_flight.pop_front()? {
+            InFlight::Check => return Some(Reply::Checked),
+            InFlight::Fetch(fetch) => fetch,
+        };
+        self.expected -= fetch.expected;
+        Some(match refusal {
+            None => Reply::Received(fetch),
+            Some(text) => Reply::Refused(fetch, text),
+        })
+    }
+
+    /// Gives what came to those who wait, once it is confirmed. A message that is refused may have gone: a new session tells,
+    /// for all at once.
+    fn settle(
+        &mut self,
+        reply: Reply,
+        sessions: &mut Sessions,
+        shared: &Shared,
+    ) -> Result<Relisting, Fault> {
+        match reply {
+            Reply::Checked => {
+                refuse_what_follows(sessions)?;
+                if let Some((_, quirks)) = sessions.current_mut() {
+                    quirks.sizes.note_check();
+                }
+                self.is_careful = false;
+                self.confirm_all(sessions, shared);
+            }
+            Reply::Received(fetch) if fetch.is_whole && fetch.is_empty_by_fault() => {
+                shared.fail(fetch.want, &Fault::EmptyBody);
+            }
+            Reply::Received(fetch) => self.take_received(fetch, sessions, shared)?,
+            Reply::Refused(fetch, text) => {
+                if let Some((session, _)) = sessions.current_mut() {
+                    session.made_progress = true;
+                }
+                if fetch.is_whole {
+                    return Ok(refused(fetch.want, text, sessions, shared));
+                }
+                do_without_top(fetch.want, sessions, shared);
+            }
+        }
+        Ok(Relisting::NotNeeded)
+    }
+
+    fn take_received(
+        &mut self,
+        fetch: Fetch,
+        sessions: &mut Sessions,
+        shared: &Shared,
+    ) -> Result<(), Fault> {
+        let Fetch {
+            want,
+            announced,
+            received,
+            is_whole,
+            is_distinct,
+            ..
+        } = fetch;
+        let body = received.finish();
+        let Some((session, quirks)) = sessions.current_mut() else {
+            return Err(Fault::Ending);
+        };
+        let has_announced_size = is_whole && quirks.sizes.compare(announced, &body);
+        let proves_step = has_announced_size && is_distinct;
+        // Where commands go one at a time nothing else can have been answered, if nothing follows.
+        let was_alone = self.in_flight.is_empty()
+            && !session.link.had_several()
+            && !quirks.pipelining.is_out_of_step()
+            && (has_announced_size || !is_whole);
+        self.unconfirmed.push(Unconfirmed {
+            want,
+            body,
+            is_whole,
+        });
+        self.note_neighbour(announced);
+        if was_alone {
+            refuse_what_follows(sessions)?;
+        }
+        if proves_step || was_alone {
+            self.confirm_all(sessions, shared);
+        }
+        Ok(())
+    }
+
+    fn note_neighbour(&mut self, answered: Announced) {
+        self.answered.push_back(answered);
+        if self.answered.len() > NEIGHBOURS {
+            self.answered.pop_front();
+        }
+    }
+
+    /// The session has shown that its replies are in step.
+    fn confirm_all(&mut self, sessions: &mut Sessions, shared: &Shared) {
+        for reply in self.unconfirmed.drain(..) {
+            let id = reply.want.message();
+            if let Some((session, _)) = sessions.current_mut() {
+                session.made_progress = true;
+                if !reply.is_whole {
+                    session.top = Top::Works;
+                }
+            }
+            match reply.is_whole {
+                true => shared.receive_body(id, reply.body),
+                false => shared.receive_headers(id, &reply.body),
+            }
+        }
     }
 }
 
-impl InFlight {
+impl Unchecked {
+    fn is_full(self) -> bool {
+        self.needs_check && (self.commands >= CHECK_COMMANDS || self.octets >= CHECK_OCTETS)
+    }
+}
+
+impl Fetch {
     fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
         if self.received.len() + octets.len() as u64 > most {
             return Err(Fault::TooLarge);
         }
         self.received.push(octets).map_err(Fault::no_room)
+    }
+
+    /// Exchange answers RETR of some messages with an empty body.
+    fn is_empty_by_fault(&self) -> bool {
+        self.received.is_empty() && self.announced.octets() > 0
+    }
+}
+
+/// Writes the command of a want.
+fn send(next: &NextWant, session: &mut Session, shared: &Shared) -> Result<Fetch, Fault> {
+    let NextWant { want, announced } = *next;
+    let message = session.number_of(want.message()).ok_or(Fault::Departed)?;
+    let is_whole = matches!(want, Want::Body(_)) || session.top == Top::Missing;
+    let octets = announced.octets();
+    if is_whole && octets > shared.settings.max_message {
+        return Err(Fault::TooLarge);
+    }
+    let (command, expected) = match is_whole {
+        true => (Command::Retr(message), octets),
+        false => (Command::Top { message, lines: 0 }, HEADER_OCTETS),
+    };
+    session.link.queue(&command)?;
+    session.has_retrieved |= is_whole;
+    Ok(Fetch {
+        want,
+        announced,
+        expected,
+        received: shared.disk.incoming(expected),
+        is_whole,
+        is_distinct: is_whole,
+    })
+}
+
+/// True for a large message of which only the date is wanted and only RETR gives it.
+fn is_too_dear(next: &NextWant, session: &Session, shared: &Shared) -> bool {
+    session.top == Top::Missing
+        && matches!(next.want, Want::Headers(_))
+        && next.announced.octets() > most_for_a_date(shared)
+}
+
+fn most_for_a_date(shared: &Shared) -> u64 {
+    MOST_FOR_A_DATE.min(shared.settings.max_message)
+}
+
+/// The message has the time of its first sight.
+fn do_without_date(message: MessageId, shared: &Shared) {
+    shared.receive_headers(message, &Body::new(Vec::new()));
+}
+
+/// A server that has no TOP, or refuses it for one message, is asked for the body, which tells the headers too, unless that
+/// is large.
+fn do_without_top(want: Want, sessions: &mut Sessions, shared: &Shared) {
+    let most = most_for_a_date(shared);
+    let mut state = shared.state.lock();
+    let octets = state.catalogue.get(want.message()).expected_octets();
+    let Some((session, quirks)) = sessions.current_mut() else {
+        return state.wants.put_back(want);
+    };
+    match session.top {
+        Top::Works if octets > most => {
+            drop(state);
+            do_without_date(want.message(), shared);
+        }
+        Top::Works => state.wants.ask_for_body(want.message()),
+        Top::Untried | Top::Missing => {
+            session.top = Top::Missing;
+            state.wants.put_back(want);
+            quirks.tell(Notice::NoTop);
+        }
+    }
+}
+
+fn refused(want: Want, text: ServerText, sessions: &Sessions, shared: &Shared) -> Relisting {
+    match shared.put_back(want) {
+        // It was only read ahead.
+        0 => {}
+        1 if may_have_gone(sessions, shared) => return Relisting::Needed,
+        _ => {
+            let command = "RETR";
+            shared.fail(want, &Fault::Refused { command, text });
+        }
+    }
+    Relisting::NotNeeded
+}
+
+/// Whether a message that is refused may no longer be there. A session that was opened after a refusal has looked a moment
+/// ago; else each message that the server refuses for reasons of its own would cost a login.
+fn may_have_gone(sessions: &Sessions, shared: &Shared) -> bool {
+    let is_for_demand = sessions
+        .current()
+        .is_some_and(|session| session.reason == OpenReason::Demand);
+    let age = shared.state.lock().listed_at.elapsed();
+    is_for_demand || age >= shared.settings.refresh
+}
+
+/// Where no reply is due, nothing may have come behind the last one.
+fn refuse_what_follows(sessions: &mut Sessions) -> Result<(), Fault> {
+    match sessions.current_mut() {
+        Some((session, _)) if session.link.owed() == 0 => session.link.refuse_what_is_unasked(),
+        _ => Ok(()),
+    }
+}
+
+/// The silence was theirs too, though another's command had to bear it: the next session would keep them as long.
+fn fail_those_kept_waiting(silence: &Fault, shared: &Shared) {
+    let Some(begin) = Instant::now().checked_sub(shared.timeout()) else {
+        return;
+    };
+    let kept_waiting = shared.state.lock().wants.asked_by(begin);
+    for want in kept_waiting {
+        shared.fail(want, silence);
+    }
+}
+
+fn try_again(want: Want, fault: &Fault, shared: &Shared) {
+    if shared.put_back(want) >= MOST_LOSSES {
+        shared.fail(want, fault);
     }
 }

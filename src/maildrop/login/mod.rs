@@ -21,7 +21,7 @@ pub use crate::maildrop::fault::authentication::AuthenticationError;
 pub use mechanism::{Mechanism, Method, SaslMechanism};
 pub use secret::{Credential, Renewal, Secret};
 
-use crate::maildrop::connection::last_heard::Pulse;
+use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::quirks::{CapaTime, Quirks};
 use crate::maildrop::fault::Fault;
@@ -79,12 +79,16 @@ pub(super) struct LoggedIn {
 impl Login {
     /// Logs in on a new connection; gives what the server can do after that. A token that the server has accepted before
     /// and now refuses has expired: with a fresh one it is tried once more. No other secret that was refused is.
-    pub(super) fn open(&self, pulse: &Pulse, quirks: &mut Quirks) -> Result<LoggedIn, Fault> {
+    pub(super) fn open(
+        &self,
+        last_heard: &LastHeard,
+        quirks: &mut Quirks,
+    ) -> Result<LoggedIn, Fault> {
         quirks.doubt();
         let secret = self.credential.secret()?;
-        match self.attempt(&secret, pulse, quirks) {
+        match self.attempt(&secret, last_heard, quirks) {
             Err(_) if self.credential.has_expired() => {
-                self.attempt(&self.credential.secret()?, pulse, quirks)
+                self.attempt(&self.credential.secret()?, last_heard, quirks)
             }
             outcome => outcome,
         }
@@ -94,13 +98,13 @@ impl Login {
     fn attempt(
         &self,
         secret: &Secret,
-        pulse: &Pulse,
+        last_heard: &LastHeard,
         quirks: &mut Quirks,
     ) -> Result<LoggedIn, Fault> {
         let known = quirks.capas_avoided();
         let mut avoided = known;
         loop {
-            let outcome = self.log_in(secret, pulse, quirks);
+            let outcome = self.log_in(secret, last_heard, quirks);
             let found = quirks.capas_avoided();
             if outcome.is_ok() || found == avoided {
                 if outcome.is_err() && found > known {
@@ -116,10 +120,10 @@ impl Login {
     fn log_in(
         &self,
         secret: &Secret,
-        pulse: &Pulse,
+        last_heard: &LastHeard,
         quirks: &mut Quirks,
     ) -> Result<LoggedIn, Fault> {
-        let mut reached = self.reach(pulse, quirks)?;
+        let mut reached = self.reach(last_heard, quirks)?;
         let method = self.authenticate(&mut reached, secret)?;
         let Reached {
             mut link,
@@ -135,11 +139,15 @@ impl Login {
     }
 
     /// Everything in front of the authentication: a secret may go over the link that this gives.
-    pub(super) fn reach(&self, pulse: &Pulse, quirks: &mut Quirks) -> Result<Reached, Fault> {
-        let mut reached = self.greet(pulse, quirks)?;
+    pub(super) fn reach(
+        &self,
+        last_heard: &LastHeard,
+        quirks: &mut Quirks,
+    ) -> Result<Reached, Fault> {
+        let mut reached = self.greet(last_heard, quirks)?;
         if let Security::Starttls(tls) = &self.security {
             let secured = start_tls(reached.link, tls);
-            reached.link = secured.map_err(|fault| self.look_again(fault, pulse, quirks))?;
+            reached.link = secured.map_err(|fault| self.look_again(fault, last_heard, quirks))?;
             reached.capabilities = capabilities(&mut reached.link, CapaTime::BeforeLogin, quirks)?;
         }
         if reached.capabilities.utf8 {
@@ -150,8 +158,8 @@ impl Login {
     }
 
     /// Everything in front of STLS.
-    fn greet(&self, pulse: &Pulse, quirks: &mut Quirks) -> Result<Reached, Fault> {
-        let mut link = self.connect(pulse)?;
+    fn greet(&self, last_heard: &LastHeard, quirks: &mut Quirks) -> Result<Reached, Fault> {
+        let mut link = self.connect(last_heard)?;
         let timestamp = greeting(&mut link)?;
         let capabilities = capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
         Ok(Reached {
@@ -162,26 +170,27 @@ impl Login {
     }
 
     /// Has the fault tell of the certificate, where one did not convince behind STLS.
-    fn look_again(&self, fault: Fault, pulse: &Pulse, quirks: &mut Quirks) -> Fault {
+    fn look_again(&self, fault: Fault, last_heard: &LastHeard, quirks: &mut Quirks) -> Fault {
         let Fault::Link(error) = fault else {
             return fault;
         };
-        let again = |nobody: &Tls| match start_tls(self.greet(pulse, quirks).ok()?.link, nobody) {
-            Err(Fault::Link(error)) => Arc::into_inner(error),
-            _ => None,
-        };
+        let again =
+            |nobody: &Tls| match start_tls(self.greet(last_heard, quirks).ok()?.link, nobody) {
+                Err(Fault::Link(error)) => Arc::into_inner(error),
+                _ => None,
+            };
         match Arc::try_unwrap(error) {
             Ok(error) => error.look_again(again).into(),
             Err(shared) => Fault::Link(shared),
         }
     }
 
-    fn connect(&self, pulse: &Pulse) -> Result<Link, Fault> {
+    fn connect(&self, last_heard: &LastHeard) -> Result<Link, Fault> {
         let stream = match &self.security {
             Security::Implicit(tls) => Stream::connect_secure(&self.route, tls, self.timeout)?,
             Security::Starttls(_) | Security::Clear => Stream::connect(&self.route, self.timeout)?,
         };
-        Ok(Link::new(stream, self.timeout, pulse.clone()))
+        Ok(Link::new(stream, self.timeout, last_heard.clone()))
     }
 
     fn authenticate(&self, reached: &mut Reached, secret: &Secret) -> Result<Method, Fault> {

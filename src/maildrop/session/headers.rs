@@ -5,12 +5,12 @@ use crate::maildrop::fault::Fault;
 
 /// The headers of one message on their way.
 #[derive(Default)]
-pub(crate) struct Headers {
+pub(crate) struct HeaderBuffer {
     pub(crate) kept: Vec<u8>,
     received: u64,
 }
 
-impl Headers {
+impl HeaderBuffer {
     pub(crate) fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
         self.received += octets.len() as u64;
         if self.received > most {

@@ -1,24 +1,25 @@
 //! One session in TRANSACTION state: the only place where a message has a number.
 
 pub(crate) mod headers;
+pub(crate) mod numbers;
 pub(crate) mod scan;
 pub(crate) mod terms;
 pub(crate) mod top;
 
 use std::time::{Duration, Instant};
 
-use crate::maildrop::catalogue::id::MessageId;
-use crate::maildrop::connection::last_heard::Pulse;
+use crate::maildrop::catalogue::id::{ListingSerial, MessageId};
+use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::quirks::{CapaTime, Notice, Quirks};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::login::LoggedIn;
 use crate::maildrop::login::mechanism::Method;
+use crate::maildrop::session::numbers::Numbers;
 use crate::maildrop::session::scan::{Listing, Scan};
 use crate::maildrop::session::terms::Terms;
 use crate::maildrop::session::top::Top;
 use crate::maildrop::settings::Settings;
-use crate::maildrop::shared::Shared;
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
 /// The commands of a listing or a commit that may be in flight.
@@ -32,8 +33,7 @@ pub(crate) struct Session {
     pub(crate) link: Link,
     pub(crate) capabilities: Capabilities,
     method: Method,
-    /// By [`MessageId`]; only of messages that this session's UIDL named, or of which it saw the headers.
-    numbers: Vec<Option<MessageNumber>>,
+    numbers: Numbers,
     pub(crate) top: Top,
     /// A RETR was sent.
     pub(crate) has_retrieved: bool,
@@ -42,20 +42,14 @@ pub(crate) struct Session {
     pub(crate) unnamed: usize,
     /// How many commands of a listing or a commit may be in flight.
     ahead: usize,
-    pub(crate) occasion: Occasion,
-    pub(crate) harvest: Harvest,
-}
-
-/// What was fetched in a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Harvest {
-    Nothing,
-    Something,
+    pub(crate) reason: OpenReason,
+    /// Something was fetched in it.
+    pub(crate) made_progress: bool,
 }
 
 /// Why a session was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Occasion {
+pub(crate) enum OpenReason {
     /// Something was wanted.
     #[default]
     Demand,
@@ -76,12 +70,13 @@ enum Retention {
 
 impl Session {
     /// Logs in and lists.
-    pub(crate) fn open(shared: &Shared, quirks: &mut Quirks) -> Result<(Session, Listing), Fault> {
-        let Shared {
-            settings, pulse, ..
-        } = shared;
-        let logged_in = settings.login.open(pulse, quirks)?;
-        Session::enter(logged_in, settings, pulse, quirks)
+    pub(crate) fn open(
+        settings: &Settings,
+        last_heard: &LastHeard,
+        quirks: &mut Quirks,
+    ) -> Result<(Self, Listing), Fault> {
+        let logged_in = settings.login.open(last_heard, quirks)?;
+        Session::enter(logged_in, settings, last_heard, quirks)
     }
 
     /// Lists; once more, after another log-in, where that broke down over several commands, until the server is asked one at
@@ -89,18 +84,18 @@ impl Session {
     pub(crate) fn enter(
         mut logged_in: LoggedIn,
         settings: &Settings,
-        pulse: &Pulse,
+        last_heard: &LastHeard,
         quirks: &mut Quirks,
     ) -> Result<(Session, Listing), Fault> {
         loop {
-            let pace = quirks.pace;
+            let pipelining = quirks.pipelining;
             match Session::list(logged_in, settings, quirks) {
-                Err(fault) if quirks.pace != pace && quirks.login_delay.is_none() => {
+                Err(fault) if quirks.pipelining != pipelining && quirks.login_delay.is_none() => {
                     log::info!("the headers are asked for again: {fault}");
                 }
                 entered => return entered,
             }
-            logged_in = settings.login.open(pulse, quirks)?;
+            logged_in = settings.login.open(last_heard, quirks)?;
         }
     }
 
@@ -118,7 +113,7 @@ impl Session {
         if retention == Retention::Deleted {
             quirks.tell(Notice::DeletesWhatWasRead);
         }
-        let pipeline = quirks.pace.of(settings.pipeline);
+        let pipeline = quirks.pipelining.limit(settings.pipeline);
         let ahead = pipeline.most_in_flight(&capabilities, MOST_IN_FLIGHT);
         let mut top = if capabilities.top {
             Top::Works
@@ -138,31 +133,31 @@ impl Session {
             link,
             capabilities,
             method,
-            numbers: Vec::new(),
+            numbers: Numbers::default(),
             top,
             has_retrieved: false,
             retention,
             unnamed: listing.unnamed,
             ahead,
-            occasion: Occasion::Demand,
-            harvest: Harvest::Nothing,
+            reason: OpenReason::Demand,
+            made_progress: false,
         };
         Ok((session, listing))
     }
 
     /// Keeps which message each number of the listing is.
-    pub(crate) fn number(&mut self, messages: &[MessageId], numbers: &[MessageNumber]) {
-        self.numbers.clear();
-        let last = messages.iter().map(|id| id.index()).max();
-        self.numbers.resize(last.map_or(0, |last| last + 1), None);
-        for (message, number) in messages.iter().zip(numbers) {
-            self.numbers[message.index()] = Some(*number);
-        }
+    pub(crate) fn set_numbers(&mut self, numbers: Numbers) {
+        self.numbers = numbers;
     }
 
     /// The number of a message in this session, none where its listing did not name it.
     pub(crate) fn number_of(&self, message: MessageId) -> Option<MessageNumber> {
-        self.numbers.get(message.index()).copied().flatten()
+        self.numbers.of(message)
+    }
+
+    /// Which listing of the mount this session gave.
+    pub(crate) fn serial(&self) -> ListingSerial {
+        self.numbers.serial
     }
 
     /// How many commands of a listing or a commit may be in flight.
@@ -179,9 +174,14 @@ impl Session {
         }
     }
 
+    /// True where QUIT may delete what was only retrieved.
+    pub(crate) fn deletes_what_was_read(&self) -> bool {
+        self.retention != Retention::Kept
+    }
+
     /// True where QUIT might delete what was only read.
     pub(crate) fn must_not_quit(&self) -> bool {
-        self.has_retrieved && self.retention != Retention::Kept
+        self.has_retrieved && self.deletes_what_was_read()
     }
 
     /// Ends the session, with nothing marked for deletion. Where the server deletes what was retrieved on QUIT

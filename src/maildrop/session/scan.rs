@@ -10,7 +10,7 @@ use crate::maildrop::catalogue::listing::{Coverage, Entry};
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::quirks::{Notice, Quirks};
 use crate::maildrop::fault::Fault;
-use crate::maildrop::session::headers::Headers;
+use crate::maildrop::session::headers::HeaderBuffer;
 use crate::maildrop::session::top::Top;
 use crate::maildrop::settings::Dating;
 use crate::pop3::reply::{list_line, stat, uidl_line};
@@ -135,7 +135,7 @@ impl Scan<'_> {
     /// has not seen the headers.
     fn by_headers(&mut self, sizes: &Sizes) -> Result<Listing, Fault> {
         let mut listing = Listing::default();
-        let mut headers = Headers::default();
+        let mut headers = HeaderBuffer::default();
         let (top, dating, max_message) = (&mut *self.top, self.dating, self.max_message);
         let command = |&(message, _): &(MessageNumber, u64)| Command::Top { message, lines: 0 };
         let asked = self
@@ -145,7 +145,7 @@ impl Scan<'_> {
                     Event::Body(octets) => headers.take(octets, max_message)?,
                     Event::End => {
                         *top = Top::Works;
-                        let Headers { kept, .. } = std::mem::take(&mut headers);
+                        let HeaderBuffer { kept, .. } = std::mem::take(&mut headers);
                         let uidl = identity::of_headers(&kept);
                         listing.push(number, Entry { uidl, octets }, dating.of(&kept));
                     }
@@ -159,7 +159,7 @@ impl Scan<'_> {
                 }
                 Ok(())
             });
-        self.quirks.pace.note_pipeline(self.link, &asked);
+        self.quirks.pipelining.note_pipeline(self.link, &asked);
         asked?;
         if listing.entries.is_empty() && listing.unnamed > 0 {
             return Err(nothing_lasts());

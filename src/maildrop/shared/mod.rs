@@ -10,7 +10,7 @@ pub(crate) mod waiter;
 pub(crate) mod wants;
 pub(crate) mod window;
 
-use crate::maildrop::connection::last_heard::Pulse;
+use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::settings::Settings;
 use crate::maildrop::shared::change::Change;
 use crate::maildrop::shared::state::State;
@@ -20,6 +20,7 @@ use crate::store::Index;
 use parking_lot::Mutex;
 use parking_lot::MutexGuard;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
@@ -27,11 +28,16 @@ pub(crate) struct Shared {
     pub(crate) disk: Disk,
     pub(crate) wake_up: WakeUp,
     pub(crate) state: Mutex<State>,
-    pub(crate) pulse: Pulse,
+    pub(crate) last_heard: LastHeard,
     pub(crate) on_change: OnceLock<Box<dyn Fn(Change) + Send + Sync>>,
 }
 
 impl Shared {
+    /// The longest silence of the server.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.settings.login.timeout
+    }
+
     /// Wakes the engine for what the state asks of it now.
     pub(crate) fn ring(&self, state: MutexGuard<'_, State>) {
         drop(state);

@@ -1,38 +1,25 @@
 //! From what the server sent to those who wait: the catalogue learns, the caches keep, the kernel is told.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::changes::Changes;
+use crate::maildrop::catalogue::digest::{HeaderDigest, HeaderSource};
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
+use crate::maildrop::catalogue::learnt::Learnt;
 use crate::maildrop::catalogue::message::{Extent, Standing};
 use crate::maildrop::fault::Fault;
+use crate::maildrop::session::numbers::Numbers;
+use crate::maildrop::session::scan::Listing;
+use crate::maildrop::session::terms::{Connection, Terms};
 use crate::maildrop::settings::Dating;
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::change::Change;
+use crate::maildrop::shared::state::State;
 use crate::maildrop::shared::waiter::answer_all;
-use crate::maildrop::shared::wants::{Urgency, Want};
-use crate::store::{Body, BodyKey, Disk, Found, Incoming, Row};
-
-/// What the headers of a message told.
-struct Learnt {
-    /// Unix seconds.
-    arrived: i64,
-    title: String,
-    outline: Option<String>,
-}
-
-impl Learnt {
-    fn by(self, catalogue: &mut Catalogue, id: MessageId) {
-        catalogue.learn_arrival(id, self.arrived);
-        catalogue.learn_title(id, self.title);
-        if let Some(outline) = self.outline {
-            catalogue.learn_outline(id, outline);
-        }
-    }
-}
+use crate::maildrop::shared::wants::{NextWant, Urgency, Want};
+use crate::store::{Body, BodyKey, Disk, Found, Row};
 
 impl Shared {
     /// A disk that is behind with writing is given no more than what somebody waits for.
@@ -46,26 +33,27 @@ impl Shared {
 
     /// The next want to send. A body that has come to memory or disk since it was wanted is not sent for again: only the
     /// engine's thread, which asks here, makes that so.
-    pub(crate) fn next_want(&self) -> Option<(Want, u64)> {
+    pub(crate) fn next_want(&self) -> Option<NextWant> {
         loop {
             let mut state = self.state.lock();
             if !state.orders.is_empty() {
                 return None;
             }
             let (want, urgency) = state.wants.next(self.least_urgency())?;
-            let octets = state.catalogue.get(want.message()).expected_octets();
+            let announced = state.catalogue.get(want.message()).announced();
             drop(state);
+            let next = NextWant { want, announced };
             let Want::Body(id) = want else {
-                return Some((want, octets));
+                return Some(next);
             };
             let is_here = match urgency {
                 Urgency::Asked => self.answer_from_cache(id),
                 Urgency::Ahead => self.is_cached(id),
             };
             if !is_here {
-                return Some((want, octets));
+                return Some(next);
             }
-            // Of those who came meanwhile nobody is forgotten.
+            // Somebody may have asked for it meanwhile.
             self.state.lock().wants.put_back(want);
         }
     }
@@ -83,19 +71,19 @@ impl Shared {
         let (readers, others) = state.wants.take(Want::Body(id));
         drop(state);
         if !others.is_empty() {
-            self.learn(id, self.learnt(&body));
+            self.learn(id, self.learnt(&body, HeaderSource::Body));
         }
         answer_all(readers, &Ok(body));
         answer_all(others, &Ok(()));
         true
     }
 
+    /// Keeps what headers told.
     fn learn(&self, id: MessageId, learnt: Learnt) {
         let mut state = self.state.lock();
-        learnt.by(&mut state.catalogue, id);
-        let row = state.catalogue.row_with_outline(id);
+        let rows = state.learn_headers(id, learnt);
         drop(state);
-        self.index.learn(vec![row]);
+        self.index.learn(rows);
     }
 
     fn is_cached(&self, id: MessageId) -> bool {
@@ -141,26 +129,31 @@ impl Shared {
         state.wants.count_loss(want)
     }
 
-    /// A complete body: its size is exact now, and its headers tell when it arrived.
-    pub(crate) fn receive_body(&self, id: MessageId, received: Incoming) {
-        let body = Arc::new(received.finish());
-        let (learnt, extent) = (self.learnt(&body), Extent::of(&body));
+    /// A complete and confirmed body: its size is exact now, and its headers tell when it arrived.
+    pub(crate) fn receive_body(&self, id: MessageId, body: Body) {
+        let body = Arc::new(body);
+        let (learnt, extent) = (self.learnt(&body, HeaderSource::Body), Extent::of(&body));
         let mut state = self.state.lock();
+        if state.catalogue.get(id).twins() > 1
+            && let Ok(octets) = body.whole()
+        {
+            let digest = HeaderDigest::of_body(&octets);
+            state.catalogue.learn_twin_body(id, digest);
+        }
         let resized = state.catalogue.learn_size(id, Some(extent));
-        learnt.by(&mut state.catalogue, id);
+        let rows = state.learn_headers(id, learnt);
         let message = state.catalogue.get(id);
         let (inode, key) = (message.inode, message.body_key());
-        let row = state.catalogue.row_with_outline(id);
-        let is_adrift = state.wants.is_adrift(Want::Body(id));
+        let is_orphaned = state.wants.is_orphaned(Want::Body(id));
         let readers = state.wants.take_body(id);
         let others = state.wants.take_headers(id);
-        if readers.is_empty() && !is_adrift {
+        if readers.is_empty() && !is_orphaned {
             state.bodies.insert_ahead(inode, Arc::clone(&body));
         } else {
             state.bodies.insert(inode, Arc::clone(&body));
         }
         drop(state);
-        self.index.learn(vec![row]);
+        self.index.learn(rows);
         self.disk.keep(key, &body);
         for eol in resized {
             self.tell(Change::Size { inode, eol });
@@ -169,18 +162,21 @@ impl Shared {
         answer_all(others, &Ok(()));
     }
 
-    pub(crate) fn receive_headers(&self, id: MessageId, received: Incoming) {
-        self.learn(id, self.learnt(&received.finish()));
+    /// Confirmed headers, by TOP.
+    pub(crate) fn receive_headers(&self, id: MessageId, headers: &Body) {
+        self.learn(id, self.learnt(headers, HeaderSource::Top));
         let waiters = self.state.lock().wants.take_headers(id);
         answer_all(waiters, &Ok(()));
     }
 
     /// What the headers tell; where they tell no date, it is now.
-    fn learnt(&self, message: &Body) -> Learnt {
+    fn learnt(&self, message: &Body, source: HeaderSource) -> Learnt {
         let mut buffer = Vec::new();
         let read = message.read_at(0, LONGEST_HEADERS, &mut buffer);
         let headers = read.unwrap_or_default();
         Learnt {
+            source,
+            digest: HeaderDigest::of_complete_headers(headers),
             arrived: self.settings.dating.of(headers).unwrap_or_else(now),
             title: (self.settings.titling)(headers),
             outline: self.settings.outlining.map(|outline| outline(headers)),
@@ -196,53 +192,47 @@ impl Shared {
         let Some(body) = in_memory.or_else(|| self.body_on_disk(id, Disk::load_small)) else {
             return false;
         };
-        let learnt = self.learnt(&body);
+        let learnt = self.learnt(&body, HeaderSource::Body);
         let mut state = self.state.lock();
         // A listing may have told meanwhile that the message is another.
         if state.catalogue.get(id).exact_size() != Some(body.len()) {
             return false;
         }
-        learnt.by(&mut state.catalogue, id);
-        let row = state.catalogue.row_with_outline(id);
+        let rows = state.learn_headers(id, learnt);
         drop(state);
-        self.index.learn(vec![row]);
+        self.index.learn(rows);
         true
     }
 
-    /// Keeps what a listing taught, drops what it made void, and tells the kernel.
-    pub(crate) fn take_changes(&self, changes: &Changes) {
+    /// Keeps what a session has listed, drops what that made void, and tells the kernel. Gives the number of each message in
+    /// the session, and which listing of the mount this is.
+    pub(crate) fn take_listing(&self, listing: Listing, terms: Terms) -> Numbers {
+        let coverage = listing.coverage();
         let mut state = self.state.lock();
-        let mut learnt = [&changes.unknown[..], &changes.altered].concat();
-        if let Dating::FirstSeen = self.settings.dating {
-            // A mount that dates by headers may have left a message without a date.
-            let is_undated = |&id: &MessageId| state.catalogue.get(id).arrived.is_none();
-            learnt.extend(changes.appeared.iter().copied().filter(is_undated));
-            learnt.sort_unstable();
-            learnt.dedup();
-            for &id in &learnt {
-                state.catalogue.learn_arrival(id, now());
+        let (messages, changes) = state.catalogue.update(listing.entries, coverage);
+        for (&message, arrived) in messages.iter().zip(listing.arrivals) {
+            if let Some(arrived) = arrived {
+                state.catalogue.learn_arrival(message, arrived);
             }
         }
-        let row = |&id: &MessageId| state.catalogue.get(id).row();
-        // Of a message that was deleted the index keeps nothing for the one that has its place now.
-        let as_if_deleted = |id| Row {
-            twins: 0,
-            ..row(id)
-        };
-        let voided = changes.confused.iter().map(as_if_deleted);
-        let known = changes.gone.iter().chain(&learnt).map(row);
-        let rows = voided.chain(known).collect();
+        state.connection = Connection::Open(terms);
+        state.listed_at = Instant::now();
+        let serial = state.catalogue.serial();
+        drop(state);
+        self.take_changes(&changes);
+        Numbers::new(serial, &messages, &listing.numbers)
+    }
+
+    fn take_changes(&self, changes: &Changes) {
+        let mut state = self.state.lock();
+        let rows = self.rows_of(changes, &mut state);
         let mut told = Vec::new();
         for &id in &changes.altered {
-            let message = state.catalogue.get(id);
-            let (inode, key) = (message.inode, message.body_key());
-            state.bodies.remove(inode);
-            self.disk.forget(&key);
-            told.push(Change::Content { inode });
+            told.push(self.drop_content(id, &mut state));
         }
         for &id in &changes.reprieved {
             log::warn!(
-                "{} is not deleted: it changed on the server since it was unlinked",
+                "{} is not deleted: it changed on the server since it was removed",
                 state.catalogue.get(id).name()
             );
         }
@@ -256,21 +246,54 @@ impl Shared {
             name: state.catalogue.get(id).name(),
         }));
         drop(state);
-        self.index.learn(rows);
-        if !(changes.appeared.is_empty()
-            && changes.vanished.is_empty()
-            && changes.reprieved.is_empty())
-        {
+        if changes.change_the_directory() {
             told.push(Change::Directory);
         }
-        for change in told {
-            self.tell(change);
-        }
+        self.index.learn(rows);
+        self.tell_all(told);
     }
 
+    /// The rows that the index is to keep of a listing.
+    fn rows_of(&self, changes: &Changes, state: &mut State) -> Vec<Row> {
+        let mut learnt = [&changes.unknown[..], &changes.altered].concat();
+        if let Dating::FirstSeen = self.settings.dating {
+            // A mount that dates by headers may have left a message without a date.
+            let is_undated = |&id: &MessageId| state.catalogue.get(id).arrived.is_none();
+            learnt.extend(changes.appeared.iter().copied().filter(is_undated));
+            learnt.sort_unstable();
+            learnt.dedup();
+            for &id in &learnt {
+                state.catalogue.learn_arrival(id, now());
+            }
+        }
+        let row = |&id: &MessageId| state.catalogue.get(id).row();
+        let voided = changes
+            .confused
+            .iter()
+            .map(|&id| state.catalogue.void_row(id));
+        let known = changes.gone.iter().chain(&learnt).map(row);
+        voided.chain(known).collect()
+    }
+
+    /// Drops what is kept of a message's content; gives what the kernel must be told.
+    fn drop_content(&self, id: MessageId, state: &mut State) -> Change {
+        let message = state.catalogue.get(id);
+        let (inode, key) = (message.inode, message.body_key());
+        state.bodies.remove(inode);
+        self.disk.forget(&key);
+        Change::Content { inode }
+    }
+
+    /// Tells the kernel of a change that none of its own requests made.
     pub(crate) fn tell(&self, change: Change) {
         if let Some(tell) = self.on_change.get() {
             tell(change);
+        }
+    }
+
+    fn tell_all(&self, changes: Vec<Change>) {
+        for change in changes {
+            self.tell(change);
         }
     }
 
@@ -286,18 +309,28 @@ impl Shared {
         self.index.learn(rows);
     }
 
-    /// Moves messages to another standing after a commit.
-    pub(crate) fn stand(&self, messages: &[MessageId], standing: Standing) {
+    /// Lists pending messages again, which a commit has not deleted. Of those that are replaced by other mail nothing is kept.
+    pub(crate) fn list_again(&self, pending: &[MessageId], replaced: &[MessageId]) {
         let mut state = self.state.lock();
-        let mut changed = false;
-        for &id in messages {
-            changed |= state.catalogue.stand(id, standing);
+        let mut rows = Vec::new();
+        let mut told = Vec::new();
+        for &id in replaced {
+            told.push(self.drop_content(id, &mut state));
+            rows.push(state.catalogue.void_row(id));
+            state.catalogue.replace(id);
+            rows.push(state.catalogue.get(id).row());
+        }
+        let mut has_changed = false;
+        for &id in pending {
+            has_changed |= state.catalogue.stand(id, Standing::Listed);
             state.committing.remove(&id);
         }
         drop(state);
-        if changed {
-            self.tell(Change::Directory);
+        if has_changed {
+            told.push(Change::Directory);
         }
+        self.index.learn(rows);
+        self.tell_all(told);
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::learnt::{HeaderNews, Learnt};
 use crate::maildrop::catalogue::message::{Message, Standing};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::terms::Connection;
@@ -101,7 +102,7 @@ impl State {
     /// Notes that somebody wants to know when a message arrived; true where something is to be fetched for it. Where that
     /// is known, or may not be asked for, the access follows a walk and begins none.
     pub(crate) fn read_headers_ahead(&mut self, id: MessageId, access: HeaderAccess) -> bool {
-        let unknown = |message: &Message| message.arrived.is_none().then_some(HEADER_OCTETS);
+        let unknown = |message: &Message| (!message.is_arrival_known()).then_some(HEADER_OCTETS);
         let schedule = match access {
             HeaderAccess::Asked => self.header_walks.access(id, &self.catalogue, unknown),
             HeaderAccess::Passing => self
@@ -132,6 +133,16 @@ impl State {
         }
         for id in schedule.ahead {
             self.wants.plan(Want::Headers(id));
+        }
+    }
+
+    /// Keeps what headers told; gives the rows that the index is to keep.
+    pub(crate) fn learn_headers(&mut self, id: MessageId, learnt: Learnt) -> Vec<Row> {
+        let news = self.catalogue.learn_headers(id, learnt);
+        let row = self.catalogue.row_with_outline(id);
+        match news {
+            HeaderNews::SameMessage => vec![row],
+            HeaderNews::OtherMessage => vec![self.catalogue.void_row(id), row],
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::message::Announced;
 use crate::maildrop::shared::waiter::Waiter;
 use crate::store::Body;
 
@@ -26,6 +27,13 @@ impl Want {
     }
 }
 
+/// A want that is to be sent, and what RETR is expected to send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NextWant {
+    pub(crate) want: Want,
+    pub(crate) announced: Announced,
+}
+
 /// Who is behind a want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
@@ -41,12 +49,12 @@ enum Stage {
     Queued(Urgency),
     InFlight,
     /// In flight, and abandoned by whoever planned it.
-    Adrift,
+    Orphaned,
 }
 
 /// How far a want has come.
 #[derive(Debug)]
-struct Course {
+struct WantState {
     stage: Stage,
     /// Since when it has always had somebody who waits for it.
     asked: Option<Instant>,
@@ -54,9 +62,9 @@ struct Course {
     losses: u8,
 }
 
-impl Course {
-    fn ahead() -> Course {
-        Course {
+impl WantState {
+    fn ahead() -> WantState {
+        WantState {
             stage: Stage::Queued(Urgency::Ahead),
             asked: None,
             losses: 0,
@@ -64,7 +72,7 @@ impl Course {
     }
 }
 
-/// The wants: two queues of those not sent, and for each one, sent or not, its course and who waits.
+/// The wants: two queues of those not sent, and for each one, sent or not, its state and who waits.
 ///
 /// An entry of a queue counts only if its want stands in that queue's stage: one that was sent by way of the other queue,
 /// or that nobody needs any more, is passed over when its turn comes.
@@ -72,7 +80,7 @@ impl Course {
 pub(crate) struct Wants {
     asked: VecDeque<Want>,
     ahead: VecDeque<Want>,
-    courses: HashMap<Want, Course>,
+    states: HashMap<Want, WantState>,
     body_waiters: HashMap<MessageId, Vec<Waiter<Arc<Body>>>>,
     header_waiters: HashMap<MessageId, Vec<Waiter<()>>>,
 }
@@ -102,12 +110,12 @@ impl Wants {
 
     /// Wants something that nobody waits for yet.
     pub(crate) fn plan(&mut self, want: Want) {
-        match self.courses.entry(want) {
+        match self.states.entry(want) {
             Entry::Vacant(unknown) => {
-                unknown.insert(Course::ahead());
+                unknown.insert(WantState::ahead());
                 self.ahead.push_back(want);
             }
-            Entry::Occupied(mut known) if known.get().stage == Stage::Adrift => {
+            Entry::Occupied(mut known) if known.get().stage == Stage::Orphaned => {
                 known.get_mut().stage = Stage::InFlight;
             }
             Entry::Occupied(_) => {}
@@ -120,15 +128,15 @@ impl Wants {
             return;
         }
         if self.stands(want, Stage::Queued(Urgency::Ahead)) {
-            self.courses.remove(&want);
+            self.states.remove(&want);
         } else if self.stands(want, Stage::InFlight) {
-            self.set_stage(want, Stage::Adrift);
+            self.set_stage(want, Stage::Orphaned);
         }
     }
 
     /// Whether a want is in flight, and nobody has ever needed what comes of it.
-    pub(crate) fn is_adrift(&self, want: Want) -> bool {
-        self.stands(want, Stage::Adrift)
+    pub(crate) fn is_orphaned(&self, want: Want) -> bool {
+        self.stands(want, Stage::Orphaned)
     }
 
     /// The next want to send, those that somebody waits for first; it is in flight then.
@@ -157,12 +165,12 @@ impl Wants {
 
     /// How many are queued or in flight.
     pub(crate) fn len(&self) -> usize {
-        self.courses.len()
+        self.states.len()
     }
 
     /// True where nothing is to be sent and nothing is in flight.
     pub(crate) fn is_idle(&self) -> bool {
-        self.courses.is_empty()
+        self.states.is_empty()
     }
 
     /// Puts a want that was in flight back in front. What nobody waits for is dropped.
@@ -176,28 +184,28 @@ impl Wants {
 
     /// Counts that a want failed, as [`Wants::put_back`] puts it back; gives how often it did, 0 where it was dropped.
     pub(crate) fn count_loss(&mut self, want: Want) -> u8 {
-        let Some(course) = self.courses.get_mut(&want) else {
+        let Some(state) = self.states.get_mut(&want) else {
             return 0;
         };
-        course.losses = course.losses.saturating_add(1);
-        course.losses
+        state.losses = state.losses.saturating_add(1);
+        state.losses
     }
 
     /// Wants the body for the sake of those who wait for the headers.
     pub(crate) fn ask_for_body(&mut self, message: MessageId) {
-        self.courses.remove(&Want::Headers(message));
+        self.states.remove(&Want::Headers(message));
         self.ask(Want::Body(message));
     }
 
     /// Those who wait for the body, which is no longer wanted.
     pub(crate) fn take_body(&mut self, message: MessageId) -> Vec<Waiter<Arc<Body>>> {
-        self.courses.remove(&Want::Body(message));
+        self.states.remove(&Want::Body(message));
         self.body_waiters.remove(&message).unwrap_or_default()
     }
 
     /// Those who wait for the headers, which are no longer wanted.
     pub(crate) fn take_headers(&mut self, message: MessageId) -> Vec<Waiter<()>> {
-        self.courses.remove(&Want::Headers(message));
+        self.states.remove(&Want::Headers(message));
         self.header_waiters.remove(&message).unwrap_or_default()
     }
 
@@ -214,13 +222,13 @@ impl Wants {
 
     /// Everything, for a fault that concerns all.
     pub(crate) fn all(&self) -> Vec<Want> {
-        self.courses.keys().copied().collect()
+        self.states.keys().copied().collect()
     }
 
     /// What somebody has waited for since then or longer, sent or not.
     pub(crate) fn asked_by(&self, then: Instant) -> Vec<Want> {
-        let waited = |course: &Course| course.asked.is_some_and(|asked| asked <= then);
-        self.courses
+        let waited = |state: &WantState| state.asked.is_some_and(|asked| asked <= then);
+        self.states
             .iter()
             .filter_map(|(&want, course)| waited(course).then_some(want))
             .collect()
@@ -228,16 +236,16 @@ impl Wants {
 
     fn ask(&mut self, want: Want) {
         let has_always_been = self.is_waited_for(want);
-        let course = self.courses.entry(want).or_insert_with(Course::ahead);
-        if course.asked.is_none() || !has_always_been {
-            course.asked = Some(Instant::now());
+        let state = self.states.entry(want).or_insert_with(WantState::ahead);
+        if state.asked.is_none() || !has_always_been {
+            state.asked = Some(Instant::now());
         }
-        match course.stage {
+        match state.stage {
             Stage::Queued(Urgency::Ahead) => {
-                course.stage = Stage::Queued(Urgency::Asked);
+                state.stage = Stage::Queued(Urgency::Asked);
                 self.asked.push_back(want);
             }
-            Stage::Adrift => course.stage = Stage::InFlight,
+            Stage::Orphaned => state.stage = Stage::InFlight,
             Stage::Queued(Urgency::Asked) | Stage::InFlight => {}
         }
     }
@@ -253,14 +261,14 @@ impl Wants {
     }
 
     fn stands(&self, want: Want, stage: Stage) -> bool {
-        self.courses
+        self.states
             .get(&want)
-            .is_some_and(|course| course.stage == stage)
+            .is_some_and(|state| state.stage == stage)
     }
 
     fn set_stage(&mut self, want: Want, stage: Stage) {
-        if let Some(course) = self.courses.get_mut(&want) {
-            course.stage = stage;
+        if let Some(state) = self.states.get_mut(&want) {
+            state.stage = stage;
         }
     }
 
@@ -276,7 +284,7 @@ impl Wants {
 
     /// True where those who wait for the headers can only be told by the body.
     fn needs_the_body(&self, message: MessageId) -> bool {
-        !self.courses.contains_key(&Want::Headers(message))
+        !self.states.contains_key(&Want::Headers(message))
     }
 
     fn drop_want(&mut self, want: Want) {

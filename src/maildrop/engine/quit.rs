@@ -1,0 +1,53 @@
+//! What the server said to QUIT, and what it was told before.
+
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::fault::Fault;
+use crate::pop3::ServerText;
+
+/// Attempts at a commit, and at looking what an unanswered one did.
+pub(super) const ATTEMPTS: u32 = 3;
+
+/// How QUIT was answered. Only `+OK` means that the deletions are done (RFC 1939 section 6).
+pub(super) enum QuitAnswer {
+    Committed,
+    Unknown(QuitDoubt),
+}
+
+/// Why it is not known what QUIT did.
+pub(super) enum QuitDoubt {
+    /// The server refused it, or closed the connection: by now it has deleted what it is going to delete.
+    Over(ServerText),
+    /// The server said nothing: it may be deleting yet.
+    Silent(ServerText),
+}
+
+impl QuitDoubt {
+    pub(super) fn of(fault: &Fault) -> Self {
+        let reason = ServerText::from(fault.to_string().as_bytes());
+        match fault.is_silence() {
+            true => Self::Silent(reason),
+            false => Self::Over(reason),
+        }
+    }
+
+    pub(super) fn reason(&self) -> &ServerText {
+        match self {
+            Self::Over(reason) | Self::Silent(reason) => reason,
+        }
+    }
+}
+
+/// What DELE did in a session, before its QUIT.
+#[derive(Default)]
+pub(super) struct Marked {
+    /// QUIT deletes these.
+    pub(super) accepted: Vec<MessageId>,
+    pub(super) refused: Refused,
+    /// Messages that are not the ones that were removed: other mail has their place now.
+    pub(super) replaced: Vec<MessageId>,
+    /// How many messages the session did not name.
+    pub(super) unnamed: usize,
+}
+
+/// Messages that are not marked, and why: in the server's words, or ours.
+pub(super) type Refused = Vec<(MessageId, ServerText)>;

@@ -1,0 +1,268 @@
+//! The session with the server: opened when something needs it, kept for the next need, given up when it fails.
+
+use std::time::{Duration, Instant};
+
+use crate::maildrop::connection::quirks::Quirks;
+use crate::maildrop::engine::backoff::Backoff;
+use crate::maildrop::fault::Fault;
+use crate::maildrop::session::scan::Listing;
+use crate::maildrop::session::terms::Connection;
+use crate::maildrop::session::{OpenReason, Session};
+use crate::maildrop::shared::Shared;
+use crate::net::wait;
+use crate::pop3::Command;
+
+/// Back off after this many sessions in a row that fetched nothing. Two readers then have had their three attempts.
+const MOST_FRUITLESS: u8 = 6;
+
+/// The current session, and what decides when the next one may be opened.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    current: Option<Session>,
+    pub(super) quirks: Quirks,
+    backoff: Backoff,
+    /// Why the next session is opened.
+    next_reason: OpenReason,
+    /// Sessions in a row that broke down before they fetched anything.
+    fruitless: u8,
+}
+
+/// How an idle moment of the session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Idle {
+    /// A handler woke the engine, or it is too early to do anything.
+    Goes,
+    /// The session was unused for as long as it may be.
+    TimedOut,
+    /// The server ended the session.
+    Over,
+}
+
+impl Sessions {
+    pub(super) fn new(quirks: Quirks) -> Self {
+        Self {
+            current: None,
+            quirks,
+            backoff: Backoff::default(),
+            next_reason: OpenReason::Demand,
+            fruitless: 0,
+        }
+    }
+
+    pub(super) fn current(&self) -> Option<&Session> {
+        self.current.as_ref()
+    }
+
+    /// The session, and what is learnt of the server while it is used.
+    pub(super) fn current_mut(&mut self) -> Option<(&mut Session, &mut Quirks)> {
+        Some((self.current.as_mut()?, &mut self.quirks))
+    }
+
+    /// Gives the session away, for its last command.
+    pub(super) fn take(&mut self) -> Option<Session> {
+        self.current.take()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// When the server allows the next login (LOGIN-DELAY), if that is later than now.
+    pub(super) fn earliest_login(&self) -> Option<Instant> {
+        self.backoff.earliest(Instant::now())
+    }
+
+    /// Notes why the next session is opened.
+    pub(super) fn reopen_because(&mut self, reason: OpenReason) {
+        self.next_reason = reason;
+    }
+
+    /// Ends the session as the server likes it. Nothing is marked for deletion.
+    pub(super) fn leave(&mut self, shared: &Shared) {
+        if let Some(session) = self.current.take() {
+            session.leave();
+            shared.state.lock().connection = Connection::Closed;
+        }
+    }
+
+    /// Closes the connection without QUIT: the server deletes nothing.
+    pub(super) fn drop_current(&mut self, shared: &Shared) {
+        self.current = None;
+        shared.state.lock().connection = Connection::Closed;
+    }
+
+    /// Opens a session, unless one is open. Soon after a failure it gives the same failure without another attempt.
+    pub(super) fn ensure(&mut self, shared: &Shared) -> Result<(), Fault> {
+        if self.is_open() {
+            return Ok(());
+        }
+        if let Some(fault) = self.backoff.standing(Instant::now()) {
+            return Err(fault.clone());
+        }
+        self.open_or_warn(shared)
+    }
+
+    /// Opens a session for a commit, unless one is open. A user waits for it, so only a final failure stands in the way, and
+    /// LOGIN-DELAY is waited for up to one time-out.
+    pub(super) fn ensure_for_commit(&mut self, shared: &Shared) -> Result<(), Fault> {
+        if self.is_open() {
+            return Ok(());
+        }
+        if let Some(fault) = self.backoff.finally() {
+            return Err(fault.clone());
+        }
+        let now = Instant::now();
+        if let Some(earliest) = self.backoff.earliest(now) {
+            std::thread::sleep((earliest - now).min(shared.settings.login.timeout));
+        }
+        self.open_or_warn(shared)
+    }
+
+    /// Logs in, lists, and tells what changed.
+    pub(super) fn open(&mut self, shared: &Shared) -> Result<(), Fault> {
+        let opened = Session::open(&shared.settings, &shared.last_heard, &mut self.quirks);
+        if let Some(seconds) = self.quirks.login_delay {
+            self.backoff.note_delay(seconds);
+        }
+        match opened {
+            Ok((session, listing)) => {
+                self.backoff.note_login(Instant::now());
+                if self.fruitless < MOST_FRUITLESS {
+                    self.backoff.succeed();
+                }
+                self.begin(session, listing, shared);
+                Ok(())
+            }
+            Err(fault) => {
+                self.backoff.fail(&fault, Instant::now(), fastrand::f64());
+                let mut state = shared.state.lock();
+                state.history.note_fault(&fault);
+                state.connection = Connection::Failed(fault.clone());
+                Err(fault)
+            }
+        }
+    }
+
+    /// Sleeps until another login may be tried; false where that is later than `give_up`.
+    pub(super) fn wait_for_retry(&self, give_up: Instant) -> bool {
+        match self.backoff.until() {
+            Some(until) if until <= give_up => {
+                std::thread::sleep(until.saturating_duration_since(Instant::now()));
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Notes that the session broke down. After a few in a row that fetched nothing the next login has to wait.
+    pub(super) fn note_breakdown(&mut self, fault: &Fault) {
+        let Some(session) = &self.current else { return };
+        self.fruitless = match session.made_progress {
+            true => 0,
+            false => self.fruitless.saturating_add(1),
+        };
+        if self.fruitless >= MOST_FRUITLESS {
+            self.backoff.fail(fault, Instant::now(), fastrand::f64());
+        }
+    }
+
+    /// Waits until a handler wakes the engine. Closes the session when it was idle for too long, or the server ends it.
+    pub(super) fn rest(&mut self, shared: &Shared) {
+        let until = self.current.as_ref().map(|session| {
+            let used = session.link.heard();
+            self.idle_until(used, shared)
+        });
+        let (Some(session), Some(until)) = (&mut self.current, until) else {
+            return sleep(None, shared);
+        };
+        match idle(session, until, shared) {
+            Idle::Goes => {}
+            Idle::TimedOut => self.end_idleness(shared),
+            Idle::Over => self.drop_current(shared),
+        }
+    }
+
+    fn open_or_warn(&mut self, shared: &Shared) -> Result<(), Fault> {
+        self.open(shared).inspect_err(|fault| {
+            log::warn!(
+                "{}: {fault}; {}",
+                shared.settings.login.route.endpoint(),
+                next_attempt(self.backoff.until())
+            );
+        })
+    }
+
+    fn begin(&mut self, mut session: Session, listing: Listing, shared: &Shared) {
+        let terms = session.terms();
+        log::info!(
+            "logged in to {} {terms}: {} messages",
+            shared.settings.login.route.endpoint(),
+            listing.entries.len()
+        );
+        session.reason = std::mem::take(&mut self.next_reason);
+        let numbers = shared.take_listing(listing, terms);
+        session.set_numbers(numbers);
+        self.current = Some(session);
+    }
+
+    /// When an unused session is closed, or the server hears from us (`keepalive`). A session that could not be opened
+    /// again, for LOGIN-DELAY, is kept.
+    fn idle_until(&self, used: Instant, shared: &Shared) -> Instant {
+        if let Some(keepalive) = shared.settings.keepalive {
+            return used + keepalive;
+        }
+        let idle = used + shared.settings.idle_timeout;
+        self.earliest_login()
+            .map_or(idle, |earliest| earliest.max(idle))
+    }
+
+    fn end_idleness(&mut self, shared: &Shared) {
+        if shared.settings.keepalive.is_none() {
+            log::debug!("closing the idle session");
+            return self.leave(shared);
+        }
+        let Some(session) = &mut self.current else {
+            return;
+        };
+        // Whatever the server answers, it has heard us.
+        if let Err(fault) = session.link.status(&Command::Noop, |_| ()) {
+            log::debug!("the idle session ended: {fault}");
+            self.drop_current(shared);
+        }
+    }
+}
+
+/// Waits without a session until a handler wakes the engine.
+pub(super) fn sleep(until: Option<Instant>, shared: &Shared) {
+    if let Err(error) = wait(None, Some(&shared.wake_up), until) {
+        log::error!("{error}");
+    }
+}
+
+/// Listens to the idle connection: what the server says unasked ends the session.
+fn idle(session: &mut Session, until: Instant, shared: &Shared) -> Idle {
+    match session.link.exchange(Some(&shared.wake_up), Some(until)) {
+        Ok(ready) if ready.readable => {
+            if let Err(fault) = session.link.next_event() {
+                log::debug!("the idle session ended: {fault}");
+            }
+            Idle::Over
+        }
+        Ok(ready) if ready.woken => Idle::Goes,
+        Ok(_) if Instant::now() < until => Idle::Goes,
+        Ok(_) => Idle::TimedOut,
+        Err(fault) => {
+            log::debug!("the idle session ended: {fault}");
+            Idle::Over
+        }
+    }
+}
+
+/// For the log.
+fn next_attempt(until: Option<Instant>) -> String {
+    let Some(until) = until else {
+        return "not tried again before the next mount".to_owned();
+    };
+    let wait: Duration = until.saturating_duration_since(Instant::now());
+    format!("not tried again for {:.0} s", wait.as_secs_f64().ceil())
+}
