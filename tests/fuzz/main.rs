@@ -1,5 +1,5 @@
-//! What the fuzzer looks for at length (contrib/fuzz), looked for in seconds and without it: every target over its seeds, over
-//! these cut off, and over what a seeded chance makes of them.
+//! The fuzz targets of contrib/fuzz as a short test: each target runs on its seeds, on seeds that
+//! are cut off, and on randomly damaged seeds. The random numbers are the same in every run.
 
 mod mutation;
 mod targets;
@@ -14,7 +14,8 @@ use nix::sys::resource::{Resource, setrlimit};
 
 use targets::{TARGETS, Target};
 
-/// Of addresses: an allocation of a number that came (`4294967296` is in the inputs) ends the test. Each thread needs some.
+/// Limit on the address space. The inputs contain `4294967296`; a target that allocates that much
+/// ends the test. Every thread needs some of it.
 const MEMORY: u64 = 4 << 30;
 
 fn bound_memory() {
@@ -22,7 +23,7 @@ fn bound_memory() {
     BOUND.call_once(|| setrlimit(Resource::RLIMIT_AS, MEMORY, MEMORY).expect("a lower limit"));
 }
 
-/// The target over so many inputs; all of them take a second or two without optimisation.
+/// Runs the target on its seeds and on this many damaged inputs, which takes a second or two.
 fn run(target: Target, cases: u64) {
     bound_memory();
     let seeds = (target.seeds)();
@@ -50,7 +51,7 @@ fn replies_are_decoded_alike_in_every_chunking() {
 }
 
 #[test]
-fn names_are_harmless_and_tell_their_unique_ids() {
+fn names_are_harmless_and_map_back_to_unique_ids() {
     run(targets::NAMES, 2_000);
 }
 
@@ -65,31 +66,31 @@ fn options_are_within_their_ranges_or_refused() {
 }
 
 #[test]
-fn dates_are_of_our_calendar_and_of_the_headers() {
+fn dates_are_valid_and_come_from_the_headers() {
     run(targets::ARRIVAL, 3_000);
     run_cut_off(targets::ARRIVAL);
 }
 
 #[test]
-fn summaries_and_names_for_people_are_of_the_headers_and_of_one_line() {
+fn summaries_and_titles_are_one_line_from_the_headers() {
     run(targets::HEADERS, 3_000);
     run_cut_off(targets::HEADERS);
 }
 
 #[test]
-fn a_text_steers_no_terminal_and_has_a_bound() {
+fn a_text_is_bounded_and_controls_no_terminal() {
     run(targets::TEXT, 3_000);
     run_cut_off(targets::TEXT);
 }
 
 #[test]
-fn every_part_has_the_size_and_a_name_of_its_own() {
+fn every_part_has_its_stated_size_and_a_unique_name() {
     run(targets::PARTS, 3_000);
     run_cut_off(targets::PARTS);
 }
 
 #[test]
-fn a_damaged_cache_gives_no_other_octets() {
+fn a_damaged_cache_gives_no_wrong_octets() {
     run(targets::CACHE, 1_000);
 }
 
@@ -99,12 +100,12 @@ fn a_damaged_index_is_read_or_set_aside() {
 }
 
 #[test]
-fn a_query_is_understood_or_refused_in_words() {
+fn a_query_is_understood_or_refused_with_a_reason() {
     run(targets::QUERY, 10_000);
     run_cut_off(targets::QUERY);
 }
 
-/// Otherwise the fuzzer has never run what this test runs.
+/// Otherwise contrib/fuzz would leave a target out.
 #[test]
 fn the_fuzzer_knows_every_target() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/fuzz/fuzz_targets");

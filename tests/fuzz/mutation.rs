@@ -1,8 +1,8 @@
-//! Inputs made of others by chance, which a seed decides: every run does the same.
+//! Damages inputs at random. The seed decides how, so every run does the same.
 
 use fastrand::Rng;
 
-/// Pieces that parsers stumble over.
+/// Pieces that are hard for parsers.
 const PIECES: [&[u8]; 44] = [
     b"\r\n",
     b"\n",
@@ -50,7 +50,8 @@ const PIECES: [&[u8]; 44] = [
     b"+1460",
 ];
 
-/// The input, damaged one to eight times: a piece put in, octets taken out or doubled, one bit changed.
+/// The input with one to eight damages: a piece inserted, octets removed or repeated, or a bit
+/// flipped.
 pub(crate) fn damaged(input: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut damaged = input.to_vec();
     for _ in 0..rng.usize(1..=8) {
