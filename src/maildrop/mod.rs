@@ -52,7 +52,7 @@ pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
 };
-pub use probe::{Finding, Outlook, Rating, probe};
+pub use probe::{Finding, Outlook, Rating, probe, reach};
 pub use session::terms::{Connection, Terms};
 pub use settings::{Dating, Settings};
 pub use shared::change::Change;

@@ -13,6 +13,8 @@ use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::pipelining::Pipeline;
 use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::fault::Fault;
+use crate::maildrop::handle::OpenError;
+use crate::maildrop::login::Login;
 use crate::maildrop::session::Session;
 use crate::maildrop::session::scan::Listing;
 use crate::maildrop::settings::Settings;
@@ -67,6 +69,26 @@ pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Outlook {
     match probe.run() {
         Ok(()) => Outlook::Works,
         Err(Failed(fault)) => Outlook::Fails(fault),
+    }
+}
+
+/// Connects, secures the connection and leaves again: what can be checked before the password is known.
+///
+/// # Errors
+/// The server cannot be reached, or its certificate is not trusted.
+pub fn reach(login: &Login) -> Result<(), OpenError> {
+    let mut quirks = Quirks::default();
+    match login.reach(&LastHeard::new(), &mut quirks) {
+        Ok(mut reached) => {
+            let _only_polite = reached.link.status(&Command::Quit, |_| ());
+            Ok(())
+        }
+        // A server that closes the connection on CAPA is asked without it by the mount.
+        Err(_) if quirks.capas_avoided() > 0 => Ok(()),
+        Err(fault) => Err(OpenError::Maildrop {
+            endpoint: login.route.endpoint().clone(),
+            fault,
+        }),
     }
 }
 

@@ -1,9 +1,12 @@
 //! The sources of the password, and that it shows nowhere.
 
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use pop3fs::cli::Failure;
 
 use crate::common::{Liar, Mount, MountBuilder, output_within};
 use crate::{Ground, LIMIT, assert_says, liar, sentence, stderr};
@@ -180,6 +183,90 @@ fn the_terminal() {
     assert_says(&shown, &["Password for pop://alice@127.0.0.1"]);
     // The terminal ends with `script`; the mount stays.
     assert_eq!(fs::read_dir(ground.dir()).expect("the root").count(), 2);
+}
+
+/// Mounts on a terminal, and types `keys` when the prompt is there. Returns what the terminal showed, and the exit status.
+fn typed_at_the_prompt(ground: &Ground, source: &str, dir: &str, keys: &[u8]) -> (String, i32) {
+    let line = format!("{} -o tls=off {source} {dir}", crate::PROGRAM);
+    let mut command = ground.0.at_home(Command::new("timeout"));
+    command
+        .args([
+            "60",
+            "script",
+            "--quiet",
+            "--return",
+            "--command",
+            &line,
+            "/dev/null",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut script = command.spawn().expect("script");
+    let (mut keyboard, mut screen) = (script.stdin.take(), script.stdout.take().expect("a screen"));
+    let (mut shown, mut octet) = (Vec::new(), [0]);
+    while screen.read(&mut octet).expect("output") == 1 {
+        shown.push(octet[0]);
+        if shown.ends_with(b": ")
+            && String::from_utf8_lossy(&shown).contains("Password for")
+            && let Some(mut keyboard) = keyboard.take()
+        {
+            keyboard.write_all(keys).expect("to type");
+            std::mem::forget(keyboard);
+        }
+    }
+    let status = script
+        .wait()
+        .expect("an end")
+        .code()
+        .expect("an exit status");
+    (String::from_utf8_lossy(&shown).into_owned(), status)
+}
+
+#[test]
+fn ctrl_d_at_the_prompt_is_no_password() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    let (shown, status) = typed_at_the_prompt(&ground, &liar.source(), ground.dir(), b"\x04");
+    let line = "\r\npop3fs: no password given: nothing is mounted\r\n";
+    assert!(shown.contains(line), "{shown}");
+    assert_eq!(status, i32::from(Failure::Usage.status()));
+    // The connection was tried before the question, and nobody has logged in.
+    assert_eq!(liar.server().connections(), 1);
+}
+
+#[test]
+fn ctrl_c_at_the_prompt_is_an_interruption() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    let (shown, status) = typed_at_the_prompt(&ground, &liar.source(), ground.dir(), b"\x03");
+    let line = "\r\npop3fs: interrupted: nothing is mounted\r\n";
+    assert!(shown.contains(line), "{shown}");
+    assert_eq!(status, i32::from(Failure::Interrupted.status()));
+}
+
+#[test]
+fn what_is_wrong_anyway_is_reported_before_the_prompt() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    let (source, dir) = (liar.source(), ground.dir());
+    let missing = format!("{dir}/missing");
+    for (source, dir, part) in [
+        (source.as_str(), missing.as_str(), "does not exist"),
+        ("pop://al@h.invalid", dir, "has no address"),
+        ("pop://al@127.0.0.1:1", dir, "does not answer"),
+    ] {
+        let (shown, status) = typed_at_the_prompt(&ground, source, dir, b"");
+        assert!(shown.contains(part), "{shown}");
+        assert!(!shown.contains("Password for"), "{shown}");
+        assert_ne!(status, 0, "{shown}");
+    }
+}
+
+#[test]
+fn a_command_that_prints_for_ever_gives_its_first_line() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    let command = "password_command=echo secret; yes";
+    let arguments = ["-o", "tls=off", "-o", command, &liar.source(), ground.dir()];
+    let mut program = ground.0.program();
+    let output = output_within(LIMIT, program.args(arguments));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 pub mod source;
 
+mod command_output;
+mod terminal;
+
 pub(in crate::cli) mod config;
 pub(in crate::cli) mod netrc;
 pub(in crate::cli) mod password;

@@ -3,25 +3,24 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::mem;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroize::Zeroizing;
 
+use crate::cli::account::command_output::{self, CommandOutput};
 use crate::cli::account::netrc;
 use crate::cli::account::source::Source;
+use crate::cli::account::terminal::{self, TypedAnswer};
 use crate::cli::home::home;
 use crate::cli::options::{Options, PasswordSource};
 use crate::maildrop::Secret;
@@ -39,6 +38,9 @@ const LONGEST: usize = 16 * 1024;
 
 /// How long a password_command may take to print the next token while the mount's connection waits for it.
 const RENEWAL_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long reading a password_file may take: nobody may be writing to a FIFO.
+const FILE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A password: UTF-8, not empty, without CR, LF and NUL, which would inject commands. Dropping it wipes it from memory,
 /// and Debug does not show it.
@@ -77,6 +79,12 @@ pub(in crate::cli) enum PasswordError {
         "no password, and no terminal to ask on: give -o password_command=…, password_file=… or password_stdin, or set {VARIABLE}; a service of systemd has LoadCredential={CREDENTIAL}:FILE"
     )]
     NoTerminal,
+    /// The user pressed Ctrl-D or only Enter.
+    #[error("no password given: nothing is mounted")]
+    NotGiven,
+    /// The user pressed Ctrl-C.
+    #[error("interrupted: nothing is mounted")]
+    Interrupted,
     /// The system's.
     #[error("cannot read the password from {from}: {source}")]
     Read {
@@ -86,24 +94,30 @@ pub(in crate::cli) enum PasswordError {
 }
 
 /// Gets the password: from where `options` say, else POP3FS_PASSWORD, else the credentials that systemd gives a service,
-/// else `~/.netrc`, else by asking on the terminal.
+/// else `~/.netrc`, else by asking on the terminal. Before it asks, it calls `check`, so that nobody types a password in
+/// vain.
 ///
 /// Removes POP3FS_PASSWORD from the environment, so that no child process inherits it. (The kernel still shows it to root
 /// in /proc.) The process must have a single thread.
-pub(in crate::cli) fn obtain(
+pub(in crate::cli) fn obtain<E: From<PasswordError>>(
     options: &Options,
     source: &Source,
-) -> Result<Password, PasswordError> {
+    check: impl FnOnce() -> Result<(), E>,
+) -> Result<Password, E> {
     let from_environment = take_variable();
-    match &options.password {
+    let password = match &options.password {
         PasswordSource::Command(command) => from_command(command),
         PasswordSource::File(path) => from_file(path),
         PasswordSource::StandardInput => from_standard_input(),
         PasswordSource::Unsaid => match from_environment {
             Some(text) => Password::new(text, VARIABLE),
-            None => from_places(source).unwrap_or_else(|| from_terminal(source)),
+            None => match from_places(source) {
+                Some(password) => password,
+                None => return from_terminal(source, check),
+            },
         },
-    }
+    };
+    Ok(password?)
 }
 
 /// A credential of the service (systemd.exec(5)), else an entry of `~/.netrc`. None where neither is found.
@@ -118,8 +132,8 @@ fn from_places(source: &Source) -> Option<Result<Password, PasswordError>> {
 
 fn from_netrc(path: &Path, source: &Source) -> Option<Result<Password, PasswordError>> {
     const FROM: &str = "~/.netrc";
-    let file = File::open(path).ok()?;
-    let metadata = file.metadata().ok()?;
+    let file = open(path).ok()?;
+    let metadata = file.metadata().ok().filter(Metadata::is_file)?;
     // A vector that grows would leave copies of the password in memory.
     let room = usize::try_from(metadata.len()).ok()?.min(LONGEST_NETRC) + 1;
     let mut text = Zeroizing::new(Vec::with_capacity(room));
@@ -202,7 +216,7 @@ fn take_variable() -> Option<Zeroizing<Vec<u8>>> {
 }
 
 fn from_command(command: &str) -> Result<Password, PasswordError> {
-    printed(shell(command).output())
+    printed(command_output::run(&mut shell(command), None))
 }
 
 /// Runs the command in its own process group, which is killed when it takes too long.
@@ -212,40 +226,19 @@ fn from_command_alone(command: &str, folder: Option<&Path>) -> Result<Password, 
     if let Some(folder) = folder {
         shell.current_dir(folder);
     }
-    printed(output_within(RENEWAL_LIMIT, &mut shell))
+    printed(command_output::run(&mut shell, Some(RENEWAL_LIMIT)))
 }
 
-fn output_within(limit: Duration, command: &mut Command) -> io::Result<Output> {
-    let child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let group = child.id();
-    let (tell, told) = mpsc::channel();
-    thread::Builder::new()
-        .name("password".to_owned())
-        .spawn(move || tell.send(child.wait_with_output()))?;
-    told.recv_timeout(limit).unwrap_or_else(|_| {
-        if let Some(group) = i32::try_from(group).ok().map(Pid::from_raw) {
-            // It may have ended this instant, and then there is nothing to kill.
-            let _ = killpg(group, Signal::SIGKILL);
-        }
-        let why = format!("it did not end within {} s", limit.as_secs());
-        Err(io::Error::new(io::ErrorKind::TimedOut, why))
-    })
-}
-
-fn printed(output: io::Result<Output>) -> Result<Password, PasswordError> {
+fn printed(output: io::Result<CommandOutput>) -> Result<Password, PasswordError> {
     const FROM: &str = "password_command";
     let output = output.map_err(|source| PasswordError::Read { from: FROM, source })?;
-    let printed = Zeroizing::new(output.stdout);
-    if !output.status.success() {
+    if !output.is_success() {
         return Err(PasswordError::Command {
             status: output.status,
-            said: one_line(&output.stderr),
+            said: one_line(&output.said),
         });
     }
-    first_line(printed.as_slice(), FROM)
+    first_line(output.printed.as_slice(), FROM)
 }
 
 /// `sh -c command` with our standard input, because the command may ask the user something.
@@ -264,7 +257,7 @@ fn from_file(path: &Path) -> Result<Password, PasswordError> {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open(path).map_err(unreadable)?;
     // Ask the open file: the path may name another file by now.
     let mode = file.metadata().map_err(unreadable)?.mode();
     if mode & 0o077 != 0 {
@@ -272,9 +265,47 @@ fn from_file(path: &Path) -> Result<Password, PasswordError> {
             path: path.to_owned(),
         });
     }
-    match first_line(file, "password_file") {
+    match first_line(InTime::new(file), "password_file") {
         Err(PasswordError::Read { source, .. }) => Err(unreadable(source)),
         other => other,
+    }
+}
+
+/// Opens a file without waiting for somebody to write to it, if it is a FIFO.
+fn open(path: &Path) -> io::Result<File> {
+    let mut how = OpenOptions::new();
+    how.read(true).custom_flags(libc::O_NONBLOCK);
+    how.open(path)
+}
+
+/// A file or FIFO that is read for [`FILE_LIMIT`] at most.
+struct InTime {
+    file: File,
+    end: Instant,
+}
+
+impl InTime {
+    fn new(file: File) -> Self {
+        let end = Instant::now() + FILE_LIMIT;
+        Self { file, end }
+    }
+}
+
+impl Read for InTime {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        let mut polled = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut polled, timeout)? {
+            0 => {
+                let why = format!(
+                    "nothing was written to it within {} s",
+                    FILE_LIMIT.as_secs()
+                );
+                Err(io::Error::new(io::ErrorKind::TimedOut, why))
+            }
+            _ => self.file.read(buffer),
+        }
     }
 }
 
@@ -286,14 +317,22 @@ fn from_standard_input() -> Result<Password, PasswordError> {
     first_line(File::from(unbuffered), FROM)
 }
 
-fn from_terminal(source: &Source) -> Result<Password, PasswordError> {
+fn from_terminal<E: From<PasswordError>>(
+    source: &Source,
+    check: impl FnOnce() -> Result<(), E>,
+) -> Result<Password, E> {
     const FROM: &str = "the terminal";
-    if File::open("/dev/tty").is_err() {
-        return Err(PasswordError::NoTerminal);
-    }
-    let text = rpassword::prompt_password(format!("Password for {source}: "))
+    let mut terminal = terminal::open().ok_or(PasswordError::NoTerminal)?;
+    check()?;
+    let prompt = format!("Password for {source}: ");
+    let answer = terminal::ask(&mut terminal, &prompt, LONGEST)
         .map_err(|source| PasswordError::Read { from: FROM, source })?;
-    Password::new(Zeroizing::new(text.into_bytes()), FROM)
+    let password = match answer {
+        TypedAnswer::Line(line) => first_line(line.as_slice(), FROM),
+        TypedAnswer::Nothing => Err(PasswordError::NotGiven),
+        TypedAnswer::Interrupted => Err(PasswordError::Interrupted),
+    };
+    Ok(password?)
 }
 
 /// Reads octet by octet: nothing after the line is consumed, and no buffer keeps a copy.
@@ -361,6 +400,29 @@ mod tests {
     }
 
     #[test]
+    fn a_fifo_is_read_when_somebody_writes_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
+        nix::unistd::mkfifo(
+            &path,
+            nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR,
+        )
+        .unwrap();
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || fs::write(path, "secret\n").unwrap()
+        });
+        assert_eq!(from_file(&path).unwrap().0.as_str(), "secret");
+        writer.join().unwrap();
+        let silent = InTime {
+            file: open(&path).unwrap(),
+            end: Instant::now() + Duration::from_millis(50),
+        };
+        let error = first_line(silent, "test").unwrap_err();
+        assert!(error.to_string().contains("nothing was written"), "{error}");
+    }
+
+    #[test]
     fn a_missing_file_is_named() {
         let error = from_file(Path::new("/no/such")).unwrap_err().to_string();
         assert!(error.contains("/no/such"), "{error}");
@@ -400,7 +462,7 @@ mod tests {
         let (mut reader, writer) = io::pipe().unwrap();
         let mut command = shell("sleep 30 & wait");
         command.stdin(writer).process_group(0);
-        let error = output_within(Duration::from_millis(200), &mut command);
+        let error = command_output::run(&mut command, Some(Duration::from_millis(200)));
         assert_eq!(error.unwrap_err().kind(), io::ErrorKind::TimedOut);
         drop(command);
         // Its end comes with the end of the last process that holds the other one.

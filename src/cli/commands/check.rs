@@ -31,7 +31,7 @@ pub fn check(source: &str, options: &OptionArguments) -> ExitCode {
 
 fn report(source: &str, options: &OptionArguments) -> Result<Outlook, ServeError> {
     let Target { source, options } = Target::resolve(source, options.as_slice())?;
-    let password = password::obtain(&options, &source)?;
+    let password = password::obtain(&options, &source, || Ok::<(), ServeError>(()))?;
     let settings = maildrop_settings(&source, &options, password)?;
     Ok(probe(&settings, &mut |finding| {
         stdout::line(line(finding));

@@ -24,14 +24,16 @@ use crate::cli::daemon::descriptors::{self, DescriptorError};
 use crate::cli::daemon::ending::{Stake, detach, end_at_a_panic, end_at_signals};
 use crate::cli::daemon::logging::{Log, LogError};
 use crate::cli::daemon::requests::{Leaver, RequestHandler};
-use crate::cli::daemon::setup::{SetupError, appearance, maildrop_settings, owner, store};
+use crate::cli::daemon::setup::{
+    SetupError, appearance, cache_folder, login_without_password, maildrop_settings, owner, store,
+};
 use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::daemon::systemd;
 use crate::cli::failure::{Advice, Failure, refuse};
-use crate::cli::options::Options;
+use crate::cli::options::{Caching, Options};
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
 use crate::fs::{Filesystem, KernelSession};
-use crate::maildrop::{Farewell, Maildrop, OpenError};
+use crate::maildrop::{Farewell, Maildrop, OpenError, reach};
 
 /// Everything that a mount needs to begin.
 #[derive(Debug)]
@@ -73,10 +75,11 @@ pub(in crate::cli) enum ServeError {
 impl From<&ServeError> for Failure {
     fn from(error: &ServeError) -> Failure {
         match error {
+            ServeError::Password(PasswordError::Interrupted) => Failure::Interrupted,
             ServeError::Source(_)
             | ServeError::Target(_)
-            | ServeError::Password(_)
-            | ServeError::Log(_) => Failure::Usage,
+            | ServeError::Log(_)
+            | ServeError::Password(_) => Failure::Usage,
             ServeError::Setup(error) => error.into(),
             ServeError::Descriptors(_) | ServeError::System { .. } => Failure::System,
             ServeError::Launch(error) => error.into(),
@@ -96,12 +99,16 @@ pub fn mount(arguments: &MountArguments) -> ExitCode {
 
 fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
     let Target { source, options } = arguments.target()?;
-    // Ask before the fork: Ctrl-C then ends the only process.
-    let password = password::obtain(&options, &source)?;
-    // Not before: a password_command should not inherit the higher limit.
-    descriptors::raise_limit()?;
     let mountpoint =
         std::path::absolute(arguments.mountpoint()).map_err(system("the current directory"))?;
+    if options.cache == Caching::On {
+        cache_folder(&options)?;
+    }
+    mount::check(&mountpoint)?;
+    // Ask before the fork: Ctrl-C then ends the only process.
+    let password = password::obtain(&options, &source, || check_server(&source, &options))?;
+    // Not before: a password_command should not inherit the higher limit.
+    descriptors::raise_limit()?;
     let log_file = options.log_file.as_deref();
     let log = Log::open(
         arguments.place(),
@@ -131,6 +138,12 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
     let signals =
         EndingSignals::block().map_err(|errno| system("to block signals")(errno.into()))?;
     Ok(serve(plan, signals, ready, |_| {}))
+}
+
+/// Checks what the server shows before the password: its name, the connection and its certificate.
+fn check_server(source: &Source, options: &Options) -> Result<(), ServeError> {
+    let login = login_without_password(source, options)?;
+    Ok(reach(&login)?)
 }
 
 fn caution(log: &Log) {

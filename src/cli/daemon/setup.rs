@@ -1,8 +1,10 @@
 //! Turns options into the settings of the maildrop, the store and the filesystem.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix::unistd::{getgid, getuid};
+use zeroize::Zeroizing;
 
 use crate::cli::account::password::{self, Password};
 use crate::cli::account::source::Source;
@@ -10,7 +12,7 @@ use crate::cli::failure::{Advice, Failure};
 use crate::cli::options::{Auth, Caching, Mtime, Options, TlsPolicy};
 use crate::fs::{Appearance, Owner, Xattrs};
 use crate::maildrop::{
-    Credential, Dating, Login, Mechanism, Method, SaslMechanism, Security, Settings,
+    Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
 };
 use crate::message::{DatePreference, arrival, outline, title};
 use crate::net::{Endpoint, NetError, Route, Tls};
@@ -44,7 +46,7 @@ pub(in crate::cli) fn store(
     if options.cache == Caching::Off {
         return Ok((Index::in_memory(), Disk::off()));
     }
-    let base = options.cache_folder().ok_or(SetupError::NoCacheFolder)?;
+    let base = cache_folder(options)?;
     let folder = CacheFolder::open(&base, &source.account())?;
     Ok((
         Index::open(&folder)?,
@@ -52,28 +54,33 @@ pub(in crate::cli) fn store(
     ))
 }
 
+/// The folder of all caches.
+pub(in crate::cli) fn cache_folder(options: &Options) -> Result<PathBuf, SetupError> {
+    options.cache_folder().ok_or(SetupError::NoCacheFolder)
+}
+
+/// How to reach the server, without the password: for [`crate::maildrop::reach`].
+pub(in crate::cli) fn login_without_password(
+    source: &Source,
+    options: &Options,
+) -> Result<Login, SetupError> {
+    let nothing = Secret::new(Zeroizing::default());
+    login(
+        source,
+        options,
+        Mechanism::Auto,
+        Credential::lasting(nothing),
+    )
+}
+
 pub(in crate::cli) fn maildrop_settings(
     source: &Source,
     options: &Options,
     password: Password,
 ) -> Result<Settings, SetupError> {
-    let security = match source.tls() {
-        TlsPolicy::Implicit => Security::Implicit(Tls::new(options.trust())?),
-        TlsPolicy::Starttls => Security::Starttls(Tls::new(options.trust())?),
-        TlsPolicy::Off => Security::Clear,
-    };
     let mechanism = mechanism(auth(options, source));
-    let login = Login {
-        route: Route::direct(Endpoint {
-            host: source.host(),
-            port: source.port(),
-        }),
-        security,
-        user: source.user().to_owned(),
-        credential: credential(password, options, mechanism),
-        mechanism,
-        timeout: options.timeout,
-    };
+    let credential = credential(password, options, mechanism);
+    let login = login(source, options, mechanism, credential)?;
     Ok(Settings {
         login,
         idle_timeout: options.idle_timeout,
@@ -92,6 +99,30 @@ pub(in crate::cli) fn maildrop_settings(
         },
         titling: title,
         outlining: (options.xattrs == Xattrs::Shown).then_some(outline),
+    })
+}
+
+fn login(
+    source: &Source,
+    options: &Options,
+    mechanism: Mechanism,
+    credential: Credential,
+) -> Result<Login, SetupError> {
+    let security = match source.tls() {
+        TlsPolicy::Implicit => Security::Implicit(Tls::new(options.trust())?),
+        TlsPolicy::Starttls => Security::Starttls(Tls::new(options.trust())?),
+        TlsPolicy::Off => Security::Clear,
+    };
+    Ok(Login {
+        route: Route::direct(Endpoint {
+            host: source.host(),
+            port: source.port(),
+        }),
+        security,
+        user: source.user().to_owned(),
+        credential,
+        mechanism,
+        timeout: options.timeout,
     })
 }
 
