@@ -1,7 +1,7 @@
-//! The programs that people read mail with, on messages whose size LIST tells too large, too small and right.
+//! Everyday programs on messages for which LIST tells a size that is too large, too small or right.
 //!
-//! Until a message was read its stat shows what LIST says; the exact size stands from its open on. Each program here gets
-//! messages that nobody has opened before, and must give every octet of them and not one more.
+//! Until a message was opened, stat(2) shows the size of LIST. Each program here reads messages that nobody has opened before,
+//! and must print every octet of them and not one more.
 
 mod common;
 
@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 use common::{Liar, Mount, corpus, run, stdout_of};
 use tempfile::TempDir;
 
-/// What LIST says more than RETR sends.
+/// How much more LIST tells than RETR sends.
 const LIES: [i64; 3] = [10_000, -10_000, 0];
 
 /// A word in the first and the last line of each message.
 const NEEDLE: &str = "needle";
 
-/// A maildrop of one message for each lie, mounted, and nothing of it read.
+/// A mounted maildrop with one message for each lie. Nothing of it was read.
 struct Maildrop {
-    // The mount goes before its server.
+    // Declared first, so that the mount ends before its server.
     mount: Mount,
     _liar: Liar,
     messages: Vec<Message>,
@@ -60,7 +60,7 @@ impl Maildrop {
         maildrop
     }
 
-    /// Without the lies no test here tests anything.
+    /// Checks that stat(2) shows the wrong sizes, so that these tests can fail.
     fn check_lies(&self) {
         for message in &self.messages {
             let shown = fs::metadata(self.path(message)).expect("stat").len();
@@ -99,7 +99,7 @@ impl Maildrop {
         }
     }
 
-    /// The folder must hold each message as it is, with its mtime.
+    /// The folder must have each message with its octets and mtime.
     fn assert_copied_to(&self, folder: &Path) {
         for message in &self.messages {
             let copy = folder.join(&message.name);
@@ -115,7 +115,7 @@ impl Maildrop {
     }
 }
 
-/// About 100 kB, different for each index; the needle stands in its first and its last line.
+/// About 100 kB, different for each index. The needle is in the first and the last line.
 fn message(index: usize) -> Vec<u8> {
     let mut octets = format!("Subject: {NEEDLE}\r\n").into_bytes();
     octets.extend(corpus::large(100_000 + index));
@@ -304,7 +304,7 @@ fn git_hashes_the_whole_message() {
     }
 }
 
-/// git maps as many octets as lstat told before the open, so it needs a message that was seen, or a right LIST.
+/// git maps as many octets as lstat(2) told before the open, so it needs a message that was opened before, or a right LIST.
 #[test]
 fn git_adds_the_whole_of_a_message_that_was_seen() {
     let maildrop = Maildrop::unread();
@@ -330,7 +330,7 @@ fn git_adds_the_whole_of_a_message_that_was_seen() {
     }
 }
 
-/// As busybox's cat and cp do.
+/// As cat and cp of busybox do.
 #[test]
 fn sendfile_without_fstat_sends_the_whole_message() {
     let script = "import os, sys\n\

@@ -1,4 +1,4 @@
-//! A thousand readers of a server that has stopped answering.
+//! A thousand readers while the server does not answer.
 
 use std::fs;
 use std::process::Command;
@@ -11,10 +11,10 @@ use crate::common::{
 use crate::{AT_ONCE, errno, messages, mounted, stderr};
 
 const READERS: usize = 1000;
-/// The most octets that the readers may cost, be they ever so many.
+/// The most memory that the readers may cost, in octets, however many they are.
 const MOST_MEMORY: u64 = 64 * 1024 * 1024;
 
-/// What the process has of the machine's memory, in octets.
+/// The memory that the process uses, in octets.
 fn resident(mount: &Mount) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", mount.pid())).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -32,7 +32,7 @@ fn assert_answers_at_once(mount: &Mount) {
 }
 
 #[test]
-fn a_thousand_readers_of_a_stopped_server_get_their_messages_when_it_goes_on() {
+fn a_thousand_readers_get_their_mail_when_the_server_resumes() {
     let dovecot = Dovecot::start(&corpus::realistic(77, 250), &DovecotOptions::default());
     let files: Vec<(String, Vec<u8>)> = retr_all(dovecot.port(), Dovecot::USER, Dovecot::PASSWORD)
         .into_iter()
@@ -66,7 +66,7 @@ fn a_thousand_readers_of_a_stopped_server_get_their_messages_when_it_goes_on() {
 }
 
 #[test]
-fn a_thousand_readers_of_a_server_that_stays_silent_all_get_a_time_out() {
+fn a_thousand_readers_of_a_silent_server_all_time_out() {
     let messages = messages(99);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &["timeout=4s"]);

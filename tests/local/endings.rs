@@ -1,4 +1,4 @@
-//! Signals in every state of a mount's life, and a mount point that goes away.
+//! Signals in every state of a mount, and mount points that go away.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::{
     stdout,
 };
 
-/// What is asked before there is a mount.
+/// The commands that the server gets before the mount exists.
 const BEGINNINGS: [&str; 6] = ["CAPA", "USER", "PASS", "STAT", "UIDL", "LIST"];
 
 fn five() -> Liar {
@@ -27,7 +27,7 @@ fn ended_by(status: ExitStatus) -> Option<Signal> {
 }
 
 #[test]
-fn a_signal_ends_a_mount_at_once_that_waits_for_the_servers_greeting() {
+fn a_signal_ends_a_mount_that_waits_for_the_greeting_at_once() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let ground = Ground::new();
         let silent = Scripted::start(Peer::stay_silent);
@@ -44,7 +44,7 @@ fn a_signal_ends_a_mount_at_once_that_waits_for_the_servers_greeting() {
     }
 }
 
-/// As nohup(1) and a script's shell have it.
+/// nohup(1) and shells that run scripts start programs with such signals ignored.
 #[test]
 fn a_signal_that_was_ignored_from_the_beginning_ends_nothing() {
     for ignored in [Signal::SIGHUP, Signal::SIGINT] {
@@ -54,7 +54,7 @@ fn a_signal_that_was_ignored_from_the_beginning_ends_nothing() {
         let process = Background::spawn(command.arg("-f"));
         eventually("the mount", || ground.0.is_mounted().then_some(()));
         process.signal(ignored);
-        // What comes behind it ends the mount, so it has been passed over by then.
+        // The next signal ends the mount, so this one was ignored by then.
         process.signal(Signal::SIGTERM);
         let output = process.output_within(AT_ONCE);
         let log = stderr(&output);
@@ -64,7 +64,7 @@ fn a_signal_that_was_ignored_from_the_beginning_ends_nothing() {
 }
 
 #[test]
-fn a_signal_ends_a_mount_at_once_in_the_midst_of_login_and_listing() {
+fn a_signal_during_login_or_listing_ends_the_mount_at_once() {
     for command in BEGINNINGS {
         let (ground, liar) = (Ground::new(), five());
         liar.on(command, Reply::Silent);
@@ -118,7 +118,7 @@ fn a_signal_during_a_transfer_ends_the_mount_and_its_readers() {
     assert_eq!(liar.left_serials(), [1, 2, 3, 4, 5]);
 }
 
-/// A mount whose first two messages are removed, and whose commit has come as far as this command.
+/// A mount with two removed messages, whose commit has come as far as this command.
 fn committing(until: &str) -> (Liar, Mount, Background, Gate) {
     let (liar, gate) = (five(), Gate::new());
     liar.once(until, Reply::Held(gate.clone()));
@@ -154,14 +154,14 @@ fn a_signal_during_a_commit_lets_it_end() {
 }
 
 #[test]
-fn a_mount_point_that_somebody_takes_away_ends_the_mount_with_a_commit() {
+fn a_removed_mount_point_ends_the_mount_with_a_commit() {
     let liar = five();
     let mut mount = mounted(&liar.source(), &[]);
     let mut file = File::open(mount.join(name(4))).expect("a message");
     fs::remove_file(mount.join(name(2))).expect("to remove a file");
     umount2(mount.path(), MntFlags::MNT_DETACH).expect("a lazy umount by somebody else");
     fs::remove_dir(mount.path()).expect("to remove the mount point");
-    // Nothing is committed while somebody still reads.
+    // Nothing is committed while a program still reads.
     let mut octets = Vec::new();
     file.read_to_end(&mut octets).expect("the rest of the file");
     assert!(octets == corpus::realistic(71, 5)[3]);
@@ -182,7 +182,7 @@ fn a_mount_point_that_somebody_takes_away_ends_the_mount_with_a_commit() {
 }
 
 #[test]
-fn a_signal_for_a_mount_that_is_gone_already_leaves_a_newer_one_alone() {
+fn a_signal_for_a_mount_that_is_gone_spares_a_newer_one() {
     let (liar, other) = (five(), five());
     let mut mount = mounted(&liar.source(), &[]);
     let file = File::open(mount.join(name(4))).expect("a message");
@@ -210,7 +210,7 @@ fn a_signal_for_a_mount_that_is_gone_already_leaves_a_newer_one_alone() {
 }
 
 #[test]
-fn a_mount_point_whose_process_was_killed_is_told_from_others_and_can_be_mounted_again() {
+fn a_mount_whose_process_was_killed_can_be_mounted_again() {
     let (ground, liar) = (Ground::new(), five());
     let mounting = || crate::common::output_within(LIMIT, &mut ground.mounting(&liar));
     assert_eq!(mounting().status.code(), Some(0));

@@ -1,4 +1,4 @@
-//! Errors by hand: what crosses the mount's border, what went meanwhile, and what a lying server makes of sizes.
+//! The errnos of what leaves the mount, of messages that have gone, and of sizes about which the server lies.
 
 use std::fs::{self, File, Permissions};
 use std::os::fd::{AsFd, AsRawFd};
@@ -78,7 +78,7 @@ fn the_directories_of_the_maildir_stay() {
 }
 
 #[test]
-fn a_message_that_vanished_on_the_server_is_stale_and_the_rest_is_there() {
+fn a_message_that_vanished_on_the_server_is_stale_alone() {
     let (messages, liar, mount) = maildrop(4);
     stdout_of(&["ls", "-l", mount.arg()]);
     let held = File::options()
@@ -89,7 +89,7 @@ fn a_message_that_vanished_on_the_server_is_stale_and_the_rest_is_there() {
     liar.remove(3);
     let again = format!("/proc/self/fd/{}", held.as_raw_fd());
     assert_eq!(errno(File::open(again)), Errno::ESTALE);
-    // By name the kernel looks again after that answer.
+    // After ESTALE the kernel looks the name up again.
     assert_eq!(errno(read(&mount.join(name(3)))), Errno::ENOENT);
     for serial in [1, 2, 4] {
         assert_reads(mount.path(), serial, &messages[serial as usize - 1]);
@@ -111,7 +111,7 @@ fn what_was_opened_before_it_vanished_is_read_to_its_end() {
 fn a_message_over_the_limit_is_too_large_and_harms_no_other() {
     let messages = [corpus::large(1_100_000), corpus::with_body(b"small\r\n")];
     let liar = Liar::start(&messages);
-    // By LIST, and by what comes where LIST says less.
+    // Too large according to LIST, or in fact while LIST tells less.
     for offset in [0, -1_000_000] {
         liar.set_list_offset(1, offset);
         let mut mount = mounted(&liar.source(), &["max_message=1M"]);

@@ -1,5 +1,5 @@
-//! A read-only fsx within one process: threads that share descriptors read in every way, at places that a seed determines,
-//! against known octets, while bodies leave the memory, the cache and the kernel.
+//! Threads of one process read in every way, at places that a seed determines, and compare with known octets. They share
+//! descriptors, and bodies leave the memory, the cache and the kernel meanwhile.
 
 use std::fs::{self, File};
 use std::io;
@@ -20,7 +20,7 @@ use crate::{mounted, name};
 const THREADS: u64 = 4;
 const ROUNDS: usize = 150;
 
-/// Reads some of the file, and compares it with the octets that it is to have.
+/// Reads some of the file and compares it with the octets that it must have.
 type Way = fn(&mut Rng, &File, &[u8]) -> io::Result<bool>;
 
 const WAYS: [(&str, Way); 9] = [
@@ -63,7 +63,7 @@ fn place(random: &mut Rng, octets: &[u8]) -> usize {
     }
 }
 
-/// A place, and what stands from there on, of a random length.
+/// A place, the octets from there on, and the random length that is asked for.
 fn slice<'o>(random: &mut Rng, octets: &'o [u8]) -> (usize, &'o [u8], usize) {
     let at = place(random, octets);
     let wanted = match random.u8(..3) {
@@ -114,7 +114,7 @@ fn send(random: &mut Rng, file: &File, octets: &[u8]) -> io::Result<bool> {
     Ok(sent == expected.len() && contents(&target)? == expected)
 }
 
-/// From one filesystem to another, where the kernel allows it, as cp(1) asks for.
+/// From one filesystem to another, if the kernel allows it. cp(1) asks for this, too.
 fn copy(random: &mut Rng, file: &File, octets: &[u8]) -> io::Result<bool> {
     let (at, expected, wanted) = slice(random, octets);
     let target = tempfile::tempfile()?;
@@ -143,10 +143,10 @@ fn forget(_: &mut Rng, file: &File, octets: &[u8]) -> io::Result<bool> {
     Ok(file.metadata()?.len() == octets.len() as u64)
 }
 
-/// For the whole machine, and so seldom. Inodes go as well, and are looked up anew.
+/// Rarely, because it affects the whole machine. The kernel forgets inodes, too, and looks them up again.
 fn drop_caches(random: &mut Rng, file: &File, octets: &[u8]) -> io::Result<bool> {
     if random.u8(..20) == 0 {
-        // Root's alone, and not even root's in a container.
+        // Only root can do this, and in a container not even root.
         let _where_it_is_allowed = fs::write("/proc/sys/vm/drop_caches", "3");
     }
     forget(random, file, octets)
@@ -180,7 +180,7 @@ fn messages() -> Vec<Vec<u8>> {
     messages
 }
 
-/// Gives how many messages there are, and how many RETR it took to read in them.
+/// Gives the number of messages, and of the RETRs that reading them took.
 fn read_at_random(options: &[&str]) -> (usize, usize) {
     let messages = messages();
     let liar = Liar::start(&messages);
@@ -201,13 +201,13 @@ fn without_a_cache_every_way_of_reading_finds_the_known_octets() {
 }
 
 #[test]
-fn with_a_small_cache_every_way_of_reading_finds_the_known_octets() {
+fn every_way_of_reading_is_right_with_a_small_cache() {
     let (count, fetched) = read_at_random(&["memory=1M", "cache_size=2M"]);
     assert!(fetched > count, "nothing was evicted: {fetched} RETR");
 }
 
 #[test]
-fn with_a_large_cache_every_way_of_reading_finds_the_known_octets() {
+fn every_way_of_reading_is_right_with_a_large_cache() {
     let (count, fetched) = read_at_random(&["memory=1M"]);
     assert!(fetched <= count, "{fetched} RETR of {count} messages");
 }

@@ -1,4 +1,4 @@
-//! kill -9 in every state: after it everything is there that was not deleted by a commit, and the cache does no harm.
+//! kill -9 in every state. After it all messages are there that no commit has deleted, and the cache does no harm.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,7 @@ fn assert_all_there_after_a_remount(mount: &mut Mount, messages: &[Vec<u8>]) {
 #[test]
 fn a_kill_during_a_transfer_leaves_no_half_of_a_message() {
     let messages = messages(10);
-    // The last one goes through a file of the cache.
+    // The last message is kept in a file of the cache.
     for (serial, after) in [(3, 100), (7, 0), (11, 1_000), (11, 4_250_000)] {
         let liar = Liar::start(&messages);
         let mut mount = mounted(&liar.source(), &[]);
@@ -52,7 +52,7 @@ fn a_kill_while_the_cache_is_written_leaves_no_wrong_octet() {
     let messages = messages(120);
     let liar = Liar::start(&messages);
     let mut mount = mounted(&liar.source(), &[]);
-    // Each time somewhat further, and never at rest: what was read last is still on its way to the disk.
+    // Each time somewhat later, and never at rest: what was read last is still being written to disk.
     for reads in [1, 5, 20, 60, 121] {
         for serial in 1..=reads {
             assert_reads(mount.path(), serial, &messages[serial as usize - 1]);

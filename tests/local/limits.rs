@@ -1,4 +1,4 @@
-//! Too few descriptors, too few processes: the mount works, or refuses with a sentence and leaves nothing behind.
+//! With too few descriptors or processes the mount works, or is refused with a sentence and leaves nothing behind.
 
 use std::fs::{self, File};
 use std::io;
@@ -47,7 +47,7 @@ fn a_mount_works_with_few_descriptors() {
 }
 
 #[test]
-fn who_opens_more_large_messages_than_there_are_descriptors_is_told_so_and_the_rest_goes_on() {
+fn an_open_without_a_descriptor_fails_and_harms_no_other() {
     const COUNT: u64 = 12;
     let message = corpus::large(4_200_000);
     let liar = Liar::start(&vec![message.clone(); COUNT as usize]);
@@ -75,17 +75,17 @@ fn who_opens_more_large_messages_than_there_are_descriptors_is_told_so_and_the_r
         refused.iter().all(|&errno| errno == Errno::EMFILE),
         "{refused:?}"
     );
-    // The mount keeps what was read at hand, but not at the cost of those who come now.
+    // The mount keeps files of what was read open, but closes them when new readers need descriptors.
     assert_eq!(listed(mount.path()).len(), COUNT as usize);
     let output = mount.subcommand(&["status", mount.arg()]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
-/// Debian's `uucp`: of all users the one whose processes are ours alone.
+/// The user `uucp` of Debian. No other processes belong to it.
 const USER: u32 = 10;
 
-/// Mounts $4 on $5 as the user, who may have $3 processes, by the program $1; reads and unmounts where that works. Fails by
-/// 99 where a mount is left. /dev/fuse is open to all in this namespace, whose end is the end of all its processes.
+/// The program $1 mounts $4 on $5 as the user, who may have $3 processes. If that works, the script reads and unmounts. The
+/// status is 99 if a mount is left. /dev/fuse is open to all in this namespace, and all its processes end with it.
 const WITH_FEW_PROCESSES: &str = "\
     mount -t tmpfs none $2; mknod -m 666 $2/fuse c 10 229; mount --bind $2/fuse /dev/fuse; umount $2; \
     user='setpriv --reuid=10 --regid=10 --clear-groups'; \
@@ -119,7 +119,7 @@ fn with_few_processes_a_mount_works_or_is_refused() {
     assert_eq!(said[MOST - 1], "nothing to delete\n", "{said:#?}");
 }
 
-/// What the launcher says. The daemon, which has its terminal still, may have warned before.
+/// What the launcher says. The daemon, which still has the terminal, may have printed warnings before.
 fn last_sentence(output: &Output) -> String {
     let known = Failure::ALL.map(|failure| Some(failure.status().into()));
     assert!(known.contains(&output.status.code()), "{output:?}");

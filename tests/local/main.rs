@@ -1,5 +1,5 @@
-//! The side of this machine: who may look in, several mounts on one cache, a cache that is damaged or full, too few
-//! descriptors or processes, every kind of end, stops, and crowds of readers.
+//! This machine: who has access, several mounts on one cache, a damaged or full cache, too few descriptors or processes,
+//! every kind of end, stopped processes, and crowds of readers.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -26,9 +26,9 @@ use common::{Ground, Liar, Mount, PROGRAM, assert_says, corpus, sentence, stderr
 use nix::errno::Errno;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-/// The limit of one command.
+/// How long one command may take.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The limit of what must not wait for the server: far below the mounts' time-out of 30 s.
+/// How long a command may take that must not wait for the server: far less than the timeout of the mounts, 30 s.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Everyday messages, and one that is too large for the memory of a transfer.
@@ -46,7 +46,7 @@ fn name(serial: u64) -> String {
     format!("liar-{serial}.eml")
 }
 
-/// Every message, in maildrop order, is read with the octets that it was given with.
+/// Checks that every message, in maildrop order, reads with its octets.
 fn assert_reads_all(folder: &Path, messages: &[Vec<u8>]) {
     for (serial, message) in (1..).zip(messages) {
         assert_reads(folder, serial, message);
@@ -59,7 +59,7 @@ fn assert_reads(folder: &Path, serial: u64, message: &[u8]) {
     assert!(octets == message, "{} has wrong octets", name(serial));
 }
 
-/// The octets of a file, as many as fstat told before the first was read.
+/// The octets of a file, which must be as many as fstat(2) told before the read.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
@@ -69,7 +69,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// Makes the kernel ask again for what it has of the files.
+/// Makes the kernel drop its pages of the files, so that it asks again.
 fn forget_pages(mount: &Mount, count: usize) {
     for serial in 1..=count as u64 {
         let file = File::open(mount.join(name(serial))).expect("a message");
@@ -92,7 +92,7 @@ fn listed(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Unmounts by `pop3fs umount` and waits for the process, which must both succeed; gives what the process wrote.
+/// Unmounts with `pop3fs umount` and waits for the process. Both must succeed. Gives what the process printed.
 fn umount(mount: &mut Mount) -> String {
     let output = mount.umount();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -105,12 +105,12 @@ fn umount(mount: &mut Mount) -> String {
 }
 
 impl Ground {
-    /// The program, which mounts the liar's maildrop here.
+    /// The command that mounts the maildrop of the liar here.
     fn mounting(&self, liar: &Liar) -> Command {
         self.through(&[], liar)
     }
 
-    /// The same, started by another program: `WRAPPER… pop3fs …`.
+    /// The same command, run by another program: `WRAPPER… pop3fs …`.
     fn through(&self, wrapper: &[&str], liar: &Liar) -> Command {
         let source = liar.source();
         let line = [wrapper, &[PROGRAM, "-o", "tls=off", &source, self.dir()]].concat();

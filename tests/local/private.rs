@@ -1,4 +1,4 @@
-//! Cache, control socket and mount are their owner's, whatever the umask, and nobody else gets anything of them.
+//! Cache, control socket and mount belong to their owner, whatever the umask, and nobody else has access.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -12,7 +12,7 @@ use crate::{
     Ground, LIMIT, assert_reads_all, assert_says, messages, mounted, sentence, stderr, stdout,
 };
 
-/// Debian's `nobody` and `nogroup`.
+/// The user `nobody` and the group `nogroup` of Debian.
 const NOBODY: u32 = 65534;
 
 fn as_nobody(arguments: &[&str]) -> Output {
@@ -21,7 +21,7 @@ fn as_nobody(arguments: &[&str]) -> Output {
         "--reuid=65534",
         "--regid=65534",
         "--clear-groups",
-        // Programs outside of the system's folders may be root's alone.
+        // Outside of the system's folders, a program may be accessible only to root.
         "env",
         "PATH=/usr/bin:/bin",
     ];
@@ -46,7 +46,7 @@ fn below(folder: &Path) -> Vec<(PathBuf, u32)> {
     found
 }
 
-/// The folders of cache and socket of a mount, with all that leads to them open to everybody.
+/// The folders of cache and socket of a mount. Everybody can reach their parents.
 fn exposed(folder: &Path) -> [PathBuf; 2] {
     chmod(folder, 0o755);
     ["cache", "run"].map(|name| {
@@ -86,7 +86,7 @@ fn cache_and_socket_are_closed_to_others_even_without_a_umask() {
     }
 }
 
-/// The control socket, which comes a moment after the mount.
+/// The control socket, which appears a moment after the mount.
 fn socket_in(folder: &Path) -> PathBuf {
     eventually("the control socket", || {
         folder.exists().then(|| below(folder).pop()).flatten()
@@ -111,7 +111,7 @@ fn another_user_finds_nothing_of_cache_and_socket() {
     }
 }
 
-/// Asks for an unmount, and prints what is answered until the daemon closes, which it may do before it was asked.
+/// Asks for an unmount and prints the answer until the daemon closes the connection, which it may do before it was asked.
 const INTRUDER: &str = "
 import socket, sys
 client = socket.socket(socket.AF_UNIX)
@@ -124,7 +124,7 @@ except (BrokenPipeError, ConnectionResetError):
 ";
 
 #[test]
-fn another_user_is_not_answered_by_a_socket_that_somebody_has_opened_to_all() {
+fn another_user_gets_no_answer_from_a_world_writable_socket() {
     let liar = Liar::start(&corpus::realistic(62, 2));
     let mount = mounted(&liar.source(), &[]);
     let cache = mount.cache_dir();
@@ -142,7 +142,7 @@ fn another_user_is_not_answered_by_a_socket_that_somebody_has_opened_to_all() {
             .contains("user id 65534 may not control this mount")
             .then_some(())
     });
-    // Its owner is answered there as ever.
+    // The owner gets an answer there.
     let output = run(&["python3", "-c", INTRUDER, socket]);
     assert_says(&stdout(&output), &["done"]);
 }

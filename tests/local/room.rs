@@ -1,4 +1,4 @@
-//! A cache without room: on a full disk, on one that is read-only, and what a reader gets then.
+//! A cache on a full or read-only disk, and what readers get then.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use crate::{
     read, sentence, umount,
 };
 
-/// A folder that is a filesystem of its own; unmounted when dropped.
+/// A folder that is a filesystem of its own. It is unmounted when dropped.
 struct Filesystem(TempDir);
 
 impl Filesystem {
-    /// A disk of so many KiB in memory.
+    /// A disk in memory, of so many KiB.
     fn of_kib(kib: u32) -> Self {
         let folder = TempDir::new().expect("a folder");
         let options = format!("size={kib}k,mode=700");
@@ -34,7 +34,7 @@ impl Filesystem {
         Self(folder)
     }
 
-    /// What the folder shows, from here on read-only.
+    /// A read-only mount of the folder.
     fn read_only(of: &Path) -> Self {
         let folder = TempDir::new().expect("a folder");
         let bind = |flags| {
@@ -55,7 +55,7 @@ impl Filesystem {
         format!("cache_dir={}", self.0.path().display())
     }
 
-    /// The files of the bodies.
+    /// The files with bodies.
     fn bodies(&self) -> Vec<PathBuf> {
         let account = fs::read_dir(self.0.path())
             .expect("the cache")
@@ -75,7 +75,7 @@ impl Drop for Filesystem {
     }
 }
 
-/// 100 MB in messages of 1 MB, with small ones in between that fill a disk to its last octet.
+/// 100 MB in messages of 1 MB, and small ones between them that fill a disk to its last octet.
 fn hundred_megabytes() -> Vec<Vec<u8>> {
     let megabyte = corpus::large(1_000_000);
     let large = (0..100).map(|number| {
@@ -110,13 +110,13 @@ fn a_hundred_megabytes_are_read_right_beside_a_cache_of_one() {
     let said = umount(&mut mount);
     assert_eq!(how_often(&said, "kept in memory only"), 1, "{said}");
     assert!(how_often(&said, "cannot write") <= 1, "{said}");
-    // What had room is whole.
+    // What found room is complete.
     mount.remount();
     assert_reads_all(mount.path(), &messages[..4]);
 }
 
 #[test]
-fn a_message_that_neither_memory_nor_disk_can_take_harms_no_other() {
+fn a_message_too_large_for_memory_and_disk_harms_no_other() {
     let disk = Filesystem::of_kib(1024);
     let mut messages = corpus::realistic(65, 20);
     messages.insert(10, corpus::large(6_000_000));
@@ -137,14 +137,14 @@ fn a_message_that_neither_memory_nor_disk_can_take_harms_no_other() {
         &["liar-11.eml: there is no room for the message on this machine"],
     );
     assert!(disk.bodies().iter().all(|path| !is_temporary(path)));
-    // Elsewhere there is room for it.
+    // Another disk has room for it.
     let mount = mounted(&liar.source(), &[]);
     assert_reads_all(mount.path(), &messages);
 }
 
 #[test]
-fn a_large_message_that_the_cache_has_no_room_for_goes_through_a_temporary_file() {
-    // Less than is kept in memory of a message, and more.
+fn a_message_too_large_for_the_cache_uses_a_temporary_file() {
+    // Less and more than is kept of a message in memory.
     for kib in [1024, 5 * 1024] {
         let disk = Filesystem::of_kib(kib);
         let messages = [6_000_000, 6_000_001].map(corpus::large);
@@ -162,7 +162,7 @@ fn is_temporary(path: &Path) -> bool {
 }
 
 #[test]
-fn a_disk_without_room_for_an_index_is_refused_with_the_remedies() {
+fn a_disk_without_room_for_an_index_is_refused_with_remedies() {
     let disk = Filesystem::of_kib(8);
     let liar = Liar::start(&corpus::realistic(65, 1));
     let output = MountBuilder::new(&liar.source())
@@ -176,7 +176,7 @@ fn a_disk_without_room_for_an_index_is_refused_with_the_remedies() {
 }
 
 #[test]
-fn a_read_only_cache_is_refused_with_the_remedies_whether_it_is_empty_or_not() {
+fn a_read_only_cache_is_refused_with_remedies_empty_or_not() {
     let liar = Liar::start(&corpus::realistic(66, 3));
     let cache = TempDir::new().expect("a cache");
     let refused = || {

@@ -10,7 +10,7 @@ use crate::{
     assert_reads, assert_reads_all, forget_pages, listed, messages, mounted, name, umount,
 };
 
-/// Two mounts with these options on one cache, which lasts as long as the folder.
+/// Two mounts with these options on one cache, which is in the folder.
 fn pair(liar: &Liar, options: &[&str]) -> (TempDir, String, [Mount; 2]) {
     let cache = TempDir::new().expect("a cache");
     let option = format!("cache_dir={}", cache.path().display());
@@ -25,7 +25,7 @@ fn is_removed_by(mount: u64, serial: u64) -> bool {
 }
 
 #[test]
-fn two_mounts_read_and_remove_at_once_and_only_what_was_removed_is_deleted() {
+fn two_mounts_delete_only_what_each_of_them_removed() {
     const COUNT: u64 = 60;
     let messages = messages(COUNT as usize - 1);
     let liar = Liar::start(&messages);

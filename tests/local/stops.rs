@@ -1,8 +1,8 @@
-//! A process that is stopped for longer than its time-outs, as by SIGSTOP, a frozen cgroup or a debugger.
+//! A process that is stopped for longer than its timeouts, for example by SIGSTOP, a frozen control group or a debugger.
 //!
-//! A suspended machine is another matter: the clock of every time-out (CLOCK_MONOTONIC, behind `Instant`) stands still
-//! meanwhile, so that nothing is overdue when it wakes; and the wall clock, which does jump, only ever gives times to show
-//! and the age of files in the cache.
+//! A suspended machine needs no test: the clock of all timeouts (CLOCK_MONOTONIC, which `Instant` uses) stands still
+//! meanwhile, so that nothing is overdue afterwards. The wall clock jumps, but it only gives times to show and the age of
+//! files in the cache.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::common::{Background, Gate, Liar, Mount, Reply, corpus, eventually, st
 use crate::{AT_ONCE, assert_reads, assert_reads_all, listed, mounted, name, stderr, umount};
 
 const TIMEOUT: &str = "timeout=1s";
-/// The pauses that these tests are about: a reader waits one time-out, `sync` five.
+/// How long the process is stopped: a reader waits for one timeout, `sync` for five.
 const LONGER_THAN_A_READER_WAITS: Duration = Duration::from_millis(1_500);
 const LONGER_THAN_SYNC_WAITS: Duration = Duration::from_millis(5_500);
 
@@ -25,7 +25,7 @@ fn state(mount: &Mount) -> char {
     fields.trim_start().chars().next().expect("a state")
 }
 
-/// Stops the mount's process, does `meanwhile`, and lets it go on after the pause.
+/// Stops the process of the mount, runs `meanwhile`, and continues the process after the pause.
 fn stopped(mount: &Mount, pause: Duration, meanwhile: impl FnOnce()) {
     mount.signal(Signal::SIGSTOP);
     eventually("the process to stop", || {
@@ -37,7 +37,7 @@ fn stopped(mount: &Mount, pause: Duration, meanwhile: impl FnOnce()) {
 }
 
 #[test]
-fn what_came_while_the_process_was_stopped_is_read_and_no_time_out() {
+fn what_came_while_the_process_was_stopped_is_no_timeout() {
     let messages = corpus::realistic(74, 3);
     let liar = Liar::start(&messages);
     let mount = mounted(&liar.source(), &[TIMEOUT]);
@@ -52,7 +52,7 @@ fn what_came_while_the_process_was_stopped_is_read_and_no_time_out() {
 }
 
 #[test]
-fn a_commit_that_succeeded_while_the_process_was_stopped_is_told_as_one() {
+fn a_commit_that_succeeded_during_a_stop_is_reported_as_success() {
     let liar = Liar::start(&corpus::realistic(75, 3));
     let mut mount = mounted(&liar.source(), &[TIMEOUT]);
     fs::remove_file(mount.join(name(2))).expect("to remove a file");
@@ -72,7 +72,7 @@ fn a_commit_that_succeeded_while_the_process_was_stopped_is_told_as_one() {
 }
 
 #[test]
-fn a_session_that_the_server_ended_while_the_process_was_stopped_is_replaced() {
+fn a_session_that_the_server_ended_during_a_stop_is_replaced() {
     let messages = corpus::realistic(76, 3);
     let liar = Liar::start(&messages);
     let mut mount = mounted(&liar.source(), &[TIMEOUT]);

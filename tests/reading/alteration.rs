@@ -1,4 +1,4 @@
-//! A server that gives a known unique-id to other octets: nothing that was known of the old ones may show.
+//! A server that uses a known unique-id for other content. Nothing of the old content may show.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -10,7 +10,7 @@ use super::{assert_same, by_identity, in_clear, listed, read, read_all};
 
 const NAME: &str = "same.eml";
 
-/// A maildrop of one message, which was read through a mount.
+/// A mounted maildrop with one message, which was read.
 fn read_once(message: &[u8], options: &[&str]) -> (Liar, Mount) {
     let liar = Liar::start(&[message.to_vec()]);
     liar.set_uidl(1, b"same");
@@ -19,7 +19,7 @@ fn read_once(message: &[u8], options: &[&str]) -> (Liar, Mount) {
     (liar, mount)
 }
 
-/// Puts another message in the place of the first.
+/// Replaces the first message by another one with its unique-id.
 fn replace(liar: &Liar, message: &[u8]) {
     liar.remove(1);
     let serial = liar.add(message);
@@ -61,7 +61,7 @@ fn other_octets_show_after_a_remount() {
 }
 
 #[test]
-fn the_twin_that_stays_shows_its_own_octets_when_the_listing_is_renewed() {
+fn the_twin_that_stays_shows_its_own_octets_after_a_refresh() {
     let (liar, mount) = read_once(&short(), &["refresh=1s"]);
     let twin = liar.add(&long());
     liar.set_uidl(twin, b"same");
@@ -86,7 +86,7 @@ fn the_twin_that_stays_shows_its_own_octets_after_a_remount() {
 
 /// mailutils adds `X-UID` and `Status` to the messages at the end of the first session.
 #[test]
-fn what_mailutils_adds_to_its_messages_shows_after_a_remount() {
+fn what_mailutils_adds_to_messages_shows_after_a_remount() {
     let mailutils = Mailutils::start(&corpus::realistic(50, 3), MailutilsOptions::default());
     let mut mount = in_clear(&mailutils.source(), &[]);
     read_all(&mount);
@@ -102,7 +102,7 @@ fn what_mailutils_adds_to_its_messages_shows_after_a_remount() {
 }
 
 #[test]
-fn what_mailutils_adds_to_its_messages_shows_when_the_listing_is_renewed() {
+fn what_mailutils_adds_to_messages_shows_after_a_refresh() {
     let mailutils = Mailutils::start(&corpus::realistic(51, 3), MailutilsOptions::default());
     let mount = in_clear(&mailutils.source(), &["refresh=1s"]);
     let before = read_all(&mount);
@@ -143,7 +143,7 @@ fn a_body_on_disk_counts_for_nothing_when_the_index_is_lost() {
 }
 
 #[test]
-fn the_date_of_a_twin_that_is_gone_is_not_shown_for_the_one_that_takes_its_name() {
+fn a_twin_does_not_inherit_the_date_of_one_that_is_gone() {
     let liar = Liar::start(&[dated(MAY, "."), dated(JUNE, ".")]);
     liar.set_uidl(1, b"same");
     liar.set_uidl(2, b"same");
@@ -162,7 +162,7 @@ fn the_date_of_a_twin_that_is_gone_is_not_shown_for_the_one_that_takes_its_name(
 }
 
 #[test]
-fn without_mtime_the_server_is_not_asked_for_the_date_of_the_twin_that_stays() {
+fn without_mtime_no_date_is_asked_for_a_twin_that_stays() {
     let liar = Liar::start(&[short(), long()]);
     liar.set_uidl(1, b"same");
     liar.set_uidl(2, b"same");
@@ -198,9 +198,9 @@ fn delete(mount: &Mount) {
     stdout_of(&["sync", mount.arg()]);
 }
 
-/// RFC 1939 section 7 forbids that only as long as the first is there.
+/// RFC 1939 section 7 forbids to use a unique-id again only while the first message exists.
 #[test]
-fn a_message_that_is_given_the_unique_id_of_a_deleted_one_shows_its_own_octets_and_time() {
+fn a_reused_unique_id_shows_the_octets_and_time_of_the_new_mail() {
     let (before, after) = (dated(MAY, "the first"), dated(JUNE, "the other"));
     assert_eq!(before.len(), after.len());
     let (liar, mut mount) = read_once(&before, &["refresh=1s"]);
@@ -226,7 +226,7 @@ fn the_same_shows_after_a_remount() {
 }
 
 #[test]
-fn a_message_that_is_given_the_unique_id_of_a_deleted_one_has_no_flags_of_it() {
+fn a_reused_unique_id_has_no_flags_of_the_deleted_message() {
     let (liar, mut mount) = read_once(&dated(MAY, "the first"), &[]);
     let flagged = flag_first(&mount, "S");
     assert!(flagged.contains("same"), "{flagged}");
@@ -240,7 +240,7 @@ fn a_message_that_is_given_the_unique_id_of_a_deleted_one_has_no_flags_of_it() {
     assert_shows_what_came_in_june(&mount, &after);
 }
 
-/// As many as before, and the one that has the second's number now is as long as that.
+/// There are as many twins as before, and the third is as long as the second, whose number it has now.
 #[test]
 fn each_of_the_twins_whose_first_is_gone_shows_its_own_octets() {
     let bodies = ["a", "bb", "cc", "ddd", "eeee"];
@@ -262,7 +262,7 @@ fn each_of_the_twins_whose_first_is_gone_shows_its_own_octets() {
     }
 }
 
-/// As long as the one that had its name before: that went when the first did, and left its octets.
+/// The new twin is as long as the second message, whose name it gets.
 #[test]
 fn a_twin_that_comes_to_one_that_stayed_shows_its_own_octets() {
     let [first, second, third] =
@@ -284,10 +284,9 @@ fn a_twin_that_comes_to_one_that_stayed_shows_its_own_octets() {
     }
 }
 
-/// It went by another client while it was removed here.
+/// Another client deleted the message while it was removed here.
 #[test]
-fn a_message_that_is_given_the_unique_id_of_a_removed_one_that_went_shows_its_own_octets_and_time()
-{
+fn the_unique_id_of_a_removed_message_that_went_can_be_reused() {
     let (before, after) = (dated(MAY, "the first"), dated(JUNE, "the other"));
     let (liar, mut mount) = read_once(&before, &["refresh=1s"]);
     fs::metadata(mount.join(NAME)).expect("stat");
@@ -303,7 +302,8 @@ fn a_message_that_is_given_the_unique_id_of_a_removed_one_that_went_shows_its_ow
     assert_shows_what_came_in_june(&mount, &after);
 }
 
-/// Opened before the alteration, read behind it: the kernel keeps one file's pages under one inode number.
+/// A program opens the file before the content changes and reads it after that. The kernel keeps the pages of both contents
+/// under one inode number.
 #[test]
 fn who_still_reads_the_old_octets_gives_none_of_them_to_others() {
     for (before, after) in [(short(), long()), (long(), short())] {
@@ -316,7 +316,7 @@ fn who_still_reads_the_old_octets_gives_none_of_them_to_others() {
         });
         read_at(&old, &before, before.len().min(after.len()));
         assert_shows(&mount, NAME, &after);
-        // To its end: where the message is longer now, that is an end that the kernel believes.
+        // Up to its end. If the message is longer now, the kernel believes in this end.
         read_at(&old, &before, before.len());
         assert_shows(&mount, NAME, &after);
         drop(old);
@@ -325,7 +325,7 @@ fn who_still_reads_the_old_octets_gives_none_of_them_to_others() {
     }
 }
 
-/// Who opened the old octets reads those, up to there or to where the message ends now.
+/// Reads the old content up to `end`, or to the end that the message has now.
 fn read_at(old: &File, before: &[u8], end: usize) {
     let mut octets = vec![0; end];
     let mut length = 0;

@@ -1,4 +1,4 @@
-//! `-o eol=lf`: messages with LF line ends, in sizes that are exact and stay so.
+//! `-o eol=lf`: messages with LF line ends, and their exact sizes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ fn name(serial: usize) -> String {
     format!("liar-{serial}.eml")
 }
 
-/// The sizes that stat shows, in maildrop order.
+/// The sizes that stat(2) shows, in maildrop order.
 fn sizes(mount: &Mount, count: usize) -> Vec<u64> {
     let size = |serial| fs::metadata(mount.join(name(serial))).expect("stat").len();
     (1..=count).map(size).collect()
@@ -40,7 +40,7 @@ fn assert_reads_with_lf(mount: &Mount, messages: &[Vec<u8>]) {
     }
 }
 
-/// What the files of a directory read as.
+/// The content of each file of a directory.
 fn contents(directory: &Path) -> BTreeSet<Vec<u8>> {
     let entries = fs::read_dir(directory).expect("a directory");
     entries
@@ -49,7 +49,7 @@ fn contents(directory: &Path) -> BTreeSet<Vec<u8>> {
 }
 
 #[test]
-fn crlf_is_lf_wherever_messages_are_shown_as_they_are_and_nothing_else_changes() {
+fn eol_lf_changes_only_crlf_wherever_messages_are_unchanged() {
     let messages = corpus::octets(&corpus::awkward());
     let liar = Liar::start(&messages);
     let mount = in_clear(&liar.source(), &["eol=lf"]);
@@ -76,7 +76,7 @@ fn views_that_make_something_of_a_message_are_the_same() {
 }
 
 #[test]
-fn the_size_is_what_list_says_until_the_message_was_read_and_exact_from_then_on() {
+fn the_size_is_that_of_list_until_the_first_read_then_exact() {
     let messages = corpus::realistic(51, 30);
     let liar = Liar::start(&messages);
     let mut mount = in_clear(&liar.source(), &["eol=lf"]);
@@ -92,7 +92,7 @@ fn the_size_is_what_list_says_until_the_message_was_read_and_exact_from_then_on(
     assert_eq!(liar.count("RETR"), retrieved);
 }
 
-/// Whatever LIST has said, each way to read finds all octets, and no more.
+/// Whatever size LIST told, each way to read gives all octets and no more.
 #[test]
 fn a_size_that_list_told_wrong_is_right_at_the_open() {
     const LIES: [i64; 6] = [0, 9_000, -9_000, 1 << 20, 1_300, -1_300];
@@ -140,7 +140,7 @@ with mmap.mmap(fd, 0, prot=mmap.PROT_READ) as view: assert view[:] == known, 'mm
 }
 
 #[test]
-fn rsync_copies_nothing_the_second_time_not_even_in_another_mount() {
+fn rsync_copies_nothing_the_second_time_even_in_another_mount() {
     let messages = corpus::realistic(52, 40);
     let liar = Liar::start(&messages);
     let copies = TempDir::new().expect("a folder for copies");
@@ -168,7 +168,7 @@ fn rsync_copies_nothing_the_second_time_not_even_in_another_mount() {
 }
 
 #[test]
-fn a_fetch_makes_all_sizes_exact_so_that_rsync_moves_the_messages() {
+fn after_a_fetch_all_sizes_are_exact_and_rsync_moves_messages() {
     let messages = corpus::realistic(56, 10);
     let liar = Liar::start(&messages);
     let mount = in_clear(&liar.source(), &["eol=lf", "max_delete=off"]);
@@ -204,7 +204,7 @@ fn tools_of_this_system_find_the_ends_of_lines() {
     assert_eq!(stdout_of(&["awk", "/^$/ {print NR}", path]), "4\n");
 }
 
-/// Octets of a message that goes through a file, and is never in memory as a whole.
+/// Octets of a message that is kept in a file and never in memory as a whole.
 const LARGE: usize = 50 << 20;
 
 #[test]
@@ -243,14 +243,14 @@ print(size)
     assert_eq!(liar.count("RETR"), 1);
 }
 
-/// The index of the one account.
+/// The index of the only account.
 fn index(mount: &Mount) -> PathBuf {
     let accounts = fs::read_dir(mount.cache_dir().join("pop3fs")).expect("the cache");
     let mut paths = accounts.map(|entry| entry.expect("an entry").path().join("index.sqlite"));
     paths.find(|path| path.exists()).expect("an index")
 }
 
-/// Makes it an index of the version that counted no lines.
+/// Turns the index into one of an older version, which did not count lines.
 fn downgrade(index: &Path) {
     let outside = Connection::open(index).expect("the index");
     outside
@@ -262,7 +262,7 @@ fn downgrade(index: &Path) {
 }
 
 #[test]
-fn an_index_of_an_older_version_keeps_all_it_knows_and_learns_the_sizes_without_a_fetch() {
+fn an_older_index_keeps_its_facts_and_learns_sizes_unfetched() {
     const COUNT: usize = 12;
     let mut messages = corpus::realistic(53, COUNT - 1);
     messages.push(corpus::large(4_300_000));

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::common::{Dovecot, DovecotOptions, Liar, Mount, Mpopd, corpus, eventually};
 use super::{in_clear, listed};
 
-/// What backup programs compare.
+/// The metadata that backup programs compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
     name: String,
@@ -70,7 +70,7 @@ fn a_mount_with_an_empty_cache_shows_the_same_files() {
 fn mtime_is_the_date_of_the_topmost_received_header() {
     let dovecot = Dovecot::start(&corpus::realistic(6, 20), &DovecotOptions::default());
     let mount = in_clear(&dovecot.source(), &[]);
-    // The names of a Maildir sort in the order of delivery.
+    // The file names of a Maildir sort in the order of delivery.
     let received: Vec<i64> = (0..20)
         .map(|index| corpus::realistic_message(6, index).received)
         .collect();
@@ -146,9 +146,9 @@ fn without_mtime_a_message_keeps_the_time_of_its_first_sight() {
     assert_eq!(seen(&mount), before);
 }
 
-/// The index knows them without a date: nothing has asked for it.
+/// The index knows these messages without a date, because nothing asked for the date.
 #[test]
-fn without_mtime_a_message_that_was_only_listed_before_keeps_its_time_from_then_on() {
+fn without_mtime_a_listed_message_keeps_its_first_time() {
     let liar = Liar::start(&corpus::realistic(13, 3));
     let mut mount = in_clear(&liar.source(), &[]);
     assert_eq!(listed(&mount).len(), 3);
@@ -168,7 +168,7 @@ fn readdir_inode_numbers_and_names_sort_alike() {
     assert_sorted(&mount);
 }
 
-/// The three orders are one.
+/// The orders of names, inode numbers and readdir are the same.
 pub(super) fn assert_sorted(mount: &Mount) {
     let names = listed(mount);
     assert!(names.is_sorted(), "{names:?}");
@@ -176,7 +176,7 @@ pub(super) fn assert_sorted(mount: &Mount) {
     assert!(inodes.is_sorted_by(|one, next| one < next), "{inodes:?}");
 }
 
-/// Names and inode numbers as stat shows them, in the order of readdir.
+/// Names and inode numbers of stat(2), in the order of readdir.
 pub(super) fn inodes(mount: &Mount) -> Vec<(String, u64)> {
     listed(mount)
         .into_iter()

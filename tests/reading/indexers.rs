@@ -1,6 +1,6 @@
-//! Programs that index mail, over `.maildir`: each message is read once, whatever runs, mounts and flags come behind it.
+//! Programs that index mail in `.maildir`. They read each message once, over all runs, mounts and changes of flags.
 //!
-//! The caches hold a part of the messages only, so whoever reads all of them again asks the server.
+//! The caches hold only a part of the messages, so a program that reads all of them again asks the server.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -28,7 +28,7 @@ fn maildrop() -> (Liar, Mount) {
     (liar, mount)
 }
 
-/// Whatever asks for a body, or for a part of one.
+/// Commands that ask for a body or a part of one.
 fn fetched(liar: &Liar) -> (usize, usize) {
     (liar.count("RETR"), liar.count("TOP"))
 }
@@ -44,7 +44,7 @@ fn succeeded(command: &mut Command) -> String {
     stdout(&output)
 }
 
-/// notmuch, with its database and its configuration in a folder of their own.
+/// notmuch, with its database and configuration in a folder of its own.
 struct Notmuch(TempDir);
 
 impl Notmuch {
@@ -121,7 +121,7 @@ impl Mu {
     }
 }
 
-/// An indexer that has seen a directory in the second of its last change looks into it again.
+/// An indexer that looked into a directory in the second of its last change looks into it again.
 fn wait_until_the_second_of_the_last_change_is_over(mount: &Mount) {
     let changed = fs::metadata(mount.join(".maildir/cur"))
         .expect("stat")
@@ -133,7 +133,7 @@ fn wait_until_the_second_of_the_last_change_is_over(mount: &Mount) {
     });
 }
 
-/// Or a second reading would not be noticed.
+/// Checks that reading all messages again asks the server, so that these tests can fail.
 fn assert_who_reads_again_asks_again(liar: &Liar, mount: &Mount) {
     let before = liar.count("RETR");
     for entry in fs::read_dir(mount.join(".maildir/new")).expect("new") {
@@ -208,7 +208,7 @@ fn tags_of_notmuch_are_flags_of_the_maildir() {
     assert_eq!(liar.count("RETR"), 4);
 }
 
-/// What moves or flags a message for one reader shows the others that there is something new.
+/// When one mail reader moves or flags a message, the others see that something has changed.
 #[test]
 fn flags_of_another_reader_are_tags_of_notmuch_and_found_by_mu() {
     let liar = Liar::start(&corpus::realistic(51, 3));

@@ -1,4 +1,4 @@
-//! Large directories: everything is listed once, whatever the reader's pace and whatever changes meanwhile.
+//! Large directories. Everything is listed once, however slow the program is and whatever changes meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use super::{in_clear, listed};
 
 const COUNT: usize = 3_000;
 
-/// Messages whose names sort in another order than the maildrop's.
+/// Messages whose names do not sort in maildrop order.
 fn large_maildrop() -> Liar {
     let message = corpus::with_body(b"one of many\r\n");
     Liar::start(&vec![message; COUNT])
@@ -23,7 +23,7 @@ fn all() -> BTreeSet<String> {
     (1..=COUNT).map(name).collect()
 }
 
-/// The lines, each of which must stand there once.
+/// The lines, each of which must be there once.
 fn once_each(lines: &str) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     for line in lines.lines() {
@@ -62,12 +62,12 @@ fn a_reader_finds_its_place_in_the_directory_again() {
     let liar = large_maildrop();
     let mount = in_clear(&liar.source(), &[]);
     let entries = stdout_of(&["perl", "-e", READER, mount.arg()]);
-    // With `.` and `..`.
+    // `.` and `..` are listed, too.
     assert_eq!(entries, (COUNT + 2).to_string());
 }
 
 #[test]
-fn a_slow_reader_misses_nothing_that_stays_while_messages_come_and_go() {
+fn a_slow_listing_shows_what_stays_while_mail_comes_and_goes() {
     let liar = large_maildrop();
     let mount = in_clear(&liar.source(), &["refresh=1s"]);
     let mut slow = fs::read_dir(mount.path()).expect("the root");

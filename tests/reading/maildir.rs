@@ -1,4 +1,4 @@
-//! `.maildir`: what mail readers do with it.
+//! `.maildir`, as mail readers use it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
@@ -17,7 +17,7 @@ fn maildir(mount: &Mount) -> PathBuf {
     mount.join(".maildir")
 }
 
-/// The names in one of its directories, sorted.
+/// The names in one of its folders, sorted.
 pub(super) fn names(mount: &Mount, mailbox: &str) -> Vec<String> {
     let entries = fs::read_dir(maildir(mount).join(mailbox)).expect("a directory of the view");
     let mut names: Vec<String> = entries
@@ -85,7 +85,7 @@ fn flags_are_kept_across_mounts() {
     assert_eq!(names(&mount, "new").len(), 3);
 }
 
-/// Python's mailbox and notmuch look only into directories whose time has moved.
+/// Python's mailbox and notmuch look only into folders whose time has changed.
 #[test]
 fn a_move_shows_in_the_time_of_both_directories_and_no_other() {
     let liar = Liar::start(&corpus::realistic(49, 2));
@@ -136,7 +136,7 @@ fn flag_all(mount: &Mount, flags: &str) {
     }
 }
 
-/// What the files in one of its directories read as, sorted.
+/// The contents of the files in one of its folders, sorted.
 fn octets(mount: &Mount, mailbox: &str) -> Vec<Vec<u8>> {
     let folder = maildir(mount).join(mailbox);
     let mut octets: Vec<Vec<u8>> = names(mount, mailbox)
@@ -147,7 +147,7 @@ fn octets(mount: &Mount, mailbox: &str) -> Vec<Vec<u8>> {
     octets
 }
 
-/// As the messages of [`with_uidls`] are shown here, sorted.
+/// The messages of [`with_uidls`] as the Maildir shows them, sorted.
 fn numbered(serials: impl Iterator<Item = usize>) -> Vec<Vec<u8>> {
     let mut numbered: Vec<Vec<u8>> = serials
         .map(|serial| format!("Subject: {serial}\n\n").into_bytes())
@@ -156,9 +156,9 @@ fn numbered(serials: impl Iterator<Item = usize>) -> Vec<Vec<u8>> {
     numbered
 }
 
-/// On a server that names its messages after the files of a Maildir, to which somebody copied this one.
+/// Some servers use the file names of a Maildir as unique-ids, and a user may have copied a message from here to there.
 #[test]
-fn a_unique_id_that_is_an_entry_of_ours_is_read_flagged_and_removed() {
+fn a_unique_id_that_looks_like_an_entry_can_be_flagged() {
     let uidls: [&[u8]; 3] = [b"a.pop3fs", b"1705305735.01-x.pop3fs", b"1.pop3fs:2,S"];
     let liar = with_uidls(&uidls);
     let mount = in_clear(&liar.source(), &[]);
@@ -177,7 +177,7 @@ fn a_long_unique_id_leaves_room_for_all_flags() {
     let ids = [100, 170, 190, 230, 251, 252, 5_000].map(|octets| vec![b'z'; octets]);
     let mut uidls: Vec<&[u8]> = ids.iter().map(Vec::as_slice).collect();
     let escaped = vec![b'/'; 100];
-    // Twins, too.
+    // The same for messages with one unique-id.
     uidls.extend([&escaped[..], &escaped, &ids[4], &ids[6]]);
     let count = uidls.len();
     let liar = with_uidls(&uidls);
@@ -257,7 +257,7 @@ fn mutt_shows_reads_flags_and_deletes() {
     let messages = corpus::realistic(47, 5);
     let liar = Liar::start(&messages);
     let mut mount = in_clear(&liar.source(), &[]);
-    // The first is read and flagged, the last is deleted, as if somebody typed.
+    // A user reads and flags the first message and deletes the last one.
     let keys = "push '<first-entry><display-message><exit><flag-message><last-entry><delete-message><quit>'";
     let folder = format!("set folder=\"{}\"", mount.arg());
     let path = maildir(&mount);

@@ -1,4 +1,4 @@
-//! What a user reads of a mounted maildrop: octets, names, sizes, times and refusals, on real servers and on one that lies.
+//! What a user reads in a mount: octets, names, sizes, times and refusals; on real servers and on the liar.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -30,7 +30,7 @@ use std::path::Path;
 use common::{Mount, Retrieved};
 use percent_encoding::percent_decode_str;
 
-/// A mount of a server that is asked in clear.
+/// A mount without TLS.
 fn in_clear(source: &str, options: &[&str]) -> Mount {
     Mount::new(source, &[&["tls=off"], options].concat())
 }
@@ -46,10 +46,10 @@ fn listed(mount: &Mount) -> Vec<String> {
         .collect()
 }
 
-/// A message as it is known across sessions: its unique-id, and its place from 1 among those that share it.
+/// What identifies a message in all sessions: its unique-id, and its place (from 1) among the messages that share it.
 type Identity = (Vec<u8>, u32);
 
-/// The identity that a file name stands for, read back by percent-decoding. For names of up to 255 octets.
+/// The identity in a file name of up to 255 octets, which is percent-encoded.
 fn identity_of(name: &str) -> Identity {
     let stem = name.strip_suffix(".eml").expect("a name that ends in .eml");
     let (id, place) = stem.split_once('~').unwrap_or((stem, "1"));
@@ -60,7 +60,7 @@ fn identity_of(name: &str) -> Identity {
     (uidl, place.parse().expect("a place"))
 }
 
-/// What every file of the root reads as.
+/// The content of every file of the root.
 fn read_all(mount: &Mount) -> BTreeMap<Identity, Vec<u8>> {
     listed(mount)
         .into_iter()
@@ -68,7 +68,7 @@ fn read_all(mount: &Mount) -> BTreeMap<Identity, Vec<u8>> {
         .collect()
 }
 
-/// The octets of a file, as many as fstat told before the first was read.
+/// The octets of a file, which must be as many as fstat(2) told before the read.
 fn read(path: &Path) -> Vec<u8> {
     let shown = path.display();
     let mut file = File::open(path).unwrap_or_else(|error| panic!("open {shown}: {error}"));
@@ -80,22 +80,22 @@ fn read(path: &Path) -> Vec<u8> {
     octets
 }
 
-/// The octets of a file that others open for the first time, too. What fstat shows then is the kernel's: it calls new attributes
-/// valid before it writes the size of them (fuse_change_attributes), and shows who asks in between the size from before.
+/// The octets of a file that other programs open for the first time, too. fstat(2) may show the old size then: the kernel
+/// marks new attributes as valid before it stores the size (fuse_change_attributes).
 fn read_beside_others(path: &Path) -> Vec<u8> {
     let shown = path.display();
     let file = File::open(path).unwrap_or_else(|error| panic!("open {shown}: {error}"));
-    // As programs do, which has the kernel ask for the size.
+    // As most programs do. The kernel then asks for the size.
     file.metadata().expect("fstat");
     let mut octets = Vec::new();
-    // Limited, it makes no room for what fstat shows.
+    // With a limit, read_to_end does not go by the size of fstat(2).
     file.take(u64::MAX)
         .read_to_end(&mut octets)
         .unwrap_or_else(|error| panic!("read {shown}: {error}"));
     octets
 }
 
-/// What RETR sent, by identity.
+/// What RETR sent, by the identity of the message.
 fn by_identity(sent: Vec<Retrieved>) -> BTreeMap<Identity, Vec<u8>> {
     let mut seen: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
     sent.into_iter()
@@ -107,7 +107,7 @@ fn by_identity(sent: Vec<Retrieved>) -> BTreeMap<Identity, Vec<u8>> {
         .collect()
 }
 
-/// The same messages with the same octets.
+/// Checks that these are the same messages with the same octets.
 fn assert_same(given: &BTreeMap<Identity, Vec<u8>>, sent: &BTreeMap<Identity, Vec<u8>>) {
     let identities = |messages: &BTreeMap<Identity, Vec<u8>>| -> Vec<String> {
         let shown = |(uidl, place): &Identity| format!("{} {place}", uidl.escape_ascii());
@@ -126,7 +126,7 @@ fn assert_same(given: &BTreeMap<Identity, Vec<u8>>, sent: &BTreeMap<Identity, Ve
     }
 }
 
-/// A message as the liar ends it where its last line lacks its end.
+/// A message with the CRLF that the liar adds if the last line has none.
 fn ended(message: &[u8]) -> Vec<u8> {
     let mut ended = message.to_vec();
     if !ended.is_empty() && !ended.ends_with(b"\r\n") {

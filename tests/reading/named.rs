@@ -1,4 +1,4 @@
-//! `.named`: the same messages under names for people.
+//! `.named`: the messages under names that tell date, sender and subject.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -68,7 +68,7 @@ fn what_is_named_is_read_octet_by_octet() {
 }
 
 #[test]
-fn a_listing_asks_for_each_header_once_and_after_a_remount_for_none() {
+fn a_listing_asks_for_each_header_once_over_all_mounts() {
     let liar = Liar::start(&corpus::realistic(32, COUNT));
     let mut mount = in_clear(&liar.source(), &[]);
     let first = names(&mount);

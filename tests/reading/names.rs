@@ -1,4 +1,4 @@
-//! Names are unique-ids, escaped so that no server can make a path, a hidden file or an option of them.
+//! File names are escaped unique-ids. No server can make a path, a hidden file or an option of them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +20,7 @@ fn numbered(serial: usize) -> Vec<u8> {
     format!("Subject: {serial}\r\n\r\n").into_bytes()
 }
 
-/// A folder whose names are read by a shell, as a test of the names and not of Rust's view on them.
+/// Reads names with a shell, so that the test does not depend on how Rust sees them.
 fn grepped_names(mount: &Mount) -> BTreeSet<String> {
     let script = "cd \"$1\" && grep -l Subject *";
     stdout_of(&["sh", "-c", script, "sh", mount.arg()])

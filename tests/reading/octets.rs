@@ -1,4 +1,4 @@
-//! Every file is byte for byte what RETR sends.
+//! Every file has exactly the octets that RETR sends.
 
 use super::common::{
     Certificate, Dovecot, DovecotOptions, Liar, Mailutils, MailutilsOptions, Mount, Mpopd, corpus,
@@ -6,7 +6,7 @@ use super::common::{
 };
 use super::{assert_same, by_identity, ended, in_clear, read, read_all};
 
-/// Everyday messages, and every shape that a server which stores files keeps.
+/// Everyday messages, and messages of each shape that a server with files can store.
 fn messages() -> Vec<Vec<u8>> {
     let mut messages = corpus::realistic(1, 10);
     messages.extend(corpus::octets(&corpus::storable()));
@@ -24,7 +24,7 @@ fn files_on_dovecot_are_what_retr_sends() {
 #[test]
 fn files_on_mailutils_are_what_retr_sends() {
     let mailutils = Mailutils::start(&messages(), MailutilsOptions::default());
-    // The first session makes the server add headers; the mount locks the maildrop, so the truth comes before it.
+    // The server adds headers in the first session, and the mount locks the maildrop, so the reference is read before it.
     retr_all(mailutils.port(), Mailutils::USER, Mailutils::PASSWORD);
     let sent = by_identity(retr_all(
         mailutils.port(),

@@ -1,4 +1,4 @@
-//! A read-only fsx: every way to read, at random places, against known octets, while bodies come and go in memory.
+//! Every way to read at random places, compared with known octets, while bodies come into memory and leave it.
 
 use std::fs;
 use std::path::Path;
@@ -7,9 +7,9 @@ use std::thread;
 use super::common::{Liar, corpus, stdout_of};
 use super::in_clear;
 
-/// Reads at places that a seed determines, and compares with the same places of the known files.
+/// Reads at places that a seed determines, and compares them with the known files.
 ///
-/// Dropping the kernel's pages makes it ask again, and so the body is fetched again where it left the memory meanwhile.
+/// When the kernel drops its pages it asks again, and a body that has left the memory is fetched again.
 const READER: &str = r#"
 import errno, mmap, os, random, sys, tempfile
 seed, rounds, mount, known_folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
@@ -86,7 +86,7 @@ while done < rounds:
 print(done)
 "#;
 
-/// About 3 MB in files of all sizes; the memory below holds a third of it.
+/// About 3 MB in files of all sizes. The memory option below holds a third of that.
 fn messages() -> Vec<Vec<u8>> {
     let mut messages: Vec<Vec<u8>> = [900_000, 700_000, 500_000, 400_000, 131_072, 4_000]
         .map(corpus::large)
@@ -121,12 +121,12 @@ fn random_reads_find_the_known_octets_with_lf() {
 }
 
 #[test]
-fn random_reads_find_the_known_octets_on_disk_when_memory_has_none() {
+fn random_reads_are_right_when_all_bodies_are_on_disk() {
     let (messages, retrieved) = read_at_random(&["memory=1M"]);
     assert_eq!(retrieved, messages, "each message is fetched once");
 }
 
-/// Three readers at once compare all that they read; gives how many messages there are, and how many RETR it took.
+/// Three readers at once compare what they read. Gives the number of messages and of RETRs.
 fn read_at_random(options: &[&str]) -> (usize, usize) {
     const READERS: usize = 3;
     const ROUNDS: usize = 300;

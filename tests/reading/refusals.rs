@@ -1,4 +1,4 @@
-//! What a maildrop does not take, and the errno that says so.
+//! What cannot be done in a mount, and the errno for it.
 
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions, Permissions};
@@ -41,7 +41,7 @@ fn open(path: &Path, flags: i32) -> io::Result<fs::File> {
         .open(path)
 }
 
-/// Every way to change something but unlink, and what each was answered.
+/// Every way to change something except unlink, and its errno.
 fn attempts(mount: &Mount) -> Vec<(&'static str, Errno)> {
     let message = mount.join(MESSAGE);
     let new = mount.join("new");
@@ -134,7 +134,7 @@ fn a_maildrop_cannot_be_written_to() {
     let (_liar, mount) = maildrop(&[]);
     let attempts: Vec<_> = attempts(&mount)
         .into_iter()
-        // The kernel asks for a method that pop3fs lacks, and says so.
+        // The kernel asks for an operation that pop3fs does not have, and reports that.
         .filter(|(what, _)| *what != "an unnamed file")
         .collect();
     assert_all(&attempts, Errno::EPERM);
@@ -275,6 +275,6 @@ fn there_are_no_extended_attributes() {
         panic!("four answers");
     };
     assert_eq!([get, set, remove], [libc::EOPNOTSUPP; 3]);
-    // Python takes a listing that is not supported for an empty one or an error.
+    // Python reports an unsupported listing as an empty one or as an error.
     assert!([0, libc::EOPNOTSUPP].contains(&list), "{list}");
 }

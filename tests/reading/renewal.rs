@@ -1,4 +1,4 @@
-//! The directory follows the maildrop without a remount.
+//! The directory shows changes of the maildrop without a remount.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,10 +9,10 @@ use super::common::{Dovecot, DovecotOptions, Liar, Mount, ReferenceClient, corpu
 use super::identity::{assert_sorted, inodes};
 use super::{in_clear, listed, read};
 
-/// The shortest that can be asked for.
+/// The shortest time that the option accepts.
 const SOON: &str = "refresh=1s";
 
-/// Lists the root until the names are as wanted; gives them.
+/// Lists the root until the names are as wanted, and gives them.
 pub(super) fn list_until(
     mount: &Mount,
     what: &str,

@@ -1,4 +1,4 @@
-//! st_size: LIST's word until the message was seen, exact from its open on, for ever.
+//! st_size: that of LIST until the message was opened once, and exact for ever after that.
 
 use std::fs;
 use std::path::Path;
@@ -7,12 +7,12 @@ use super::common::{Liar, Mount, corpus};
 use super::renewal::list_until;
 use super::{in_clear, read, read_beside_others};
 
-/// What LIST says more than RETR sends; the last one makes it say 0.
+/// How much more LIST tells than RETR sends. With the last one LIST tells 0.
 const LIES: [i64; 5] = [0, 700, -700, 1 << 33, i64::MIN / 2];
 
 const OCTETS: u64 = 30_000;
 
-/// A message for each lie.
+/// A maildrop with a message for each lie.
 fn liar() -> Liar {
     let messages: Vec<Vec<u8>> = LIES.iter().map(|_| message()).collect();
     let liar = Liar::start(&messages);
@@ -29,7 +29,7 @@ fn message() -> Vec<u8> {
     message
 }
 
-/// The sizes that stat shows, in the order of the lies.
+/// The sizes of stat(2), in the order of the lies.
 fn shown(mount: &Mount) -> Vec<u64> {
     (1..=LIES.len())
         .map(|serial| {
@@ -55,7 +55,7 @@ fn read_each_by(mount: &Mount, read: impl Fn(&Path) -> Vec<u8>) {
 }
 
 #[test]
-fn before_a_message_is_seen_its_size_is_what_list_says_and_never_0() {
+fn the_size_of_an_unseen_message_is_that_of_list_and_never_0() {
     let liar = liar();
     let mount = in_clear(&liar.source(), &[]);
     let huge = OCTETS + (1 << 33);
@@ -124,7 +124,7 @@ fn a_folder_read_twice_at_once_shows_each_size_right() {
     assert_eq!(shown(&mount), exact());
 }
 
-/// Told of a size again while it reads, the kernel believes no short read, and shows zeros behind the end.
+/// When the kernel is told about a size again during a read, it does not believe a short read and shows zeros behind the end.
 #[test]
 fn messages_that_many_read_at_once_end_where_they_end() {
     const COUNT: u64 = 1000;

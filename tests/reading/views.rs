@@ -1,4 +1,4 @@
-//! The views, hidden directories beside the messages: what is read there, at what cost, and that nobody meets them unasked.
+//! The views, which are hidden directories in the root: their content, their cost, and that no walk finds them.
 
 mod alteration;
 mod at_the_root;
@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::common::{Dovecot, DovecotOptions, Mount, run};
 
-/// A message as a server sends it: every line end of the literal is CRLF.
+/// A message as a server sends it: each line end of the literal becomes CRLF.
 fn wire(message: &str) -> Vec<u8> {
     message.replace('\n', "\r\n").into_bytes()
 }
@@ -37,13 +37,13 @@ fn base64_lines(octets: &[u8]) -> Vec<u8> {
 
 /// A file that comes with a message.
 struct Attached {
-    /// The header lines that give its type and its name, with LF.
+    /// The header lines with its type and name, with LF.
     headers: String,
     octets: Vec<u8>,
 }
 
 impl Attached {
-    /// Under a name that needs no care.
+    /// A file under a harmless name.
     fn named(name: &str, octets: Vec<u8>) -> Self {
         Self::with_headers(
             &format!("Content-Disposition: attachment; filename=\"{name}\""),
@@ -77,7 +77,7 @@ fn with_attachments(files: &[Attached]) -> Vec<u8> {
     message
 }
 
-/// Octets that look like nothing, the same for the same seed.
+/// Random octets, the same for the same seed.
 fn noise(seed: u64, count: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut octets = vec![0; count];
@@ -99,7 +99,7 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// The stems of the root's names, in its order, which is that of a Dovecot's maildrop.
+/// The names of the root without their ending, in its order, which is maildrop order with Dovecot.
 fn stems(mount: &Mount) -> Vec<String> {
     let stem = |name: String| {
         name.strip_suffix(".eml")
@@ -109,8 +109,8 @@ fn stems(mount: &Mount) -> Vec<String> {
     super::listed(mount).into_iter().map(stem).collect()
 }
 
-/// The files below the directory that `grep` finds the words in: paths from there, sorted. None where it finds none; any
-/// trouble of grep's fails the test.
+/// The files below the directory in which `grep` finds the words: relative paths, sorted. Empty if it finds none. An error
+/// of grep fails the test.
 fn found(words: &str, directory: &Path) -> Vec<String> {
     let arguments = ["grep", "-rlF", "--", words].map(AsRef::as_ref);
     let output = run(&[&arguments[..], &[directory.as_os_str()]].concat());

@@ -1,4 +1,4 @@
-//! `-o xattr`: what messages are and say, as extended attributes.
+//! `-o xattr`: facts about messages as extended attributes.
 
 use std::fs;
 use std::path::Path;
@@ -35,7 +35,7 @@ fn dumped(path: &Path) -> Vec<String> {
     lines
 }
 
-/// What `getfattr -d` is to show of the message at `index` of the everyday ones.
+/// What `getfattr -d` must show for the message at `index` of the everyday ones.
 fn expected(seed: u64, index: usize, media_type: &str) -> Vec<String> {
     let message = corpus::realistic_message(seed, index);
     let summary = pop3fs::message::summary(&message.octets);
@@ -52,7 +52,7 @@ fn expected(seed: u64, index: usize, media_type: &str) -> Vec<String> {
         .collect()
 }
 
-/// The errno of getxattr with so much room, or how long the value is.
+/// The errno of getxattr(2) with so much room, or the length of the value.
 fn raw_getxattr(path: &Path, name: &str, room: usize) -> String {
     const SCRIPT: &str = "
 import ctypes, sys
@@ -70,7 +70,7 @@ print(call if call >= 0 else f'errno {ctypes.get_errno()}')
 }
 
 #[test]
-fn messages_have_the_attributes_that_they_are_to_have_wherever_they_are_files() {
+fn messages_have_their_attributes_in_the_root_and_in_views() {
     let liar = Liar::start(&corpus::realistic(70, COUNT));
     let mount = in_clear(&liar.source(), &["xattr"]);
     for index in 0..COUNT {
@@ -115,7 +115,7 @@ fn what_is_no_message_has_none() {
 }
 
 #[test]
-fn headers_are_fetched_once_for_all_attributes_and_ahead_in_order() {
+fn headers_are_fetched_once_for_all_attributes_and_ahead() {
     let liar = Liar::start(&corpus::realistic(72, COUNT));
     let mut mount = in_clear(&liar.source(), &["xattr", "mtime=none"]);
     let uidl = |mount: &Mount| raw_getxattr(&mount.join(name(3)), "user.pop3.uidl", 100);
@@ -226,7 +226,7 @@ fn what_the_headers_do_not_say_is_not_listed_and_has_no_value() {
 }
 
 #[test]
-fn who_gives_too_little_room_is_told_so_and_who_gives_none_is_told_how_much() {
+fn too_little_room_is_erange_and_no_room_gives_the_length() {
     let liar = Liar::start(&corpus::realistic(77, 1));
     let mount = in_clear(&liar.source(), &["xattr"]);
     let path = mount.join(name(1));
@@ -284,7 +284,7 @@ fn programs_that_copy_attributes_copy_them() {
         text(&copied),
     ]);
     let archive = elsewhere.path().join("archive.tar");
-    // tar sets the attributes of what it extracts when the file already has its mode; of 0400 only root may.
+    // tar sets the attributes of a file after its mode. With 0400 only root can.
     stdout_of(&[
         "tar",
         "--xattrs",

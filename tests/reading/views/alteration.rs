@@ -1,4 +1,4 @@
-//! A message that has other octets under its unique-id now: its text and its parts are of the new ones.
+//! A message that has other content under its unique-id now. Its text and parts are of the new content.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use super::super::renewal::list_until;
 use super::super::{in_clear, listed, read};
 use super::{Attached, dovecot, names, noise, with_attachments};
 
-/// Octets of a message whose text takes longer to make than a listing to be renewed.
+/// Octets of a message whose text takes longer to make than a listing takes to be renewed.
 const LONG: usize = 12_000_000;
 
 fn message(seed: u64, octets: usize, files: &[&str]) -> Vec<u8> {
@@ -15,7 +15,7 @@ fn message(seed: u64, octets: usize, files: &[&str]) -> Vec<u8> {
     with_attachments(&files.iter().map(file).collect::<Vec<_>>())
 }
 
-/// A maildrop of one message, of which every view was read and is in the kernel's mind.
+/// A mounted maildrop with one message. Each view of it was read, so the kernel keeps their attributes and pages.
 fn seen(message: &[u8]) -> (Liar, Mount) {
     let liar = Liar::start(&[message.to_vec()]);
     liar.set_uidl(1, b"same");
@@ -32,7 +32,7 @@ fn replace(liar: &Liar, mount: &Mount, message: &[u8]) {
     list_until(mount, "a new listing", |_| liar.count("LIST") > listings);
 }
 
-/// Whether the thread that makes views is at work.
+/// Whether the thread that makes views is running.
 fn is_making_views(mount: &Mount) -> bool {
     let tasks = fs::read_dir(format!("/proc/{}/task", mount.pid())).expect("the threads");
     tasks
@@ -40,7 +40,7 @@ fn is_making_views(mount: &Mount) -> bool {
         .any(|stat| stat.contains("(views) R"))
 }
 
-/// What the views show is of this message; the attachments are read by their size at stat, too.
+/// Checks that the views show this message, and that the attachments have the size that stat(2) told.
 fn assert_shows(mount: &Mount, message: &[u8]) {
     let text = read(&mount.join(".text/same.txt"));
     assert!(text == pop3fs::message::text(message).as_bytes());
@@ -80,7 +80,7 @@ fn the_views_show_the_new_octets() {
 
 /// The kernel keeps the pages of a file whose size and time are as before.
 #[test]
-fn the_views_show_the_new_octets_of_an_attachment_that_is_as_long_as_the_old() {
+fn the_views_show_a_new_attachment_that_is_as_long_as_the_old() {
     let (before, after) = (
         message(1, 5_000, &["a.bin"]),
         message(2, 5_000, &["a.bin", "b.bin"]),
@@ -90,9 +90,9 @@ fn the_views_show_the_new_octets_of_an_attachment_that_is_as_long_as_the_old() {
     assert_shows(&mount, &after);
 }
 
-/// The tree of the message has left the memory in which some are kept; what the kernel knows of its parts has not.
+/// The tree of the message is no longer in memory, but the kernel still knows its parts.
 #[test]
-fn the_views_show_the_new_octets_after_many_others_were_looked_at() {
+fn the_views_show_new_octets_after_many_others_were_listed() {
     let (before, after) = (
         message(3, 40_000, &["a.bin"]),
         message(4, 40_000, &["a.bin", "b.bin"]),
@@ -109,9 +109,9 @@ fn the_views_show_the_new_octets_after_many_others_were_looked_at() {
     assert_shows(&mount, &after);
 }
 
-/// As a part has a number, a removed one must not hide another of the new message.
+/// Parts are numbered, so a removed part of the old content must not hide a part of the new one.
 #[test]
-fn what_was_removed_of_the_old_octets_is_not_missing_from_the_new() {
+fn a_part_removed_from_the_old_content_does_not_hide_a_new_one() {
     let (before, after) = (message(5, 1_000, &["a.bin"]), message(6, 2_000, &["b.bin"]));
     let (liar, mount) = seen(&before);
     fs::remove_file(mount.join(".parts/same/attachments/a.bin")).expect("to hide a part");
@@ -119,9 +119,9 @@ fn what_was_removed_of_the_old_octets_is_not_missing_from_the_new() {
     assert_shows(&mount, &after);
 }
 
-/// Views wait for their turn behind one that takes long: the listing is renewed meanwhile.
+/// Views wait behind one that takes long, and the listing is renewed meanwhile.
 #[test]
-fn what_was_asked_for_before_the_alteration_is_not_made_of_the_old_octets() {
+fn views_asked_for_before_an_alteration_show_the_new_content() {
     let (before, after) = (
         message(7, 5_000, &["a.bin"]),
         message(8, 9_000, &["a.bin", "b.bin"]),

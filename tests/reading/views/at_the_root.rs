@@ -1,4 +1,4 @@
-//! `-o view=NAME`: a view in place of the messages as they are.
+//! `-o view=NAME`: the root shows a view instead of the messages as they are.
 
 use std::fs;
 use std::path::Path;
@@ -57,7 +57,7 @@ fn the_root_is_the_messages_as_they_are_when_that_is_said() {
     assert_eq!(read(&mount.join("liar-2.eml")), messages[1]);
 }
 
-/// The other views are where they always are.
+/// The hidden directories of all views are there as always.
 #[test]
 fn beside_a_root_of_texts_there_are_the_hidden_directories() {
     let (_liar, mount, _) = maildrop("text");
@@ -116,7 +116,7 @@ fn new_mail_appears_in_such_a_root() {
 }
 
 #[test]
-fn a_view_that_is_none_is_refused_with_the_names_of_those_that_are() {
+fn an_unknown_view_is_refused_with_the_names_of_all_views() {
     let liar = Liar::start(&[]);
     for view in ["pictures", "", ".text", "Text"] {
         let output = MountBuilder::new(&liar.source())

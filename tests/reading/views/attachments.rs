@@ -1,4 +1,4 @@
-//! What came with a message, read through `.parts/NAME/attachments/`: the octets that were sent, under names that harm nobody.
+//! `.parts/NAME/attachments/`: the files that came with a message, with the octets that were sent, under harmless names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use super::super::common::{Liar, Mount, run, stdout_of};
 use super::super::{in_clear, read};
 use super::{Attached, dovecot, names, noise, stems, with_attachments};
 
-/// Files of every kind that matters to base64 and to who guesses at text: three ends, line ends, NUL, dots.
+/// Files that are special for base64 or look like text: three lengths modulo 3, line ends, NUL, dots.
 fn files() -> BTreeMap<&'static str, Vec<u8>> {
     let pdf = [
         b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\r\n",
@@ -71,7 +71,7 @@ fn attachments_are_the_octets_that_were_sent() {
 }
 
 #[test]
-fn attachments_are_the_octets_that_were_sent_where_list_is_wrong() {
+fn attachments_are_exact_even_if_list_is_wrong() {
     let files = files();
     for lie in [50_000, -50_000] {
         let liar = Liar::start(&[attached(&files)]);
@@ -114,7 +114,7 @@ fn an_attachment_of_50_megabytes_is_read_whole() {
     assert_eq!(liar.count("RETR"), 1);
 }
 
-/// Names as senders write them, what they become, and an octet to tell which is which.
+/// Names as senders write them, what they become, and an octet that identifies the file.
 fn names_given() -> Vec<(String, String)> {
     let simple = |name: &str| format!("Content-Disposition: attachment; filename=\"{name}\"");
     let long = "x".repeat(396) + ".pdf";
@@ -137,7 +137,7 @@ fn names_given() -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_name_from_a_sender_is_that_of_a_plain_file_in_its_directory() {
+fn a_senders_file_name_becomes_a_plain_file_in_its_directory() {
     let given = names_given();
     let files: Vec<Attached> = (0..)
         .zip(&given)
@@ -181,7 +181,7 @@ fn cp_of_attachments_with_evil_names_stays_where_it_was_told() {
     assert_eq!(names(&target).len(), names_given().len());
 }
 
-/// More than one reply of readdir holds, looked up one by one.
+/// More entries than one reply of readdir holds. Each is looked up.
 #[test]
 fn hundreds_of_attachments_are_listed_once_each() {
     let files: BTreeMap<String, Vec<u8>> = (0..900)

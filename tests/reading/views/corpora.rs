@@ -1,4 +1,4 @@
-//! Mails that others have gathered, and messages that mean harm, mounted: all that the views have of them can be read.
+//! Mails of public corpora and hostile messages. Everything that the views show of them can be read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,8 +9,7 @@ use super::super::common::{Liar, Mount, corpus};
 use super::super::{ended, in_clear, read};
 use super::{names, wire};
 
-/// The most memory, in KiB, that the program may have had: several times the largest of these messages, and what the caches
-/// may hold.
+/// The most memory of the program, in KiB: several times the largest of these messages, and what the caches may hold.
 const MEMORY: u64 = 128 << 10;
 
 fn mounted(messages: &[Vec<u8>]) -> (Liar, Mount) {
@@ -19,7 +18,7 @@ fn mounted(messages: &[Vec<u8>]) -> (Liar, Mount) {
     (liar, mount)
 }
 
-/// Every file of every view, and each message once in each.
+/// Reads every file of every view. Each view must have each message once.
 fn assert_all_can_be_read(mount: &Mount, messages: &[Vec<u8>]) {
     for (serial, message) in (1..).zip(messages) {
         let text = read(&mount.join(format!(".text/liar-{serial}.txt")));
@@ -44,7 +43,7 @@ fn sorted(mut all: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     all
 }
 
-/// All files below a directory; each is as long as it was said to be, before it was opened, where that is known.
+/// All files below a directory. Each must have the size that stat(2) told before the open, if it was exact.
 fn below(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for name in names(directory) {
@@ -59,7 +58,7 @@ fn below(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// The most memory that the process ever had, in KiB.
+/// The most memory that the process ever used, in KiB.
 fn peak(mount: &Mount) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", mount.pid())).expect("status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -70,14 +69,14 @@ fn peak(mount: &Mount) -> u64 {
 }
 
 #[test]
-fn every_view_of_every_mail_that_others_have_gathered_can_be_read() {
+fn every_view_of_every_mail_of_public_corpora_can_be_read() {
     let messages: Vec<Vec<u8>> = gathered().into_iter().map(|mail| mail.octets).collect();
     let (_liar, mount) = mounted(&messages);
     assert_all_can_be_read(&mount, &messages);
 }
 
 #[test]
-fn every_view_of_every_message_that_means_harm_can_be_read_in_bounded_memory() {
+fn every_view_of_hostile_mail_can_be_read_in_bounded_memory() {
     let messages: Vec<Vec<u8>> = hostile().iter().map(|message| ended(message)).collect();
     let (_liar, mount) = mounted(&messages);
     assert_all_can_be_read(&mount, &messages);

@@ -1,4 +1,4 @@
-//! Nobody meets a view who has not asked for it by name, so a walk of the root meets every message once.
+//! A view is found only by its name, so a walk of the root finds every message once.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::{found, names, stems};
 
 const COUNT: usize = 5;
 
-/// A maildrop whose views were looked at, and are in the kernel's mind.
+/// A mounted maildrop whose views were listed, so the kernel keeps their names.
 fn maildrop() -> (Liar, Mount) {
     let liar = Liar::start(&corpus::realistic(60, COUNT));
     let mount = in_clear(&liar.source(), &[]);

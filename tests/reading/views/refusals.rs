@@ -1,4 +1,4 @@
-//! What the views do not take, and what they cannot show.
+//! What cannot be done in views, and what they cannot show.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
@@ -47,7 +47,7 @@ const DIRECTORIES: [&str; 4] = [
     ".parts/liar-1/attachments",
 ];
 
-/// Every way to change something but to remove it, and what each was answered.
+/// Every way to change something except a removal, and its errno.
 fn attempts(mount: &Mount) -> Vec<(String, Errno)> {
     let (on_files, on_directories) = (
         FILES.map(|name| on_file(mount, name)),
@@ -227,9 +227,9 @@ fn a_name_of_256_octets_is_too_long_in_a_view() {
     }
 }
 
-/// The message is fetched, and read as it is; a view of it would take its size in memory, and more.
+/// The message can be read in the root. A view of it would need more memory than its size.
 #[test]
-fn a_message_of_over_256_mebibytes_is_too_large_for_views_that_are_made_of_it_only() {
+fn a_message_over_256_mib_is_too_large_for_text_and_parts_only() {
     let size = (256 << 20) + 1000;
     let mut message = corpus::with_body(b"");
     message.resize(size - 2, b'x');
@@ -259,14 +259,14 @@ fn a_message_of_over_256_mebibytes_is_too_large_for_views_that_are_made_of_it_on
 }
 
 #[test]
-fn views_of_what_was_read_outlast_the_server_and_others_time_out() {
+fn views_of_read_messages_outlast_the_server_others_time_out() {
     let messages: Vec<Vec<u8>> = (0..3)
         .map(|seed| with_attachments(&[Attached::named("a.bin", noise(seed, 1_000))]))
         .collect();
     let dovecot = dovecot(&messages);
     let mount = in_clear(&dovecot.source(), &["timeout=2s"]);
     let stems = stems(&mount);
-    // The last one: nothing is read ahead behind it.
+    // The last message, so that nothing is read ahead after it.
     read(&mount.join(format!("{}.eml", stems[2])));
     stdout_of(&["ls", "-l", mount.arg()]);
     dovecot.pause();

@@ -1,4 +1,4 @@
-//! What the views cost at the server: each message once, many in flight, and nothing the second time.
+//! What the views cost at the server: each message is fetched once, many are in flight, and the second time costs nothing.
 
 use std::fs;
 
@@ -14,11 +14,11 @@ fn maildrop(options: &[&str]) -> (Liar, Mount) {
     (liar, mount)
 }
 
-/// As it is in half of the messages at least, and in plain text.
+/// A word that is in at least half of the messages, in plain text.
 const WORD: &str = "invoice";
 
 #[test]
-fn grep_of_the_texts_fetches_each_message_once_and_the_second_time_nothing() {
+fn grep_of_the_texts_fetches_each_message_once_and_never_again() {
     for options in [&[][..], &["memory=1M"], &["memory=1M", "cache=off"]] {
         let (liar, mount) = maildrop(options);
         let first = found(WORD, &mount.join(".text"));
@@ -44,7 +44,7 @@ fn grep_of_the_parts_fetches_each_message_once() {
     assert_eq!(liar.count("RETR"), COUNT);
 }
 
-/// Each RETR is a line of nine or ten octets.
+/// A RETR is a line of nine or ten octets.
 #[test]
 fn grep_of_a_view_has_many_messages_in_flight() {
     for view in [".text", ".parts"] {
@@ -86,11 +86,11 @@ fn texts_come_out_of_the_cache_of_an_earlier_mount() {
     assert_eq!(liar.count("RETR"), COUNT);
 }
 
-/// Over 4 MiB what is made of a message is in a file, and costs a descriptor.
+/// What a view makes of a message is kept in a file if it is larger than 4 MiB, and needs a descriptor then.
 #[test]
 fn what_is_made_of_many_large_messages_is_kept_of_a_few() {
     const FEW: usize = 16;
-    // Each octet is a control character in that charset, and shown as <U+009B>.
+    // Each octet is a control character in that charset. The text shows it as <U+009B>.
     let line = [&[0x9b; 70][..], b"\r\n"].concat();
     let headers = wire("Content-Type: text/plain; charset=iso-8859-5\n\n");
     let message = [headers, line.repeat(8_000)].concat();
@@ -108,7 +108,7 @@ fn what_is_made_of_many_large_messages_is_kept_of_a_few() {
             .filter(|path| path.to_string_lossy().contains("/incoming-"))
             .count()
     };
-    // A body that was just received is there too, until it has its place in the cache.
+    // A body that was just received is there, too, until it is in the cache.
     eventually("no more than a few files", || {
         (temporary() <= FEW).then_some(())
     });

@@ -1,4 +1,4 @@
-//! `grep -r` in `.text`: words are found that no grep finds in the messages as they are.
+//! `grep -r` in `.text` finds words that it cannot find in the messages as they are.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::in_clear;
 use super::{dovecot, found, stems, wire};
 
-/// A message that hides words.
+/// A message with words in an encoding.
 struct Hiding {
     words: &'static str,
     message: Vec<u8>,
@@ -36,7 +36,7 @@ fn nested(message: &[u8]) -> Vec<u8> {
     outer
 }
 
-/// A message each, and each with words of its own.
+/// One message for each encoding. Each has words of its own.
 fn maildrop() -> Vec<Hiding> {
     vec![
         hiding("violet umbrella", in_base64("violet umbrella")),
@@ -79,7 +79,7 @@ fn maildrop() -> Vec<Hiding> {
 }
 
 #[test]
-fn hidden_words_are_found_in_the_text_view_in_their_own_message_only() {
+fn encoded_words_are_found_in_the_text_of_their_message_only() {
     let hidden = maildrop();
     let messages: Vec<Vec<u8>> = hidden.iter().map(|each| each.message.clone()).collect();
     let dovecot = dovecot(&messages);
@@ -95,7 +95,7 @@ fn hidden_words_are_found_in_the_text_view_in_their_own_message_only() {
     }
 }
 
-/// Or the test above tests nothing.
+/// Checks that the test above can fail.
 #[test]
 fn hidden_words_are_not_found_in_the_messages_as_they_are() {
     let hidden = maildrop();

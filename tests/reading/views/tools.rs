@@ -1,4 +1,4 @@
-//! Programs that read a text of a message nobody has opened before, whose size stat can only guess, give all of it.
+//! Programs that read the text of a message that nobody has opened before. stat(2) cannot know its size, but they print all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use super::super::common::{Liar, Mount, corpus, run, stdout_of};
 use super::super::{in_clear, read, read_beside_others};
 use super::{names, wire};
 
-/// What LIST says more than RETR sends.
+/// How much more LIST tells than RETR sends.
 const LIES: [i64; 3] = [0, 30_000, -30_000];
 
-/// How octets are read; each program prints what it was given.
+/// The ways to read a file. Each program prints what it was given.
 const PROGRAMS: [&[&str]; 9] = [
     &["cat"],
     &["tail", "-c", "1000000"],
@@ -41,7 +41,7 @@ with open(sys.argv[1], 'rb') as file:
     assert len(view) == os.fstat(file.fileno()).st_size
     sys.stdout.buffer.write(view)";
 
-/// In UTF-8 it is longer than the message.
+/// The text is longer than the message, because it is in UTF-8.
 fn longer_as_text() -> Vec<u8> {
     let mut message = wire("Subject: long\nContent-Type: text/plain; charset=iso-8859-1\n\n");
     for _ in 0..500 {
@@ -51,12 +51,12 @@ fn longer_as_text() -> Vec<u8> {
     message
 }
 
-/// Without CR and headers it is shorter.
+/// The text is shorter than the message: it has no CR and few headers.
 fn shorter_as_text() -> Vec<u8> {
     corpus::large(60_000)
 }
 
-/// A message for each program and lie, mounted, each with a wrong size shown already.
+/// A mount with a message for each program and lie. The kernel was shown a wrong size of each.
 fn unread(message: &[u8]) -> (Liar, Mount) {
     let messages = vec![message.to_vec(); PROGRAMS.len() * LIES.len()];
     let liar = Liar::start(&messages);
@@ -114,12 +114,12 @@ fn printed(program: &[&str], path: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn every_program_prints_the_whole_text_that_is_longer_than_its_message() {
+fn programs_print_a_whole_text_that_is_longer_than_its_message() {
     assert_all_print(&longer_as_text());
 }
 
 #[test]
-fn every_program_prints_the_whole_text_that_is_shorter_than_its_message() {
+fn programs_print_a_whole_text_that_is_shorter_than_its_message() {
     assert_all_print(&shorter_as_text());
 }
 
@@ -147,10 +147,10 @@ fn wc_counts_what_is_there() {
     }
 }
 
-/// sendfile believes the size that the kernel has: the text is longer than that, and shorter than the message, whose size
-/// was corrected meanwhile.
+/// sendfile(2) goes by the size that the kernel knows. The text is longer than that size and shorter than the message, whose
+/// size was corrected meanwhile.
 #[test]
-fn a_text_is_whole_where_the_size_of_its_message_was_corrected_in_between() {
+fn a_text_is_whole_when_its_messages_size_was_corrected_before() {
     let message = shorter_as_text();
     let text = message::text(&message).into_bytes();
     let liar = Liar::start(std::slice::from_ref(&message));
@@ -165,7 +165,7 @@ fn a_text_is_whole_where_the_size_of_its_message_was_corrected_in_between() {
     assert!(printed(PROGRAMS[7], &path) == text);
 }
 
-/// LIST tells by chance how long the text is, and stat another size in between.
+/// LIST happens to tell the size of the text, but stat(2) has shown another size in between.
 #[test]
 fn a_text_is_whole_where_list_told_its_size() {
     let message = shorter_as_text();
@@ -195,7 +195,7 @@ fn parts_have_their_exact_size_at_stat_whatever_list_says() {
         let stat = |name: &String| fs::symlink_metadata(parts.join(name)).expect("stat").len();
         let shown: Vec<u64> = names(&parts).iter().map(stat).collect();
         let headers = message::header_block(&message).len() as u64;
-        // ü is one octet there, and two here; CRLF there, LF here.
+        // ü has one octet in the message and two in the text. CRLF becomes LF.
         assert_eq!(shown, [headers, message.len() as u64, 500 * 141]);
         for (name, size) in names(&parts).iter().zip(shown) {
             for program in PROGRAMS {

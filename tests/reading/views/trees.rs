@@ -1,4 +1,4 @@
-//! A message as a directory: what is in it, its times, its walks.
+//! A message as a directory: its entries, their times, and walks through it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -30,7 +30,7 @@ fn parts(mount: &Mount) -> PathBuf {
     mount.join(".parts").join(stems(mount).remove(0))
 }
 
-/// Every path below a directory, from there, sorted, found by walking.
+/// The relative paths of everything below a directory, sorted.
 fn walked(directory: &Path) -> Vec<String> {
     let shown = stdout_of(&[
         "find".as_ref(),
@@ -83,7 +83,7 @@ fn a_nested_message_is_a_directory_in_the_one_around_it() {
     assert_eq!(read(&parts.join("message-1/text.html")), b"<p>rich");
 }
 
-/// Each program has its own idea of how many entries and links a directory has.
+/// Programs make different assumptions about the entries and links of a directory.
 #[test]
 fn every_program_walks_the_whole_tree() {
     let dovecot = dovecot(&[forwarded_twice(), corpus::with_body(b"other\r\n")]);
@@ -125,7 +125,7 @@ fn assert_times(mount: &Mount) {
     let time = |path: &Path| fs::symlink_metadata(path).expect("stat").mtime();
     for stem in stems(mount) {
         let parts = mount.join(".parts").join(&stem);
-        // The parts first: who looks at them has not looked at the message.
+        // The parts come first, while nobody has listed the messages.
         let of_parts: Vec<i64> = walked(&parts)
             .iter()
             .map(|path| time(&parts.join(path)))
