@@ -4,7 +4,7 @@
 //!           fuse/                                operations/
 //! kernel ─▶ adapter: one call, one reply ──────▶ what each request does ──▶ maildrop
 //!    ▲      notify: what the kernel is told         │
-//!    │      session: from handshake to unmount      │ reply/: a reply that waits, its time limit,
+//!    │      session, polling                        │ reply/: a reply that waits, its time limit,
 //!    └────────────── reply, from any thread ◀───────┘ the signals of the process that waits
 //! ```
 //!
@@ -37,6 +37,7 @@ mod worker;
 
 pub use appearance::{Appearance, Owner, Xattrs};
 pub use error::Error;
+pub use fuse::polling::Polling;
 pub use fuse::session::KernelSession;
 pub use kernel_view::{KernelView, Pages};
 pub use mount::Access;

@@ -8,6 +8,7 @@ mod attributes;
 mod eol;
 mod first_opens;
 mod identity;
+mod idle;
 mod indexers;
 mod listing;
 mod maildir;

@@ -17,6 +17,7 @@ use fuser::{
 use crate::fs::appearance::Owner;
 use crate::fs::error::Error;
 use crate::fs::fuse::notify::{KernelNotices, NAMES_KEPT};
+use crate::fs::fuse::polling::DevicePoller;
 use crate::fs::kernel_view::Pages;
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::open::{ContentLocation, OpenedFile};
@@ -41,17 +42,24 @@ pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
     owner: Owner,
     notices: KernelNotices,
+    poller: DevicePoller,
     /// How a body on disk is opened. With direct I/O the kernel does not keep a second copy of its pages, which costs more
     /// than the requests. Empty where mmap(2) needs that copy (Linux before 6.6).
     disk_flags: FopenFlags,
 }
 
 impl Adapter {
-    pub(super) fn new(filesystem: Arc<Filesystem>, owner: Owner, notices: KernelNotices) -> Self {
+    pub(super) fn new(
+        filesystem: Arc<Filesystem>,
+        owner: Owner,
+        notices: KernelNotices,
+        poller: DevicePoller,
+    ) -> Self {
         Self {
             filesystem,
             owner,
             notices,
+            poller,
             disk_flags: FopenFlags::empty(),
         }
     }
@@ -107,6 +115,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn lookup(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        self.poller.note_request();
         let name = match utf8(name) {
             Ok(name) => name,
             Err(error) => return reply.error(errno(&error)),
@@ -130,6 +139,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn getattr(&self, req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        self.poller.note_request();
         let owner = self.owner;
         let reply =
             KernelReply::new(
@@ -143,6 +153,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn open(&self, req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        self.poller.note_request();
         let (notices, disk_flags) = (self.notices.clone(), self.disk_flags);
         let reply =
             KernelReply::new(
@@ -171,6 +182,7 @@ impl fuser::Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        self.poller.note_request();
         let range = match self.filesystem.read(fh.0, offset, size) {
             Ok(range) => range,
             Err(error) => return reply.error(errno(&error)),
@@ -191,6 +203,7 @@ impl fuser::Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        self.poller.note_request();
         self.filesystem.release(fh.0);
         reply.ok();
     }
@@ -207,6 +220,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn opendir(&self, req: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.poller.note_request();
         let reply =
             KernelReply::new(
                 req.pid(),
@@ -226,6 +240,7 @@ impl fuser::Filesystem for Adapter {
         _flags: OpenFlags,
         reply: ReplyEmpty,
     ) {
+        self.poller.note_request();
         self.filesystem.releasedir(fh.0);
         reply.ok();
     }
@@ -238,6 +253,7 @@ impl fuser::Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
+        self.poller.note_request();
         let list = |entry: &DirectoryEntry<'_>| {
             let attributes = &entry.attributes;
             full(reply.add(
@@ -261,6 +277,7 @@ impl fuser::Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
+        self.poller.note_request();
         let name_ttl = ttl(self.filesystem.name_validity(ino.0));
         let list = |entry: &DirectoryEntry<'_>| {
             let attributes = &entry.attributes;
@@ -304,6 +321,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.poller.note_request();
         self.remove(req, parent, name, FileKind::File, reply);
     }
 
@@ -434,6 +452,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn getxattr(&self, req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        self.poller.note_request();
         let reply = KernelReply::new(req.pid(), move |result| send_xattr(reply, size, result));
         // No attribute here has a name that is not UTF-8.
         let name = name.to_str().unwrap_or_default();
@@ -441,6 +460,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn listxattr(&self, req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        self.poller.note_request();
         let reply = KernelReply::new(req.pid(), move |result| send_xattr(reply, size, result));
         self.filesystem.listxattr(ino.0, reply);
     }
@@ -464,6 +484,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn access(&self, _req: &Request, ino: INodeNo, mask: fuser::AccessFlags, reply: ReplyEmpty) {
+        self.poller.note_request();
         send_empty(reply, self.filesystem.access(ino.0, mask.bits()));
     }
 

@@ -2,4 +2,5 @@
 
 mod adapter;
 mod notify;
+pub(in crate::fs) mod polling;
 pub(in crate::fs) mod session;

@@ -10,6 +10,7 @@ use fuser::{Config, Session, SessionACL};
 use crate::fs::appearance::Owner;
 use crate::fs::fuse::adapter::Adapter;
 use crate::fs::fuse::notify::KernelNotices;
+use crate::fs::fuse::polling::{DevicePoller, Polling};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::maildrop::Change;
 
@@ -34,9 +35,18 @@ impl KernelSession {
     ///
     /// # Errors
     /// When the handshake fails, or the system gives no thread.
-    pub fn begin(filesystem: Arc<Filesystem>, owner: Owner, device: OwnedFd) -> io::Result<Self> {
+    pub fn begin(
+        filesystem: Arc<Filesystem>,
+        owner: Owner,
+        device: OwnedFd,
+        polling: Polling,
+    ) -> io::Result<Self> {
         let notices = KernelNotices::new()?;
-        let adapter = Adapter::new(Arc::clone(&filesystem), owner, notices.clone());
+        let polled = Arc::clone(&filesystem);
+        let poller = DevicePoller::start(polling, device.try_clone()?, move || {
+            polled.is_engine_idle()
+        })?;
+        let adapter = Adapter::new(Arc::clone(&filesystem), owner, notices.clone(), poller);
         let mut config = Config::default();
         config.n_threads = Some(THREADS);
         // The kernel itself keeps other users out, unless the mount allows them.

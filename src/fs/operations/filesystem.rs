@@ -85,6 +85,12 @@ impl Filesystem {
         }
     }
 
+    /// Whether the engine has nothing to fetch.
+    #[must_use]
+    pub fn is_engine_idle(&self) -> bool {
+        self.maildrop.in_flight() == 0
+    }
+
     /// Answers access(2). Messages can be removed, so that `W_OK` is granted: rm(1) would ask for each.
     ///
     /// # Errors
