@@ -163,6 +163,8 @@ mod tests {
             mark: None,
             crlfs: None,
             outline: None,
+            first_listed: None,
+            departed: None,
             twins: 1,
         };
         let by_headers = row(&id("From: a\r\n\r\n"));

@@ -303,6 +303,8 @@ impl Message {
             outline: None,
             // Another mount's mark may be newer than what we know.
             mark: None,
+            first_listed: None,
+            departed: None,
         }
     }
 }

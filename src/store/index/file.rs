@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::schema::{APPLICATION, CREATE, FORMAT, LOAD, steps_from};
+use super::schema::{APPLICATION, CREATE, FORMAT, LOAD, WATERMARK, steps_from};
 use crate::store::account::{INDEX_FILE, refuse_other_owner};
 use crate::store::{CacheFolder, StoreError};
 
@@ -148,7 +148,7 @@ fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
 
 fn create_table(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    transaction.execute(CREATE, [])?;
+    transaction.execute_batch(CREATE)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
@@ -181,14 +181,14 @@ fn check_format(
 /// Brings the file to the next format. All rows stay.
 fn upgrade(connection: &Connection, step: &str, path: &Path) -> Result<(), OpenFailure> {
     let upgraded = connection.execute_batch(step);
-    upgraded.map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::Unknown) => OpenFailure::Damaged(error.to_string()),
-        _ => OpenFailure::from_sqlite(path, error),
+    upgraded.map_err(|error| match is_missing(&error) {
+        true => OpenFailure::Damaged(error.to_string()),
+        false => OpenFailure::from_sqlite(path, error),
     })
 }
 
-/// Checks the whole file, which takes a fraction of the time of loading it, and that the table has
-/// our columns.
+/// Checks the whole file, which takes a fraction of the time of loading it, and that the tables
+/// have our columns.
 fn check_content(connection: &Connection, path: &Path) -> Result<(), OpenFailure> {
     let verdict: String = connection
         .pragma_query_value(None, "quick_check", |row| row.get(0))
@@ -196,13 +196,20 @@ fn check_content(connection: &Connection, path: &Path) -> Result<(), OpenFailure
     if verdict != "ok" {
         return Err(OpenFailure::Damaged(verdict));
     }
-    match connection.prepare(LOAD) {
-        Err(missing @ rusqlite::Error::SqlInputError { .. }) => {
-            Err(OpenFailure::Damaged(missing.to_string()))
-        }
+    let watermark = connection.query_row(WATERMARK, [], |row| row.get::<_, i64>(0));
+    match connection.prepare(LOAD).and(watermark) {
+        Err(error) if is_missing(&error) => Err(OpenFailure::Damaged(error.to_string())),
         Err(error) => Err(OpenFailure::from_sqlite(path, error)),
         Ok(_) => Ok(()),
     }
+}
+
+/// Whether a table, a column or a row that belongs into the file is missing.
+fn is_missing(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::SqlInputError { .. } | rusqlite::Error::QueryReturnedNoRows
+    ) || error.sqlite_error_code() == Some(ErrorCode::Unknown)
 }
 
 /// Renames the index and the files that SQLite keeps beside it. Replaces an earlier damaged one.
@@ -255,7 +262,7 @@ mod tests {
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
-    /// Format 3 as this program writes it: never to be changed.
+    /// Format 3 as it was written: never to be changed.
     const FORMAT_3: &str = "CREATE TABLE message (
     uidl BLOB NOT NULL,
     ordinal INTEGER NOT NULL,
@@ -269,6 +276,25 @@ mod tests {
     mark TEXT,
     crlfs INTEGER,
     outline TEXT,
+    PRIMARY KEY (uidl, ordinal)
+) WITHOUT ROWID, STRICT";
+
+    /// The table of format 4 as this program writes it: never to be changed.
+    const FORMAT_4: &str = "CREATE TABLE message (
+    uidl BLOB NOT NULL,
+    ordinal INTEGER NOT NULL,
+    inode INTEGER NOT NULL UNIQUE,
+    size INTEGER,
+    arrived INTEGER,
+    listed INTEGER NOT NULL,
+    twins INTEGER NOT NULL,
+    read INTEGER NOT NULL DEFAULT 0,
+    title TEXT,
+    mark TEXT,
+    crlfs INTEGER,
+    outline TEXT,
+    first_listed INTEGER,
+    departed INTEGER,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
@@ -352,15 +378,15 @@ mod tests {
         let folder = IndexFolder::new();
         folder.open().learn(vec![row(b"a", 2)]);
         let outside = Connection::open(folder.file()).unwrap();
-        outside.pragma_update(None, "user_version", 4).unwrap();
+        outside.pragma_update(None, "user_version", 5).unwrap();
         drop(outside);
         let error = Index::open(&folder.folder).unwrap_err();
         assert!(
             matches!(
                 error,
                 StoreError::NewerFormat {
-                    found: 4,
-                    known: 3,
+                    found: 5,
+                    known: 4,
                     ..
                 }
             ),
@@ -476,6 +502,8 @@ mod tests {
             mark: None,
             crlfs: None,
             outline: None,
+            first_listed: None,
+            departed: None,
         };
         let index = folder.open();
         assert_eq!(index.load().unwrap(), [first, row(b"b", u64::MAX)]);
@@ -514,6 +542,8 @@ mod tests {
             mark: Some("cur:2,S".into()),
             crlfs: None,
             outline: None,
+            first_listed: None,
+            departed: None,
         };
         let index = folder.open();
         assert_eq!(index.load().unwrap(), [first.clone(), row(b"b", u64::MAX)]);
@@ -525,6 +555,51 @@ mod tests {
         index.learn(vec![counted.clone()]);
         drop(index);
         assert_eq!(folder.rows()[0], counted);
+    }
+
+    #[test]
+    fn format_3_is_upgraded_and_then_knows_departures() {
+        let folder = IndexFolder::new();
+        let outside = Connection::open(folder.file()).unwrap();
+        outside.execute_batch(FORMAT_3).unwrap();
+        outside
+            .execute_batch(
+                "PRAGMA application_id = 1886351411; PRAGMA user_version = 3;
+                INSERT INTO message VALUES (x'61', 0, 17, 9, 1700000000, 9, 1, 1, 'A', 'S', 2, 'B');",
+            )
+            .unwrap();
+        drop(outside);
+        let learnt = Row {
+            size: Some(9),
+            arrived: Some(1_700_000_000),
+            listed: 9,
+            read: true,
+            title: Some("A".into()),
+            mark: Some("S".into()),
+            crlfs: Some(2),
+            outline: Some("B".into()),
+            ..row(b"a", 17)
+        };
+        assert_eq!(folder.rows(), std::slice::from_ref(&learnt));
+        let departed = Row {
+            first_listed: Some(1),
+            departed: Some(i64::MAX),
+            ..learnt
+        };
+        folder.open().learn(vec![departed.clone()]);
+        assert_eq!(folder.rows(), [departed]);
+    }
+
+    #[test]
+    fn an_index_without_its_watermark_is_set_aside() {
+        for damage in ["DROP TABLE watermark", "DELETE FROM watermark"] {
+            let folder = IndexFolder::new();
+            drop(folder.open());
+            let outside = Connection::open(folder.file()).unwrap();
+            outside.execute_batch(damage).unwrap();
+            drop(outside);
+            assert_set_aside_and_replaced(&folder);
+        }
     }
 
     #[test]
@@ -540,7 +615,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_index_has_format_3() {
+    fn a_new_index_has_format_4() {
         let folder = IndexFolder::new();
         drop(folder.open());
         let outside = Connection::open(folder.file()).unwrap();
@@ -556,7 +631,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             (written.as_str(), version),
-            (FORMAT_3, 3),
+            (FORMAT_4, 4),
             "version bump required: the format changed"
         );
     }

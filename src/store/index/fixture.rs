@@ -57,5 +57,7 @@ pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
         mark: None,
         crlfs: None,
         outline: None,
+        first_listed: None,
+        departed: None,
     }
 }

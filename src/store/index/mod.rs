@@ -80,13 +80,47 @@ impl Index {
     ///
     /// A message that is known keeps its inode number and its arrival. Facts that the new row has
     /// replace the old ones; facts that it lacks stay, as long as `listed` and `twins` are the
-    /// same. A new message whose inode number another message has is stored with a free one. If the
-    /// disk refuses, the failure is logged and the rows are lost.
+    /// same. A new message whose inode number another message has or had is stored with a free one.
+    ///
+    /// A row with `departed` says that the server does not list the message any more. The index
+    /// keeps such rows for 30 days, and at most the 10,000 that departed last. A row without
+    /// `departed` lists the message again. Send departed rows before those of new messages, which
+    /// then take their space in the file.
+    ///
+    /// If the disk refuses, the failure is logged and the rows are lost.
     pub fn learn(&self, rows: Vec<Row>) {
         if let Some(open) = &self.file {
             // A writer that has ended has logged why, and the rows can be learnt again.
             let _ = open.tasks.send(IndexTask::Learn(rows));
         }
+    }
+
+    /// Stores the rows of new messages, and returns them as they are stored, in the same order.
+    /// Waits for the disk.
+    ///
+    /// The inode number of a row is only a wish. If another mount has already stored the message,
+    /// the returned row has the number and the facts that it gave; if another message has or had
+    /// the number, it has a free one. So all mounts of the account use the same numbers.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn assign(&self, rows: Vec<Row>) -> Result<Vec<Row>, StoreError> {
+        match &self.file {
+            None => Ok(rows),
+            Some(open) => open.ask(|reply| IndexTask::Assign(rows, reply)),
+        }
+    }
+
+    /// The inode number up to which [`Index::assign`] gives none, because the index has deleted
+    /// rows of departed messages that had such numbers; 0 if it has deleted none. Waits for the
+    /// disk.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn watermark(&self) -> Result<u64, StoreError> {
+        self.file
+            .as_ref()
+            .map_or(Ok(0), |open| open.ask(IndexTask::Watermark))
     }
 
     /// Waits until all rows so far are on disk.
@@ -359,6 +393,99 @@ mod tests {
             .unwrap();
         drop(outside);
         assert_eq!(folder.rows(), [row(b"b", 3)]);
+    }
+
+    fn departed(uidl: &[u8], inode: u64, at: i64) -> Row {
+        Row {
+            departed: Some(at),
+            ..row(uidl, inode)
+        }
+    }
+
+    /// Far enough in the future that no row is too old.
+    const LATER: i64 = 1 << 40;
+
+    #[test]
+    fn two_mounts_give_a_new_message_the_same_inode_number() {
+        let folder = IndexFolder::new();
+        let (one, other) = (folder.open(), folder.open());
+        let known = Row {
+            size: Some(9),
+            first_listed: Some(5),
+            ..row(b"a", 100)
+        };
+        assert_eq!(one.assign(vec![known.clone()]).unwrap()[0], known);
+        let wished = vec![row(b"b", 100), row(b"a", 200), row(b"c", 300)];
+        let expected = [row(b"b", 101), known, row(b"c", 300)];
+        assert_eq!(other.assign(wished).unwrap(), expected);
+        assert_eq!(one.load().unwrap().len(), 3);
+        let alone = Index::in_memory();
+        let wished = alone.assign(vec![row(b"a", 7)]).unwrap();
+        assert_eq!(wished, [row(b"a", 7)]);
+    }
+
+    #[test]
+    fn departed_rows_leave_after_a_while_or_when_there_are_many() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
+        let name = u64::to_be_bytes;
+        index.learn(vec![row(b"listed", 5), departed(b"old", 6, 1)]);
+        assert_eq!(index.load().unwrap(), [row(b"listed", 5)]);
+        let rows = (100..12_100).map(|n| departed(&name(n), n, LATER + n as i64));
+        index.learn(rows.collect());
+        let kept = index.load().unwrap();
+        assert_eq!(kept.len(), 1 + 10_000);
+        let has = |inode: u64| kept.iter().any(|row| *row.uidl == name(inode));
+        assert!(has(12_099) && has(2_100) && !has(2_099));
+        assert_eq!(index.watermark().unwrap(), 2_099);
+    }
+
+    #[test]
+    fn a_departed_message_that_is_listed_again_keeps_its_row() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
+        index.learn(vec![departed(b"a", 5, LATER), departed(b"a", 5, LATER + 9)]);
+        assert_eq!(index.load().unwrap()[0].departed, Some(LATER));
+        index.learn(vec![row(b"a", 700)]);
+        assert_eq!(index.load().unwrap(), [row(b"a", 5)]);
+        assert_eq!(index.watermark().unwrap(), 0);
+    }
+
+    #[test]
+    fn the_inode_number_of_a_pruned_row_is_never_given_again() {
+        let folder = IndexFolder::new();
+        folder
+            .open()
+            .learn(vec![row(b"a", 5), departed(b"b", 9, 1)]);
+        let index = folder.open();
+        assert_eq!(index.watermark().unwrap(), 9);
+        let wished = vec![row(b"b", 9), row(b"c", 7), row(b"d", 10), row(b"e", 30)];
+        let given = index.assign(wished).unwrap();
+        let given: Vec<u64> = given.iter().map(|row| row.inode).collect();
+        assert_eq!(given, [10, 11, 12, 30]);
+    }
+
+    #[test]
+    fn new_unique_ids_in_each_session_do_not_make_the_file_grow() {
+        const LISTED: u64 = 30_000;
+        let folder = IndexFolder::new();
+        let uidl = |inode: &u64| format!("{:020}", inode.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let inodes = |session: u64| 1 + session * LISTED..1 + (session + 1) * LISTED;
+        let mut octets = Vec::new();
+        for session in 0..4_u64 {
+            let index = folder.open();
+            let gone = session.checked_sub(1).map(inodes).into_iter().flatten();
+            let gone = gone.map(|inode| departed(uidl(&inode).as_bytes(), inode, LATER));
+            index.learn(gone.collect());
+            let mut new: Vec<u64> = inodes(session).collect();
+            new.sort_by_key(uidl);
+            let new = new.iter().map(|inode| row(uidl(inode).as_bytes(), *inode));
+            index.assign(new.collect()).unwrap();
+            drop(index);
+            octets.push(fs::metadata(folder.file()).unwrap().len());
+        }
+        assert_eq!(folder.rows().len(), 30_000 + 10_000);
+        assert!(2 * octets[3] <= 3 * octets[0], "{octets:?}");
     }
 
     #[test]

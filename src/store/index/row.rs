@@ -31,6 +31,12 @@ pub struct Row {
     pub crlfs: Option<u64>,
     /// A summary of the headers, once a user has asked for it.
     pub outline: Option<Box<str>>,
+    /// When this machine first listed the message, in Unix seconds. Once stored it never changes;
+    /// rows of older versions have none.
+    pub first_listed: Option<i64>,
+    /// When a listing first lacked the message, in Unix seconds; none while it is listed. The index
+    /// deletes such a row after a while.
+    pub departed: Option<i64>,
 }
 
 /// How the message of a new row relates to the stored one of the same name.
@@ -48,9 +54,12 @@ impl Row {
     /// This row as it is stored over `old`, the row of the same name that the index has.
     pub(super) fn over(self, old: Self) -> Self {
         let inode = old.inode;
+        let departed = self.departed.map(|at| old.departed.unwrap_or(at).min(at));
         match self.continuity(&old) {
             Continuity::SameContent => Self {
                 inode,
+                departed,
+                first_listed: old.first_listed.or(self.first_listed),
                 arrived: old.arrived.or(self.arrived),
                 mark: self.mark.or(old.mark),
                 crlfs: match self.size.is_none_or(|size| old.size == Some(size)) {
@@ -65,11 +74,17 @@ impl Row {
             },
             Continuity::NewContent => Self {
                 inode,
+                departed,
+                first_listed: old.first_listed.or(self.first_listed),
                 arrived: old.arrived.or(self.arrived),
                 mark: self.mark.or(old.mark),
                 ..self
             },
-            Continuity::NewMessage => Self { inode, ..self },
+            Continuity::NewMessage => Self {
+                inode,
+                departed,
+                ..self
+            },
         }
     }
 

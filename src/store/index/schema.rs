@@ -4,10 +4,11 @@
 pub(super) const APPLICATION: i32 = 0x706f_7033;
 /// The format that this program reads and writes, stored as `user_version`. It grows with every
 /// change of [`CREATE`].
-pub(super) const FORMAT: i32 = 3;
+pub(super) const FORMAT: i32 = 4;
 
-/// One row for each message. `inode` is UNIQUE because two mounts may give out the same number at
-/// the same time.
+/// `message` has one row for each message. `inode` is UNIQUE because two mounts may give out the
+/// same number at the same time. The only row of `watermark` has the greatest inode number of all
+/// rows that were deleted, so that no number up to it is ever given again.
 pub(super) const CREATE: &str = "CREATE TABLE message (
     uidl BLOB NOT NULL,
     ordinal INTEGER NOT NULL,
@@ -21,32 +22,55 @@ pub(super) const CREATE: &str = "CREATE TABLE message (
     mark TEXT,
     crlfs INTEGER,
     outline TEXT,
+    first_listed INTEGER,
+    departed INTEGER,
     PRIMARY KEY (uidl, ordinal)
-) WITHOUT ROWID, STRICT";
+) WITHOUT ROWID, STRICT;
+CREATE TABLE watermark (inode INTEGER NOT NULL) STRICT;
+INSERT INTO watermark VALUES (0)";
 
 /// All rows. `inode`, `size`, `listed` and `crlfs` are the bits of a u64.
 pub(super) const LOAD: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read,
-    title, mark, crlfs, outline FROM message";
+    title, mark, crlfs, outline, first_listed, departed FROM message";
 
 /// The row of one message, with the columns of [`LOAD`].
 pub(super) const FIND: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read,
-    title, mark, crlfs, outline FROM message WHERE uidl = ?1 AND ordinal = ?2";
+    title, mark, crlfs, outline, first_listed, departed FROM message
+    WHERE uidl = ?1 AND ordinal = ?2";
 
 /// Stores a row with the columns of [`LOAD`]. It changes nothing if another message has the inode
 /// number; then [`FREE_INODE`] finds one that is free.
 pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed,
-    twins, read, title, mark, crlfs, outline)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+    twins, read, title, mark, crlfs, outline, first_listed, departed)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
     ON CONFLICT (uidl, ordinal) DO UPDATE SET size = excluded.size, arrived = excluded.arrived,
         listed = excluded.listed, twins = excluded.twins, read = excluded.read,
         title = excluded.title, mark = excluded.mark, crlfs = excluded.crlfs,
-        outline = excluded.outline
+        outline = excluded.outline, first_listed = excluded.first_listed,
+        departed = excluded.departed
     ON CONFLICT (inode) DO NOTHING";
 
 /// The first free inode number behind ?1, which is taken: another mount may have given it to a
 /// message that this one never saw. It is near ?1, so that inode numbers still sort as names do.
 pub(super) const FREE_INODE: &str = "SELECT inode + 1 FROM message AS taken WHERE inode >= ?1
     AND NOT EXISTS (SELECT 1 FROM message WHERE inode = taken.inode + 1) ORDER BY inode LIMIT 1";
+
+/// The greatest inode number that a row has or had.
+pub(super) const GREATEST_INODE: &str = "SELECT max(watermark.inode,
+    coalesce((SELECT max(inode) FROM message), 0)) FROM watermark";
+
+/// The inode number up to which none is given again.
+pub(super) const WATERMARK: &str = "SELECT inode FROM watermark";
+
+/// Raises the watermark to ?1.
+pub(super) const RAISE_WATERMARK: &str = "UPDATE watermark SET inode = max(inode, ?1)";
+
+/// Deletes the rows of messages that departed before ?1, and all but the ?2 that departed last.
+/// Returns their inode numbers.
+pub(super) const PRUNE: &str = "DELETE FROM message
+    WHERE departed < ?1 OR (uidl, ordinal) IN (SELECT uidl, ordinal FROM message
+        WHERE departed IS NOT NULL ORDER BY departed DESC, inode DESC LIMIT -1 OFFSET ?2)
+    RETURNING inode";
 
 /// Format 1 had no titles, no flags, and did not know what was read.
 const FROM_FORMAT_1: &str = "BEGIN IMMEDIATE;
@@ -62,11 +86,22 @@ const FROM_FORMAT_2: &str = "BEGIN IMMEDIATE;
     PRAGMA user_version = 3;
     COMMIT";
 
+/// Format 3 kept the rows of departed messages for ever, and did not know when a message was first
+/// listed.
+const FROM_FORMAT_3: &str = "BEGIN IMMEDIATE;
+    ALTER TABLE message ADD COLUMN first_listed INTEGER;
+    ALTER TABLE message ADD COLUMN departed INTEGER;
+    CREATE TABLE watermark (inode INTEGER NOT NULL) STRICT;
+    INSERT INTO watermark VALUES (0);
+    PRAGMA user_version = 4;
+    COMMIT";
+
 /// The steps from an older format to the current one; none if no such format ever existed.
 pub(super) fn steps_from(format: i32) -> Option<&'static [&'static str]> {
     match format {
-        1 => Some(&[FROM_FORMAT_1, FROM_FORMAT_2]),
-        2 => Some(&[FROM_FORMAT_2]),
+        1 => Some(&[FROM_FORMAT_1, FROM_FORMAT_2, FROM_FORMAT_3]),
+        2 => Some(&[FROM_FORMAT_2, FROM_FORMAT_3]),
+        3 => Some(&[FROM_FORMAT_3]),
         FORMAT => Some(&[]),
         _ => None,
     }

@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::Row;
-use super::schema::{FIND, FREE_INODE, LOAD, STORE};
+use super::schema::{
+    FIND, FREE_INODE, GREATEST_INODE, LOAD, PRUNE, RAISE_WATERMARK, STORE, WATERMARK,
+};
 use crate::store::StoreError;
 
 /// How long a row may wait for others to be written with it.
@@ -17,12 +19,27 @@ const GATHERING: Duration = Duration::from_millis(500);
 /// How often the writer looks at its queue meanwhile. Whoever puts a row into the queue then does
 /// not have to wake the writer, which would cost more than everything else.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// The row of a departed message is kept for so long, in case the server lists the message again.
+const DEPARTED_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The most rows of departed messages that are kept. Some servers give every message a new
+/// unique-id in each session.
+const MOST_DEPARTED: u32 = 10_000;
+
+/// After so many rows were deleted, the file is compacted: B-trees with many gaps would take twice the
+/// room.
+const ROWS_BEFORE_COMPACTION: usize = 10_000;
+/// The file is compacted after the writer had nothing to do for so long, or when it ends.
+const IDLE_BEFORE_COMPACTION: Duration = Duration::from_secs(5);
 
 /// What the writer is asked to do. It does one task after the other, so a load sees what was learnt
 /// before it.
 pub(super) enum IndexTask {
     /// Store these rows.
     Learn(Vec<Row>),
+    /// Store these rows now, and return them as they are stored.
+    Assign(Vec<Row>, Sender<Result<Vec<Row>, StoreError>>),
+    /// Return the inode number up to which none is given again.
+    Watermark(Sender<Result<u64, StoreError>>),
     /// Return all rows.
     Load(Sender<Result<Vec<Row>, StoreError>>),
     /// Reply when everything before this is on disk, or why a part of it is not.
@@ -36,6 +53,15 @@ pub(super) struct IndexWriter {
     last_write: LastWrite,
     /// Why rows were dropped since the last flush.
     dropped: Option<StoreError>,
+    /// The rows deleted since the file was compacted.
+    deleted: usize,
+}
+
+/// Rows that were stored in one transaction.
+struct Stored {
+    rows: Vec<Row>,
+    /// The rows of departed messages that were deleted.
+    deleted: usize,
 }
 
 /// How the last write ended: only the first of several failures is reported.
@@ -52,25 +78,71 @@ impl IndexWriter {
             path,
             last_write: LastWrite::Succeeded,
             dropped: None,
+            deleted: 0,
         }
     }
 
     /// Works until the sender of the tasks is gone. Rows are gathered for a while and written
     /// together: a transaction for each would write the same pages many times.
     pub(super) fn run(mut self, tasks: &Receiver<IndexTask>) {
-        while let Ok(first) = tasks.recv() {
-            let (batch, question) = gather(first, tasks);
-            self.write(&batch);
-            if let Some(question) = question {
-                self.answer(question);
+        loop {
+            match self.next_batch(tasks) {
+                Ok(first) => self.perform(first, tasks),
+                Err(RecvTimeoutError::Timeout) => self.compact(),
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        if self.is_compaction_due() {
+            self.compact();
+        }
+    }
+
+    fn next_batch(&self, tasks: &Receiver<IndexTask>) -> Result<IndexTask, RecvTimeoutError> {
+        match self.is_compaction_due() {
+            true => tasks.recv_timeout(IDLE_BEFORE_COMPACTION),
+            false => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    fn perform(&mut self, first: IndexTask, tasks: &Receiver<IndexTask>) {
+        let (batch, question) = gather(first, tasks);
+        self.write(&batch);
+        if let Some(question) = question {
+            self.answer(question);
+        }
+    }
+
+    fn is_compaction_due(&self) -> bool {
+        self.deleted >= ROWS_BEFORE_COMPACTION
+    }
+
+    /// Rewrites the file without gaps. Another mount that uses it at the moment, or a full disk,
+    /// prevents that; then the gaps stay until as many rows are deleted again.
+    fn compact(&mut self) {
+        self.deleted = 0;
+        if let Err(error) = self.connection.execute_batch("VACUUM") {
+            log::debug!("{} is not compacted: {error}", self.path.display());
+        }
+    }
+
+    fn store(&mut self, rows: &[Row]) -> rusqlite::Result<Vec<Row>> {
+        let stored = store_all(&mut self.connection, rows)?;
+        self.deleted += stored.deleted;
+        Ok(stored.rows)
     }
 
     fn answer(&mut self, question: IndexTask) {
         // Whoever asked may be gone; then nobody misses the answer.
         match question {
             IndexTask::Learn(rows) => self.write(&rows),
+            IndexTask::Assign(rows, reply) => {
+                let stored = self.store(&rows).map_err(|error| self.fault(error));
+                let _ = reply.send(stored);
+            }
+            IndexTask::Watermark(reply) => {
+                let found = watermark(&self.connection).map(i64::cast_unsigned);
+                let _ = reply.send(found.map_err(|error| self.fault(error)));
+            }
             IndexTask::Load(reply) => {
                 let loaded = load(&self.connection).map_err(|error| self.fault(error));
                 let _ = reply.send(loaded);
@@ -94,8 +166,8 @@ impl IndexWriter {
         if rows.is_empty() {
             return;
         }
-        match store_all(&mut self.connection, rows) {
-            Ok(()) => self.last_write = LastWrite::Succeeded,
+        match self.store(rows) {
+            Ok(_stored) => self.last_write = LastWrite::Succeeded,
             Err(error) => self.drop_rows(rows.len(), error),
         }
     }
@@ -186,32 +258,77 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         mark: text(9)?,
         crlfs: octets(10)?.filter(|&crlfs| size.is_some_and(|size| crlfs <= size / 2)),
         outline: text(11)?,
+        first_listed: row.get(12)?,
+        departed: row.get(13)?,
     })
 }
 
-fn store_all(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<()> {
+/// Stores the rows in one transaction, and returns them as they are stored. Rows of departed
+/// messages are pruned before the listed ones behind them are stored, which then take their space
+/// in the file.
+fn store_all(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<Stored> {
     // IMMEDIATE waits for another mount's transaction here instead of failing in the middle.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for row in rows {
-        store_one(&transaction, row.clone())?;
+    let mut stored = Stored {
+        rows: Vec::with_capacity(rows.len()),
+        deleted: 0,
+    };
+    for run in rows.chunk_by(|one, next| one.departed.is_some() == next.departed.is_some()) {
+        for row in run {
+            stored.rows.push(store_one(&transaction, row.clone())?);
+        }
+        if run.iter().any(|row| row.departed.is_some()) {
+            stored.deleted += prune(&transaction)?;
+        }
     }
-    transaction.commit()
+    transaction.commit()?;
+    Ok(stored)
 }
 
-/// Merges the row with the stored one, if there is one. A new row whose inode number another
-/// message has gets a free one.
-fn store_one(connection: &Connection, learnt: Row) -> rusqlite::Result<()> {
-    let row = match find(connection, &learnt)? {
-        Some(old) => learnt.over(old),
-        None => learnt,
-    };
-    let inode = row.inode.cast_signed();
-    if put(connection, &row, inode)? == 0 {
-        let mut free = connection.prepare_cached(FREE_INODE)?;
-        let free = free.query_row([inode], |row| row.get(0))?;
-        put(connection, &row, free)?;
+/// Merges the row with the stored one, or gives a new message an inode number that is free.
+fn store_one(transaction: &Transaction<'_>, learnt: Row) -> rusqlite::Result<Row> {
+    if let Some(old) = find(transaction, &learnt)? {
+        let row = learnt.over(old);
+        put(transaction, &row)?;
+        return Ok(row);
     }
-    Ok(())
+    let mut row = learnt;
+    // Inode numbers from older versions may have any 64 bits.
+    if (1..=watermark(transaction)?).contains(&row.inode.cast_signed()) {
+        let greatest: i64 = transaction.query_row(GREATEST_INODE, [], |row| row.get(0))?;
+        row.inode = (greatest + 1).cast_unsigned();
+    }
+    if put(transaction, &row)? == 0 {
+        let mut free = transaction.prepare_cached(FREE_INODE)?;
+        let free: i64 = free.query_row([row.inode.cast_signed()], |row| row.get(0))?;
+        row.inode = free.cast_unsigned();
+        put(transaction, &row)?;
+    }
+    Ok(row)
+}
+
+/// Deletes the rows of messages that departed long ago, and of all but the last to depart. Their
+/// inode numbers are never given again. Returns how many there were.
+fn prune(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let oldest = now.unwrap_or_default().saturating_sub(DEPARTED_KEPT);
+    let mut statement = transaction.prepare_cached(PRUNE)?;
+    let found = statement.query_map(
+        params![oldest.as_secs().cast_signed(), MOST_DEPARTED],
+        |row| row.get::<_, i64>(0),
+    )?;
+    let deleted = found.collect::<rusqlite::Result<Vec<i64>>>()?;
+    if let Some(greatest) = deleted.iter().max() {
+        transaction.execute(RAISE_WATERMARK, [greatest])?;
+    }
+    Ok(deleted.len())
+}
+
+/// The inode number up to which none is given again.
+fn watermark(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(WATERMARK)?
+        .query_row([], |row| row.get(0))
 }
 
 /// The stored row of the same message. One with damaged values is as good as none.
@@ -224,11 +341,11 @@ fn find(connection: &Connection, row: &Row) -> rusqlite::Result<Option<Row>> {
 }
 
 /// Returns 0 if another message has the inode number.
-fn put(connection: &Connection, row: &Row, inode: i64) -> rusqlite::Result<usize> {
+fn put(connection: &Connection, row: &Row) -> rusqlite::Result<usize> {
     connection.prepare_cached(STORE)?.execute(params![
         &*row.uidl,
         row.ordinal,
-        inode,
+        row.inode.cast_signed(),
         row.size.map(u64::cast_signed),
         row.arrived,
         row.listed.cast_signed(),
@@ -237,7 +354,9 @@ fn put(connection: &Connection, row: &Row, inode: i64) -> rusqlite::Result<usize
         row.title.as_deref(),
         row.mark.as_deref(),
         row.crlfs.map(u64::cast_signed),
-        row.outline.as_deref()
+        row.outline.as_deref(),
+        row.first_listed,
+        row.departed
     ])
 }
 

@@ -45,6 +45,8 @@ fn row(inode: u64) -> Row {
         mark: Some("cur:2,S".into()),
         crlfs: Some(inode),
         outline: Some("Hello\nAlice\n1@example.org".into()),
+        first_listed: Some(1_700_000_000),
+        departed: None,
     }
 }
 
