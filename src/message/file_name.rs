@@ -1,21 +1,23 @@
-//! Names of attachments: what a sender calls a file, made harmless.
+//! Names of attachments: the sender's name, made harmless.
 
 use std::collections::HashMap;
 
+use super::visible;
+
 /// The most octets of a name, as of every Linux filesystem.
 pub(in crate::message) const NAME_MAX: usize = 255;
-/// The most octets of what counts as an extension, with the dot: `.geojson`, not the end of a sentence.
+/// The most octets of an extension, with the dot: `.geojson` is one, the end of a sentence is not.
 const EXTENSION_MAX: usize = 20;
 
-/// The names in one directory, each given once.
+/// The names in one directory: each is given once.
 #[derive(Debug, Default)]
-pub(in crate::message) struct Names {
-    /// The next number for each name that was asked for or given.
+pub(in crate::message) struct GivenNames {
+    /// For each name that was asked for or given: the next number.
     next: HashMap<String, usize>,
 }
 
-impl Names {
-    /// The name, or where it is given already `name (2).pdf`, and so on.
+impl GivenNames {
+    /// The name, or `name (2).pdf` and so on if it is already given.
     pub(in crate::message) fn give(&mut self, name: &str) -> String {
         let mut number = self.next.get(name).copied().unwrap_or(1);
         let given = loop {
@@ -31,18 +33,15 @@ impl Names {
     }
 }
 
-/// The sender's name as one of a file in a directory of ours: the last component of a path, without control characters, bidi
-/// controls and line separators, beginning neither with a dot nor with `-`, without two dots together, and at most [`NAME_MAX`]
-/// octets, the extension kept. None where nothing is left.
+/// The sender's name as a safe file name: the last component of a path, without control characters,
+/// invisible characters and line separators, without a dot or `-` at the start and without two dots
+/// in a row, at most [`NAME_MAX`] octets; a cut name keeps its extension. None if nothing is left.
 pub(in crate::message) fn safe(name: &str) -> Option<String> {
     let component = name
         .rsplit(['/', '\\'])
         .find(|part| !part.trim().is_empty())?;
     let mut safe = String::with_capacity(component.len());
-    for character in component
-        .chars()
-        .filter(|character| !is_invisible(*character))
-    {
+    for character in component.chars().filter(|character| !is_unfit(*character)) {
         match character {
             '.' if safe.ends_with('.') => (),
             _ if character.is_whitespace() && safe.ends_with(' ') => (),
@@ -56,21 +55,19 @@ pub(in crate::message) fn safe(name: &str) -> Option<String> {
     (!safe.is_empty()).then(|| shortened(safe, NAME_MAX))
 }
 
-/// For an attachment without a name, by its place in the message and its media type: `part-3.pdf`.
+/// A name for an attachment that has none, made of its position in the message and its media type:
+/// `part-3.pdf`.
 pub(in crate::message) fn made_up(ordinal: usize, media_type: &str) -> String {
     format!("part-{ordinal}.{}", extension(media_type))
 }
 
-/// Control characters that are no white space, and those that change the order in which a name is shown: U+202A to U+202E and
-/// U+2066 to U+2069 can make `exe.fdp` look like a PDF.
-pub(in crate::message) fn is_invisible(character: char) -> bool {
-    let is_bidi_control = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    is_bidi_control
-        || character == '\u{feff}'
-        || (character.is_control() && !character.is_whitespace())
+/// Characters that no name may have: invisible ones, and control characters that are no white
+/// space.
+pub(in crate::message) fn is_unfit(character: char) -> bool {
+    visible::is_invisible(character) || (character.is_control() && !character.is_whitespace())
 }
 
-/// The longest start of the text that has at most so many octets.
+/// The longest start of the text that has at most that many octets.
 pub(in crate::message) fn prefix(text: &str, octets: usize) -> &str {
     let mut end = octets.min(text.len());
     while !text.is_char_boundary(end) {
@@ -106,11 +103,11 @@ fn split_extension(name: &str) -> (&str, &str) {
     }
 }
 
-/// Those that mail has most often; others go by their subtype where it looks like an extension.
+/// The most frequent types of mail; for others the subtype if it looks like an extension.
 fn extension(media_type: &str) -> &str {
     let (kind, subtype) = media_type.split_once('/').unwrap_or((media_type, ""));
     match (kind, subtype) {
-        ("text", "plain" | "rfc822-headers") | ("message", "delivery-status") => "txt",
+        ("text", "plain" | "rfc822-headers") | ("message", "delivery-status" | "partial") => "txt",
         ("message", "rfc822" | "global") => "eml",
         ("text", "calendar") => "ics",
         ("text", "vcard" | "x-vcard" | "directory") => "vcf",
@@ -184,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_which_nothing_is_left_is_none() {
+    fn a_name_without_any_fit_character_is_none() {
         for name in ["", ".", "..", "///", "\\", "\0", " - ", "\u{202e}"] {
             assert_eq!(safe(name), None, "{name:?}");
         }
@@ -203,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_name_is_given_once() {
-        let mut names = Names::default();
+        let mut names = GivenNames::default();
         let given: Vec<String> = ["a.pdf", "a.pdf", "a (2).pdf", "a.pdf", "b", "b"]
             .iter()
             .map(|name| names.give(name))
@@ -240,7 +237,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_name_is_safe_and_given_once(wished in prop::collection::vec(".{0,8}|[a./\\\\-]{0,6}|(ü|x\\.){250}", 1..12)) {
-            let mut names = Names::default();
+            let mut names = GivenNames::default();
             let mut given = std::collections::HashSet::new();
             for name in wished.iter().filter_map(|name| safe(name)) {
                 let name = names.give(&name);

@@ -61,14 +61,14 @@ fn readable(message: &[u8]) -> String {
 fn collect_names(directory: &parts::Directory, names: &mut String) {
     for entry in &directory.entries {
         match &entry.node {
-            parts::Node::Directory(inner) if entry.name == "attachments" => {
+            parts::PartNode::Directory(inner) if entry.name == "attachments" => {
                 inner
                     .entries
                     .iter()
                     .for_each(|file| push_line(&file.name, names));
             }
-            parts::Node::Directory(inner) => collect_names(inner, names),
-            parts::Node::File(_) => (),
+            parts::PartNode::Directory(inner) => collect_names(inner, names),
+            parts::PartNode::File(_) => (),
         }
     }
 }

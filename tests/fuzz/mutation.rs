@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 /// Pieces that are hard for parsers.
-const PIECES: [&[u8]; 44] = [
+const PIECES: [&[u8]; 52] = [
     b"\r\n",
     b"\n",
     b"\r",
@@ -48,6 +48,14 @@ const PIECES: [&[u8]; 44] = [
     b"\\",
     b"999999999999y",
     b"+1460",
+    b"begin 644 a.txt\r\n#:&5L\r\n",
+    b"=ybegin line=128 size=5 name=a\r\n",
+    b"\x1b$)C\x0e",
+    b"~{",
+    b"charset=iso-2022-kr",
+    b"=?utf-7?b?KwBB?= =?utf-7?q?+AOQ?=",
+    b"\r\n \r\n",
+    b"2-May-2024 1:00 PM GMT+0200",
 ];
 
 /// The input with one to eight damages: a piece inserted, octets removed or repeated, or a bit

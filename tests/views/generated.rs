@@ -106,7 +106,8 @@ impl Author {
         whole
     }
 
-    /// RFC 2046 section 5.1.1 has these characters in a boundary, of which none is the beginning of another.
+    /// RFC 2046 section 5.1.1 has these characters in a boundary, of which none is the beginning of
+    /// another.
     fn boundary(&mut self) -> String {
         const ALLOWED: &[u8] = b"'()+_,-./:=? aZ9";
         self.serial += 1;

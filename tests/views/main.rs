@@ -1,11 +1,13 @@
-//! What the views make of a message, through the public functions of `pop3fs::message`: octets in, text and trees out. No mount,
-//! no server.
+//! What the views make of a message, through the public functions of `pop3fs::message`: octets in,
+//! text and trees out. No mount, no server.
 
 mod attachments;
 #[path = "../common/gathered.rs"]
 mod gathered;
 mod generated;
 mod hostile;
+mod kinds;
+mod mails;
 mod python;
 #[path = "../fuzz/targets/mod.rs"]
 mod targets;

@@ -13,8 +13,9 @@ use super::generated::generated;
 use super::leaves;
 use super::targets::survive;
 
-/// Reads messages, one a file, and prints for each whether it is well-formed, and the decoded octets of each part that is
-/// neither the message's text nor divided further, in base64, in order; those of nested messages behind.
+/// Reads messages, one a file, and prints for each whether it is well-formed, and the decoded
+/// octets of each part that is neither the message's text nor divided further, in base64, in order;
+/// those of nested messages behind.
 ///
 /// What is of the type message/… and no message is taken apart by Python: its octets are not told.
 const SCRIPT: &str = r#"
@@ -119,6 +120,10 @@ fn assert_agree(name: &str, message: &[u8], python: &Told) {
     }
 }
 
+fn has(message: &[u8], words: &str) -> bool {
+    memchr::memmem::find(message, words.as_bytes()).is_some()
+}
+
 #[test]
 fn python_finds_the_same_attachments() {
     let made = corpus();
@@ -135,6 +140,13 @@ fn python_finds_the_same_attachments_in_what_others_have_gathered() {
     let mut well_formed = 0;
     for (mail, python) in mails.iter().zip(&python(&octets)) {
         survive(&mail.octets);
+        // Python leaves uuencoded files in a text, and takes a piece of a message for a file.
+        if ["\nbegin 6", "message/partial"]
+            .iter()
+            .any(|mark| has(&mail.octets, mark))
+        {
+            continue;
+        }
         if python.defects.is_empty() {
             well_formed += 1;
             assert_agree(&mail.name, &mail.octets, python);

@@ -60,7 +60,7 @@ fn html_is_readable_and_its_links_are_kept() {
 fn a_nested_message_is_shown_with_its_headers() {
     assert_eq!(
         shown("forwarded"),
-        "From: bob@example.net\nSubject: Fwd: lost\n\nIs it yours?\n\n[message-1]\n\
+        "From: bob@example.net\nSubject: Fwd: lost\n\nIs it yours?\n\n[message-1: lost.eml]\n\
          From: mo@example.com\nDate: 2024-04-30T23:59:59-03:30\nSubject: lost\nAttachments: glove.jpg (4 octets)\n\nOne glove.\n"
     );
     assert_eq!(
@@ -132,7 +132,7 @@ fn charsets_become_utf_8() {
         ("gb18030", "=C4=E3=BA=C3", "你好"),
         ("koi8-r", "=F0=D2", "Пр"),
         ("utf-7", "+AOQ-", "ä"),
-        ("x-unheard-of", "=C3=A4 =E4", "ä \u{fffd}"),
+        ("x-unheard-of", "=C3=A4 =E4", "ä ä"),
         ("utf-8", "a=FFb", "a\u{fffd}b"),
     ] {
         let headers =

@@ -135,7 +135,7 @@ fn a_message_that_is_one_file_has_it() {
 fn a_tree_made_of_another_message_gives_no_panic() {
     let tree = parts::parts(&made("attached"));
     for entry in &tree.entries {
-        if let parts::Node::File(file) = &entry.node {
+        if let parts::PartNode::File(file) = &entry.node {
             assert!(file.octets(b"").is_empty(), "{}", entry.name);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::fs::views::{MessageView, ViewForm, with_ending, without_ending};
 use crate::maildrop::{Maildrop, Message, MessageId};
-use crate::message::parts::{self, Directory, File, Node};
+use crate::message::parts::{self, Directory, File, PartNode};
 
 pub(super) struct Parts;
 
@@ -45,19 +45,19 @@ impl PartTree {
     /// The parts of a message with this content.
     pub(in crate::fs) fn new(message: &[u8]) -> Self {
         let mut tree = Self(Vec::new());
-        let root = Node::Directory(parts::parts(message));
+        let root = PartNode::Directory(parts::parts(message));
         tree.add(0, String::new(), root);
         tree
     }
 
-    fn add(&mut self, parent: u16, name: String, node: Node) {
+    fn add(&mut self, parent: u16, name: String, node: PartNode) {
         // message::parts allows far fewer parts.
         let Ok(number) = u16::try_from(self.0.len()) else {
             return;
         };
         let (file, directory) = match node {
-            Node::File(file) => (Some(file), Directory::default()),
-            Node::Directory(directory) => (None, directory),
+            PartNode::File(file) => (Some(file), Directory::default()),
+            PartNode::Directory(directory) => (None, directory),
         };
         self.0.push(NumberedPart { name, parent, file });
         for entry in directory.entries {

@@ -1,42 +1,42 @@
-//! What the parts of a message are to a reader: its text, files that came with it, messages in it.
+//! What each part of a message is to a reader: text, an attachment, or a nested message.
 
-use crate::message::body::mime::{Class, Entity, Message};
-use crate::message::file_name::{self, Names};
+use crate::message::body::mime::{Class, Entity, MessageTree};
+use crate::message::file_name::{self, GivenNames};
 
-/// A part that is not divided further.
+/// A part that has no parts of its own.
 #[derive(Debug)]
 pub(in crate::message) struct Item<'m> {
     pub(in crate::message) entity: &'m Entity,
-    pub(in crate::message) role: Role,
+    pub(in crate::message) role: PartRole,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::message) enum Role {
+pub(in crate::message) enum PartRole {
     /// Plain text of the message itself.
     Text,
     /// HTML of the message itself.
     Html,
-    /// A file under a safe name, which no other attachment of the message has.
+    /// A file with a safe name that no other attachment of the message has.
     Attachment(String),
-    /// A nested message: the how manieth of its message, from 1.
+    /// A nested message, with its number within the message around it, from 1.
     Message(usize),
 }
 
-/// All items in the message's order. The parts of a message have the same names wherever they are shown.
-pub(in crate::message) fn items(message: &Message) -> Vec<Item<'_>> {
+/// All items in the message's order. Every view gives the parts the same names.
+pub(in crate::message) fn items(message: &MessageTree) -> Vec<Item<'_>> {
     let mut entities = Vec::new();
     collect(&message.root, &mut entities);
-    let (mut names, mut messages) = (Names::default(), 0);
+    let (mut names, mut messages) = (GivenNames::default(), 0);
     let role = |(at, entity): (usize, &'_ Entity)| match entity.media.class {
         Class::Message => {
             messages += 1;
-            Role::Message(messages)
+            PartRole::Message(messages)
         }
-        Class::Plain if is_text(entity, message) => Role::Text,
-        Class::Html if is_text(entity, message) => Role::Html,
-        _ => Role::Attachment(names.give(&name(entity, at + 1))),
+        Class::Plain if is_text(entity, message) => PartRole::Text,
+        Class::Html if is_text(entity, message) => PartRole::Html,
+        _ => PartRole::Attachment(names.give(&name(entity, at + 1))),
     };
-    let roles: Vec<Role> = entities.iter().copied().enumerate().map(role).collect();
+    let roles: Vec<PartRole> = entities.iter().copied().enumerate().map(role).collect();
     entities
         .into_iter()
         .zip(roles)
@@ -44,7 +44,7 @@ pub(in crate::message) fn items(message: &Message) -> Vec<Item<'_>> {
         .collect()
 }
 
-/// Depth is bounded by the reader of the structure.
+/// The depth is limited by [`MessageTree::read`].
 fn collect<'m>(entity: &'m Entity, entities: &mut Vec<&'m Entity>) {
     match entity.media.class {
         Class::Multipart(_) => entity.parts.iter().for_each(|part| collect(part, entities)),
@@ -52,8 +52,9 @@ fn collect<'m>(entity: &'m Entity, entities: &mut Vec<&'m Entity>) {
     }
 }
 
-/// A part with a file name is a file, unless it is the whole message: some mailers name that too.
-fn is_text(entity: &Entity, message: &Message) -> bool {
+/// A part with a file name is a file, unless it is the whole message: some mailers name the message
+/// itself.
+fn is_text(entity: &Entity, message: &MessageTree) -> bool {
     let is_whole = std::ptr::eq(entity, &message.root);
     !entity.is_attached() && (is_whole || entity.file_name().is_none())
 }

@@ -1,29 +1,33 @@
-//! The structure of a message: which octets are headers, parts and nested messages (RFC 2045, RFC 2046).
+//! The structure of a message: which octets are headers, parts and nested messages (RFC 2045, RFC
+//! 2046).
 //!
-//! Own code where mail-parser would be at hand: it nests messages without limit, so that a hostile one overflows the stack, and
-//! looks for each missing boundary to the end of the message. Here every level is one search, and levels and parts are bounded.
-//! Nothing is decoded and no text is copied: what comes out is ranges.
+//! mail-parser is not used for this: it nests messages without limit, so that a hostile message
+//! overflows the stack, and it searches for each missing boundary up to the end of the message.
+//! Here each level is one search, and levels and parts are limited. Nothing is decoded or copied:
+//! the result is ranges of the message's octets.
 
 use std::ops::Range;
 
 use memchr::{memchr, memmem};
 
+use super::embedded::{self, EmbeddedFile};
+use super::sniff;
 use super::transfer::Encoding;
-use crate::message::header_block;
-use crate::message::headers::fields::{self, Fields};
+use crate::message::headers::block::{self, Owner};
+use crate::message::headers::fields::Fields;
 use crate::message::headers::parameters::Parameterized;
 
-/// The most parts that are looked at, nested messages and their parts with them.
+/// The most parts that are read, including nested messages and their parts.
 pub(in crate::message) const PARTS: usize = 1000;
-/// The most levels of multiparts within a message; what lies deeper is one part.
+/// The most levels of multiparts within a message; a deeper multipart is one part.
 const LEVELS: usize = 32;
-/// The most messages within each other.
+/// The most levels of messages within messages.
 pub(in crate::message) const NESTED: usize = 16;
-/// The most octets of texts, and of nested messages that are encoded: more than anybody reads, and up to 16 times as many in
-/// memory while they are made readable. What goes beyond is a file.
+/// The most octets of texts and of encoded nested messages. Making them readable takes up to 16
+/// times the memory. A text beyond the limit is shown as a file.
 const DECODED: usize = 16 * 1024 * 1024;
 
-/// What may still be looked at of a message that may hold any number of parts.
+/// How much of a message may still be read: it may have any number of parts.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::message) struct Bounds {
     pub(in crate::message) parts: usize,
@@ -33,10 +37,12 @@ pub(in crate::message) struct Bounds {
 
 /// A message, in ranges of the octets that it was read from.
 #[derive(Debug)]
-pub(in crate::message) struct Message {
+pub(in crate::message) struct MessageTree {
     pub(in crate::message) root: Entity,
-    /// From the first part that is not among the entities to the end, where there are too many.
+    /// If there are too many parts: from the first one that is not read to the end.
     pub(in crate::message) rest: Option<Range<usize>>,
+    /// The first charset that the message or a part of it states.
+    pub(in crate::message) charset: Option<String>,
 }
 
 /// A message or a part of one (RFC 2045 section 2.4).
@@ -56,32 +62,32 @@ pub(in crate::message) struct Entity {
 #[derive(Debug)]
 pub(in crate::message) struct Media {
     pub(in crate::message) class: Class,
-    /// What Content-Type says; None where it is missing or no media type, and `class` is the default.
+    /// The value of Content-Type; the type in it may be missing or unknown.
     pub(in crate::message) stated: Option<Parameterized>,
 }
 
-/// What is done with an entity.
+/// How an entity is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::message) enum Class {
     Multipart(Multipart),
     Message,
     Html,
-    /// text/plain, and what RFC 2045 section 5.2 has read as such.
+    /// text/plain, and what RFC 2045 section 5.2 treats as such.
     Plain,
-    /// Other text, which people can read as it is: text/csv, message/delivery-status.
+    /// Other text that people can read: text/csv, message/delivery-status.
     Readable,
     Opaque,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::message) enum Multipart {
-    /// The parts say the same in different ways.
+    /// The parts have the same content in different forms.
     Alternative,
     /// Parts without a type are messages (RFC 2046 section 5.1.5).
     Digest,
     Signed,
     Encrypted,
-    /// Mixed, related, report, and what is not known (RFC 2046 section 5.1.3).
+    /// Mixed, related, report, and unknown subtypes (RFC 2046 section 5.1.3).
     Mixed,
 }
 
@@ -95,18 +101,20 @@ impl Default for Bounds {
     }
 }
 
-impl Message {
-    /// Of the whole octets; takes its parts from the bounds.
-    pub(in crate::message) fn read(octets: &[u8], bounds: &mut Bounds) -> Self {
+impl MessageTree {
+    /// Reads all octets; takes the parts from the bounds.
+    pub(in crate::message) fn read(octets: &[u8], owner: Owner, bounds: &mut Bounds) -> Self {
         let mut reader = Reader {
             octets,
             bounds,
             rest: None,
+            charset: None,
         };
-        let root = reader.entity(0..octets.len(), Class::Plain, LEVELS);
+        let root = reader.entity(0..octets.len(), Class::Plain, LEVELS, owner);
         Self {
             root,
             rest: reader.rest.map(|start| start..octets.len()),
+            charset: reader.charset,
         }
     }
 }
@@ -121,12 +129,12 @@ impl Entity {
         self.encoding.decode(&octets[self.body.clone()])
     }
 
-    /// How many octets [`Self::content`] gives.
+    /// How many octets [`Self::content`] has.
     pub(in crate::message) fn content_size(&self, octets: &[u8]) -> u64 {
         self.encoding.decoded_size(&octets[self.body.clone()])
     }
 
-    /// Whether it is decoded as a whole to show what is in it.
+    /// Whether the whole entity is decoded to show its content.
     fn is_decoded(&self) -> bool {
         match self.media.class {
             Class::Plain | Class::Html | Class::Readable => true,
@@ -135,14 +143,14 @@ impl Entity {
         }
     }
 
-    /// The name that the sender gave: any characters.
+    /// The file name that the sender gave; any characters.
     pub(in crate::message) fn file_name(&self) -> Option<&str> {
         let disposition = self.disposition.as_ref();
         let name = disposition.and_then(|disposition| disposition.parameter("filename"));
         name.or_else(|| self.media.parameter("name"))
     }
 
-    /// Whether the sender wants it kept apart from the text.
+    /// Whether the sender marked it as separate from the text.
     pub(in crate::message) fn is_attached(&self) -> bool {
         let disposition = self.disposition.as_ref();
         disposition.is_some_and(|disposition| disposition.value == "attachment")
@@ -151,39 +159,92 @@ impl Entity {
 
 impl Media {
     fn of(stated: Option<Parameterized>, default: Class) -> Self {
-        let stated = stated.filter(|stated| stated.value.contains('/'));
-        let class = stated
-            .as_ref()
-            .map_or(default, |stated| Class::of(&stated.value));
+        let class = match &stated {
+            Some(stated) if stated.value == "message/partial" => class_of_piece(stated),
+            Some(stated) => Class::of(&stated.value, default),
+            None => default,
+        };
         Self { class, stated }
+    }
+
+    /// Plain text in the form of this one.
+    fn of_piece(&self) -> Self {
+        let stated = self.stated.as_ref();
+        Self {
+            class: Class::Plain,
+            stated: stated.map(|stated| stated.without_parameter("name")),
+        }
+    }
+
+    /// A text that is too large to be shown keeps its type.
+    fn become_file(&mut self) {
+        if self.name() == "text/plain" {
+            self.stated = Some(Parameterized::of_value("text/plain"));
+        }
+        self.class = Class::Opaque;
     }
 
     /// `type/subtype` in lower case.
     pub(in crate::message) fn name(&self) -> &str {
-        match &self.stated {
-            Some(stated) => &stated.value,
-            None if self.class == Class::Message => "message/rfc822",
-            None => "text/plain",
+        match (&self.stated, self.class) {
+            (Some(stated), _) if stated.value.contains('/') => &stated.value,
+            (_, Class::Message) => "message/rfc822",
+            (_, Class::Opaque) => "application/octet-stream",
+            (_, Class::Html) => "text/html",
+            _ => "text/plain",
         }
     }
 
     pub(in crate::message) fn parameter(&self, name: &str) -> Option<&str> {
         self.stated.as_ref()?.parameter(name)
     }
+
+    /// Whether the octets of a text may have zeros.
+    fn is_wide(&self) -> bool {
+        let label = self
+            .parameter("charset")
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        ["utf-16", "utf16", "utf-32", "utf32", "ucs", "unicode"]
+            .iter()
+            .any(|wide| label.contains(wide))
+    }
+}
+
+/// The first piece begins with the headers of the message that was cut (RFC 2046 section 5.2.2).
+fn class_of_piece(stated: &Parameterized) -> Class {
+    match stated.parameter("number") {
+        None | Some("1") => Class::Message,
+        Some(_) => Class::Readable,
+    }
 }
 
 impl Class {
-    fn of(media_type: &str) -> Self {
+    fn of(media_type: &str, default: Self) -> Self {
         match media_type.split_once('/') {
             Some(("text", "plain")) => Self::Plain,
             Some(("text", "html")) => Self::Html,
             Some(("multipart", subtype)) => Self::Multipart(Multipart::of(subtype)),
             // RFC 2046 section 5.2.1, RFC 6532 section 3.7.
             Some(("message", "rfc822" | "global")) => Self::Message,
-            // These go on with what is not there, or with half a message.
-            Some(("message", "partial" | "external-body")) => Self::Opaque,
+            // Its body is somewhere else.
+            Some(("message", "external-body")) => Self::Opaque,
             Some(("text" | "message", _)) => Self::Readable,
-            _ => Self::Opaque,
+            Some(_) => Self::Opaque,
+            None => Self::of_incomplete(media_type, default),
+        }
+    }
+}
+
+impl Class {
+    /// Of a type without a subtype, which RFC 2045 section 5.2 has read as the default.
+    fn of_incomplete(word: &str, default: Self) -> Self {
+        match word {
+            "text" | "plain" => Self::Plain,
+            "html" => Self::Html,
+            "multipart" => Self::Multipart(Multipart::Mixed),
+            "image" | "audio" | "video" | "application" => Self::Opaque,
+            _ => default,
         }
     }
 }
@@ -200,33 +261,25 @@ impl Multipart {
     }
 }
 
-/// Where headers end and the body begins. A message or part whose first line is no field has no headers: a mailer forgot the
-/// blank line.
-pub(in crate::message) fn body_start(octets: &[u8]) -> usize {
-    let first = &octets[..memchr(b'\n', octets).unwrap_or(octets.len())];
-    let is_header = first.trim_ascii().is_empty()
-        || fields::name(first).is_some()
-        || first.starts_with(b"From ")
-        || first.starts_with(b">From ");
-    if is_header {
-        header_block(octets).len()
-    } else {
-        0
-    }
-}
-
 struct Reader<'a> {
     octets: &'a [u8],
     bounds: &'a mut Bounds,
     rest: Option<usize>,
+    charset: Option<String>,
 }
 
 impl Reader<'_> {
-    fn entity(&mut self, extent: Range<usize>, default: Class, levels: usize) -> Entity {
+    fn entity(
+        &mut self,
+        extent: Range<usize>,
+        default: Class,
+        levels: usize,
+        owner: Owner,
+    ) -> Entity {
         self.bounds.parts = self.bounds.parts.saturating_sub(1);
-        let start = extent.start + body_start(&self.octets[extent.clone()]);
+        let start = extent.start + block::length(&self.octets[extent.clone()], owner);
         let (header, body) = (extent.start..start, start..extent.end);
-        let fields = Fields::of(&self.octets[header.clone()]);
+        let fields = Fields::of(&self.octets[header.clone()]).or_charset(self.charset.as_deref());
         let mut entity = Entity {
             media: Media::of(fields.parameterized("content-type"), default),
             disposition: fields.parameterized("content-disposition"),
@@ -237,19 +290,127 @@ impl Reader<'_> {
             body,
             parts: Vec::new(),
         };
-        if let Class::Multipart(multipart) = entity.media.class {
-            self.divide(&mut entity, multipart, levels);
+        if self.charset.is_none() {
+            self.charset = entity.media.parameter("charset").map(str::to_owned);
         }
-        if entity.is_decoded() {
-            match self.bounds.decoded.checked_sub(entity.body.len()) {
-                Some(left) => self.bounds.decoded = left,
-                None => entity.media.class = Class::Opaque,
-            }
+        match entity.media.class {
+            Class::Multipart(multipart) => self.divide(&mut entity, multipart, levels),
+            Class::Plain | Class::Readable => self.tell_text_from_files(&mut entity, owner),
+            Class::Message | Class::Html | Class::Opaque => (),
         }
+        self.charge(&mut entity);
         entity
     }
 
-    /// A multipart is never encoded (RFC 2045 section 6.4). Without a boundary that occurs it is text that someone sees.
+    /// Counts what is decoded; a text beyond the limit is a file.
+    fn charge(&mut self, entity: &mut Entity) {
+        if !entity.is_decoded() {
+            return;
+        }
+        match self.bounds.decoded.checked_sub(entity.body.len()) {
+            Some(left) => self.bounds.decoded = left,
+            None => entity.media.become_file(),
+        }
+    }
+
+    /// What is called text, or has no type, may be any file; and a text may have files in it.
+    fn tell_text_from_files(&mut self, entity: &mut Entity, owner: Owner) {
+        let is_typed = entity
+            .media
+            .stated
+            .as_ref()
+            .is_some_and(|stated| stated.value.contains('/'));
+        let is_file =
+            entity.is_attached() || (entity.file_name().is_some() && owner == Owner::Part);
+        let may_be_file = is_file || !is_typed;
+        if may_be_file && !entity.media.is_wide() && self.is_binary(entity, is_file) {
+            entity.media.class = Class::Opaque;
+        }
+        let may_embed = entity.media.class == Class::Plain && entity.encoding == Encoding::Identity;
+        if may_embed && !is_file {
+            let files = embedded::files(&self.octets[entity.body.clone()]);
+            self.embed(entity, files);
+        }
+    }
+
+    /// A text that nobody called a file may have stray control characters.
+    fn is_binary(&self, entity: &Entity, is_file: bool) -> bool {
+        let body = &self.octets[entity.body.clone()];
+        let start = entity
+            .encoding
+            .decode(&body[..body.len().min(2 * sniff::SAMPLE)]);
+        let start = &start[..start.len().min(sniff::SAMPLE)];
+        match is_file || entity.encoding == Encoding::Base64 {
+            true => sniff::is_binary(start),
+            false => sniff::is_known_file(start),
+        }
+    }
+
+    /// Makes a multipart of a text: the files in it, and the text around them.
+    fn embed(&mut self, entity: &mut Entity, mut files: Vec<EmbeddedFile>) {
+        files.truncate(self.bounds.parts / 2);
+        if files.is_empty() {
+            return;
+        }
+        let base = entity.body.start;
+        let mut at = base;
+        for file in files {
+            let range = base + file.range.start..base + file.range.end;
+            self.embed_text(entity, at..range.start);
+            at = range.end;
+            self.embed_file(entity, range, file);
+        }
+        self.embed_text(entity, at..entity.body.end);
+        entity.media.class = Class::Multipart(Multipart::Mixed);
+    }
+
+    fn embed_text(&mut self, entity: &mut Entity, range: Range<usize>) {
+        if !self.octets[range.clone()].trim_ascii().is_empty() {
+            let media = entity.media.of_piece();
+            self.embed_part(entity, range, media, Encoding::Identity, None);
+        }
+    }
+
+    fn embed_file(&mut self, entity: &mut Entity, range: Range<usize>, file: EmbeddedFile) {
+        let class = if sniff::is_text_name(&file.name) {
+            Class::Plain
+        } else {
+            Class::Opaque
+        };
+        let media = Media {
+            class,
+            stated: None,
+        };
+        let disposition = Parameterized::new("attachment", "filename", file.name);
+        self.embed_part(entity, range, media, file.encoding, Some(disposition));
+    }
+
+    fn embed_part(
+        &mut self,
+        entity: &mut Entity,
+        range: Range<usize>,
+        media: Media,
+        encoding: Encoding,
+        disposition: Option<Parameterized>,
+    ) {
+        self.bounds.parts = self.bounds.parts.saturating_sub(1);
+        let mut part = Entity {
+            header: range.start..range.start,
+            body: range,
+            media,
+            disposition,
+            encoding,
+            parts: Vec::new(),
+        };
+        if part.disposition.is_some() && self.is_binary(&part, true) {
+            part.media.class = Class::Opaque;
+        }
+        self.charge(&mut part);
+        entity.parts.push(part);
+    }
+
+    /// A multipart is never encoded (RFC 2045 section 6.4). If its boundary does not occur, it is
+    /// shown as text.
     fn divide(&mut self, entity: &mut Entity, multipart: Multipart, levels: usize) {
         if levels == 0 {
             entity.media.class = Class::Opaque;
@@ -267,7 +428,9 @@ impl Reader<'_> {
                 self.rest.get_or_insert(part.start);
                 break;
             }
-            entity.parts.push(self.entity(part, default, levels - 1));
+            entity
+                .parts
+                .push(self.entity(part, default, levels - 1, Owner::Part));
         }
         if entity.parts.is_empty() && self.rest.is_none() {
             entity.media.class = Class::Plain;
@@ -275,9 +438,10 @@ impl Reader<'_> {
     }
 }
 
-/// The parts of a multipart's body (RFC 2046 section 5.1.1): between the delimiter lines, without the line end before one, which
-/// belongs to it. The last part ends with the body where no line closes it. What follows a closing delimiter is nobody's, up to
-/// the next delimiter: Outlook Express for the Mac gives a multipart the boundary of the one around it.
+/// The parts of a multipart's body (RFC 2046 section 5.1.1): between the delimiter lines. The line
+/// end before a delimiter belongs to the delimiter. If no delimiter closes the last part, the part
+/// ends with the body. What follows a closing delimiter is skipped up to the next delimiter:
+/// Outlook Express for the Mac uses one boundary for a multipart and the one around it.
 fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> impl Iterator<Item = Range<usize>> + 'a {
     let mut delimiters = delimiters(body, boundary).peekable();
     std::iter::from_fn(move || {
@@ -287,7 +451,7 @@ fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> impl Iterator<Item = Range<usiz
     })
 }
 
-/// A delimiter line with both of its line ends.
+/// A delimiter line, with the line ends before and after it.
 struct Delimiter {
     start: usize,
     end: usize,
@@ -310,7 +474,7 @@ fn delimiters<'a>(body: &'a [u8], boundary: &[u8]) -> impl Iterator<Item = Delim
     })
 }
 
-/// A boundary counts at the start of a line where nothing but white space follows.
+/// A boundary counts only at the start of a line, with nothing but white space behind it.
 fn delimiter(body: &[u8], at: usize, length: usize) -> Option<Delimiter> {
     let before = match &body[..at] {
         [] => 0,

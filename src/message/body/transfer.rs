@@ -2,35 +2,32 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
-/// Leftover bits and missing padding are what a cut or careless sender leaves: they cost no octet that is there.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use crate::message::base64;
 
 /// No standard has it, so it has many names.
 const UUENCODE: [&str; 4] = ["x-uuencode", "uuencode", "x-uue", "uue"];
 
-/// How the octets of a part are written in the message.
+/// No standard has this one either.
+const YENC: [&str; 2] = ["x-yenc", "yenc"];
+
+/// How the octets of a part are encoded in the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::message) enum Encoding {
-    /// 7bit, 8bit, binary, and any name that is not known: as they are.
+    /// 7bit, 8bit, binary, and any unknown name: not encoded.
     #[default]
     Identity,
     Base64,
     QuotedPrintable,
     /// The encoding of uuencode(1), as mailers had it before MIME, and some after.
     Uuencode,
+    /// Base64 between the lines of uuencode(1), with its option `-m`.
+    UuBase64,
+    /// The encoding of binary files in news, which some gateways pass on.
+    YEnc,
 }
 
 impl Encoding {
-    /// By the field's value, whatever its case; comments and what else follows the name are not looked at.
+    /// By the field's value, in any case; what follows the name is ignored.
     pub(in crate::message) fn of(field: &str) -> Self {
         let name = field.split([' ', ';', '(']).find(|word| !word.is_empty());
         match name {
@@ -39,54 +36,40 @@ impl Encoding {
             Some(name) if UUENCODE.iter().any(|uue| name.eq_ignore_ascii_case(uue)) => {
                 Self::Uuencode
             }
+            Some(name) if YENC.iter().any(|yenc| name.eq_ignore_ascii_case(yenc)) => Self::YEnc,
             _ => Self::Identity,
         }
     }
 
-    /// The octets that were encoded. What is malformed is passed over in base64 and stays as it is in quoted-printable.
+    /// The decoded octets. Malformed octets are skipped in base64 and kept in quoted-printable.
     pub(in crate::message) fn decode<'a>(self, octets: &'a [u8]) -> Cow<'a, [u8]> {
         match self {
             Self::Identity => Cow::Borrowed(octets),
-            Self::Base64 => Cow::Owned(base64(octets)),
+            Self::Base64 => Cow::Owned(base64::decode(base64::sextets(octets).collect())),
             Self::QuotedPrintable => Cow::Owned(quoted_printable(octets)),
             Self::Uuencode => uuencode(octets),
+            Self::UuBase64 => Cow::Owned(uu_base64(octets)),
+            Self::YEnc => Cow::Owned(yenc(octets)),
         }
     }
 
-    /// How many octets [`Self::decode`] gives.
+    /// How many octets [`Self::decode`] returns.
     pub(in crate::message) fn decoded_size(self, octets: &[u8]) -> u64 {
         match self {
             Self::Identity => octets.len() as u64,
-            Self::Base64 => base64_size(octets),
+            Self::Base64 => base64::sextets(octets).count() as u64 * 3 / 4,
             Self::QuotedPrintable => quoted_printable(octets).len() as u64,
             Self::Uuencode => uuencode(octets).len() as u64,
+            Self::UuBase64 => uu_base64(octets).len() as u64,
+            Self::YEnc => yenc(octets).len() as u64,
         }
     }
 }
 
-/// The octets up to the padding that are of the alphabet: RFC 2045 section 6.8 has the others ignored.
-fn sextets(octets: &[u8]) -> impl Iterator<Item = u8> {
-    let end = memchr::memchr(b'=', octets).unwrap_or(octets.len());
-    let of_alphabet = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
-    octets[..end].iter().copied().filter(of_alphabet)
-}
-
-fn base64(octets: &[u8]) -> Vec<u8> {
-    let mut sextets: Vec<u8> = sextets(octets).collect();
-    if sextets.len() % 4 == 1 {
-        sextets.pop(); // Six bits make no octet.
-    }
-    BASE64.decode(sextets).unwrap_or_default()
-}
-
-fn base64_size(octets: &[u8]) -> u64 {
-    sextets(octets).count() as u64 * 3 / 4
-}
-
-/// RFC 2045 section 6.7: white space before a line's end goes, and so does a soft line break.
+/// RFC 2045 section 6.7: white space before a line end and soft line breaks are removed.
 fn quoted_printable(octets: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(octets.len());
-    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+    for line in lines(octets) {
         let (content, end) = line.split_at(line.trim_ascii_end().len());
         let soft = content.last() == Some(&b'=');
         unescape(&content[..content.len() - usize::from(soft)], &mut decoded);
@@ -97,10 +80,37 @@ fn quoted_printable(octets: &[u8]) -> Vec<u8> {
     decoded
 }
 
+/// With their ends: CRLF, LF, or a bare CR, which is a line end to old Macs and no character of the
+/// encoding.
+fn lines(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = octets;
+    std::iter::from_fn(move || {
+        let length = match memchr::memchr2(b'\r', b'\n', rest) {
+            Some(at) if rest[at] == b'\n' => at + 1,
+            Some(at) => {
+                // CRLF, and the CR CR LF that some gateways make of it.
+                let returns = rest[at..]
+                    .iter()
+                    .take_while(|octet| **octet == b'\r')
+                    .count();
+                match rest.get(at + returns) {
+                    Some(b'\n') => at + returns + 1,
+                    _ => at + 1,
+                }
+            }
+            None => rest.len(),
+        };
+        let (line, behind) = rest.split_at(length);
+        rest = behind;
+        (!line.is_empty()).then_some(line)
+    })
+}
+
 fn line_end(white_space: &[u8]) -> &[u8] {
     match white_space {
         [.., b'\r', b'\n'] => b"\r\n",
         [.., b'\n'] => b"\n",
+        [.., b'\r'] => b"\r",
         last_line => last_line,
     }
 }
@@ -132,7 +142,7 @@ fn hexadecimal(escape: &[u8]) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-/// The lines between `begin` and `end`; all octets as they are where nothing begins.
+/// The lines between `begin` and `end`; all octets unchanged if there is no `begin`.
 fn uuencode(octets: &[u8]) -> Cow<'_, [u8]> {
     let mut lines = octets.split(|octet| *octet == b'\n');
     if !lines.any(|line| line.starts_with(b"begin ")) {
@@ -142,8 +152,42 @@ fn uuencode(octets: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(encoded.flat_map(uuencoded_line).collect())
 }
 
-/// `length *sextet`: sextets are counted from the space, for which some write a grave accent. What fills the last group is
-/// behind the length.
+/// The lines between `begin-base64` and `====`.
+fn uu_base64(octets: &[u8]) -> Vec<u8> {
+    let data = memchr::memchr(b'\n', octets).map_or(&octets[..0], |end| &octets[end + 1..]);
+    base64::decode(base64::sextets(data).collect())
+}
+
+/// The lines between `=ybegin` and `=yend`: each octet is 42 more than it was, and behind `=`
+/// another 64 more.
+fn yenc(octets: &[u8]) -> Vec<u8> {
+    let is_data = |line: &&[u8]| {
+        !line.starts_with(b"=ybegin ")
+            && !line.starts_with(b"=ypart ")
+            && !line.starts_with(b"=yend")
+    };
+    let mut decoded = Vec::with_capacity(octets.len());
+    let mut is_escaped = false;
+    for line in octets.split(|octet| *octet == b'\n').filter(is_data) {
+        for octet in line.strip_suffix(b"\r").unwrap_or(line) {
+            match octet {
+                b'=' if !is_escaped => is_escaped = true,
+                _ => {
+                    let shift = if std::mem::take(&mut is_escaped) {
+                        42 + 64
+                    } else {
+                        42
+                    };
+                    decoded.push(octet.wrapping_sub(shift));
+                }
+            }
+        }
+    }
+    decoded
+}
+
+/// `length *sextet`: a sextet is counted from the space; some encoders write a grave accent for
+/// zero. The length does not count what fills up the last group.
 fn uuencoded_line(line: &[u8]) -> impl Iterator<Item = u8> {
     let sextet = |octet: &u8| octet.wrapping_sub(b' ') & 63;
     let (length, sextets) = line
@@ -164,11 +208,11 @@ fn uuencoded_line(line: &[u8]) -> impl Iterator<Item = u8> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Encoding::{Base64, Identity, QuotedPrintable, Uuencode};
+    use super::Encoding::{Base64, Identity, QuotedPrintable, UuBase64, Uuencode, YEnc};
     use super::*;
 
     #[test]
-    fn the_fields_value_names_the_encoding() {
+    fn the_field_names_the_encoding() {
         for (field, encoding) in [
             ("base64", Base64),
             (" BASE64 (really)", Base64),
@@ -183,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_gives_what_is_there() {
+    fn base64_is_decoded() {
         for (octets, decoded) in [
             (&b"aGVsbG8="[..], &b"hello"[..]),
             (b"aGVs\r\nbG8=\r\n", b"hello"),
@@ -199,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_printable_gives_what_is_there() {
+    fn quoted_printable_is_decoded() {
         for (octets, decoded) in [
             (&b"caf=C3=A9 =3d\r\n"[..], &b"caf\xc3\xa9 =\r\n"[..]),
             (b"soft =\r\nbreak=  \r\ns=\nx", b"soft breaksx"),
@@ -207,6 +251,8 @@ mod tests {
             (b"=ZZ == =4", b"=ZZ == =4"),
             (b"end=", b"end"),
             (b"raw \xe9", b"raw \xe9"),
+            (b"old=\r Mac\r\rlines =C3\r", b"old Mac\r\rlines \xc3\r"),
+            (b"a \r\r\nb", b"a\r\nb"),
             (b"", b""),
         ] {
             assert_eq!(&*QuotedPrintable.decode(octets), decoded, "{octets:?}");
@@ -214,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn uuencode_gives_what_is_there() {
+    fn uuencode_is_decoded() {
         for (octets, decoded) in [
             (
                 &b"begin 644 a.txt\r\n%:&5L;&\\ \r\n`\r\nend\r\n"[..],
@@ -234,17 +280,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn yenc_is_decoded() {
+        for (octets, decoded) in [
+            (
+                &b"=ybegin line=128 size=5 name=a\r\n\x92\x8f\x96\r\n\x96\x99\r\n=yend size=5\r\n"
+                    [..],
+                &b"hello"[..],
+            ),
+            (
+                b"=ybegin part=1 line=128 size=2 name=a\n=ypart begin=1 end=2\n=}=@\n=yend",
+                b"\x13\xd6",
+            ),
+            (b"", b""),
+        ] {
+            assert_eq!(&*YEnc.decode(octets), decoded);
+        }
+        assert_eq!(
+            &*UuBase64.decode(b"begin-base64 644 a\naGVs\nbG8=\n====\n"),
+            b"hello"
+        );
+    }
+
     proptest! {
         #[test]
         fn the_size_is_that_of_the_octets(octets in prop::collection::vec(prop::sample::select(b"=aA4+/ \r\n\xff".to_vec()), 0..60)) {
-            for encoding in [Identity, Base64, QuotedPrintable, Uuencode] {
+            for encoding in [Identity, Base64, QuotedPrintable, Uuencode, UuBase64, YEnc] {
                 prop_assert_eq!(encoding.decoded_size(&octets), encoding.decode(&octets).len() as u64);
             }
         }
 
         #[test]
         fn base64_is_read_back(octets in prop::collection::vec(any::<u8>(), 0..60)) {
-            let encoded = BASE64.encode(&octets);
+            let encoded = base64::encode(&octets);
             let decoded = Base64.decode(encoded.as_bytes());
             prop_assert_eq!(decoded.as_ref(), octets.as_slice());
         }

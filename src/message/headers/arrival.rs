@@ -1,81 +1,65 @@
-//! When a message arrived, as its headers tell.
+//! When a message arrived, according to its headers.
 
-use std::sync::LazyLock;
+use super::block::{header_block, with_lf};
+use super::date::{self, WrittenDate};
+use super::fields::Fields;
 
-use mail_parser::{HeaderName, Message, MessageParser};
-
-use super::date;
-use crate::message::{HEADERS_MAX, header_block};
-
-/// Leaves the dates as they are written: what mail-parser makes of a whole Received field counts two-digit years from 1900,
-/// and a date after an obsolete zone runs into the field that follows.
-static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
-    MessageParser::new()
-        .header_raw(HeaderName::Received)
-        .header_raw(HeaderName::Date)
-        .default_header_ignore()
-});
-
-/// Which date is asked for first.
+/// Which date is looked for first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DatePreference {
-    /// When the last server took the message, else when it was written.
+    /// When the last server took the message; else when it was written.
     #[default]
     Received,
-    /// When the message was written, else when the last server took it.
+    /// When the message was written; else when the last server took it.
     Date,
     /// No date at all.
     None,
 }
 
-/// When a message arrived, in Unix seconds, never negative: the topmost Received field that holds a date, and the Date field,
-/// in the order of the preference (RFC 5322 sections 3.6.1 and 3.6.7). `headers` may go on with the body, which is not looked
-/// at. A date that no calendar has, or before 1970, is passed over.
+/// When a message arrived, in Unix seconds, never negative: the topmost Received field that has a
+/// date, or the Date field, in the order of the preference (RFC 5322 sections 3.6.1 and 3.6.7).
+/// `headers` may include the body, which is not read. A date that no calendar has, or before 1970,
+/// is skipped.
 pub fn arrival(headers: &[u8], preference: DatePreference) -> Option<i64> {
-    let order: [fn(&Message<'_>) -> Option<i64>; 2] = match preference {
+    let order: [fn(&Fields<'_>) -> Option<i64>; 2] = match preference {
         DatePreference::Received => [received, written],
         DatePreference::Date => [written, received],
         DatePreference::None => return None,
     };
-    let message = PARSER.parse_headers(complete_lines(header_block(headers)))?;
-    order.iter().find_map(|date| date(&message))
+    let headers = with_lf(header_block(headers));
+    let fields = Fields::of(&headers);
+    order.iter().find_map(|date| date(&fields))
 }
 
-/// No more than we look at, and no field that is cut off there.
-fn complete_lines(block: &[u8]) -> &[u8] {
-    if block.len() <= HEADERS_MAX {
-        return block;
+/// Servers add their Received field on top, so the first one is of the last server.
+fn received(fields: &Fields<'_>) -> Option<i64> {
+    let dates = fields.values("received").map(String::from_utf8_lossy);
+    dates.filter_map(|value| timestamp(date_of(&value)?)).next()
+}
+
+fn written(fields: &Fields<'_>) -> Option<i64> {
+    let dates = fields.values("date").map(String::from_utf8_lossy);
+    dates
+        .filter_map(|value| timestamp(date::read(&value)?))
+        .next()
+}
+
+/// Some servers leave out the semicolon before the date.
+fn date_of(received: &str) -> Option<WrittenDate> {
+    match date_clause(received) {
+        Some(clause) => date::read(clause),
+        None => date::find(received),
     }
-    let end = memchr::memrchr(b'\n', &block[..HEADERS_MAX]).map_or(0, |newline| newline + 1);
-    &block[..end]
 }
 
-/// Servers put their Received field on top, so the first one is the last server's.
-fn received(message: &Message<'_>) -> Option<i64> {
-    fields(message, &HeaderName::Received)
-        .filter_map(date_clause)
-        .find_map(timestamp)
-}
-
-fn written(message: &Message<'_>) -> Option<i64> {
-    fields(message, &HeaderName::Date).find_map(timestamp)
-}
-
-fn fields<'a>(message: &'a Message<'_>, name: &'a HeaderName<'_>) -> impl Iterator<Item = &'a str> {
-    message
-        .headers()
-        .iter()
-        .filter(move |field| field.name == *name)
-        .filter_map(|field| field.value.as_text())
-}
-
-/// What follows the last `;` of a Received field that is not in a comment; where a parenthesis is left open, the last `;`.
+/// What follows the last `;` outside of comments; the last `;` of all where a parenthesis is not
+/// closed.
 fn date_clause(received: &str) -> Option<&str> {
-    let (mut depth, mut quoted, mut outside) = (0_usize, false, None);
+    let (mut depth, mut is_quoted, mut outside) = (0_usize, false, None);
     for (at, octet) in received.bytes().enumerate() {
         match octet {
-            _ if quoted => quoted = false,
-            b'\\' => quoted = true,
+            _ if is_quoted => is_quoted = false,
+            b'\\' => is_quoted = true,
             b'(' => depth += 1,
             b')' => depth = depth.saturating_sub(1),
             b';' if depth == 0 => outside = Some(at),
@@ -90,16 +74,16 @@ fn date_clause(received: &str) -> Option<&str> {
     semicolon.map(|at| &received[at + 1..])
 }
 
-fn timestamp(text: &str) -> Option<i64> {
-    let date = date::read(text)?;
-    Some(date.to_timestamp()).filter(|seconds| *seconds >= 0)
+fn timestamp(date: WrittenDate) -> Option<i64> {
+    date.timestamp().filter(|seconds| *seconds >= 0)
 }
 
 #[cfg(test)]
 mod tests {
-    use mail_parser::DateTime;
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
+    use super::super::block::HEADERS_MAX;
     use super::*;
 
     /// 2024-05-02 10:00:00 UTC.
@@ -220,6 +204,11 @@ mod tests {
             "Thu,\r\n\t2 May 2024\r\n 10:00:00 +0000",
             "  Thu ,  2   May   2024   10:00:00   +0000  ",
             "Thu, 2 May 2024 10:00:00 +0000\r",
+            "Thu, May 2 2024 10:00:00 +0000",
+            "Thu May  2 10:00:00 +0000 2024",
+            "Thu May  2 10:00:00 2024",
+            "2024-05-02 10:00:00 +0000",
+            "2024-05-02T10:00:00Z",
         ] {
             assert_eq!(dated(date), Some(MAY), "{date}");
         }
@@ -269,16 +258,11 @@ mod tests {
             "2 13 2024 10:00:00 +0000",
             "2 Foo 2024 10:00:00 +0000",
             "2 Okt 2024 10:00:00 +0000",
-            "Thu, May 2 2024 10:00:00 +0000",
             "2 May 2024 24:00:00 +0000",
             "2 May 2024 10:60:00 +0000",
             "2 May 2024 10:00:61 +0000",
             "2 May 2024",
             "2 May 2024 9.30.00 +0000",
-            "Thu May  2 10:00:00 +0000 2024",
-            "Thu May  2 10:00:00 2024",
-            "2024-05-02 10:00:00 +0000",
-            "2024-05-02T10:00:00Z",
             "(2 May 2024 10:00:00 +0000",
         ] {
             assert_eq!(dated(date), None, "{date}");
@@ -315,7 +299,7 @@ mod tests {
 
     #[test]
     fn the_same_date_is_read_whatever_ends_the_lines() {
-        for end in ["\n", "\r\n", "\r\r\n"] {
+        for end in ["\n", "\r\n", "\r\r\n", "\r"] {
             assert_eq!(
                 by_received(&TRANSPORTED.replace("\r\n", end)),
                 Some(MAY),
@@ -364,7 +348,7 @@ mod tests {
 
         #[test]
         fn every_second_of_our_time_is_read_back(seconds in 0_i64..4_102_444_800) {
-            prop_assert_eq!(dated(&DateTime::from_timestamp(seconds).to_rfc822()), Some(seconds));
+            prop_assert_eq!(dated(&Timestamp::from_second(seconds).unwrap().strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()), Some(seconds));
         }
     }
 }

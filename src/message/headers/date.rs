@@ -1,65 +1,413 @@
-//! Dates as header fields write them.
+//! Dates as header fields write them: RFC 5322 sections 3.3 and 4.3, the form of asctime(3), ISO
+//! 8601, and what careless mailers make of these.
+//!
+//! The words of a date are told apart by what they look like. So they may stand in either order,
+//! and what stands behind the date does not matter. jiff knows the calendar.
 
-use mail_parser::DateTime;
-use mail_parser::parsers::fields::date::MONTH;
+use jiff::civil;
+use jiff::tz::Offset;
 
-/// RFC 5322 sections 3.3 and 4.3: with or without the day's name, seconds and comments, with obsolete zones and years. None
-/// for a day or time that no calendar has.
-pub(in crate::message) fn read(text: &str) -> Option<DateTime> {
-    // The space ends the last word, which mail-parser otherwise takes for unfinished.
-    let date = DateTime::parse_rfc822(&format!("{text} "))?;
-    if !states(text, &date) {
+/// A point of time in the zone of its writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::message) struct WrittenDate {
+    local: civil::DateTime,
+    offset: Offset,
+}
+
+/// The years that are taken for real.
+const YEARS: std::ops::RangeInclusive<i16> = 1900..=3000;
+/// How many words a date may have, zone included; no date has so many.
+const WORDS: usize = 12;
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// Zones by name, in hours. RFC 5322 section 4.3 has those of North America; the others are as
+/// usual as unambiguous.
+const ZONES: [(&str, i8); 30] = [
+    ("ut", 0),
+    ("utc", 0),
+    ("gmt", 0),
+    ("z", 0),
+    ("wet", 0),
+    ("est", -5),
+    ("edt", -4),
+    ("cst", -6),
+    ("cdt", -5),
+    ("mst", -7),
+    ("mdt", -6),
+    ("pst", -8),
+    ("pdt", -7),
+    ("akst", -9),
+    ("akdt", -8),
+    ("hst", -10),
+    ("west", 1),
+    ("cet", 1),
+    ("met", 1),
+    ("mez", 1),
+    ("cest", 2),
+    ("mest", 2),
+    ("mesz", 2),
+    ("eet", 2),
+    ("eest", 3),
+    ("msk", 3),
+    ("jst", 9),
+    ("kst", 9),
+    ("aest", 10),
+    ("aedt", 11),
+];
+
+impl WrittenDate {
+    /// Unix seconds.
+    pub(super) fn timestamp(self) -> Option<i64> {
+        let timestamp = self.offset.to_timestamp(self.local).ok()?;
+        Some(timestamp.as_second())
+    }
+
+    /// ISO 8601 with the offset of the writer's own zone: `2024-05-02T12:00:00+02:00`.
+    pub(in crate::message) fn iso(self) -> String {
+        let seconds = self.offset.seconds();
+        let sign = if seconds < 0 { '-' } else { '+' };
+        let minutes = seconds.unsigned_abs() / 60;
+        let local = self.local.strftime("%Y-%m-%dT%H:%M:%S");
+        format!("{local}{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+}
+
+/// The date at the start of a text. None if there is none, or if no calendar has the day or the
+/// time.
+pub(super) fn read(text: &str) -> Option<WrittenDate> {
+    let text = without_comments(text)?;
+    let words = words(&text);
+    date_of(&words[..words.len().min(WORDS)])
+}
+
+/// The first date within a text.
+pub(super) fn find(text: &str) -> Option<WrittenDate> {
+    let text = without_comments(text)?;
+    let words = words(&text);
+    let starts = (0..words.len()).filter(|at| {
+        let is_day = day(words[*at]).is_some()
+            && words.get(at + 1).is_some_and(|word| month(word).is_some());
+        is_day
+            || (month(words[*at]).is_some()
+                && words.get(at + 1).is_some_and(|word| day(word).is_some()))
+    });
+    starts
+        .filter_map(|at| date_of(&words[at..words.len().min(at + WORDS)]))
+        .next()
+}
+
+/// The text without what stands in parentheses (RFC 5322 section 3.2.2); None if one is left open.
+fn without_comments(text: &str) -> Option<String> {
+    let mut kept = String::with_capacity(text.len());
+    let mut depth = 0_usize;
+    let mut is_quoted = false;
+    for character in text.chars() {
+        match character {
+            _ if is_quoted => is_quoted = false,
+            '\\' => is_quoted = true,
+            '(' => depth += 1,
+            ')' => {
+                depth = depth.saturating_sub(1);
+                kept.push(' ');
+            }
+            _ if depth == 0 => kept.push(character),
+            _ => (),
+        }
+    }
+    (depth == 0).then(|| without_space_at_colons(&kept))
+}
+
+/// `10 : 00` as `10:00`: RFC 5322 section 4.3 allows the space.
+fn without_space_at_colons(text: &str) -> String {
+    let pieces: Vec<&str> = text.split(':').map(str::trim).collect();
+    pieces.join(":")
+}
+
+/// The words, without quotation marks; those of `2-May-2024` one by one.
+fn words(text: &str) -> Vec<&str> {
+    let is_between = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | '"' | ';');
+    let mut words = Vec::new();
+    for word in text.split(is_between).filter(|word| !word.is_empty()) {
+        let pieces: Vec<&str> = word.splitn(4, '-').collect();
+        match pieces.as_slice() {
+            [first, name, year] if month(name).is_some() && !first.is_empty() => {
+                words.extend([first, name, year]);
+            }
+            _ => words.push(word),
+        }
+    }
+    words
+}
+
+/// What was read of a date so far.
+#[derive(Default)]
+struct Found {
+    day: Option<i8>,
+    month: Option<i8>,
+    year: Option<i16>,
+    time: Option<civil::Time>,
+    offset: Option<Offset>,
+}
+
+fn date_of(words: &[&str]) -> Option<WrittenDate> {
+    if let Some(date) = iso_8601(words) {
+        return Some(date);
+    }
+    let mut found = Found::default();
+    let mut words = words.iter().peekable();
+    if words.peek().is_some_and(|word| is_weekday(word)) {
+        words.next();
+    }
+    while let Some(word) = words.next() {
+        if found.is_complete() && found.offset.is_some() {
+            break;
+        }
+        if !found.take(word, words.peek().copied()) {
+            // Behind the time only a zone or a year is of the date.
+            if found.is_complete() {
+                break;
+            }
+            return None;
+        }
+    }
+    found.date()
+}
+
+impl Found {
+    fn is_complete(&self) -> bool {
+        self.day.is_some() && self.month.is_some() && self.year.is_some() && self.time.is_some()
+    }
+
+    /// False if the word is of no date.
+    fn take(&mut self, word: &str, next: Option<&&str>) -> bool {
+        let has_date = self.month.is_some() && self.day.is_some();
+        if self.month.is_none() && month(word).is_some() {
+            self.month = month(word);
+        } else if self.day.is_none() && day(word).is_some() {
+            self.day = day(word);
+        } else if has_date && self.time.is_none() && word.contains(':') {
+            return self.take_time(word, next);
+        } else if has_date && self.year.is_none() && year(word).is_some() {
+            self.year = year(word);
+        } else if self.time.is_some() && is_half_of_day(word) {
+            return true; // `take_time` has looked at it.
+        } else if self.time.is_some() && self.offset.is_none() {
+            self.offset = zone(word);
+            return self.offset.is_some();
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// `10:00`, `10:00:00`, `10:00:00.250`, perhaps with the zone or `PM` right behind it.
+    fn take_time(&mut self, word: &str, next: Option<&&str>) -> bool {
+        let end = word.find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.')));
+        let (clock, behind) = word.split_at(end.unwrap_or(word.len()));
+        let half = if behind.is_empty() {
+            next.copied()
+        } else {
+            Some(behind)
+        };
+        self.time = clock_time(clock, half.filter(|half| is_half_of_day(half)));
+        if !behind.is_empty() && !is_half_of_day(behind) {
+            self.offset = zone(behind);
+            return self.time.is_some() && self.offset.is_some();
+        }
+        self.time.is_some()
+    }
+
+    fn date(self) -> Option<WrittenDate> {
+        let date = civil::Date::new(self.year?, self.month?, self.day?).ok()?;
+        written(
+            date.to_datetime(self.time?),
+            self.offset.unwrap_or(Offset::UTC),
+        )
+    }
+}
+
+fn written(local: civil::DateTime, offset: Offset) -> Option<WrittenDate> {
+    YEARS
+        .contains(&local.year())
+        .then_some(WrittenDate { local, offset })
+}
+
+/// `2024-05-02T12:00:00Z`, `2024-05-02 12:00:00 +0200`; the time may not be missing.
+fn iso_8601(words: &[&str]) -> Option<WrittenDate> {
+    let first = words.first()?;
+    let (date, time) = match first.split_once(['T', 't']) {
+        Some((date, time)) => (date, time),
+        None => (*first, *words.get(1)?),
+    };
+    let behind = if time.len() < first.len() && first.ends_with(time) {
+        1
+    } else {
+        2
+    };
+    let mut numbers = date.split('-');
+    let (year, month, day) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    if year.len() != 4 || numbers.next().is_some() {
         return None;
     }
-    in_our_calendar(date)
-}
-
-/// ISO 8601 with the offset of the writer's own zone: `2024-05-02T12:00:00+02:00`.
-pub(in crate::message) fn iso(date: &DateTime) -> String {
-    let sign = if date.tz_before_gmt { '-' } else { '+' };
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
-        date.year,
-        date.month,
-        date.day,
-        date.hour,
-        date.minute,
-        date.second,
-        date.tz_hour,
-        date.tz_minute
-    )
-}
-
-/// mail-parser reads `Thu May  2 10:00:00 +0000 2024` and `2 May 0000` as a day in the year 2000, and `2 Foo` as one in
-/// January. So the month must stand before the time, and the year, in full or as its last two digits.
-fn states(text: &str, date: &DateTime) -> bool {
-    let Some((day, _)) = text.split_once(':') else {
-        return false;
-    };
-    let Some(month) = MONTH.get(usize::from(date.month).wrapping_sub(1)) else {
-        return false;
-    };
-    let (full, short) = (date.year.to_string(), format!("{:02}", date.year % 100));
-    let mut words = day.split(|c: char| !c.is_ascii_alphanumeric());
-    words.by_ref().any(|word| word.eq_ignore_ascii_case(month))
-        && words.any(|word| word == full || word == short)
-}
-
-/// The date with a full year and no leap second, if there was such a day and time.
-fn in_our_calendar(mut date: DateTime) -> Option<DateTime> {
-    if (100..1000).contains(&date.year) {
-        date.year += 1900; // RFC 5322 section 4.3, and clocks that counted on after 99.
+    let number = |digits: &str| digits.parse::<i8>().ok().filter(|_| digits.len() <= 2);
+    let date = civil::Date::new(year.parse().ok()?, number(month)?, number(day)?).ok()?;
+    let mut found = Found::default();
+    if !found.take_time(time, None) {
+        return None;
     }
-    if date.second == 60 {
-        date.second = 59;
+    let zone_word = words.get(behind).and_then(|word| zone(word));
+    let offset = found.offset.or(zone_word).unwrap_or(Offset::UTC);
+    written(date.to_datetime(found.time?), offset)
+}
+
+/// By its first three letters or more: `Thu`, `Thurs`, `Thursday.`
+fn is_weekday(word: &str) -> bool {
+    let word = word.trim_end_matches('.').to_ascii_lowercase();
+    let days = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
+    word.len() >= 3 && days.iter().any(|day| day.starts_with(&word))
+}
+
+/// From 1. `Sept.` has four letters in some mailers.
+fn month(word: &str) -> Option<i8> {
+    let word = word.strip_suffix('.').unwrap_or(word);
+    if word.len() < 3 || !word.bytes().all(|octet| octet.is_ascii_alphabetic()) {
+        return None;
     }
-    let same_day = DateTime::from_timestamp(date.to_timestamp_local()).day == date.day;
-    (date.is_valid() && same_day).then_some(date)
+    let word = word.to_ascii_lowercase();
+    let numbered = MONTHS.iter().zip(1..);
+    numbered
+        .filter(|(name, _)| name.starts_with(&word))
+        .map(|(_, number)| number)
+        .next()
+}
+
+fn day(word: &str) -> Option<i8> {
+    let is_number =
+        (1..=2).contains(&word.len()) && word.bytes().all(|octet| octet.is_ascii_digit());
+    word.parse()
+        .ok()
+        .filter(|day| is_number && (1..=31).contains(day))
+}
+
+/// Two digits are of 1950 to 2049, three count from 1900 (RFC 5322 section 4.3).
+fn year(word: &str) -> Option<i16> {
+    let is_number =
+        (2..=4).contains(&word.len()) && word.bytes().all(|octet| octet.is_ascii_digit());
+    let year: i16 = word.parse().ok().filter(|_| is_number)?;
+    Some(match word.len() {
+        2 if year < 50 => year + 2000,
+        2 | 3 => year + 1900,
+        _ => year,
+    })
+}
+
+/// A leap second is the second before.
+fn clock_time(clock: &str, half: Option<&str>) -> Option<civil::Time> {
+    let mut numbers = clock.split(':');
+    let (hour, minute, second) = (numbers.next()?, numbers.next()?, numbers.next());
+    let second = second.unwrap_or("0").split('.').next()?;
+    if numbers.next().is_some() || minute.contains('.') || hour.contains('.') {
+        return None;
+    }
+    let number = |digits: &str| digits.parse::<i8>().ok().filter(|_| digits.len() <= 2);
+    let hour = match (
+        number(hour)?,
+        half.map(|half| half.as_bytes()[0].to_ascii_lowercase()),
+    ) {
+        (hour @ 1..=12, Some(b'p')) => hour % 12 + 12,
+        (hour @ 1..=12, Some(_)) => hour % 12,
+        (hour, _) => hour,
+    };
+    let second = match number(second)? {
+        60 => 59,
+        second => second,
+    };
+    civil::Time::new(hour, number(minute)?, second, 0).ok()
+}
+
+fn is_half_of_day(word: &str) -> bool {
+    word.eq_ignore_ascii_case("am") || word.eq_ignore_ascii_case("pm")
+}
+
+/// `+0200`, `-05:30`, `GMT`, `GMT+0200`. Names that nobody knows, and those of one letter, say
+/// nothing (RFC 5322 section 4.3): they are taken for UTC.
+fn zone(word: &str) -> Option<Offset> {
+    let name_length = word.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (name, behind) = word.split_at(name_length);
+    match behind.chars().next() {
+        Some('+' | '-')
+            if matches!(
+                name.to_ascii_uppercase().as_str(),
+                "" | "GMT" | "UTC" | "UT"
+            ) =>
+        {
+            numeric_zone(behind)
+        }
+        // A word with a hyphen in it is no zone.
+        Some('+' | '-' | '_' | '.' | '0'..='9' | '@' | '/') | None if name.is_empty() => None,
+        None | Some('.' | ')' | ']') => named_zone(name),
+        Some(_) => None,
+    }
+}
+
+fn named_zone(name: &str) -> Option<Offset> {
+    if !(1..=5).contains(&name.len()) {
+        return None;
+    }
+    let name = name.to_ascii_lowercase();
+    let known = ZONES.iter().find(|(zone, _)| *zone == name);
+    Some(Offset::constant(known.map_or(0, |(_, hours)| *hours)))
+}
+
+/// A sign, then `200`, `0200`, `02:00` or `2`.
+fn numeric_zone(word: &str) -> Option<Offset> {
+    let (sign, value) = word.split_at(1);
+    let digits: String = value
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || *c == ':')
+        .filter(char::is_ascii_digit)
+        .collect();
+    let number: i32 = digits.parse().ok().filter(|_| digits.len() <= 4)?;
+    let (hours, minutes) = match digits.len() {
+        1 | 2 => (number, 0),
+        _ => (number / 100, number % 100),
+    };
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let seconds = (hours * 60 + minutes) * 60;
+    Offset::from_seconds(if sign == "-" { -seconds } else { seconds }).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn iso(text: &str) -> Option<String> {
+        read(text).map(WrittenDate::iso)
+    }
 
     #[test]
     fn a_date_keeps_its_own_zone() {
@@ -72,18 +420,73 @@ mod tests {
             ("2 May 24 10:00:00 GMT", "2024-05-02T10:00:00+00:00"),
             ("2 May 2024 10:00:00 EST", "2024-05-02T10:00:00-05:00"),
         ] {
-            assert_eq!(
-                read(text).map(|date| iso(&date)).as_deref(),
-                Some(expected),
-                "{text}"
-            );
+            assert_eq!(iso(text).as_deref(), Some(expected), "{text}");
         }
     }
 
     #[test]
-    fn what_is_no_date_is_none() {
-        for text in ["", "yesterday", "31 Feb 2024 10:00:00 +0000"] {
-            assert_eq!(read(text), None, "{text}");
+    fn every_usual_form_is_read() {
+        for text in [
+            "Thu, 2 May 2024 12:00:00 -0800 by mx-1.example.org",
+            "Thu, 2 May 2024 12:00:00 -0800-",
+            "Thu, 2 May 2024 12:00:00 -0800 - queue-1",
+            "Thu, 2 May 2024 12:00:00 pst",
+            "Thu, 2 May 2024 12:00:00 GMT-0800",
+            "Thu, 2 May 2024 12:00:00 UTC-8",
+            "Thu, 2 May 2024 12:00:00 GMT-08:00",
+            "Thu May  2 12:00:00 -0800 2024",
+            "Thu May  2 12:00:00 2024 -0800",
+            "Thu May 2 12:00:00 PST 2024",
+            "Thursday, 2 May 2024 12:00:00 -0800",
+            "Thursday, May 2, 2024 12:00:00 PM -0800",
+            "2-May-2024 12:00:00 -0800",
+            "Thu, 02-May-24 12:00:00 PST",
+            "2024-05-02T12:00:00-08:00",
+            "2024-05-02 12:00:00 -0800",
+            "2024-05-02T12:00:00.123-0800",
+            "2024-05-02T20:00:00Z",
+            "2024-05-02t20:00:00z",
+            "2 May 2024 20:00:00 +0000 (UTC)",
+            "2 May 2024 08:00 PM",
+        ] {
+            let date = read(text).and_then(WrittenDate::timestamp);
+            assert_eq!(date, Some(1_714_680_000), "{text}");
         }
+        let september = read("Sept 2 2024 10:00:00").or_else(|| read("2 September 2024 10:00:00"));
+        assert_eq!(
+            september.map(WrittenDate::iso).as_deref(),
+            Some("2024-09-02T10:00:00+00:00")
+        );
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for text in [
+            "",
+            "yesterday",
+            "31 Feb 2024 10:00:00 +0000",
+            "2024-05-02",
+            "2024-13-02T10:00:00Z",
+            "2 May 2024",
+        ] {
+            assert_eq!(iso(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_found_within_a_text() {
+        for text in [
+            "from a by b id 12 Thu, 2 May 2024 12:00:00 +0200",
+            "by a (b; c) with SMTP id 2 May 2024 12:00:00 +0200",
+            "by 3 at Thu May 2 12:00:00 2024 +0200",
+        ] {
+            let found = find(text).map(WrittenDate::iso);
+            assert_eq!(
+                found.as_deref(),
+                Some("2024-05-02T12:00:00+02:00"),
+                "{text}"
+            );
+        }
+        assert_eq!(find("by a with b id 2 c"), None);
     }
 }

@@ -1,16 +1,17 @@
-//! Who wrote to whom, and about what: all of it, for a search.
+//! Senders, recipients, subject and mailing list of a message, for a search.
 
+use super::block::{header_block, with_lf};
 use super::fields::Fields;
-use crate::message::header_block;
 
-/// Of the headers, each decoded, on one line and without control characters; None where the message has no such field.
+/// Header fields, each decoded, on one line and without control characters; None if the message has
+/// no such field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Envelope {
     /// All authors: `Alice Smith <alice@example.org>, bob@example.net`.
     pub from: Option<String>,
-    /// All who are named in To (RFC 5322 section 3.6.3).
+    /// All recipients in To (RFC 5322 section 3.6.3).
     pub to: Option<String>,
-    /// All who are named in Cc.
+    /// All recipients in Cc.
     pub cc: Option<String>,
     /// RFC 5322 section 3.6.5.
     pub subject: Option<String>,
@@ -18,9 +19,10 @@ pub struct Envelope {
     pub list: Option<String>,
 }
 
-/// The envelope of headers, which may go on with the body: that is not looked at.
+/// The envelope of a message. `headers` may include the body, which is not read.
 pub fn envelope(headers: &[u8]) -> Envelope {
-    let fields = Fields::of(header_block(headers));
+    let headers = with_lf(header_block(headers));
+    let fields = Fields::of(&headers);
     let list: Vec<String> = ["list-id", "list-post"]
         .iter()
         .filter_map(|name| fields.text(name))
@@ -39,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_envelope_is_of_the_headers_alone() {
+    fn an_envelope_does_not_read_the_body() {
         let message = b"To: =?utf-8?q?J=C3=B6rg?= <j@example.org>,\r\n b@example.org\r\nCc: c@example.org\r\n\
             List-Id: Fish =?utf-8?q?=26_chips?= <fish.example.org>\r\n\
             List-Post: <mailto:fish@example.org>\r\n\r\nFrom: x@example.org\r\n";

@@ -1,83 +1,151 @@
-//! The fields of a header block, by name. Every string that leaves is decoded (RFC 2047, RFC 2231) and one line without
-//! control characters.
+//! The fields of a header block, by name. Every text that is returned is decoded (RFC 2047, RFC
+//! 2231) and one line without control characters.
 
 use mail_parser::parsers::MessageStream;
-use mail_parser::{Addr, Address, DateTime, HeaderValue};
-use memchr::{memchr, memmem};
+use mail_parser::{Addr, Address, HeaderValue};
+use memchr::{memchr, memrchr};
 
+use super::block::{HEADERS_MAX, field_name};
+use super::date::{self, WrittenDate};
+use super::encoded_words;
 use super::parameters::Parameterized;
-use super::{date, encoded_words as words};
-use crate::message::{HEADERS_MAX, visible};
+use crate::message::visible;
 
 /// The fields of one message or part.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::message) struct Fields<'a> {
     block: &'a [u8],
+    /// The charset of the message, in which raw octets are read.
+    charset: Option<String>,
 }
 
-/// A person or a machine that writes or gets mail; at least one of the two is there and not empty.
+/// A person or a machine that writes or gets mail; has a name or an address, neither empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::message) struct Mailbox {
+pub(in crate::message) struct Correspondent {
     pub(in crate::message) name: Option<String>,
     pub(in crate::message) address: Option<String>,
 }
 
 impl<'a> Fields<'a> {
-    /// Of a header block, with or without the blank line.
+    /// Of a header block, with or without the blank line. Raw octets are of the charset that
+    /// Content-Type states.
     pub(in crate::message) fn of(block: &'a [u8]) -> Self {
-        Self {
-            block: &block[..block.len().min(HEADERS_MAX)],
+        let mut fields = Self {
+            block: within_limit(block),
+            charset: None,
+        };
+        let is_seven_bit = fields.block.is_ascii() && memchr(0x1b, fields.block).is_none();
+        if !is_seven_bit {
+            let media = fields.parameterized("content-type");
+            fields.charset = media.and_then(|media| media.parameter("charset").map(str::to_owned));
         }
+        fields
     }
 
-    /// The text of the first field of the name that says anything.
+    /// Raw octets are of this charset, unless Content-Type states another.
+    pub(in crate::message) fn or_charset(mut self, charset: Option<&str>) -> Self {
+        self.charset = self.charset.or_else(|| charset.map(str::to_owned));
+        self
+    }
+
+    /// The text of the first field of the name that has any.
     pub(in crate::message) fn text(&self, name: &str) -> Option<String> {
-        self.values(name).find_map(text)
+        self.values(name).find_map(|value| self.line(value))
     }
 
-    /// Who the fields of the name list, a line of them all: `Alice Smith <alice@example.org>, friends: bob@example.net;`.
+    /// The mailboxes of all fields of the name in one line:
+    /// `Alice Smith <alice@example.org>, friends: bob@example.net;`.
     pub(in crate::message) fn address_line(&self, name: &str) -> Option<String> {
-        let lines: Vec<String> = self.values(name).filter_map(address_line).collect();
+        let lines = self.values(name).filter_map(|value| self.addresses(value));
+        let lines: Vec<String> = lines.collect();
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
-    /// The first that a field of the name lists.
-    pub(in crate::message) fn first_mailbox(&self, name: &str) -> Option<Mailbox> {
-        self.values(name).find_map(first_mailbox)
+    /// The first mailbox in a field of the name.
+    pub(in crate::message) fn first_mailbox(&self, name: &str) -> Option<Correspondent> {
+        self.values(name).find_map(|value| {
+            let value = self.rewritten(value);
+            match MessageStream::new(&value).parse_address() {
+                HeaderValue::Address(address) => address.iter().find_map(Correspondent::of),
+                _ => None,
+            }
+        })
     }
 
     /// The first field of the name, if it is a date.
-    pub(in crate::message) fn date(&self, name: &str) -> Option<DateTime> {
+    pub(in crate::message) fn date(&self, name: &str) -> Option<WrittenDate> {
         let value = self.values(name).next()?;
         date::read(&String::from_utf8_lossy(value))
     }
 
     /// The first field of the name, as a value with parameters.
     pub(in crate::message) fn parameterized(&self, name: &str) -> Option<Parameterized> {
-        self.values(name).find_map(Parameterized::read)
+        let charset = self.charset.as_deref();
+        self.values(name)
+            .find_map(|value| Parameterized::read(value, charset))
     }
 
     /// The first identifier, without its angle brackets (RFC 5322 section 3.6.4).
     pub(in crate::message) fn identifier(&self, name: &str) -> Option<String> {
-        self.values(name).find_map(identifier)
+        self.values(name).find_map(|value| {
+            let rewritten = self.rewritten(value);
+            let id = match MessageStream::new(&rewritten).parse_id() {
+                HeaderValue::Text(id) => Some(visible::line(&id)),
+                HeaderValue::TextList(ids) => ids.first().map(|id| visible::line(id)),
+                _ => None,
+            };
+            id.filter(|id| !id.is_empty()).or_else(|| self.line(value))
+        })
     }
 
-    /// What follows the colon, folds and the line's end with it.
-    fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    /// What follows the colon, with folds and the line end.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         all(self.block)
             .filter(move |(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
     }
+
+    fn line(&self, value: &[u8]) -> Option<String> {
+        let text = encoded_words::text(value, self.charset.as_deref());
+        Some(visible::line(&text)).filter(|line| !line.is_empty())
+    }
+
+    fn rewritten(&self, value: &[u8]) -> Vec<u8> {
+        encoded_words::rewritten(value, self.charset.as_deref())
+    }
+
+    fn addresses(&self, value: &[u8]) -> Option<String> {
+        let rewritten = self.rewritten(value);
+        let line = match MessageStream::new(&rewritten).parse_address() {
+            HeaderValue::Address(Address::List(list)) => mailboxes(&list),
+            HeaderValue::Address(Address::Group(groups)) => {
+                let groups = groups.iter().map(|group| {
+                    let mailboxes = mailboxes(&group.addresses);
+                    match &group.name {
+                        Some(name) => format!("{}: {mailboxes};", visible::line(name)),
+                        None => mailboxes,
+                    }
+                });
+                groups.collect::<Vec<_>>().join(", ")
+            }
+            _ => String::new(),
+        };
+        if line.is_empty() {
+            self.line(value)
+        } else {
+            Some(line)
+        }
+    }
 }
 
-impl Mailbox {
+impl Correspondent {
     fn of(addr: &Addr<'_>) -> Option<Self> {
         let word = |word: Option<&str>| word.map(visible::line).filter(|word| !word.is_empty());
-        let mailbox = Self {
+        let correspondent = Self {
             name: word(addr.name()),
             address: word(addr.address()),
         };
-        (mailbox != Self::default()).then_some(mailbox)
+        (correspondent != Self::default()).then_some(correspondent)
     }
 
     fn line(&self) -> String {
@@ -89,14 +157,29 @@ impl Mailbox {
     }
 }
 
-/// Names and values of all fields (RFC 5322 section 2.2). A line that is no field goes to the one above, as do folded ones.
+/// The fields within the limit, without one that it cuts.
+fn within_limit(block: &[u8]) -> &[u8] {
+    if block.len() <= HEADERS_MAX {
+        return block;
+    }
+    let mut end = HEADERS_MAX;
+    while let Some(newline) = memrchr(b'\n', &block[..end]) {
+        if !matches!(block.get(newline + 1), Some(b' ' | b'\t')) {
+            return &block[..=newline];
+        }
+        end = newline;
+    }
+    &[]
+}
+
+/// Names and values of all fields (RFC 5322 section 2.2). A line that is no field is skipped.
 fn all(block: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = block;
     std::iter::from_fn(move || {
         loop {
             let field = &rest[..field_length(rest)?];
             rest = &rest[field.len()..];
-            if let Some(name) = name(field) {
+            if let Some(name) = field_name(field) {
                 return Some((name.trim_ascii_end(), &field[name.len() + 1..]));
             }
         }
@@ -115,82 +198,12 @@ fn field_length(block: &[u8]) -> Option<usize> {
     None
 }
 
-/// What stands before the colon, if that is a field's name: printable US-ASCII, and white space behind it (RFC 5322 section
-/// 4.5.8).
-pub(in crate::message) fn name(line: &[u8]) -> Option<&[u8]> {
-    let name = &line[..memchr(b':', line)?];
-    let word = name.trim_ascii_end();
-    let is_name = !word.is_empty() && word.iter().all(u8::is_ascii_graphic);
-    is_name.then_some(name)
-}
-
-/// As mail-parser reads it best: a value without a line end is unfinished to it.
-fn finished(value: &[u8]) -> Vec<u8> {
-    let mut value = words::joined(value);
-    if value.last() != Some(&b'\n') {
-        value.push(b'\n');
-    }
-    value
-}
-
-/// A value in which encoded words may stand where RFC 2047 allows none, as in parameters.
-pub(in crate::message) fn encoded_words(value: &[u8]) -> String {
-    let decoded = memmem::find(value, b"=?").and_then(|_| text(value));
-    decoded.unwrap_or_else(|| String::from_utf8_lossy(value).into_owned())
-}
-
-fn text(value: &[u8]) -> Option<String> {
-    match MessageStream::new(&finished(value)).parse_unstructured() {
-        HeaderValue::Text(text) => Some(visible::line(&text)).filter(|text| !text.is_empty()),
-        _ => None,
-    }
-}
-
-fn address_line(value: &[u8]) -> Option<String> {
-    let line = match MessageStream::new(&finished(value)).parse_address() {
-        HeaderValue::Address(Address::List(list)) => mailboxes(&list),
-        HeaderValue::Address(Address::Group(groups)) => {
-            let groups = groups.iter().map(|group| {
-                let mailboxes = mailboxes(&group.addresses);
-                match &group.name {
-                    Some(name) => format!("{}: {mailboxes};", visible::line(name)),
-                    None => mailboxes,
-                }
-            });
-            groups.collect::<Vec<_>>().join(", ")
-        }
-        _ => String::new(),
-    };
-    if line.is_empty() {
-        text(value)
-    } else {
-        Some(line)
-    }
-}
-
 fn mailboxes(list: &[Addr<'_>]) -> String {
-    let lines = list.iter().filter_map(Mailbox::of);
+    let lines = list.iter().filter_map(Correspondent::of);
     lines
-        .map(|mailbox| mailbox.line())
+        .map(|correspondent| correspondent.line())
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-fn first_mailbox(value: &[u8]) -> Option<Mailbox> {
-    match MessageStream::new(&finished(value)).parse_address() {
-        HeaderValue::Address(address) => address.iter().find_map(Mailbox::of),
-        _ => None,
-    }
-}
-
-fn identifier(value: &[u8]) -> Option<String> {
-    match MessageStream::new(&finished(value)).parse_id() {
-        HeaderValue::Text(id) => Some(visible::line(&id)),
-        HeaderValue::TextList(ids) => ids.first().map(|id| visible::line(id)),
-        _ => None,
-    }
-    .filter(|id| !id.is_empty())
-    .or_else(|| text(value))
 }
 
 #[cfg(test)]
@@ -230,7 +243,7 @@ mod tests {
         }
         assert_eq!(
             Fields::of(b"Subject: caf\xe9").text("subject").as_deref(),
-            Some("caf\u{fffd}")
+            Some("café")
         );
     }
 

@@ -1,6 +1,7 @@
 //! The header block of a message, and what its fields say.
 
 mod arrival;
+pub(super) mod block;
 pub(super) mod date;
 mod encoded_words;
 mod envelope;
@@ -10,6 +11,7 @@ pub(super) mod parameters;
 mod summary;
 
 pub use arrival::{DatePreference, arrival};
+pub use block::header_block;
 pub use envelope::{Envelope, envelope};
 pub use name::{UNKNOWN_SENDER, Zone, name, tag, title};
 pub use summary::{Outlined, Summary, outline, summary};

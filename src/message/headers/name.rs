@@ -1,20 +1,20 @@
 //! Names for people: `2024-05-01T0930 Alice Smith - Re invoice ~6b02a91c.eml`.
 //!
-//! A name is made of the message's own headers, arrival and identity, and of nothing else: so it stays the same whatever
-//! mail comes and goes. jiff is used here only.
+//! A name is made only of the message's own headers, arrival and identity, so it does not change
+//! when other mail comes or goes.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::fields::{Fields, Mailbox};
-use crate::message::file_name::{NAME_MAX, is_invisible, prefix};
-use crate::message::header_block;
+use super::block::{header_block, with_lf};
+use super::fields::{Correspondent, Fields};
+use crate::message::file_name::{NAME_MAX, is_unfit, prefix};
 
 /// The most octets of the sender in a name.
 const SENDER_MAX: usize = 64;
-/// What stands for a sender that no header tells.
+/// The name shown if no header has a sender.
 pub const UNKNOWN_SENDER: &str = "unknown sender";
-/// What a name ends in.
+/// The end of each name.
 const EXTENSION: &str = ".eml";
 
 /// The time zone in which arrivals are shown.
@@ -37,7 +37,7 @@ impl Zone {
         TimeZone::get(name).ok().map(Self)
     }
 
-    /// ISO 8601 to the minute, without the colon that other systems do not allow in names.
+    /// ISO 8601 to the minute, without the colon, which other systems do not allow in names.
     fn minute(&self, seconds: i64) -> Option<String> {
         let time = Timestamp::from_second(seconds).ok()?;
         let local = time.to_zoned(self.0.clone());
@@ -45,10 +45,12 @@ impl Zone {
     }
 }
 
-/// Who wrote, and about what: `Alice Smith - Re invoice`. `headers` may go on with the body, which is not looked at. Safe on
-/// every system: no control or bidi control characters, none of `/\:*?"<>|`, no white space but single spaces; at most 255 octets.
+/// Sender and subject: `Alice Smith - Re invoice`. `headers` may include the body, which is not
+/// read. The title is safe on every system: it has no control or invisible characters, none of
+/// `/\:*?"<>|`, no white space but single spaces, and at most 255 octets.
 pub fn title(headers: &[u8]) -> String {
-    let fields = Fields::of(header_block(headers));
+    let headers = with_lf(header_block(headers));
+    let fields = Fields::of(&headers);
     let mut title = prefix(&sender(&fields), SENDER_MAX).trim_end().to_owned();
     if let Some(subject) = fields.text("subject").map(|subject| harmless(&subject)) {
         title.push_str(" - ");
@@ -57,9 +59,10 @@ pub fn title(headers: &[u8]) -> String {
     prefix(&title, NAME_MAX).to_owned()
 }
 
-/// The name of a message: when it arrived (Unix seconds), its [`title`], and a tag that makes it the only one in its mailbox:
-/// made of the message's identity, so that mail that comes and goes never renames it. Begins with a digit or with `undated`; at
-/// most 255 octets, as long as the tag is short.
+/// The name of a message: its arrival (in Unix seconds), its [`title`], and a tag that is unique in
+/// the mailbox. The tag is made of the message's identity, so that other mail never renames the
+/// message. The name begins with a digit or with `undated` and has at most 255 octets if the tag is
+/// short.
 pub fn name(title: &str, arrival: Option<i64>, zone: &Zone, tag: &str) -> String {
     let time = arrival.and_then(|seconds| zone.minute(seconds));
     let time = time.unwrap_or_else(|| "undated".to_owned());
@@ -79,18 +82,18 @@ fn sender(fields: &Fields<'_>) -> String {
     let from = fields
         .first_mailbox("from")
         .or_else(|| fields.first_mailbox("sender"));
-    let shown = |Mailbox { name, address }| name.or(address);
+    let shown = |Correspondent { name, address }| name.or(address);
     let sender = from.and_then(shown).map(|sender| harmless(&sender));
     sender
         .filter(|sender| !sender.is_empty())
         .unwrap_or_else(|| UNKNOWN_SENDER.to_owned())
 }
 
-/// A separator becomes a dash, and what cannot be in a name on other systems goes.
+/// Replaces separators by dashes and removes what other systems do not allow in a name.
 fn harmless(text: &str) -> String {
     let replaced: String = text
         .chars()
-        .filter(|character| !is_invisible(*character) && !":*?\"<>".contains(*character))
+        .filter(|character| !is_unfit(*character) && !":*?\"<>".contains(*character))
         .map(|character| {
             if "/\\|".contains(character) {
                 '-'
@@ -121,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_tells_when_who_and_what() {
+    fn a_name_has_arrival_sender_and_subject() {
         let headers = "From: Alice Smith <alice@example.org>\r\nSubject: Re: invoice\r\n\r\n";
         assert_eq!(
             named(headers),
@@ -145,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told() {
+    fn what_is_missing_has_a_substitute() {
         assert_eq!(named(""), "2024-05-01T0730 unknown sender ~6b02a91c.eml");
         assert_eq!(
             named("From: <a@b.example>\r\nSubject: \r\n"),
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_name_may_hold_is_not_in_it() {
+    fn a_name_has_no_character_that_is_not_allowed() {
         let headers = "From: \"a/../b: <c>\" <x@y>\r\nSubject: =?utf-8?q?1/2=00=0A=1B\"=E2=80=AE*?= \\?|z\r\n\r\n";
         assert_eq!(
             named(headers),
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_tells_its_tag() {
+    fn the_tag_is_read_from_a_name() {
         assert_eq!(tag(&named("Subject: a ~b.eml ~c\r\n")), Some("6b02a91c"));
         assert_eq!(tag("2024-05-01T0730 x.eml"), None);
         assert_eq!(tag("2024-05-01T0730 x ~6b02a91c"), None);
@@ -199,7 +202,7 @@ mod tests {
             let block = [b"Subject: ", subject.as_bytes(), b"\r\nFrom: ", &headers].concat();
             let name = name(&title(&block), Some(arrival), &Zone::utc(), "6b02a91c");
             prop_assert!(name.len() <= NAME_MAX && name.ends_with(EXTENSION));
-            prop_assert!(!name.contains(|c: char| c.is_control() || is_invisible(c) || "/\\:*?\"<>|".contains(c)));
+            prop_assert!(!name.contains(|c: char| c.is_control() || is_unfit(c) || "/\\:*?\"<>|".contains(c)));
             prop_assert!(!name.contains("  ") && !name.starts_with(['.', '-', ' ']));
         }
     }

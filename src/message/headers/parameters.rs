@@ -1,29 +1,32 @@
 //! Values with parameters: Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2183).
 //!
-//! mail-parser decodes every section of an RFC 2231 parameter for itself, which breaks characters in two and forgets the
-//! charset after the first one; so sections are put together here.
+//! mail-parser decodes each section of an RFC 2231 parameter by itself: that breaks characters that
+//! two sections share, and loses the charset after the first section. So the sections are joined
+//! here.
 
 use std::collections::BTreeMap;
 
 use memchr::memchr;
 
-use super::fields::encoded_words;
+use super::encoded_words;
 use crate::message::charset;
 
-/// The parameters in which mailers write encoded words, though RFC 2047 section 5 allows none there. In others, as in a
-/// boundary, `=?` is what it is.
+/// The parameters in which mailers write encoded words, though RFC 2047 section 5 forbids it. In
+/// others, such as a boundary, `=?` stands for itself.
 const NAMES: [&str; 2] = ["name", "filename"];
 
 /// A value with parameters: `text/plain; charset=utf-8`, or `attachment; filename=a`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::message) struct Parameterized {
-    /// In lower case, without parameters, white space and control characters; not empty.
+    /// In lower case, without parameters, white space and control characters. Empty only if there
+    /// are parameters.
     pub(in crate::message) value: String,
-    /// Names in lower case; values decoded, not empty, and otherwise as they are: any character may be in them.
+    /// Names in lower case; values decoded and not empty. A value may have any character.
     parameters: BTreeMap<String, String>,
 }
 
-/// One section of a parameter (RFC 2231 section 3); a parameter that is not continued has one.
+/// A section of a parameter (RFC 2231 section 3); a parameter that is not continued has one
+/// section.
 struct Section {
     number: u32,
     form: Form,
@@ -32,22 +35,24 @@ struct Section {
 
 #[derive(PartialEq, Eq, Clone, Copy)]
 enum Form {
-    /// As it stands.
+    /// Not encoded.
     Plain,
-    /// Percent-encoded; the first one begins with a charset and a language (RFC 2231 section 4).
+    /// Percent-encoded; the first section begins with a charset and a language (RFC 2231 section
+    /// 4).
     Extended,
 }
 
 impl Parameterized {
-    /// Of a field's value; None where it is empty.
-    pub(in crate::message) fn read(field: &[u8]) -> Option<Self> {
+    /// Of a field's value; None if it is empty. Raw octets of file names are of the charset of the
+    /// message.
+    pub(in crate::message) fn read(field: &[u8], message: Option<&str>) -> Option<Self> {
         let (value, mut rest) = split_at_semicolon(field);
         let value = String::from_utf8_lossy(value).to_ascii_lowercase();
         let value = value
             .split(|character: char| {
                 character == '(' || character.is_whitespace() || character.is_control()
             })
-            .find(|word| !word.is_empty())?;
+            .find(|word| !word.is_empty());
         let mut sections: BTreeMap<String, Vec<Section>> = BTreeMap::new();
         while !rest.is_empty() {
             let (parameter, behind) = split_at_semicolon(rest);
@@ -57,22 +62,46 @@ impl Parameterized {
             }
         }
         let parameters = sections.into_iter().map(|(name, sections)| {
-            let value = joined(&name, sections);
+            let value = joined(&name, sections, message);
             (name, value)
         });
-        Some(Self {
-            value: value.to_owned(),
+        let read = Self {
+            value: value.unwrap_or_default().to_owned(),
             parameters: parameters.filter(|(_, value)| !value.is_empty()).collect(),
-        })
+        };
+        (!read.value.is_empty() || !read.parameters.is_empty()).then_some(read)
     }
 
-    /// The parameter of the name, which is in lower case.
+    /// A value without parameters.
+    pub(in crate::message) fn of_value(value: &str) -> Self {
+        Self {
+            value: value.to_owned(),
+            parameters: BTreeMap::new(),
+        }
+    }
+
+    /// A value with one parameter.
+    pub(in crate::message) fn new(value: &str, name: &str, parameter: String) -> Self {
+        Self {
+            value: value.to_owned(),
+            parameters: BTreeMap::from([(name.to_owned(), parameter)]),
+        }
+    }
+
+    /// The same but for the parameter of the name.
+    pub(in crate::message) fn without_parameter(&self, name: &str) -> Self {
+        let mut changed = self.clone();
+        changed.parameters.remove(name);
+        changed
+    }
+
+    /// The parameter of that name in lower case.
     pub(in crate::message) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str)
     }
 }
 
-/// What stands before the first semicolon outside of quotation marks, and what behind.
+/// What stands before the first semicolon outside of quotation marks, and what stands behind it.
 fn split_at_semicolon(field: &[u8]) -> (&[u8], &[u8]) {
     let (mut quoted, mut escaped) = (false, false);
     for (at, octet) in field.iter().enumerate() {
@@ -108,7 +137,8 @@ fn section(parameter: &[u8]) -> Option<(String, Section)> {
     Some((name.to_owned(), section))
 }
 
-/// Without folds, quotation marks and the backslashes that quote one of those or themselves: others are of a path.
+/// Without folds, quotation marks, and the backslashes that quote a quotation mark or a backslash;
+/// other backslashes are of a path.
 fn unquoted(value: &[u8]) -> Vec<u8> {
     let inner = value
         .strip_prefix(b"\"")
@@ -131,9 +161,9 @@ fn unquoted(value: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// The sections in their order. The form that knows its charset goes before a plain one of the same number, which is there for
-/// those who cannot read it (RFC 6266 section 4.3).
-fn joined(name: &str, mut sections: Vec<Section>) -> String {
+/// The sections in their order. If a number occurs in both forms, the one with the charset counts:
+/// the plain one is for programs that do not know RFC 2231 (RFC 6266 section 4.3).
+fn joined(name: &str, mut sections: Vec<Section>, message: Option<&str>) -> String {
     sections.sort_by_key(|section| (section.number, section.form == Form::Plain));
     sections.dedup_by_key(|section| section.number);
     if sections.iter().all(|section| section.form == Form::Plain) {
@@ -142,7 +172,7 @@ fn joined(name: &str, mut sections: Vec<Section>) -> String {
             .flat_map(|section| section.octets)
             .collect();
         return if NAMES.contains(&name) {
-            encoded_words(&octets)
+            encoded_words::text(&octets, message)
         } else {
             String::from_utf8_lossy(&octets).into_owned()
         };
@@ -160,10 +190,13 @@ fn joined(name: &str, mut sections: Vec<Section>) -> String {
             Form::Extended => percent_decode(&section.octets, &mut octets),
         }
     }
-    charset::decode(label.as_deref(), &octets)
+    match label.filter(|label| !label.is_empty()) {
+        Some(label) => charset::decode(Some(&label), &octets),
+        None => charset::decode_unlabelled(message, &octets),
+    }
 }
 
-/// `charset'language'value`; all of it is the value where the apostrophes are missing.
+/// `charset'language'value`; without the apostrophes all of it is the value.
 fn charset_and_value(section: &[u8]) -> (Option<String>, &[u8]) {
     let mut pieces = section.splitn(3, |octet| *octet == b'\'');
     match (pieces.next(), pieces.next(), pieces.next()) {
@@ -186,7 +219,7 @@ mod tests {
 
     fn file_name(parameters: &str) -> Option<String> {
         let field = format!(" attachment; {parameters}\r\n");
-        let disposition = Parameterized::read(field.as_bytes())?;
+        let disposition = Parameterized::read(field.as_bytes(), None)?;
         disposition.parameter("filename").map(str::to_owned)
     }
 
@@ -198,9 +231,10 @@ mod tests {
             ("text", Some("text")),
             ("\0text/\x1bplain", Some("text/")),
             ("", None),
-            (" \r\n ; a=b", None),
+            (" \r\n ", None),
+            (" \r\n ; a=b", Some("")),
         ] {
-            let read = Parameterized::read(field.as_bytes());
+            let read = Parameterized::read(field.as_bytes(), None);
             assert_eq!(
                 read.as_ref().map(|read| read.value.as_str()),
                 value,
@@ -302,15 +336,15 @@ mod tests {
     #[test]
     fn a_boundary_is_not_decoded() {
         let field = b"multipart/mixed; boundary=\"=?utf-8?q?a?=  b\"";
-        let media = Parameterized::read(field).unwrap();
+        let media = Parameterized::read(field, None).unwrap();
         assert_eq!(media.parameter("boundary"), Some("=?utf-8?q?a?=  b"));
     }
 
     proptest! {
         #[test]
         fn nothing_in_a_field_makes_it_panic(field in prop::collection::vec(prop::sample::select(b"ab;=\"\\*'%01?\r\n \xc3".to_vec()), 0..60)) {
-            let read = Parameterized::read(&field);
-            prop_assert!(read.is_none_or(|read| !read.value.is_empty()));
+            let read = Parameterized::read(&field, None);
+            prop_assert!(read.is_none_or(|read| !read.value.is_empty() || !read.parameters.is_empty()));
         }
     }
 }

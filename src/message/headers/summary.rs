@@ -1,10 +1,11 @@
-//! What a message says of itself in a few words.
+//! Subject, authors and identifier of a message.
 
+use super::block::{header_block, with_lf};
 use super::fields::Fields;
 use crate::message::file_name::prefix;
-use crate::message::header_block;
 
-/// Of the headers, each decoded, on one line and without control characters; None where the message has no such field.
+/// Header fields, each decoded, on one line and without control or invisible characters; None if
+/// the message has no such field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
     /// RFC 5322 section 3.6.5.
@@ -15,9 +16,10 @@ pub struct Summary {
     pub message_id: Option<String>,
 }
 
-/// The summary of headers, which may go on with the body: that is not looked at.
+/// The summary of a message. `headers` may include the body, which is not read.
 pub fn summary(headers: &[u8]) -> Summary {
-    let fields = Fields::of(header_block(headers));
+    let headers = with_lf(header_block(headers));
+    let fields = Fields::of(&headers);
     Summary {
         subject: fields.text("subject"),
         from: fields.address_line("from"),
@@ -25,10 +27,11 @@ pub fn summary(headers: &[u8]) -> Summary {
     }
 }
 
-/// The most octets of a line of an [`outline()`]: a file system that takes them as attributes has room for 4 KiB (ext4).
+/// The most octets in a line of an [`outline()`]: a file system to which attributes are copied may
+/// have only 4 KiB for all of them (ext4).
 const LINE_MAX: usize = 1000;
 
-/// What an outline tells, by its place in it.
+/// A line of an outline, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outlined {
     /// As [`Summary::subject`].
@@ -40,15 +43,16 @@ pub enum Outlined {
 }
 
 impl Outlined {
-    /// What the outline tells of it.
+    /// The line in the outline; None if it is empty.
     pub fn of(self, outline: &str) -> Option<&str> {
         let line = outline.split('\n').nth(self as usize);
         line.filter(|line| !line.is_empty())
     }
 }
 
-/// Subject, authors and identifier of headers, to be kept: a line each, empty where there is none. A longer one than 1,000
-/// octets is cut off, but for an identifier, which would be another one.
+/// Subject, authors and identifier, one on each line, in the form that the index keeps. A line
+/// without a value is empty. A value over 1,000 octets is cut; an identifier of that length is left
+/// out, because a cut one would be a different identifier.
 pub fn outline(headers: &[u8]) -> String {
     let summary = summary(headers);
     let cut = |line: Option<String>| {
@@ -69,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_is_of_the_headers_alone() {
+    fn a_summary_does_not_read_the_body() {
         let message = b"From: =?utf-8?q?J=C3=B6rg?= <j@example.org>\r\nSubject: caf=?utf-8?q?=C3=A9?=\r\n x\r\n\
             Message-ID: <1@example.org>\r\n\r\nMessage-ID: <2@example.org>\r\n";
         let summary = summary(message);
@@ -80,7 +84,7 @@ mod tests {
     const ALL: [Outlined; 3] = [Outlined::Subject, Outlined::From, Outlined::MessageId];
 
     #[test]
-    fn an_outline_tells_what_the_summary_tells() {
+    fn an_outline_has_the_lines_of_the_summary() {
         let outline = outline(b"Subject: a\r\n b\r\nMessage-ID: <1@example.org>\r\n\r\n");
         let told = ALL.map(|outlined| outlined.of(&outline));
         assert_eq!(told, [Some("a b"), None, Some("1@example.org")]);

@@ -8,7 +8,7 @@ use crate::message::body::transfer::Encoding;
 /// A range of the message's octets, or of those of a nested message, which may be encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Location {
-    /// From the outermost inwards: what to decode to get at the octets that the range is of.
+    /// What to decode, from the outside in, to get the octets that the range belongs to.
     through: Vec<Encoded>,
     range: Range<usize>,
 }
@@ -27,7 +27,7 @@ impl Location {
         }
     }
 
-    /// A range of what is here.
+    /// A range within this location.
     pub(super) fn within(&self, range: &Range<usize>) -> Self {
         Self {
             through: self.through.clone(),
@@ -35,7 +35,7 @@ impl Location {
         }
     }
 
-    /// All that an encoded range of what is here says.
+    /// The decoded octets of a range within this location.
     pub(super) fn decoded(&self, range: &Range<usize>, encoding: Encoding, size: usize) -> Self {
         if encoding == Encoding::Identity {
             return self.within(range);
@@ -51,7 +51,8 @@ impl Location {
         }
     }
 
-    /// The octets, of the message that the location was made for; of another one whatever is there, perhaps none.
+    /// The octets, if `message` is the one that the location was made for. In another message
+    /// whatever is there, perhaps nothing.
     pub(super) fn octets<'m>(&self, message: &'m [u8]) -> Cow<'m, [u8]> {
         let mut octets = Cow::Borrowed(message);
         for step in &self.through {
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_location_leads_through_what_is_encoded() {
+    fn a_location_may_lead_through_encoded_octets() {
         let message = b"..aGVsbG8gd29ybGQ=..";
         let whole = Location::whole(message);
         let decoded = whole.decoded(&(2..18), Encoding::Base64, 11);
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn another_message_gives_nothing_that_is_not_there() {
+    fn another_message_gives_no_panic() {
         let location = Location::whole(b"abc").within(&(1..3));
         assert_eq!(&*location.octets(b""), b"");
         let decoded = Location::whole(b"aGVsbG8=").decoded(&(0..8), Encoding::Base64, 5);

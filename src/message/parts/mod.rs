@@ -1,58 +1,60 @@
 //! A message as a directory.
 //!
 //! ```text
-//! headers              the header block as it is
-//! message.eml          the whole message as it is
+//! headers              the header block, unchanged
+//! message.eml          the whole message, unchanged
 //! text.txt             its plain text in UTF-8, with LF
 //! text.html            its HTML in UTF-8, with LF
-//! attachments/NAME     decoded, under the sender's names made safe, or part-3.pdf
-//! message-1/           a nested message: the same again
-//! message-2.eml        one that lies too deep to be a directory
-//! rest.eml             as it is, from the first of the parts that are too many to the end
+//! attachments/NAME     decoded; the sender's name made safe, or part-3.pdf
+//! message-1/           a nested message: a directory like this one
+//! message-2.eml        a nested message too deep to be a directory
+//! rest.eml             if there are too many parts: the rest of the message, unchanged
 //! ```
-//! What a message has not is not there. A tree is small and owns nothing of the message: each file knows where its octets are,
-//! and gives them when it has the message again.
+//! What a message does not have is not there. A tree is small and holds nothing of the message:
+//! each file knows where its octets are and reads them from the message when they are needed.
 //!
-//! Looked at are 1,000 parts in all, 32 multiparts and 16 messages within each other, 16 MiB of texts, and 256 KiB of each header
-//! block. What lies deeper is one file, and so is a larger text.
+//! Limits: 1,000 parts in all, 32 levels of multiparts, 16 levels of messages, 16 MiB of texts, and
+//! 256 KiB of each header block. What is deeper is one file, and so is a larger text.
 
 mod location;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::body::contents::{self, Item, Role};
-use super::body::mime::{Bounds, Entity, Message};
+use super::body::contents::{self, Item, PartRole};
+use super::body::mime::{Bounds, Entity, MessageTree};
 use super::body::transfer::Encoding;
+use super::headers::block::{Owner, with_lf};
 use super::text::{Plain, html_source};
 use location::Location;
 
-/// The entries of a message or of its attachments, in the order above; names are unique, safe, and at most 255 octets.
+/// The entries of a message or of its attachments, in the order above. Names are unique, safe, and
+/// at most 255 octets long.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Directory {
-    /// In a whole tree one for each part, and at most five more for each message.
-    pub entries: Vec<Entry>,
+    /// In a whole tree: one for each part, and at most five more for each message.
+    pub entries: Vec<PartEntry>,
 }
 
 /// A name in a [`Directory`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Without `/`, control characters, and a dot or `-` in front.
+pub struct PartEntry {
+    /// Without `/` and control characters, and without a dot or `-` at the start.
     pub name: String,
     /// What has the name.
-    pub node: Node,
+    pub node: PartNode,
 }
 
 /// What a name in a [`Directory`] stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
+pub enum PartNode {
     /// `attachments`, or a nested message.
     Directory(Directory),
     /// Octets.
     File(File),
 }
 
-/// A file whose octets are made when they are asked for.
+/// A file whose octets are made when they are needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
     size: u64,
@@ -61,7 +63,7 @@ pub struct File {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Content {
-    /// As they are, or decoded.
+    /// Unchanged, or decoded.
     Octets(Location),
     /// The plain texts of the message at the location, one after another.
     Text(Location, Vec<Written<Plain>>),
@@ -74,37 +76,39 @@ enum Content {
 struct Written<T> {
     range: Range<usize>,
     encoding: Encoding,
-    /// What turns the decoded octets into text.
+    /// How the decoded octets become text.
     form: T,
 }
 
-/// The tree of a message. Takes the time to decode its texts once; attachments are only measured. Never fails: what is no mail
-/// has `message.eml` and what else can be told.
+/// The tree of a message. Decodes its texts once; attachments are only measured. Never fails:
+/// octets that are no mail have at least `headers` and `message.eml`.
 pub fn parts(message: &[u8]) -> Directory {
     let mut bounds = Bounds::default();
-    directory(message, &Location::whole(message), &mut bounds)
+    let location = Location::whole(message);
+    directory(message, Owner::Message, &location, &mut bounds)
 }
 
 impl Directory {
     /// The entry of the name.
-    pub fn get(&self, name: &str) -> Option<&Node> {
+    pub fn get(&self, name: &str) -> Option<&PartNode> {
         let entry = self.entries.iter().find(|entry| entry.name == name);
         entry.map(|entry| &entry.node)
     }
 
-    fn add(&mut self, name: impl Into<String>, node: Node) {
+    fn add(&mut self, name: impl Into<String>, node: PartNode) {
         let name = name.into();
-        self.entries.push(Entry { name, node });
+        self.entries.push(PartEntry { name, node });
     }
 }
 
 impl File {
-    /// Exactly how many octets [`Self::octets`] gives.
+    /// The exact number of octets that [`Self::octets`] returns.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The file's octets, out of the message that its tree was made of. Another message gives other octets, but no panic.
+    /// The file's octets, read from the message that the tree was made of. Another message gives
+    /// other octets, but no panic.
     pub fn octets<'m>(&self, message: &'m [u8]) -> Cow<'m, [u8]> {
         self.content.octets(message)
     }
@@ -155,7 +159,7 @@ fn html(documents: &[Written<Option<String>>], octets: &[u8]) -> String {
     )
 }
 
-/// Texts that begin on lines of their own.
+/// Joins texts; each begins on a new line.
 fn joined(texts: impl Iterator<Item = String>) -> String {
     texts.fold(String::new(), |mut joined, text| {
         if !joined.is_empty() && !joined.ends_with('\n') {
@@ -165,11 +169,13 @@ fn joined(texts: impl Iterator<Item = String>) -> String {
     })
 }
 
-/// `octets` are those of the message that is shown, `location` is where they are in the outermost one.
-fn directory(octets: &[u8], location: &Location, bounds: &mut Bounds) -> Directory {
-    let message = Message::read(octets, bounds);
+/// `octets` are those of the message that is shown; `location` is their place in the outermost
+/// message.
+fn directory(octets: &[u8], owner: Owner, location: &Location, bounds: &mut Bounds) -> Directory {
+    let octets = &*with_lf(octets);
+    let message = MessageTree::read(octets, owner, bounds);
     let items = contents::items(&message);
-    let tree = Tree { octets, location };
+    let tree = MessageFiles { octets, location };
     let mut directory = Directory::default();
     directory.add("headers", tree.range(&message.root.header));
     directory.add("message.eml", tree.range(&(0..octets.len())));
@@ -182,17 +188,17 @@ fn directory(octets: &[u8], location: &Location, bounds: &mut Bounds) -> Directo
     directory
 }
 
-struct Tree<'a> {
+struct MessageFiles<'a> {
     octets: &'a [u8],
     location: &'a Location,
 }
 
-impl Tree<'_> {
+impl MessageFiles<'_> {
     fn add_texts(&self, items: &[Item<'_>], directory: &mut Directory) {
-        let texts: Vec<_> = of_role(items, &Role::Text)
+        let texts: Vec<_> = of_role(items, &PartRole::Text)
             .map(|entity| Written::new(entity, Plain::of(&entity.media)))
             .collect();
-        let documents: Vec<_> = of_role(items, &Role::Html)
+        let documents: Vec<_> = of_role(items, &PartRole::Html)
             .map(|entity| {
                 Written::new(entity, entity.media.parameter("charset").map(str::to_owned))
             })
@@ -216,18 +222,18 @@ impl Tree<'_> {
     fn add_attachments(&self, items: &[Item<'_>], directory: &mut Directory) {
         let mut attachments = Directory::default();
         for item in items {
-            if let Role::Attachment(name) = &item.role {
+            if let PartRole::Attachment(name) = &item.role {
                 attachments.add(name, self.file(item.entity));
             }
         }
         if !attachments.entries.is_empty() {
-            directory.add("attachments", Node::Directory(attachments));
+            directory.add("attachments", PartNode::Directory(attachments));
         }
     }
 
     fn add_messages(&self, items: &[Item<'_>], bounds: &mut Bounds, directory: &mut Directory) {
         for item in items {
-            let Role::Message(number) = item.role else {
+            let PartRole::Message(number) = item.role else {
                 continue;
             };
             if bounds.nested == 0 || bounds.parts == 0 {
@@ -236,23 +242,25 @@ impl Tree<'_> {
             }
             let octets = item.entity.content(self.octets);
             let location = self.decoded(item.entity);
-            let nested = within(bounds, |bounds| self::directory(&octets, &location, bounds));
-            directory.add(format!("message-{number}"), Node::Directory(nested));
+            let nested = within(bounds, |bounds| {
+                self::directory(&octets, Owner::Nested, &location, bounds)
+            });
+            directory.add(format!("message-{number}"), PartNode::Directory(nested));
         }
     }
 
     /// The entity's content.
-    fn file(&self, entity: &Entity) -> Node {
+    fn file(&self, entity: &Entity) -> PartNode {
         let location = self.decoded(entity);
-        Node::File(File {
+        PartNode::File(File {
             size: entity.content_size(self.octets),
             content: Content::Octets(location),
         })
     }
 
     /// Octets as they are.
-    fn range(&self, range: &Range<usize>) -> Node {
-        Node::File(File {
+    fn range(&self, range: &Range<usize>) -> PartNode {
+        PartNode::File(File {
             size: range.len() as u64,
             content: Content::Octets(self.location.within(range)),
         })
@@ -264,19 +272,19 @@ impl Tree<'_> {
     }
 }
 
-fn made(size: usize, content: Content) -> Node {
+fn made(size: usize, content: Content) -> PartNode {
     let size = size as u64;
-    Node::File(File { size, content })
+    PartNode::File(File { size, content })
 }
 
-fn of_role<'m>(items: &'m [Item<'m>], role: &'m Role) -> impl Iterator<Item = &'m Entity> {
+fn of_role<'m>(items: &'m [Item<'m>], role: &'m PartRole) -> impl Iterator<Item = &'m Entity> {
     items
         .iter()
         .filter(move |item| item.role == *role)
         .map(|item| item.entity)
 }
 
-/// One message deeper; the parts that were used up stay so.
+/// Reads one level deeper; the parts that were read stay counted.
 fn within<T>(bounds: &mut Bounds, read: impl FnOnce(&mut Bounds) -> T) -> T {
     bounds.nested -= 1;
     let read = read(bounds);

@@ -1,15 +1,15 @@
-//! Paragraphs that a mailer broke into lines (RFC 3676).
+//! Paragraphs that the sender's mailer broke into lines (RFC 3676).
 
 use crate::message::body::mime::Media;
 
-/// Whether lines that end in a space go on in the next one.
+/// Whether a line that ends in a space continues in the next line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
-    /// Lines are as they are.
+    /// Lines stay as they are.
     Fixed,
-    /// The space stays, between words.
+    /// The space stays between the words.
     Flowed,
-    /// The space goes: `DelSp=yes`, of scripts without spaces.
+    /// The space is removed: `DelSp=yes`, for scripts without spaces.
     FlowedWithoutSpace,
 }
 
@@ -28,7 +28,8 @@ impl Flow {
         }
     }
 
-    /// The text with each paragraph on one line, quotation marks in front: `>> text`. Lines end in LF.
+    /// The text with each paragraph on one line, quotation marks in front: `>> text`. Lines end in
+    /// LF.
     pub(super) fn joined(self, text: String) -> String {
         if self == Self::Fixed {
             return text;
@@ -37,8 +38,9 @@ impl Flow {
         let mut open: Option<usize> = None;
         for line in text.lines() {
             let (depth, content) = unquoted(line);
-            // Neither the separator of a signature (section 4.3) nor another depth (section 4.5) goes on a paragraph; nor does an
-            // empty line, though it would by the letter: mailers leave a space at a paragraph's end.
+            // The separator of a signature (section 4.3) and a different depth (section 4.5) end a
+            // paragraph. So does an empty line, which the RFC would join: mailers leave a space at
+            // the end of a paragraph.
             let continues = open == Some(depth) && !matches!(content, "" | "-- ");
             if open.is_some() && !continues {
                 joined.push('\n');
@@ -57,7 +59,7 @@ impl Flow {
         joined
     }
 
-    /// True where the paragraph goes on.
+    /// True if the paragraph continues.
     fn append(self, joined: &mut String, content: &str) -> bool {
         let flows = content.ends_with(' ') && content != "-- ";
         match self {
@@ -68,8 +70,8 @@ impl Flow {
     }
 }
 
-/// The depth of the quotation, and the line without its marks and without the space that was stuffed before what follows
-/// (section 4.4).
+/// The depth of the quotation, and the line without its marks and without the space that was
+/// stuffed before what follows (section 4.4).
 fn unquoted(line: &str) -> (usize, &str) {
     let content = line.trim_start_matches('>');
     let depth = line.len() - content.len();
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stuffed_space_goes() {
+    fn a_stuffed_space_is_removed() {
         assert_eq!(
             flowed(" From here\n >no quote\n  indented\n"),
             "From here\n>no quote\n indented\n"
@@ -109,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn quotations_flow_at_their_own_depth() {
+    fn quotations_are_joined_at_their_own_depth() {
         assert_eq!(
             flowed("> a \n> b\n>> c \n>> d \n> e\nf \n> g\n>\n"),
             "> a b\n>> c d \n> e\nf \n> g\n>\n"
@@ -117,19 +119,19 @@ mod tests {
     }
 
     #[test]
-    fn a_signatures_separator_stands_alone() {
+    fn the_separator_of_a_signature_ends_a_paragraph() {
         assert_eq!(flowed("text \n-- \nAlice\n"), "text \n-- \nAlice\n");
         assert_eq!(flowed("> -- \n> Bob\n"), "> -- \n> Bob\n");
     }
 
     #[test]
-    fn with_delsp_the_space_goes() {
+    fn with_delsp_the_space_is_removed() {
         let text = "日本 \n語\na  \nb\n".to_owned();
         assert_eq!(Flow::FlowedWithoutSpace.joined(text), "日本語\na b\n");
     }
 
     #[test]
-    fn what_is_fixed_stays() {
+    fn fixed_text_is_not_changed() {
         assert_eq!(Flow::Fixed.joined(" a \n> b \n".to_owned()), " a \n> b \n");
     }
 

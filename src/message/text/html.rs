@@ -1,15 +1,16 @@
-//! HTML as text that people can read. html5gum is used here only.
+//! HTML as readable text.
 //!
-//! Tags are taken as they come, without a tree: time and memory are those of the document, however its elements are nested.
-//! Links are kept: `our shop <https://example.org/>`.
+//! Tags are processed one by one, without a tree: time and memory grow linearly with the document,
+//! however deep its elements are nested. Links are kept: `our shop <https://example.org/>`.
 
 use html5gum::emitters::default::DefaultEmitter;
 use html5gum::{EndTag, HtmlString, StartTag, Token, Tokenizer};
 
-/// The most quotations within each other that lines show.
+/// The most levels of quotation that lines show.
 const QUOTED: usize = 8;
 
-/// The document's text. Blocks begin on lines of their own, paragraphs after a blank line, cells of a table after a tab.
+/// The text of the document. Each block begins on a new line, each paragraph after a blank line,
+/// each table cell after a tab.
 pub(super) fn readable(document: &str) -> String {
     let mut emitter = DefaultEmitter::default();
     emitter.naively_switch_states(true);
@@ -25,7 +26,7 @@ pub(super) fn readable(document: &str) -> String {
     page.finish()
 }
 
-/// What comes between what was written and what will be; a greater one swallows a smaller one.
+/// The space to write before the next words; a larger gap replaces a smaller one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 enum Gap {
     #[default]
@@ -43,14 +44,14 @@ struct Page {
     quoted: usize,
     /// How many `pre` are open.
     preformatted: usize,
-    /// The element whose text nobody sees, while it is open.
+    /// The open element whose text is not shown.
     unseen: Option<Vec<u8>>,
     link: Option<Link>,
 }
 
 struct Link {
     target: String,
-    /// Where its words begin in what is shown.
+    /// Where its words begin in the shown text.
     start: usize,
 }
 
@@ -117,7 +118,7 @@ impl Page {
         }
     }
 
-    /// Soft hyphens and breaks without width only tell where a word may be broken.
+    /// Soft hyphens and spaces without width only mark where a word may be broken.
     fn words(&mut self, words: &str) {
         let seen = words.replace(['\u{ad}', '\u{200b}', '\u{feff}'], "");
         if seen.is_empty() {
@@ -154,7 +155,7 @@ impl Page {
         self.shown.push('\n');
     }
 
-    /// Only what leads somewhere outside of the message.
+    /// Only links that lead out of the message.
     fn open_link(&mut self, target: String) {
         self.close_link();
         let leads = ["http://", "https://", "ftp://", "mailto:", "tel:"]
@@ -193,7 +194,7 @@ impl Page {
     }
 }
 
-/// By the element's default display (HTML standard, section 15.3), as far as mail uses it.
+/// By the element's default display (HTML standard, section 15.3), for the elements that mail uses.
 fn gap_around(name: &[u8]) -> Gap {
     match name {
         b"p" | b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"ul" | b"ol" | b"dl" | b"pre"
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_closed_hides_nothing_before_it() {
+    fn an_element_without_end_hides_nothing_before_it() {
         assert_eq!(readable("a<style>b"), "a\n");
         assert_eq!(readable("a<!-- b"), "a\n");
         assert_eq!(readable("a<b"), "a\n");

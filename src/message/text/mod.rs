@@ -1,29 +1,40 @@
 //! A message as one text, for grep and less.
 
+mod alternatives;
 mod flowed;
 mod html;
 
 use std::collections::BTreeMap;
 
-use super::body::contents::{self, Item, Role};
-use super::body::mime::{Bounds, Class, Entity, Media, Message, Multipart};
-use super::headers::date;
+use super::body::contents::{self, Item, PartRole};
+use super::body::mime::{Bounds, Class, Entity, Media, MessageTree, Multipart};
+use super::file_name;
+use super::headers::block::{Owner, with_lf};
+use super::headers::date::WrittenDate;
 use super::headers::fields::Fields;
 use super::{charset, visible};
+use alternatives::Choice;
 use flowed::Flow;
 
-/// The message in UTF-8 with LF line ends: From, To, Cc, Date (ISO 8601 in the writer's zone), Subject and Attachments, as far as
-/// they are there, decoded and each on one line; a blank line; the text. Of alternatives the plain text is shown, of HTML what
-/// can be read. Lines in brackets tell of what is not text: `[signed: application/pgp-signature]`, `[attachment: notes.txt]`
-/// before the text of one, `[message-1]` before the headers of a nested message. Control characters are pictures (U+2400), octets
-/// that cannot be decoded U+FFFD. Never fails; the text is at most a small multiple of the message.
+/// The message in UTF-8 with LF line ends: From, To, Cc, Date (ISO 8601 in the writer's zone),
+/// Subject and Attachments if they are there, decoded and each on one line; a blank line; the text.
+/// Of alternatives the plain text is shown, or the HTML if the plain text does not say the same, or
+/// both if both say different things; of HTML what can be read. Lines in brackets mark what is not
+/// text: `[signed: application/pgp-signature]`, `[attachment: notes.txt]` before the text of an
+/// attachment, `[message-1: minutes.eml]` before the headers of a nested message. Control
+/// characters are shown as pictures (U+2400), octets that cannot be decoded as U+FFFD. Never fails;
+/// the length of the text is at most that of the message times a small constant.
 pub fn text(message: &[u8]) -> String {
-    let mut view = View::default();
-    view.message(message);
+    let mut view = View {
+        shown: String::new(),
+        bounds: Bounds::default(),
+        comparable: 2 * message.len(),
+    };
+    view.message(message, Owner::Message);
     view.shown
 }
 
-/// How plain text is written: all that is needed to read it but the octets.
+/// How plain text is written: all that is needed to read its octets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plain {
     charset: Option<String>,
@@ -38,7 +49,7 @@ impl Plain {
         }
     }
 
-    /// What people read of the decoded octets.
+    /// The readable form of the decoded octets.
     pub(super) fn text(&self, octets: &[u8]) -> String {
         let text = visible::lines(&charset::decode(self.charset.as_deref(), octets));
         self.flow.joined(text)
@@ -49,27 +60,35 @@ impl Plain {
 pub(super) fn html_source(charset: Option<&str>, octets: &[u8]) -> String {
     let stated = || charset::stated_in_html(octets);
     let label = charset.map(str::to_owned).or_else(stated);
-    charset::decode(label.as_deref(), octets).replace("\r\n", "\n")
+    let text = charset::decode(label.as_deref(), octets);
+    // As the HTML standard reads line ends.
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-#[derive(Default)]
 struct View {
     shown: String,
     bounds: Bounds,
+    /// How many octets may still be read to compare alternatives.
+    comparable: usize,
 }
 
 /// The message that is being shown.
 struct Shown<'a> {
     octets: &'a [u8],
     /// By where the entity's headers begin.
-    roles: BTreeMap<usize, &'a Role>,
+    roles: BTreeMap<usize, &'a PartRole>,
 }
 
 impl View {
-    fn message(&mut self, octets: &[u8]) {
-        let message = Message::read(octets, &mut self.bounds);
+    fn message(&mut self, octets: &[u8], owner: Owner) {
+        let octets = &*with_lf(octets);
+        let message = MessageTree::read(octets, owner, &mut self.bounds);
         let items = contents::items(&message);
-        self.headers(&message.root.fields(octets), &attachments(&items, octets));
+        let fields = message
+            .root
+            .fields(octets)
+            .or_charset(message.charset.as_deref());
+        self.headers(&fields, &attachments(&items, octets));
         let roles = items
             .iter()
             .map(|item| (item.entity.header.start, &item.role));
@@ -83,9 +102,9 @@ impl View {
         }
     }
 
-    /// With the blank line, even where there is no header: so no text can pass for one.
+    /// With the blank line, even if there is no header: so no text can look like a header.
     fn headers(&mut self, fields: &Fields<'_>, attachments: &str) {
-        let date = fields.date("date").map(|date| date::iso(&date));
+        let date = fields.date("date").map(WrittenDate::iso);
         let lines = [
             ("From", fields.address_line("from")),
             ("To", fields.address_line("to")),
@@ -110,17 +129,13 @@ impl View {
             self.mark(&protection);
         }
         match entity.media.class {
-            Class::Multipart(Multipart::Alternative) => {
-                if let Some(part) = preferred(shown.octets, &entity.parts) {
-                    self.entity(shown, part);
-                }
-            }
+            Class::Multipart(Multipart::Alternative) => self.alternatives(shown, entity),
             Class::Multipart(_) => self.parts(shown, entity),
             _ => self.leaf(shown, entity),
         }
     }
 
-    /// All parts; the signature of a signed one needs no words, since the whole is said to be signed.
+    /// All parts but the signature of a signed multipart: the mark says that it is signed.
     fn parts(&mut self, shown: &Shown<'_>, entity: &Entity) {
         let signature = match entity.media.class {
             Class::Multipart(Multipart::Signed) => entity.media.parameter("protocol"),
@@ -133,10 +148,73 @@ impl View {
         }
     }
 
+    /// The chosen text, and the attachments and messages of all parts, which are no alternatives of
+    /// it.
+    fn alternatives(&mut self, shown: &Shown<'_>, entity: &Entity) {
+        let chosen = self.chosen(shown, &entity.parts);
+        for (at, part) in entity.parts.iter().enumerate() {
+            if chosen.contains(&at) {
+                self.entity(shown, part);
+            } else {
+                self.without_texts(shown, part);
+            }
+        }
+    }
+
+    fn without_texts(&mut self, shown: &Shown<'_>, entity: &Entity) {
+        for part in &entity.parts {
+            self.without_texts(shown, part);
+        }
+        let is_attached = matches!(
+            shown.role(entity),
+            Some(PartRole::Attachment(_) | PartRole::Message(_))
+        );
+        if is_attached && !is_form_of_text(entity) {
+            self.leaf(shown, entity);
+        }
+    }
+
+    /// Places of the alternatives to show: the plain text if it has any, else HTML, else another
+    /// form of the text; the first of equals. Where plain text and HTML differ, see [`Choice`].
+    fn chosen(&mut self, shown: &Shown<'_>, parts: &[Entity]) -> Vec<usize> {
+        let ranks: Vec<Rank> = parts.iter().map(|part| shown.rank(part)).collect();
+        let best = ranks.iter().max().copied().unwrap_or(Rank::None);
+        let Some(first) = ranks
+            .iter()
+            .position(|rank| *rank == best && best > Rank::None)
+        else {
+            return Vec::new();
+        };
+        let html =
+            (0..parts.len()).rfind(|at| *at != first && shown.has(&parts[*at], &PartRole::Html));
+        let (Rank::Plain, Some(html)) = (best, html) else {
+            return vec![first];
+        };
+        let plain = self.sample(shown, &parts[first], &PartRole::Text);
+        match Choice::between(&plain, &self.sample(shown, &parts[html], &PartRole::Html)) {
+            Choice::Plain => vec![first],
+            Choice::Html => vec![html],
+            Choice::Both => vec![first, html],
+        }
+    }
+
+    /// The readable form of the entity's texts of a role, as far as texts may still be compared.
+    fn sample(&mut self, shown: &Shown<'_>, entity: &Entity, role: &PartRole) -> String {
+        if shown.role(entity) == Some(role) {
+            let left = self.comparable.checked_sub(entity.body.len());
+            self.comparable = left.unwrap_or(0);
+            return left
+                .and_then(|_| readable(shown.octets, entity))
+                .unwrap_or_default();
+        }
+        let parts = entity.parts.iter();
+        parts.map(|part| self.sample(shown, part, role)).collect()
+    }
+
     fn leaf(&mut self, shown: &Shown<'_>, entity: &Entity) {
-        match shown.roles.get(&entity.header.start) {
-            Some(Role::Message(number)) => self.nested(shown, entity, *number),
-            Some(Role::Attachment(name)) => {
+        match shown.role(entity) {
+            Some(PartRole::Message(number)) => self.nested(shown, entity, *number),
+            Some(PartRole::Attachment(name)) => {
                 if let Some(text) = readable(shown.octets, entity) {
                     self.mark(&format!("attachment: {name}"));
                     self.paragraph(&text);
@@ -151,9 +229,12 @@ impl View {
             let size = entity.content_size(shown.octets);
             return self.mark(&format!("message-{number}.eml: {size} octets, not shown"));
         }
-        self.mark(&format!("message-{number}"));
+        match entity.file_name().and_then(file_name::safe) {
+            Some(name) => self.mark(&format!("message-{number}: {name}")),
+            None => self.mark(&format!("message-{number}")),
+        }
         self.bounds.nested -= 1;
-        self.message(&entity.content(shown.octets));
+        self.message(&entity.content(shown.octets), Owner::Nested);
         self.bounds.nested += 1;
     }
 
@@ -161,7 +242,7 @@ impl View {
         self.paragraph(&format!("[{}]", visible::line(words)));
     }
 
-    /// A text with a line end behind it and a blank line before.
+    /// A text with a blank line before it and a line end behind it.
     fn paragraph(&mut self, text: &str) {
         if text.trim().is_empty() {
             return;
@@ -176,10 +257,10 @@ impl View {
     }
 }
 
-/// Names and sizes, as in the tree of the message.
+/// Names and sizes, as in the parts view.
 fn attachments(items: &[Item<'_>], octets: &[u8]) -> String {
     let files = items.iter().filter_map(|item| match &item.role {
-        Role::Attachment(name) => Some(format!(
+        PartRole::Attachment(name) => Some(format!(
             "{name} ({} octets)",
             item.entity.content_size(octets)
         )),
@@ -188,7 +269,7 @@ fn attachments(items: &[Item<'_>], octets: &[u8]) -> String {
     files.collect::<Vec<_>>().join(", ")
 }
 
-/// What people can read of the part; None where that is nothing.
+/// The readable form of the part; None if it has none.
 fn readable(octets: &[u8], entity: &Entity) -> Option<String> {
     let content = || entity.content(octets);
     match entity.media.class {
@@ -201,29 +282,57 @@ fn readable(octets: &[u8], entity: &Entity) -> Option<String> {
     }
 }
 
-/// The alternative to show: plain text that says something, else HTML, else what there is; the first of equals.
-fn preferred<'m>(octets: &[u8], parts: &'m [Entity]) -> Option<&'m Entity> {
-    let ranked = parts.iter().map(|part| (preference(octets, part), part));
-    let best = ranked.rev().max_by_key(|(preference, _)| *preference)?;
-    Some(best.1).filter(|_| best.0 > 0)
+/// How much an alternative is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    None,
+    /// Blank plain text, or another form of the text.
+    Poor,
+    Html,
+    Plain,
 }
 
-fn preference(octets: &[u8], entity: &Entity) -> u8 {
-    match entity.media.class {
-        _ if entity.is_attached() => 0,
-        Class::Plain if octets[entity.body.clone()].trim_ascii().is_empty() => 1,
-        Class::Plain => 3,
-        Class::Html => 2,
-        Class::Multipart(_) => {
-            let preferences = entity.parts.iter().map(|part| preference(octets, part));
-            preferences.max().unwrap_or(0)
+impl Shown<'_> {
+    fn role(&self, entity: &Entity) -> Option<&PartRole> {
+        let is_leaf = !matches!(entity.media.class, Class::Multipart(_));
+        let role = self.roles.get(&entity.header.start).filter(|_| is_leaf);
+        role.copied()
+    }
+
+    fn rank(&self, entity: &Entity) -> Rank {
+        let is_blank = || self.octets[entity.body.clone()].trim_ascii().is_empty();
+        match self.role(entity) {
+            Some(PartRole::Text) if is_blank() => Rank::Poor,
+            Some(PartRole::Text) => Rank::Plain,
+            Some(PartRole::Html) => Rank::Html,
+            _ if is_form_of_text(entity) => Rank::Poor,
+            _ => {
+                let ranks = entity.parts.iter().map(|part| self.rank(part));
+                ranks.max().unwrap_or(Rank::None)
+            }
         }
-        Class::Message | Class::Readable => 1,
-        Class::Opaque => 0,
+    }
+
+    fn has(&self, entity: &Entity, role: &PartRole) -> bool {
+        self.role(entity) == Some(role) || entity.parts.iter().any(|part| self.has(part, role))
     }
 }
 
-/// How the part is protected (RFC 1847, RFC 8551), as far as its type tells.
+/// Whether the part is the text once more, in a form that few readers of mail show.
+fn is_form_of_text(entity: &Entity) -> bool {
+    let is_form = matches!(
+        entity.media.name(),
+        "text/enriched"
+            | "text/richtext"
+            | "text/x-amp-html"
+            | "text/watch-html"
+            | "text/markdown"
+            | "text/x-markdown"
+    );
+    is_form && !entity.is_attached() && entity.file_name().is_none()
+}
+
+/// How the part is protected (RFC 1847, RFC 8551) according to its type.
 fn protection(entity: &Entity) -> Option<String> {
     let media = &entity.media;
     let how = match (media.class, media.name()) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use pop3fs::message::parts::{Directory, Node};
+use pop3fs::message::parts::{Directory, PartNode};
 
 /// A file of a tree.
 pub struct Leaf {
@@ -42,8 +42,8 @@ fn collect(directory: &Directory, message: &[u8], parent: &str, leaves: &mut Vec
         is_safe(&entry.name);
         assert!(given.insert(&entry.name), "{path} twice");
         match &entry.node {
-            Node::Directory(inner) => collect(inner, message, &format!("{path}/"), leaves),
-            Node::File(file) => {
+            PartNode::Directory(inner) => collect(inner, message, &format!("{path}/"), leaves),
+            PartNode::File(file) => {
                 let octets = file.octets(message).into_owned();
                 assert_eq!(octets.len() as u64, file.size(), "{path}");
                 // A message that changed gives whatever is there.

@@ -45,7 +45,8 @@ fn assert_shows(mount: &Mount, message: &[u8]) {
     let text = read(&mount.join(".text/same.txt"));
     assert!(text == pop3fs::message::text(message).as_bytes());
     let tree = pop3fs::message::parts(message);
-    let Some(pop3fs::message::parts::Node::Directory(attachments)) = tree.get("attachments") else {
+    let Some(pop3fs::message::parts::PartNode::Directory(attachments)) = tree.get("attachments")
+    else {
         panic!("a message with attachments");
     };
     let directory = mount.join(".parts/same/attachments");
@@ -57,7 +58,7 @@ fn assert_shows(mount: &Mount, message: &[u8]) {
     expected.sort_unstable();
     assert_eq!(names(&directory), expected);
     for entry in &attachments.entries {
-        let pop3fs::message::parts::Node::File(file) = &entry.node else {
+        let pop3fs::message::parts::PartNode::File(file) = &entry.node else {
             panic!("a file");
         };
         let path = directory.join(&entry.name);

@@ -1,0 +1,340 @@
+//! Octets of a charset as text. The crates that decode and guess charsets are used only here.
+
+mod iso_2022;
+mod label;
+
+use std::borrow::Cow;
+use std::str;
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use charset::UTF_7;
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use iso_2022::Stateful;
+use label::Charset;
+
+/// How many octets of an HTML part are searched for a charset (as the HTML standard's prescan).
+const PRESCAN: usize = 1024;
+/// About how many octets of UTF-7 are decoded at once.
+const UTF_7_PIECE: usize = 4096;
+/// Fewer octets outside of US-ASCII than this are too few for the detector.
+const DETECTABLE: usize = 12;
+/// How many octets the detector looks at.
+const DETECTED: usize = 256 * 1024;
+
+/// The text in the charset of that label. A character that cannot be decoded becomes U+FFFD.
+///
+/// The octets win over the label where they contradict it: UTF-8 is not shown as another charset,
+/// and eight bits are not read in a charset of seven. Without a known label the charset is guessed.
+pub(super) fn decode(label: Option<&str>, octets: &[u8]) -> String {
+    match label.and_then(Charset::of_label) {
+        Some(charset) if !charset.is_contradicted(octets) => charset.decode(octets),
+        _ => guess(octets),
+    }
+}
+
+/// The text of octets that have no label of their own, in a message of that charset.
+pub(super) fn decode_unlabelled(message: Option<&str>, octets: &[u8]) -> String {
+    match message.and_then(Charset::of_label) {
+        Some(Charset::Web(encoding)) if encoding == UTF_8 || is_utf_8(encoding, octets) => {
+            guess(octets)
+        }
+        Some(charset) if !charset.is_contradicted(octets) => charset.decode(octets),
+        _ => guess(octets),
+    }
+}
+
+/// The text of pieces that stand one after another, as the encoded words of a header do. A
+/// character may be cut between two of them.
+pub(super) fn decode_pieces(label: &str, pieces: &[Cow<'_, [u8]>]) -> String {
+    match Charset::of_label(label) {
+        Some(Charset::Stateful(charset)) => decode(Some(label), &iso_2022::joined(charset, pieces)),
+        Some(Charset::Utf7) => decode(Some(label), &joined_utf_7(pieces)),
+        _ => decode(Some(label), &pieces.concat()),
+    }
+}
+
+impl Charset {
+    fn decode(self, octets: &[u8]) -> String {
+        match self {
+            Self::UsAscii => guess(octets),
+            Self::Utf7 => utf_7(octets),
+            Self::Utf32 { big_endian } => utf_32(octets, big_endian),
+            Self::Web(encoding) => encoding.decode(octets).0.into_owned(),
+            Self::Dos(table) => table.decode_string_lossy(octets),
+            Self::Stateful(charset) => charset.decode(octets),
+        }
+    }
+
+    /// Whether the octets cannot be what the label says.
+    fn is_contradicted(self, octets: &[u8]) -> bool {
+        match self {
+            Self::UsAscii | Self::Utf32 { .. } => false,
+            Self::Utf7 | Self::Stateful(_) => !octets.is_ascii(),
+            Self::Dos(_) => Utf8::in_(octets).is_some_and(|utf_8| utf_8.characters >= 3),
+            Self::Web(encoding) if encoding == UTF_8 => false,
+            Self::Web(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
+                !octets.contains(&0) && str::from_utf8(octets).is_ok()
+            }
+            Self::Web(encoding) => {
+                Utf8::in_(octets).is_some_and(|utf_8| utf_8.contradicts(encoding, octets))
+            }
+        }
+    }
+}
+
+/// Whether unlabelled octets are UTF-8: in a charset of several octets a short text may be that by
+/// chance.
+fn is_utf_8(message: &'static Encoding, octets: &[u8]) -> bool {
+    Utf8::in_(octets).is_some_and(|utf_8| utf_8.has_long || message.is_single_byte())
+}
+
+/// What octets outside of US-ASCII tell, where all of them are valid UTF-8.
+struct Utf8 {
+    characters: usize,
+    /// Whether one of the characters has three octets or more.
+    has_long: bool,
+}
+
+impl Utf8 {
+    /// None where the octets are US-ASCII or not UTF-8.
+    fn in_(octets: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(octets)
+            .ok()
+            .filter(|text| !text.is_ascii())?;
+        let characters = text.chars().filter(|character| !character.is_ascii());
+        Some(Self {
+            characters: characters.clone().count(),
+            has_long: characters.clone().any(|character| character.len_utf8() > 2),
+        })
+    }
+
+    /// Text of another charset is UTF-8 by chance only where it is very short.
+    fn contradicts(&self, encoding: &'static Encoding, octets: &[u8]) -> bool {
+        if self.has_long || encoding == WINDOWS_1252 {
+            return true;
+        }
+        let has_errors = encoding.decode_without_bom_handling(octets).1;
+        has_errors || (encoding.is_single_byte() && self.characters >= 3)
+    }
+}
+
+/// The text of octets without a known charset: UTF-8 if they are that, else what the detector finds
+/// in them, else windows-1252. Seven bits are US-ASCII, or ISO-2022-JP by their escape sequences.
+fn guess(octets: &[u8]) -> String {
+    if let Ok(text) = str::from_utf8(octets) {
+        return match text.is_ascii() && iso_2022::is_japanese(octets) {
+            true => Stateful::Iso2022.decode(octets),
+            false => text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
+        };
+    }
+    if let Some((encoding, _)) =
+        Encoding::for_bom(octets).filter(|(encoding, _)| *encoding != UTF_8)
+    {
+        return encoding.decode(octets).0.into_owned();
+    }
+    let (valid, invalid) = shares_of_utf_8(octets);
+    if valid >= invalid {
+        return mixed(octets);
+    }
+    let encoding = if invalid < DETECTABLE {
+        WINDOWS_1252
+    } else {
+        detected(octets)
+    };
+    encoding.decode_without_bom_handling(octets).0.into_owned()
+}
+
+fn detected(octets: &[u8]) -> &'static Encoding {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(&octets[..octets.len().min(DETECTED)], true);
+    detector.guess(None, Utf8Detection::Deny)
+}
+
+/// How many octets outside of US-ASCII are of UTF-8 characters, and how many are not.
+fn shares_of_utf_8(octets: &[u8]) -> (usize, usize) {
+    let mut shares = (0, 0);
+    for chunk in octets.utf8_chunks() {
+        shares.0 += chunk
+            .valid()
+            .bytes()
+            .filter(|octet| !octet.is_ascii())
+            .count();
+        shares.1 += chunk.invalid().len();
+    }
+    shares
+}
+
+/// UTF-8 into which somebody put octets of windows-1252, as the footer of a mailing list.
+fn mixed(octets: &[u8]) -> String {
+    let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
+    let mut text = String::with_capacity(octets.len());
+    for chunk in octets.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.push_str(&WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0);
+    }
+    text
+}
+
+/// The octets in a numbered order, or in that of their byte order mark.
+fn utf_32(octets: &[u8], big_endian: bool) -> String {
+    let (octets, big_endian) = match octets {
+        [0, 0, 0xfe, 0xff, rest @ ..] => (rest, true),
+        [0xff, 0xfe, 0, 0, rest @ ..] => (rest, false),
+        _ => (octets, big_endian),
+    };
+    let characters = octets.chunks(4).map(|unit| {
+        let Ok(unit) = <[u8; 4]>::try_from(unit) else {
+            return char::REPLACEMENT_CHARACTER;
+        };
+        let value = if big_endian {
+            u32::from_be_bytes(unit)
+        } else {
+            u32::from_le_bytes(unit)
+        };
+        char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER)
+    });
+    characters.collect()
+}
+
+/// Decodes piece by piece: at every shift the crate walks through all memory that it has reserved,
+/// so that the time for the whole text would grow with its square.
+fn utf_7(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len());
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at(utf_7_piece(rest));
+        text.push_str(&UTF_7.decode_without_bom_handling(piece).0);
+        rest = behind;
+    }
+    text
+}
+
+/// A piece ends behind an octet that is not of base64: no shift is open there (RFC 2152).
+fn utf_7_piece(octets: &[u8]) -> usize {
+    let start = UTF_7_PIECE.min(octets.len());
+    let end = octets[start..].iter().position(|octet| !is_of_shift(octet));
+    end.map_or(octets.len(), |end| start + end + 1)
+}
+
+fn is_of_shift(octet: &u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/')
+}
+
+/// A shift that is open at the end of a piece is closed there if it holds whole characters.
+fn joined_utf_7(pieces: &[Cow<'_, [u8]>]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for piece in pieces {
+        joined.extend_from_slice(piece);
+        let start = piece
+            .iter()
+            .rposition(|octet| !is_of_shift(octet))
+            .map_or(0, |at| at + 1);
+        let shift = memchr::memchr(b'+', &piece[start..]).map(|at| piece.len() - start - at - 1);
+        if shift.is_some_and(|sextets| sextets * 6 % 16 < 6) {
+            joined.push(b'-');
+        }
+    }
+    joined
+}
+
+/// The charset that an HTML document states in a `meta` element.
+pub(super) fn stated_in_html(octets: &[u8]) -> Option<String> {
+    let start = octets[..octets.len().min(PRESCAN)].to_ascii_lowercase();
+    let at = memchr::memmem::find(&start, b"charset=")? + b"charset=".len();
+    let value = start[at..].trim_ascii_start();
+    let value = value.strip_prefix(b"\"").unwrap_or(value);
+    let is_of_label = |octet: &u8| octet.is_ascii_alphanumeric() || b"-_:.".contains(octet);
+    let length = value.iter().take_while(|octet| is_of_label(octet)).count();
+    String::from_utf8(value[..length].to_vec()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_charsets_of_real_mail_are_read() {
+        for (label, octets, text) in [
+            ("utf-8", &b"caf\xc3\xa9"[..], "café"),
+            ("ISO-8859-1", b"caf\xe9", "café"),
+            ("iso-8859-15", b"\xa4", "€"),
+            ("Windows-1251", b"\xcf\xf0\xe8\xe2\xe5\xf2", "Привет"),
+            ("koi8-r", b"\xf0\xd2\xc9\xd7\xc5\xd4", "Привет"),
+            ("ISO-2022-JP", b"\x1b$B%O%m!<\x1b(B!", "ハロー!"),
+            ("shift_jis", b"\x83n\x83\x8d\x81[", "ハロー"),
+            ("euc-kr", b"\xbe\xc8\xb3\xe7", "안녕"),
+            ("GB18030", b"\xc4\xe3\xba\xc3\x81\x39\xef\x34", "你好㐅"),
+            ("gb2312", b"\xc4\xe3\xba\xc3", "你好"),
+            ("big5", b"\xa7A\xa6n", "你好"),
+            ("utf-7", b"Hi +APw,+APw- a+-b +Jjo", "Hi ü,ü a+b ☺"),
+            ("utf-16le", b"a\0\xe9\0", "aé"),
+            ("ibm850", b"\x82", "é"),
+            ("us-ascii", b"caf\xc3\xa9", "café"),
+            ("us-ascii", b"caf\xe9", "café"),
+        ] {
+            assert_eq!(decode(Some(label), octets), text, "{label}");
+        }
+    }
+
+    #[test]
+    fn without_a_known_label_the_charset_is_guessed() {
+        for label in [
+            None,
+            Some(""),
+            Some("x-unknown"),
+            Some("iso-2022-kr"),
+            Some("\u{0}"),
+        ] {
+            assert_eq!(
+                decode(label, b"\xef\xbb\xbfcaf\xc3\xa9 caf\xe9"),
+                "café café"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_a_replacement_character() {
+        assert_eq!(decode(Some("utf-8"), b"a\xffb"), "a\u{fffd}b");
+        assert_eq!(decode(Some("euc-jp"), b"a\xff"), "a\u{fffd}");
+    }
+
+    #[test]
+    fn much_utf_7_is_decoded_a_little_at_a_time() {
+        let octets = b"+AOQ-".repeat(5000);
+        assert!(utf_7_piece(&octets) <= UTF_7_PIECE + 5);
+        assert_eq!(decode(Some("utf-7"), &octets), "ä".repeat(5000));
+    }
+
+    #[test]
+    fn an_html_document_may_state_its_charset() {
+        for (html, label) in [
+            (r#"<meta charset="KOI8-R">"#, Some("koi8-r")),
+            (
+                "<META content='text/html; charset= windows-1251'>",
+                Some("windows-1251"),
+            ),
+            ("<p>a</p>", None),
+        ] {
+            assert_eq!(stated_in_html(html.as_bytes()).as_deref(), label, "{html}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_and_no_label_make_it_panic(octets in prop::collection::vec(any::<u8>(), 0..40), label in prop::sample::select(vec![
+            "utf-8", "utf-7", "utf-16", "utf-16be", "iso-2022-jp", "gb18030", "gbk", "big5", "euc-jp", "euc-kr", "shift_jis",
+            "ibm850", "ibm866", "x-user-defined", "hz-gb-2312", "us-ascii", "windows-1252", "x",
+        ])) {
+            decode(Some(label), &octets);
+        }
+
+        #[test]
+        fn utf_7_in_pieces_is_utf_7(octets in prop::collection::vec(prop::sample::select(b"+-AOQ/ \n\xff".to_vec()), 1..12)) {
+            let octets = octets.repeat(UTF_7_PIECE);
+            prop_assert!(utf_7(&octets) == UTF_7.decode_without_bom_handling(&octets).0);
+        }
+    }
+}
