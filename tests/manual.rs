@@ -70,14 +70,14 @@ fn mandoc_finds_nothing_to_say_of_the_page() {
 fn bash_completes_commands_and_options() {
     let (_folder, script) = printed(&["completions", "bash"], "pop3fs");
     let complete = "\
-        source \"$0\"; \
+        compopt() { :; }; source \"$0\"; \
         complete_word() { COMP_WORDS=(pop3fs \"$1\"); COMP_CWORD=1; COMPREPLY=(); _pop3fs pop3fs \"$1\" pop3fs; echo \"${COMPREPLY[@]}\"; }; \
-        complete_word um; complete_word --cache_s; complete -p pop3fs";
+        complete_word um; complete_word --cache_s; COMP_WORDS=(pop3fs --tls im); COMP_CWORD=2; COMPREPLY=(); _pop3fs pop3fs im --tls; echo \"${COMPREPLY[@]}\"; complete -p pop3fs";
     let script = script.to_str().expect("a path in ASCII");
     let shown = stdout_of(&["bash", "--norc", "-euc", complete, script]);
     let lines: Vec<&str> = shown.lines().collect();
-    assert_eq!(lines[..2], ["umount", "--cache_size"]);
-    assert!(lines[2].ends_with("-F _pop3fs pop3fs"), "{shown}");
+    assert_eq!(lines[..3], ["umount", "--cache_size", "implicit"]);
+    assert!(lines[3].ends_with("-F _pop3fs pop3fs"), "{shown}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Uid, User, geteuid};
+use nix::unistd::{Gid, Group, Uid, User, geteuid};
 
 /// `$HOME` if this user owns it, else the home in the user database. None where neither names one.
 pub(super) fn home() -> Option<PathBuf> {
@@ -28,6 +28,25 @@ pub(super) fn config() -> Option<PathBuf> {
 /// Where caches are kept: `$XDG_CACHE_HOME/pop3fs`, else `~/.cache/pop3fs`.
 pub(super) fn cache() -> Option<PathBuf> {
     Some(folder(env::var_os("XDG_CACHE_HOME"), home, ".cache")?.join("pop3fs"))
+}
+
+/// Whether the group has no members but this user, as the groups that many systems make for each user. With them the umask
+/// is 002, and every file of the user can be written by that group.
+pub(super) fn is_own_private_group(gid: u32) -> bool {
+    let user = User::from_uid(geteuid()).ok().flatten();
+    let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten();
+    match (user, group) {
+        (Some(user), Some(group)) => is_private_group(&user, &group),
+        _ => false,
+    }
+}
+
+/// The group of root is not private: system users can have it as their main group.
+fn is_private_group(user: &User, group: &Group) -> bool {
+    !user.uid.is_root()
+        && group.gid == user.gid
+        && group.name == user.name
+        && group.mem.iter().all(|member| *member == user.name)
 }
 
 /// A relative path in the variable is ignored (XDG Base Directory Specification).
@@ -60,6 +79,21 @@ mod tests {
             assert_eq!(cache(ignored), Some("/home/alice/.cache".into()));
         }
         assert_eq!(folder(None, || None, ".cache"), None);
+    }
+
+    #[test]
+    fn a_private_group_has_only_its_user() {
+        let mut user = User::from_uid(Uid::from_raw(0)).unwrap().unwrap();
+        let mut group = Group::from_gid(Gid::from_raw(0)).unwrap().unwrap();
+        group.mem = Vec::new();
+        assert!(!is_private_group(&user, &group));
+        (user.uid, user.name) = (Uid::from_raw(1000), "al".to_owned());
+        (user.gid, group.gid) = (Gid::from_raw(1000), Gid::from_raw(1000));
+        assert!(!is_private_group(&user, &group));
+        group.name = "al".to_owned();
+        assert!(is_private_group(&user, &group));
+        group.mem = vec!["al".to_owned(), "bo".to_owned()];
+        assert!(!is_private_group(&user, &group));
     }
 
     #[test]

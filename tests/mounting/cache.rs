@@ -1,11 +1,12 @@
 //! `pop3fs cache`: listing and removing caches.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
 use pop3fs::cli::Failure;
 
-use crate::common::{Mount, assert_failed, output_within};
+use crate::common::{Mount, Reply, assert_failed, output_within};
 use crate::{
     Ground, LIMIT, assert_says, in_clear, liar, sentence, stderr, stdout, without_a_reader,
 };
@@ -114,4 +115,19 @@ fn a_cache_list_cut_off_by_its_reader_is_no_failure() {
     let output = output_within(LIMIT, &mut without_a_reader(&ground, &["cache"]));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_failed_first_mount_leaves_no_cache() {
+    let (ground, liar) = (Ground::new(), liar(1));
+    let base = ground.0.folder().join("caches");
+    let options = format!("tls=off,cache_dir={}", base.display());
+    liar.on("PASS", Reply::Err("[AUTH] no"));
+    let mount = |dir: &str| ground.pop3fs(&["-o", &options, &liar.source(), dir]);
+    assert_failed(&mount(ground.dir()), Failure::LoginRefused);
+    assert!(!base.exists());
+    fs::create_dir(&base).expect("a folder");
+    fs::set_permissions(&base, fs::Permissions::from_mode(0o700)).expect("a mode");
+    assert_failed(&mount(ground.dir()), Failure::LoginRefused);
+    assert_eq!(fs::read_dir(&base).expect("the caches").count(), 0);
 }

@@ -71,13 +71,13 @@ struct Operands {
     /// Stay in the foreground, with the log on stderr
     #[arg(short)]
     foreground: bool,
-    /// The same, and log everything
+    /// The same, and log everything, with both sides of the protocol
     #[arg(short)]
     debug: bool,
     /// Read-only, as -o ro
     #[arg(short)]
     read_only: bool,
-    /// Log more
+    /// Log also what happens, not only what goes wrong
     #[arg(short)]
     verbose: bool,
 }
@@ -276,10 +276,9 @@ impl MountArguments {
     /// The least severe level to log. A log that is kept has more than one that somebody watches.
     pub(super) fn log_level(&self) -> LevelFilter {
         match (self.place(), self.operands.verbose) {
-            (RunMode::Foreground, _) if self.operands.debug => LevelFilter::Trace,
+            _ if self.operands.debug => LevelFilter::Trace,
             (RunMode::Foreground, false) => LevelFilter::Warn,
-            (RunMode::Foreground, true) | (RunMode::Background, false) => LevelFilter::Info,
-            (RunMode::Background, true) => LevelFilter::Debug,
+            (_, true) | (RunMode::Background, _) => LevelFilter::Info,
         }
     }
 }
@@ -353,7 +352,7 @@ mod tests {
         assert_eq!(options.timeout, Duration::from_secs(5));
         assert_eq!(arguments.mountpoint(), Path::new("/mnt"));
         assert_eq!(arguments.place(), RunMode::Background);
-        assert_eq!(arguments.log_level(), LevelFilter::Debug);
+        assert_eq!(arguments.log_level(), LevelFilter::Info);
     }
 
     #[test]

@@ -136,13 +136,14 @@ fn put(mut client: UnixStream, request: &Request) -> io::Result<BufReader<UnixSt
 
 #[cfg(test)]
 mod tests {
-    use super::super::server::{Handler, read_line};
+    use super::super::server::{Handler, MOST_CLIENTS, read_line};
     use super::super::{ControlReply, MountStatus, Server};
     use super::*;
     use crate::maildrop::{Consent, Depth, Farewell};
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::{Receiver, channel};
 
     const DEVICE: DeviceNumber = DeviceNumber {
@@ -293,6 +294,33 @@ mod tests {
             ask_in(dir.path(), &UMOUNT).unwrap(),
             ControlResponse::done("here")
         );
+    }
+
+    #[test]
+    fn more_clients_than_threads_are_all_answered() {
+        const CLIENTS: usize = 100;
+        let dir = private_folder();
+        let (inside, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+        let seen = Arc::clone(&most);
+        let handler: Handler = Arc::new(move |_, reply| {
+            seen.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            inside.fetch_sub(1, Ordering::SeqCst);
+            reply.send(&ControlResponse::done("here"));
+        });
+        let _serving = Server::listen_in(dir.path(), DEVICE)
+            .unwrap()
+            .serve(handler)
+            .unwrap();
+        std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..CLIENTS)
+                .map(|_| scope.spawn(|| ask_in(dir.path(), &COMMIT).unwrap()))
+                .collect();
+            for answer in asked {
+                assert_eq!(answer.join().unwrap(), ControlResponse::done("here"));
+            }
+        });
+        assert!(most.load(Ordering::SeqCst) <= MOST_CLIENTS);
     }
 
     #[test]

@@ -24,6 +24,12 @@ use crate::maildrop::Progress;
 /// The longest silence of a client before its request is complete, and while it takes the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How many clients are served at the same time. Others wait until they are accepted.
+pub(super) const MOST_CLIENTS: usize = 32;
+
+/// How often to check whether a place for a client is free, in milliseconds.
+const BETWEEN_PLACES: u16 = 20;
+
 /// The pause before the next attempt when descriptors or memory have run out.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -40,6 +46,17 @@ pub(in crate::cli) struct Server {
     // Dropped before the listener: while that is open, no other file gets the same inode number.
     file: SocketFile,
     listener: UnixListener,
+    clients: Places,
+}
+
+/// Counts the clients that are being served: there are as many clones as clients, and one more.
+#[derive(Debug, Clone, Default)]
+struct Places(Arc<()>);
+
+impl Places {
+    fn is_full(&self) -> bool {
+        Arc::strong_count(&self.0) > MOST_CLIENTS
+    }
 }
 
 /// A control socket that is served. Dropping this ends it and removes its file.
@@ -99,6 +116,7 @@ impl Server {
             device,
             file,
             listener,
+            clients: Places::default(),
         })
     }
 
@@ -133,11 +151,15 @@ impl Server {
     }
 
     fn wait(&self, ended: &PipeReader) -> io::Result<Woken> {
+        let (event, timeout) = match self.clients.is_full() {
+            true => (PollFlags::empty(), BETWEEN_PLACES),
+            false => (PollFlags::POLLIN, BETWEEN_LOOKS),
+        };
         let mut polled = [
             PollFd::new(ended.as_fd(), PollFlags::empty()),
-            PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.listener.as_fd(), event),
         ];
-        poll(&mut polled, BETWEEN_LOOKS)?;
+        poll(&mut polled, timeout)?;
         Ok(match polled.map(|one| one.any()) {
             [Some(true), _] => Woken::End,
             [_, Some(true)] => Woken::Client,
@@ -147,7 +169,7 @@ impl Server {
 
     fn accept(&self, handler: &Handler) -> io::Result<()> {
         let (client, _) = self.listener.accept()?;
-        attend(client, handler)
+        attend(client, handler, self.clients.clone())
     }
 
     /// Makes the socket again if its file is gone. logind removes `/run/user/UID` at the last log-out, while a mount from
@@ -158,7 +180,10 @@ impl Server {
         }
         match Self::listen(self.device) {
             Ok(renewed) => {
-                *self = renewed;
+                *self = Self {
+                    clients: self.clients.clone(),
+                    ..renewed
+                };
                 let path = self.file.path.display();
                 log::info!("the control socket was removed, and is {path} now");
             }
@@ -245,14 +270,17 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-/// On a thread a client, so that a silent one keeps nobody waiting. All are the same user's, so they are not counted.
-fn attend(client: UnixStream, handler: &Handler) -> io::Result<()> {
+/// Serves the client on a thread of its own, so that a silent one keeps nobody waiting.
+fn attend(client: UnixStream, handler: &Handler, place: Places) -> io::Result<()> {
     let handler = Arc::clone(handler);
     thread::Builder::new()
         .name("control client".to_owned())
-        .spawn(move || match receive(&client) {
-            Ok(request) => handler(request, ControlReply(Some(client))),
-            Err(error) => log::warn!("a client of the control socket: {error}"),
+        .spawn(move || {
+            match receive(&client) {
+                Ok(request) => handler(request, ControlReply(Some(client))),
+                Err(error) => log::warn!("a client of the control socket: {error}"),
+            }
+            drop(place);
         })?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 
 use nix::fcntl::OFlag;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
 
@@ -92,6 +92,10 @@ pub(in crate::cli) fn foreground() -> ReadyNotice {
 impl Launcher {
     /// Waits for the verdict, or the end of the daemon.
     pub(in crate::cli) fn verdict(self) -> Result<(), LaunchError> {
+        // Ctrl-C reaches both processes: the daemon ends, and this one reports it with the exit status for it.
+        if let Err(errno) = SigSet::from_iter([Signal::SIGINT]).thread_block() {
+            log::debug!("cannot block SIGINT: {errno}");
+        }
         match read_verdict(self.verdict) {
             Some(verdict) => verdict,
             None => Err(how_it_ended(self.daemon)),
@@ -140,6 +144,9 @@ fn read_verdict(pipe: impl Read) -> Option<Result<(), LaunchError>> {
 fn how_it_ended(daemon: Pid) -> LaunchError {
     LaunchError::Died(match waitpid(daemon, None) {
         Ok(WaitStatus::Signaled(_, Signal::SIGINT, _)) => return LaunchError::Interrupted,
+        Ok(WaitStatus::Exited(_, code)) if code == i32::from(Failure::Interrupted.status()) => {
+            return LaunchError::Interrupted;
+        }
         Ok(WaitStatus::Signaled(_, signal, _)) => signal.to_string(),
         Ok(WaitStatus::Exited(_, code)) => format!("exit code {code}"),
         // waitpid(2) returns neither without WUNTRACED and WNOHANG.

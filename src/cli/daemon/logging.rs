@@ -82,16 +82,18 @@ impl Log {
     /// Makes this the log of the process. May be called once.
     pub(in crate::cli) fn begin(self) {
         let level = self.level;
-        let begun = match self.sink {
-            Sink::Stderr if level <= LevelFilter::Warn => terse(level).try_init(),
-            Sink::Stderr => complete(level).try_init(),
-            Sink::File(file) => complete(level)
-                .target(Target::Pipe(Box::new(file)))
-                .try_init(),
-            Sink::Journal(journal) => journal.install(),
-            Sink::Syslog(syslog) => log::set_boxed_logger(Box::new(syslog)),
-            Sink::Nowhere => Ok(()),
+        let logger: Box<dyn log::Log> = match self.sink {
+            Sink::Stderr if level <= LevelFilter::Warn => Box::new(terse(level).build()),
+            Sink::Stderr => Box::new(complete(level).build()),
+            Sink::File(file) => {
+                let target = Target::Pipe(Box::new(file));
+                Box::new(complete(level).target(target).build())
+            }
+            Sink::Journal(journal) => Box::new(journal),
+            Sink::Syslog(syslog) => Box::new(syslog),
+            Sink::Nowhere => return,
         };
+        let begun = log::set_boxed_logger(Box::new(WithoutFuser { logger, level }));
         match begun {
             Ok(()) => log::set_max_level(level),
             Err(error) => eprintln!("pop3fs: there is no log: {error}"),
@@ -99,10 +101,36 @@ impl Log {
     }
 }
 
-/// Lines with time, level and module.
+/// Leaves out what the crate fuser logs, unless everything is wanted.
+struct WithoutFuser {
+    logger: Box<dyn log::Log>,
+    level: LevelFilter,
+}
+
+impl log::Log for WithoutFuser {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        let is_wanted = self.level >= LevelFilter::Debug || !metadata.target().starts_with("fuser");
+        is_wanted && self.logger.enabled(metadata)
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.logger.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.logger.flush();
+    }
+}
+
+/// Lines with time, level and module. The time has milliseconds where everything is logged.
 fn complete(level: LevelFilter) -> env_logger::Builder {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(level);
+    if level >= LevelFilter::Debug {
+        builder.format_timestamp_millis();
+    }
     builder
 }
 
@@ -151,6 +179,24 @@ mod tests {
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
+    }
+
+    #[test]
+    fn lines_of_fuser_are_only_for_who_wants_all() {
+        let is_logged = |level, target| {
+            let logger = WithoutFuser {
+                logger: Box::new(complete(LevelFilter::Trace).build()),
+                level,
+            };
+            let metadata = log::Metadata::builder()
+                .level(log::Level::Info)
+                .target(target)
+                .build();
+            log::Log::enabled(&logger, &metadata)
+        };
+        assert!(is_logged(LevelFilter::Info, "pop3fs::cli"));
+        assert!(!is_logged(LevelFilter::Info, "fuser::session"));
+        assert!(is_logged(LevelFilter::Trace, "fuser::session"));
     }
 
     #[test]

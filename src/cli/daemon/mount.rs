@@ -25,7 +25,8 @@ use crate::cli::daemon::ending::{Stake, detach, end_at_a_panic, end_at_signals};
 use crate::cli::daemon::logging::{Log, LogError};
 use crate::cli::daemon::requests::{Leaver, RequestHandler};
 use crate::cli::daemon::setup::{
-    SetupError, appearance, cache_folder, login_without_password, maildrop_settings, owner, store,
+    NewCache, SetupError, appearance, cache_folder, login_without_password, maildrop_settings,
+    owner, store,
 };
 use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::daemon::systemd;
@@ -197,8 +198,20 @@ enum End {
 }
 
 impl MountedMaildrop {
-    /// Mounts. The kernel gets no answer before [`MountedMaildrop::serve`].
+    /// Mounts. The kernel gets no answer before [`MountedMaildrop::serve`]. A failed first mount leaves no cache.
     fn begin(plan: Plan, stake: &Stake) -> Result<(MountedMaildrop, KernelSession), ServeError> {
+        let new_cache = NewCache::expect(&plan.options, &plan.source);
+        let begun = Self::log_in_and_mount(plan, stake);
+        if begun.is_err() {
+            new_cache.into_iter().for_each(NewCache::remove);
+        }
+        begun
+    }
+
+    fn log_in_and_mount(
+        plan: Plan,
+        stake: &Stake,
+    ) -> Result<(MountedMaildrop, KernelSession), ServeError> {
         let Plan {
             source,
             options,

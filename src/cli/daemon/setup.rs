@@ -16,7 +16,7 @@ use crate::maildrop::{
 };
 use crate::message::{DatePreference, arrival, outline, title};
 use crate::net::{Endpoint, NetError, Route, Tls};
-use crate::store::{CacheFolder, Disk, Index, StoreError};
+use crate::store::{AccountCache, CacheFolder, Disk, Index, StoreError};
 
 /// Why the options cannot be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,43 @@ pub(in crate::cli) fn store(
 /// The folder of all caches.
 pub(in crate::cli) fn cache_folder(options: &Options) -> Result<PathBuf, SetupError> {
     options.cache_folder().ok_or(SetupError::NoCacheFolder)
+}
+
+/// The cache of an account that had none before this mount.
+#[derive(Debug)]
+pub(in crate::cli) struct NewCache {
+    base: PathBuf,
+    account: String,
+    is_base_new: bool,
+}
+
+impl NewCache {
+    /// To be called before [`store`]. None where there is a cache already, or none will be made.
+    pub(in crate::cli) fn expect(options: &Options, source: &Source) -> Option<Self> {
+        let base = match options.cache {
+            Caching::Off => return None,
+            Caching::On => options.cache_folder()?,
+        };
+        let account = source.account();
+        AccountCache::of(&base, &account).is_none().then(|| Self {
+            is_base_new: !base.exists(),
+            base,
+            account,
+        })
+    }
+
+    /// Removes the cache of a mount that has failed, and its folder if that is new and holds nothing else.
+    pub(in crate::cli) fn remove(self) {
+        if let Some(cache) = AccountCache::of(&self.base, &self.account)
+            && let Err(error) = cache.clear()
+        {
+            log::debug!("the new cache stays: {error}");
+        }
+        if self.is_base_new {
+            // Another mount may have put its cache there meanwhile.
+            let _ = std::fs::remove_dir(&self.base);
+        }
+    }
 }
 
 /// How to reach the server, without the password: for [`crate::maildrop::reach`].

@@ -37,8 +37,12 @@ impl EndingSignals {
         }
     }
 
-    /// Ends the process by the signal, so that the parent process sees which one it was.
+    /// Ends the process: after Ctrl-C with the exit status for it, else by the signal, so that the parent process sees
+    /// which one it was.
     pub(in crate::cli) fn die_of(&self, signal: Signal) -> ! {
+        if signal == Signal::SIGINT {
+            process::exit(Failure::Interrupted.status().into());
+        }
         // If this fails, the exit below remains.
         let _unblocked = self.0.thread_unblock();
         let _survived_where_it_is_ignored = raise(signal);

@@ -1,8 +1,12 @@
 //! The options as clap's arguments, made from the table.
 
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, ValueHint};
 
+use super::table::suggestions;
 use super::{OptionKind, OptionRow, RawOption, TABLE};
 
 /// The options of the table, each as `-o name=value` and as `--name value`, in the order given.
@@ -68,7 +72,33 @@ fn long_option(row: &'static OptionRow) -> Arg {
         OptionKind::Value(name) => option
             .action(ArgAction::Append)
             .value_name(name)
+            .value_parser(Suggested(suggestions(row.name)))
+            .hide_possible_values(true)
             .value_hint(hint(name)),
+    }
+}
+
+/// Takes any text, which the table parses, and gives shells some words to complete.
+#[derive(Debug, Clone)]
+struct Suggested(Vec<String>);
+
+impl TypedValueParser for Suggested {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        match self.0.is_empty() {
+            true => None,
+            false => Some(Box::new(self.0.iter().map(PossibleValue::new))),
+        }
     }
 }
 

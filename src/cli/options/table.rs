@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::values::{self, DataSize, Period};
-use super::words::words;
+use super::words::{Auth, Caching, Mtime, TlsPolicy, word_list, words};
 use super::{Options, PasswordSource};
 use crate::cli::home;
 use crate::fs::mount::{Access, Visibility};
@@ -399,6 +399,26 @@ pub(super) fn is_for_mount(word: &str) -> bool {
     ];
     const BEGINNINGS: &[&str] = &["x-", "X-", "comment=", "user="];
     WORDS.contains(&word) || BEGINNINGS.iter().any(|start| word.starts_with(start))
+}
+
+/// The words that the option takes, for completion.
+pub(super) fn suggestions(name: &str) -> Vec<String> {
+    let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    match name {
+        "tls" => word_list::<TlsPolicy>(),
+        "auth" => word_list::<Auth>(),
+        "cache" => word_list::<Caching>(),
+        "mtime" => word_list::<Mtime>(),
+        "eol" => own(&["crlf", "lf"]),
+        "pipeline" => own(&["auto", "off"]),
+        "keepalive" | "max_delete" => own(&["off"]),
+        "view" => [RAW]
+            .into_iter()
+            .chain(ViewId::names())
+            .map(str::to_owned)
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn word<T: ValueEnum>(text: &str) -> Result<T, String> {

@@ -71,12 +71,17 @@ pub enum Caching {
     Off,
 }
 
+/// All words of a type.
+pub(super) fn word_list<T: ValueEnum>() -> Vec<String> {
+    let values = T::value_variants().iter();
+    values
+        .filter_map(|variant| Some(variant.to_possible_value()?.get_name().to_owned()))
+        .collect()
+}
+
 /// All words of a type, for a sentence: `implicit, starttls or off`.
 pub fn words<T: ValueEnum>() -> String {
-    let names: Vec<String> = T::value_variants()
-        .iter()
-        .filter_map(|variant| Some(variant.to_possible_value()?.get_name().to_owned()))
-        .collect();
+    let names = word_list::<T>();
     match names.as_slice() {
         [] => String::new(),
         [only] => only.clone(),

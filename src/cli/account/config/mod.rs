@@ -192,7 +192,9 @@ fn read_own(path: &Path) -> Result<String, ConfigError> {
     let file = fs::File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     let owners = [0, geteuid().as_raw()];
-    if !owners.contains(&metadata.uid()) || metadata.mode() & 0o022 != 0 {
+    let is_open = metadata.mode() & 0o002 != 0
+        || (metadata.mode() & 0o020 != 0 && !home::is_own_private_group(metadata.gid()));
+    if !owners.contains(&metadata.uid()) || is_open {
         return Err(ConfigError::Exposed {
             path: path.to_owned(),
         });
