@@ -5,9 +5,9 @@
 //! of waiting, and fuser calls it again at once. So its thread polls, and finds each request as soon as it is there.
 //!
 //! Polling begins after [`BURST`] requests in quick succession. It ends when no request has come for [`QUIET`], or the
-//! engine has work: on a machine with few CPUs both would compete. It does not begin when more threads want to run than
-//! there are CPUs, and pauses when other programs keep the polling thread from running. On a machine with one CPU it never
-//! begins.
+//! engine has work: on a machine with few CPUs both would compete. It begins only while a CPU is idle, and pauses when more
+//! threads want to run than there are CPUs, or when other programs keep the polling thread from running. On a machine with
+//! one CPU it never begins.
 //!
 //! A thread of its own ends it, because the polling thread cannot: nothing but requests brings it out of fuser. That thread
 //! sleeps until polling begins.
@@ -36,7 +36,9 @@ const WINDOW: Duration = Duration::from_millis(5);
 const LEAST_SHARE: u32 = 80;
 /// The first pause when other programs need the CPU. Each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A pause is forgotten after so many times its length.
+const PAUSES_FORGOTTEN: u32 = 4;
 
 /// Whether the device is polled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,7 +133,6 @@ struct PollerState {
     /// Held while `is_on` and the flags of the device change.
     switch: Mutex<()>,
     switched: Condvar,
-    /// Only the thread that answers requests locks it.
     burst: Mutex<Burst>,
 }
 
@@ -150,12 +151,14 @@ impl PollerState {
         burst.last_request = now;
         if burst.is_window_over(now) && burst.end_window(now, ThreadUsage::now()) == CpuDemand::High
         {
+            burst.pause(now);
             self.switch_off();
         }
     }
 
     fn begin(&self, burst: &mut Burst, now: Duration) {
-        if self.load.cpu_demand() == CpuDemand::High {
+        // This thread runs, and at least one CPU must be idle.
+        if self.load.demand_above(self.load.cpus - 1) == CpuDemand::High {
             burst.paused_until = now + FIRST_PAUSE;
             return;
         }
@@ -188,7 +191,11 @@ impl PollerState {
     fn end_each_burst(&self) {
         while self.wait_until_on() {
             thread::sleep(QUIET);
-            if self.is_quiet() || !(self.is_engine_idle)() {
+            if self.load.demand_above(self.load.cpus + 1) == CpuDemand::High {
+                // The polling thread, the program that reads and this thread are not the only ones.
+                self.burst.lock().pause(self.began.elapsed());
+                self.switch_off();
+            } else if self.is_quiet() || !(self.is_engine_idle)() {
                 self.switch_off();
             }
         }
@@ -234,11 +241,12 @@ impl SystemLoad {
         Ok(Self { file, cpus })
     }
 
-    fn cpu_demand(&self) -> CpuDemand {
+    /// High if more threads than this run or want to run.
+    fn demand_above(&self, threads: usize) -> CpuDemand {
         let mut buffer = [0; 128];
         let length = self.file.read_at(&mut buffer, 0).unwrap_or(0);
         match running_threads(&buffer[..length]) {
-            Some(running) if running > self.cpus => CpuDemand::High,
+            Some(running) if running > threads => CpuDemand::High,
             _ => CpuDemand::Low,
         }
     }
@@ -323,20 +331,27 @@ impl Burst {
         now.saturating_sub(self.window) >= WINDOW
     }
 
-    /// Begins the next window, unless other programs need the CPU. Then no polling begins for a while.
+    /// Begins the next window, unless other programs need the CPU.
     fn end_window(&mut self, now: Duration, usage: ThreadUsage) -> CpuDemand {
         let used = usage.cpu_time.saturating_sub(self.usage.cpu_time);
         let wanted = now.saturating_sub(self.window) * LEAST_SHARE / 100;
         let is_preempted = usage.preemptions > self.usage.preemptions;
         if is_preempted && used < wanted {
-            self.requests = 0;
-            self.paused_until = now + self.pause;
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             return CpuDemand::High;
         }
-        self.pause = (self.pause / 2).max(FIRST_PAUSE);
         self.begin_window(now, usage);
         CpuDemand::Low
+    }
+
+    /// No polling begins for a while. That is longer each time, unless the last pause was long ago.
+    fn pause(&mut self, now: Duration) {
+        let is_long_ago = now.saturating_sub(self.paused_until) > self.pause * PAUSES_FORGOTTEN;
+        self.pause = match is_long_ago {
+            true => FIRST_PAUSE,
+            false => (self.pause * 2).min(LONGEST_PAUSE),
+        };
+        self.requests = 0;
+        self.paused_until = now + self.pause;
     }
 }
 
@@ -378,20 +393,31 @@ mod tests {
     }
 
     #[test]
-    fn polling_pauses_longer_and_longer_while_it_is_preempted() {
+    fn polling_pauses_longer_and_longer_while_others_need_the_cpu() {
         let mut burst = Burst::default();
         let mut now = micros(1_000_000);
         for pause in [FIRST_PAUSE, FIRST_PAUSE * 2, FIRST_PAUSE * 4] {
-            burst.begin_window(now, usage(Duration::ZERO, 0));
             now += WINDOW;
-            assert!(burst.is_window_over(now));
-            assert_eq!(burst.end_window(now, usage(WINDOW / 2, 1)), CpuDemand::High);
+            burst.pause(now);
             assert_eq!(burst.paused_until, now + pause);
             for count in 1..=BURST + 1 {
                 assert!(!burst.note_request(now + STEP * count));
             }
             now = burst.paused_until;
         }
+        now += FIRST_PAUSE * 4 * PAUSES_FORGOTTEN + WINDOW;
+        burst.pause(now);
+        assert_eq!(burst.paused_until, now + FIRST_PAUSE);
+    }
+
+    #[test]
+    fn a_preempted_thread_shows_that_others_need_the_cpu() {
+        let mut burst = Burst::default();
+        burst.begin_window(WINDOW, usage(Duration::ZERO, 0));
+        assert!(!burst.is_window_over(WINDOW * 3 / 2));
+        assert!(burst.is_window_over(WINDOW * 2));
+        let demand = burst.end_window(WINDOW * 2, usage(WINDOW / 2, 1));
+        assert_eq!(demand, CpuDemand::High);
     }
 
     #[test]
@@ -411,8 +437,9 @@ mod tests {
         for broken in [&b""[..], b"0.20 0.18", b"0.2 0.1 0.1 x/9 7", b"\xff"] {
             assert_eq!(running_threads(broken), None);
         }
-        let load = SystemLoad::open(0).unwrap();
-        assert_eq!(load.cpu_demand(), CpuDemand::High);
+        let load = SystemLoad::open(1).unwrap();
+        assert_eq!(load.demand_above(0), CpuDemand::High);
+        assert_eq!(load.demand_above(usize::MAX), CpuDemand::Low);
     }
 
     fn is_nonblocking(device: &File) -> bool {
@@ -423,7 +450,7 @@ mod tests {
     fn poller(is_engine_idle: bool) -> (DevicePoller, File) {
         let device = File::open("/dev/null").unwrap();
         let shared = OwnedFd::from(device.try_clone().unwrap());
-        let load = SystemLoad::open(usize::MAX).unwrap();
+        let load = SystemLoad::open(usize::MAX / 2).unwrap();
         let state = DevicePoller::start_on(shared, load, move || is_engine_idle).unwrap();
         (DevicePoller(Some(state)), device)
     }
