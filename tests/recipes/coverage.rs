@@ -102,6 +102,21 @@ fn every_link_between_pages_leads_somewhere() {
 }
 
 #[test]
+fn every_file_of_the_project_that_a_page_names_exists() {
+    let (mut named, folders) = (0, ["src/", "tests/", "contrib/"]);
+    for page in pages() {
+        for line in page.lines_outside_blocks() {
+            let words = line.split('`').skip(1).step_by(2);
+            for path in words.filter(|word| folders.iter().any(|folder| word.starts_with(folder))) {
+                assert!(path_of(path).exists(), "{}: {path}", page.name);
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
+#[test]
 fn the_readme_links_to_every_page() {
     let links: Vec<&str> = page("README.md").links().collect();
     for page in &pages()[1..] {
