@@ -12,6 +12,7 @@ use tempfile::TempPath;
 
 use super::format::{BodyKey, Header, RecordContent};
 use super::line_ends::{self, LineEnds};
+use super::record::SegmentBody;
 
 /// A complete message as the server sent it. It never changes, so it is shared as `Arc<Body>`.
 pub struct Body(Storage);
@@ -23,6 +24,13 @@ enum Storage {
         line_ends: OnceLock<LineEnds>,
     },
     File(FileBody),
+    Segment(SegmentBody),
+}
+
+/// Where a body is that is not in memory.
+pub(super) enum OnDisk<'a> {
+    File(&'a FileBody),
+    Segment,
 }
 
 /// A body that is too large for memory, or that is on disk anyway.
@@ -52,17 +60,26 @@ impl Body {
         Self(Storage::File(file))
     }
 
+    pub(super) fn in_segment(record: SegmentBody) -> Self {
+        Self(Storage::Segment(record))
+    }
+
     /// Its length in octets.
     pub fn len(&self) -> u64 {
         match &self.0 {
             Storage::Memory { octets, .. } => octets.len() as u64,
             Storage::File(file) => file.length,
+            Storage::Segment(record) => record.len(),
         }
     }
 
     /// How many CRLFs it has.
     pub fn crlfs(&self) -> u64 {
-        self.line_ends().crlfs()
+        match &self.0 {
+            Storage::Memory { octets, line_ends } => counted(octets, line_ends).crlfs(),
+            Storage::File(file) => file.line_ends.crlfs(),
+            Storage::Segment(record) => record.crlfs(),
+        }
     }
 
     /// Whether it has no octets.
@@ -74,7 +91,7 @@ impl Body {
     pub fn in_memory(&self) -> u64 {
         match &self.0 {
             Storage::Memory { octets, .. } => octets.len() as u64,
-            Storage::File(_) => 0,
+            Storage::File(_) | Storage::Segment(_) => 0,
         }
     }
 
@@ -83,7 +100,7 @@ impl Body {
     /// costs as much as the read.
     ///
     /// # Errors
-    /// The file of the cache cannot be read.
+    /// The file of the cache cannot be read, or the body in it is damaged.
     pub fn read_at<'a>(
         &'a self,
         offset: u64,
@@ -98,6 +115,11 @@ impl Body {
             Storage::File(file) => {
                 let read = front_of(buffer, (end - start) as usize);
                 file.file.read_exact_at(read, file.start + start)?;
+                Ok(read)
+            }
+            Storage::Segment(record) => {
+                let read = front_of(buffer, (end - start) as usize);
+                record.read_exact_at(read, start)?;
                 Ok(read)
             }
         }
@@ -116,7 +138,7 @@ impl Body {
         let end = self.len() - self.crlfs();
         let offset = offset.min(end);
         let length = (length as u64).min(end - offset);
-        let range = self.line_ends().range_of(offset, length);
+        let range = self.line_ends()?.range_of(offset, length);
         let read = front_of(buffer, range.length);
         match &self.0 {
             Storage::Memory { octets, .. } => {
@@ -124,15 +146,17 @@ impl Body {
                 read.copy_from_slice(&octets[start..start + range.length]);
             }
             Storage::File(file) => file.file.read_exact_at(read, file.start + range.start)?,
+            Storage::Segment(record) => record.read_exact_at(read, range.start)?,
         }
         line_ends::to_lf(read);
         Ok(&read[range.ahead..][..length as usize])
     }
 
-    fn line_ends(&self) -> &LineEnds {
+    fn line_ends(&self) -> io::Result<&LineEnds> {
         match &self.0 {
-            Storage::Memory { octets, line_ends } => line_ends.get_or_init(|| LineEnds::of(octets)),
-            Storage::File(file) => &file.line_ends,
+            Storage::Memory { octets, line_ends } => Ok(counted(octets, line_ends)),
+            Storage::File(file) => Ok(&file.line_ends),
+            Storage::Segment(record) => record.line_ends(),
         }
     }
 
@@ -148,20 +172,29 @@ impl Body {
                 file.file.read_exact_at(&mut read, file.start)?;
                 Ok(Cow::Owned(read))
             }
+            Storage::Segment(record) => {
+                let mut read = vec![0; record.len() as usize];
+                record.read_exact_at(&mut read, 0)?;
+                Ok(Cow::Owned(read))
+            }
         }
     }
 
     /// Whether its file is in the cache already, or has no name and can never be.
     pub(super) fn is_settled(&self) -> bool {
-        self.octets()
-            .is_err_and(|in_file| in_file.temporary.lock().is_none())
+        match self.octets() {
+            Ok(_) => false,
+            Err(OnDisk::File(file)) => file.temporary.lock().is_none(),
+            Err(OnDisk::Segment) => true,
+        }
     }
 
-    /// The octets in memory, or else the file that holds them.
-    pub(super) fn octets(&self) -> Result<&[u8], &FileBody> {
+    /// The octets in memory, or else where they are.
+    pub(super) fn octets(&self) -> Result<&[u8], OnDisk<'_>> {
         match &self.0 {
             Storage::Memory { octets, .. } => Ok(octets),
-            Storage::File(file) => Err(file),
+            Storage::File(file) => Err(OnDisk::File(file)),
+            Storage::Segment(_) => Err(OnDisk::Segment),
         }
     }
 }
@@ -176,6 +209,11 @@ impl FileBody {
         self.file
             .write_all_at(&Header { key: *key, content }.octets(), 0)
     }
+}
+
+/// The line ends of octets in memory, which are counted at the first use.
+fn counted<'a>(octets: &[u8], line_ends: &'a OnceLock<LineEnds>) -> &'a LineEnds {
+    line_ends.get_or_init(|| LineEnds::of(octets))
 }
 
 /// The first `length` octets of the buffer, which grows if it is shorter.

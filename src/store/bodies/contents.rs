@@ -12,14 +12,18 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::Body;
 use super::format::BodyKey;
+use super::open_files::OpenFiles;
 use super::segments::{BodyLocation, BodyLocations};
 
 /// A disk that cannot be written to is reported once in this time.
 const REPORT_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// The contents of the cache behind a lock.
+/// The contents of the cache behind a lock, and the segments that are open.
 #[derive(Debug)]
-pub(super) struct SharedContents(Mutex<DiskContents>);
+pub(super) struct SharedContents {
+    contents: Mutex<DiskContents>,
+    pub(super) open_files: OpenFiles,
+}
 
 /// The bodies on disk, and those on their way to it.
 #[derive(Debug)]
@@ -70,16 +74,19 @@ impl DiskContents {
 
 impl SharedContents {
     pub(super) fn new(locations: BodyLocations) -> Self {
-        Self(Mutex::new(DiskContents {
-            locations,
-            waiting: HashMap::new(),
-            waiting_octets: 0,
-            reported: None,
-        }))
+        Self {
+            contents: Mutex::new(DiskContents {
+                locations,
+                waiting: HashMap::new(),
+                waiting_octets: 0,
+                reported: None,
+            }),
+            open_files: OpenFiles::new(),
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, DiskContents> {
-        self.0.lock()
+        self.contents.lock()
     }
 
     /// False if the body was forgotten, or replaced by a newer one of the same message.
@@ -109,6 +116,7 @@ impl SharedContents {
     /// The file was removed, and all bodies in it.
     pub(super) fn forget_file(&self, path: &Path) {
         self.lock().locations.remove_file(path);
+        self.open_files.close(path);
     }
 
     /// Warns that the disk cannot be written to, and says what happens `instead`.

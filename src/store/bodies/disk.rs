@@ -103,6 +103,49 @@ impl Disk {
         })
     }
 
+    /// The body, without reading it: it is verified and read when a reader asks for its octets. None
+    /// if it is missing, if it is large, or if its length is not `octets`. `crlfs` says how many
+    /// CRLFs it has.
+    ///
+    /// If it turns out to be damaged, [`Body::read_at`] fails with [`ErrorKind::InvalidData`]; then
+    /// tell [`Disk::give_up`].
+    pub fn open_small(&self, key: &BodyKey, octets: u64, crlfs: u64) -> Option<Arc<Body>> {
+        let cache = self.0.as_ref()?;
+        let contents = cache.contents.lock();
+        if let Some(body) = contents.waiting.get(key) {
+            return (body.len() == octets).then(|| Arc::clone(body));
+        }
+        let location = contents.locations.get(key)?;
+        drop(contents);
+        let BodyLocation::Segment {
+            segment,
+            offset,
+            length,
+        } = &location
+        else {
+            return None;
+        };
+        if *length != octets {
+            return None;
+        }
+        match segment.open_record(key, *offset, *length, crlfs, &cache.contents.open_files) {
+            Ok(record) => Some(Arc::new(Body::in_segment(record))),
+            Err(error) => {
+                cache.give_up(key, &location, &error);
+                None
+            }
+        }
+    }
+
+    /// The body that [`Disk::open_small`] gave cannot be read: it counts as missing from now on.
+    pub fn give_up(&self, key: &BodyKey, error: &io::Error) {
+        let Some(cache) = &self.0 else { return };
+        let location = cache.contents.lock().locations.get(key);
+        if let Some(location) = location {
+            cache.give_up(key, &location, error);
+        }
+    }
+
     fn load_if(
         &self,
         key: &BodyKey,
@@ -115,7 +158,7 @@ impl Disk {
         }
         let location = contents.locations.get(key).filter(is_wanted)?;
         drop(contents);
-        match location.read(key) {
+        match location.read(key, &cache.contents.open_files) {
             Ok(body) => Some(Arc::new(body)),
             Err(error) => {
                 cache.give_up(key, &location, &error);
@@ -205,6 +248,7 @@ impl DiskCache {
         if error.kind() == ErrorKind::NotFound {
             log::debug!("another mount removed {}", location.path().display());
             contents.locations.remove_file(location.path());
+            self.contents.open_files.close(location.path());
         } else {
             log::warn!(
                 "{}: a cached message cannot be read and will be fetched again ({error})",

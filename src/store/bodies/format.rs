@@ -15,6 +15,7 @@
 //! A record whose length is all ones says that the message has no body in the cache any more.
 
 use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -146,6 +147,24 @@ impl Header {
             },
         };
         (magic == MAGIC).then_some(Self { key, content })
+    }
+}
+
+/// Checks that the header is the one of this body.
+///
+/// # Errors
+/// [`ErrorKind::InvalidData`].
+pub(super) fn verify(
+    head: &[u8; HEADER],
+    key: &BodyKey,
+    length: u64,
+    checksum: u32,
+) -> io::Result<()> {
+    let content = RecordContent::Body { length, checksum };
+    let whole = Header { key: *key, content };
+    match Header::parse(head) == Some(whole) {
+        true => Ok(()),
+        false => Err(ErrorKind::InvalidData.into()),
     }
 }
 

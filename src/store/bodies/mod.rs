@@ -8,7 +8,9 @@ mod incoming;
 mod limits;
 mod line_ends;
 mod memory;
+mod open_files;
 mod reader;
+mod record;
 mod segments;
 mod writer;
 

@@ -13,8 +13,10 @@ use parking_lot::Mutex;
 
 use super::Body;
 use super::body::FileBody;
-use super::format::{BodyKey, HEADER, Header, RecordContent, is_segment};
+use super::format::{BodyKey, HEADER, Header, RecordContent, is_segment, verify};
 use super::line_ends::LineEnds;
+use super::open_files::OpenFiles;
+use super::record::SegmentBody;
 
 /// The mtime of a file tells when it was read last, this precisely.
 pub(super) const READ_TIME_PRECISION: Duration = Duration::from_secs(600);
@@ -25,8 +27,7 @@ pub(super) struct BodyLocations {
     by_key: HashMap<BodyKey, BodyLocation>,
 }
 
-/// A segment. It is opened for each read: every mount begins one, so keeping all of them open would
-/// exhaust the descriptors.
+/// A segment.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) path: PathBuf,
@@ -137,13 +138,13 @@ impl BodyLocations {
 impl BodyLocation {
     /// The verified body: a small one is read into memory, a large one is read through and stays in
     /// its file.
-    pub(super) fn read(&self, key: &BodyKey) -> io::Result<Body> {
+    pub(super) fn read(&self, key: &BodyKey, open_files: &OpenFiles) -> io::Result<Body> {
         match self {
             Self::Segment {
                 segment,
                 offset,
                 length,
-            } => segment.read_record(key, *offset, *length),
+            } => segment.read_record(key, *offset, *length, open_files),
             Self::Large(path) => read_large(path, key),
         }
     }
@@ -166,8 +167,28 @@ impl Segment {
         }
     }
 
-    fn read_record(&self, key: &BodyKey, offset: u64, length: u64) -> io::Result<Body> {
-        let file = File::open(&self.path)?;
+    /// A body that is read later, and verified then.
+    pub(super) fn open_record(
+        &self,
+        key: &BodyKey,
+        offset: u64,
+        length: u64,
+        crlfs: u64,
+        open_files: &OpenFiles,
+    ) -> io::Result<SegmentBody> {
+        let file = open_files.get(&self.path)?;
+        self.read.lock().set_now(&file);
+        Ok(SegmentBody::new(file, *key, offset, length, crlfs))
+    }
+
+    fn read_record(
+        &self,
+        key: &BodyKey,
+        offset: u64,
+        length: u64,
+        open_files: &OpenFiles,
+    ) -> io::Result<Body> {
+        let file = open_files.get(&self.path)?;
         let mut head = [0; HEADER];
         let mut octets = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         let at = i64::try_from(offset).map_err(io::Error::other)?;
@@ -232,16 +253,5 @@ fn read_through(file: &File, mut at: u64) -> io::Result<(u32, LineEnds)> {
                 at += read as u64;
             }
         }
-    }
-}
-
-/// Checks that the header is the one of this body.
-fn verify(head: &[u8; HEADER], key: &BodyKey, length: u64, checksum: u32) -> io::Result<()> {
-    let content = RecordContent::Body { length, checksum };
-    let whole = Header { key: *key, content };
-    if Header::parse(head) == Some(whole) {
-        Ok(())
-    } else {
-        Err(ErrorKind::InvalidData.into())
     }
 }

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Body;
+use super::body::{FileBody, OnDisk};
 use super::contents::{SharedContents, WriterTask, remove_file};
 use super::format::{
     BodyKey, HEADER, Header, RecordContent, TEMPORARY, is_segment, segment_name, segment_number,
@@ -128,16 +129,19 @@ impl DiskWriter {
                 let (length, checksum) = (octets.len() as u64, crc32fast::hash(octets));
                 self.append(key, RecordContent::Body { length, checksum }, octets)
             }
-            Err(in_file) => {
-                let path = self.folder.join(key.large_name());
-                let temporary = in_file.temporary.lock().take();
-                let temporary = temporary.ok_or_else(|| io::Error::other("already kept"))?;
-                in_file.write_header(&key)?;
-                self.make_room(HEADER as u64 + in_file.length)?;
-                temporary.persist(&path).map_err(|error| error.error)?;
-                Ok(BodyLocation::Large(path))
-            }
+            Err(OnDisk::File(file)) => self.move_into_cache(key, file),
+            Err(OnDisk::Segment) => Err(already_kept()),
         }
+    }
+
+    /// Gives the temporary file of a large body its name in the cache.
+    fn move_into_cache(&self, key: BodyKey, file: &FileBody) -> io::Result<BodyLocation> {
+        let path = self.folder.join(key.large_name());
+        let temporary = file.temporary.lock().take().ok_or_else(already_kept)?;
+        file.write_header(&key)?;
+        self.make_room(HEADER as u64 + file.length)?;
+        temporary.persist(&path).map_err(|error| error.error)?;
+        Ok(BodyLocation::Large(path))
     }
 
     /// Writes a record at the end of the open segment.
@@ -218,6 +222,7 @@ impl DiskWriter {
     /// Removes the files that were read longest ago, until a new segment and `wanted` more octets
     /// fit. It looks at the folder itself, because other mounts of the account write to it too.
     fn make_room(&self, wanted: u64) -> io::Result<()> {
+        self.contents.open_files.close_removed();
         let mut files = self.list_files()?;
         let mut octets: u64 = files.iter().map(|file| file.octets).sum();
         let most = room(self.limit).saturating_sub(wanted);
@@ -268,6 +273,10 @@ impl DiskWriter {
             self.contents.report_failure(&self.folder, &error, instead);
         }
     }
+}
+
+fn already_kept() -> io::Error {
+    io::Error::other("the body is in the cache already")
 }
 
 /// Gives the file a time of reading in the past, and returns it. With a time in the future, from a

@@ -215,8 +215,15 @@ fn a_body_over_the_limit_leaves_no_file_behind() {
     assert!(fixture.files().is_empty());
 }
 
+fn open_descriptors(fixture: &Fixture) -> usize {
+    let open = fs::read_dir("/proc/self/fd").unwrap();
+    let open = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    let is_of_account = |path: &PathBuf| path.starts_with(fixture.account.path());
+    open.filter(is_of_account).count()
+}
+
 #[test]
-fn segments_are_not_kept_open() {
+fn at_most_64_segments_are_kept_open() {
     let fixture = Fixture::new();
     for number in 1..=100 {
         let disk = fixture.disk(ENOUGH);
@@ -224,13 +231,66 @@ fn segments_are_not_kept_open() {
     }
     let disk = fixture.disk(ENOUGH);
     assert!((1..=100).all(|number| disk.load(&key(number)).is_some()));
-    let open = fs::read_dir("/proc/self/fd").unwrap();
-    let open = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
-    assert_eq!(
-        open.filter(|path| path.starts_with(fixture.account.path()))
-            .count(),
-        0
-    );
+    assert_eq!(open_descriptors(&fixture), 64);
+    drop(disk);
+    assert_eq!(open_descriptors(&fixture), 0);
+}
+
+#[test]
+fn a_removed_segment_is_closed_and_its_open_bodies_still_read() {
+    let fixture = Fixture::new();
+    let disk = fixture.disk(ENOUGH);
+    (1..=2).for_each(|number| disk.keep(key(number), &incoming(&disk, b"a\r\nb")));
+    disk.flush();
+    let body = disk.open_small(&key(1), 4, 1).unwrap();
+    remove_file(&fixture.file());
+    assert!(disk.open_small(&key(2), 4, 1).is_none());
+    assert_eq!(octets(&body), b"a\r\nb");
+    drop(body);
+    disk.flush();
+    assert_eq!(open_descriptors(&fixture), 0);
+}
+
+#[test]
+fn a_body_that_is_opened_is_verified_by_its_first_read() {
+    let fixture = Fixture::new();
+    let (long, disk) = (patterned(700_000), fixture.disk(ENOUGH));
+    let crlfs = Body::new(long.clone()).crlfs();
+    let open = || disk.open_small(&key(1), long.len() as u64, crlfs).unwrap();
+    disk.keep(key(1), &incoming(&disk, &long));
+    disk.flush();
+    let mut buffer = Vec::new();
+    for (at, length) in [(0, usize::MAX), (5, 10), (600_000, 4096), (699_999, 1)] {
+        let body = open();
+        assert_eq!((body.in_memory(), body.len()), (0, 700_000));
+        let read = body.read_at(at, length, &mut buffer).unwrap();
+        let end = (at as usize).saturating_add(length).min(long.len());
+        assert!(read == &long[at as usize..end], "{length} at {at}");
+        assert_eq!(body.whole().unwrap(), long);
+    }
+    let body = open();
+    let mut file = fs::read(fixture.file()).unwrap();
+    *file.last_mut().unwrap() ^= 1;
+    fs::write(fixture.file(), file).unwrap();
+    for (at, length) in [(0, usize::MAX), (0, 10)] {
+        let error = body.read_at(at, length, &mut buffer).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        disk.give_up(&key(1), &error);
+    }
+    assert!(!disk.contains(&key(1)));
+}
+
+#[test]
+fn a_body_is_not_opened_if_the_index_says_something_else() {
+    let fixture = Fixture::new();
+    let disk = fixture.disk(ENOUGH);
+    disk.keep(key(1), &incoming(&disk, b"a\r\nb"));
+    disk.keep(key(2), &incoming(&disk, &patterned(5_000_000)));
+    disk.flush();
+    assert!(disk.open_small(&key(1), 5, 1).is_none());
+    assert!(disk.open_small(&key(2), 5_000_000, 0).is_none());
+    let body = disk.open_small(&key(1), 4, 2).unwrap();
+    assert!(body.whole().is_err(), "it has another number of CRLFs");
 }
 
 #[test]
