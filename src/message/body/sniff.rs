@@ -4,7 +4,7 @@
 pub(super) const SAMPLE: usize = 1024;
 
 /// How files begin that may have no octet which text cannot have.
-const MAGIC: [&[u8]; 8] = [
+const MAGIC: [&[u8]; 9] = [
     b"%PDF-",
     b"%!PS",
     b"GIF8",
@@ -12,6 +12,7 @@ const MAGIC: [&[u8]; 8] = [
     b"\x89PNG",
     b"\xff\xd8\xff",
     b"RIFF",
+    b"\xd0\xcf\x11\xe0",
     b"{\\rtf",
 ];
 

@@ -142,7 +142,7 @@ fn by_latin_number(key: &str) -> Option<Charset> {
     let digits = &key[at + 4..];
     let part = match digits.len() {
         1 | 2 => digits,
-        _ => digits.get(..digits.len() - 4)?,
+        _ => &digits[..digits.len().checked_sub(4)?],
     };
     iso_8859(part.parse().ok()?)
 }
