@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use pop3fs::cli::{
-    Format, Invocation, UserCommand, cache, check, commit, completions, demo, fetch,
+    Format, Invocation, UserCommand, cache, check, commit, complete, completions, demo, fetch,
     keep_memory_secret, manual, mount, restore, status, umount, umount_all,
 };
 use pop3fs::maildrop::{Consent, Depth, Farewell};
@@ -37,6 +37,7 @@ fn run(command: &UserCommand) -> ExitCode {
         UserCommand::Check { source, options } => check(source, options),
         UserCommand::Demo { dir } => demo(dir.as_deref()),
         UserCommand::Completions { shell } => completions(*shell),
+        UserCommand::Complete { names } => complete(*names),
         UserCommand::Man => manual(),
     }
 }

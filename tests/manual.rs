@@ -81,6 +81,26 @@ fn bash_completes_commands_and_options() {
 }
 
 #[test]
+fn bash_completes_accounts() {
+    let (folder, script) = printed(&["completions", "bash"], "pop3fs");
+    fs::create_dir(folder.path().join("pop3fs.d")).expect("a folder");
+    let config = folder.path().join("pop3fs.d/pop3fs");
+    fs::create_dir(&config).expect("a folder");
+    let text = "[account.work]\nurl = \"pops://al@h\"\n";
+    fs::write(config.join("config.toml"), text).expect("a file");
+    let program = std::path::Path::new(PROGRAM).parent().expect("a folder");
+    let complete = format!(
+        "export PATH={}:$PATH XDG_CONFIG_HOME={}; compopt() {{ :; }}; source {}; \
+         COMP_WORDS=(pop3fs wo); COMP_CWORD=1; COMPREPLY=(); _pop3fs pop3fs wo pop3fs; echo \"${{COMPREPLY[@]}}\"",
+        program.display(),
+        folder.path().join("pop3fs.d").display(),
+        script.display()
+    );
+    let shown = stdout_of(&["bash", "--norc", "-euc", &complete]);
+    assert_eq!(shown, "work\n");
+}
+
+#[test]
 fn zsh_takes_the_completions_for_the_program() {
     let (folder, _script) = printed(&["completions", "zsh"], "_pop3fs");
     // Load the whole function, so that a fault in it shows.

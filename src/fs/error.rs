@@ -103,6 +103,7 @@ fn fault_errno(fault: &Fault) -> i32 {
         | Fault::Protocol(_)
         | Fault::ServerFault(_)
         | Fault::Unsupported(_)
+        | Fault::StlsRefused
         | Fault::Refused { .. }
         | Fault::EmptyBody
         | Fault::OutcomeUnknown(_)

@@ -74,12 +74,10 @@ pub struct Fetched {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// The bodies would have no place.
-    #[error("this mount keeps nothing on disk: mount it without cache=off to fetch messages ahead")]
+    #[error("this mount keeps nothing on disk")]
     NoCache,
     /// The last would displace the first.
-    #[error(
-        "the maildrop has {octets} octets, and the cache has room for {room}: mount with a larger -o cache_size="
-    )]
+    #[error("the maildrop has {octets} octets, and the cache has room for {room}")]
     TooSmall {
         /// Of all messages in the directory.
         octets: u64,

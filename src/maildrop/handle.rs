@@ -44,7 +44,7 @@ pub struct Maildrop {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The server cannot be reached, or does not let us in.
-    #[error("{}", fault.at_mounting(endpoint))]
+    #[error("{}", fault.with_endpoint(endpoint))]
     Maildrop {
         /// Where.
         endpoint: Endpoint,

@@ -104,7 +104,7 @@ fn headers_are_what_ls_needs() {
 fn fetch_refuses_a_mount_without_a_cache() {
     let liar = liar(2);
     let mount = Mount::new(&liar.source(), &["tls=off,cache=off"]);
-    assert_says(&sentence(&fetch(&mount, &[])), &["without cache=off"]);
+    assert_says(&sentence(&fetch(&mount, &[])), &["without -o cache=off"]);
     fetched(&mount, &["--headers"]);
 }
 

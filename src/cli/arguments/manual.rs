@@ -1,4 +1,4 @@
-//! The manual page and the shell completions, made from the definition of the command line and the table of options.
+//! The manual page, made from the definition of the command line and the table of options.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use super::pages::{
     SOURCE, SUCCESS,
 };
 use crate::cli::arguments::help::{about_of, help_of, is_short, spelling, wrap};
-use crate::cli::arguments::{MOUNT_USAGE, Shell, command_line};
+use crate::cli::arguments::{MOUNT_USAGE, command_line};
 use crate::cli::failure::{Failure, refuse};
 use crate::cli::options::{LIST, OptionGroup, TABLE};
 
@@ -19,20 +19,8 @@ pub fn manual() -> ExitCode {
     print(page().render().as_bytes())
 }
 
-/// `pop3fs completions SHELL`: writes the script for the shell to standard output.
-pub fn completions(shell: Shell) -> ExitCode {
-    let generator = match shell {
-        Shell::Bash => clap_complete::Shell::Bash,
-        Shell::Zsh => clap_complete::Shell::Zsh,
-        Shell::Fish => clap_complete::Shell::Fish,
-    };
-    let mut script = Vec::new();
-    clap_complete::generate(generator, &mut command_line(), "pop3fs", &mut script);
-    print(&script)
-}
-
 /// A reader that closes the pipe early, such as `head`, is not an error.
-fn print(text: &[u8]) -> ExitCode {
+pub(super) fn print(text: &[u8]) -> ExitCode {
     match io::stdout().lock().write_all(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => refuse(&error),
         _ => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! The command line: its definition for clap, and what was read of it.
 
+pub(super) mod completions;
 mod error;
 pub(super) mod help;
 pub(super) mod manual;
@@ -167,9 +168,24 @@ pub enum UserCommand {
         /// Which shell
         shell: Shell,
     },
+    /// Print the names that a shell can complete, a line each
+    #[command(hide = true)]
+    Complete {
+        /// Which names
+        names: CompletedNames,
+    },
     /// Print the manual page, for `man -l -`
     #[command(hide = true)]
     Man,
+}
+
+/// What a shell can complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompletedNames {
+    /// The accounts of the configuration.
+    Accounts,
+    /// The mount points of the user.
+    Mounts,
 }
 
 /// A shell that can complete our command line.

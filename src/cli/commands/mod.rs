@@ -3,6 +3,7 @@
 mod answer;
 mod cache;
 mod check;
+mod complete;
 mod demo;
 mod fetch;
 mod restore;
@@ -12,6 +13,7 @@ mod umount;
 
 pub use cache::cache;
 pub use check::check;
+pub use complete::complete;
 pub use demo::demo;
 pub use fetch::fetch;
 pub use restore::restore;

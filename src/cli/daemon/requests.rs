@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::cli::control::report::status;
 use crate::cli::control::sentences::{fetched_in_words, held_in_words, verdict_in_words};
 use crate::cli::control::{ControlReply, ControlResponse, Request, RequestOutcome};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Advice, Failure};
 use crate::fs::mount::{Mount, Unmount, UnmountError};
 use crate::maildrop::{Consent, Depth, Farewell, Fault, Maildrop, Standing, Waiter};
 
@@ -102,7 +102,7 @@ impl RequestHandler {
             });
         reply.send(&match fetched {
             Ok(fetched) => fetched_in_words(&fetched, self.mount.mountpoint()),
-            Err(error) => ControlResponse::refused(&error),
+            Err(error) => ControlResponse::failed(Failure::from(&error), error.sentence()),
         });
     }
 

@@ -5,7 +5,7 @@
 use std::fmt::Display;
 
 use crate::fs::mount::MountError;
-use crate::maildrop::{Fault, OpenError};
+use crate::maildrop::{AuthenticationError, Fault, FetchError, OpenError};
 use crate::net::{Distrust, NetError, Refusal, Shown};
 use crate::store::StoreError;
 
@@ -133,7 +133,7 @@ impl Advice for MountError {
 impl Advice for OpenError {
     fn advice(&self) -> Option<String> {
         match self {
-            Self::Maildrop { fault, .. } => fault.advice(),
+            Self::Maildrop { fault, .. } => fault.advice().or_else(|| advice_at_mounting(fault)),
             Self::Store(error) => error.advice(),
             Self::Thread(_) => None,
         }
@@ -144,8 +144,62 @@ impl Advice for Fault {
     fn advice(&self) -> Option<String> {
         match self {
             Self::Link(error) => error.advice(),
+            Self::Authentication(error) => error.advice(),
+            Self::StlsRefused => Some(
+                "try the pops:// scheme, or -o tls=off if the password may go in the clear"
+                    .to_owned(),
+            ),
+            Self::TooLarge => Some("-o max_message= allows larger ones".to_owned()),
+            Self::HeldBack(_) => Some(
+                "`pop3fs commit --yes` deletes them, `pop3fs restore` takes them back".to_owned(),
+            ),
             _ => None,
         }
+    }
+}
+
+/// What to try where no session could be opened.
+fn advice_at_mounting(fault: &Fault) -> Option<String> {
+    let advice = match fault {
+        Fault::Link(error) => match **error {
+            NetError::Silence(_) => {
+                "is that the port of the scheme (pops:// 995, pop:// 110)? -o timeout= waits longer"
+            }
+            NetError::Closed | NetError::Broken(_) => {
+                "try again in a while, and see whether the port is that of the scheme (pops:// 995, pop:// 110)"
+            }
+            _ => return None,
+        },
+        Fault::Protocol(_) => "is a POP3 server there (pops:// 995, pop:// 110)?",
+        Fault::Refused { .. } => "try again in a while, or ask the server's administrator",
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+impl Advice for AuthenticationError {
+    fn advice(&self) -> Option<String> {
+        let advice = match self {
+            Self::NotOffered { .. } => "set -o auth=auto, or auth= to one of these",
+            Self::NothingUnasked(_) => "set -o auth= to one of these",
+            Self::NoTimestamp => "set -o auth=auto",
+            Self::MechanismRefused { .. } | Self::Unusable { .. } | Self::BadChallenge { .. } => {
+                "set -o auth= to another"
+            }
+            Self::ServerUnproven | Self::TokenRefused { .. } | Self::NoFreshToken(_) => {
+                return None;
+            }
+        };
+        Some(advice.to_owned())
+    }
+}
+
+impl Advice for FetchError {
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::NoCache => "mount it without -o cache=off to fetch messages ahead".to_owned(),
+            Self::TooSmall { .. } => "mount with a larger -o cache_size=".to_owned(),
+        })
     }
 }
 
@@ -167,6 +221,12 @@ mod tests {
         );
         let in_use = StoreError::InUse { path };
         assert!(in_use.sentence().contains("pop3fs umount"));
+    }
+
+    #[test]
+    fn a_login_that_needs_another_mechanism_names_the_option() {
+        let fault = Fault::from(AuthenticationError::NoTimestamp);
+        assert!(fault.sentence().ends_with(": set -o auth=auto"));
     }
 
     #[test]

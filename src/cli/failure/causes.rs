@@ -48,6 +48,7 @@ impl From<&Fault> for Failure {
             Fault::HeldBack(_) => Failure::HeldBack,
             Fault::ServerFault(_)
             | Fault::Unsupported(_)
+            | Fault::StlsRefused
             | Fault::Refused { .. }
             | Fault::Departed
             | Fault::TooLarge

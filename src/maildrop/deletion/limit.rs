@@ -60,12 +60,6 @@ pub enum Excess {
     },
 }
 
-impl Held {
-    /// What the user can do, while it is mounted.
-    pub const WAYS_OUT: &str =
-        "`pop3fs commit --yes DIR` deletes them, `pop3fs restore DIR` takes them back";
-}
-
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Held {

@@ -9,9 +9,7 @@ use crate::pop3::ServerText;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AuthenticationError {
     /// The user's: the server lists its mechanisms, and the one asked for is none of them.
-    #[error(
-        "the server does not offer {wanted}; it offers {offered}: set -o auth=auto, or auth= to one of these"
-    )]
+    #[error("the server does not offer {wanted}; it offers {offered}")]
     NotOffered {
         /// By its name in the registry.
         wanted: &'static str,
@@ -19,10 +17,10 @@ pub enum AuthenticationError {
         offered: ServerText,
     },
     /// The user's: all that the server lists has to be asked for.
-    #[error("the server offers only {0}, which is not used unasked: set -o auth= to one of these")]
+    #[error("the server offers only {0}, which is not used unasked")]
     NothingUnasked(ServerText),
     /// The server's: it does not begin the exchange, and nothing secret was sent.
-    #[error("the server refuses AUTH {mechanism} ({text}): set -o auth= to another")]
+    #[error("the server refuses AUTH {mechanism} ({text})")]
     MechanismRefused {
         /// By its name in the registry.
         mechanism: &'static str,
@@ -30,14 +28,10 @@ pub enum AuthenticationError {
         text: ServerText,
     },
     /// The user's: the greeting has no timestamp that a digest may be made of.
-    #[error(
-        "the server does not offer APOP (its greeting has no safe timestamp): set -o auth=auto"
-    )]
+    #[error("the server does not offer APOP (its greeting has no safe timestamp)")]
     NoTimestamp,
     /// The user's: the mechanism has no form for this user name or secret.
-    #[error(
-        "{mechanism} cannot carry this user name or secret ({reason}): set -o auth= to another"
-    )]
+    #[error("{mechanism} cannot carry this user name or secret ({reason})")]
     Unusable {
         /// By its name in the registry.
         mechanism: &'static str,
@@ -45,7 +39,7 @@ pub enum AuthenticationError {
         reason: String,
     },
     /// The server's: what it says within the exchange is not what the mechanism has there.
-    #[error("the server's part of AUTH {mechanism} is wrong ({reason}): set -o auth= to another")]
+    #[error("the server's part of AUTH {mechanism} is wrong ({reason})")]
     BadChallenge {
         /// By its name in the registry.
         mechanism: &'static str,

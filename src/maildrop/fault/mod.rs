@@ -44,6 +44,9 @@ pub enum Fault {
     /// The server cannot do what was asked for, and nothing else will do.
     #[error("{0}")]
     Unsupported(&'static str),
+    /// The server refuses TLS, which the user wants.
+    #[error("the server refuses STLS")]
+    StlsRefused,
     /// The server answered -ERR to a command that it should carry out.
     #[error("the server refused {command} ({text})")]
     Refused {
@@ -56,7 +59,7 @@ pub enum Fault {
     #[error("the message is no longer on the server")]
     Departed,
     /// The body is larger than `max_message` allows.
-    #[error("the message is larger than max_message: -o max_message= allows larger ones")]
+    #[error("the message is larger than max_message")]
     TooLarge,
     /// RETR gave no octet of a message that LIST says has some (Exchange does this).
     #[error("the server sent an empty body for a message that is not empty")]
@@ -68,7 +71,7 @@ pub enum Fault {
     #[error("the server did not confirm the deletions ({0})")]
     OutcomeUnknown(String),
     /// The user's: the safety valve holds a commit back. Nothing was sent.
-    #[error("{0}: {ways_out}", ways_out = Held::WAYS_OUT)]
+    #[error("{0}")]
     HeldBack(Held),
     /// The mount is ending.
     #[error("the mount is ending")]
@@ -152,27 +155,21 @@ impl Fault {
         self.is_refusal() || matches!(self, Fault::ServerFault(_))
     }
 
-    /// What to tell whoever mounts: whose fault it is, where, and what to do.
+    /// What happened, with the host and port where the message alone does not say which server it is.
     #[must_use]
-    pub fn at_mounting(&self, endpoint: &Endpoint) -> String {
+    pub fn with_endpoint(&self, endpoint: &Endpoint) -> String {
         let Endpoint { host, port } = endpoint;
-        match self {
-            Fault::Link(error) => match **error {
-                NetError::Silence(_) => format!(
-                    "{host} port {port}: {self}: is that the port of the scheme (pops:// 995, pop:// 110)? -o timeout= waits longer"
-                ),
-                NetError::Closed | NetError::Broken(_) => format!(
-                    "{host} port {port}: {self}: try again in a while, and see whether the port is that of the scheme (pops:// 995, pop:// 110)"
-                ),
-                _ => self.to_string(),
-            },
-            Fault::Protocol(_) => format!(
-                "{host} port {port}: {self}: is a POP3 server there (pops:// 995, pop:// 110)?"
+        let is_without_host = match self {
+            Fault::Link(error) => matches!(
+                **error,
+                NetError::Silence(_) | NetError::Closed | NetError::Broken(_)
             ),
-            Fault::Refused { .. } => format!(
-                "{host} port {port}: {self}: try again in a while, or ask the server's administrator"
-            ),
-            _ => self.to_string(),
+            Fault::Protocol(_) | Fault::Refused { .. } => true,
+            _ => false,
+        };
+        match is_without_host {
+            true => format!("{host} port {port}: {self}"),
+            false => self.to_string(),
         }
     }
 

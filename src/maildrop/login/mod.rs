@@ -290,9 +290,7 @@ fn capabilities(
 fn start_tls(mut link: Link, tls: &Tls) -> Result<Link, Fault> {
     let agreed = link.status(&Command::Stls, |status| status.indicator)?;
     if agreed == Indicator::Err {
-        return Err(Fault::Unsupported(
-            "the server refuses STLS: try the pops:// scheme, or -o tls=off if the password may go in clear",
-        ));
+        return Err(Fault::StlsRefused);
     }
     link.secure(tls)
 }

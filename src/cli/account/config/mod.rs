@@ -30,7 +30,7 @@ use toml::{Table, Value};
 use crate::cli::account::source::Source;
 use crate::cli::home;
 use crate::cli::options::{Options, RawOption, nearest_of};
-pub(super) use error::ConfigError;
+pub(in crate::cli) use error::ConfigError;
 use keys::{URL, USER};
 
 /// The file for the whole system.
@@ -39,11 +39,11 @@ const SYSTEM: &str = "/etc/pop3fs.toml";
 const ACCOUNT: &str = "account";
 /// The accounts of all files, as tables that are not parsed yet.
 #[derive(Debug)]
-pub(super) struct Config(Vec<ConfigFile>);
+pub(in crate::cli) struct Config(Vec<ConfigFile>);
 
 /// An account, parsed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct ConfiguredAccount {
+pub(in crate::cli) struct ConfiguredAccount {
     /// Its maildrop.
     pub source: Source,
     /// Its options in the order of a command line: those that all accounts share come first.
@@ -60,13 +60,19 @@ struct ConfigFile {
 impl Config {
     /// Reads the user's file (`$XDG_CONFIG_HOME/pop3fs/config.toml`, else `~/.config/pop3fs/config.toml`) and
     /// `/etc/pop3fs.toml`, as far as they are there.
-    pub(super) fn load() -> Result<Self, ConfigError> {
+    pub(in crate::cli) fn load() -> Result<Self, ConfigError> {
         let own = home::config().map(|folder| folder.join("pop3fs/config.toml"));
         let paths = own.into_iter().chain([PathBuf::from(SYSTEM)]);
         paths
             .filter_map(ConfigFile::read)
             .collect::<Result<_, _>>()
             .map(Self)
+    }
+
+    /// The names of all accounts.
+    pub(in crate::cli) fn names(&self) -> impl Iterator<Item = &str> {
+        let accounts = self.0.iter().flat_map(|file| &file.accounts);
+        accounts.map(|(name, _)| name.as_str())
     }
 
     /// Whether there is any account.
