@@ -1,7 +1,7 @@
 //! Everyday programs on messages for which LIST tells a size that is too large, too small or right.
 //!
-//! Until a message was opened, stat(2) shows the size of LIST. Each program here reads messages that nobody has opened before,
-//! and must print every octet of them and not one more.
+//! Until a message was opened, stat(2) shows the size of LIST. Each program here reads messages
+//! that nobody has opened before, and must print every octet of them and not one more.
 
 mod common;
 
@@ -304,7 +304,8 @@ fn git_hashes_the_whole_message() {
     }
 }
 
-/// git maps as many octets as lstat(2) told before the open, so it needs a message that was opened before, or a right LIST.
+/// git maps as many octets as lstat(2) told before the open, so it needs a message that was opened
+/// before, or a right LIST.
 #[test]
 fn git_adds_the_whole_of_a_message_that_was_seen() {
     let maildrop = Maildrop::unread();

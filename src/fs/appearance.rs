@@ -20,7 +20,8 @@ pub struct Appearance {
 /// Whether messages have extended attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Xattrs {
-    /// They have none. The kernel learns this once and never asks again; `ls -l` would ask twice for each file.
+    /// They have none. The kernel learns this once and never asks again; `ls -l` would ask twice
+    /// for each file.
     Hidden,
     /// They have some.
     Shown,
@@ -28,7 +29,7 @@ pub enum Xattrs {
 
 /// Who owns every file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct FileOwner {
     /// The user id.
     pub uid: u32,
     /// The group id.

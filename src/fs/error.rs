@@ -10,7 +10,8 @@ pub enum Error {
     /// The maildrop failed: the server, the connection or the disk.
     #[error(transparent)]
     Maildrop(#[from] Fault),
-    /// The server kept so many of the messages that the commit was to delete. They are listed again.
+    /// The server kept so many of the messages that the commit was to delete. They are listed
+    /// again.
     #[error("the server kept {0} of the messages that were to be deleted")]
     Kept(usize),
     /// The disk failed: a cached body cannot be read.
@@ -19,7 +20,8 @@ pub enum Error {
     /// The directory has no such name.
     #[error("no such message")]
     NotFound,
-    /// No file has that inode number, or the message has other content since. The kernel looks the name up again.
+    /// No file has that inode number, or the message has other content since. The kernel looks the
+    /// name up again.
     #[error("no such inode")]
     Stale,
     /// The operation needs a directory.
@@ -111,8 +113,8 @@ fn fault_errno(fault: &Fault) -> i32 {
     }
 }
 
-/// What the user can act on keeps its errno. Anything else is about a path of this program, not about the message: ENOENT
-/// would tell rsync that the message has vanished.
+/// What the user can act on keeps its errno. Anything else is about a path of this program, not
+/// about the message: ENOENT would tell rsync that the message has vanished.
 fn system_errno(error: &io::Error) -> i32 {
     match error.raw_os_error() {
         Some(

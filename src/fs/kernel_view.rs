@@ -1,12 +1,13 @@
 //! What the kernel may believe about a file that is being opened.
 //!
-//! The kernel keeps the pages and the size of a file. The size that it was shown may be wrong until the body of the message
-//! was seen: LIST is a hint, and the size of a text is known once it was made. The kernel learns the right size when it
-//! asks for the attributes. mmap(2) and sendfile(2) never make it ask, so it is told before the open is answered
-//! (fuse/notify.rs).
+//! The kernel keeps the pages and the size of a file. The size that it was shown may be wrong until
+//! the body of the message was seen: LIST is a hint, and the size of a text is known once it was
+//! made. The kernel learns the right size when it asks for the attributes. mmap(2) and sendfile(2)
+//! never make it ask, so it is told before the open is answered (fuse/notify.rs).
 //!
-//! A message can also get other content in this mount. From then on it is opened with direct I/O and its attributes are
-//! never kept, so that programs that still have the old content open cannot spoil what others see.
+//! A message can also get other content in this mount. From then on it is opened with direct I/O
+//! and its attributes are never kept, so that programs that still have the old content open cannot
+//! spoil what others see.
 
 use crate::fs::view_cache::Revision;
 use crate::store::Rendition;
@@ -98,10 +99,11 @@ impl KernelView {
             || matches!(self.shown, ShownSize::AtLeast(shown) if shown != self.content.len())
     }
 
-    /// The offset and the content of the last page, if the kernel may believe in a smaller size: sendfile(2) reads up to
-    /// the size that the kernel knows, and the kernel extends the file when a page behind that is stored. (It corrects a
-    /// size that is too large at the first short read.) None for a message with other content than before: programs that
-    /// have the old content open would read the new page.
+    /// The offset and the content of the last page, if the kernel may believe in a smaller size:
+    /// sendfile(2) reads up to the size that the kernel knows, and the kernel extends the file when
+    /// a page behind that is stored. (It corrects a size that is too large at the first short
+    /// read.) None for a message with other content than before: programs that have the old content
+    /// open would read the new page.
     #[must_use]
     pub fn missing_tail(&self) -> Option<(u64, Vec<u8>)> {
         let ShownSize::AtLeast(shown) = self.shown else {

@@ -19,8 +19,8 @@
 //! | error | the table of errnos |
 //! | worker | a thread that runs tasks in turn |
 //!
-//! No operation waits for the network: it answers from memory, or defers its [`KernelReply`] until the maildrop has what it
-//! needs.
+//! No operation waits for the network: it answers from memory, or defers its [`KernelReply`] until
+//! the maildrop has what it needs.
 
 mod appearance;
 mod error;
@@ -35,7 +35,7 @@ mod view_cache;
 mod views;
 mod worker;
 
-pub use appearance::{Appearance, Owner, Xattrs};
+pub use appearance::{Appearance, FileOwner, Xattrs};
 pub use error::Error;
 pub use fuse::polling::Polling;
 pub use fuse::session::KernelSession;

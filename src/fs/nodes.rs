@@ -11,7 +11,8 @@
 //!       │ 1│ part, from 1 │ a message: one part of it            │
 //!       └──┴──────────────┴──────────────────────────────────────┘
 //! ```
-//! The messages of a view are thus in the same order as those of the root, and read-ahead works in every directory.
+//! The messages of a view are thus in the same order as those of the root, and read-ahead works in
+//! every directory.
 
 use crate::fs::error::Error;
 use crate::fs::views::ViewId;

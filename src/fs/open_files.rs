@@ -1,5 +1,5 @@
-//! The open files and directories. Each handle keeps what was opened, so that it can be read to its end whatever happens
-//! to the message.
+//! The open files and directories. Each handle keeps what was opened, so that it can be read to its
+//! end whatever happens to the message.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::store::Rendition;
 
 /// What is open, by handle. Handles count from 1.
 #[derive(Debug, Default)]
-pub(in crate::fs) struct OpenFiles {
+pub(in crate::fs) struct OpenHandles {
     files: Mutex<HashMap<u64, Rendition>>,
     /// Directories that must not change until they are closed.
     trees: Mutex<HashMap<u64, Arc<PartTree>>>,
     last: AtomicU64,
 }
 
-impl OpenFiles {
+impl OpenHandles {
     /// Gives the handle.
     pub(in crate::fs) fn open(&self, content: Rendition) -> u64 {
         let handle = self.next();

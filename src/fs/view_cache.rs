@@ -1,4 +1,5 @@
-//! What the views have made of messages. Files and trees are kept as long as there is room, sizes for the whole mount.
+//! What the views have made of messages. Files and trees are kept as long as there is room, sizes
+//! for the whole mount.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -45,9 +46,11 @@ struct CachedViews {
     sizes: HashMap<u64, u64>,
     /// By the inode number of the message in the root.
     trees: LruCache<u64, Arc<PartTree>>,
-    /// The last part of each tree that was ever made: the kernel may know these parts. Keys as for `trees`.
+    /// The last part of each tree that was ever made: the kernel may know these parts. Keys as for
+    /// `trees`.
     last_parts: HashMap<u64, u16>,
-    /// The parts that a user has removed: `rm -r` empties the directory of a message before it removes the directory.
+    /// The parts that a user has removed: `rm -r` empties the directory of a message before it
+    /// removes the directory.
     removed: HashSet<u64>,
 }
 
@@ -63,8 +66,8 @@ impl ViewCache {
         }))
     }
 
-    /// The present content of a message. Ask before asking for the body: what is then made of the body is of this revision
-    /// as long as [`ViewCache::check`] succeeds.
+    /// The present content of a message. Ask before asking for the body: what is then made of the
+    /// body is of this revision as long as [`ViewCache::check`] succeeds.
     pub(in crate::fs) fn revision(&self, message: u64) -> Revision {
         self.0.lock().revision(message)
     }
@@ -137,7 +140,8 @@ impl ViewCache {
         self.0.lock().restore(message);
     }
 
-    /// Forgets what was made of a message, whose content is another now. Gives the inode numbers of the parts that it had.
+    /// Forgets what was made of a message, whose content is another now. Gives the inode numbers of
+    /// the parts that it had.
     pub(in crate::fs) fn forget(&self, message: u64) -> impl Iterator<Item = u64> + use<> {
         let mut cached = self.0.lock();
         *cached.alterations.entry(message).or_default() += 1;

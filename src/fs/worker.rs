@@ -3,16 +3,16 @@
 use std::sync::mpsc::{Sender, channel};
 use std::{io, thread};
 
-type Task = Box<dyn FnOnce() + Send>;
+type WorkerTask = Box<dyn FnOnce() + Send>;
 
 /// A handle to the thread. The thread ends when the last handle is dropped and every task has run.
 #[derive(Clone)]
-pub(in crate::fs) struct Worker(Sender<Task>);
+pub(in crate::fs) struct Worker(Sender<WorkerTask>);
 
 impl Worker {
     /// Starts a thread of that name.
     pub(in crate::fs) fn start(name: &str) -> io::Result<Self> {
-        let (submitted, tasks) = channel::<Task>();
+        let (submitted, tasks) = channel::<WorkerTask>();
         thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {

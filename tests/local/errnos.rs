@@ -1,4 +1,5 @@
-//! The errnos of what leaves the mount, of messages that have gone, and of sizes about which the server lies.
+//! The errnos of what leaves the mount, of messages that have gone, and of sizes about which the
+//! server lies.
 
 use std::fs::{self, File, Permissions};
 use std::os::fd::{AsFd, AsRawFd};

@@ -1,5 +1,6 @@
-//! Threads of one process read in every way, at places that a seed determines, and compare with known octets. They share
-//! descriptors, and bodies leave the memory, the cache and the kernel meanwhile.
+//! Threads of one process read in every way, at places that a seed determines, and compare with
+//! known octets. They share descriptors, and bodies leave the memory, the cache and the kernel
+//! meanwhile.
 
 use std::fs::{self, File};
 use std::io;
@@ -143,7 +144,8 @@ fn forget(_: &mut Rng, file: &File, octets: &[u8]) -> io::Result<bool> {
     Ok(file.metadata()?.len() == octets.len() as u64)
 }
 
-/// Rarely, because it affects the whole machine. The kernel forgets inodes, too, and looks them up again.
+/// Rarely, because it affects the whole machine. The kernel forgets inodes, too, and looks them up
+/// again.
 fn drop_caches(random: &mut Rng, file: &File, octets: &[u8]) -> io::Result<bool> {
     if random.u8(..20) == 0 {
         // Only root can do this, and in a container not even root.

@@ -1,4 +1,5 @@
-//! kill -9 in every state. After it all messages are there that no commit has deleted, and the cache does no harm.
+//! kill -9 in every state. After it all messages are there that no commit has deleted, and the
+//! cache does no harm.
 
 use std::fs;
 use std::path::Path;
@@ -52,7 +53,8 @@ fn a_kill_while_the_cache_is_written_leaves_no_wrong_octet() {
     let messages = messages(120);
     let liar = Liar::start(&messages);
     let mut mount = mounted(&liar.source(), &[]);
-    // Each time somewhat later, and never at rest: what was read last is still being written to disk.
+    // Each time somewhat later, and never at rest: what was read last is still being written to
+    // disk.
     for reads in [1, 5, 20, 60, 121] {
         for serial in 1..=reads {
             assert_reads(mount.path(), serial, &messages[serial as usize - 1]);

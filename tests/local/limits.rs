@@ -1,4 +1,5 @@
-//! With too few descriptors or processes the mount works, or is refused with a sentence and leaves nothing behind.
+//! With too few descriptors or processes the mount works, or is refused with a sentence and leaves
+//! nothing behind.
 
 use std::fs::{self, File};
 use std::io;
@@ -75,7 +76,8 @@ fn an_open_without_a_descriptor_fails_and_harms_no_other() {
         refused.iter().all(|&errno| errno == Errno::EMFILE),
         "{refused:?}"
     );
-    // The mount keeps files of what was read open, but closes them when new readers need descriptors.
+    // The mount keeps files of what was read open, but closes them when new readers need
+    // descriptors.
     assert_eq!(listed(mount.path()).len(), COUNT as usize);
     let output = mount.subcommand(&["status", mount.arg()]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -84,8 +86,9 @@ fn an_open_without_a_descriptor_fails_and_harms_no_other() {
 /// The user `uucp` of Debian. No other processes belong to it.
 const USER: u32 = 10;
 
-/// The program $1 mounts $4 on $5 as the user, who may have $3 processes. If that works, the script reads and unmounts. The
-/// status is 99 if a mount is left. /dev/fuse is open to all in this namespace, and all its processes end with it.
+/// The program $1 mounts $4 on $5 as the user, who may have $3 processes. If that works, the script
+/// reads and unmounts. The status is 99 if a mount is left. /dev/fuse is open to all in this
+/// namespace, and all its processes end with it.
 const WITH_FEW_PROCESSES: &str = "\
     mount -t tmpfs none $2; mknod -m 666 $2/fuse c 10 229; mount --bind $2/fuse /dev/fuse; umount $2; \
     user='setpriv --reuid=10 --regid=10 --clear-groups'; \
@@ -119,7 +122,8 @@ fn with_few_processes_a_mount_works_or_is_refused() {
     assert_eq!(said[MOST - 1], "nothing to delete\n", "{said:#?}");
 }
 
-/// What the launcher says. The daemon, which still has the terminal, may have printed warnings before.
+/// What the launcher says. The daemon, which still has the terminal, may have printed warnings
+/// before.
 fn last_sentence(output: &Output) -> String {
     let known = Failure::ALL.map(|failure| Some(failure.status().into()));
     assert!(known.contains(&output.status.code()), "{output:?}");

@@ -1,5 +1,5 @@
-//! This machine: who has access, several mounts on one cache, a damaged or full cache, too few descriptors or processes,
-//! every kind of end, stopped processes, and crowds of readers.
+//! This machine: who has access, several mounts on one cache, a damaged or full cache, too few
+//! descriptors or processes, every kind of end, stopped processes, and crowds of readers.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -28,7 +28,8 @@ use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 /// How long one command may take.
 const LIMIT: Duration = Duration::from_secs(60);
-/// How long a command may take that must not wait for the server: far less than the timeout of the mounts, 30 s.
+/// How long a command may take that must not wait for the server: far less than the timeout of the
+/// mounts, 30 s.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Everyday messages, and one that is too large for the memory of a transfer.
@@ -92,7 +93,8 @@ fn listed(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Unmounts with `pop3fs umount` and waits for the process. Both must succeed. Gives what the process printed.
+/// Unmounts with `pop3fs umount` and waits for the process. Both must succeed. Gives what the
+/// process printed.
 fn umount(mount: &mut Mount) -> String {
     let output = mount.umount();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

@@ -1,4 +1,5 @@
-//! Cache, control socket and mount belong to their owner, whatever the umask, and nobody else has access.
+//! Cache, control socket and mount belong to their owner, whatever the umask, and nobody else has
+//! access.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -111,7 +112,8 @@ fn another_user_finds_nothing_of_cache_and_socket() {
     }
 }
 
-/// Asks for an unmount and prints the answer until the daemon closes the connection, which it may do before it was asked.
+/// Asks for an unmount and prints the answer until the daemon closes the connection, which it may
+/// do before it was asked.
 const INTRUDER: &str = "
 import socket, sys
 client = socket.socket(socket.AF_UNIX)

@@ -1,8 +1,9 @@
-//! A process that is stopped for longer than its timeouts, for example by SIGSTOP, a frozen control group or a debugger.
+//! A process that is stopped for longer than its timeouts, for example by SIGSTOP, a frozen control
+//! group or a debugger.
 //!
-//! A suspended machine needs no test: the clock of all timeouts (CLOCK_MONOTONIC, which `Instant` uses) stands still
-//! meanwhile, so that nothing is overdue afterwards. The wall clock jumps, but it only gives times to show and the age of
-//! files in the cache.
+//! A suspended machine needs no test: the clock of all timeouts (CLOCK_MONOTONIC, which `Instant`
+//! uses) stands still meanwhile, so that nothing is overdue afterwards. The wall clock jumps, but
+//! it only gives times to show and the age of files in the cache.
 
 use std::fs;
 use std::path::Path;

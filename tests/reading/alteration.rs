@@ -240,7 +240,8 @@ fn a_reused_unique_id_has_no_flags_of_the_deleted_message() {
     assert_shows_what_came_in_june(&mount, &after);
 }
 
-/// There are as many twins as before, and the third is as long as the second, whose number it has now.
+/// There are as many twins as before, and the third is as long as the second, whose number it has
+/// now.
 #[test]
 fn each_of_the_twins_whose_first_is_gone_shows_its_own_octets() {
     let bodies = ["a", "bb", "cc", "ddd", "eeee"];
@@ -302,8 +303,8 @@ fn the_unique_id_of_a_removed_message_that_went_can_be_reused() {
     assert_shows_what_came_in_june(&mount, &after);
 }
 
-/// A program opens the file before the content changes and reads it after that. The kernel keeps the pages of both contents
-/// under one inode number.
+/// A program opens the file before the content changes and reads it after that. The kernel keeps
+/// the pages of both contents under one inode number.
 #[test]
 fn who_still_reads_the_old_octets_gives_none_of_them_to_others() {
     for (before, after) in [(short(), long()), (long(), short())] {

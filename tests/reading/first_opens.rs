@@ -1,5 +1,5 @@
-//! Programs that open a message for the first time at the same moment, while the kernel was shown a wrong size for it. None of
-//! them asks for the size: what they read ends where the message ends.
+//! Programs that open a message for the first time at the same moment, while the kernel was shown a
+//! wrong size for it. None of them asks for the size: what they read ends where the message ends.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -80,7 +80,8 @@ fn send(file: &File, _length: usize) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// So many octets: a mapping that the kernel believes to be longer than the file ends the program by SIGBUS.
+/// So many octets: a mapping that the kernel believes to be longer than the file ends the program
+/// by SIGBUS.
 fn map(file: &File, length: usize) -> io::Result<Vec<u8>> {
     let mapped = NonZeroUsize::new(length).expect("a message");
     let (protection, flags) = (ProtFlags::PROT_READ, MapFlags::MAP_PRIVATE);

@@ -10,7 +10,8 @@ use super::{in_clear, read_all};
 /// Many times longer than the pause after which polling ends.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// How often the threads that answer the kernel, and those that poll, have been switched to and from.
+/// How often the threads that answer the kernel, and those that poll, have been switched to and
+/// from.
 fn switches(mount: &Mount) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{}/task", mount.pid())).expect("the threads");
     tasks

@@ -1,6 +1,8 @@
-//! Programs that index mail in `.maildir`. They read each message once, over all runs, mounts and changes of flags.
+//! Programs that index mail in `.maildir`. They read each message once, over all runs, mounts and
+//! changes of flags.
 //!
-//! The caches hold only a part of the messages, so a program that reads all of them again asks the server.
+//! The caches hold only a part of the messages, so a program that reads all of them again asks the
+//! server.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

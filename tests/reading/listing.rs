@@ -1,4 +1,5 @@
-//! Large directories. Everything is listed once, however slow the program is and whatever changes meanwhile.
+//! Large directories. Everything is listed once, however slow the program is and whatever changes
+//! meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

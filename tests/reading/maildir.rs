@@ -156,7 +156,8 @@ fn numbered(serials: impl Iterator<Item = usize>) -> Vec<Vec<u8>> {
     numbered
 }
 
-/// Some servers use the file names of a Maildir as unique-ids, and a user may have copied a message from here to there.
+/// Some servers use the file names of a Maildir as unique-ids, and a user may have copied a message
+/// from here to there.
 #[test]
 fn a_unique_id_that_looks_like_an_entry_can_be_flagged() {
     let uidls: [&[u8]; 3] = [b"a.pop3fs", b"1705305735.01-x.pop3fs", b"1.pop3fs:2,S"];

@@ -1,4 +1,5 @@
-//! What a user reads in a mount: octets, names, sizes, times and refusals; on real servers and on the liar.
+//! What a user reads in a mount: octets, names, sizes, times and refusals; on real servers and on
+//! the liar.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -47,7 +48,8 @@ fn listed(mount: &Mount) -> Vec<String> {
         .collect()
 }
 
-/// What identifies a message in all sessions: its unique-id, and its place (from 1) among the messages that share it.
+/// What identifies a message in all sessions: its unique-id, and its place (from 1) among the
+/// messages that share it.
 type Identity = (Vec<u8>, u32);
 
 /// The identity in a file name of up to 255 octets, which is percent-encoded.
@@ -81,8 +83,9 @@ fn read(path: &Path) -> Vec<u8> {
     octets
 }
 
-/// The octets of a file that other programs open for the first time, too. fstat(2) may show the old size then: the kernel
-/// marks new attributes as valid before it stores the size (fuse_change_attributes).
+/// The octets of a file that other programs open for the first time, too. fstat(2) may show the old
+/// size then: the kernel marks new attributes as valid before it stores the size
+/// (fuse_change_attributes).
 fn read_beside_others(path: &Path) -> Vec<u8> {
     let shown = path.display();
     let file = File::open(path).unwrap_or_else(|error| panic!("open {shown}: {error}"));

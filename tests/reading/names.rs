@@ -1,4 +1,5 @@
-//! File names are escaped unique-ids. No server can make a path, a hidden file or an option of them.
+//! File names are escaped unique-ids. No server can make a path, a hidden file or an option of
+//! them.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -24,7 +24,8 @@ fn files_on_dovecot_are_what_retr_sends() {
 #[test]
 fn files_on_mailutils_are_what_retr_sends() {
     let mailutils = Mailutils::start(&messages(), MailutilsOptions::default());
-    // The server adds headers in the first session, and the mount locks the maildrop, so the reference is read before it.
+    // The server adds headers in the first session, and the mount locks the maildrop, so the
+    // reference is read before it.
     retr_all(mailutils.port(), Mailutils::USER, Mailutils::PASSWORD);
     let sent = by_identity(retr_all(
         mailutils.port(),

@@ -1,4 +1,5 @@
-//! Every way to read at random places, compared with known octets, while bodies come into memory and leave it.
+//! Every way to read at random places, compared with known octets, while bodies come into memory
+//! and leave it.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,8 @@ use super::in_clear;
 
 /// Reads at places that a seed determines, and compares them with the known files.
 ///
-/// When the kernel drops its pages it asks again, and a body that has left the memory is fetched again.
+/// When the kernel drops its pages it asks again, and a body that has left the memory is fetched
+/// again.
 const READER: &str = r#"
 import errno, mmap, os, random, sys, tempfile
 seed, rounds, mount, known_folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]

@@ -1,4 +1,5 @@
-//! What each operation costs at the server: a listing nothing, a stat one TOP, a read one RETR, and each only once.
+//! What each operation costs at the server: a listing nothing, a stat one TOP, a read one RETR, and
+//! each only once.
 
 use super::common::{Liar, Mount, corpus, stdout_of};
 use super::in_clear;

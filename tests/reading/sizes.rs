@@ -124,7 +124,8 @@ fn a_folder_read_twice_at_once_shows_each_size_right() {
     assert_eq!(shown(&mount), exact());
 }
 
-/// When the kernel is told about a size again during a read, it does not believe a short read and shows zeros behind the end.
+/// When the kernel is told about a size again during a read, it does not believe a short read and
+/// shows zeros behind the end.
 #[test]
 fn messages_that_many_read_at_once_end_where_they_end() {
     const COUNT: u64 = 1000;

@@ -1,4 +1,5 @@
-//! The views, which are hidden directories in the root: their content, their cost, and that no walk finds them.
+//! The views, which are hidden directories in the root: their content, their cost, and that no walk
+//! finds them.
 
 mod alteration;
 mod at_the_root;
@@ -109,8 +110,8 @@ fn stems(mount: &Mount) -> Vec<String> {
     super::listed(mount).into_iter().map(stem).collect()
 }
 
-/// The files below the directory in which `grep` finds the words: relative paths, sorted. Empty if it finds none. An error
-/// of grep fails the test.
+/// The files below the directory in which `grep` finds the words: relative paths, sorted. Empty if
+/// it finds none. An error of grep fails the test.
 fn found(words: &str, directory: &Path) -> Vec<String> {
     let arguments = ["grep", "-rlF", "--", words].map(AsRef::as_ref);
     let output = run(&[&arguments[..], &[directory.as_os_str()]].concat());

@@ -10,7 +10,7 @@ use crate::cli::account::password::{self, Password};
 use crate::cli::account::source::Source;
 use crate::cli::failure::{Advice, Failure};
 use crate::cli::options::{Auth, Caching, Mtime, Options, TlsPolicy};
-use crate::fs::{Appearance, Owner, Xattrs};
+use crate::fs::{Appearance, FileOwner, Xattrs};
 use crate::maildrop::{
     Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
 };
@@ -211,8 +211,8 @@ pub(in crate::cli) fn appearance(options: &Options) -> Appearance {
     }
 }
 
-pub(in crate::cli) fn owner(options: &Options) -> Owner {
-    Owner {
+pub(in crate::cli) fn owner(options: &Options) -> FileOwner {
+    FileOwner {
         uid: options.uid.unwrap_or_else(|| getuid().as_raw()),
         gid: options.gid.unwrap_or_else(|| getgid().as_raw()),
     }

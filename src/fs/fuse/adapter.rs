@@ -14,7 +14,7 @@ use fuser::{
     Request, TimeOrNow,
 };
 
-use crate::fs::appearance::Owner;
+use crate::fs::appearance::FileOwner;
 use crate::fs::error::Error;
 use crate::fs::fuse::notify::{KernelNotices, NAMES_KEPT};
 use crate::fs::fuse::polling::DevicePoller;
@@ -40,18 +40,19 @@ thread_local! {
 
 pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
-    owner: Owner,
+    owner: FileOwner,
     notices: KernelNotices,
     poller: DevicePoller,
-    /// How a body on disk is opened. With direct I/O the kernel does not keep a second copy of its pages, which costs more
-    /// than the requests. Empty where mmap(2) needs that copy (Linux before 6.6).
+    /// How a body on disk is opened. With direct I/O the kernel does not keep a second copy of its
+    /// pages, which costs more than the requests. Empty where mmap(2) needs that copy (Linux before
+    /// 6.6).
     disk_flags: FopenFlags,
 }
 
 impl Adapter {
     pub(super) fn new(
         filesystem: Arc<Filesystem>,
-        owner: Owner,
+        owner: FileOwner,
         notices: KernelNotices,
         poller: DevicePoller,
     ) -> Self {
@@ -81,7 +82,8 @@ impl Adapter {
         }
     }
 
-    /// When something was removed in a view, the kernel learns that the name in the root is gone before it has the reply.
+    /// When something was removed in a view, the kernel learns that the name in the root is gone
+    /// before it has the reply.
     fn removal_reply(&self, req: &Request, parent: INodeNo, reply: ReplyEmpty) -> KernelReply<()> {
         if NAMES_KEPT.contains(&parent.0) {
             return empty_reply(req, reply);
@@ -101,7 +103,8 @@ impl fuser::Filesystem for Adapter {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> io::Result<()> {
         let mut wanted = InitFlags::FUSE_PARALLEL_DIROPS | InitFlags::FUSE_DO_READDIRPLUS;
         if !self.filesystem.knows_most_times() {
-            // With attributes only while names are looked up, too. By then read-ahead knows the times of what follows.
+            // With attributes only while names are looked up, too. By then read-ahead knows the
+            // times of what follows.
             wanted |= InitFlags::FUSE_READDIRPLUS_AUTO;
         }
         for flag in wanted.iter() {
@@ -600,7 +603,7 @@ fn file_type(kind: FileKind) -> FileType {
     }
 }
 
-fn file_attr(attributes: &Attributes, owner: Owner) -> FileAttr {
+fn file_attr(attributes: &Attributes, owner: FileOwner) -> FileAttr {
     FileAttr {
         ino: INodeNo(attributes.inode),
         size: attributes.size,

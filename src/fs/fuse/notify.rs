@@ -1,7 +1,8 @@
 //! What the kernel is told without a request: changed content, vanished names, corrected sizes.
 //!
-//! A notification may take locks that the kernel holds for a request until that is answered, so it is sent by a thread that
-//! answers none. Only the attributes of a file can be invalidated anywhere: that takes no lock that a request holds.
+//! A notification may take locks that the kernel holds for a request until that is answered, so it
+//! is sent by a thread that answers none. Only the attributes of a file can be invalidated
+//! anywhere: that takes no lock that a request holds.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -17,8 +18,8 @@ use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::worker::Worker;
 use crate::maildrop::Change;
 
-/// The directories whose names the kernel keeps. To tell it about a name takes the lock of the directory, which the kernel
-/// holds during each unlink and rename there.
+/// The directories whose names the kernel keeps. To tell it about a name takes the lock of the
+/// directory, which the kernel holds during each unlink and rename there.
 pub(super) const NAMES_KEPT: [u64; 2] = [ROOT, DELETED];
 
 /// What the kernel must no longer believe.
@@ -83,8 +84,9 @@ impl KernelNotices {
         });
     }
 
-    /// Runs `reply` once the kernel knows the right size of the file. It is told only once for each version of a file: when
-    /// it is told while a program reads, it does not believe a short read, and shows zeros behind the end.
+    /// Runs `reply` once the kernel knows the right size of the file. It is told only once for each
+    /// version of a file: when it is told while a program reads, it does not believe a short read,
+    /// and shows zeros behind the end.
     pub(super) fn correct_size_then(
         &self,
         view: KernelView,

@@ -1,16 +1,17 @@
 //! Polling of the FUSE device while requests come in quick succession.
 //!
-//! When a thread waits in read(2) of the device, each request wakes it on a CPU that has gone idle, and that takes longer
-//! than most requests. While O_NONBLOCK is set on the open file description of the device, read(2) returns EAGAIN instead
-//! of waiting, and fuser calls it again at once. So its thread polls, and finds each request as soon as it is there.
+//! When a thread waits in read(2) of the device, each request wakes it on a CPU that has gone idle,
+//! and that takes longer than most requests. While O_NONBLOCK is set on the open file description
+//! of the device, read(2) returns EAGAIN instead of waiting, and fuser calls it again at once. So
+//! its thread polls, and finds each request as soon as it is there.
 //!
-//! Polling begins after [`BURST`] requests in quick succession. It ends when no request has come for [`QUIET`], or the
-//! engine has work: on a machine with few CPUs both would compete. It begins only while a CPU is idle, and pauses when more
-//! threads want to run than there are CPUs, or when other programs keep the polling thread from running. On a machine with
-//! one CPU it never begins.
+//! Polling begins after [`BURST`] requests in quick succession. It ends when no request has come
+//! for [`QUIET`], or the engine has work: on a machine with few CPUs both would compete. It begins
+//! only while a CPU is idle, and pauses when more threads want to run than there are CPUs, or when
+//! other programs keep the polling thread from running. On a machine with one CPU it never begins.
 //!
-//! A thread of its own ends it, because the polling thread cannot: nothing but requests brings it out of fuser. That thread
-//! sleeps until polling begins.
+//! A thread of its own ends it, because the polling thread cannot: nothing but requests brings it
+//! out of fuser. That thread sleeps until polling begins.
 
 use std::fs::File;
 use std::io;
@@ -54,7 +55,8 @@ pub enum Polling {
 pub(super) struct DevicePoller(Option<Arc<PollerState>>);
 
 impl DevicePoller {
-    /// `device` is on the same open file description as that of fuser. `is_engine_idle` tells whether nothing else has work.
+    /// `device` is on the same open file description as that of fuser. `is_engine_idle` tells
+    /// whether nothing else has work.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -252,7 +254,8 @@ impl SystemLoad {
     }
 }
 
-/// The fourth field tells how many threads run or want to run: `0.20 0.18 0.12 1/80 11206` (proc_loadavg(5)).
+/// The fourth field tells how many threads run or want to run: `0.20 0.18 0.12 1/80 11206`
+/// (proc_loadavg(5)).
 fn running_threads(loadavg: &[u8]) -> Option<usize> {
     let fields = str::from_utf8(loadavg).ok()?;
     let (running, _all) = fields.split(' ').nth(3)?.split_once('/')?;

@@ -7,14 +7,15 @@ use std::thread;
 
 use fuser::{Config, Session, SessionACL};
 
-use crate::fs::appearance::Owner;
+use crate::fs::appearance::FileOwner;
 use crate::fs::fuse::adapter::Adapter;
 use crate::fs::fuse::notify::KernelNotices;
 use crate::fs::fuse::polling::{DevicePoller, Polling};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::maildrop::Change;
 
-/// Threads that take requests. None of them ever waits, and a second one makes a cold `grep -r` a fifth slower.
+/// Threads that take requests. None of them ever waits, and a second one makes a cold `grep -r` a
+/// fifth slower.
 const THREADS: usize = 1;
 
 /// A mount that answers requests from [`KernelSession::start`] on.
@@ -37,7 +38,7 @@ impl KernelSession {
     /// When the handshake fails, or the system gives no thread.
     pub fn begin(
         filesystem: Arc<Filesystem>,
-        owner: Owner,
+        owner: FileOwner,
         device: OwnedFd,
         polling: Polling,
     ) -> io::Result<Self> {
@@ -65,8 +66,8 @@ impl KernelSession {
         move |change| notices.pass_on(change, &filesystem)
     }
 
-    /// Answers requests from now on, in threads of its own, until the mount is gone. Then, or when the device fails, `ended`
-    /// is called.
+    /// Answers requests from now on, in threads of its own, until the mount is gone. Then, or when
+    /// the device fails, `ended` is called.
     ///
     /// # Errors
     /// When the system gives too few threads.

@@ -1,6 +1,7 @@
 //! Running `fusermount3`, a setuid program that mounts and unmounts for users who are not root.
 //!
-//! It opens /dev/fuse, mounts, and sends the descriptor as SCM_RIGHTS over the socket whose number is in `_FUSE_COMMFD`.
+//! It opens /dev/fuse, mounts, and sends the descriptor as SCM_RIGHTS over the socket whose number
+//! is in `_FUSE_COMMFD`.
 
 use std::ffi::OsString;
 use std::io::{self, IoSliceMut};
@@ -27,11 +28,13 @@ pub(super) fn mount(path: &Path, options: &MountOptions) -> Result<OwnedFd, Moun
         .arg("--")
         .arg(path)
         .env("_FUSE_COMMFD", theirs.as_raw_fd().to_string());
-    // Newer versions do not accept stdin for this, so the child inherits the descriptor under its own number.
+    // Newer versions do not accept stdin for this, so the child inherits the descriptor under its
+    // own number.
     fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty()))
         .map_err(|errno| MountError::Handshake(errno.into()))?;
     let child = command.spawn().map_err(mount_not_run)?;
-    // As long as this process had this end open, too, a fusermount3 that fails would leave it waiting.
+    // As long as this process had this end open, too, a fusermount3 that fails would leave it
+    // waiting.
     drop(theirs);
     let received = receive_device(&ours);
     let output = child.wait_with_output().map_err(MountError::Handshake)?;

@@ -1,6 +1,7 @@
 //! mount(2), umount2(2) and, for users who are not root, the handshake with `fusermount3`.
 //!
-//! A [`Mount`] only ever unmounts itself, never a mount that somebody put at the same path after it was gone.
+//! A [`Mount`] only ever unmounts itself, never a mount that somebody put at the same path after it
+//! was gone.
 
 mod error;
 mod fusermount;
@@ -36,8 +37,8 @@ pub enum Access {
 pub enum Visibility {
     /// Only who mounted it, not even root.
     Owner,
-    /// Everyone whom owner and mode allow: `allow_other`, always together with `default_permissions`. Without that check by
-    /// the kernel anyone could remove the mail.
+    /// Everyone whom owner and mode allow: `allow_other`, always together with
+    /// `default_permissions`. Without that check by the kernel anyone could remove the mail.
     Everyone,
 }
 
@@ -73,8 +74,8 @@ pub struct Mounted {
 
 /// A handle to one mount, which can be cloned.
 ///
-/// It keeps the FUSE connection open, so it must not outlive the session for long: programs that use the mount would wait
-/// instead of getting ENOTCONN.
+/// It keeps the FUSE connection open, so it must not outlive the session for long: programs that
+/// use the mount would wait instead of getting ENOTCONN.
 #[derive(Debug, Clone)]
 pub struct Mount(Arc<MountState>);
 
@@ -87,12 +88,12 @@ struct MountState {
     number: DeviceNumber,
     /// Tells whether this mount still exists.
     connection: OwnedFd,
-    method: Method,
+    method: MountMethod,
 }
 
 /// Who does the system calls.
 #[derive(Debug, Clone, Copy)]
-enum Method {
+enum MountMethod {
     /// This process, which runs as root.
     SystemCall,
     Fusermount,
@@ -103,19 +104,21 @@ enum Method {
 pub enum Unmount {
     /// Fail with [`UnmountError::Busy`] while a program has a file open or works in the directory.
     IfIdle,
-    /// Make it invisible at once. Files that are open can be read until they are closed (`MNT_DETACH`).
+    /// Make it invisible at once. Files that are open can be read until they are closed
+    /// (`MNT_DETACH`).
     Detach,
 }
 
 /// Mounts on the directory `mountpoint`. Files in that directory are hidden while the mount lasts.
 ///
-/// Root calls mount(2), with the type `fuse.pop3fs`; other users run `fusermount3`. A process that another thread starts
-/// meanwhile could inherit the socket of the handshake, but only the renewal of a token starts one.
+/// Root calls mount(2), with the type `fuse.pop3fs`; other users run `fusermount3`. A process that
+/// another thread starts meanwhile could inherit the socket of the handshake, but only the renewal
+/// of a token starts one.
 pub fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
     let path = free_directory(mountpoint)?;
-    match Method::of_this_process() {
-        Method::SystemCall => mount_by_system_call(&path, options),
-        Method::Fusermount => mount_by_fusermount(&path, options),
+    match MountMethod::of_this_process() {
+        MountMethod::SystemCall => mount_by_system_call(&path, options),
+        MountMethod::Fusermount => mount_by_fusermount(&path, options),
     }
 }
 
@@ -129,14 +132,16 @@ pub fn check(mountpoint: &Path) -> Result<(), MountError> {
     Ok(())
 }
 
-/// The path of `dir` as the mount table shows it: absolute, without symbolic links. What is mounted there is not touched.
+/// The path of `dir` as the mount table shows it: absolute, without symbolic links. What is mounted
+/// there is not touched.
 pub fn resolve(dir: &Path) -> io::Result<PathBuf> {
     MountTable::read()?.resolve(dir)
 }
 
 impl Mounted {
-    /// The mount that was just made at `path`. If the mount table does not show it, it is unmounted.
-    fn new(path: &Path, device: OwnedFd, method: Method) -> Result<Self, MountError> {
+    /// The mount that was just made at `path`. If the mount table does not show it, it is
+    /// unmounted.
+    fn new(path: &Path, device: OwnedFd, method: MountMethod) -> Result<Self, MountError> {
         match Mount::new(path.to_owned(), &device, method) {
             Ok(mount) => Ok(Self { device, mount }),
             Err(error) => {
@@ -167,7 +172,7 @@ impl Mount {
         self.0.method.unmount(&path, how)
     }
 
-    fn new(path: PathBuf, device: &OwnedFd, method: Method) -> Result<Self, MountError> {
+    fn new(path: PathBuf, device: &OwnedFd, method: MountMethod) -> Result<Self, MountError> {
         let lookup = |source| MountError::Lookup {
             dir: path.clone(),
             source,
@@ -218,7 +223,7 @@ impl Mount {
     }
 }
 
-impl Method {
+impl MountMethod {
     fn of_this_process() -> Self {
         match nix::unistd::geteuid().is_root() {
             true => Self::SystemCall,
@@ -263,14 +268,14 @@ fn mount_by_system_call(path: &Path, options: &MountOptions) -> Result<Mounted, 
         Some(mount_data(&device, options.visibility).as_str()),
     )
     .map_err(|errno| mount_failed(path, errno))?;
-    Mounted::new(path, device, Method::SystemCall)
+    Mounted::new(path, device, MountMethod::SystemCall)
 }
 
 fn mount_by_fusermount(path: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
     // fusermount3 opens it, too. This attempt gives a better error message.
     open_device()?;
     let device = fusermount::mount(path, options)?;
-    Mounted::new(path, device, Method::Fusermount)
+    Mounted::new(path, device, MountMethod::Fusermount)
 }
 
 fn mount_data(device: &OwnedFd, visibility: Visibility) -> String {
@@ -332,7 +337,8 @@ fn free_directory(dir: &Path) -> Result<PathBuf, MountError> {
     path.canonicalize().map_err(lookup)
 }
 
-/// To mount over the mount point of a disk is fine. Over a FUSE mount it is a mistake more often than not.
+/// To mount over the mount point of a disk is fine. Over a FUSE mount it is a mistake more often
+/// than not.
 fn check_unoccupied(dir: &Path, kind: &str) -> Result<(), MountError> {
     let dir = dir.to_owned();
     match kind {

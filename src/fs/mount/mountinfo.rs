@@ -1,6 +1,7 @@
 //! `/proc/self/mountinfo`: the table of all mounts.
 //!
-//! stat(2) of a mount point asks the daemon behind it, and waits as long as that one hangs. Reading this table never waits.
+//! stat(2) of a mount point asks the daemon behind it, and waits as long as that one hangs. Reading
+//! this table never waits.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -15,7 +16,8 @@ pub const FILESYSTEM_TYPE: &str = "fuse.pop3fs";
 /// How many symbolic links in a row the kernel follows (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
-/// The device number of a mounted filesystem: `st_dev` of its files. No other filesystem that is mounted now has it.
+/// The device number of a mounted filesystem: `st_dev` of its files. No other filesystem that is
+/// mounted now has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeviceNumber {
     /// 0 for filesystems without a disk, FUSE among them.
@@ -98,7 +100,8 @@ pub fn find(dir: &Path) -> Result<FoundMount, FindError> {
     })
 }
 
-/// All mounts of pop3fs that can be seen, in the order of the mount table. Their daemons may be gone.
+/// All mounts of pop3fs that can be seen, in the order of the mount table. Their daemons may be
+/// gone.
 ///
 /// # Errors
 /// The mount table cannot be read.
@@ -106,7 +109,8 @@ pub fn all() -> io::Result<Vec<FoundMount>> {
     Ok(MountTable::read()?.of_pop3fs())
 }
 
-/// The id of a mount in this mount namespace. The kernel gives it to another mount once this one is gone.
+/// The id of a mount in this mount namespace. The kernel gives it to another mount once this one is
+/// gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MountId(u32);
 
@@ -123,7 +127,8 @@ pub(super) struct MountEntry {
 }
 
 impl MountEntry {
-    /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue` (proc_pid_mountinfo(5)).
+    /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`
+    /// (proc_pid_mountinfo(5)).
     fn parse(line: &[u8]) -> Option<Self> {
         let mut fields = line.split(|&octet| octet == b' ');
         let id = MountId(number(fields.next()?)?);
@@ -176,7 +181,8 @@ impl MountTable {
         self.0.iter().filter(ours).map(found).collect()
     }
 
-    /// The mount that programs see at `path`. When several mounts lie on each other, each is the parent of the next.
+    /// The mount that programs see at `path`. When several mounts lie on each other, each is the
+    /// parent of the next.
     pub(super) fn topmost(&self, path: &Path) -> Option<&MountEntry> {
         self.0
             .iter()
@@ -197,7 +203,8 @@ impl MountTable {
             .find(|entry| entry.id == id && entry.device == device)
     }
 
-    /// The absolute path of `dir` without symbolic links. This does not touch what is mounted there.
+    /// The absolute path of `dir` without symbolic links. This does not touch what is mounted
+    /// there.
     pub(super) fn resolve(&self, dir: &Path) -> io::Result<PathBuf> {
         let mut path = std::path::absolute(dir)?;
         for _ in 0..MOST_LINKS {

@@ -22,7 +22,8 @@ impl Filesystem {
 
     pub(in crate::fs) fn directory_attributes(&self, inode: u64) -> Attributes {
         let modified = match self.node(inode) {
-            // Mail readers do not look into a folder whose time is as before, so a new flag must change it.
+            // Mail readers do not look into a folder whose time is as before, so a new flag must
+            // change it.
             Ok(FileNode::Fixed(FixedDirectory::Folder(view, folder)))
                 if view.view().can_hold(folder) =>
             {
@@ -46,7 +47,8 @@ impl Filesystem {
         }
     }
 
-    /// All files that show the message itself with these line ends. Nothing if there is no such message.
+    /// All files that show the message itself with these line ends. Nothing if there is no such
+    /// message.
     pub(in crate::fs) fn versions_with(&self, message: u64, eol: Eol) -> Vec<FileVersion> {
         let Some(id) = self.maildrop.by_inode(message) else {
             return Vec::new();
@@ -100,8 +102,8 @@ pub(in crate::fs) fn part_attributes(
     unless_altered(revision, Attributes::of_view(message, inode, kind, size))
 }
 
-/// The kernel must not keep the attributes of a message that has other content than before: a program that reads the old
-/// content to its end makes the kernel believe in the old size.
+/// The kernel must not keep the attributes of a message that has other content than before: a
+/// program that reads the old content to its end makes the kernel believe in the old size.
 fn unless_altered(revision: Revision, attributes: Attributes) -> Attributes {
     if revision.is_first() {
         return attributes;

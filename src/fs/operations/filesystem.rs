@@ -7,7 +7,7 @@ use crate::fs::appearance::Appearance;
 use crate::fs::error::Error;
 use crate::fs::mount::Access;
 use crate::fs::nodes::{self, FileNode};
-use crate::fs::open_files::OpenFiles;
+use crate::fs::open_files::OpenHandles;
 use crate::fs::operations::stat::{FileKind, SpaceTotals};
 use crate::fs::reply::deferred::{KernelReply, WaitLimit, Watchdog};
 use crate::fs::view_cache::ViewCache;
@@ -15,8 +15,9 @@ use crate::fs::views::ViewId;
 use crate::fs::worker::Worker;
 use crate::maildrop::{Consent, Fault, Maildrop, Verdict};
 
-/// How much longer than the longest silence of the server a reply is deferred: the engine ends the session after that
-/// silence, and must do so first. Otherwise a program that tries again at once would wait for the dead session.
+/// How much longer than the longest silence of the server a reply is deferred: the engine ends the
+/// session after that silence, and must do so first. Otherwise a program that tries again at once
+/// would wait for the dead session.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// The free octets that df(1) shows where nobody knows them.
@@ -28,7 +29,7 @@ const UNKNOWN_FILES: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub struct Filesystem {
     pub(in crate::fs) maildrop: Arc<Maildrop>,
-    pub(in crate::fs) open_files: Arc<OpenFiles>,
+    pub(in crate::fs) open_files: Arc<OpenHandles>,
     pub(in crate::fs) view_cache: Arc<ViewCache>,
     pub(in crate::fs) watchdog: Watchdog,
     /// Makes files and trees for the views.
@@ -68,8 +69,9 @@ impl Filesystem {
         self.maildrop.commit(Consent::Unsaid, waiter);
     }
 
-    /// The totals for df(1). POP3 does not tell how much room a maildrop has. A mount from which nothing can be removed is
-    /// shown as full; any other as nearly empty, since a full filesystem sets off alarms.
+    /// The totals for df(1). POP3 does not tell how much room a maildrop has. A mount from which
+    /// nothing can be removed is shown as full; any other as nearly empty, since a full filesystem
+    /// sets off alarms.
     #[must_use]
     pub fn statfs(&self) -> SpaceTotals {
         let totals = self.maildrop.totals();
@@ -91,7 +93,8 @@ impl Filesystem {
         self.maildrop.in_flight() == 0
     }
 
-    /// Answers access(2). Messages can be removed, so that `W_OK` is granted: rm(1) would ask for each.
+    /// Answers access(2). Messages can be removed, so that `W_OK` is granted: rm(1) would ask for
+    /// each.
     ///
     /// # Errors
     /// [`Error::NotExecutable`] for `X_OK` on a file; [`Error::Stale`].
@@ -112,7 +115,8 @@ impl Filesystem {
         }
     }
 
-    /// Forgets what was made of a message, whose content is another now. Gives the inode numbers of all files that show it.
+    /// Forgets what was made of a message, whose content is another now. Gives the inode numbers of
+    /// all files that show it.
     pub(in crate::fs) fn forget(&self, message: u64) -> impl Iterator<Item = u64> {
         let parts = self.view_cache.forget(message);
         let in_views = ViewId::all().map(move |view| nodes::in_view_inode(view, message));

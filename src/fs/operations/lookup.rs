@@ -58,8 +58,8 @@ impl Filesystem {
     /// How long the kernel may keep what a name in the directory stands for.
     #[must_use]
     pub fn name_validity(&self, directory: u64) -> Validity {
-        // In other directories names come and go without a request for that directory: by an unlink in the root, by a
-        // commit, by a restore.
+        // In other directories names come and go without a request for that directory: by an unlink
+        // in the root, by a commit, by a restore.
         match (directory, self.appearance.root) {
             (ROOT, None) => Validity::Lasting,
             _ => Validity::Provisional,

@@ -1,5 +1,5 @@
-//! What each request does, without a word of FUSE. No operation waits for the network: it answers from memory, or defers
-//! its reply.
+//! What each request does, without a word of FUSE. No operation waits for the network: it answers
+//! from memory, or defers its reply.
 
 pub(in crate::fs) mod attributes;
 mod directory;

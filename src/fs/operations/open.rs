@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::fs::error::Error;
 use crate::fs::kernel_view::{KernelView, ShownSize};
 use crate::fs::nodes::{self, FileNode};
-use crate::fs::open_files::OpenFiles;
+use crate::fs::open_files::OpenHandles;
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::stat::FileKind;
 use crate::fs::reply::deferred::KernelReply;
@@ -47,7 +47,8 @@ pub struct ReadRange {
 }
 
 impl ReadRange {
-    /// The octets; fewer than asked for only at the end of the file. `buffer` is as in [`Body::read_at`].
+    /// The octets; fewer than asked for only at the end of the file. `buffer` is as in
+    /// [`Body::read_at`].
     ///
     /// # Errors
     /// [`Error::Cache`].
@@ -59,8 +60,8 @@ impl ReadRange {
 }
 
 impl Filesystem {
-    /// Opens a file to be read. Waits for the body of its message. The handle keeps the body, so the size is exact from
-    /// here on and the file can be read whatever happens to the message.
+    /// Opens a file to be read. Waits for the body of its message. The handle keeps the body, so
+    /// the size is exact from here on and the file can be read whatever happens to the message.
     pub fn open(&self, inode: u64, flags: i32, reply: KernelReply<OpenedFile>) {
         match self.openable(inode, flags) {
             Ok(FileNode::Message(id)) => self.open_message(inode, id, self.appearance.eol, reply),
@@ -223,7 +224,7 @@ impl Filesystem {
 
 /// Opens one file with the content that its message had when the open was asked for.
 struct Opener {
-    open_files: Arc<OpenFiles>,
+    open_files: Arc<OpenHandles>,
     cache: Arc<ViewCache>,
     inode: u64,
     revision: Revision,
@@ -249,7 +250,8 @@ impl Opener {
     }
 }
 
-/// The least size that the kernel was shown for a file before a view made it: until then the size of the message was shown.
+/// The least size that the kernel was shown for a file before a view made it: until then the size
+/// of the message was shown.
 fn least_shown(message: &Message) -> ShownSize {
     let size = message.size();
     let before = message.size_before(Eol::Crlf);

@@ -38,8 +38,8 @@ pub struct DirectoryEntry<'a> {
 }
 
 impl Filesystem {
-    /// Opens a directory. If the listing is old this waits a little for a new one. The directory of a message waits for
-    /// the body.
+    /// Opens a directory. If the listing is old this waits a little for a new one. The directory of
+    /// a message waits for the body.
     pub fn opendir(&self, inode: u64, reply: KernelReply<OpenedDirectory>) {
         let node = match self.node(inode) {
             Ok(node) if self.kind(node) == Some(FileKind::File) => {
@@ -73,7 +73,8 @@ impl Filesystem {
         self.maildrop.want_fresh_listing(LISTING_WAIT, waiter);
     }
 
-    /// Waits until every title is known, however long that takes: a name that was shown must never change.
+    /// Waits until every title is known, however long that takes: a name that was shown must never
+    /// change.
     fn open_titled(&self, opened: OpenedDirectory, reply: KernelReply<OpenedDirectory>) {
         let titled = reply.defer(
             &self.watchdog,
@@ -95,8 +96,8 @@ impl Filesystem {
         }
     }
 
-    /// Whether the arrival of most messages is known, so that listings can carry their attributes. If it is not, a listing
-    /// with attributes has no use: the kernel asks again for each.
+    /// Whether the arrival of most messages is known, so that listings can carry their attributes.
+    /// If it is not, a listing with attributes has no use: the kernel asks again for each.
     #[must_use]
     pub fn knows_most_times(&self) -> bool {
         let (mut known, mut unknown) = (0_usize, 0_usize);
@@ -110,8 +111,8 @@ impl Filesystem {
         known >= unknown
     }
 
-    /// Lists a directory from behind a cookie (0: from the beginning) until `add` has no room. A cookie stays valid when the
-    /// directory changes.
+    /// Lists a directory from behind a cookie (0: from the beginning) until `add` has no room. A
+    /// cookie stays valid when the directory changes.
     ///
     /// # Errors
     /// [`Error::NotADirectory`], [`Error::NotOpen`].

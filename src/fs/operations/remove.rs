@@ -13,9 +13,9 @@ use crate::fs::views::ViewId;
 use crate::maildrop::{Fault, MessageId, Standing};
 
 impl Filesystem {
-    /// Removes a message, which the next commit deletes on the server. The message is a file, or a directory of its parts,
-    /// which may be full. A single part is only hidden until that directory is removed or the mount ends: `rm -r` empties
-    /// a directory before it removes it.
+    /// Removes a message, which the next commit deletes on the server. The message is a file, or a
+    /// directory of its parts, which may be full. A single part is only hidden until that directory
+    /// is removed or the mount ends: `rm -r` empties a directory before it removes it.
     pub fn remove(&self, parent: u64, name: &str, kind: FileKind, reply: KernelReply<()>) {
         match self.check_writable().and_then(|()| self.node(parent)) {
             Ok(FileNode::Part(id, directory)) => self.remove_part(id, directory, name, reply),
@@ -75,8 +75,8 @@ impl Filesystem {
         });
     }
 
-    /// Moves a message into `.deleted`, which unlinks it, or out of it, which restores it; the name stays. In a Maildir,
-    /// mail readers move and flag messages this way.
+    /// Moves a message into `.deleted`, which unlinks it, or out of it, which restores it; the name
+    /// stays. In a Maildir, mail readers move and flag messages this way.
     ///
     /// # Errors
     /// [`Error::NotPermitted`] for any other move.

@@ -32,14 +32,16 @@ pub struct Attributes {
     pub kind: FileKind,
     /// In octets.
     pub size: u64,
-    /// When the message arrived, or when the directory changed. The ctime is the same, because backups compare both.
+    /// When the message arrived, or when the directory changed. The ctime is the same, because
+    /// backups compare both.
     pub modified: SystemTime,
     /// How long the kernel may keep these attributes.
     pub validity: Validity,
 }
 
 impl Attributes {
-    /// Of a message with these line ends. The kernel must ask again as long as the mtime is not known.
+    /// Of a message with these line ends. The kernel must ask again as long as the mtime is not
+    /// known.
     pub(in crate::fs) fn of_message(message: &Message, eol: Eol) -> Self {
         Self {
             inode: message.inode,
@@ -83,7 +85,8 @@ impl Attributes {
         }
     }
 
-    /// The number of hard links: a directory counts itself and its entry, but not the directories in it.
+    /// The number of hard links: a directory counts itself and its entry, but not the directories
+    /// in it.
     #[must_use]
     pub fn links(&self) -> u32 {
         match self.kind {

@@ -6,8 +6,8 @@
 //! | `user.mime_type` | the media type of the file: `message/rfc822`, or that of the view |
 //! | `user.xdg.origin.email.subject`, `.from`, `.message-id` | from the headers, decoded (the common attributes of freedesktop.org) |
 //!
-//! A listing names only attributes that have a value, because `rsync -X` and `cp --preserve=xattr` fail on a name that was
-//! listed and has none. So the listing needs the headers, as the values do.
+//! A listing names only attributes that have a value, because `rsync -X` and `cp --preserve=xattr`
+//! fail on a name that was listed and has none. So the listing needs the headers, as the values do.
 
 use std::sync::Arc;
 
@@ -73,7 +73,8 @@ impl ExtendedAttribute {
 }
 
 impl Filesystem {
-    /// The value of an attribute. Waits for the headers of the message if they tell it and are not known.
+    /// The value of an attribute. Waits for the headers of the message if they tell it and are not
+    /// known.
     pub fn getxattr(&self, inode: u64, name: &str, reply: KernelReply<Vec<u8>>) {
         let (id, media_type) = match self.attributed(inode) {
             Ok(Some(attributed)) => attributed,
@@ -91,8 +92,8 @@ impl Filesystem {
         }
     }
 
-    /// The names of the attributes that have a value, each ended by a NUL. Waits for the headers of the message if they are
-    /// not known.
+    /// The names of the attributes that have a value, each ended by a NUL. Waits for the headers of
+    /// the message if they are not known.
     pub fn listxattr(&self, inode: u64, reply: KernelReply<Vec<u8>>) {
         let (id, media_type) = match self.attributed(inode) {
             Ok(Some(attributed)) => attributed,
@@ -127,7 +128,8 @@ impl Filesystem {
         self.maildrop.want_outline(id, waiter);
     }
 
-    /// The message that a file shows, and the media type of the file; none for directories and parts.
+    /// The message that a file shows, and the media type of the file; none for directories and
+    /// parts.
     fn attributed(&self, inode: u64) -> Result<Option<(MessageId, &'static str)>, Error> {
         if self.appearance.xattrs == Xattrs::Hidden {
             return Err(Error::NoAttributes);

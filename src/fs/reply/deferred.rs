@@ -1,9 +1,10 @@
 //! Replies to the kernel that are sent later.
 //!
-//! A request that cannot be answered at once is deferred until the maildrop has what it asks for. Until then the
-//! [`Watchdog`] watches it: it ends the wait when the server has been silent for too long, or when the process that waits
-//! has a deadly signal pending. The kernel tells of such signals by FUSE_INTERRUPT, but fuser answers that with ENOSYS
-//! and does not pass it on, so the watchdog looks at the pending signals of the process instead.
+//! A request that cannot be answered at once is deferred until the maildrop has what it asks for.
+//! Until then the [`Watchdog`] watches it: it ends the wait when the server has been silent for too
+//! long, or when the process that waits has a deadly signal pending. The kernel tells of such
+//! signals by FUSE_INTERRUPT, but fuser answers that with ENOSYS and does not pass it on, so the
+//! watchdog looks at the pending signals of the process instead.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,10 +18,12 @@ use crate::maildrop::{Fault, Waiter};
 
 /// How often the watchdog looks at the deferred replies. Ctrl-C takes at most that long.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
-/// If the watchdog wakes up later than this, the process was stopped (SIGSTOP, a debugger, a frozen control group).
+/// If the watchdog wakes up later than this, the process was stopped (SIGSTOP, a debugger, a frozen
+/// control group).
 const STOPPED: Duration = Duration::from_secs(1);
 
-/// The reply to one request. It is sent exactly once, by whoever is first: the handler, a waiter or the watchdog.
+/// The reply to one request. It is sent exactly once, by whoever is first: the handler, a waiter or
+/// the watchdog.
 pub struct KernelReply<T>(Arc<ReplySlot<T>>);
 
 type SendReply<T> = Box<dyn FnOnce(Result<T, Error>) + Send>;
@@ -115,7 +118,8 @@ impl<T> std::fmt::Debug for KernelReply<T> {
     }
 }
 
-/// The thread that watches the deferred replies. It ends when this handle is dropped and every reply was sent.
+/// The thread that watches the deferred replies. It ends when this handle is dropped and every
+/// reply was sent.
 pub struct Watchdog(Arc<WatchdogState>);
 
 struct WatchdogState {
@@ -174,8 +178,8 @@ impl std::fmt::Debug for Watchdog {
 }
 
 impl WatchdogState {
-    /// After the process was stopped, the silence counts from when it went on: what the server sent meanwhile has yet to
-    /// be read.
+    /// After the process was stopped, the silence counts from when it went on: what the server sent
+    /// meanwhile has yet to be read.
     fn run(&self) {
         let mut resumed = Instant::now();
         while self.wait_for_a_reply() {

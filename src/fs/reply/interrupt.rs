@@ -1,4 +1,5 @@
-//! Whether a thread that waits in the kernel for a reply has a signal pending that must end its wait.
+//! Whether a thread that waits in the kernel for a reply has a signal pending that must end its
+//! wait.
 
 use std::fs;
 
@@ -23,7 +24,8 @@ const HARMLESS: SignalSet = set(&[
 
 /// True if a deadly signal is pending for the thread, or if the thread is gone.
 ///
-/// A program that handles SIGALRM or SIGWINCH does not expect EINTR from stat or open, so these do not end the wait.
+/// A program that handles SIGALRM or SIGWINCH does not expect EINTR from stat or open, so these do
+/// not end the wait.
 pub(in crate::fs) fn is_interrupted(thread: u32) -> bool {
     if thread == 0 {
         // The thread is in a pid namespace that this process cannot see.

@@ -1,4 +1,5 @@
-//! `.maildir/`: the messages as a Maildir, for mail readers (<https://cr.yp.to/proto/maildir.html>).
+//! `.maildir/`: the messages as a Maildir, for mail readers
+//! (<https://cr.yp.to/proto/maildir.html>).
 //!
 //! ```text
 //! entry = time "." name ".pop3fs" [ info ]     ; time: of arrival; name: as in the root, without .eml
@@ -7,8 +8,8 @@
 //! info  = ":2," *ALPHA                         ; flags, as the mail reader wrote them
 //! mark  = ("new" / "cur") [ info ]             ; what the index keeps of a message
 //! ```
-//! A message is in `new` until a mail reader moves it to `cur`. Mail readers move and flag messages by rename(2). POP3 has
-//! no flags, so only the index of this machine keeps them.
+//! A message is in `new` until a mail reader moves it to `cur`. Mail readers move and flag messages
+//! by rename(2). POP3 has no flags, so only the index of this machine keeps them.
 
 use std::str::FromStr;
 
@@ -28,16 +29,17 @@ const STEM_MAX: usize = NAME_MAX - TIME_MAX - HOST.len() - FLAGS.len() - MOST_FL
 /// What is in front of the tag in an entry.
 const TAGGED: &str = "~";
 
-/// The folders. Mail is delivered through `tmp`, and nothing is delivered here, so that one is always empty.
+/// The folders. Mail is delivered through `tmp`, and nothing is delivered here, so that one is
+/// always empty.
 const FOLDERS: [&str; 3] = ["cur", "new", "tmp"];
 /// The place of `cur`.
 const CUR: u8 = 0;
 /// The place of `new`.
 const NEW: u8 = 1;
 
-pub(super) struct Maildir;
+pub(super) struct MaildirView;
 
-impl MessageView for Maildir {
+impl MessageView for MaildirView {
     fn name(&self) -> &'static str {
         "maildir"
     }

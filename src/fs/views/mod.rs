@@ -1,7 +1,8 @@
 //! The views: other forms of the same messages, each in a hidden directory of its own.
 //!
-//! A view names each message and says what is made of it. To add one: write a file here and add a line at the end of
-//! [`VIEWS`]. The place of a view in that table is part of its inode numbers, so the order never changes.
+//! A view names each message and says what is made of it. To add one: write a file here and add a
+//! line at the end of [`VIEWS`]. The place of a view in that table is part of its inode numbers, so
+//! the order never changes.
 
 mod maildir;
 mod named;
@@ -14,7 +15,12 @@ use crate::maildrop::{Maildrop, Message, MessageId, SUFFIX, Standing};
 use crate::store::Eol;
 
 /// All views, in the order of their inode numbers.
-const VIEWS: [&dyn MessageView; 4] = [&text::Text, &parts::Parts, &named::Named, &maildir::Maildir];
+const VIEWS: [&dyn MessageView; 4] = [
+    &text::TextView,
+    &parts::PartsView,
+    &named::NamedView,
+    &maildir::MaildirView,
+];
 
 /// One way to show the messages.
 pub(in crate::fs) trait MessageView: Sync {
@@ -55,8 +61,8 @@ pub(in crate::fs) trait MessageView: Sync {
         true
     }
 
-    /// The mark that the index keeps of a message when a user moves it to that folder under a new name. None if the view
-    /// does not allow the move.
+    /// The mark that the index keeps of a message when a user moves it to that folder under a new
+    /// name. None if the view does not allow the move.
     fn mark_for(&self, _message: &Message, _folder: u8, _entry: &str) -> Option<String> {
         None
     }

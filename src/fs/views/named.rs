@@ -10,9 +10,9 @@ use crate::message::{self, UNKNOWN_SENDER, Zone};
 /// The time zone of the machine, read once: names must not change while the mount lasts.
 static ZONE: LazyLock<Zone> = LazyLock::new(Zone::system);
 
-pub(super) struct Named;
+pub(super) struct NamedView;
 
-impl MessageView for Named {
+impl MessageView for NamedView {
     fn name(&self) -> &'static str {
         "named"
     }

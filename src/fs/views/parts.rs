@@ -4,9 +4,9 @@ use crate::fs::views::{MessageView, ViewForm, with_ending, without_ending};
 use crate::maildrop::{Maildrop, Message, MessageId};
 use crate::message::parts::{self, Directory, File, PartNode};
 
-pub(super) struct Parts;
+pub(super) struct PartsView;
 
-impl MessageView for Parts {
+impl MessageView for PartsView {
     fn name(&self) -> &'static str {
         "parts"
     }
@@ -28,8 +28,9 @@ impl MessageView for Parts {
     }
 }
 
-/// The parts of one message. Each has a number: 0 is the directory of the message itself, and the number of a directory is
-/// less than the numbers of what it contains. The same message always gives the same tree.
+/// The parts of one message. Each has a number: 0 is the directory of the message itself, and the
+/// number of a directory is less than the numbers of what it contains. The same message always
+/// gives the same tree.
 #[derive(Debug)]
 pub(in crate::fs) struct PartTree(Vec<NumberedPart>);
 

@@ -6,9 +6,9 @@ use crate::message;
 
 const ENDING: &str = ".txt";
 
-pub(super) struct Text;
+pub(super) struct TextView;
 
-impl MessageView for Text {
+impl MessageView for TextView {
     fn name(&self) -> &'static str {
         "text"
     }

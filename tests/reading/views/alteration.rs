@@ -1,4 +1,5 @@
-//! A message that has other content under its unique-id now. Its text and parts are of the new content.
+//! A message that has other content under its unique-id now. Its text and parts are of the new
+//! content.
 
 use std::fs;
 
@@ -15,7 +16,8 @@ fn message(seed: u64, octets: usize, files: &[&str]) -> Vec<u8> {
     with_attachments(&files.iter().map(file).collect::<Vec<_>>())
 }
 
-/// A mounted maildrop with one message. Each view of it was read, so the kernel keeps their attributes and pages.
+/// A mounted maildrop with one message. Each view of it was read, so the kernel keeps their
+/// attributes and pages.
 fn seen(message: &[u8]) -> (Liar, Mount) {
     let liar = Liar::start(&[message.to_vec()]);
     liar.set_uidl(1, b"same");
@@ -40,7 +42,8 @@ fn is_making_views(mount: &Mount) -> bool {
         .any(|stat| stat.contains("(views) R"))
 }
 
-/// Checks that the views show this message, and that the attachments have the size that stat(2) told.
+/// Checks that the views show this message, and that the attachments have the size that stat(2)
+/// told.
 fn assert_shows(mount: &Mount, message: &[u8]) {
     let text = read(&mount.join(".text/same.txt"));
     assert!(text == pop3fs::message::text(message).as_bytes());

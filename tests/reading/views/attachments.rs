@@ -1,4 +1,5 @@
-//! `.parts/NAME/attachments/`: the files that came with a message, with the octets that were sent, under harmless names.
+//! `.parts/NAME/attachments/`: the files that came with a message, with the octets that were sent,
+//! under harmless names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +9,8 @@ use super::super::common::{Liar, Mount, run, stdout_of};
 use super::super::{in_clear, read};
 use super::{Attached, dovecot, names, noise, stems, with_attachments};
 
-/// Files that are special for base64 or look like text: three lengths modulo 3, line ends, NUL, dots.
+/// Files that are special for base64 or look like text: three lengths modulo 3, line ends, NUL,
+/// dots.
 fn files() -> BTreeMap<&'static str, Vec<u8>> {
     let pdf = [
         b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\r\n",

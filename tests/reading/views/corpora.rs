@@ -1,4 +1,5 @@
-//! Mails of public corpora and hostile messages. Everything that the views show of them can be read.
+//! Mails of public corpora and hostile messages. Everything that the views show of them can be
+//! read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +10,8 @@ use super::super::common::{Liar, Mount, corpus};
 use super::super::{ended, in_clear, read};
 use super::{names, wire};
 
-/// The most memory of the program, in KiB: several times the largest of these messages, and what the caches may hold.
+/// The most memory of the program, in KiB: several times the largest of these messages, and what
+/// the caches may hold.
 const MEMORY: u64 = 128 << 10;
 
 fn mounted(messages: &[Vec<u8>]) -> (Liar, Mount) {
@@ -43,7 +45,8 @@ fn sorted(mut all: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     all
 }
 
-/// All files below a directory. Each must have the size that stat(2) told before the open, if it was exact.
+/// All files below a directory. Each must have the size that stat(2) told before the open, if it
+/// was exact.
 fn below(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for name in names(directory) {

@@ -1,4 +1,5 @@
-//! What the views cost at the server: each message is fetched once, many are in flight, and the second time costs nothing.
+//! What the views cost at the server: each message is fetched once, many are in flight, and the
+//! second time costs nothing.
 
 use std::fs;
 
@@ -86,7 +87,8 @@ fn texts_come_out_of_the_cache_of_an_earlier_mount() {
     assert_eq!(liar.count("RETR"), COUNT);
 }
 
-/// What a view makes of a message is kept in a file if it is larger than 4 MiB, and needs a descriptor then.
+/// What a view makes of a message is kept in a file if it is larger than 4 MiB, and needs a
+/// descriptor then.
 #[test]
 fn what_is_made_of_many_large_messages_is_kept_of_a_few() {
     const FEW: usize = 16;

@@ -1,4 +1,5 @@
-//! Programs that read the text of a message that nobody has opened before. stat(2) cannot know its size, but they print all.
+//! Programs that read the text of a message that nobody has opened before. stat(2) cannot know its
+//! size, but they print all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -147,8 +148,8 @@ fn wc_counts_what_is_there() {
     }
 }
 
-/// sendfile(2) goes by the size that the kernel knows. The text is longer than that size and shorter than the message, whose
-/// size was corrected meanwhile.
+/// sendfile(2) goes by the size that the kernel knows. The text is longer than that size and
+/// shorter than the message, whose size was corrected meanwhile.
 #[test]
 fn a_text_is_whole_when_its_messages_size_was_corrected_before() {
     let message = shorter_as_text();
