@@ -5,7 +5,8 @@ pub(super) const LAST_CHANGED: &str = "2026-11-22";
 
 pub(super) const DESCRIPTION: &[&str] = &[
     "pop3fs shows a POP3 mailbox as a directory with one file a message, so that ls, grep, rsync, tar and rm work on mail. It \
-     logs in, mounts on MOUNTPOINT, goes to the background, and serves until it is unmounted.",
+     logs in, mounts on MOUNTPOINT, goes to the background, and serves until it is unmounted. pop3fs mount SOURCE MOUNTPOINT \
+     is the same.",
     "A message is NAME.eml, where NAME is its unique-id (UIDL), escaped where a file name cannot hold it; its octets are those \
      that the server sends. It has the same name, inode number and time in every mount. It is fetched when it is first \
      opened, and ahead of time where files are read in order, and is then kept in memory and on disk.",

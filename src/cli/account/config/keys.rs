@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::ConfigError;
+use super::error::ConfigError;
 use crate::cli::options::{OptionKind, RawOption, TABLE, nearest_of};
 
 /// The keys of an account that are no options.
