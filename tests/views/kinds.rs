@@ -126,6 +126,17 @@ fn raw_octets_in_names_and_headers_are_read() {
         message::summary(utf_8.as_bytes()).subject.as_deref(),
         Some("café")
     );
+    let short = "Subject: ü\r\nContent-Type: text/plain; charset=gb2312\r\n\r\n";
+    assert_eq!(
+        message::summary(short.as_bytes()).subject.as_deref(),
+        Some("ü")
+    );
+    for charset in ["utf-7", "utf-32", "utf-16", "hz-gb-2312"] {
+        let tagged = format!(
+            "From: a+b-c@example.org\r\nContent-Type: text/plain; charset={charset}\r\n\r\n"
+        );
+        assert_eq!(message::title(tagged.as_bytes()), "a+b-c@example.org");
+    }
     let japanese =
         b"Subject: \x1b$B%F%9\x1b(B\r\nContent-Type: text/plain; charset=iso-2022-jp\r\n\r\n";
     assert_eq!(message::summary(japanese).subject.as_deref(), Some("テス"));

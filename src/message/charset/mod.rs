@@ -33,13 +33,17 @@ pub(super) fn decode(label: Option<&str>, octets: &[u8]) -> String {
     }
 }
 
-/// The text of octets that have no label of their own, in a message of that charset.
+/// The text of octets that have no label of their own: UTF-8 if they are that (RFC 6532), else in
+/// the charset of the message. Only escape sequences tell that US-ASCII is something else: an address
+/// may have the plus sign of UTF-7.
 pub(super) fn decode_unlabelled(message: Option<&str>, octets: &[u8]) -> String {
-    match message.and_then(Charset::of_label) {
-        Some(Charset::Web(encoding)) if encoding == UTF_8 || is_utf_8(encoding, octets) => {
-            guess(octets)
+    let charset = message.and_then(Charset::of_label);
+    let is_utf_8 = str::from_utf8(octets).is_ok();
+    match charset {
+        Some(Charset::Stateful(stateful)) if octets.contains(&0x1b) => stateful.decode(octets),
+        Some(charset) if !is_utf_8 && !charset.is_contradicted(octets) && !charset.is_utf_8() => {
+            charset.decode(octets)
         }
-        Some(charset) if !charset.is_contradicted(octets) => charset.decode(octets),
         _ => guess(octets),
     }
 }
@@ -66,10 +70,15 @@ impl Charset {
         }
     }
 
+    fn is_utf_8(self) -> bool {
+        matches!(self, Self::Web(encoding) if encoding == UTF_8)
+    }
+
     /// Whether the octets cannot be what the label says.
     fn is_contradicted(self, octets: &[u8]) -> bool {
         match self {
-            Self::UsAscii | Self::Utf32 { .. } => false,
+            Self::UsAscii => false,
+            Self::Utf32 { .. } => !octets.contains(&0) && str::from_utf8(octets).is_ok(),
             Self::Utf7 | Self::Stateful(_) => !octets.is_ascii(),
             Self::Dos(_) => Utf8::in_(octets).is_some_and(|utf_8| utf_8.characters >= 3),
             Self::Web(encoding) if encoding == UTF_8 => false,
@@ -81,12 +90,6 @@ impl Charset {
             }
         }
     }
-}
-
-/// Whether unlabelled octets are UTF-8: in a charset of several octets a short text may be that by
-/// chance.
-fn is_utf_8(message: &'static Encoding, octets: &[u8]) -> bool {
-    Utf8::in_(octets).is_some_and(|utf_8| utf_8.has_long || message.is_single_byte())
 }
 
 /// What octets outside of US-ASCII tell, where all of them are valid UTF-8.
