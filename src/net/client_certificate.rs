@@ -10,7 +10,7 @@ use openssl::pkcs12::Pkcs12;
 use openssl::pkey::PKey;
 use zeroize::Zeroizing;
 
-use super::NetError;
+use super::{FileFault, NetError};
 
 const PEM_MARKER: &[u8] = b"-----BEGIN ";
 
@@ -43,29 +43,6 @@ impl ClientCertificate {
     pub(super) fn identity(&self) -> &Identity {
         &self.0
     }
-}
-
-/// Why a file gives no client certificate.
-#[derive(Debug, thiserror::Error)]
-pub enum FileFault {
-    /// The file cannot be read.
-    #[error("{0}")]
-    Io(io::Error),
-    /// A PEM file has no certificate, or a damaged one.
-    #[error("contains no certificate")]
-    NoCertificate,
-    /// A PEM file has no private key, or its passphrase is another.
-    #[error("contains no private key that the passphrase decrypts")]
-    NoKey,
-    /// The certificate is of another key.
-    #[error("its private key is not the one of its first certificate")]
-    OtherKey,
-    /// The file is neither PEM nor PKCS#12.
-    #[error("is neither PEM nor PKCS#12")]
-    NeitherFormat,
-    /// A PKCS#12 file needs another passphrase, or lacks the certificate or the key.
-    #[error("is a PKCS#12 file without a certificate and key that the passphrase decrypts")]
-    Pkcs12,
 }
 
 fn from_pem(pem: &[u8], passphrase: &str) -> Result<Identity, FileFault> {

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{FileFault, ProxyRefusal, Refusal};
+use super::Refusal;
 
 /// A fault of the network, of the server's TLS, of this system, or of the options that name a
 /// server.
@@ -83,6 +83,49 @@ pub enum NetError {
         /// The system's answer.
         source: io::Error,
     },
+}
+
+/// Why a proxy does not connect us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyRefusal {
+    /// Something other than a SOCKS5 proxy answers.
+    #[error("it is not a SOCKS5 proxy")]
+    NotSocks5,
+    /// The proxy accepts no login that was offered.
+    #[error("it demands a login that was not offered")]
+    LoginDemanded,
+    /// The user name or the password is wrong.
+    #[error("it refuses the user name or the password")]
+    LoginRefused,
+    /// The rules of the proxy forbid the connection.
+    #[error("its rules forbid connections to the server")]
+    Forbidden,
+    /// The name of the server is too long for SOCKS5.
+    #[error("the name of the server has more than 255 octets")]
+    NameTooLong,
+}
+
+/// Why a file gives no client certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum FileFault {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Io(io::Error),
+    /// A PEM file has no certificate, or a damaged one.
+    #[error("contains no certificate")]
+    NoCertificate,
+    /// A PEM file has no private key, or its passphrase is another.
+    #[error("contains no private key that the passphrase decrypts")]
+    NoKey,
+    /// The certificate is of another key.
+    #[error("its private key is not the one of its first certificate")]
+    OtherKey,
+    /// The file is neither PEM nor PKCS#12.
+    #[error("is neither PEM nor PKCS#12")]
+    NeitherFormat,
+    /// A PKCS#12 file needs another passphrase, or lacks the certificate or the key.
+    #[error("is a PKCS#12 file without a certificate and key that the passphrase decrypts")]
+    Pkcs12,
 }
 
 impl NetError {

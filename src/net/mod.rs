@@ -20,11 +20,11 @@ mod tls;
 mod wait;
 
 pub use certificate::{Accepted, Names, Shown};
-pub use client_certificate::{ClientCertificate, FileFault};
+pub use client_certificate::ClientCertificate;
 pub use endpoint::Endpoint;
-pub use error::NetError;
+pub use error::{FileFault, NetError, ProxyRefusal};
 pub use fingerprint::{Fingerprint, NoFingerprint};
-pub use proxy::{NoProxy, Proxy, ProxyRefusal};
+pub use proxy::{NoProxy, Proxy};
 pub use recording::TlsVersion;
 pub use refusal::{Distrust, Refusal};
 pub use route::Route;

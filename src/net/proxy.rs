@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use super::{Endpoint, NetError};
+use super::{Endpoint, NetError, ProxyRefusal};
 
 const SCHEME: &str = "socks5://";
 const VERSION: u8 = 5;
@@ -44,26 +44,6 @@ struct ProxyLogin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("socks5://[USER:PASSWORD@]HOST:PORT")]
 pub struct NoProxy;
-
-/// Why a proxy does not connect us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProxyRefusal {
-    /// Something other than a SOCKS5 proxy answers.
-    #[error("it is not a SOCKS5 proxy")]
-    NotSocks5,
-    /// The proxy accepts no login that was offered.
-    #[error("it demands a login that was not offered")]
-    LoginDemanded,
-    /// The user name or the password is wrong.
-    #[error("it refuses the user name or the password")]
-    LoginRefused,
-    /// The rules of the proxy forbid the connection.
-    #[error("its rules forbid connections to the server")]
-    Forbidden,
-    /// The name of the server is too long for SOCKS5.
-    #[error("the name of the server has more than 255 octets")]
-    NameTooLong,
-}
 
 impl Proxy {
     /// Where the proxy is.
