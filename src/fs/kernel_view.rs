@@ -10,7 +10,7 @@
 //! spoil what others see.
 
 use crate::fs::view_cache::Revision;
-use crate::store::Rendition;
+use crate::store::BodyReader;
 
 /// The size of a page of the kernel's cache.
 const PAGE: u64 = 4096;
@@ -50,7 +50,7 @@ pub struct KernelView {
     inode: u64,
     revision: Revision,
     shown: ShownSize,
-    content: Rendition,
+    content: BodyReader,
 }
 
 impl KernelView {
@@ -58,7 +58,7 @@ impl KernelView {
         inode: u64,
         revision: Revision,
         shown: ShownSize,
-        content: Rendition,
+        content: BodyReader,
     ) -> Self {
         Self {
             inode,
@@ -130,7 +130,7 @@ mod tests {
     use crate::store::Body;
 
     fn view(revision: u32, shown: ShownSize, length: usize) -> KernelView {
-        let content = Rendition::as_it_is(Arc::new(Body::new(vec![b'x'; length])));
+        let content = BodyReader::as_it_is(Arc::new(Body::new(vec![b'x'; length])));
         let revision = Revision {
             message: 1 << 20,
             number: revision,

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::fs::views::PartTree;
-use crate::store::Rendition;
+use crate::store::BodyReader;
 
 /// What is open, by handle. Handles count from 1.
 #[derive(Debug, Default)]
 pub(in crate::fs) struct OpenHandles {
-    files: Mutex<HashMap<u64, Rendition>>,
+    files: Mutex<HashMap<u64, BodyReader>>,
     /// Directories that must not change until they are closed.
     trees: Mutex<HashMap<u64, Arc<PartTree>>>,
     last: AtomicU64,
@@ -21,13 +21,13 @@ pub(in crate::fs) struct OpenHandles {
 
 impl OpenHandles {
     /// Gives the handle.
-    pub(in crate::fs) fn open(&self, content: Rendition) -> u64 {
+    pub(in crate::fs) fn open(&self, content: BodyReader) -> u64 {
         let handle = self.next();
         self.files.lock().insert(handle, content);
         handle
     }
 
-    pub(in crate::fs) fn content(&self, handle: u64) -> Option<Rendition> {
+    pub(in crate::fs) fn content(&self, handle: u64) -> Option<BodyReader> {
         self.files.lock().get(&handle).cloned()
     }
 

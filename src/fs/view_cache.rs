@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::fs::error::Error;
 use crate::fs::nodes;
 use crate::fs::views::{PartTree, ViewId};
-use crate::store::{Bodies, Body, Found};
+use crate::store::{Bodies, Body, FoundBody};
 
 /// Octets of files that are kept in memory. A few files that are larger are kept on disk.
 const FILES: u64 = 16 * 1024 * 1024;
@@ -85,7 +85,7 @@ impl ViewCache {
     }
 
     pub(in crate::fs) fn file(&self, inode: u64) -> Option<Arc<Body>> {
-        self.0.lock().files.get(inode).map(Found::body)
+        self.0.lock().files.get(inode).map(FoundBody::body)
     }
 
     /// The exact size of a file, if it was ever made.

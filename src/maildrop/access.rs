@@ -9,7 +9,7 @@ use crate::maildrop::handle::Maildrop;
 use crate::maildrop::shared::history::Lookup;
 use crate::maildrop::shared::state::HeaderAccess;
 use crate::maildrop::shared::waiter::{AllOf, Waiter};
-use crate::store::{Body, Disk, Found};
+use crate::store::{Body, Disk, FoundBody};
 
 impl Maildrop {
     /// The body, where it is in memory or on disk. An access in directory order has what comes next fetched ahead.
@@ -18,11 +18,11 @@ impl Maildrop {
         let mut state = self.shared.state.lock();
         let inode = state.catalogue.get(id).inode;
         match state.bodies.get(inode) {
-            Some(Found::Used(body)) => {
+            Some(FoundBody::Used(body)) => {
                 state.history.note_open(Lookup::Hit);
                 return Some(body);
             }
-            Some(Found::Ahead(body)) => {
+            Some(FoundBody::Ahead(body)) => {
                 state.history.note_open(Lookup::Hit);
                 if state.read_bodies_ahead(id) {
                     self.shared.ring(state);

@@ -18,7 +18,7 @@ use crate::maildrop::login::Login;
 use crate::maildrop::session::Session;
 use crate::maildrop::session::scan::Listing;
 use crate::maildrop::settings::Settings;
-use crate::net::{Accepted, Shown, Stream, TlsVersion};
+use crate::net::{Accepted, ShownCertificate, Stream, TlsVersion};
 use crate::pop3::{Capabilities, Command, Event, Expire, MessageNumber, ServerText};
 
 /// A certificate that lasts no longer is warned of.
@@ -170,7 +170,7 @@ impl Probe<'_> {
 
     fn rate_certificate(&mut self, version: TlsVersion, accepted: &Accepted) {
         let Accepted {
-            shown: Shown { names, fingerprint },
+            shown: ShownCertificate { names, fingerprint },
             issuer,
             expires,
         } = accepted;

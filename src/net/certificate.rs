@@ -18,7 +18,7 @@ const LONGEST_ISSUER: usize = 100;
 
 /// A certificate as the server showed it. Nothing in it is verified: an attacker may have made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct ShownCertificate {
     /// The digest that identifies it.
     pub fingerprint: Fingerprint,
     /// The hosts and addresses that it names.
@@ -29,7 +29,7 @@ pub struct Shown {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// The certificate itself.
-    pub shown: Shown,
+    pub shown: ShownCertificate,
     /// The organization and the name of the issuer, as the certificate states them.
     pub issuer: String,
     /// When it expires; none if the date cannot be read.
@@ -40,7 +40,7 @@ pub struct Accepted {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names(Vec<String>);
 
-impl Shown {
+impl ShownCertificate {
     /// None if the certificate cannot be read; the handshake would have refused such a one.
     pub(super) fn of(certificate: &Certificate) -> Option<Self> {
         let der = certificate.to_der().ok()?;
@@ -56,7 +56,7 @@ impl Accepted {
     pub(super) fn of(certificate: &Certificate) -> Option<Self> {
         let read = X509::from_der(&certificate.to_der().ok()?).ok()?;
         Some(Self {
-            shown: Shown::of(certificate)?,
+            shown: ShownCertificate::of(certificate)?,
             issuer: issuer(&read),
             expires: expiry(&read),
         })

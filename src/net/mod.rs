@@ -19,7 +19,7 @@ mod stream;
 mod tls;
 mod wait;
 
-pub use certificate::{Accepted, Names, Shown};
+pub use certificate::{Accepted, Names, ShownCertificate};
 pub use client_certificate::ClientCertificate;
 pub use endpoint::Endpoint;
 pub use error::{FileFault, NetError, ProxyRefusal};
@@ -28,6 +28,6 @@ pub use proxy::{NoProxy, Proxy};
 pub use recording::TlsVersion;
 pub use refusal::{Distrust, Refusal};
 pub use route::Route;
-pub use stream::{Protection, Stream, Transfer};
+pub use stream::{IoOutcome, Protection, Stream};
 pub use tls::{Tls, Trust};
 pub use wait::{Interest, Ready, WakeUp, wait};

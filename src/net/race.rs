@@ -29,7 +29,7 @@ pub(super) enum RaceError {
 }
 
 /// An attempt that is under way.
-struct Attempt {
+struct ConnectAttempt {
     socket: Socket,
     address: SocketAddr,
     deadline: Instant,
@@ -38,7 +38,7 @@ struct Attempt {
 /// The race: attempts under way, and addresses that are still to be tried.
 struct Race<'a> {
     left: &'a [SocketAddr],
-    attempts: Vec<Attempt>,
+    attempts: Vec<ConnectAttempt>,
     next_start: Instant,
     error: Option<io::Error>,
 }
@@ -103,7 +103,7 @@ impl Race<'_> {
             match start(address) {
                 Ok(socket) => {
                     self.next_start = now + ATTEMPT_DELAY;
-                    self.attempts.push(Attempt {
+                    self.attempts.push(ConnectAttempt {
                         socket,
                         address,
                         deadline: now + timeout,
@@ -154,7 +154,7 @@ impl Race<'_> {
     }
 }
 
-impl Attempt {
+impl ConnectAttempt {
     /// None while it is under way.
     fn outcome(&self) -> Option<io::Result<()>> {
         match self.socket.take_error() {

@@ -1,16 +1,16 @@
 //! Why a TLS handshake failed. The command line tells what the user can do.
 
-use super::Shown;
+use super::ShownCertificate;
 
 /// Why a handshake failed. Nothing was sent over the connection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The certificate is not trusted.
     #[error("{}", words(*.0, .1.as_ref()))]
-    Certificate(Distrust, Option<Shown>),
+    Certificate(Distrust, Option<ShownCertificate>),
     /// The certificate is not one of those that are pinned.
     #[error("the server's certificate is not a pinned one")]
-    NotPinned(Shown),
+    NotPinned(ShownCertificate),
     /// The server uses a cipher without certificates, which we do not offer, or its certificate
     /// cannot be read.
     #[error("the server shows no certificate")]
@@ -145,7 +145,7 @@ fn reason(said: &str) -> &str {
     }
 }
 
-fn words(distrust: Distrust, shown: Option<&Shown>) -> String {
+fn words(distrust: Distrust, shown: Option<&ShownCertificate>) -> String {
     match distrust {
         Distrust::Expired => "the certificate has expired".to_owned(),
         Distrust::NotYetValid => {
@@ -160,7 +160,7 @@ fn words(distrust: Distrust, shown: Option<&Shown>) -> String {
     }
 }
 
-fn hosts(shown: Option<&Shown>) -> String {
+fn hosts(shown: Option<&ShownCertificate>) -> String {
     match shown {
         Some(shown) if !shown.names.is_empty() => format!("{} only", shown.names),
         _ => "another host".to_owned(),

@@ -30,7 +30,7 @@ pub enum Protection {
 
 /// The outcome of one read or write on a non-blocking stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transfer {
+pub enum IoOutcome {
     /// So many octets were moved; never 0.
     Moved(usize),
     /// Nothing can be moved now.
@@ -141,12 +141,12 @@ impl Stream {
     }
 
     /// Reads what has arrived. TLS may hold octets that poll(2) does not see, so read until
-    /// [`Transfer::NotNow`].
+    /// [`IoOutcome::NotNow`].
     ///
     /// # Errors
     /// [`NetError::Closed`] at the end of the stream, whether TLS announced it or not;
     /// [`NetError::Broken`] otherwise.
-    pub fn read(&mut self, into: &mut [u8]) -> Result<Transfer, NetError> {
+    pub fn read(&mut self, into: &mut [u8]) -> Result<IoOutcome, NetError> {
         let read = match &mut self.wire {
             Wire::Clear(socket) => socket.read(into),
             Wire::Tls(tls) => tls.read(into),
@@ -159,7 +159,7 @@ impl Stream {
     ///
     /// # Errors
     /// As [`Stream::read`].
-    pub fn write(&mut self, from: &[u8]) -> Result<Transfer, NetError> {
+    pub fn write(&mut self, from: &[u8]) -> Result<IoOutcome, NetError> {
         let written = match &mut self.wire {
             Wire::Clear(socket) => socket.write(from),
             Wire::Tls(tls) => tls.write(from),
@@ -167,12 +167,12 @@ impl Stream {
         self.transfer(written)
     }
 
-    fn transfer(&self, result: io::Result<usize>) -> Result<Transfer, NetError> {
+    fn transfer(&self, result: io::Result<usize>) -> Result<IoOutcome, NetError> {
         match result {
             Ok(0) => Err(NetError::Closed),
-            Ok(octets) => Ok(Transfer::Moved(octets)),
+            Ok(octets) => Ok(IoOutcome::Moved(octets)),
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(Transfer::NotNow),
+                ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(IoOutcome::NotNow),
                 _ => Err(self.fault(error)),
             },
         }

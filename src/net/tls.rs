@@ -12,7 +12,7 @@ use nix::poll::PollFlags;
 
 use super::recording::{Recording, RecordingSocket, SocketCall};
 use super::wait::wait_for;
-use super::{ClientCertificate, Fingerprint, NetError, Refusal, Shown};
+use super::{ClientCertificate, Fingerprint, NetError, Refusal, ShownCertificate};
 
 /// Which servers are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Tls {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OwnCertificate {
     None,
-    Shown,
+    ShownCertificate,
 }
 
 impl Tls {
@@ -78,7 +78,7 @@ impl Tls {
             None => OwnCertificate::None,
             Some(certificate) => {
                 builder.identity(certificate.identity().clone());
-                OwnCertificate::Shown
+                OwnCertificate::ShownCertificate
             }
         };
         let connector = builder
@@ -142,7 +142,7 @@ impl Tls {
                 host,
                 refusal: match self.own_certificate {
                     OwnCertificate::None => Refusal::CertificateDemanded,
-                    OwnCertificate::Shown => Refusal::CertificateRefused,
+                    OwnCertificate::ShownCertificate => Refusal::CertificateRefused,
                 },
             },
             other => other,
@@ -156,7 +156,7 @@ impl Tls {
         };
         let certificate = stream.peer_certificate();
         let certificate = certificate.map_err(|error| failure(host, &error))?;
-        let refusal = match certificate.as_ref().and_then(Shown::of) {
+        let refusal = match certificate.as_ref().and_then(ShownCertificate::of) {
             Some(shown) if pins.contains(&shown.fingerprint) => {
                 log::info!("{host} has a pinned certificate; nothing else in it is verified");
                 return Ok(());

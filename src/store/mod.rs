@@ -28,7 +28,7 @@ mod index;
 mod search;
 
 pub use account::{AccountCache, CacheFolder};
-pub use bodies::{Bodies, Body, BodyKey, Disk, Eol, Found, Incoming, Rendition, Usage};
+pub use bodies::{Bodies, Body, BodyKey, BodyReader, Disk, Eol, FoundBody, Incoming, Usage};
 pub use error::StoreError;
 pub use index::{Index, Row};
 pub use search::{FoundMessage, Indexed, Offer, Pins, SearchEntry, SearchIndex};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pop3fs::net::{Endpoint, Interest, NetError, Route, Stream, Tls, Transfer, wait};
+use pop3fs::net::{Endpoint, Interest, IoOutcome, NetError, Route, Stream, Tls, wait};
 
 use crate::common::PATIENCE;
 
@@ -24,14 +24,14 @@ pub(crate) fn exchange(route: &Route, tls: Option<&Tls>, line: &str) -> Result<S
     };
     if !line.is_empty() {
         let written = stream.write(line.as_bytes())?;
-        assert_eq!(written, Transfer::Moved(line.len()));
+        assert_eq!(written, IoOutcome::Moved(line.len()));
     }
     let deadline = Instant::now() + PATIENCE + Duration::from_secs(1);
     let (mut answer, mut octet) = (String::new(), [0]);
     while !answer.ends_with('\n') {
         match stream.read(&mut octet)? {
-            Transfer::Moved(_) => answer.push(char::from(octet[0])),
-            Transfer::NotNow => {
+            IoOutcome::Moved(_) => answer.push(char::from(octet[0])),
+            IoOutcome::NotNow => {
                 assert!(Instant::now() < deadline, "no answer but {answer:?}");
                 wait(Some((&stream, Interest::Read)), None, Some(deadline))?;
             }

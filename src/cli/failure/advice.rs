@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use crate::fs::mount::MountError;
 use crate::maildrop::{AuthenticationError, Fault, FetchError, OpenError};
-use crate::net::{Distrust, NetError, Refusal, Shown};
+use crate::net::{Distrust, NetError, Refusal, ShownCertificate};
 use crate::store::StoreError;
 
 /// An error about which the user can do something.
@@ -66,7 +66,7 @@ impl Advice for Refusal {
     }
 }
 
-fn advice_on(distrust: Distrust, shown: Option<&Shown>) -> Option<String> {
+fn advice_on(distrust: Distrust, shown: Option<&ShownCertificate>) -> Option<String> {
     let pin = pin(shown);
     match distrust {
         Distrust::Expired => Some(format!(
@@ -86,7 +86,7 @@ fn advice_on(distrust: Distrust, shown: Option<&Shown>) -> Option<String> {
 }
 
 /// The option that pins the certificate that the server showed.
-fn pin(shown: Option<&Shown>) -> String {
+fn pin(shown: Option<&ShownCertificate>) -> String {
     match shown {
         Some(shown) => format!("-o tls_pin={}", shown.fingerprint),
         None => "-o tls_pin=sha256:…".to_owned(),

@@ -13,7 +13,7 @@ use crate::fs::reply::deferred::KernelReply;
 use crate::fs::view_cache::{Revision, ViewCache};
 use crate::fs::views::{PartTree, ViewForm, ViewId};
 use crate::maildrop::{Fault, Message, MessageId};
-use crate::store::{Body, Eol, Rendition};
+use crate::store::{Body, BodyReader, Eol};
 
 /// The largest message that a view is made of, in octets. The whole message is in memory meanwhile.
 const LARGEST_VIEWED: u64 = 256 * 1024 * 1024;
@@ -41,7 +41,7 @@ pub enum ContentLocation {
 /// What a read(2) asks for.
 #[derive(Clone, Debug)]
 pub struct ReadRange {
-    content: Rendition,
+    content: BodyReader,
     offset: u64,
     length: usize,
 }
@@ -91,7 +91,7 @@ impl Filesystem {
             opener.check()?;
             let shown = maildrop.read_message(id, &body).size_before(eol);
             let shown = shown.map_or(ShownSize::Right, ShownSize::AtLeast);
-            Ok(opener.open(Rendition::new(body, eol), shown))
+            Ok(opener.open(BodyReader::new(body, eol), shown))
         };
         if let Some(body) = self.maildrop.access_body(id) {
             return reply.send(open(body));
@@ -127,7 +127,7 @@ impl Filesystem {
         let opener = self.opener(inode, id);
         if let Some(file) = self.view_cache.file(inode) {
             let shown = least_shown(&self.maildrop.message(id));
-            return reply.send(Ok(opener.open(Rendition::as_it_is(file), shown)));
+            return reply.send(Ok(opener.open(BodyReader::as_it_is(file), shown)));
         }
         let (maildrop, cache) = (Arc::clone(&self.maildrop), Arc::clone(&self.view_cache));
         self.with_body(id, reply, move |body| {
@@ -138,7 +138,7 @@ impl Filesystem {
             opener.check()?;
             cache.keep_file(opener.revision, inode, &made);
             let shown = least_shown(&maildrop.read_message(id, body));
-            Ok(opener.open(Rendition::as_it_is(made), shown))
+            Ok(opener.open(BodyReader::as_it_is(made), shown))
         });
     }
 
@@ -152,7 +152,7 @@ impl Filesystem {
             let file = tree.file(part).ok_or(Error::Stale)?;
             let file = maildrop.derive(&file.octets(&octets))?;
             maildrop.read_message(id, body);
-            Ok(opener.open(Rendition::as_it_is(file), ShownSize::Right))
+            Ok(opener.open(BodyReader::as_it_is(file), ShownSize::Right))
         });
     }
 
@@ -236,7 +236,7 @@ impl Opener {
         self.cache.check(self.revision)
     }
 
-    fn open(&self, content: Rendition, shown: ShownSize) -> OpenedFile {
+    fn open(&self, content: BodyReader, shown: ShownSize) -> OpenedFile {
         let location = if content.is_in_memory() {
             ContentLocation::Memory
         } else {

@@ -8,7 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::connection::secrets::Secrets;
 use crate::maildrop::fault::Fault;
-use crate::net::{Interest, NetError, Protection, Ready, Stream, Tls, Transfer, WakeUp, wait};
+use crate::net::{Interest, IoOutcome, NetError, Protection, Ready, Stream, Tls, WakeUp, wait};
 use crate::pop3::{Command, Decoder, Event, Status};
 
 /// Octets read at once: some round trips' worth, and few system calls for a large body.
@@ -330,8 +330,8 @@ impl Link {
         let mut sent = 0;
         while sent < self.outgoing.len() {
             match self.stream.write(&self.outgoing[sent..])? {
-                Transfer::Moved(octets) => sent += octets,
-                Transfer::NotNow => break,
+                IoOutcome::Moved(octets) => sent += octets,
+                IoOutcome::NotNow => break,
             }
         }
         // A password may have gone out.
@@ -346,11 +346,11 @@ impl Link {
             return Ok(true);
         }
         match self.stream.read(&mut self.incoming)? {
-            Transfer::Moved(octets) => {
+            IoOutcome::Moved(octets) => {
                 self.unread = 0..octets;
                 Ok(true)
             }
-            Transfer::NotNow => Ok(false),
+            IoOutcome::NotNow => Ok(false),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::maildrop::shared::change::Change;
 use crate::maildrop::shared::state::State;
 use crate::maildrop::shared::waiter::answer_all;
 use crate::maildrop::shared::wants::{NextWant, Urgency, Want};
-use crate::store::{Body, BodyKey, Disk, Found, Row};
+use crate::store::{Body, BodyKey, Disk, FoundBody, Row};
 
 impl Shared {
     /// A disk that is behind with writing is given no more than what somebody waits for.
@@ -61,7 +61,7 @@ impl Shared {
     fn answer_from_cache(&self, id: MessageId) -> bool {
         let mut state = self.state.lock();
         let inode = state.catalogue.get(id).inode;
-        let in_memory = state.bodies.get(inode).map(Found::body);
+        let in_memory = state.bodies.get(inode).map(FoundBody::body);
         drop(state);
         let Some(body) = in_memory.or_else(|| self.body_on_disk(id, Disk::load)) else {
             return false;

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::Body;
 use super::format::BodyKey;
-use super::open_files::OpenFiles;
+use super::segment_files::SegmentFiles;
 use super::segments::{BodyLocation, BodyLocations};
 
 /// A disk that cannot be written to is reported once in this time.
@@ -22,7 +22,7 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(super) struct SharedContents {
     contents: Mutex<DiskContents>,
-    pub(super) open_files: OpenFiles,
+    pub(super) segment_files: SegmentFiles,
 }
 
 /// The bodies on disk, and those on their way to it.
@@ -81,7 +81,7 @@ impl SharedContents {
                 waiting_octets: 0,
                 reported: None,
             }),
-            open_files: OpenFiles::new(),
+            segment_files: SegmentFiles::new(),
         }
     }
 
@@ -116,7 +116,7 @@ impl SharedContents {
     /// The file was removed, and all bodies in it.
     pub(super) fn forget_file(&self, path: &Path) {
         self.lock().locations.remove_file(path);
-        self.open_files.close(path);
+        self.segment_files.close(path);
     }
 
     /// Warns that the disk cannot be written to, and says what happens `instead`.

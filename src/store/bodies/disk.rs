@@ -128,7 +128,7 @@ impl Disk {
         if *length != octets {
             return None;
         }
-        match segment.open_record(key, *offset, *length, crlfs, &cache.contents.open_files) {
+        match segment.open_record(key, *offset, *length, crlfs, &cache.contents.segment_files) {
             Ok(record) => Some(Arc::new(Body::in_segment(record))),
             Err(error) => {
                 cache.give_up(key, &location, &error);
@@ -158,7 +158,7 @@ impl Disk {
         }
         let location = contents.locations.get(key).filter(is_wanted)?;
         drop(contents);
-        match location.read(key, &cache.contents.open_files) {
+        match location.read(key, &cache.contents.segment_files) {
             Ok(body) => Some(Arc::new(body)),
             Err(error) => {
                 cache.give_up(key, &location, &error);
@@ -248,7 +248,7 @@ impl DiskCache {
         if error.kind() == ErrorKind::NotFound {
             log::debug!("another mount removed {}", location.path().display());
             contents.locations.remove_file(location.path());
-            self.contents.open_files.close(location.path());
+            self.contents.segment_files.close(location.path());
         } else {
             log::warn!(
                 "{}: a cached message cannot be read and will be fetched again ({error})",

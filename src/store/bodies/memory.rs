@@ -27,14 +27,14 @@ pub struct Bodies {
 
 /// A body that was found in memory.
 #[derive(Debug)]
-pub enum Found {
+pub enum FoundBody {
     /// It was read ahead, and is used for the first time.
     Ahead(Arc<Body>),
     /// It was used before.
     Used(Arc<Body>),
 }
 
-impl Found {
+impl FoundBody {
     /// The body.
     pub fn body(self) -> Arc<Body> {
         match self {
@@ -57,11 +57,11 @@ impl Bodies {
     }
 
     /// The body of `inode`, which becomes the most recently used.
-    pub fn get(&mut self, inode: u64) -> Option<Found> {
+    pub fn get(&mut self, inode: u64) -> Option<FoundBody> {
         if let Some(body) = self.used.get(&inode).or_else(|| self.files.get(&inode)) {
-            return Some(Found::Used(Arc::clone(body)));
+            return Some(FoundBody::Used(Arc::clone(body)));
         }
-        self.use_ahead(inode).map(Found::Ahead)
+        self.use_ahead(inode).map(FoundBody::Ahead)
     }
 
     /// The body of `inode`. This is no use of it: neither its age nor its state changes.
@@ -244,8 +244,8 @@ mod tests {
         assert!(bodies.contains(1) && bodies.contains(2) && bodies.contains(6));
         bodies.insert(7, body(15));
         assert!(!bodies.contains(7) && bodies.contains(6));
-        assert!(matches!(bodies.get(1), Some(Found::Ahead(_))));
-        assert!(matches!(bodies.get(1), Some(Found::Used(_))));
+        assert!(matches!(bodies.get(1), Some(FoundBody::Ahead(_))));
+        assert!(matches!(bodies.get(1), Some(FoundBody::Used(_))));
         bodies.release_ahead(2);
         bodies.insert(8, body(10));
         assert!(!bodies.contains(2) && bodies.contains(1));

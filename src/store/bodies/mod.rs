@@ -8,9 +8,9 @@ mod incoming;
 mod limits;
 mod line_ends;
 mod memory;
-mod open_files;
 mod reader;
 mod record;
+mod segment_files;
 mod segments;
 mod writer;
 
@@ -19,5 +19,5 @@ pub use disk::{Disk, Usage};
 pub use format::BodyKey;
 pub use incoming::Incoming;
 pub use line_ends::Eol;
-pub use memory::{Bodies, Found};
-pub use reader::Rendition;
+pub use memory::{Bodies, FoundBody};
+pub use reader::BodyReader;

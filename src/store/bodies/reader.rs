@@ -7,12 +7,12 @@ use super::{Body, Eol};
 
 /// A body that is read with these line ends. They are converted in each read.
 #[derive(Debug, Clone)]
-pub struct Rendition {
+pub struct BodyReader {
     body: Arc<Body>,
     eol: Eol,
 }
 
-impl Rendition {
+impl BodyReader {
     /// The body with these line ends.
     pub fn new(body: Arc<Body>, eol: Eol) -> Self {
         Self { body, eol }

@@ -15,8 +15,8 @@ use super::Body;
 use super::body::FileBody;
 use super::format::{BodyKey, HEADER, Header, RecordContent, is_segment, verify};
 use super::line_ends::LineEnds;
-use super::open_files::OpenFiles;
 use super::record::SegmentBody;
+use super::segment_files::SegmentFiles;
 
 /// The mtime of a file tells when it was read last, this precisely.
 pub(super) const READ_TIME_PRECISION: Duration = Duration::from_secs(600);
@@ -138,13 +138,13 @@ impl BodyLocations {
 impl BodyLocation {
     /// The verified body: a small one is read into memory, a large one is read through and stays in
     /// its file.
-    pub(super) fn read(&self, key: &BodyKey, open_files: &OpenFiles) -> io::Result<Body> {
+    pub(super) fn read(&self, key: &BodyKey, segment_files: &SegmentFiles) -> io::Result<Body> {
         match self {
             Self::Segment {
                 segment,
                 offset,
                 length,
-            } => segment.read_record(key, *offset, *length, open_files),
+            } => segment.read_record(key, *offset, *length, segment_files),
             Self::Large(path) => read_large(path, key),
         }
     }
@@ -174,9 +174,9 @@ impl Segment {
         offset: u64,
         length: u64,
         crlfs: u64,
-        open_files: &OpenFiles,
+        segment_files: &SegmentFiles,
     ) -> io::Result<SegmentBody> {
-        let file = open_files.get(&self.path)?;
+        let file = segment_files.get(&self.path)?;
         self.read.lock().set_now(&file);
         Ok(SegmentBody::new(file, *key, offset, length, crlfs))
     }
@@ -186,9 +186,9 @@ impl Segment {
         key: &BodyKey,
         offset: u64,
         length: u64,
-        open_files: &OpenFiles,
+        segment_files: &SegmentFiles,
     ) -> io::Result<Body> {
-        let file = open_files.get(&self.path)?;
+        let file = segment_files.get(&self.path)?;
         let mut head = [0; HEADER];
         let mut octets = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         let at = i64::try_from(offset).map_err(io::Error::other)?;

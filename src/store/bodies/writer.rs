@@ -222,7 +222,7 @@ impl DiskWriter {
     /// Removes the files that were read longest ago, until a new segment and `wanted` more octets
     /// fit. It looks at the folder itself, because other mounts of the account write to it too.
     fn make_room(&self, wanted: u64) -> io::Result<()> {
-        self.contents.open_files.close_removed();
+        self.contents.segment_files.close_removed();
         let mut files = self.list_files()?;
         let mut octets: u64 = files.iter().map(|file| file.octets).sum();
         let most = room(self.limit).saturating_sub(wanted);

@@ -58,7 +58,7 @@ pub(super) struct IndexWriter {
 }
 
 /// Rows that were stored in one transaction.
-struct Stored {
+struct StoredBatch {
     rows: Vec<Row>,
     /// The rows of departed messages that were deleted.
     deleted: usize,
@@ -266,10 +266,10 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
 /// Stores the rows in one transaction, and returns them as they are stored. Rows of departed
 /// messages are pruned before the listed ones behind them are stored, which then take their space
 /// in the file.
-fn store_all(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<Stored> {
+fn store_all(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<StoredBatch> {
     // IMMEDIATE waits for another mount's transaction here instead of failing in the middle.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut stored = Stored {
+    let mut stored = StoredBatch {
         rows: Vec::with_capacity(rows.len()),
         deleted: 0,
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pop3fs::message::{self, DatePreference};
-use pop3fs::store::{Body, Eol, Rendition};
+use pop3fs::store::{Body, BodyReader, Eol};
 
 use super::mails;
 
@@ -24,7 +24,7 @@ pub fn check(octets: &[u8]) {
     }
     assert_eq!(message::arrival(octets, DatePreference::None), None);
     assert_eq!(message::arrival(block, DatePreference::Received), received);
-    let body = Rendition::new(Arc::new(Body::new(block.to_vec())), Eol::Lf);
+    let body = BodyReader::new(Arc::new(Body::new(block.to_vec())), Eol::Lf);
     let mut buffer = Vec::new();
     let lf = body
         .read_at(0, usize::MAX, &mut buffer)

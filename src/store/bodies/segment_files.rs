@@ -16,9 +16,9 @@ const MOST_OPEN: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// Files that were opened for reading, by path. The least recently used is closed first.
 #[derive(Debug)]
-pub(super) struct OpenFiles(Mutex<LruCache<PathBuf, Arc<File>>>);
+pub(super) struct SegmentFiles(Mutex<LruCache<PathBuf, Arc<File>>>);
 
-impl OpenFiles {
+impl SegmentFiles {
     pub(super) fn new() -> Self {
         Self(Mutex::new(LruCache::new(MOST_OPEN)))
     }
