@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use ask::{ControlError, ask, ask_for_long};
 pub(super) use server::{ControlReply, ControlServing, Server};
-pub(super) use status::{Cached, MountStatus, Opens, PastEvent, SessionStatus, Stored};
+pub(super) use status::{Cached, MountStatus, Opens, PastEvent, SessionStatus, StoredBodies};
 
 use crate::cli::failure::Failure;
 use crate::maildrop::{Consent, Depth, Farewell, Progress};

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::control::sentences::verdict_in_words;
 use crate::cli::control::{
-    Cached, ControlResponse, MountStatus, Opens, PastEvent, RequestOutcome, SessionStatus, Stored,
+    Cached, ControlResponse, MountStatus, Opens, PastEvent, RequestOutcome, SessionStatus,
+    StoredBodies,
 };
 use crate::cli::failure::Advice;
 use crate::cli::shown::{self, counted, size};
@@ -33,7 +34,7 @@ pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildro
             messages: cached.messages,
             octets: cached.octets,
         },
-        disk: maildrop.stored().map(|usage| Stored {
+        disk: maildrop.stored().map(|usage| StoredBodies {
             messages: usage.messages,
             octets: usage.octets,
             limit: usage.limit,
@@ -188,10 +189,10 @@ fn messages_and_size(messages: u64, octets: u64) -> String {
     format!("{}, {}", counted(messages, "message"), size(octets))
 }
 
-fn disk(stored: Option<Stored>) -> String {
+fn disk(stored: Option<StoredBodies>) -> String {
     match stored {
         None => "nothing is kept (cache=off)".to_owned(),
-        Some(Stored {
+        Some(StoredBodies {
             messages,
             octets,
             limit,
@@ -245,7 +246,7 @@ mod tests {
                 messages: 1,
                 octets: 99,
             },
-            disk: Some(Stored {
+            disk: Some(StoredBodies {
                 messages: 2,
                 octets: 300,
                 limit: 4000,

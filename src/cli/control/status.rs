@@ -40,7 +40,7 @@ pub(in crate::cli) struct MountStatus {
     /// The bodies in memory.
     pub cached: Cached,
     /// The bodies on disk; none with `cache=off`.
-    pub disk: Option<Stored>,
+    pub disk: Option<StoredBodies>,
     /// How often messages were opened.
     pub opens: Opens,
     /// The last commit that had something to delete.
@@ -73,7 +73,7 @@ pub(in crate::cli) struct Cached {
 /// Bodies on disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(in crate::cli) struct Stored {
+pub(in crate::cli) struct StoredBodies {
     /// How many messages.
     pub messages: u64,
     /// How many octets of disk, including bookkeeping and outdated bodies.

@@ -18,7 +18,7 @@ pub(super) use command_line::LIST;
 pub use command_line::OptionArguments;
 pub use setting::RawOption;
 pub use table::{OptionGroup, OptionKind, OptionRow, TABLE};
-pub use values::{DataSize, Period, Unreadable};
+pub use values::{DataSize, TimeSpan, Unreadable};
 pub use words::{Auth, Caching, Mtime, TlsPolicy, words};
 
 /// How alike two names must be for a suggestion; 1 means equal.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
-use super::values::{self, DataSize, Period};
+use super::values::{self, DataSize, TimeSpan};
 use super::words::{Auth, Caching, Mtime, TlsPolicy, word_list, words};
 use super::{Options, PasswordSource};
 use crate::cli::home;
@@ -16,12 +16,12 @@ use crate::fs::{Eol, ViewId, Xattrs};
 use crate::maildrop::Pipeline;
 use crate::net::{Fingerprint, NoFingerprint};
 
-const SECOND: Period = Period::seconds(1);
-const HOUR: Period = Period::seconds(60 * 60);
+const SECOND: TimeSpan = TimeSpan::seconds(1);
+const HOUR: TimeSpan = TimeSpan::seconds(60 * 60);
 const TEBIBYTE: DataSize = DataSize::gib(1024);
 /// More than a maildrop ever has.
 const MOST_MESSAGES: u32 = 1_000_000;
-const DAY: Period = Period::seconds(24 * 60 * 60);
+const DAY: TimeSpan = TimeSpan::seconds(24 * 60 * 60);
 /// The word of `-o view=` for the messages themselves.
 const RAW: &str = "raw";
 

@@ -71,9 +71,9 @@ impl fmt::Display for DataSize {
 
 /// A span of time: `30s`, `5m`, `500ms`, `1h 30m`, or plain seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Period(Duration);
+pub struct TimeSpan(Duration);
 
-impl Period {
+impl TimeSpan {
     /// From a count of seconds.
     pub const fn seconds(count: u64) -> Self {
         Self(Duration::from_secs(count))
@@ -85,7 +85,7 @@ impl Period {
     }
 }
 
-impl FromStr for Period {
+impl FromStr for TimeSpan {
     type Err = Unreadable;
 
     fn from_str(text: &str) -> Result<Self, Unreadable> {
@@ -99,7 +99,7 @@ impl FromStr for Period {
     }
 }
 
-impl fmt::Display for Period {
+impl fmt::Display for TimeSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_duration(self.0).fmt(f)
     }
@@ -166,7 +166,7 @@ mod tests {
             ("1h", 3_600_000),
             ("1m 30s", 90_000),
         ] {
-            let period: Period = text.parse().unwrap();
+            let period: TimeSpan = text.parse().unwrap();
             assert_eq!(period.get(), Duration::from_millis(milliseconds), "{text}");
         }
         for text in [
@@ -178,7 +178,7 @@ mod tests {
             "5 parsecs",
             "99999999999999999999",
         ] {
-            assert!(text.parse::<Period>().is_err(), "{text}");
+            assert!(text.parse::<TimeSpan>().is_err(), "{text}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 use std::{fmt, ops::RangeInclusive};
 
-use pop3fs::cli::options::{DataSize, OptionError, Options, Period, RawOption};
+use pop3fs::cli::options::{DataSize, OptionError, Options, RawOption, TimeSpan};
 
 pub fn check(octets: &[u8]) {
     let Ok(list) = str::from_utf8(octets) else {
@@ -17,7 +17,7 @@ pub fn check(octets: &[u8]) {
         .filter_map(|setting| setting.value.as_deref())
     {
         is_written_and_read_again::<DataSize>(value);
-        is_written_and_read_again::<Period>(value);
+        is_written_and_read_again::<TimeSpan>(value);
     }
     match Options::from_settings(&settings) {
         Ok(options) => is_within_the_ranges(&options),
