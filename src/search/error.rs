@@ -47,6 +47,15 @@ pub enum QueryError {
         /// The term as it was written.
         term: String,
     },
+    /// `a*`
+    #[error("'{term}' begins too many words: write two letters before the *")]
+    ShortBeginning {
+        /// The term as it was written.
+        term: String,
+    },
+    /// `aa* OR ab* OR ac* …`
+    #[error("too many words end in *: at most eight are possible")]
+    ManyBeginnings,
     /// `form:alice`
     #[error("'{given}:' is not known: did you mean '{near}:'? If not, put it in quotes")]
     UnknownField {

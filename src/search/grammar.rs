@@ -33,6 +33,9 @@ const NAMES: [Named; 12] = [
     ("is", Name::Is),
 ];
 
+/// So many words can be given by their beginnings: each is looked for in a part of the whole index.
+const BEGINNINGS_MAX: usize = 8;
+
 /// A term as it was written.
 struct Written<'a> {
     /// All of it.
@@ -71,10 +74,23 @@ pub(super) fn parse(text: &str) -> Result<Query, QueryError> {
             }
         }
     }
-    match clauses.is_empty() {
-        true => Err(QueryError::Empty),
-        false => Ok(Query { clauses }),
+    if clauses.is_empty() {
+        return Err(QueryError::Empty);
     }
+    let query = Query { clauses };
+    match query.beginnings() > BEGINNINGS_MAX {
+        true => Err(QueryError::ManyBeginnings),
+        false => Ok(query),
+    }
+}
+
+/// One letter begins so many words that looking for them takes a second in a large maildrop.
+fn begins_too_much(phrase: &Phrase) -> bool {
+    let last = phrase
+        .tokens
+        .last()
+        .map_or(0, |token| token.chars().count());
+    phrase.ending == Ending::Open && phrase.tokens.len() == 1 && last < 2
 }
 
 /// What the next term is to the one before it.
@@ -125,8 +141,8 @@ impl<'a> Written<'a> {
     /// None where it is a word without letters, such as `&`, which says nothing.
     fn term(&self) -> Result<Option<Term>, QueryError> {
         let condition = match self.name {
-            None => self.text(None).map(Condition::Text),
-            Some((_, Name::Text(field))) => self.text(Some(field)).map(Condition::Text),
+            None => self.text(None)?,
+            Some((_, Name::Text(field))) => self.text(Some(field))?,
             Some((name, Name::Arrived(relation))) => Some(self.arrived(name, relation)?),
             Some((_, Name::Size)) => Some(Condition::Size(read_size(self.value.text())?)),
             Some((_, Name::Has)) => Some(read_has(self.value.text())?),
@@ -144,13 +160,19 @@ impl<'a> Written<'a> {
         }
     }
 
-    fn text(&self, field: Option<Field>) -> Option<TextTerm> {
+    /// None where there is no letter.
+    fn text(&self, field: Option<Field>) -> Result<Option<Condition>, QueryError> {
         let phrase = match self.value {
             Value::Quoted(words, ending) => Phrase::new(words, ending),
             Value::Bare(word) if word.ends_with('*') => Phrase::new(word, Ending::Open),
             Value::Bare(word) => Phrase::new(word, Ending::Whole),
         };
-        phrase.map(|phrase| TextTerm { field, phrase })
+        if phrase.as_ref().is_some_and(begins_too_much) {
+            return Err(QueryError::ShortBeginning {
+                term: self.whole.into(),
+            });
+        }
+        Ok(phrase.map(|phrase| Condition::Text(TextTerm { field, phrase })))
     }
 
     fn arrived(&self, field: &'static str, relation: Relation) -> Result<Condition, QueryError> {
@@ -338,7 +360,7 @@ mod tests {
             read("inv* \"a inv\"* from:al* a*b"),
             ["inv*", "a inv*", "From:al*", "a b"]
         );
-        assert_eq!(read("東京*"), ["東京"]);
+        assert_eq!(read("東京*"), ["東 京"]);
     }
 
     #[test]
@@ -388,6 +410,8 @@ mod tests {
                 QueryError::NoLetters { term: term.into() }
             );
         }
+        assert_eq!(told("a*"), QueryError::ShortBeginning { term: "a*".into() });
+        assert_eq!(told(&"ab* ".repeat(9)), QueryError::ManyBeginnings);
         let given = "form".to_owned();
         assert_eq!(
             told("form:a"),

@@ -7,7 +7,7 @@
 //! query   = clause *( [ "AND" ] clause )            ; all of them hold
 //! clause  = term *( "OR" term )                     ; one of them holds
 //! term    = [ "-" ] ( text / fact )                 ; "-": it does not hold
-//! text    = [ field ":" ] ( word / quoted ) [ "*" ] ; "*": the last word only begins so
+//! text    = [ field ":" ] ( word / quoted ) [ "*" ] ; "*": the last word only begins so, with two letters at least
 //! field   = "from" / "to" / "cc" / "subject" / "attachment" / "list"
 //! fact    = ( "after:" / "before:" / "date:" ) ( year [ "-" month [ "-" day ] ] / count ( "h" / "d" / "w" / "m" / "y" ) )
 //!         / "size:" ( ">" / "<" ) number [ "K" / "M" / "G" ]

@@ -1,7 +1,7 @@
 //! A query that was understood.
 
 use super::period::Period;
-use super::tokens::Phrase;
+use super::tokens::{Ending, Phrase};
 
 /// The most octets of a query: those of a file's name.
 pub(super) const QUERY_MAX: usize = 255;
@@ -73,6 +73,16 @@ pub(crate) enum Reading {
 }
 
 impl Query {
+    /// How many words are given by their beginnings.
+    pub(super) fn beginnings(&self) -> usize {
+        let terms = self.clauses.iter().flat_map(|clause| &clause.terms);
+        let is_open = |term: &&Term| match &term.condition {
+            Condition::Text(text) => text.phrase.ending == Ending::Open,
+            _ => false,
+        };
+        terms.filter(is_open).count()
+    }
+
     /// Whether it has a term `is:`.
     pub(crate) fn asks_what_was_read(&self) -> bool {
         let mut terms = self.clauses.iter().flat_map(|clause| &clause.terms);

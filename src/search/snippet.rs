@@ -13,15 +13,21 @@ const BEFORE: usize = 30;
 pub fn snippet(document: &Document, query: &Query) -> String {
     let text = &document.text;
     let found = query.wanted().find_map(|wanted| {
-        let first = wanted.phrase.tokens.first()?;
-        let is_whole = wanted.phrase.tokens.len() > 1 || wanted.phrase.ending == Ending::Whole;
-        find(text, first, is_whole)
+        let tokens = &wanted.phrase.tokens;
+        let first = tokens.first()?;
+        if !first.is_ascii() {
+            return find(text, &tokens.concat(), Ending::Open);
+        }
+        match tokens.len() {
+            1 => find(text, first, wanted.phrase.ending),
+            _ => find(text, first, Ending::Whole),
+        }
     });
     around(text, found.unwrap_or(0))
 }
 
-/// Where a word of the text is the token, or begins with it.
-fn find(text: &str, token: &str, is_whole: bool) -> Option<usize> {
+/// Where a word of the text is the token, or has it in it.
+fn find(text: &str, token: &str, ending: Ending) -> Option<usize> {
     let mut start = None;
     let ends = text.char_indices().chain([(text.len(), ' ')]);
     for (at, character) in ends {
@@ -32,9 +38,9 @@ fn find(text: &str, token: &str, is_whole: bool) -> Option<usize> {
             (None, false) => start = Some(at),
             (Some(word), true) => {
                 let folded = fold(&text[word..at]);
-                let is_it = match is_whole && token.is_ascii() {
-                    true => folded == token,
-                    false => folded.contains(token),
+                let is_it = match ending {
+                    Ending::Whole => folded == token,
+                    Ending::Open => folded.contains(token),
                 };
                 if is_it {
                     return Some(word);

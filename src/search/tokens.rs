@@ -1,14 +1,14 @@
 //! Tokens: what a text is cut into, to be found by.
 //!
-//! A word is a token. Scripts without spaces between words give a token for each character and its neighbour, and for the last
-//! character of a run one of its own:
+//! A word is a token. In scripts without spaces between words each character is one, and so is each picture:
 //!
 //! ```text
-//! 東京都 → 東京 京都 都        to find 東京都: 東京 京都        to find 京: every token that begins with 京
+//! 東京都 tokyo → 東 京 都 tokyo
 //! ```
-//! So whatever stands in the middle of a sentence is found, one character too, and a phrase is found exactly. The tokenizer
-//! `unicode61` of SQLite would make one token of a whole sentence, and does not fold ł, ø and ß: text and queries are cut here,
-//! and SQLite only parts what it gets at the blanks.
+//! What was written together is looked for as a phrase, so whatever stands in the middle of a sentence is found, one character
+//! too. (Pairs of characters as tokens would make the index several times as large as the text: nearly each of them is another.)
+//! The tokenizer `unicode61` of SQLite would make one token of a whole sentence, and does not fold ł, ø and ß: text and queries
+//! are cut here, and SQLite only parts what it gets at the blanks.
 
 use unicode_normalization::char::is_combining_mark;
 
@@ -39,22 +39,14 @@ impl Phrase {
     /// Of the words as a user writes them; None where no letter, digit or sign is among them.
     pub(crate) fn new(words: &str, ending: Ending) -> Option<Self> {
         let mut tokens = Vec::new();
-        let mut last = Kind::Word;
-        cut(&fold(words), |token, kind| {
-            tokens.push(token.to_owned());
-            last = kind;
-        });
-        let ending = match last {
-            Kind::Word => ending,
-            Kind::Pair | Kind::Sign => Ending::Whole,
-            Kind::RunEnd { is_alone: true } => Ending::Open,
-            Kind::RunEnd { is_alone: false } => {
-                // The run may go on in the text.
-                tokens.pop();
-                Ending::Whole
-            }
+        cut(&fold(words), |token| tokens.push(token.to_owned()));
+        let last = tokens.last()?.chars().next()?;
+        let ending = match class(last) {
+            Class::Letter => ending,
+            // A character that is a token by itself begins no other.
+            _ => Ending::Whole,
         };
-        (!tokens.is_empty()).then_some(Self { tokens, ending })
+        Some(Self { tokens, ending })
     }
 }
 
@@ -62,7 +54,7 @@ impl Phrase {
 pub fn spaced(text: &str) -> String {
     let folded = fold(text);
     let mut spaced = String::with_capacity(folded.len() + 1);
-    cut(&folded, |token, _| {
+    cut(&folded, |token| {
         if !spaced.is_empty() {
             spaced.push(' ');
         }
@@ -71,46 +63,31 @@ pub fn spaced(text: &str) -> String {
     spaced
 }
 
-/// What a token is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Word,
-    /// Two neighbours of a run.
-    Pair,
-    /// The last character of a run, which is also the first if it is alone.
-    RunEnd {
-        is_alone: bool,
-    },
-    Sign,
-}
-
 /// What a character is to its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     /// White space, punctuation and the like.
     Gap,
+    /// A part of a word.
     Letter,
-    /// Of a script that has no spaces between words.
-    Dense,
-    /// A word by itself: a picture.
-    Sign,
+    /// A token by itself: a picture, or of a script that has no spaces between words.
+    Alone,
 }
 
 /// Gives the tokens of a folded text.
-fn cut(folded: &str, mut give: impl FnMut(&str, Kind)) {
+fn cut(folded: &str, mut give: impl FnMut(&str)) {
     let mut rest = folded;
     while let Some(first) = rest.chars().next() {
         let class = class(first);
         let end = match class {
-            Class::Sign => first.len_utf8(),
-            _ => end_of(rest, class),
+            Class::Alone => first.len_utf8(),
+            Class::Letter | Class::Gap => end_of(rest, class),
         };
-        let (run, behind) = rest.split_at(end);
+        let (token, behind) = rest.split_at(end);
         match class {
             Class::Gap => (),
-            Class::Letter => give(shortened(run), Kind::Word),
-            Class::Sign => give(run, Kind::Sign),
-            Class::Dense => cut_run(run, &mut give),
+            Class::Letter => give(shortened(token)),
+            Class::Alone => give(token),
         }
         rest = behind;
     }
@@ -119,18 +96,6 @@ fn cut(folded: &str, mut give: impl FnMut(&str, Kind)) {
 /// Where the characters of the class end, with which the text begins.
 fn end_of(text: &str, of: Class) -> usize {
     text.find(|c| class(c) != of).unwrap_or(text.len())
-}
-
-fn cut_run(run: &str, give: &mut impl FnMut(&str, Kind)) {
-    let mut starts = run.char_indices().map(|(at, _)| at);
-    let (Some(mut start), Some(mut middle)) = (starts.next(), starts.next()) else {
-        return give(run, Kind::RunEnd { is_alone: true });
-    };
-    for end in starts.chain([run.len()]) {
-        give(&run[start..end], Kind::Pair);
-        (start, middle) = (middle, end);
-    }
-    give(&run[start..middle], Kind::RunEnd { is_alone: false });
 }
 
 fn shortened(word: &str) -> &str {
@@ -146,13 +111,13 @@ fn class(character: char) -> Class {
         };
     }
     if is_picture(character) {
-        return Class::Sign;
+        return Class::Alone;
     }
     if !character.is_alphanumeric() && !is_combining_mark(character) {
         return Class::Gap;
     }
     match is_dense(character) {
-        true => Class::Dense,
+        true => Class::Alone,
         false => Class::Letter,
     }
 }
@@ -187,11 +152,6 @@ mod tests {
 
     use super::*;
 
-    fn phrase(words: &str) -> (Vec<String>, Ending) {
-        let phrase = Phrase::new(words, Ending::Whole).unwrap();
-        (phrase.tokens, phrase.ending)
-    }
-
     #[test]
     fn words_are_what_is_between_punctuation() {
         assert_eq!(
@@ -202,25 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_spaces_gives_pairs() {
-        assert_eq!(spaced("在東京都 a庁"), "在東 東京 京都 都 a 庁");
-        assert_eq!(spaced("회의를"), "회의 의를 를");
+    fn characters_without_spaces_between_words_are_tokens() {
+        assert_eq!(spaced("在東京都 a庁"), "在 東 京 都 a 庁");
+        assert_eq!(spaced("회의를"), "회 의 를");
         assert_eq!(spaced("🎉🎉 ok"), "🎉 🎉 ok");
     }
 
     #[test]
-    fn what_is_looked_for_may_end_in_the_middle_of_a_run() {
-        assert_eq!(
-            phrase("東京都"),
-            (vec!["東京".into(), "京都".into()], Ending::Whole)
-        );
-        assert_eq!(phrase("京"), (vec!["京".into()], Ending::Open));
-        assert_eq!(
-            phrase("a 京"),
-            (vec!["a".into(), "京".into()], Ending::Open)
-        );
-        let before_a_word = ["東京", "京", "station"].map(str::to_owned).to_vec();
-        assert_eq!(phrase("東京 station"), (before_a_word, Ending::Whole));
+    fn only_a_word_can_be_left_open() {
+        let phrase = |words| Phrase::new(words, Ending::Open).unwrap();
+        assert_eq!(phrase("東京").ending, Ending::Whole);
+        assert_eq!(phrase("東 tok").ending, Ending::Open);
+        assert_eq!(phrase("東 tok").tokens, ["東", "tok"]);
     }
 
     #[test]
@@ -233,7 +186,7 @@ mod tests {
     #[test]
     fn a_long_word_is_found_by_its_beginning() {
         let long = "äжx".repeat(100);
-        let (tokens, _) = phrase(&long);
+        let tokens = Phrase::new(&long, Ending::Whole).unwrap().tokens;
         assert_eq!(tokens, [spaced(&long)]);
         assert!(tokens[0].len() <= TOKEN_MAX);
     }

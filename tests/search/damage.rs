@@ -37,7 +37,7 @@ fn written() -> Account {
 fn only_the_owner_may_read_the_files_of_the_index() {
     let account = written();
     account.found("word");
-    let names = ["search.sqlite", "search.sqlite-wal", "search.sqlite-shm"];
+    let names = ["search.sqlite", "search.sqlite-journal"];
     for name in names {
         let metadata = fs::metadata(account.folder().path().join(name)).expect(name);
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");

@@ -39,8 +39,9 @@ pub(super) const FORMAT: i32 = 1;
 pub(super) const APPLICATION: i32 = 0x706f_7073;
 /// How long SQLite waits for another mount's transaction.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The octets of the write-ahead log that stay on disk between transactions.
-const LOG_MAX: i64 = 4 << 20;
+
+/// The memory for pages that queries read.
+const READER_CACHE_KIB: i64 = 8 << 10;
 
 /// Its name in the folder of an account.
 pub(super) const FILE: &str = "search.sqlite";
@@ -137,10 +138,11 @@ fn connect(path: &Path, purpose: Use) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
-    // What was not checkpointed when the power fails can be made again.
+    // As the index beside it: a write-ahead log would be mapped into memory.
+    connection.pragma_update(None, "journal_mode", "truncate")?;
     connection.pragma_update(None, "synchronous", "normal")?;
-    connection.pragma_update(None, "journal_size_limit", LOG_MAX)?;
     if purpose == Use::Read {
+        connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         connection.pragma_update(None, "query_only", true)?;
         return Ok(connection);
     }
@@ -152,7 +154,6 @@ fn connect(path: &Path, purpose: Use) -> rusqlite::Result<Connection> {
 }
 
 fn begin(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "wal")?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(CREATE)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
@@ -162,7 +163,7 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<()> {
 
 /// Another mount that has the old file open goes on with it until its next batch.
 fn renew(path: &Path) -> Result<Connection, StoreError> {
-    for beside in ["", "-wal", "-shm"] {
+    for beside in ["", "-journal"] {
         let file = path.with_file_name(format!("{FILE}{beside}"));
         match fs::remove_file(&file) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
