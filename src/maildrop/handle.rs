@@ -79,6 +79,7 @@ impl Maildrop {
             last_heard: LastHeard::new(),
             state: Mutex::new(state),
             on_change: OnceLock::new(),
+            on_body: OnceLock::new(),
             settings,
             index,
             disk,

@@ -31,6 +31,7 @@ mod handle;
 mod login;
 mod probe;
 mod removal;
+mod search;
 mod session;
 mod settings;
 mod shared;

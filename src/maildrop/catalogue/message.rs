@@ -94,7 +94,7 @@ pub struct Message {
     /// What LIST says of the content since the headers were last seen. They tell whether the arrival still holds.
     pub(super) content: ContentSince,
     /// A user was given the body.
-    pub(super) read: bool,
+    pub(in crate::maildrop) read: bool,
     /// What its headers were when they were last seen.
     pub(super) digests: Digests,
     /// Of its whole body, where it shared its unique-id when the body was seen.

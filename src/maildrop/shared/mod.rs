@@ -10,6 +10,7 @@ pub(crate) mod waiter;
 pub(crate) mod wants;
 pub(crate) mod window;
 
+use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::settings::Settings;
 use crate::maildrop::shared::change::Change;
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     pub(crate) last_heard: LastHeard,
     pub(crate) on_change: OnceLock<Box<dyn Fn(Change) + Send + Sync>>,
+    pub(crate) on_body: OnceLock<Box<dyn Fn(MessageId) + Send + Sync>>,
 }
 
 impl Shared {

@@ -160,6 +160,9 @@ impl Shared {
         }
         answer_all(readers, &Ok(body));
         answer_all(others, &Ok(()));
+        if let Some(tell) = self.on_body.get() {
+            tell(id);
+        }
     }
 
     /// Confirmed headers, by TOP.
@@ -183,13 +186,22 @@ impl Shared {
         }
     }
 
-    /// Learns what the headers tell of a body that is at hand; false where it is not.
-    pub(crate) fn learn_from_cache(&self, id: MessageId) -> bool {
+    /// The body, if it is in memory or on disk; nobody is noted to have read it.
+    pub(crate) fn peek_body(
+        &self,
+        id: MessageId,
+        load: impl FnOnce(&Disk, &BodyKey) -> Option<Arc<Body>>,
+    ) -> Option<Arc<Body>> {
         let state = self.state.lock();
         let in_memory = state.bodies.peek(state.catalogue.get(id).inode);
         let in_memory = in_memory.map(Arc::clone);
         drop(state);
-        let Some(body) = in_memory.or_else(|| self.body_on_disk(id, Disk::load_small)) else {
+        in_memory.or_else(|| self.body_on_disk(id, load))
+    }
+
+    /// Learns what the headers tell of a body that is at hand; false where it is not.
+    pub(crate) fn learn_from_cache(&self, id: MessageId) -> bool {
+        let Some(body) = self.peek_body(id, Disk::load_small) else {
             return false;
         };
         let learnt = self.learnt(&body, HeaderSource::Body);
