@@ -21,7 +21,8 @@ pub use arguments::completions::completions;
 pub use arguments::manual::manual;
 pub use arguments::{CacheCommand, Invocation, MountArguments, UserCommand};
 pub use commands::{
-    Format, cache, check, commit, complete, demo, fetch, restore, status, umount, umount_all,
+    Format, cache, check, commit, complete, demo, fetch, restore, search, status, umount,
+    umount_all,
 };
 pub use daemon::{keep_memory_secret, mount};
 pub use failure::Failure;

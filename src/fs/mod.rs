@@ -12,6 +12,7 @@
 //! |---|---|
 //! | nodes | what an inode number stands for |
 //! | views/ | the forms in which messages are shown, and where; a new view is a file there |
+//! | search/ | the searches of `.search`, and the thread that feeds their index |
 //! | view_cache | what views have made of messages |
 //! | open_files | what is open |
 //! | kernel_view | what the kernel believes about a file that is opened |
@@ -31,6 +32,7 @@ mod nodes;
 mod open_files;
 mod operations;
 mod reply;
+mod search;
 mod view_cache;
 mod views;
 mod worker;
@@ -47,6 +49,7 @@ pub use operations::open::{ContentLocation, OpenedFile, ReadRange};
 pub use operations::readdir::{DirectoryEntry, OpenedDirectory};
 pub use operations::stat::{Attributes, FileKind, SpaceTotals, Validity};
 pub use reply::deferred::{KernelReply, WaitLimit, Watchdog};
+pub use search::{SearchCoverage, Searches};
 pub use views::ViewId;
 
 pub use crate::store::Eol;

@@ -6,15 +6,21 @@
 //!       │ 0│       0      │ 1: the root, 2: .deleted             │
 //!       │ 0│       0      │ 3…: the folders of views (.maildir)  │
 //!       │ 0│       0      │ 16: .text, 17: .parts…               │
+//!       │ 0│       0      │ 64: .search                          │
+//!       │ 0│       0      │ 1024…: a query, 64 numbers for each  │
 //!       │ 0│       0      │ a message (maildrop/inode.rs)        │
 //!       │ 0│ view, from 1 │ a message, as that view shows it     │
 //!       │ 1│ part, from 1 │ a message: one part of it            │
 //!       └──┴──────────────┴──────────────────────────────────────┘
 //! ```
+//! A directory in that of a query has the number that it has in the root, behind the number of the
+//! query.
+//!
 //! The messages of a view are thus in the same order as those of the root, and read-ahead works in
 //! every directory.
 
 use crate::fs::error::Error;
+use crate::fs::search::QueryId;
 use crate::fs::views::ViewId;
 use crate::maildrop::{Maildrop, MessageId};
 
@@ -26,6 +32,14 @@ pub const DELETED: u64 = 2;
 const FOLDERS: u64 = 3;
 /// One less than the inode number of the first view's directory.
 const VIEWS: u64 = 15;
+/// The inode number of `.search`.
+pub(in crate::fs) const SEARCH: u64 = 64;
+/// The inode number of the first query.
+const QUERIES: u64 = 1 << 10;
+/// How many inode numbers the directories of a query have.
+const QUERY_SPAN: u64 = 64;
+/// The first inode number that a message can have.
+const MESSAGES: u64 = 1 << 20;
 /// How many bits of an inode number tell the message.
 const MESSAGE_BITS: u32 = 47;
 const MESSAGE: u64 = (1 << MESSAGE_BITS) - 1;
@@ -36,6 +50,10 @@ const PART: u64 = 1 << 63;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::fs) enum FileNode {
     Fixed(FixedDirectory),
+    /// `.search`.
+    Search,
+    /// The directory of a query, which is its root, or one of a view in that.
+    InSearch(QueryId, FixedDirectory),
     /// A message in the root or in `.deleted`.
     Message(MessageId),
     /// A message as a view shows it.
@@ -56,6 +74,26 @@ pub(in crate::fs) enum FixedDirectory {
 }
 
 impl FixedDirectory {
+    /// The directory of this inode number.
+    ///
+    /// # Errors
+    /// [`Error::Stale`].
+    pub(in crate::fs) fn at(inode: u64) -> Result<Self, Error> {
+        Self::by_inode(inode).ok_or(Error::Stale)
+    }
+
+    fn inode(self) -> u64 {
+        match self {
+            Self::Root => ROOT,
+            Self::Deleted => DELETED,
+            Self::View(view) => view_inode(view),
+            Self::Folder(view, folder) => (FOLDERS..VIEWS)
+                .zip(all_folders())
+                .find(|&(_, of)| of == (view, folder))
+                .map_or(ROOT, |(inode, _)| inode),
+        }
+    }
+
     fn by_inode(inode: u64) -> Option<Self> {
         match inode {
             ROOT => Some(Self::Root),
@@ -76,6 +114,12 @@ impl FileNode {
         if let Some(directory) = FixedDirectory::by_inode(inode) {
             return Ok(Self::Fixed(directory));
         }
+        if inode == SEARCH {
+            return Ok(Self::Search);
+        }
+        if let Some((query, directory)) = search_at(inode) {
+            return Ok(Self::InSearch(query, directory));
+        }
         let id = maildrop.by_inode(inode & MESSAGE).ok_or(Error::Stale)?;
         let middle = (inode & !PART) >> MESSAGE_BITS;
         match (inode & PART, middle) {
@@ -92,6 +136,25 @@ impl FileNode {
 
 fn view_at(inode: u64) -> Option<ViewId> {
     inode.checked_sub(VIEWS).and_then(ViewId::by_number)
+}
+
+fn search_at(inode: u64) -> Option<(QueryId, FixedDirectory)> {
+    let place = inode.checked_sub(QUERIES).filter(|_| inode < MESSAGES)?;
+    let query = QueryId::new(u16::try_from(place / QUERY_SPAN).ok()?);
+    Some((query, FixedDirectory::by_inode(place % QUERY_SPAN)?))
+}
+
+/// The query whose own directory has that inode number.
+pub(in crate::fs) fn query_at(inode: u64) -> Option<QueryId> {
+    match search_at(inode)? {
+        (query, FixedDirectory::Root) => Some(query),
+        _ => None,
+    }
+}
+
+/// The inode number of a directory in that of a query; the root is that of the query itself.
+pub(in crate::fs) fn search_inode(query: QueryId, directory: FixedDirectory) -> u64 {
+    QUERIES + u64::from(query.number()) * QUERY_SPAN + directory.inode()
 }
 
 /// The folders of all views, in the order of their inode numbers.
@@ -163,5 +226,21 @@ mod tests {
             assert_eq!(directory, Some(FixedDirectory::View(view)));
         }
         assert_eq!(FixedDirectory::by_inode(6), None);
+    }
+
+    #[test]
+    fn each_directory_of_a_query_has_an_inode_number_of_its_own() {
+        let maildir = ViewId::by_name("maildir").unwrap();
+        let mut directories = vec![FixedDirectory::Root, FixedDirectory::Folder(maildir, 2)];
+        directories.extend(ViewId::all().map(FixedDirectory::View));
+        for query in [0, 1, 9_999].map(QueryId::new) {
+            for &directory in &directories {
+                let inode = search_inode(query, directory);
+                assert!(inode < MESSAGES);
+                assert_eq!(search_at(inode), Some((query, directory)));
+            }
+        }
+        assert_eq!(query_at(SEARCH), None);
+        assert_eq!(search_at(QUERIES), None);
     }
 }

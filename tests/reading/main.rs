@@ -20,6 +20,7 @@ mod random_access;
 mod refusals;
 mod renewal;
 mod requests;
+mod search;
 mod sizes;
 mod views;
 mod xattrs;

@@ -34,6 +34,11 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
         "`pop3fs demo` takes no options; tests/reading/xattrs.rs shows the same",
     ),
     (
+        "search.md",
+        "ls ~/mail/.search/'invoice from:alice after:2024-01'",
+        "`pop3fs demo` keeps no cache, so nothing is indexed; tests/reading/search.rs does the same",
+    ),
+    (
         "HACKING.md",
         "sudo apt install musl-tools make perl",
         "installs a target of rustup, and takes minutes to compile OpenSSL",

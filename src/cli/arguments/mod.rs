@@ -128,6 +128,18 @@ pub enum UserCommand {
         #[arg(long)]
         headers: bool,
     },
+    /// Find messages by their words: names as the root lists them
+    Search {
+        /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Words, "phrases", OR, -word, from:alice, after:2024-05, size:>1M, has:attachment, is:unread …
+        #[arg(value_name = "QUERY", required = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Show what is mounted and what is pending
     Status {
         /// The mount point; without it, all of your mounts are listed

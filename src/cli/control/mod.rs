@@ -9,6 +9,7 @@
 mod ask;
 mod folder;
 pub(super) mod report;
+pub(super) mod search;
 pub(super) mod sentences;
 mod server;
 mod status;
@@ -18,6 +19,9 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 
 pub(super) use ask::{ControlError, ask, ask_for_long};
+#[cfg(test)]
+pub(super) use search::FoundRow;
+pub(super) use search::{SearchDetail, SearchReport};
 pub(super) use server::{ControlReply, ControlServing, Server};
 pub(super) use status::{Cached, MountStatus, Opens, PastEvent, SessionStatus, StoredBodies};
 
@@ -51,6 +55,13 @@ pub(super) enum Request {
         /// How much of each message.
         depth: Depth,
     },
+    /// Find messages.
+    Search {
+        /// As the user writes it.
+        query: String,
+        /// How much to tell of each message.
+        detail: SearchDetail,
+    },
     /// Describe the state of the mount.
     Status,
 }
@@ -66,6 +77,9 @@ pub(super) struct ControlResponse {
     /// The answer to [`Request::Status`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<MountStatus>,
+    /// The answer to [`Request::Search`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchReport>,
     /// The progress of a fetch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
@@ -92,6 +106,7 @@ impl ControlResponse {
             outcome,
             lines,
             status: None,
+            search: None,
             progress: None,
         }
     }
@@ -134,6 +149,14 @@ impl ControlResponse {
     pub(super) fn status(status: MountStatus) -> Self {
         Self {
             status: Some(status),
+            ..Self::of(RequestOutcome::Done, Vec::new())
+        }
+    }
+
+    /// The answer to [`Request::Search`].
+    pub(super) fn found(report: SearchReport) -> Self {
+        Self {
+            search: Some(report),
             ..Self::of(RequestOutcome::Done, Vec::new())
         }
     }

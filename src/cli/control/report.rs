@@ -11,10 +11,16 @@ use crate::cli::control::{
 };
 use crate::cli::failure::Advice;
 use crate::cli::shown::{self, counted, size};
+use crate::fs::Searches;
 use crate::maildrop::{Connection, Fault, Maildrop, Standing, Verdict};
 
 /// Collects the state of the mount.
-pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildrop) -> MountStatus {
+pub(in crate::cli) fn status(
+    source: &str,
+    mountpoint: &Path,
+    maildrop: &Maildrop,
+    searches: Option<&Searches>,
+) -> MountStatus {
     let (totals, cached) = (maildrop.totals(), maildrop.cached());
     let history = maildrop.history();
     let pending = maildrop.pending();
@@ -39,6 +45,9 @@ pub(in crate::cli) fn status(source: &str, mountpoint: &Path, maildrop: &Maildro
             octets: usage.octets,
             limit: usage.limit,
         }),
+        indexed: searches
+            .and_then(|searches| searches.coverage().ok())
+            .map(|coverage| coverage.indexed),
         opens: Opens {
             total: history.opens,
             hits: history.hits,
@@ -129,6 +138,12 @@ pub(in crate::cli) fn print_status(
     let Cached { messages, octets } = status.cached;
     line("memory", &messages_and_size(messages, octets))?;
     line("disk", &disk(status.disk))?;
+    if let Some(indexed) = status.indexed {
+        line(
+            "indexed",
+            &format!("{indexed} of {}", counted(status.messages, "message")),
+        )?;
+    }
     line("opened", &opened(status.opens))?;
     line("pending", &deletions(status))?;
     for name in status.pending.iter().take(most_names) {
@@ -251,6 +266,7 @@ mod tests {
                 octets: 300,
                 limit: 4000,
             }),
+            indexed: Some(2),
             opens: Opens { total: 3, hits: 2 },
             last_commit: Some(PastEvent {
                 at: 86_400,
@@ -278,6 +294,7 @@ mod tests {
              in flight    2\n\
              memory       1 message, 99 bytes\n\
              disk         2 messages, 300 bytes of 3.9 KiB\n\
+             indexed      2 of 3 messages\n\
              opened       3 times, 66% from the cache\n\
              pending      1 deletion, 2 KiB\n             a\\u{1b}.eml\n\
              last commit  1970-01-02T00:00:00Z 1 message deleted on the server\n"
@@ -323,7 +340,7 @@ mod tests {
              \"listing_age_seconds\":12,\"session\":\"open\",\"tls\":\"TLSv1.3\",\"login\":\"PLAIN\",\
              \"capabilities\":\"TOP, UIDL\",\"in_flight\":2,\"pending\":[\"a\\u001b.eml\"],\"pending_octets\":2048,\"held\":null,\
              \"cached\":{\"messages\":1,\"octets\":99},\"disk\":{\"messages\":2,\"octets\":300,\"limit\":4000},\
-             \"opens\":{\"total\":3,\"hits\":2},\
+             \"indexed\":2,\"opens\":{\"total\":3,\"hits\":2},\
              \"last_commit\":{\"at\":86400,\"failed\":false,\"lines\":[\"1 message deleted on the server\"]},\
              \"last_error\":null}"
         );

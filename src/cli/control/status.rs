@@ -41,6 +41,8 @@ pub(in crate::cli) struct MountStatus {
     pub cached: Cached,
     /// The bodies on disk; none with `cache=off`.
     pub disk: Option<StoredBodies>,
+    /// How many messages can be searched; none with `index=off`.
+    pub indexed: Option<u64>,
     /// How often messages were opened.
     pub opens: Opens,
     /// The last commit that had something to delete.

@@ -26,14 +26,14 @@ use crate::cli::daemon::logging::{Log, LogError};
 use crate::cli::daemon::requests::{Leaver, RequestHandler};
 use crate::cli::daemon::setup::{
     NewCache, SetupError, appearance, cache_folder, login_without_password, maildrop_settings,
-    owner, store,
+    owner, searches, store,
 };
 use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::daemon::systemd;
 use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::options::{Caching, Options};
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
-use crate::fs::{Filesystem, KernelSession, Polling};
+use crate::fs::{Filesystem, KernelSession, Polling, Searches};
 use crate::maildrop::{Farewell, Maildrop, OpenError, reach};
 
 /// Everything that a mount needs to begin.
@@ -186,6 +186,7 @@ fn fail(ready: ReadyNotice, error: &ServeError) -> ExitCode {
 struct MountedMaildrop {
     source: Source,
     maildrop: Arc<Maildrop>,
+    searches: Option<Arc<Searches>>,
     mount: Mount,
 }
 
@@ -222,11 +223,17 @@ impl MountedMaildrop {
         let maildrop =
             Maildrop::open(maildrop_settings(&source, &options, password)?, index, disk)?;
         let maildrop = Arc::new(maildrop);
-        match begin_mount(&maildrop, &source, &options, &mountpoint, stake) {
+        let searches = searches(&options, &source, &maildrop);
+        let filesystem = FilesystemParts {
+            maildrop: &maildrop,
+            searches: searches.clone(),
+        };
+        match begin_mount(filesystem, &source, &options, &mountpoint, stake) {
             Ok((mount, serving)) => {
                 let mounted = MountedMaildrop {
                     source,
                     maildrop,
+                    searches,
                     mount,
                 };
                 Ok((mounted, serving))
@@ -250,6 +257,7 @@ impl MountedMaildrop {
         let handler = RequestHandler {
             source: self.source.to_string(),
             maildrop: Arc::clone(&self.maildrop),
+            searches: self.searches.clone(),
             mount: self.mount.clone(),
             leaver: Arc::clone(&leaver),
         };
@@ -319,15 +327,22 @@ fn start_threads(
     Ok(control)
 }
 
+/// What a filesystem is made of.
+struct FilesystemParts<'a> {
+    maildrop: &'a Arc<Maildrop>,
+    searches: Option<Arc<Searches>>,
+}
+
 fn begin_mount(
-    maildrop: &Arc<Maildrop>,
+    parts: FilesystemParts<'_>,
     source: &Source,
     options: &Options,
     mountpoint: &Path,
     stake: &Stake,
 ) -> Result<(Mount, KernelSession), ServeError> {
-    let filesystem =
-        Filesystem::new(Arc::clone(maildrop), appearance(options)).map_err(system("a thread"))?;
+    let filesystem = Filesystem::new(Arc::clone(parts.maildrop), appearance(options))
+        .map_err(system("a thread"))?;
+    let filesystem = filesystem.with_searches(parts.searches);
     let how = MountOptions {
         fsname: source.to_string(),
         access: options.access,

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::cli::control::report::status;
+use crate::cli::control::search::search;
 use crate::cli::control::sentences::{fetched_in_words, held_in_words, verdict_in_words};
 use crate::cli::control::{ControlReply, ControlResponse, Request, RequestOutcome};
 use crate::cli::failure::{Advice, Failure};
+use crate::fs::Searches;
 use crate::fs::mount::{Mount, Unmount, UnmountError};
 use crate::maildrop::{Consent, Depth, Farewell, Fault, Maildrop, Standing, Waiter};
 
@@ -53,6 +55,7 @@ impl Leaver {
 pub(in crate::cli) struct RequestHandler {
     pub(in crate::cli) source: String,
     pub(in crate::cli) maildrop: Arc<Maildrop>,
+    pub(in crate::cli) searches: Option<Arc<Searches>>,
     pub(in crate::cli) mount: Mount,
     pub(in crate::cli) leaver: Arc<Leaver>,
 }
@@ -63,11 +66,16 @@ impl RequestHandler {
             Request::Umount { farewell } => self.umount(farewell, reply),
             Request::Commit { consent } => self.commit(consent, reply),
             Request::Fetch { depth } => self.fetch(depth, reply),
+            Request::Search { query, detail } => {
+                let searches = self.searches.as_ref();
+                reply.send(&search(&self.maildrop, searches, &query, detail));
+            }
             Request::Restore { names } => reply.send(&self.restore(names)),
             Request::Status => reply.send(&ControlResponse::status(status(
                 &self.source,
                 self.mount.mountpoint(),
                 &self.maildrop,
+                self.searches.as_deref(),
             ))),
         }
     }

@@ -1,7 +1,10 @@
 //! Turns options into the settings of the maildrop, the store and the filesystem.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use nix::unistd::{getgid, getuid};
 use zeroize::Zeroizing;
@@ -9,14 +12,18 @@ use zeroize::Zeroizing;
 use crate::cli::account::password::{self, Password};
 use crate::cli::account::source::Source;
 use crate::cli::failure::{Advice, Failure};
-use crate::cli::options::{Auth, Caching, Mtime, Options, TlsPolicy};
-use crate::fs::{Appearance, FileOwner, Xattrs};
+use crate::cli::options::{Auth, Caching, Indexing, Mtime, Options, TlsPolicy};
+use crate::fs::{Appearance, FileOwner, Searches, Xattrs};
 use crate::maildrop::{
-    Credential, Dating, Login, Mechanism, Method, SaslMechanism, Secret, Security, Settings,
+    Credential, Dating, Depth, Login, Maildrop, Mechanism, Method, SaslMechanism, Secret, Security,
+    Settings,
 };
 use crate::message::{DatePreference, arrival, outline, title};
 use crate::net::{Endpoint, NetError, Route, Tls};
 use crate::store::{AccountCache, CacheFolder, Disk, Index, StoreError};
+
+/// How often to check whether there are new messages to fetch.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 
 /// Why the options cannot be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +115,46 @@ pub(in crate::cli) fn login_without_password(
         Mechanism::Auto,
         Credential::lasting(nothing),
     )
+}
+
+/// The searches of a mount. Without a cache there are none, and a mount works without them.
+pub(in crate::cli) fn searches(
+    options: &Options,
+    source: &Source,
+    maildrop: &Arc<Maildrop>,
+) -> Option<Arc<Searches>> {
+    if options.cache == Caching::Off || options.index == Indexing::Off {
+        return None;
+    }
+    let folder = CacheFolder::open(&options.cache_folder()?, &source.account());
+    let searches = folder.and_then(|folder| Searches::start(maildrop, &folder));
+    if options.index == Indexing::Full {
+        fetch_all(Arc::clone(maildrop));
+    }
+    searches
+        .inspect_err(|error| log::warn!("there is no .search: {}", error.sentence()))
+        .ok()
+        .map(Arc::new)
+}
+
+/// Fetches what is missing in the cache, now and whenever the listing has changed, behind all that somebody waits for.
+fn fetch_all(maildrop: Arc<Maildrop>) {
+    let fetch = move || {
+        loop {
+            let listing = maildrop.changed();
+            let fetched = maildrop.fetch(Depth::Body, &mut |_| ControlFlow::Continue(()));
+            if let Err(error) = fetched {
+                return log::warn!("not all messages can be searched: {error}");
+            }
+            while maildrop.changed() == listing {
+                thread::sleep(BETWEEN_LOOKS);
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("fetch".to_owned());
+    if let Err(error) = thread.spawn(fetch) {
+        log::warn!("not all messages can be searched: {error}");
+    }
 }
 
 pub(in crate::cli) fn maildrop_settings(

@@ -19,7 +19,7 @@ pub use command_line::OptionArguments;
 pub use setting::RawOption;
 pub use table::{OptionGroup, OptionKind, OptionRow, TABLE};
 pub use values::{DataSize, TimeSpan, Unreadable};
-pub use words::{Auth, Caching, Mtime, TlsPolicy, words};
+pub use words::{Auth, Caching, Indexing, Mtime, TlsPolicy, words};
 
 /// How alike two names must be for a suggestion; 1 means equal.
 const ALIKE: f64 = 0.6;
@@ -53,6 +53,8 @@ pub struct Options {
     pub cache_dir: Option<PathBuf>,
     /// For bodies on disk: 1 MiB to 1 TiB.
     pub cache_size: DataSize,
+    /// Whether messages are indexed, to be searched.
+    pub index: Indexing,
     /// For bodies in memory: 1 MiB to 1 TiB.
     pub memory: DataSize,
     /// 1 KiB to 1 TiB.
@@ -146,6 +148,7 @@ impl Default for Options {
             cache: Caching::On,
             cache_dir: None,
             cache_size: DataSize::gib(1),
+            index: Indexing::On,
             memory: DataSize::mib(64),
             max_message: DataSize::gib(1),
             max_delete: Some(1000),
@@ -318,7 +321,7 @@ mod tests {
     fn each_option_sets_its_own_field() {
         let options = parse(
             "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,keepalive=4m,refresh=1h,pipeline=off,cache=off,\
-             cache_dir=/c,cache_size=3G,memory=1G,max_message=2M,max_delete=off,mtime=none,eol=lf,xattr,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
+             cache_dir=/c,cache_size=3G,index=full,memory=1G,max_message=2M,max_delete=off,mtime=none,eol=lf,xattr,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
         )
         .unwrap();
         let expected = Options {
@@ -335,6 +338,7 @@ mod tests {
             cache: Caching::Off,
             cache_dir: Some("/c".into()),
             cache_size: DataSize::gib(3),
+            index: Indexing::Full,
             memory: DataSize::gib(1),
             max_message: DataSize::mib(2),
             max_delete: None,

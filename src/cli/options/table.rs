@@ -105,7 +105,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Server,
         kind: OptionKind::Value("POLICY"),
         default: "by scheme",
-        help: "implicit, starttls, or off: no encryption, so that the mail and mostly the password go in the clear",
+        help: "implicit, starttls, or off: mail and password in the clear",
         set: |options, text| word(text).map(|value| options.tls = Some(value)),
     },
     OptionRow {
@@ -241,6 +241,14 @@ pub static TABLE: &[OptionRow] = &[
         set: |options, text| {
             within(text, &(DataSize::mib(1)..=TEBIBYTE)).map(|value| options.cache_size = value)
         },
+    },
+    OptionRow {
+        name: "index",
+        group: OptionGroup::Cache,
+        kind: OptionKind::Value("ON|OFF|FULL"),
+        default: "on",
+        help: "What .search looks into: on, the messages that were fetched anyway; full, all, which are fetched for that; or off",
+        set: |options, text| word(text).map(|value| options.index = value),
     },
     OptionRow {
         name: "memory",

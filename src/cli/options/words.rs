@@ -71,6 +71,17 @@ pub enum Caching {
     Off,
 }
 
+/// Whether the words of the messages are indexed, to be searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Indexing {
+    /// Those of messages that are fetched anyway.
+    On,
+    /// None: there is no `.search`.
+    Off,
+    /// Those of all messages, which are fetched for that.
+    Full,
+}
+
 /// All words of a type.
 pub(super) fn word_list<T: ValueEnum>() -> Vec<String> {
     let values = T::value_variants().iter();

@@ -376,13 +376,13 @@ impl fuser::Filesystem for Adapter {
     fn setattr(
         &self,
         _req: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         _mode: Option<u32>,
         _uid: Option<u32>,
         _gid: Option<u32>,
         _size: Option<u64>,
         _atime: Option<TimeOrNow>,
-        _mtime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
         _ctime: Option<SystemTime>,
         _fh: Option<FileHandle>,
         _crtime: Option<SystemTime>,
@@ -391,7 +391,14 @@ impl fuser::Filesystem for Adapter {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        reply.error(self.write_refusal());
+        // touch(1) sets the time, and nothing else.
+        if mtime.is_none() {
+            return reply.error(self.write_refusal());
+        }
+        match self.filesystem.touch(ino.0) {
+            Ok(touched) => reply.attr(&ttl(touched.validity), &file_attr(&touched, self.owner)),
+            Err(error) => reply.error(errno(&error)),
+        }
     }
 
     fn mknod(

@@ -24,11 +24,10 @@ impl Filesystem {
         let modified = match self.node(inode) {
             // Mail readers do not look into a folder whose time is as before, so a new flag must
             // change it.
-            Ok(FileNode::Fixed(FixedDirectory::Folder(view, folder)))
-                if view.view().can_hold(folder) =>
-            {
-                self.maildrop.changed_or_marked()
-            }
+            Ok(
+                FileNode::Fixed(FixedDirectory::Folder(view, folder))
+                | FileNode::InSearch(_, FixedDirectory::Folder(view, folder)),
+            ) if view.view().can_hold(folder) => self.maildrop.changed_or_marked(),
             _ => self.maildrop.changed(),
         };
         Attributes::of_directory(inode, modified)
@@ -37,7 +36,9 @@ impl Filesystem {
     /// None for a part whose tree is not in memory.
     pub(in crate::fs) fn kind(&self, node: FileNode) -> Option<FileKind> {
         match node {
-            FileNode::Fixed(_) => Some(FileKind::Directory),
+            FileNode::Fixed(_) | FileNode::Search | FileNode::InSearch(..) => {
+                Some(FileKind::Directory)
+            }
             FileNode::Message(_) => Some(FileKind::File),
             FileNode::InView(view, _) => Some(kind_in(view)),
             FileNode::Part(id, part) => {

@@ -1,13 +1,15 @@
 //! What a directory contains, and how a name in it is found.
 
 use crate::fs::error::Error;
-use crate::fs::nodes::{self, DELETED, FixedDirectory};
+use crate::fs::nodes::{self, DELETED, FixedDirectory, SEARCH};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::views::{ListingNeeds, ViewId, ViewLayout};
-use crate::maildrop::{Message, MessageId, Standing};
+use crate::maildrop::{Maildrop, Message, MessageId, Standing};
 
 /// The directory of the pending deletions. It is found by name and never listed.
 const DELETED_NAME: &str = ".deleted";
+/// The directory of the searches. It is found by name and never listed.
+const SEARCH_NAME: &str = ".search";
 
 /// What a directory contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,14 +80,32 @@ impl Filesystem {
         contents: DirectoryContents,
         name: &str,
     ) -> Result<MessageId, Error> {
-        let found = match contents.view() {
-            Some(view) => view.view().find(name, &self.maildrop),
-            None => self.maildrop.by_name(name, contents.standing()),
-        };
-        found
-            .filter(|&id| contents.contains(&self.maildrop.message(id)))
-            .ok_or(Error::NotFound)
+        find_in(&self.maildrop, contents, name)
     }
+
+    /// The inode number of the hidden directory of that name in the root.
+    pub(in crate::fs) fn hidden(&self, name: &str) -> Option<u64> {
+        match name {
+            DELETED_NAME => Some(DELETED),
+            SEARCH_NAME if self.searches.is_some() => Some(SEARCH),
+            _ => ViewId::by_directory(name).map(nodes::view_inode),
+        }
+    }
+}
+
+/// The message of that name.
+pub(in crate::fs) fn find_in(
+    maildrop: &Maildrop,
+    contents: DirectoryContents,
+    name: &str,
+) -> Result<MessageId, Error> {
+    let found = match contents.view() {
+        Some(view) => view.view().find(name, maildrop),
+        None => maildrop.by_name(name, contents.standing()),
+    };
+    found
+        .filter(|&id| contents.contains(&maildrop.message(id)))
+        .ok_or(Error::NotFound)
 }
 
 /// The inode number of a view's folder.
@@ -94,12 +114,4 @@ pub(in crate::fs) fn find_folder(view: ViewId, name: &str) -> Result<u64, Error>
         .find(|&(folder, _)| folder == name)
         .map(|(_, inode)| inode)
         .ok_or(Error::NotFound)
-}
-
-/// The inode number of the hidden directory of that name in the root.
-pub(in crate::fs) fn hidden(name: &str) -> Option<u64> {
-    if name == DELETED_NAME {
-        return Some(DELETED);
-    }
-    ViewId::by_directory(name).map(nodes::view_inode)
 }

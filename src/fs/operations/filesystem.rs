@@ -10,6 +10,7 @@ use crate::fs::nodes::{self, FileNode};
 use crate::fs::open_files::OpenHandles;
 use crate::fs::operations::stat::{FileKind, SpaceTotals};
 use crate::fs::reply::deferred::{KernelReply, WaitLimit, Watchdog};
+use crate::fs::search::Searches;
 use crate::fs::view_cache::ViewCache;
 use crate::fs::views::ViewId;
 use crate::fs::worker::Worker;
@@ -35,6 +36,8 @@ pub struct Filesystem {
     /// Makes files and trees for the views.
     pub(in crate::fs) view_maker: Worker,
     pub(in crate::fs) appearance: Appearance,
+    /// None where nothing is indexed.
+    pub(in crate::fs) searches: Option<Arc<Searches>>,
 }
 
 impl Filesystem {
@@ -52,7 +55,14 @@ impl Filesystem {
             watchdog,
             view_maker: Worker::start("views")?,
             appearance,
+            searches: None,
         })
+    }
+
+    /// With `.search` in the root.
+    #[must_use]
+    pub fn with_searches(self, searches: Option<Arc<Searches>>) -> Self {
+        Self { searches, ..self }
     }
 
     /// Deletes on the server what was unlinked. The reply tells whether everything was deleted.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::fs::error::Error;
 use crate::fs::nodes::{self, FileNode, FixedDirectory, ROOT};
 use crate::fs::operations::attributes::{message_attributes, part_attributes};
-use crate::fs::operations::directory::{DirectoryContents, find_folder, hidden};
+use crate::fs::operations::directory::{DirectoryContents, find_folder};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::stat::{Attributes, Validity};
 use crate::fs::reply::deferred::KernelReply;
@@ -18,13 +18,17 @@ impl Filesystem {
             Ok(FileNode::Part(id, directory)) => self.lookup_part(id, directory, name, reply),
             Ok(FileNode::InView(_, id)) => self.lookup_part(id, 0, name, reply),
             Ok(FileNode::Fixed(directory)) => reply.send(self.lookup_listed(directory, name)),
+            Ok(FileNode::Search) => reply.send(self.lookup_query(name)),
+            Ok(FileNode::InSearch(query, directory)) => {
+                self.lookup_found(query, directory, name, reply);
+            }
             Ok(FileNode::Message(_)) => reply.send(Err(Error::NotADirectory)),
             Err(error) => reply.send(Err(error)),
         }
     }
 
     fn lookup_listed(&self, parent: FixedDirectory, name: &str) -> Result<Attributes, Error> {
-        if let (FixedDirectory::Root, Some(directory)) = (parent, hidden(name)) {
+        if let (FixedDirectory::Root, Some(directory)) = (parent, self.hidden(name)) {
             return Ok(self.directory_attributes(directory));
         }
         let contents = self.contents(parent);
@@ -76,7 +80,9 @@ impl Filesystem {
                 self.getattr_message(DirectoryContents::View(view), id, reply);
             }
             Ok(FileNode::Part(id, part)) => self.getattr_part(id, part, reply),
-            Ok(FileNode::Fixed(_)) => reply.send(Ok(self.directory_attributes(inode))),
+            Ok(FileNode::Fixed(_) | FileNode::Search | FileNode::InSearch(..)) => {
+                reply.send(Ok(self.directory_attributes(inode)));
+            }
             Err(error) => reply.send(Err(error)),
         }
     }

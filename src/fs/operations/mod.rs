@@ -8,5 +8,6 @@ mod lookup;
 pub(in crate::fs) mod open;
 pub(in crate::fs) mod readdir;
 mod remove;
+mod search;
 pub(in crate::fs) mod stat;
 mod xattr;

@@ -67,7 +67,9 @@ impl Filesystem {
             Ok(FileNode::Message(id)) => self.open_message(inode, id, self.appearance.eol, reply),
             Ok(FileNode::InView(view, id)) => self.open_in_view(view, id, reply),
             Ok(FileNode::Part(id, part)) => self.open_part(id, part, reply),
-            Ok(FileNode::Fixed(_)) => reply.send(Err(Error::IsADirectory)),
+            Ok(FileNode::Fixed(_) | FileNode::Search | FileNode::InSearch(..)) => {
+                reply.send(Err(Error::IsADirectory));
+            }
             Err(error) => reply.send(Err(error)),
         }
     }

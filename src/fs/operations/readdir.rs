@@ -15,7 +15,7 @@ use crate::fs::views::{ListingNeeds, ViewId};
 use crate::maildrop::{Fault, MessageId, Standing, Waiter};
 
 /// How long the open of a directory waits for a new listing. After that the last one is shown.
-const LISTING_WAIT: Duration = Duration::from_secs(5);
+pub(super) const LISTING_WAIT: Duration = Duration::from_secs(5);
 /// The handle of every directory that needs none of its own.
 const NO_HANDLE: u64 = 0;
 
@@ -50,6 +50,11 @@ impl Filesystem {
         };
         match node {
             FileNode::Fixed(directory) => self.open_listing(directory, reply),
+            FileNode::Search => reply.send(Ok(OpenedDirectory { handle: NO_HANDLE })),
+            FileNode::InSearch(query, directory) => {
+                let opened = OpenedDirectory { handle: NO_HANDLE };
+                self.open_search(query, directory, opened, reply);
+            }
             FileNode::InView(_, id) | FileNode::Part(id, _) | FileNode::Message(id) => {
                 let open_files = Arc::clone(&self.open_files);
                 self.with_tree(id, reply, move |tree| {
@@ -138,25 +143,29 @@ impl Filesystem {
             FileNode::InView(_, id) => self.list_parts(id, 0, handle, cookie, add),
             FileNode::Part(id, directory) => self.list_parts(id, directory, handle, cookie, add),
             FileNode::Message(_) => Err(Error::NotADirectory),
+            FileNode::Search => self.list_pinned(cookie, add),
+            FileNode::InSearch(query, directory) => self.list_search(query, directory, cookie, add),
             FileNode::Fixed(directory) => {
                 match self.contents(directory) {
                     DirectoryContents::Folders(view) => self.list_folders(view, cookie, add),
-                    contents => self.list_messages(contents, cookie, add),
+                    contents => self.list_messages(contents, cookie, |_| true, add),
                 }
                 Ok(())
             }
         }
     }
 
-    fn list_messages(
+    /// Lists those messages whose inode numbers are wanted.
+    pub(super) fn list_messages(
         &self,
         contents: DirectoryContents,
         cookie: u64,
+        is_wanted: impl Fn(u64) -> bool,
         mut add: impl FnMut(&DirectoryEntry<'_>) -> ControlFlow<()>,
     ) {
         let standing = contents.standing();
         self.maildrop.visit_after(cookie, standing, |message| {
-            if !contents.contains(message) {
+            if !is_wanted(message.inode) || !contents.contains(message) {
                 return ControlFlow::Continue(());
             }
             let name = match contents.view() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::fs::error::Error;
 use crate::fs::mount::Access;
 use crate::fs::nodes::{self, FileNode, FixedDirectory};
-use crate::fs::operations::directory::{DirectoryContents, find_folder, hidden};
+use crate::fs::operations::directory::{DirectoryContents, find_folder};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::stat::FileKind;
 use crate::fs::reply::deferred::KernelReply;
@@ -23,6 +23,10 @@ impl Filesystem {
             Ok(FileNode::Fixed(directory)) => {
                 reply.send(self.unlink_listed(directory, name, kind));
             }
+            Ok(FileNode::Search) => reply.send(self.unpin(name, kind)),
+            Ok(FileNode::InSearch(query, directory)) => {
+                self.remove_found(query, directory, name, kind, reply);
+            }
             Ok(FileNode::Message(_)) => reply.send(Err(Error::NotADirectory)),
             Err(error) => reply.send(Err(error)),
         }
@@ -34,7 +38,7 @@ impl Filesystem {
         name: &str,
         kind: FileKind,
     ) -> Result<(), Error> {
-        if parent == FixedDirectory::Root && hidden(name).is_some() {
+        if parent == FixedDirectory::Root && self.hidden(name).is_some() {
             return Err(self.write_refusal());
         }
         let contents = self.contents(parent);
@@ -43,11 +47,7 @@ impl Filesystem {
         }
         let id = self.find(contents, name)?;
         let message = self.maildrop.message(id);
-        match (self.attributes(contents, &message).kind, kind) {
-            (FileKind::File, FileKind::Directory) => return Err(Error::NotADirectory),
-            (FileKind::Directory, FileKind::File) => return Err(Error::IsADirectory),
-            _ => {}
-        }
+        check_kind(self.attributes(contents, &message).kind, kind)?;
         match contents {
             // Only a commit deletes for good.
             DirectoryContents::Messages(Standing::Unlinked | Standing::Departed) => {
@@ -83,7 +83,10 @@ impl Filesystem {
     pub fn rename(&self, from: u64, name: &str, to: u64, new_name: &str) -> Result<(), Error> {
         self.check_writable()?;
         let (from, to) = (self.node(from)?, self.node(to)?);
-        let from = source_directory(from, name)?;
+        if let FileNode::InSearch(_, directory) = from {
+            return self.rename_found(directory, name, to, new_name);
+        }
+        let from = self.source_directory(from, name)?;
         let contents = self.contents(from);
         if let DirectoryContents::Folders(view) = contents {
             return find_folder(view, name).and(Err(Error::NotPermitted));
@@ -96,6 +99,26 @@ impl Filesystem {
             ) if view == to_view => self.mark(id, view, folder, new_name),
             _ if name != new_name => Err(Error::NotPermitted),
             _ => self.move_message(id, from, to),
+        }
+    }
+
+    /// In a Maildir of a search, mail readers mark messages.
+    fn rename_found(
+        &self,
+        from: FixedDirectory,
+        name: &str,
+        to: FileNode,
+        new_name: &str,
+    ) -> Result<(), Error> {
+        match (from, to) {
+            (
+                FixedDirectory::Folder(view, _),
+                FileNode::InSearch(_, FixedDirectory::Folder(to_view, folder)),
+            ) if view == to_view => {
+                let id = self.find(self.contents(from), name)?;
+                self.mark(id, view, folder, new_name)
+            }
+            _ => Err(Error::NotPermitted),
         }
     }
 
@@ -123,6 +146,21 @@ impl Filesystem {
         Ok(())
     }
 
+    /// The directory that this name is moved out of.
+    fn source_directory(&self, from: FileNode, name: &str) -> Result<FixedDirectory, Error> {
+        match from {
+            FileNode::Fixed(FixedDirectory::Root) if self.hidden(name).is_some() => {
+                Err(Error::NotPermitted)
+            }
+            FileNode::Fixed(directory) => Ok(directory),
+            FileNode::Message(_) => Err(Error::NotADirectory),
+            FileNode::InView(..)
+            | FileNode::Part(..)
+            | FileNode::Search
+            | FileNode::InSearch(..) => Err(Error::NotPermitted),
+        }
+    }
+
     fn check_writable(&self) -> Result<(), Error> {
         match self.appearance.access {
             Access::ReadWrite => Ok(()),
@@ -131,18 +169,17 @@ impl Filesystem {
     }
 }
 
-/// The directory that this name is moved out of.
-fn source_directory(from: FileNode, name: &str) -> Result<FixedDirectory, Error> {
-    match from {
-        FileNode::Fixed(FixedDirectory::Root) if hidden(name).is_some() => Err(Error::NotPermitted),
-        FileNode::Fixed(directory) => Ok(directory),
-        FileNode::Message(_) => Err(Error::NotADirectory),
-        FileNode::InView(..) | FileNode::Part(..) => Err(Error::NotPermitted),
+/// That rmdir(2) is asked for a directory, and unlink(2) for a file.
+pub(super) fn check_kind(found: FileKind, asked: FileKind) -> Result<(), Error> {
+    match (found, asked) {
+        (FileKind::File, FileKind::Directory) => Err(Error::NotADirectory),
+        (FileKind::Directory, FileKind::File) => Err(Error::IsADirectory),
+        _ => Ok(()),
     }
 }
 
 /// Why a message could not be removed or restored. If somebody else was first, the name is gone.
-fn removal_error(fault: Fault) -> Error {
+pub(super) fn removal_error(fault: Fault) -> Error {
     match fault {
         Fault::Departed => Error::NotFound,
         fault => fault.into(),

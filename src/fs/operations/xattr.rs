@@ -137,7 +137,9 @@ impl Filesystem {
         Ok(match self.node(inode)? {
             FileNode::Message(id) => Some((id, MESSAGE_TYPE)),
             FileNode::InView(view, id) => view.view().media_type().map(|name| (id, name)),
-            FileNode::Fixed(_) | FileNode::Part(..) => None,
+            FileNode::Fixed(_) | FileNode::Part(..) | FileNode::Search | FileNode::InSearch(..) => {
+                None
+            }
         })
     }
 }
