@@ -5,7 +5,7 @@ use crate::message::file_name::{self, GivenNames};
 
 /// A part that has no parts of its own.
 #[derive(Debug)]
-pub(in crate::message) struct Item<'m> {
+pub(in crate::message) struct PartItem<'m> {
     pub(in crate::message) entity: &'m Entity,
     pub(in crate::message) role: PartRole,
 }
@@ -23,7 +23,7 @@ pub(in crate::message) enum PartRole {
 }
 
 /// All items in the message's order. Every view gives the parts the same names.
-pub(in crate::message) fn items(message: &MessageTree) -> Vec<Item<'_>> {
+pub(in crate::message) fn items(message: &MessageTree) -> Vec<PartItem<'_>> {
     let mut entities = Vec::new();
     collect(&message.root, &mut entities);
     let (mut names, mut messages) = (GivenNames::default(), 0);
@@ -40,7 +40,7 @@ pub(in crate::message) fn items(message: &MessageTree) -> Vec<Item<'_>> {
     entities
         .into_iter()
         .zip(roles)
-        .map(|(entity, role)| Item { entity, role })
+        .map(|(entity, role)| PartItem { entity, role })
         .collect()
 }
 

@@ -21,7 +21,7 @@ mod location;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::body::contents::{self, Item, PartRole};
+use super::body::contents::{self, PartItem, PartRole};
 use super::body::mime::{Bounds, Entity, MessageTree};
 use super::body::transfer::Encoding;
 use super::headers::block::{Owner, with_lf};
@@ -194,7 +194,7 @@ struct MessageFiles<'a> {
 }
 
 impl MessageFiles<'_> {
-    fn add_texts(&self, items: &[Item<'_>], directory: &mut Directory) {
+    fn add_texts(&self, items: &[PartItem<'_>], directory: &mut Directory) {
         let texts: Vec<_> = of_role(items, &PartRole::Text)
             .map(|entity| Written::new(entity, Plain::of(&entity.media)))
             .collect();
@@ -219,7 +219,7 @@ impl MessageFiles<'_> {
         }
     }
 
-    fn add_attachments(&self, items: &[Item<'_>], directory: &mut Directory) {
+    fn add_attachments(&self, items: &[PartItem<'_>], directory: &mut Directory) {
         let mut attachments = Directory::default();
         for item in items {
             if let PartRole::Attachment(name) = &item.role {
@@ -231,7 +231,7 @@ impl MessageFiles<'_> {
         }
     }
 
-    fn add_messages(&self, items: &[Item<'_>], bounds: &mut Bounds, directory: &mut Directory) {
+    fn add_messages(&self, items: &[PartItem<'_>], bounds: &mut Bounds, directory: &mut Directory) {
         for item in items {
             let PartRole::Message(number) = item.role else {
                 continue;
@@ -277,7 +277,7 @@ fn made(size: usize, content: Content) -> PartNode {
     PartNode::File(File { size, content })
 }
 
-fn of_role<'m>(items: &'m [Item<'m>], role: &'m PartRole) -> impl Iterator<Item = &'m Entity> {
+fn of_role<'m>(items: &'m [PartItem<'m>], role: &'m PartRole) -> impl Iterator<Item = &'m Entity> {
     items
         .iter()
         .filter(move |item| item.role == *role)

@@ -6,7 +6,7 @@ mod html;
 
 use std::collections::BTreeMap;
 
-use super::body::contents::{self, Item, PartRole};
+use super::body::contents::{self, PartItem, PartRole};
 use super::body::mime::{Bounds, Class, Entity, Media, MessageTree, Multipart};
 use super::file_name;
 use super::headers::block::{Owner, with_lf};
@@ -258,7 +258,7 @@ impl View {
 }
 
 /// Names and sizes, as in the parts view.
-fn attachments(items: &[Item<'_>], octets: &[u8]) -> String {
+fn attachments(items: &[PartItem<'_>], octets: &[u8]) -> String {
     let files = items.iter().filter_map(|item| match &item.role {
         PartRole::Attachment(name) => Some(format!(
             "{name} ({} octets)",
