@@ -64,6 +64,28 @@ pub(in crate::cli) struct PendingCounts {
     pub(in crate::cli) left: usize,
 }
 
+/// What becomes of the messages that a failed commit has not deleted.
+#[derive(Clone, Copy)]
+enum AfterFailure {
+    /// The mount goes on, and a later commit deletes them.
+    StayPending,
+    /// The mount is over, and forgets the removals.
+    Forgotten,
+}
+
+impl AfterFailure {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::StayPending => {
+                "what the server still has stays removed here: the next `pop3fs commit` or `pop3fs umount` deletes it"
+            }
+            Self::Forgotten => {
+                "what was removed here may still be on the server, and is shown at the next mount"
+            }
+        }
+    }
+}
+
 /// The sentences about the end of a mount.
 pub(in crate::cli) fn farewell_in_words(
     farewell: Farewell,
@@ -89,30 +111,40 @@ pub(in crate::cli) fn farewell_in_words(
                 shown::path(mountpoint)
             ),
         ),
-        (_, verdict) => verdict_in_words(verdict),
+        (_, verdict) => in_words(verdict, AfterFailure::Forgotten),
     }
 }
 
-/// The answer to `pop3fs umount` and `pop3fs commit`.
+/// The sentences about a commit of a mount that goes on.
 pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> ControlResponse {
-    let verdict = match verdict {
-        Ok(verdict) => verdict,
-        Err(fault) => {
-            let known = match fault {
-                Fault::OutcomeUnknown(_) => "it is not known whether the deletions were committed",
-                _ => "the deletions were not committed",
-            };
-            let mut response = ControlResponse::failed(
-                Failure::Uncommitted,
-                format!("{known}: {}", fault.sentence()),
-            );
-            response.lines.push(
-                "what was removed here may still be on the server, and is shown at the next mount"
-                    .to_owned(),
-            );
-            return response;
-        }
+    let after_failure = match verdict {
+        Err(Fault::Ending) => AfterFailure::Forgotten,
+        _ => AfterFailure::StayPending,
     };
+    in_words(verdict, after_failure)
+}
+
+fn in_words(verdict: Result<Verdict, Fault>, after_failure: AfterFailure) -> ControlResponse {
+    match verdict {
+        Ok(verdict) => success_in_words(&verdict),
+        Err(fault) => failure_in_words(&fault, after_failure),
+    }
+}
+
+fn failure_in_words(fault: &Fault, after_failure: AfterFailure) -> ControlResponse {
+    let known = match fault {
+        Fault::OutcomeUnknown(_) => "it is not known whether the deletions were committed",
+        _ => "the deletions were not committed",
+    };
+    let mut response = ControlResponse::failed(
+        Failure::Uncommitted,
+        format!("{known}: {}", fault.sentence()),
+    );
+    response.lines.push(after_failure.sentence().to_owned());
+    response
+}
+
+fn success_in_words(verdict: &Verdict) -> ControlResponse {
     let mut response = ControlResponse::done(match (verdict.deleted, verdict.gone) {
         (0, 0) if verdict.is_complete() => "nothing to delete".to_owned(),
         (deleted, 0) => format!("{} deleted on the server", counted(deleted, "message")),
