@@ -24,7 +24,7 @@
 //!   and drops the CRs on the way where lines are to end in LF: a body is kept with CRLF only, its size is known with either.
 //! * **An unlink** makes the message pending. A commit (`fsync` of the directory, `pop3fs commit`, the end of the mount)
 //!   sends DELE for what is pending, and QUIT; what the server answers is the verdict that the user sees. Many
-//!   messages that nobody ever read here are not deleted before the user says yes (`maildrop/valve.rs`).
+//!   messages that nobody ever read here are not deleted before the user says yes (`maildrop/deletion/limit.rs`).
 //! * **A view** ([`fs`], views/) shows the same messages in another form, in a hidden directory: made of the one body by a
 //!   pure function of [`message`], in a thread of its own, when it is opened.
 //! * **Accesses in directory order** have what comes next fetched ahead, in one pipeline, up to a window of octets.
@@ -35,7 +35,8 @@
 //!
 //! 1. A message that was not unlinked is never deleted by us, whatever the server, the link or the machine does. DELE is
 //!    sent only for a number that this session's UIDL (or, without UIDL, the headers seen in this session) gave a pending
-//!    message, with QUIT right behind; a crash, a kill or a lost link sends no QUIT.
+//!    message, with QUIT right behind; a crash, a kill or a lost link sends no QUIT. The last commit begins only after
+//!    the mount has left the mount table: an aborted FUSE connection or a failed unmount deletes nothing.
 //! 2. Bytes read are the bytes that the server sent; a short or broken transfer is an error, never a short file.
 //! 3. Size after open, name, inode number and mtime are exact, and the same in every session and mount.
 //! 4. No handler waits for the network: it answers from memory or leaves its reply with what it waits for

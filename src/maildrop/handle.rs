@@ -272,6 +272,9 @@ impl Maildrop {
             let _ended = engine.join();
             verdict
         };
+        let mut state = self.shared.state.lock();
+        state.phase = Phase::Over;
+        self.shared.ring(state);
         // The engine's thread may hold both for a while yet, so that dropping them is not enough.
         self.shared.disk.flush();
         if let Err(error) = self.shared.index.flush() {

@@ -73,6 +73,10 @@ impl Maildrop {
             drop(state);
             return waiter.answer(Ok(Verdict::default()));
         }
+        if let Err(ending) = state.check_serving() {
+            drop(state);
+            return waiter.answer(Err(ending));
+        }
         state.orders.note_waiting();
         state
             .orders

@@ -115,6 +115,38 @@ pub(in crate::cli) fn farewell_in_words(
     }
 }
 
+/// The sentences about a mount that is over although nobody has unmounted it: nothing is committed then. `before` is how many
+/// deletions were pending, `left` the names of those that still are: a commit may have been under way.
+pub(in crate::cli) fn still_mounted_in_words(
+    mountpoint: &Path,
+    before: usize,
+    left: &[String],
+) -> ControlResponse {
+    let why = format!(
+        "{} ended without an unmount (its FUSE connection was aborted, as `umount -f` does, or it could not be unmounted)",
+        shown::path(mountpoint)
+    );
+    if before == 0 {
+        return ControlResponse::done(format!("{why}; nothing to delete"));
+    }
+    let deleted = match before - left.len() {
+        0 => "nothing was deleted".to_owned(),
+        deleted => format!(
+            "a commit was under way: {} deleted on the server",
+            counted(deleted, "message")
+        ),
+    };
+    let mut response = ControlResponse::failed(Failure::Uncommitted, format!("{why}: {deleted}"));
+    if !left.is_empty() {
+        response.lines.push(format!(
+            "{} removed here may still be on the server, and shown at the next mount: {}",
+            counted(left.len(), "message"),
+            first(left, MOST_NAMES)
+        ));
+    }
+    response
+}
+
 /// The sentences about a commit of a mount that goes on.
 pub(in crate::cli) fn verdict_in_words(verdict: Result<Verdict, Fault>) -> ControlResponse {
     let after_failure = match verdict {

@@ -2,25 +2,35 @@
 
 use std::panic;
 use std::process;
-use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use parking_lot::Mutex;
 
+use crate::cli::daemon::ends::End;
 use crate::cli::daemon::signals::EndingSignals;
+use crate::cli::failure::Failure;
 use crate::fs::mount::{Mount, MountError, Mounted, Unmount, UnmountError};
 
-/// How long open files may delay the end of a mount after a signal.
-const LAST_READS: Duration = Duration::from_secs(5);
 /// How long a panic waits for the lock of the mount: the thread that mounts may be the one that panics. Also how long to
 /// retry fusermount3 at the user's limit of processes: a thread of ours that ends makes room.
 const PATIENCE: Duration = Duration::from_secs(1);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
-/// What this process has mounted so far: nothing before the login has succeeded.
+/// What is lost if the process ends now.
 #[derive(Clone, Debug, Default)]
-pub(in crate::cli) struct Stake(Arc<Mutex<Option<Mount>>>);
+pub(in crate::cli) struct Stake(Arc<StakeState>);
+
+#[derive(Debug, Default)]
+struct StakeState {
+    /// None before the login has succeeded.
+    mounted: Mutex<Option<Mount>>,
+    /// The exit status, once the last commit is over: none if it was successful.
+    verdict: OnceLock<Option<Failure>>,
+}
 
 impl Stake {
     /// Mounts. Meanwhile a thread that wants to end the process waits: otherwise the mount would be left.
@@ -28,10 +38,15 @@ impl Stake {
         &self,
         mount: impl FnOnce() -> Result<Mounted, MountError>,
     ) -> Result<Mounted, MountError> {
-        let mut mounted = self.0.lock();
+        let mut mounted = self.0.mounted.lock();
         let made = mount()?;
         *mounted = Some(made.mount.clone());
         Ok(made)
+    }
+
+    /// Notes how the last commit has ended.
+    pub(in crate::cli) fn note_verdict(&self, failure: Option<Failure>) {
+        let _only_the_first = self.0.verdict.set(failure);
     }
 }
 
@@ -56,7 +71,7 @@ pub(in crate::cli) fn end_at_a_panic(stake: Stake) {
     panic::set_hook(Box::new(move |panic| {
         report(panic);
         log::error!("{panic}; nothing is deleted on the server");
-        let mounted = stake.0.try_lock_for(PATIENCE);
+        let mounted = stake.0.mounted.try_lock_for(PATIENCE);
         if let Some(mount) = mounted.as_deref().and_then(Option::as_ref) {
             detach(mount);
         }
@@ -64,28 +79,54 @@ pub(in crate::cli) fn end_at_a_panic(stake: Stake) {
     }));
 }
 
-/// From now on a signal unmounts, or ends the process at once where nothing is mounted. Open files stay readable for
-/// [`LAST_READS`]; then `overdue` is called. They must not delay the end for ever: a service manager would kill the process
-/// before it commits.
+/// From now on a signal unmounts and tells it, or ends the process at once where nothing is mounted. A second SIGTERM or
+/// SIGINT ends the process at once too, and deletes nothing. SIGHUP does not count: the shell and the kernel both send it
+/// when a terminal goes away.
 pub(in crate::cli) fn end_at_signals(
     signals: EndingSignals,
     stake: Stake,
-    overdue: impl Fn() + Send + 'static,
+    tell: Sender<End>,
 ) -> std::io::Result<()> {
     let thread = thread::Builder::new().name("signals".to_owned());
     thread.spawn(move || {
+        let mut stops = 0;
         while let Ok(signal) = signals.wait() {
-            let mounted = stake.0.lock().clone();
+            let mounted = stake.0.mounted.lock().clone();
             let Some(mount) = mounted else {
                 signals.die_of(signal);
             };
+            stops += u32::from(signal != Signal::SIGHUP);
+            if stops > 1 {
+                end_at_once(signal, &mount, &stake);
+            }
             log::info!("{signal}: unmounting");
             unmount(&mount);
-            thread::sleep(LAST_READS);
-            overdue();
+            // timeout(1) sends its signal twice: to the process and to its group.
+            if let Err(errno) = signals.forget_pending() {
+                log::warn!("signals that came twice: {errno}");
+            }
+            let _main_may_have_ended = tell.send(End::Signal);
         }
     })?;
     Ok(())
+}
+
+/// Ends the process. The kernel closes the connection without QUIT, so the server deletes nothing more.
+fn end_at_once(signal: Signal, mount: &Mount, stake: &Stake) -> ! {
+    let status = match stake.0.verdict.get() {
+        Some(None) => 0,
+        Some(Some(failure)) => failure.status(),
+        None => {
+            log::error!(
+                "{signal} again: ended at once, before the server had confirmed any deletion"
+            );
+            Failure::Uncommitted.status()
+        }
+    };
+    if let Err(error) = mount.unmount(Unmount::Detach) {
+        log::debug!("{error}");
+    }
+    process::exit(status.into())
 }
 
 fn unmount(mount: &Mount) {

@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod ending;
+mod ends;
 mod no_core_dump;
 mod requests;
 mod syslog;

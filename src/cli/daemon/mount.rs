@@ -5,23 +5,25 @@
 //!                                                                                        │
 //!            exit code, answer to `pop3fs umount` ◀─ verdict ◀─ commit, QUIT ◀───────────┘
 //! ```
-//! At the end, deletions are committed only here, after the session with the kernel has ended. A crash, a kill or a panic
+//! At the end, deletions are committed only here, after the mount has left the mount table. A crash, a kill or a panic
 //! never gets here, so the server keeps everything.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use crate::cli::account::password::{self, Password, PasswordError};
 use crate::cli::account::source::{Source, SourceError};
 use crate::cli::account::target::{Target, TargetError};
 use crate::cli::arguments::{MountArguments, RunMode};
-use crate::cli::control::sentences::{PendingCounts, farewell_in_words};
+use crate::cli::control::sentences::{PendingCounts, farewell_in_words, still_mounted_in_words};
 use crate::cli::control::{self, ControlResponse};
 use crate::cli::daemon::background::{self, ForkRole, LaunchError, ReadyNotice};
 use crate::cli::daemon::descriptors::{self, DescriptorError};
 use crate::cli::daemon::ending::{Stake, detach, end_at_a_panic, end_at_signals};
+use crate::cli::daemon::ends::{End, Ends, LastLook, watch_mount_table};
 use crate::cli::daemon::logging::{Log, LogError};
 use crate::cli::daemon::requests::{Leaver, RequestHandler};
 use crate::cli::daemon::setup::{
@@ -162,16 +164,12 @@ pub(in crate::cli) fn serve(
 ) -> ExitCode {
     let stake = Stake::default();
     end_at_a_panic(stake.clone());
-    let (tell, ended) = mpsc::channel();
-    let tell_overdue = tell.clone();
-    let overdue = move || {
-        let _the_end_has_come = tell_overdue.send(End::Overdue);
-    };
-    let begun = end_at_signals(signals, stake.clone(), overdue)
+    let (tell, ends) = Ends::new();
+    let begun = end_at_signals(signals, stake.clone(), tell.clone())
         .map_err(system("a thread"))
-        .and_then(|()| MountedMaildrop::begin(plan, &stake));
+        .and_then(|()| MountedMaildrop::begin(plan, stake));
     match begun {
-        Ok((mounted, serving)) => mounted.serve(serving, tell, &ended, ready, announce),
+        Ok((mounted, serving)) => mounted.serve(serving, tell, ends, ready, announce),
         Err(error) => fail(ready, &error),
     }
 }
@@ -188,19 +186,12 @@ struct MountedMaildrop {
     maildrop: Arc<Maildrop>,
     searches: Option<Arc<Searches>>,
     mount: Mount,
-}
-
-/// Why the mount is over.
-enum End {
-    /// The kernel has ended the session, or the device failed.
-    Session(io::Result<()>),
-    /// After a signal, open files have delayed the end for too long.
-    Overdue,
+    stake: Stake,
 }
 
 impl MountedMaildrop {
     /// Mounts. The kernel gets no answer before [`MountedMaildrop::serve`]. A failed first mount leaves no cache.
-    fn begin(plan: Plan, stake: &Stake) -> Result<(MountedMaildrop, KernelSession), ServeError> {
+    fn begin(plan: Plan, stake: Stake) -> Result<(MountedMaildrop, KernelSession), ServeError> {
         let new_cache = NewCache::expect(&plan.options, &plan.source);
         let begun = Self::log_in_and_mount(plan, stake);
         if begun.is_err() {
@@ -211,7 +202,7 @@ impl MountedMaildrop {
 
     fn log_in_and_mount(
         plan: Plan,
-        stake: &Stake,
+        stake: Stake,
     ) -> Result<(MountedMaildrop, KernelSession), ServeError> {
         let Plan {
             source,
@@ -228,13 +219,14 @@ impl MountedMaildrop {
             maildrop: &maildrop,
             searches: searches.clone(),
         };
-        match begin_mount(filesystem, &source, &options, &mountpoint, stake) {
+        match begin_mount(filesystem, &source, &options, &mountpoint, &stake) {
             Ok((mount, serving)) => {
                 let mounted = MountedMaildrop {
                     source,
                     maildrop,
                     searches,
                     mount,
+                    stake,
                 };
                 Ok((mounted, serving))
             }
@@ -248,8 +240,8 @@ impl MountedMaildrop {
     fn serve(
         self,
         serving: KernelSession,
-        tell: mpsc::Sender<End>,
-        ended: &mpsc::Receiver<End>,
+        tell: Sender<End>,
+        mut ends: Ends,
         ready: ReadyNotice,
         announce: impl FnOnce(&Path),
     ) -> ExitCode {
@@ -269,10 +261,18 @@ impl MountedMaildrop {
             }
         };
         self.announce(ready, announce);
-        wait_for_the_end(ended, &self.mount);
-        let response = self.conclude(&leaver);
+        let last_look = ends.wait_for_last_commit(&self.mount);
+        if ends.is_the_end_near() {
+            systemd::stopping(self.maildrop.pending().len());
+        }
+        let response = self.conclude(&leaver, last_look);
+        let status = report(&response);
+        if ends.has_device_failed() {
+            detach(&self.mount);
+        }
+        ends.wait_for_last_reads();
         drop(control);
-        report(&response)
+        status
     }
 
     fn give_up(self) {
@@ -293,20 +293,29 @@ impl MountedMaildrop {
     }
 
     /// Commits or discards what is pending, and answers the client that has ended the mount.
-    fn conclude(self, leaver: &Leaver) -> ControlResponse {
-        let (farewell, before) = (leaver.farewell(), self.maildrop.pending().len());
-        systemd::stopping(before);
-        let verdict = self.maildrop.close(farewell);
-        let left = self.maildrop.pending().len();
-        let response = farewell_in_words(
-            farewell,
-            self.mount.mountpoint(),
-            PendingCounts { before, left },
-            verdict,
-        );
+    fn conclude(&self, leaver: &Leaver, last_look: LastLook) -> ControlResponse {
+        let response = match last_look {
+            LastLook::Unmounted => self.say_farewell(leaver.farewell()),
+            LastLook::StillMounted => self.delete_nothing(),
+        };
+        self.stake.note_verdict(response.failure());
         systemd::ended(&response);
         leaver.tell(&response);
         response
+    }
+
+    fn say_farewell(&self, farewell: Farewell) -> ControlResponse {
+        let before = self.maildrop.pending().len();
+        let verdict = self.maildrop.close(farewell);
+        let left = self.maildrop.pending().len();
+        let counts = PendingCounts { before, left };
+        farewell_in_words(farewell, self.mount.mountpoint(), counts, verdict)
+    }
+
+    fn delete_nothing(&self) -> ControlResponse {
+        let before = self.maildrop.pending().len();
+        let _a_commit_under_way_is_called_off = self.maildrop.close(Farewell::Discard);
+        still_mounted_in_words(self.mount.mountpoint(), before, &self.maildrop.pending())
     }
 }
 
@@ -314,13 +323,15 @@ impl MountedMaildrop {
 fn start_threads(
     serving: KernelSession,
     handler: RequestHandler,
-    tell: mpsc::Sender<End>,
+    tell: Sender<End>,
 ) -> io::Result<control::ControlServing> {
+    let mount = handler.mount.clone();
     handler.maildrop.on_change(serving.change_listener());
     let listening = control::Server::listen(handler.mount.device_number())?;
     let control = listening.serve(Arc::new(move |request, reply| {
         handler.handle(request, reply);
     }))?;
+    watch_mount_table(mount, tell.clone())?;
     serving.start(move |result| {
         let _main_waits_for_it = tell.send(End::Session(result));
     })?;
@@ -360,18 +371,6 @@ fn begin_mount(
             detach(&mount);
             Err(system("the FUSE device")(error))
         }
-    }
-}
-
-/// Waits until the mount is gone, or open files have had their time.
-fn wait_for_the_end(ended: &mpsc::Receiver<End>, mount: &Mount) {
-    match ended.recv() {
-        Ok(End::Session(Ok(()))) | Err(_) => {}
-        Ok(End::Session(Err(error))) => {
-            log::error!("the FUSE device failed: {error}");
-            detach(mount);
-        }
-        Ok(End::Overdue) => log::warn!("files are still open: they can no longer be read"),
     }
 }
 

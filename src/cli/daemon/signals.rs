@@ -8,6 +8,7 @@ use std::process;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::cli::failure::Failure;
 
@@ -35,6 +36,14 @@ impl EndingSignals {
                 other => return other,
             }
         }
+    }
+
+    /// Forgets the signals that have come and were not waited for.
+    pub(in crate::cli) fn forget_pending(&self) -> Result<(), Errno> {
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        let pending = SignalFd::with_flags(&self.0, flags)?;
+        while pending.read_signal()?.is_some() {}
+        Ok(())
     }
 
     /// Ends the process: after Ctrl-C with the exit status for it, else by the signal, so that the parent process sees
@@ -74,5 +83,14 @@ mod tests {
             raise(signal).unwrap();
             assert_eq!(signals.wait(), Ok(signal));
         }
+    }
+
+    #[test]
+    fn pending_signals_can_be_forgotten() {
+        let signals = EndingSignals::block().unwrap();
+        raise(Signal::SIGTERM).unwrap();
+        signals.forget_pending().unwrap();
+        raise(Signal::SIGHUP).unwrap();
+        assert_eq!(signals.wait(), Ok(Signal::SIGHUP));
     }
 }

@@ -6,6 +6,7 @@
 mod error;
 mod fusermount;
 mod mountinfo;
+mod presence;
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -22,6 +23,7 @@ use error::DEVICE;
 pub use error::{MountError, UnmountError};
 pub use mountinfo::{DeviceNumber, FILESYSTEM_TYPE, FindError, FoundMount, all, find};
 use mountinfo::{MountId, MountTable};
+pub use presence::Presence;
 
 /// Whether messages can be removed through the mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,9 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+/// The mount table of this process.
+pub(super) const OWN_TABLE: &str = "/proc/self/mountinfo";
+
 /// The filesystem type that the kernel shows for pop3fs.
 pub const FILESYSTEM_TYPE: &str = "fuse.pop3fs";
 
@@ -152,13 +155,18 @@ impl MountEntry {
     }
 }
 
-/// All mounts of the mount namespace of this process.
+/// All mounts of a mount namespace.
 #[derive(Debug)]
 pub(super) struct MountTable(Vec<MountEntry>);
 
 impl MountTable {
     pub(super) fn read() -> io::Result<Self> {
-        Ok(Self::parse(&fs::read("/proc/self/mountinfo")?))
+        Self::read_from(Path::new(OWN_TABLE))
+    }
+
+    /// The table of another process, which may be in another mount namespace.
+    pub(super) fn read_from(path: &Path) -> io::Result<Self> {
+        Ok(Self::parse(&fs::read(path)?))
     }
 
     fn parse(table: &[u8]) -> Self {
@@ -201,6 +209,11 @@ impl MountTable {
         self.0
             .iter()
             .find(|entry| entry.id == id && entry.device == device)
+    }
+
+    /// Whether the filesystem of that device number is mounted anywhere.
+    pub(super) fn shows(&self, device: DeviceNumber) -> bool {
+        self.0.iter().any(|entry| entry.device == device)
     }
 
     /// The absolute path of `dir` without symbolic links. This does not touch what is mounted

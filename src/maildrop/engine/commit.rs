@@ -30,7 +30,7 @@ use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Standing;
 use crate::maildrop::deletion::limit::{self, Consent, Held};
-use crate::maildrop::deletion::verdict::{Kept, Verdict};
+use crate::maildrop::deletion::verdict::{Farewell, Kept, Verdict};
 use crate::maildrop::engine::confirm::{Confirmation, ToConfirm};
 use crate::maildrop::engine::quit::{ATTEMPTS, Marked, QuitAnswer, QuitDoubt};
 use crate::maildrop::engine::reconcile::{Reconcile, is_group_left};
@@ -115,6 +115,9 @@ impl<'a> Commit<'a> {
         let mut attempt = 1;
         let give_up = Instant::now() + self.shared.timeout();
         let (marked, verdict) = loop {
+            if self.is_called_off() {
+                return Err(Fault::Ending);
+            }
             match self.mark(sessions) {
                 Ok(marked) => break marked,
                 Err(fault) if attempt < ATTEMPTS && fault.is_of_the_link() => {
@@ -128,12 +131,24 @@ impl<'a> Commit<'a> {
                 Err(fault) => return Err(fault),
             }
         };
+        if self.is_called_off() {
+            // Without QUIT the server deletes nothing.
+            sessions.drop_current(self.shared);
+            return Err(Fault::Ending);
+        }
         let answer = self.quit(&marked, sessions);
         let reconcile = Reconcile::new(self.shared, marked, verdict);
         match answer {
             QuitAnswer::Committed => Ok(reconcile.committed(sessions)),
             QuitAnswer::Unknown(doubt) => reconcile.look(&doubt, sessions),
         }
+    }
+
+    /// Whether the mount has ended meanwhile, and leaves the messages on the server.
+    fn is_called_off(&self) -> bool {
+        let state = self.shared.state.lock();
+        let ending = state.orders.ending.as_ref();
+        ending.is_some_and(|ending| ending.farewell == Farewell::Discard)
     }
 
     /// Sends DELE for each pending message that the session has and shows again. Without the QUIT behind it this deletes

@@ -12,9 +12,11 @@ pub(crate) mod window;
 
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::connection::last_heard::LastHeard;
+use crate::maildrop::fault::Fault;
 use crate::maildrop::settings::Settings;
 use crate::maildrop::shared::change::Change;
-use crate::maildrop::shared::state::State;
+use crate::maildrop::shared::state::{Phase, State};
+use crate::maildrop::shared::waiter::answer_all;
 use crate::net::WakeUp;
 use crate::store::Disk;
 use crate::store::Index;
@@ -40,10 +42,26 @@ impl Shared {
         self.settings.login.timeout
     }
 
-    /// Wakes the engine for what the state asks of it now.
+    /// Wakes the engine for what the state asks of it now. Once the engine has ended, all of that fails.
     pub(crate) fn ring(&self, state: MutexGuard<'_, State>) {
+        let phase = state.phase;
         drop(state);
-        self.wake_up.ring();
+        match phase {
+            Phase::Serving | Phase::Ending => self.wake_up.ring(),
+            Phase::Over => self.fail_everything(&Fault::Ending),
+        }
+    }
+
+    /// Answers everybody who waits for a transfer or a new listing. The last commit answers those who wait for it.
+    pub(crate) fn fail_everything(&self, fault: &Fault) {
+        let mut state = self.state.lock();
+        let refresh = std::mem::take(&mut state.orders.refresh);
+        let wants = state.wants.all();
+        drop(state);
+        answer_all(refresh, &Err(fault.clone()));
+        for want in wants {
+            self.fail(want, fault);
+        }
     }
 }
 

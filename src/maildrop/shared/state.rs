@@ -36,6 +36,8 @@ pub(crate) enum Phase {
     Serving,
     /// The last commit has begun, and takes nothing up any more.
     Ending,
+    /// The engine fetches and commits nothing any more.
+    Over,
 }
 
 /// Everything that changes.
@@ -159,7 +161,7 @@ impl State {
     pub(crate) fn check_serving(&self) -> Result<(), Fault> {
         match self.phase {
             Phase::Serving => Ok(()),
-            Phase::Ending => Err(Fault::Ending),
+            Phase::Ending | Phase::Over => Err(Fault::Ending),
         }
     }
 
