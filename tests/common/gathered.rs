@@ -28,8 +28,8 @@ pub fn gathered() -> Vec<Gathered> {
         .collect()
 }
 
-/// The mails of Python's package `email`. Debian 12 has them in `libpython3.11-testsuite`, Debian 13 in
-/// `libpython3.13-testsuite`.
+/// The mails of Python's package `email`. Debian 12 has them in `libpython3.11-testsuite`, Debian
+/// 13 in `libpython3.13-testsuite`.
 fn pythons() -> Vec<PathBuf> {
     let versions = fs::read_dir("/usr/lib").expect("/usr/lib");
     let folders =

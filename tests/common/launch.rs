@@ -56,7 +56,8 @@ pub(super) fn launch(log: &Path, command_for: impl Fn(u16) -> Command) -> Launch
 
 /// A port of the loopback address on which no program listens.
 ///
-/// It is below the range of ports that the kernel gives to outgoing connections. No other running test gets the same one.
+/// It is below the range of ports that the kernel gives to outgoing connections. No other running
+/// test gets the same one.
 pub(super) fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
@@ -71,8 +72,9 @@ pub(super) fn free_port() -> u16 {
     panic!("every port is taken");
 }
 
-/// Keeps the port for this process until it ends, and tells whether no other process had it. The claim is an abstract socket,
-/// which each process of this network namespace sees and the kernel takes away.
+/// Keeps the port for this process until it ends, and tells whether no other process had it. The
+/// claim is an abstract socket, which each process of this network namespace sees and the kernel
+/// takes away.
 fn claim(port: u16) -> bool {
     static CLAIMS: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
     let name = format!("pop3fs-test-port-{port}");

@@ -43,6 +43,22 @@ pub enum Reply {
     Endless(Vec<u8>, Vec<u8>),
     /// The first octets, then the others repeated for ever, one octet at a time with this pause.
     Drip(Vec<u8>, Vec<u8>, Duration),
+    /// The first octets, then this piece repeated for ever with this pause after each: enough
+    /// octets for a limit on silence, too few for a total limit.
+    Trickle {
+        /// Sent at once.
+        first: Vec<u8>,
+        /// Sent again and again.
+        piece: Vec<u8>,
+        /// Time between two pieces.
+        pause: Duration,
+    },
+    /// The right reply, twice.
+    Duplicated,
+    /// No reply to this command, but the right replies to the later ones.
+    Missing,
+    /// The right reply to another command line. Two such rules swap two replies.
+    AnswerTo(String),
 }
 
 /// What goes wrong within the body of one RETR.
@@ -181,6 +197,25 @@ impl Liar {
     /// Loses commands that arrive in the same packet as an earlier one.
     pub fn lose_what_is_pipelined(&self) {
         self.shared.state.lock().loses_what_is_pipelined = true;
+    }
+
+    /// Sends bodies without doubling the dots at the start of lines: such a line of a single dot
+    /// ends the reply, and the rest of the message follows it.
+    pub fn stuff_no_dots(&self) {
+        self.shared.state.lock().stuffs_no_dots = true;
+    }
+
+    /// Stuffs dots again.
+    pub fn stuff_dots(&self) {
+        self.shared.state.lock().stuffs_no_dots = false;
+    }
+
+    /// Gives each of two messages the unique-id of the other, for later sessions.
+    pub fn exchange_uidls(&self, first: u64, second: u64) {
+        let mut state = self.shared.state.lock();
+        let kept = state.message(first).uidl.clone();
+        let other = std::mem::replace(&mut state.message(second).uidl, kept);
+        state.message(first).uidl = other;
     }
 
     /// Closes the connection without a reply if two commands arrive in one packet, as mpopd does.

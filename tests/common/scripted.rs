@@ -7,7 +7,7 @@ use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -246,6 +246,20 @@ impl Peer {
             thread::sleep(pause);
         }
         Ok(())
+    }
+
+    /// Sends the piece repeatedly with a pause after each time, until the client closes.
+    pub fn trickle(&mut self, piece: &[u8], pause: Duration) -> io::Result<()> {
+        loop {
+            self.send(piece)?;
+            let deadline = Instant::now() + pause;
+            while Instant::now() < deadline {
+                if self.shared.stopping.load(Ordering::SeqCst) {
+                    return Err(ErrorKind::ConnectionAborted.into());
+                }
+                thread::sleep(BETWEEN_LOOKS);
+            }
+        }
     }
 
     /// Sends the octets repeatedly until the client closes.

@@ -128,6 +128,25 @@ impl<'a> LiarSession<'a> {
                 self.peer.drip(&others, pause)?;
                 Ok(AfterReply::End)
             }
+            Reply::Trickle {
+                first,
+                piece,
+                pause,
+            } => {
+                self.peer.send(&first)?;
+                self.peer.trickle(&piece, pause)?;
+                Ok(AfterReply::End)
+            }
+            Reply::Duplicated => {
+                let answer = self.perform(line);
+                let octets = answer.octets.repeat(2);
+                self.give(Answer { octets, ..answer })
+            }
+            Reply::Missing => Ok(self.perform(line).then),
+            Reply::AnswerTo(other) => {
+                let answer = self.perform(&other);
+                self.give(answer)
+            }
             Reply::Held(gate) => {
                 self.peer.wait(&gate)?;
                 let answer = self.perform(line);
@@ -306,14 +325,22 @@ impl<'a> LiarSession<'a> {
         };
         Answer {
             fault,
-            ..Answer::body(&sent)
+            ..self.body(&sent)
         }
+    }
+
+    fn body(&self, sent: &[u8]) -> Answer {
+        let wire = match self.shared.state.lock().stuffs_no_dots {
+            true => sent.to_vec(),
+            false => stuffed(sent),
+        };
+        Answer::of([b"+OK message follows\r\n", wire.as_slice(), b".\r\n"].concat())
     }
 
     fn top(&self, argument: &str) -> Answer {
         let (number, lines) = argument.split_once(' ').unwrap_or_default();
         match (self.stored(number), lines.parse()) {
-            (Some(message), Ok(lines)) => Answer::body(&head(&message.sent(), lines)),
+            (Some(message), Ok(lines)) => self.body(&head(&message.sent(), lines)),
             _ => Answer::err("no such message"),
         }
     }
@@ -394,17 +421,6 @@ impl Answer {
         }
         octets.extend_from_slice(b".\r\n");
         Self::of(octets)
-    }
-
-    fn body(sent: &[u8]) -> Self {
-        Self::of(
-            [
-                b"+OK message follows\r\n",
-                stuffed(sent).as_slice(),
-                b".\r\n",
-            ]
-            .concat(),
-        )
     }
 }
 

@@ -1,0 +1,110 @@
+//! Servers that never finish a reply: every command ends, the message is true, and a second SIGTERM
+//! ends the mount at once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::common::{Background, Gate, Liar, Mount, Reply, eventually};
+use crate::{liar, list_with_dates, mounted, name, remove};
+
+/// 68 octets every 2.5 s: within a timeout of 3 s the server is never silent.
+fn trickle(first: &str) -> Reply {
+    Reply::Trickle {
+        first: first.into(),
+        piece: [&[b'x'; 66][..], b"\r\n"].concat(),
+        pause: Duration::from_millis(2500),
+    }
+}
+
+fn short() -> [&'static str; 2] {
+    ["timeout=3s", "idle_timeout=600s"]
+}
+
+/// Message 1 trickles for ever to a reader, and message 3 was removed.
+fn trickling_body() -> (Liar, Mount, Background) {
+    let liar = liar(3);
+    let mount = mounted(&liar, &short());
+    list_with_dates(&mount);
+    liar.on("RETR 1", trickle("+OK\r\n"));
+    let reader = Background::start(&[Path::new("cat"), &mount.join(name(1))]);
+    liar.wait_for("RETR 1", 1);
+    remove(&mount, &name(3));
+    (liar, mount, reader)
+}
+
+#[test]
+fn sigterm_ends_a_mount_whose_body_trickles() {
+    let (liar, mut mount, reader) = trickling_body();
+    mount.signal(Signal::SIGTERM);
+    let ended = mount.wait();
+    drop(reader);
+    let is_deleted = !liar.left_serials().contains(&3);
+    let is_success = ended.status.is_some_and(|status| status.success());
+    assert_eq!(is_success, is_deleted, "{}", ended.stderr);
+}
+
+/// The mount's process must end soon after a second SIGTERM although its timeout is long.
+fn assert_second_sigterm_ends(liar: &Liar, mount: &mut Mount, is_waiting: impl Fn() -> bool) {
+    let all = liar.left_serials().len();
+    mount.signal(Signal::SIGTERM);
+    eventually("the mount to wait for the server", || {
+        is_waiting().then_some(())
+    });
+    mount.signal(Signal::SIGTERM);
+    let ended = mount.wait();
+    assert_ne!(ended.status.and_then(|status| status.code()), Some(0));
+    assert_eq!(liar.left_serials().len(), all, "{}", ended.stderr);
+}
+
+fn with_long_timeout() -> (Liar, Mount) {
+    let liar = liar(3);
+    let mount = mounted(&liar, &["timeout=150s"]);
+    list_with_dates(&mount);
+    remove(&mount, &name(2));
+    (liar, mount)
+}
+
+#[test]
+fn a_second_sigterm_ends_a_mount_that_waits_for_dele() {
+    let (liar, mut mount) = with_long_timeout();
+    let gate = Gate::new();
+    liar.once("DELE", Reply::Held(gate.clone()));
+    assert_second_sigterm_ends(&liar, &mut mount, || liar.count("DELE") > 0);
+    gate.open();
+    liar.server().wait_until_idle();
+    assert_eq!(liar.left_serials().len(), 3);
+}
+
+#[test]
+fn a_second_sigterm_ends_a_mount_that_waits_for_quit() {
+    let (liar, mut mount) = with_long_timeout();
+    liar.once("QUIT", Reply::Silent);
+    assert_second_sigterm_ends(&liar, &mut mount, || liar.count("QUIT") > 0);
+}
+
+#[test]
+fn a_second_sigterm_ends_a_mount_that_waits_for_the_login() {
+    let (liar, mut mount) = with_long_timeout();
+    liar.on("USER", Reply::Silent);
+    let logins = liar.count("USER");
+    crate::end_session(&liar);
+    assert_second_sigterm_ends(&liar, &mut mount, || liar.count("USER") > logins);
+}
+
+#[test]
+fn a_second_sigterm_ends_a_mount_whose_body_trickles() {
+    let (liar, mut mount, reader) = trickling_body();
+    mount.signal(Signal::SIGTERM);
+    eventually("the mount point to be free", || {
+        (!mount.is_mounted()).then_some(())
+    });
+    mount.signal(Signal::SIGTERM);
+    let ended = mount.wait();
+    drop(reader);
+    // The commit may be over before the second signal arrives.
+    let is_success = ended.status.is_some_and(|status| status.success());
+    let is_deleted = liar.left_serials() == [1, 2];
+    assert_eq!(is_success, is_deleted, "{}", ended.stderr);
+}
