@@ -16,6 +16,7 @@ mod maildir;
 mod named;
 mod names;
 mod octets;
+mod polling;
 mod random_access;
 mod refusals;
 mod renewal;

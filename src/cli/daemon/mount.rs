@@ -35,7 +35,7 @@ use crate::cli::daemon::systemd;
 use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::options::{Caching, Options};
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
-use crate::fs::{Filesystem, KernelSession, Polling, Searches};
+use crate::fs::{Filesystem, KernelSession, Searches};
 use crate::maildrop::{Farewell, Maildrop, OpenError, reach};
 
 /// Everything that a mount needs to begin.
@@ -360,12 +360,7 @@ fn begin_mount(
         visibility: options.visibility,
     };
     let Mounted { device, mount } = stake.mount(|| mount::mount(mountpoint, &how))?;
-    match KernelSession::begin(
-        Arc::new(filesystem),
-        owner(options),
-        device,
-        Polling::default(),
-    ) {
+    match KernelSession::begin(Arc::new(filesystem), owner(options), device, options.poll) {
         Ok(serving) => Ok((mount, serving)),
         Err(error) => {
             detach(&mount);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::home;
 use crate::fs::mount::{Access, Visibility};
-use crate::fs::{Eol, ViewId, Xattrs};
+use crate::fs::{Eol, Polling, ViewId, Xattrs};
 use crate::maildrop::Pipeline;
 use crate::net::{Fingerprint, Trust};
 pub(super) use command_line::LIST;
@@ -69,6 +69,8 @@ pub struct Options {
     pub view: Option<ViewId>,
     /// Whether messages have extended attributes.
     pub xattrs: Xattrs,
+    /// Whether the mount polls for the kernel's requests.
+    pub poll: Polling,
     /// Where to log, instead of stderr, the journal or syslog.
     pub log_file: Option<PathBuf>,
     /// Read-write or read-only.
@@ -156,6 +158,7 @@ impl Default for Options {
             eol: Eol::Crlf,
             view: None,
             xattrs: Xattrs::Hidden,
+            poll: Polling::InBursts,
             log_file: None,
             access: Access::ReadWrite,
             visibility: Visibility::Owner,
@@ -301,6 +304,7 @@ mod tests {
             "max_delete",
             "mtime",
             "eol",
+            "poll",
         ] {
             let row = TABLE.iter().find(|row| row.name == name).unwrap();
             let said = parse(&format!("{name}={}", row.default)).unwrap();
@@ -321,7 +325,7 @@ mod tests {
     fn each_option_sets_its_own_field() {
         let options = parse(
             "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,keepalive=4m,refresh=1h,pipeline=off,cache=off,\
-             cache_dir=/c,cache_size=3G,index=full,memory=1G,max_message=2M,max_delete=off,mtime=none,eol=lf,xattr,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
+             cache_dir=/c,cache_size=3G,index=full,memory=1G,max_message=2M,max_delete=off,mtime=none,eol=lf,xattr,poll=off,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
         )
         .unwrap();
         let expected = Options {
@@ -346,6 +350,7 @@ mod tests {
             eol: Eol::Lf,
             view: None,
             xattrs: Xattrs::Shown,
+            poll: Polling::Off,
             log_file: Some("/log".into()),
             access: Access::ReadOnly,
             visibility: Visibility::Everyone,
@@ -460,6 +465,10 @@ mod tests {
                 "invalid value '0' for pipeline: expected auto, off or 1 to 65535",
             ),
             ("eol=cr", "invalid value 'cr' for eol: expected crlf or lf"),
+            (
+                "poll=on",
+                "invalid value 'on' for poll: expected auto or off",
+            ),
             (
                 "max_delete=-1",
                 "invalid value '-1' for max_delete: expected off or 0 to 1000000",

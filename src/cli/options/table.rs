@@ -12,7 +12,7 @@ use super::words::{Auth, Caching, Mtime, TlsPolicy, word_list, words};
 use super::{Options, PasswordSource};
 use crate::cli::home;
 use crate::fs::mount::{Access, Visibility};
-use crate::fs::{Eol, ViewId, Xattrs};
+use crate::fs::{Eol, Polling, ViewId, Xattrs};
 use crate::maildrop::Pipeline;
 use crate::net::{Fingerprint, NoFingerprint};
 
@@ -314,6 +314,14 @@ pub static TABLE: &[OptionRow] = &[
         },
     },
     OptionRow {
+        name: "poll",
+        group: OptionGroup::Mount,
+        kind: OptionKind::Value("AUTO|OFF"),
+        default: "auto",
+        help: "auto: poll for requests while many come and a CPU is idle, so that reading is faster; off: never",
+        set: |options, text| poll(text).map(|value| options.poll = value),
+    },
+    OptionRow {
         name: "log_file",
         group: OptionGroup::Mount,
         kind: OptionKind::Value("FILE"),
@@ -418,7 +426,7 @@ pub(super) fn suggestions(name: &str) -> Vec<String> {
         "cache" => word_list::<Caching>(),
         "mtime" => word_list::<Mtime>(),
         "eol" => own(&["crlf", "lf"]),
-        "pipeline" => own(&["auto", "off"]),
+        "pipeline" | "poll" => own(&["auto", "off"]),
         "keepalive" | "max_delete" => own(&["off"]),
         "view" => [RAW]
             .into_iter()
@@ -448,6 +456,14 @@ fn eol(text: &str) -> Result<Eol, String> {
         "crlf" => Ok(Eol::Crlf),
         "lf" => Ok(Eol::Lf),
         _ => Err("crlf or lf".to_owned()),
+    }
+}
+
+fn poll(text: &str) -> Result<Polling, String> {
+    match text {
+        "auto" => Ok(Polling::InBursts),
+        "off" => Ok(Polling::Off),
+        _ => Err("auto or off".to_owned()),
     }
 }
 

@@ -80,7 +80,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     [
         "ro,timeout=30s,idle_timeout=1h,keepalive=off,refresh=1day,pipeline=16,cache=off",
         "cache_dir=~/c,cache_size=1G,memory=64M,max_message=1T,mtime=date,uid=1000,gid=4294967294,allow_other",
-        "tls=starttls,ca_file=/ca.pem,auth=scram-sha-256,max_delete=1000,eol=lf,view=text",
+        "tls=starttls,ca_file=/ca.pem,auth=scram-sha-256,max_delete=1000,eol=lf,poll=off,view=text",
         r"password_command=pass a\,b | sed s/\\//\\n/ \w\\,keepalive=1h 30m 500ms",
         "tls_pin=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855,password_file=/p,password_stdin",
         "rw,_netdev,nofail,x-systemd.automount,comment=b,user=al,idle-timeuot=5,memory=18446744073709551615T",
