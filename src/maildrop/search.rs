@@ -1,4 +1,5 @@
-//! What a search index needs of the maildrop: which messages there are, and their bodies as far as they are here.
+//! What a search index needs of the maildrop: which messages there are, and their bodies as far as
+//! they are here.
 
 use std::sync::Arc;
 
@@ -8,13 +9,14 @@ use crate::maildrop::handle::Maildrop;
 use crate::store::{Body, Disk, FoundMessage, Indexed};
 
 impl Maildrop {
-    /// Says who is told when a body has come from the server. To be called once; later calls are without effect. The engine
-    /// waits until `tell` returns.
+    /// Says who is told when a body has come from the server. To be called once; later calls are
+    /// without effect. The engine waits until `tell` returns.
     pub fn on_body(&self, tell: impl Fn(MessageId) + Send + Sync + 'static) {
         let _only_the_first = self.shared.on_body.set(Box::new(tell));
     }
 
-    /// All messages that an index may have: those that are listed, and those that wait to be deleted. In directory order.
+    /// All messages that an index may have: those that are listed, and those that wait to be
+    /// deleted. In directory order.
     #[must_use]
     pub fn searchable(&self) -> Vec<Indexed> {
         let state = self.shared.state.lock();
@@ -35,8 +37,8 @@ impl Maildrop {
         indexed(self.shared.state.lock().catalogue.get(id))
     }
 
-    /// The message that a search has found. None where the index is not up to date: the message has left the directory, or
-    /// its content may be another.
+    /// The message that a search has found. None where the index is not up to date: the message has
+    /// left the directory, or its content may be another.
     #[must_use]
     pub fn locate(&self, found: &FoundMessage) -> Option<MessageId> {
         let state = self.shared.state.lock();
@@ -55,7 +57,8 @@ impl Maildrop {
         read.map(|(_, message)| message.inode).collect()
     }
 
-    /// The body, if it is in memory or on disk. This is no access: nothing is fetched for it, and nothing is read ahead.
+    /// The body, if it is in memory or on disk. This is no access: nothing is fetched for it, and
+    /// nothing is read ahead.
     #[must_use]
     pub fn peek_body(&self, id: MessageId) -> Option<Arc<Body>> {
         self.shared.peek_body(id, Disk::load)

@@ -24,7 +24,8 @@ impl Clock {
         Self::at(now, TimeZone::UTC)
     }
 
-    /// This time, in Unix seconds, in a zone of the machine's time zone database; None where it knows no such zone.
+    /// This time, in Unix seconds, in a zone of the machine's time zone database; None where it
+    /// knows no such zone.
     pub fn named(now: i64, zone: &str) -> Option<Self> {
         Some(Self::at(now, TimeZone::get(zone).ok()?))
     }

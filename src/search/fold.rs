@@ -2,10 +2,11 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The text without case and diacritics. A letter loses its marks by Unicode's compatibility decomposition, which also makes
-/// full-width letters plain and ligatures several; [`plain_letters`] has those that do not decompose. Vowel signs of Indic
-/// scripts and the voicing marks of kana make other letters, so they stay. What is invisible (soft hyphens, joiners, marks of
-/// direction) goes.
+/// The text without case and diacritics. A letter loses its marks by Unicode's compatibility
+/// decomposition, which also makes full-width letters plain and ligatures several;
+/// [`plain_letters`] has those that do not decompose. Vowel signs of Indic scripts and the voicing
+/// marks of kana make other letters, so they stay. What is invisible (soft hyphens, joiners, marks
+/// of direction) goes.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut rest = text;
@@ -60,7 +61,8 @@ impl<I: Iterator<Item = char>> Iterator for Spelt<I> {
     }
 }
 
-/// Lower-case letters that Unicode does not decompose, as people type them without their own keyboard.
+/// Lower-case letters that Unicode does not decompose, as people type them without their own
+/// keyboard.
 fn plain_letters(character: char) -> Option<&'static str> {
     Some(match character {
         'ß' => "ss",

@@ -3,11 +3,11 @@
 use super::error::QueryError;
 use super::period::{Period, Relation, Time};
 use super::query::{Clause, Condition, Field, Query, Reading, Sense, SizeBound, Term, TextTerm};
-use super::tokens::{Ending, Phrase};
+use super::tokens::{Phrase, PhraseEnd};
 
 /// What can stand before a colon.
 #[derive(Debug, Clone, Copy)]
-enum Name {
+enum TermName {
     Text(Field),
     Arrived(Relation),
     Size,
@@ -16,39 +16,39 @@ enum Name {
 }
 
 /// A name as it is written, and what it is.
-type Named = (&'static str, Name);
+type NamedTerm = (&'static str, TermName);
 
-const NAMES: [Named; 12] = [
-    ("from", Name::Text(Field::From)),
-    ("to", Name::Text(Field::To)),
-    ("cc", Name::Text(Field::Cc)),
-    ("subject", Name::Text(Field::Subject)),
-    ("attachment", Name::Text(Field::Attachment)),
-    ("list", Name::Text(Field::List)),
-    ("after", Name::Arrived(Relation::After)),
-    ("before", Name::Arrived(Relation::Before)),
-    ("date", Name::Arrived(Relation::During)),
-    ("size", Name::Size),
-    ("has", Name::Has),
-    ("is", Name::Is),
+const NAMES: [NamedTerm; 12] = [
+    ("from", TermName::Text(Field::From)),
+    ("to", TermName::Text(Field::To)),
+    ("cc", TermName::Text(Field::Cc)),
+    ("subject", TermName::Text(Field::Subject)),
+    ("attachment", TermName::Text(Field::Attachment)),
+    ("list", TermName::Text(Field::List)),
+    ("after", TermName::Arrived(Relation::After)),
+    ("before", TermName::Arrived(Relation::Before)),
+    ("date", TermName::Arrived(Relation::During)),
+    ("size", TermName::Size),
+    ("has", TermName::Has),
+    ("is", TermName::Is),
 ];
 
 /// So many words can be given by their beginnings: each is looked for in a part of the whole index.
 const BEGINNINGS_MAX: usize = 8;
 
 /// A term as it was written.
-struct Written<'a> {
+struct WrittenTerm<'a> {
     /// All of it.
     whole: &'a str,
     sense: Sense,
-    name: Option<Named>,
-    value: Value<'a>,
+    name: Option<NamedTerm>,
+    value: TermValue<'a>,
 }
 
 #[derive(Clone, Copy)]
-enum Value<'a> {
+enum TermValue<'a> {
     Bare(&'a str),
-    Quoted(&'a str, Ending),
+    Quoted(&'a str, PhraseEnd),
 }
 
 /// Reads all of it.
@@ -57,7 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Query, QueryError> {
     let mut joins = Joins::All;
     let mut rest = skip_blanks(text);
     while !rest.is_empty() {
-        let (written, behind) = Written::read(rest)?;
+        let (written, behind) = WrittenTerm::read(rest)?;
         rest = skip_blanks(behind);
         match written.word() {
             Some("OR") if clauses.is_empty() || rest.is_empty() || joins == Joins::Any => {
@@ -90,7 +90,7 @@ fn begins_too_much(phrase: &Phrase) -> bool {
         .tokens
         .last()
         .map_or(0, |token| token.chars().count());
-    phrase.ending == Ending::Open && phrase.tokens.len() == 1 && last < 2
+    phrase.ending == PhraseEnd::Open && phrase.tokens.len() == 1 && last < 2
 }
 
 /// What the next term is to the one before it.
@@ -109,7 +109,7 @@ impl Joins {
     }
 }
 
-impl<'a> Written<'a> {
+impl<'a> WrittenTerm<'a> {
     /// The term at the start of the text, and what follows it.
     fn read(text: &'a str) -> Result<(Self, &'a str), QueryError> {
         let (sense, positive) = match text.strip_prefix('-') {
@@ -133,7 +133,7 @@ impl<'a> Written<'a> {
     /// The term itself, if it is nothing but a word.
     fn word(&self) -> Option<&str> {
         match self.value {
-            Value::Bare(word) if word == self.whole => Some(word),
+            TermValue::Bare(word) if word == self.whole => Some(word),
             _ => None,
         }
     }
@@ -142,11 +142,11 @@ impl<'a> Written<'a> {
     fn term(&self) -> Result<Option<Term>, QueryError> {
         let condition = match self.name {
             None => self.text(None)?,
-            Some((_, Name::Text(field))) => self.text(Some(field))?,
-            Some((name, Name::Arrived(relation))) => Some(self.arrived(name, relation)?),
-            Some((_, Name::Size)) => Some(Condition::Size(read_size(self.value.text())?)),
-            Some((_, Name::Has)) => Some(read_has(self.value.text())?),
-            Some((_, Name::Is)) => Some(read_is(self.value.text())?),
+            Some((_, TermName::Text(field))) => self.text(Some(field))?,
+            Some((name, TermName::Arrived(relation))) => Some(self.arrived(name, relation)?),
+            Some((_, TermName::Size)) => Some(Condition::Size(read_size(self.value.text())?)),
+            Some((_, TermName::Has)) => Some(read_has(self.value.text())?),
+            Some((_, TermName::Is)) => Some(read_is(self.value.text())?),
         };
         match condition {
             None if self.name.is_none() && self.sense == Sense::Holds => Ok(None),
@@ -163,9 +163,9 @@ impl<'a> Written<'a> {
     /// None where there is no letter.
     fn text(&self, field: Option<Field>) -> Result<Option<Condition>, QueryError> {
         let phrase = match self.value {
-            Value::Quoted(words, ending) => Phrase::new(words, ending),
-            Value::Bare(word) if word.ends_with('*') => Phrase::new(word, Ending::Open),
-            Value::Bare(word) => Phrase::new(word, Ending::Whole),
+            TermValue::Quoted(words, ending) => Phrase::new(words, ending),
+            TermValue::Bare(word) if word.ends_with('*') => Phrase::new(word, PhraseEnd::Open),
+            TermValue::Bare(word) => Phrase::new(word, PhraseEnd::Whole),
         };
         if phrase.as_ref().is_some_and(begins_too_much) {
             return Err(QueryError::ShortBeginning {
@@ -185,7 +185,7 @@ impl<'a> Written<'a> {
     }
 }
 
-impl<'a> Value<'a> {
+impl<'a> TermValue<'a> {
     fn text(self) -> &'a str {
         match self {
             Self::Bare(text) | Self::Quoted(text, _) => text,
@@ -193,9 +193,9 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The name before the colon, if there is one, and what is behind it. A word with a colon in it is a word, unless it looks as if
-/// a name was misspelt.
-fn read_name(text: &str) -> Result<(Option<Named>, &str), QueryError> {
+/// The name before the colon, if there is one, and what is behind it. A word with a colon in it is
+/// a word, unless it looks as if a name was misspelt.
+fn read_name(text: &str) -> Result<(Option<NamedTerm>, &str), QueryError> {
     let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
     let (given, behind) = text.split_at(letters);
     let Some(value) = behind.strip_prefix(':').filter(|_| letters > 0) else {
@@ -216,10 +216,10 @@ fn read_name(text: &str) -> Result<(Option<Named>, &str), QueryError> {
 }
 
 /// Up to the closing quote, or up to a blank or a quote.
-fn read_value(text: &str) -> Result<(Value<'_>, &str), QueryError> {
+fn read_value(text: &str) -> Result<(TermValue<'_>, &str), QueryError> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(|c| is_blank(c) || c == '"').unwrap_or(text.len());
-        return Ok((Value::Bare(&text[..end]), &text[end..]));
+        return Ok((TermValue::Bare(&text[..end]), &text[end..]));
     };
     let Some((words, behind)) = quoted.split_once('"') else {
         return Err(QueryError::OpenQuote {
@@ -227,8 +227,8 @@ fn read_value(text: &str) -> Result<(Value<'_>, &str), QueryError> {
         });
     };
     Ok(match behind.strip_prefix('*') {
-        Some(behind) => (Value::Quoted(words, Ending::Open), behind),
-        None => (Value::Quoted(words, Ending::Whole), behind),
+        Some(behind) => (TermValue::Quoted(words, PhraseEnd::Open), behind),
+        None => (TermValue::Quoted(words, PhraseEnd::Whole), behind),
     })
 }
 
@@ -312,8 +312,8 @@ mod tests {
             Condition::Text(text) => {
                 let field = text.field.map(|field| format!("{field:?}:"));
                 let ending = match text.phrase.ending {
-                    Ending::Whole => "",
-                    Ending::Open => "*",
+                    PhraseEnd::Whole => "",
+                    PhraseEnd::Open => "*",
                 };
                 let tokens = text.phrase.tokens.join(" ");
                 format!("{}{tokens}{ending}", field.unwrap_or_default())

@@ -8,7 +8,8 @@ use super::error::QueryError;
 use super::grammar;
 use super::query::{QUERY_MAX, Query};
 
-/// What file managers, backups and shells look for in every folder; names with a dot in front are none either.
+/// What file managers, backups and shells look for in every folder; names with a dot in front are
+/// none either.
 const PROBES: [&str; 10] = [
     "autorun.inf",
     "desktop.ini",

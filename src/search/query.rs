@@ -1,7 +1,7 @@
 //! A query that was understood.
 
 use super::period::Period;
-use super::tokens::{Ending, Phrase};
+use super::tokens::{Phrase, PhraseEnd};
 
 /// The most octets of a query: those of a file's name.
 pub(super) const QUERY_MAX: usize = 255;
@@ -77,7 +77,7 @@ impl Query {
     pub(super) fn beginnings(&self) -> usize {
         let terms = self.clauses.iter().flat_map(|clause| &clause.terms);
         let is_open = |term: &&Term| match &term.condition {
-            Condition::Text(text) => text.phrase.ending == Ending::Open,
+            Condition::Text(text) => text.phrase.ending == PhraseEnd::Open,
             _ => false,
         };
         terms.filter(is_open).count()

@@ -1,6 +1,6 @@
 //! Where in a message the words of a query are.
 
-use super::tokens::Ending;
+use super::tokens::PhraseEnd;
 use super::{Document, Query, fold};
 
 /// The most characters of a snippet.
@@ -8,26 +8,27 @@ const LENGTH: usize = 120;
 /// How many of these stand before what was found.
 const BEFORE: usize = 30;
 
-/// A line of the message around the first place where the query's first word is: from the text, else from the start of it. On
-/// one line, with `…` where something is left out; empty for a message without text.
+/// A line of the message around the first place where the query's first word is: from the text,
+/// else from the start of it. On one line, with `…` where something is left out; empty for a
+/// message without text.
 pub fn snippet(document: &Document, query: &Query) -> String {
     let text = &document.text;
     let found = query.wanted().find_map(|wanted| {
         let tokens = &wanted.phrase.tokens;
         let first = tokens.first()?;
         if !first.is_ascii() {
-            return find(text, &tokens.concat(), Ending::Open);
+            return find(text, &tokens.concat(), PhraseEnd::Open);
         }
         match tokens.len() {
             1 => find(text, first, wanted.phrase.ending),
-            _ => find(text, first, Ending::Whole),
+            _ => find(text, first, PhraseEnd::Whole),
         }
     });
     around(text, found.unwrap_or(0))
 }
 
 /// Where a word of the text is the token, or has it in it.
-fn find(text: &str, token: &str, ending: Ending) -> Option<usize> {
+fn find(text: &str, token: &str, ending: PhraseEnd) -> Option<usize> {
     let mut start = None;
     let ends = text.char_indices().chain([(text.len(), ' ')]);
     for (at, character) in ends {
@@ -39,8 +40,8 @@ fn find(text: &str, token: &str, ending: Ending) -> Option<usize> {
             (Some(word), true) => {
                 let folded = fold(&text[word..at]);
                 let is_it = match ending {
-                    Ending::Whole => folded == token,
-                    Ending::Open => folded.contains(token),
+                    PhraseEnd::Whole => folded == token,
+                    PhraseEnd::Open => folded.contains(token),
                 };
                 if is_it {
                     return Some(word);

@@ -1,14 +1,16 @@
 //! Tokens: what a text is cut into, to be found by.
 //!
-//! A word is a token. In scripts without spaces between words each character is one, and so is each picture:
+//! A word is a token. In scripts without spaces between words each character is one, and so is each
+//! picture:
 //!
 //! ```text
 //! 東京都 tokyo → 東 京 都 tokyo
 //! ```
-//! What was written together is looked for as a phrase, so whatever stands in the middle of a sentence is found, one character
-//! too. (Pairs of characters as tokens would make the index several times as large as the text: nearly each of them is another.)
-//! The tokenizer `unicode61` of SQLite would make one token of a whole sentence, and does not fold ł, ø and ß: text and queries
-//! are cut here, and SQLite only parts what it gets at the blanks.
+//! What was written together is looked for as a phrase, so whatever stands in the middle of a
+//! sentence is found, one character too. (Pairs of characters as tokens would make the index
+//! several times as large as the text: nearly each of them is another.) The tokenizer `unicode61`
+//! of SQLite would make one token of a whole sentence, and does not fold ł, ø and ß: text and
+//! queries are cut here, and SQLite only parts what it gets at the blanks.
 
 use unicode_normalization::char::is_combining_mark;
 
@@ -23,12 +25,12 @@ pub struct Phrase {
     /// At least one; folded letters, digits, marks and signs only.
     pub(crate) tokens: Vec<String>,
     /// How the last token ends.
-    pub(crate) ending: Ending,
+    pub(crate) ending: PhraseEnd,
 }
 
 /// Whether the last token of a phrase is one of the text, or begins one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum PhraseEnd {
     /// The token ends where that of the text does.
     Whole,
     /// Any letters may follow.
@@ -37,14 +39,14 @@ pub(crate) enum Ending {
 
 impl Phrase {
     /// Of the words as a user writes them; None where no letter, digit or sign is among them.
-    pub(crate) fn new(words: &str, ending: Ending) -> Option<Self> {
+    pub(crate) fn new(words: &str, ending: PhraseEnd) -> Option<Self> {
         let mut tokens = Vec::new();
         cut(&fold(words), |token| tokens.push(token.to_owned()));
         let last = tokens.last()?.chars().next()?;
         let ending = match class(last) {
-            Class::Letter => ending,
+            CharacterClass::Letter => ending,
             // A character that is a token by itself begins no other.
-            _ => Ending::Whole,
+            _ => PhraseEnd::Whole,
         };
         Some(Self { tokens, ending })
     }
@@ -65,7 +67,7 @@ pub fn spaced(text: &str) -> String {
 
 /// What a character is to its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
+enum CharacterClass {
     /// White space, punctuation and the like.
     Gap,
     /// A part of a word.
@@ -80,21 +82,21 @@ fn cut(folded: &str, mut give: impl FnMut(&str)) {
     while let Some(first) = rest.chars().next() {
         let class = class(first);
         let end = match class {
-            Class::Alone => first.len_utf8(),
-            Class::Letter | Class::Gap => end_of(rest, class),
+            CharacterClass::Alone => first.len_utf8(),
+            CharacterClass::Letter | CharacterClass::Gap => end_of(rest, class),
         };
         let (token, behind) = rest.split_at(end);
         match class {
-            Class::Gap => (),
-            Class::Letter => give(shortened(token)),
-            Class::Alone => give(token),
+            CharacterClass::Gap => (),
+            CharacterClass::Letter => give(shortened(token)),
+            CharacterClass::Alone => give(token),
         }
         rest = behind;
     }
 }
 
 /// Where the characters of the class end, with which the text begins.
-fn end_of(text: &str, of: Class) -> usize {
+fn end_of(text: &str, of: CharacterClass) -> usize {
     text.find(|c| class(c) != of).unwrap_or(text.len())
 }
 
@@ -103,26 +105,27 @@ fn shortened(word: &str) -> &str {
     &word[..end.unwrap_or(0)]
 }
 
-fn class(character: char) -> Class {
+fn class(character: char) -> CharacterClass {
     if character.is_ascii() {
         return match character.is_ascii_alphanumeric() {
-            true => Class::Letter,
-            false => Class::Gap,
+            true => CharacterClass::Letter,
+            false => CharacterClass::Gap,
         };
     }
     if is_picture(character) {
-        return Class::Alone;
+        return CharacterClass::Alone;
     }
     if !character.is_alphanumeric() && !is_combining_mark(character) {
-        return Class::Gap;
+        return CharacterClass::Gap;
     }
     match is_dense(character) {
-        true => Class::Alone,
-        false => Class::Letter,
+        true => CharacterClass::Alone,
+        false => CharacterClass::Letter,
     }
 }
 
-/// Thai, Lao, Myanmar, Khmer, kana, Han, Hangul (which has spaces, but particles cling to its words).
+/// Thai, Lao, Myanmar, Khmer, kana, Han, Hangul (which has spaces, but particles cling to its
+/// words).
 fn is_dense(character: char) -> bool {
     matches!(character,
         '\u{e00}'..='\u{e4f}'
@@ -170,23 +173,23 @@ mod tests {
 
     #[test]
     fn only_a_word_can_be_left_open() {
-        let phrase = |words| Phrase::new(words, Ending::Open).unwrap();
-        assert_eq!(phrase("東京").ending, Ending::Whole);
-        assert_eq!(phrase("東 tok").ending, Ending::Open);
+        let phrase = |words| Phrase::new(words, PhraseEnd::Open).unwrap();
+        assert_eq!(phrase("東京").ending, PhraseEnd::Whole);
+        assert_eq!(phrase("東 tok").ending, PhraseEnd::Open);
         assert_eq!(phrase("東 tok").tokens, ["東", "tok"]);
     }
 
     #[test]
     fn words_without_letters_are_no_phrase() {
         for words in ["", "-", "\"*(", "\u{301}", "\0"] {
-            assert_eq!(Phrase::new(words, Ending::Open), None, "{words:?}");
+            assert_eq!(Phrase::new(words, PhraseEnd::Open), None, "{words:?}");
         }
     }
 
     #[test]
     fn a_long_word_is_found_by_its_beginning() {
         let long = "äжx".repeat(100);
-        let tokens = Phrase::new(&long, Ending::Whole).unwrap().tokens;
+        let tokens = Phrase::new(&long, PhraseEnd::Whole).unwrap().tokens;
         assert_eq!(tokens, [spaced(&long)]);
         assert!(tokens[0].len() <= TOKEN_MAX);
     }
@@ -197,7 +200,7 @@ mod tests {
             let spaced = spaced(&text);
             for token in spaced.split(' ').filter(|_| !spaced.is_empty()) {
                 prop_assert!(!token.is_empty() && token.len() <= TOKEN_MAX);
-                prop_assert!(token.chars().all(|c| class(c) != Class::Gap));
+                prop_assert!(token.chars().all(|c| class(c) != CharacterClass::Gap));
                 prop_assert_eq!(token.to_ascii_lowercase(), token);
             }
         }
@@ -211,14 +214,14 @@ mod tests {
             let before: Option<char> = text.chars().nth(start.wrapping_sub(1));
             let behind: Option<char> = text.chars().nth(start + length);
             let cuts = |c: Option<char>, edge: Option<char>| {
-                c.is_some_and(|c| class(c) == Class::Letter) && edge.is_some_and(|c| class(c) == Class::Letter)
+                c.is_some_and(|c| class(c) == CharacterClass::Letter) && edge.is_some_and(|c| class(c) == CharacterClass::Letter)
             };
             prop_assume!(!cuts(before, part.chars().next()) && !cuts(behind, part.chars().last()));
-            if let Some(phrase) = Phrase::new(&part, Ending::Whole) {
+            if let Some(phrase) = Phrase::new(&part, PhraseEnd::Whole) {
                 let (spaced, wanted) = (format!(" {} ", spaced(&text)), phrase.tokens.join(" "));
                 let found = match phrase.ending {
-                    Ending::Whole => spaced.contains(&format!(" {wanted} ")),
-                    Ending::Open => spaced.contains(&format!(" {wanted}")),
+                    PhraseEnd::Whole => spaced.contains(&format!(" {wanted} ")),
+                    PhraseEnd::Open => spaced.contains(&format!(" {wanted}")),
                 };
                 prop_assert!(found, "{:?} in {:?}", phrase, spaced);
             }

@@ -109,7 +109,8 @@ fn an_index_that_breaks_under_a_mount_is_made_anew() {
         octets[4096..].fill(0xa5);
         fs::write(file, octets).expect("a write");
     });
-    // Whoever meets the damage first has the index made anew: opening it, a query, or what is written.
+    // Whoever meets the damage first has the index made anew: opening it, a query, or what is
+    // written.
     let _ = account.index.search(
         &Query::parse("word").expect("a query"),
         &Clock::utc(NOW),

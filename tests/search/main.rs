@@ -1,5 +1,5 @@
-//! Full-text search, from the octets of messages to what a query finds: through the public functions of `pop3fs::search` and
-//! `pop3fs::store`. No mount, no server.
+//! Full-text search, from the octets of messages to what a query finds: through the public
+//! functions of `pop3fs::search` and `pop3fs::store`. No mount, no server.
 
 mod damage;
 mod facts;

@@ -99,7 +99,8 @@ impl Plain {
         }
     }
 
-    /// Whether the folded words are there, as words of their own where they are of a script that has spaces.
+    /// Whether the folded words are there, as words of their own where they are of a script that
+    /// has spaces.
     fn has(&self, wanted: &str) -> bool {
         self.columns.iter().any(|text| {
             let mut found = text.match_indices(wanted);

@@ -9,7 +9,8 @@ use crate::cli::commands::status::Format;
 use crate::cli::control::{Request, SearchDetail, SearchReport, ask};
 use crate::cli::failure::Failure;
 
-/// `pop3fs search DIR QUERY… [--json]`: prints names, and fails where nothing is found, as grep(1) does.
+/// `pop3fs search DIR QUERY… [--json]`: prints names, and fails where nothing is found, as grep(1)
+/// does.
 pub fn search(dir: &Path, words: &[String], format: Format) -> ExitCode {
     let request = Request::Search {
         query: words.join(" "),

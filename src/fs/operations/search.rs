@@ -1,5 +1,5 @@
-//! `.search`: a name in it is a query, and the directory of a query lists the messages that it finds, as the root lists all of
-//! them.
+//! `.search`: a name in it is a query, and the directory of a query lists the messages that it
+//! finds, as the root lists all of them.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -194,7 +194,8 @@ impl Filesystem {
         });
     }
 
-    /// Pins the search, as `touch .search/QUERY` asks. (mkdir(2) never asks: a query is there before.)
+    /// Pins the search, as `touch .search/QUERY` asks. (mkdir(2) never asks: a query is there
+    /// before.)
     ///
     /// # Errors
     /// [`Error::NotPermitted`] for anything but the directory of a query.

@@ -1,5 +1,5 @@
-//! The thread that feeds the search index with the messages that come from the server, or that an earlier mount has cached. It
-//! fetches none.
+//! The thread that feeds the search index with the messages that come from the server, or that an
+//! earlier mount has cached. It fetches none.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};

@@ -171,7 +171,8 @@ impl Searches {
         self.known.lock().results.get(&id).cloned()
     }
 
-    /// Asks the index, unless that was done a moment ago. Nothing is found where the index cannot be read.
+    /// Asks the index, unless that was done a moment ago. Nothing is found where the index cannot
+    /// be read.
     pub(in crate::fs) fn result(&self, id: QueryId) -> Arc<SearchResult> {
         if let Some(result) = self.fresh_result(id) {
             return result;

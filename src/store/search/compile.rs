@@ -1,23 +1,23 @@
-//! A query as SQL. What a user wrote reaches SQLite as bound parameters only, and in a MATCH as tokens in quotes: these are
-//! letters, digits, marks and signs, cut by [`crate::search`].
+//! A query as SQL. What a user wrote reaches SQLite as bound parameters only, and in a MATCH as
+//! tokens in quotes: these are letters, digits, marks and signs, cut by [`crate::search`].
 
 use rusqlite::types::Value;
 
 use crate::search::{
-    Clause, Clock, Condition, Ending, Field, Phrase, Query, Reading, Sense, SizeBound, Term,
+    Clause, Clock, Condition, Field, Phrase, PhraseEnd, Query, Reading, Sense, SizeBound, Term,
     TextTerm,
 };
 
-/// A statement with what its question marks stand for, in order. Its rows are inode, key and octets, in directory
-/// order.
+/// A statement with what its question marks stand for, in order. Its rows are inode, key and
+/// octets, in directory order.
 #[derive(Debug, PartialEq)]
 pub(super) struct Compiled {
     pub(super) sql: String,
     pub(super) parameters: Vec<Value>,
 }
 
-/// Texts alone are one MATCH, in which FTS5 intersects the lists of messages itself. Where a text is an alternative to a fact,
-/// or nothing but an exclusion, it is a condition of its own.
+/// Texts alone are one MATCH, in which FTS5 intersects the lists of messages itself. Where a text
+/// is an alternative to a fact, or nothing but an exclusion, it is a condition of its own.
 pub(super) fn compile(query: &Query, clock: &Clock, read: &[u64]) -> Compiled {
     let (matched, others) = split(query);
     let mut compiled = Compiled {
@@ -115,8 +115,8 @@ fn quoted(phrase: &Phrase) -> String {
     // A token has no quote in it; doubled, it would be one of the string.
     let words = phrase.tokens.join(" ").replace('"', "\"\"");
     match phrase.ending {
-        Ending::Whole => format!("\"{words}\""),
-        Ending::Open => format!("\"{words}\" *"),
+        PhraseEnd::Whole => format!("\"{words}\""),
+        PhraseEnd::Open => format!("\"{words}\" *"),
     }
 }
 

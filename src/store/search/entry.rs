@@ -17,8 +17,8 @@ pub struct SearchEntry {
     pub arrived: Option<i64>,
 }
 
-/// A message that is in the index. Both numbers are those that it was indexed with: where a message has only one of them, it is
-/// another one.
+/// A message that is in the index. Both numbers are those that it was indexed with: where a message
+/// has only one of them, it is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Indexed {
     /// Its inode number.

@@ -16,8 +16,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::store::index::{lock, make_private_file};
 use crate::store::{CacheFolder, StoreError};
 
-/// `inode` and `octets` are the bits of a u64. The tokens come with blanks between them ([`crate::search`]), and `ascii` parts
-/// them there.
+/// `inode` and `octets` are the bits of a u64. The tokens come with blanks between them
+/// ([`crate::search`]), and `ascii` parts them there.
 const CREATE: &str = "CREATE TABLE document (
     id INTEGER PRIMARY KEY,
     inode INTEGER NOT NULL UNIQUE,
@@ -32,8 +32,8 @@ CREATE VIRTUAL TABLE words USING fts5 (
     content = '', contentless_delete = 1, tokenize = 'ascii'
 );";
 
-/// The format that this program reads and writes, kept as `user_version`. It grows with every change of [`CREATE`], and of how
-/// a text is cut into tokens.
+/// The format that this program reads and writes, kept as `user_version`. It grows with every
+/// change of [`CREATE`], and of how a text is cut into tokens.
 pub(super) const FORMAT: i32 = 1;
 /// `application_id`: "pops".
 pub(super) const APPLICATION: i32 = 0x706f_7073;
@@ -70,18 +70,19 @@ pub(super) fn open(folder: &CacheFolder) -> Result<Connection, StoreError> {
         }
         Err(source) => return Err(StoreError::Sqlite { path, source }),
         Ok(connection) => match state(&connection) {
-            State::Usable => return Ok(connection),
-            State::Newer(found) => {
+            FileState::Usable => return Ok(connection),
+            FileState::Newer(found) => {
                 let known = FORMAT;
                 return Err(StoreError::NewerFormat { path, found, known });
             }
-            State::Unusable => log::info!("{} is made anew", path.display()),
+            FileState::Unusable => log::info!("{} is made anew", path.display()),
         },
     }
     renew(&path)
 }
 
-/// Removes the file, as a damaged one, and begins it again. All that it had can be made of the cached messages.
+/// Removes the file, as a damaged one, and begins it again. All that it had can be made of the
+/// cached messages.
 pub(super) fn open_anew(folder: &CacheFolder) -> Result<Connection, StoreError> {
     let _alone = lock(folder.path())?;
     renew(&path(folder))
@@ -107,7 +108,7 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 }
 
 /// What is in a file.
-enum State {
+enum FileState {
     Usable,
     /// Written by a newer pop3fs, in that format.
     Newer(i32),
@@ -115,15 +116,15 @@ enum State {
     Unusable,
 }
 
-fn state(connection: &Connection) -> State {
+fn state(connection: &Connection) -> FileState {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     if number("application_id") != Ok(APPLICATION) {
-        return State::Unusable;
+        return FileState::Unusable;
     }
     match number("user_version") {
-        Ok(FORMAT) if has_tables(connection) => State::Usable,
-        Ok(found) if found > FORMAT => State::Newer(found),
-        _ => State::Unusable,
+        Ok(FORMAT) if has_tables(connection) => FileState::Usable,
+        Ok(found) if found > FORMAT => FileState::Newer(found),
+        _ => FileState::Unusable,
     }
 }
 

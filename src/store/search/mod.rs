@@ -1,8 +1,10 @@
-//! The index of words, by which messages are found: an SQLite file with FTS5 in the account's folder.
+//! The index of words, by which messages are found: an SQLite file with FTS5 in the account's
+//! folder.
 //!
-//! Everything in it can be made again of the cached messages, so a damaged file is removed, and so is one of an older format.
-//! It has the words of what was indexed, as the bodies beside it have, and is as closed as they are (0600). It grows with the
-//! messages that are listed: departed ones are removed.
+//! Everything in it can be made again of the cached messages, so a damaged file is removed, and so
+//! is one of an older format. It has the words of what was indexed, as the bodies beside it have,
+//! and is as closed as they are (0600). It grows with the messages that are listed: departed ones
+//! are removed.
 
 mod compile;
 mod entry;
@@ -26,7 +28,7 @@ use rusqlite::{Connection, params_from_iter};
 use crate::search::{Clock, Query};
 use crate::store::{CacheFolder, StoreError};
 use compile::{Compiled, compile};
-use room::Room;
+use room::QueueRoom;
 use writer::{SearchOrder, SearchWriter, file_inode, read_indexed};
 
 /// What became of a message that was offered.
@@ -43,26 +45,27 @@ pub enum Offer {
 #[derive(Debug)]
 pub struct SearchIndex {
     folder: CacheFolder,
-    room: Arc<Room>,
+    room: Arc<QueueRoom>,
     orders: Option<Sender<SearchOrder>>,
     writer: Option<JoinHandle<()>>,
-    reader: Mutex<Reader>,
+    reader: Mutex<QueryConnection>,
 }
 
 /// The connection for queries, to the file with that inode number.
 #[derive(Debug, Default)]
-struct Reader {
+struct QueryConnection {
     connection: Option<Connection>,
     file: Option<u64>,
 }
 
 impl SearchIndex {
-    /// Opens `search.sqlite` in the account's folder, or begins it. Open it after the last fork(2): it starts a thread.
+    /// Opens `search.sqlite` in the account's folder, or begins it. Open it after the last fork(2):
+    /// it starts a thread.
     ///
     /// # Errors
     /// What the system refuses, and a file of a newer format.
     pub fn open(folder: &CacheFolder) -> Result<Self, StoreError> {
-        let room = Arc::new(Room::default());
+        let room = Arc::new(QueueRoom::default());
         let writer = SearchWriter::new(folder.clone(), Arc::clone(&room))?;
         let (orders, queue) = mpsc::channel();
         let writer = thread::Builder::new()
@@ -114,8 +117,9 @@ impl SearchIndex {
         answer.recv().map_err(ended)?
     }
 
-    /// The messages that the query finds, in directory order. What waits to be indexed is not found. `read` gives the inode
-    /// numbers of the messages that were read, which the index does not know; it is asked only for a query with `is:`.
+    /// The messages that the query finds, in directory order. What waits to be indexed is not
+    /// found. `read` gives the inode numbers of the messages that were read, which the index does
+    /// not know; it is asked only for a query with `is:`.
     ///
     /// # Errors
     /// What the disk refuses. A damaged file is made anew.
@@ -195,7 +199,7 @@ impl Drop for SearchIndex {
     }
 }
 
-impl Reader {
+impl QueryConnection {
     /// One to the file that has the name of the index now.
     fn connection(&mut self, folder: &CacheFolder) -> Result<&Connection, StoreError> {
         let file = file_inode(folder);

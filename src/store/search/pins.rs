@@ -1,4 +1,5 @@
-//! The searches that a user has pinned, kept across mounts: a file of JSON beside the index, which can be made anew without them.
+//! The searches that a user has pinned, kept across mounts: a file of JSON beside the index, which
+//! can be made anew without them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -67,7 +68,8 @@ impl Pins {
         }
     }
 
-    /// Another mount reads the old file or the new one. Its mode is 0600, as that of every temporary file.
+    /// Another mount reads the old file or the new one. Its mode is 0600, as that of every
+    /// temporary file.
     fn write(&self, names: &BTreeSet<String>) -> Result<(), StoreError> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {

@@ -9,7 +9,7 @@ const OCTETS: u64 = 8 << 20;
 
 /// The room that is left in the queue.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(super) struct QueueRoom {
     taken: Mutex<Taken>,
     freed: Condvar,
 }
@@ -20,7 +20,7 @@ struct Taken {
     octets: u64,
 }
 
-impl Room {
+impl QueueRoom {
     /// Takes room for a message that keeps so many octets in memory; false where there is none.
     pub(super) fn take(&self, octets: u64) -> bool {
         self.taken.lock().take(octets)
@@ -61,12 +61,12 @@ mod tests {
 
     #[test]
     fn room_is_bounded_by_messages_and_by_octets() {
-        let room = Room::default();
+        let room = QueueRoom::default();
         assert!((0..MESSAGES).all(|_| room.take(1)));
         assert!(!room.take(0));
         room.leave(1);
         assert!(room.take(1));
-        let room = Room::default();
+        let room = QueueRoom::default();
         assert!(room.take(OCTETS + 1), "one alone may have any size");
         assert!(!room.take(1));
         room.leave(OCTETS + 1);

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::entry::{Indexed, SearchEntry};
 use super::file::{is_damage, open, open_anew, path};
-use super::room::Room;
+use super::room::QueueRoom;
 use crate::search::{Document, spaced};
 use crate::store::{BodyKey, CacheFolder, StoreError};
 
@@ -42,7 +42,7 @@ pub(super) enum SearchOrder {
 /// The open file, and what became of the last write.
 pub(super) struct SearchWriter {
     folder: CacheFolder,
-    room: Arc<Room>,
+    room: Arc<QueueRoom>,
     connection: Connection,
     /// The inode number of the file that is open.
     file: Option<u64>,
@@ -52,7 +52,7 @@ pub(super) struct SearchWriter {
 }
 
 impl SearchWriter {
-    pub(super) fn new(folder: CacheFolder, room: Arc<Room>) -> Result<Self, StoreError> {
+    pub(super) fn new(folder: CacheFolder, room: Arc<QueueRoom>) -> Result<Self, StoreError> {
         let connection = open(&folder)?;
         let file = file_inode(&folder);
         Ok(Self {
@@ -92,7 +92,8 @@ impl SearchWriter {
         }
     }
 
-    /// What cannot be written is dropped: the message is missing from the index, and the mount goes on.
+    /// What cannot be written is dropped: the message is missing from the index, and the mount goes
+    /// on.
     fn write(&mut self, changes: &[SearchOrder]) {
         self.reopen_if_replaced();
         let result = self.try_write(changes);
