@@ -18,6 +18,8 @@ use crate::fs::mount::{Mount, MountError, Mounted, Unmount, UnmountError};
 /// How long a panic waits for the lock of the mount: the thread that mounts may be the one that panics. Also how long to
 /// retry fusermount3 at the user's limit of processes: a thread of ours that ends makes room.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A signal that comes so soon after another is the same one: timeout(1) sends it to the process and to its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(50);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
 /// What is lost if the process ends now.
@@ -100,11 +102,11 @@ pub(in crate::cli) fn end_at_signals(
                 end_at_once(signal, &mount, &stake);
             }
             log::info!("{signal}: unmounting");
-            unmount(&mount);
-            // timeout(1) sends its signal twice: to the process and to its group.
+            thread::sleep(SAME_SIGNAL);
             if let Err(errno) = signals.forget_pending() {
                 log::warn!("signals that came twice: {errno}");
             }
+            unmount(&mount);
             let _main_may_have_ended = tell.send(End::Signal);
         }
     })?;
