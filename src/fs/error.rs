@@ -63,6 +63,11 @@ pub enum Error {
     /// The server was silent for too long.
     #[error("the server does not answer")]
     TimedOut,
+    /// The server needs longer for a commit than a program may wait for it in the kernel.
+    #[error(
+        "the commit takes longer than the timeout: it goes on, and the log and `pop3fs status` tell its result"
+    )]
+    CommitGoesOn,
 }
 
 impl Error {
@@ -86,7 +91,7 @@ impl Error {
             Self::ReadOnly => libc::EROFS,
             Self::NotOpen => libc::EBADF,
             Self::Interrupted => libc::EINTR,
-            Self::TimedOut => libc::ETIMEDOUT,
+            Self::TimedOut | Self::CommitGoesOn => libc::ETIMEDOUT,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::maildrop::catalogue::{Totals, identity};
 use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::deletion::verdict::{Farewell, Verdict};
-use crate::maildrop::engine::{Engine, QUIT_PATIENCE};
+use crate::maildrop::engine::Engine;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::FAREWELL;
 use crate::maildrop::session::terms::Connection;
@@ -236,13 +236,6 @@ impl Maildrop {
             messages: state.bodies.len() as u64,
             octets: state.bodies.octets(),
         }
-    }
-
-    /// How long a server that commits may say nothing before the verdict is there: while it deletes, and then while it is
-    /// asked what is left.
-    #[must_use]
-    pub fn commit_timeout(&self) -> Duration {
-        self.timeout() * (QUIT_PATIENCE + 1)
     }
 
     /// Ends: commits or discards, leaves the session, writes the index. Blocks, as long as the server's time-outs.

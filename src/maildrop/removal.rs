@@ -45,6 +45,12 @@ impl Maildrop {
             .collect()
     }
 
+    /// How many of the pending deletions a commit is carrying out now.
+    #[must_use]
+    pub fn committing(&self) -> u64 {
+        self.shared.state.lock().committing.len() as u64
+    }
+
     /// Takes a pending deletion back.
     ///
     /// # Errors

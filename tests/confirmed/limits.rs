@@ -7,7 +7,12 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::common::{Background, Gate, Liar, Mount, Reply, eventually};
-use crate::{liar, list_with_dates, mounted, name, remove};
+use crate::{liar, list_with_dates, mounted, name, remove, said};
+
+/// Five timeouts of the mounts below, and time for a busy machine.
+const IN_TIME: Duration = Duration::from_secs(22);
+/// More than one timeout of a mount with `timeout=3s` or less, and less than three.
+const ONE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// 68 octets every 2.5 s: within a timeout of 3 s the server is never silent.
 fn trickle(first: &str) -> Reply {
@@ -107,4 +112,56 @@ fn a_second_sigterm_ends_a_mount_whose_body_trickles() {
     let is_success = ended.status.is_some_and(|status| status.success());
     let is_deleted = liar.left_serials() == [1, 2];
     assert_eq!(is_success, is_deleted, "{}", ended.stderr);
+}
+
+/// `sync DIR` holds the kernel's lock of the directory, so it must give up after one timeout.
+#[test]
+fn sync_with_a_silent_quit_blocks_ls_for_one_timeout_at_most() {
+    let liar = liar(9);
+    let mount = mounted(&liar, &["timeout=3s"]);
+    list_with_dates(&mount);
+    remove(&mount, &name(3));
+    liar.on("QUIT", Reply::Silent);
+    let sync = Background::start(&["sync", mount.arg()]);
+    liar.wait_for("QUIT", 1);
+    let ls = Background::start(&["ls", mount.arg()]);
+    let output = ls.output_within(ONE_TIMEOUT);
+    assert!(output.status.success(), "{output:?}");
+    let (status, said) = said(&sync.output_within(IN_TIME));
+    assert_ne!(status, Some(0), "{said}");
+}
+
+#[test]
+fn sync_with_a_silent_dele_blocks_ls_for_one_timeout_at_most() {
+    let liar = liar(9);
+    let mount = mounted(&liar, &["timeout=3s"]);
+    list_with_dates(&mount);
+    remove(&mount, &name(3));
+    liar.on("DELE", Reply::Silent);
+    let sync = Background::start(&["sync", mount.arg()]);
+    liar.wait_for("DELE", 1);
+    let ls = Background::start(&["ls", mount.arg()]);
+    let output = ls.output_within(ONE_TIMEOUT);
+    assert!(output.status.success(), "{output:?}");
+    let (status, said) = said(&sync.output_within(IN_TIME));
+    assert_ne!(status, Some(0), "{said}");
+    assert_eq!(liar.left_serials().len(), 9);
+}
+
+#[test]
+fn sync_with_a_silent_login_blocks_find_for_one_timeout_at_most() {
+    let liar = liar(9);
+    let mount = mounted(&liar, &["timeout=3s"]);
+    list_with_dates(&mount);
+    remove(&mount, &name(3));
+    liar.on("USER", Reply::Silent);
+    let logins = liar.count("USER");
+    crate::end_session(&liar);
+    let sync = Background::start(&["sync", mount.arg()]);
+    liar.wait_for("USER", logins + 1);
+    let find = Background::start(&["find", mount.arg()]);
+    let output = find.output_within(ONE_TIMEOUT);
+    assert!(output.status.success(), "{output:?}");
+    let (status, said) = said(&sync.output_within(IN_TIME));
+    assert_ne!(status, Some(0), "{said}");
 }

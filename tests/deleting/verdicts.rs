@@ -58,11 +58,10 @@ fn a_quit_cut_off_before_the_deletion_brings_the_files_back() {
 }
 
 #[test]
-fn an_unanswered_or_bad_quit_is_checked_in_a_new_session() {
+fn a_cut_off_or_bad_quit_is_checked_in_a_new_session() {
     for lost in [
         Reply::Close,
         Reply::Reset,
-        Reply::Silent,
         Reply::Err("some were not removed"),
         Reply::Raw(b"gibberish\r\n".to_vec()),
     ] {
@@ -71,6 +70,24 @@ fn an_unanswered_or_bad_quit_is_checked_in_a_new_session() {
         assert_eq!(liar.left_serials(), [2], "{lost:?}");
         assert_eq!(listed(&mount), ["liar-2.eml"], "{lost:?}");
     }
+}
+
+/// `sync` waits for one timeout only. The commit that follows waits for the verdict of the first.
+#[test]
+fn an_unanswered_quit_is_checked_after_sync_has_given_up() {
+    let (liar, mut mount, output) = sync_of_two_of_three(|liar| liar.after("QUIT", Reply::Silent));
+    assert_eq!(output.status.code(), Some(1));
+    let verdict = mount.subcommand(&["commit", mount.arg()]);
+    assert_eq!(verdict.status.code(), Some(0), "{}", stderr(&verdict));
+    assert_eq!(liar.left_serials(), [2]);
+    assert_eq!(listed(&mount), ["liar-2.eml"]);
+    let status = mount.subcommand(&["status", mount.arg()]);
+    assert!(
+        stdout(&status).contains("2 messages deleted on the server"),
+        "{}",
+        stdout(&status)
+    );
+    umount(&mut mount);
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(in crate::cli) fn status(
         in_flight: maildrop.in_flight(),
         pending_octets: pending_octets(maildrop, &pending),
         pending,
+        committing: maildrop.committing(),
         held: maildrop.held_back().map(|held| held.to_string()),
         cached: Cached {
             messages: cached.messages,
@@ -152,6 +153,10 @@ pub(in crate::cli) fn print_status(
     if let Some(more @ 1..) = status.pending.len().checked_sub(most_names) {
         line("", &format!("… and {more} more (--names shows them)"))?;
     }
+    if status.committing > 0 {
+        let deleting = counted(status.committing, "message");
+        line("under way", &format!("a commit of {deleting}"))?;
+    }
     if let Some(held) = &status.held {
         let dir = shown::path(Path::new(dir));
         let remedy = format!(
@@ -256,6 +261,7 @@ mod tests {
             in_flight: 2,
             pending: vec!["a\x1b.eml".to_owned()],
             pending_octets: 2048,
+            committing: 0,
             held: None,
             cached: Cached {
                 messages: 1,
@@ -338,7 +344,7 @@ mod tests {
             serde_json::to_string(&example()).unwrap(),
             "{\"source\":\"pops://al@h\",\"mountpoint\":\"/mnt\",\"pid\":7,\"messages\":3,\"octets\":4096,\
              \"listing_age_seconds\":12,\"session\":\"open\",\"tls\":\"TLSv1.3\",\"login\":\"PLAIN\",\
-             \"capabilities\":\"TOP, UIDL\",\"in_flight\":2,\"pending\":[\"a\\u001b.eml\"],\"pending_octets\":2048,\"held\":null,\
+             \"capabilities\":\"TOP, UIDL\",\"in_flight\":2,\"pending\":[\"a\\u001b.eml\"],\"pending_octets\":2048,\"committing\":0,\"held\":null,\
              \"cached\":{\"messages\":1,\"octets\":99},\"disk\":{\"messages\":2,\"octets\":300,\"limit\":4000},\
              \"indexed\":2,\"opens\":{\"total\":3,\"hits\":2},\
              \"last_commit\":{\"at\":86400,\"failed\":false,\"lines\":[\"1 message deleted on the server\"]},\

@@ -35,6 +35,8 @@ pub(in crate::cli) struct MountStatus {
     pub pending: Vec<String>,
     /// Their size: exact where it is known, else as LIST says.
     pub pending_octets: u64,
+    /// How many of them a commit is deleting now.
+    pub committing: u64,
     /// Why the delete limit would hold a commit back; none if it would not.
     pub held: Option<String>,
     /// The bodies in memory.

@@ -65,9 +65,10 @@ impl Filesystem {
         Self { searches, ..self }
     }
 
-    /// Deletes on the server what was unlinked. The reply tells whether everything was deleted.
+    /// Deletes on the server what was unlinked. The reply tells whether everything was deleted. Until it comes the kernel
+    /// keeps the directory locked, and `ls` waits: it comes within one timeout, and the commit may go on.
     pub fn fsyncdir(&self, reply: KernelReply<()>) {
-        let limit = WaitLimit::Silence(self.maildrop.commit_timeout() + GRACE);
+        let limit = WaitLimit::Total(self.maildrop.timeout() + GRACE, Err(Error::CommitGoesOn));
         let waiter = reply.defer(&self.watchdog, limit, |verdict: Result<Verdict, Fault>| {
             let verdict = verdict?;
             if verdict.is_complete() {

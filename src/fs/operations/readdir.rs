@@ -72,7 +72,7 @@ impl Filesystem {
         }
         let waiter = reply.defer(
             &self.watchdog,
-            WaitLimit::Total(LISTING_WAIT, opened),
+            WaitLimit::Total(LISTING_WAIT, Ok(opened)),
             move |_new_listing_or_not: Result<(), Fault>| Ok(opened),
         );
         self.maildrop.want_fresh_listing(LISTING_WAIT, waiter);

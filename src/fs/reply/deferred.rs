@@ -40,8 +40,8 @@ struct ReplySlot<T> {
 pub enum WaitLimit<T> {
     /// Until the server has been silent for so long. Then the reply is [`Error::TimedOut`].
     Silence(Duration),
-    /// For so long. Then this is the reply.
-    Total(Duration, T),
+    /// For so long. Then this is the reply; the log tells an error.
+    Total(Duration, Result<T, Error>),
 }
 
 impl<T: Send + 'static> KernelReply<T> {
@@ -255,7 +255,12 @@ impl<T: Send> WatchedReply for DeferredReply<T> {
             return ReplyState::Awaited;
         }
         self.slot.send(match self.limit.take() {
-            Some(WaitLimit::Total(_, fallback)) => Ok(fallback),
+            Some(WaitLimit::Total(_, fallback)) => {
+                if let Err(error) = &fallback {
+                    log::warn!("{error}");
+                }
+                fallback
+            }
             _ => Err(Error::TimedOut),
         });
         ReplyState::Sent

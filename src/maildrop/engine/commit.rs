@@ -41,7 +41,7 @@ use crate::maildrop::shared::Shared;
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
 /// A server may be silent for so many time-outs while it deletes.
-pub(crate) const QUIT_PATIENCE: u32 = 5;
+const QUIT_PATIENCE: u32 = 5;
 
 /// Why a message is kept that may be another by now.
 pub(super) const CHANGED: &[u8] =

@@ -43,8 +43,6 @@ use commit::Commit;
 use sessions::{Sessions, sleep};
 use transfer::{Relisting, Transfer};
 
-pub(crate) use commit::QUIT_PATIENCE;
-
 /// How often the engine looks whether the disk has caught up, while only read-ahead is left to fetch: the disk's thread wakes
 /// nobody.
 const DISK_LOOKS: Duration = Duration::from_millis(20);
