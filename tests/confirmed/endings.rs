@@ -317,3 +317,40 @@ fn the_old_mount_deletes_nothing_behind_a_new_one() {
     mount.wait();
     assert_eq!(liar.left_serials(), [1, 3, 4, 5]);
 }
+
+/// `umount -f` aborts the connection and then unmounts, so the session ends first.
+#[test]
+fn a_forced_umount_of_an_idle_mount_commits() {
+    let (liar, mut mount) = second_removed();
+    let output = run(&["umount", "-f", mount.arg()]);
+    assert!(output.status.success(), "{output:?}");
+    let ended = mount.wait();
+    assert!(ended.status.is_some_and(|status| status.success()));
+    assert_eq!(liar.left_serials(), [1, 3, 4, 5], "{}", ended.stderr);
+}
+
+/// timeout(1) sends its signal to the process and to its group.
+#[test]
+fn a_sigterm_that_comes_twice_at_once_commits() {
+    let (liar, mut mount) = second_removed();
+    mount.signal(Signal::SIGTERM);
+    mount.signal(Signal::SIGTERM);
+    let ended = mount.wait();
+    assert!(ended.status.is_some_and(|status| status.success()));
+    assert_eq!(liar.left_serials(), [1, 3, 4, 5], "{}", ended.stderr);
+}
+
+/// What is not open or cached cannot be read any more, and nobody waits for it.
+#[test]
+fn an_unread_file_of_a_committed_bind_mount_fails_at_once() {
+    let (liar, mut mount) = second_removed();
+    let bind = Bind::of(&mount);
+    umount_in_time(&mount);
+    let retrieved = liar.count("RETR");
+    let read = fs::read(bind.place.join(name(5)));
+    let errno = read.err().and_then(|error| error.raw_os_error());
+    assert_eq!(errno, Some(nix::libc::EIO));
+    assert_eq!(liar.count("RETR"), retrieved);
+    drop(bind);
+    mount.wait();
+}

@@ -107,3 +107,51 @@ impl TableChanges {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::mount::{self, Access, MountOptions, Unmount, Visibility};
+    use nix::mount::{MntFlags, MsFlags, umount2};
+
+    fn mounted(dir: &std::path::Path) -> mount::Mounted {
+        let options = MountOptions {
+            fsname: "presence".to_owned(),
+            access: Access::ReadOnly,
+            visibility: Visibility::Owner,
+        };
+        mount::mount(dir, &options).unwrap()
+    }
+
+    #[test]
+    fn a_mount_is_here_until_it_is_unmounted() {
+        let dir = tempfile::tempdir().unwrap();
+        let mounted = mounted(dir.path());
+        assert_eq!(mounted.mount.presence().unwrap(), Presence::Here);
+        mounted.mount.unmount(Unmount::IfIdle).unwrap();
+        assert_eq!(mounted.mount.presence().unwrap(), Presence::Nowhere);
+        mounted.mount.wait_until_gone().unwrap();
+    }
+
+    #[test]
+    fn a_bind_mount_that_is_left_is_elsewhere() {
+        let (dir, bind) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mounted = mounted(dir.path());
+        let nothing = None::<&str>;
+        nix::mount::mount(
+            Some(dir.path()),
+            bind.path(),
+            nothing,
+            MsFlags::MS_BIND,
+            nothing,
+        )
+        .unwrap();
+        let watched = mounted.mount.clone();
+        let watch = std::thread::spawn(move || watched.wait_until_gone());
+        mounted.mount.unmount(Unmount::IfIdle).unwrap();
+        watch.join().unwrap().unwrap();
+        assert_eq!(mounted.mount.presence().unwrap(), Presence::Elsewhere);
+        umount2(bind.path(), MntFlags::MNT_DETACH).unwrap();
+        assert_eq!(mounted.mount.presence().unwrap(), Presence::Nowhere);
+    }
+}
