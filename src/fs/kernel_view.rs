@@ -9,6 +9,8 @@
 //! and its attributes are never kept, so that programs that still have the old content open cannot
 //! spoil what others see.
 
+use std::ops::Range;
+
 use crate::fs::view_cache::Revision;
 use crate::store::BodyReader;
 
@@ -106,19 +108,25 @@ impl KernelView {
     /// open would read the new page.
     #[must_use]
     pub fn missing_tail(&self) -> Option<(u64, Vec<u8>)> {
-        let ShownSize::AtLeast(shown) = self.shown else {
-            return None;
-        };
-        if self.pages() == Pages::Outdated || self.content.len() <= shown {
-            return None;
-        }
-        let offset = self.content.len().checked_sub(1)? / PAGE * PAGE;
+        let offset = self.missing_tail_range()?.start;
         let mut buffer = Vec::new();
         let page = self
             .content
             .read_at(offset, PAGE as usize, &mut buffer)
             .ok()?;
         Some((offset, page.to_vec()))
+    }
+
+    /// Where [`KernelView::missing_tail`] is in the file.
+    pub(in crate::fs) fn missing_tail_range(&self) -> Option<Range<u64>> {
+        let ShownSize::AtLeast(shown) = self.shown else {
+            return None;
+        };
+        let size = self.content.len();
+        if self.pages() == Pages::Outdated || size <= shown {
+            return None;
+        }
+        Some(size.checked_sub(1)? / PAGE * PAGE..size)
     }
 }
 

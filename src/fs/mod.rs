@@ -15,6 +15,8 @@
 //! | search/ | the searches of `.search`, and the thread that feeds their index |
 //! | view_cache | what views have made of messages |
 //! | open_files | what is open |
+//! | readings | which process has read which file to its end |
+//! | process | the process that a thread belongs to |
 //! | kernel_view | what the kernel believes about a file that is opened |
 //! | [`mount`] | mount(2), umount2(2), fusermount3 and the mount table |
 //! | error | the table of errnos |
@@ -31,6 +33,8 @@ pub mod mount;
 mod nodes;
 mod open_files;
 mod operations;
+mod process;
+mod readings;
 mod reply;
 mod search;
 mod view_cache;

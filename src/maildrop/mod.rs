@@ -43,6 +43,7 @@ pub use catalogue::message::{Message, Standing};
 #[doc(hidden)]
 pub use catalogue::name::file_name;
 pub use catalogue::name::{NAME_MAX, SUFFIX};
+pub use catalogue::pending::Remover;
 pub use connection::pipelining::Pipeline;
 pub use deletion::limit::{Consent, Excess, Held};
 pub use deletion::verdict::{Farewell, Kept, Verdict};

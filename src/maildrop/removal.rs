@@ -2,6 +2,7 @@
 
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Standing;
+use crate::maildrop::catalogue::pending::Remover;
 use crate::maildrop::deletion::limit;
 use crate::maildrop::deletion::limit::{Consent, Held};
 use crate::maildrop::deletion::verdict::Verdict;
@@ -15,19 +16,19 @@ impl Maildrop {
     ///
     /// # Errors
     /// [`Fault::Departed`] where it is not in the directory, [`Fault::Ending`] where no commit follows.
-    pub fn unlink(&self, id: MessageId) -> Result<(), Fault> {
-        self.shared
-            .state
-            .lock()
-            .stand(id, Standing::Listed, Standing::Unlinked)
+    pub fn unlink(&self, id: MessageId, remover: Remover) -> Result<(), Fault> {
+        let mut state = self.shared.state.lock();
+        state.stand(id, Standing::Listed, Standing::Unlinked)?;
+        state.catalogue.note_remover(id, remover);
+        Ok(())
     }
 
     /// As [`Maildrop::unlink`], by another way than the name in the root, of which the kernel must be told.
     ///
     /// # Errors
     /// As there.
-    pub fn unlink_shown(&self, id: MessageId) -> Result<(), Fault> {
-        self.unlink(id)?;
+    pub fn unlink_shown(&self, id: MessageId, remover: Remover) -> Result<(), Fault> {
+        self.unlink(id, remover)?;
         let name = self.message(id).name();
         self.shared.tell(Change::Gone { name });
         self.shared.tell(Change::Directory);

@@ -22,7 +22,7 @@ pub struct Settings {
     pub memory: u64,
     /// The most octets of one body.
     pub max_message: u64,
-    /// The most messages that one commit deletes unread; none for any number.
+    /// The most messages that one commit deletes if the removing program had not read them; none for any number.
     pub max_delete: Option<u32>,
     /// Where the mtime of a message comes from.
     pub dating: Dating,

@@ -7,6 +7,7 @@ mod common;
 
 mod endings;
 mod limits;
+mod readers;
 mod verdicts;
 
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The delete limit: many messages that were never read are deleted only after the user confirms.
+//! The delete limit: many messages are deleted only after the user confirms, unless the program that
+//! removed them had read them.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -28,9 +29,17 @@ fn pop3fs(mount: &Mount, command: &[&str]) -> Output {
     mount.subcommand(&[command, &[mount.arg()]].concat())
 }
 
+/// The test's own process reads the messages.
 fn read(mount: &Mount, names: &[String]) {
     for name in names {
         fs::read(mount.join(name)).expect("a message");
+    }
+}
+
+/// The test's own process removes the messages. (`rm` is a process of its own, which reads nothing.)
+fn unlink(mount: &Mount, names: &[String]) {
+    for name in names {
+        fs::remove_file(mount.join(name)).expect("a removal");
     }
 }
 
@@ -55,7 +64,7 @@ fn rm_and_umount_do_not_delete_300_unread_messages() {
     let ended = mount.wait();
     assert_eq!(ended.status.and_then(|status| status.code()), HELD_BACK);
     for part in [
-        "300 messages were removed that were never read here",
+        "300 messages were removed by programs that had not read them",
         "nothing was deleted",
         "pop3fs umount --yes",
         "max_delete",
@@ -86,25 +95,46 @@ fn messages_that_rsync_has_copied_are_deleted() {
 }
 
 #[test]
-fn messages_read_in_an_earlier_mount_need_no_confirmation() {
+fn messages_read_in_an_earlier_mount_need_confirmation() {
     let liar = liar(12);
     let mut mount = mounted(&liar.source(), &[]);
-    read(&mount, &listed(&mount));
+    let names = listed(&mount);
+    read(&mount, &names);
     mount.remount();
-    remove_all(&mount);
+    unlink(&mount, &names);
+    assert_held(&mount.umount(), &liar, &["still mounted"]);
+}
+
+#[test]
+fn messages_read_by_the_process_that_removes_need_no_confirmation() {
+    let liar = liar(12);
+    let mut mount = mounted(&liar.source(), &[]);
+    let names = listed(&mount);
+    read(&mount, &names);
+    unlink(&mount, &names);
     assert_eq!(umount(&mut mount), "12 messages deleted on the server\n");
     assert_eq!(liar.left_serials(), [0; 0]);
+}
+
+#[test]
+fn messages_read_by_another_process_need_confirmation() {
+    let liar = liar(12);
+    let mount = mounted(&liar.source(), &[]);
+    read(&mount, &listed(&mount));
+    remove_all(&mount);
+    assert_held(&mount.umount(), &liar, &["still mounted"]);
 }
 
 #[test]
 fn read_ahead_does_not_count_as_reading() {
     let liar = liar(40);
     let mount = mounted(&liar.source(), &[]);
-    read(&mount, &listed(&mount)[..2]);
+    let names = listed(&mount);
+    read(&mount, &names[..2]);
     // The second read in listing order makes the engine read ahead.
     liar.wait_for("RETR", 20);
-    remove_all(&mount);
-    let parts = ["40 messages were removed, 38 of which were never read"];
+    unlink(&mount, &names);
+    let parts = ["40 messages were removed, 38 of them by programs that had not read them"];
     assert_held(&pop3fs(&mount, &["commit"]), &liar, &parts);
 }
 
@@ -129,7 +159,7 @@ fn a_small_maildrop_is_emptied_without_confirmation() {
 fn commit_lists_what_it_would_delete_and_obeys_yes() {
     let (liar, mount) = emptied(11, &[]);
     let parts = [
-        "11 messages were removed that were never read here, and none would be left",
+        "11 messages were removed by programs that had not read them, and none would be left",
         "liar-1.eml, liar-10.eml, liar-11.eml and 8 more",
         "nothing was deleted",
         "pop3fs commit --yes",
@@ -190,13 +220,14 @@ fn max_delete_limits_unread_deletions() {
 }
 
 #[test]
-fn max_delete_0_deletes_only_what_was_read() {
+fn max_delete_0_deletes_only_what_the_same_process_read() {
     let liar = liar(3);
     let mount = mounted(&liar.source(), &["max_delete=0"]);
-    read(&mount, &["liar-1.eml".to_owned()]);
-    remove(&mount, "liar-1.eml");
+    let [first, second] = ["liar-1.eml".to_owned(), "liar-2.eml".to_owned()];
+    read(&mount, std::slice::from_ref(&first));
+    unlink(&mount, &[first]);
     assert_eq!(sync(&mount).status.code(), Some(0));
-    remove(&mount, "liar-2.eml");
+    unlink(&mount, &[second]);
     assert_eq!(sync(&mount).status.code(), Some(1));
     assert_eq!(liar.left_serials(), [2, 3]);
 }
@@ -228,7 +259,7 @@ fn a_yes_on_the_terminal_deletes() {
     let (code, shown) = on_a_terminal(&mount, "umount", "y\n");
     assert_eq!(code, Some(0), "{shown}");
     for part in [
-        "never read here, and none would be left on the server: liar-1.eml",
+        "had not read them, and none would be left on the server: liar-1.eml",
         "[y]es",
         "11 messages deleted",
     ] {
@@ -267,7 +298,6 @@ fn any_other_answer_on_the_terminal_deletes_nothing() {
 #[test]
 fn the_yes_of_a_failed_umount_is_forgotten() {
     let (liar, mut mount) = emptied(12, &[]);
-    // Opening this file counts as reading it, so 11 unread messages remain.
     let holder = holder_of(&mount.join(".deleted/liar-1.eml"));
     let output = pop3fs(&mount, &["umount", "--yes"]);
     assert!(stderr(&output).contains("is busy"), "{output:?}");

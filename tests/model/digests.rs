@@ -139,7 +139,7 @@ fn read(mounted: &Mounted, file: &ModelFile) {
     for (offset, most) in [(0, length + 1), (length / 3, 100)] {
         let slice = mounted
             .filesystem
-            .read(handle, offset as u64, most as u32)
+            .read(handle, offset as u64, most as u32, 0)
             .expect("an open file");
         let mut buffer = Vec::new();
         let octets = slice.octets(&mut buffer).expect("octets");

@@ -167,7 +167,7 @@ impl Mounted {
     }
 
     pub(crate) fn restore(&self, name: &str) -> Result<(), Error> {
-        self.filesystem.rename(DELETED, name, ROOT, name)
+        self.filesystem.rename(DELETED, name, ROOT, name, 0)
     }
 
     pub(crate) fn end(self, farewell: Farewell) -> Result<Verdict, Fault> {

@@ -99,7 +99,10 @@ fn status_tells_of_the_last_commit_and_the_last_error() {
     let error = status["last_error"]["lines"].to_string();
     assert_says(&error, &["refused RETR", "corrupt"]);
     let held = status["held"].as_str().expect("a sentence");
-    assert_says(held, &["11 messages were removed that were never read"]);
+    assert_says(
+        held,
+        &["11 messages were removed by programs that had not read them"],
+    );
     let shown = stdout(&mount.subcommand(&["status", mount.arg()]));
     assert_says(
         &shown,

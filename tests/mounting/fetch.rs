@@ -79,7 +79,7 @@ fn a_fetch_is_no_reading() {
     let output = mount.subcommand(&["commit", mount.arg()]);
     assert_says(
         &stderr(&output),
-        &["12 messages were removed that were never read"],
+        &["12 messages were removed by programs that had not read them"],
     );
     assert_eq!(liar.count("DELE"), 0);
 }

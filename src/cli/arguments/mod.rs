@@ -95,7 +95,7 @@ pub enum UserCommand {
         /// Unmount all of your mounts
         #[arg(long)]
         all: bool,
-        /// Delete even if more unread messages were removed than max_delete allows
+        /// Delete even if programs removed more messages, without reading them, than max_delete allows
         #[arg(short, long)]
         yes: bool,
         /// Delete nothing: what was removed here stays on the server
@@ -107,7 +107,7 @@ pub enum UserCommand {
         /// The mount point
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
-        /// Delete even if more unread messages were removed than max_delete allows
+        /// Delete even if programs removed more messages, without reading them, than max_delete allows
         #[arg(short, long)]
         yes: bool,
     },

@@ -39,8 +39,8 @@ pub(super) const COMMITTING: &[&str] = &[
      pop3fs commit and sync wait for what the server answers, and fail if it did not do it; after any other end the log tells.",
     "Until then MOUNTPOINT/.deleted/ holds them, and pop3fs restore takes them back. A crash, kill -9 or a lost connection \
      deletes nothing.",
-    "A commit that would delete more messages that were never read here than max_delete allows, or more than ten and nearly \
-     all of a maildrop, is held back: --yes lets it through, --discard unmounts without it.",
+    "Removing many messages that the removing program itself has not read (more than max_delete allows, or more than ten and \
+     nearly all of a maildrop) needs a confirmation: --yes lets the commit through, --discard unmounts without it.",
 ];
 
 pub(super) const LOG: &[&str] = &[

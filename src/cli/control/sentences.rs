@@ -107,7 +107,7 @@ pub(in crate::cli) fn farewell_in_words(
         (_, Err(Fault::HeldBack(held))) => ControlResponse::failed(
             Failure::HeldBack,
             format!(
-                "{held}: nothing was deleted; `pop3fs umount --yes {}` would have deleted them, -o max_delete=NUMBER sets how many may be deleted unread, and -o max_delete=off removes the limit",
+                "{held}: nothing was deleted; `pop3fs umount --yes {}` would have deleted them, -o max_delete=NUMBER sets how many need no confirmation, and -o max_delete=off removes the limit",
                 shown::path(mountpoint)
             ),
         ),

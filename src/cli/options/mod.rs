@@ -59,7 +59,7 @@ pub struct Options {
     pub memory: DataSize,
     /// 1 KiB to 1 TiB.
     pub max_message: DataSize,
-    /// The most unread messages that one commit deletes; none for no limit.
+    /// The most messages that one commit deletes if the removing program had not read them; none for no limit.
     pub max_delete: Option<u32>,
     /// Where a message's time comes from.
     pub mtime: Mtime,

@@ -41,7 +41,7 @@ pub enum OptionGroup {
     Server,
     /// Where the password comes from.
     Password,
-    /// What is kept, and how much.
+    /// What is kept, how much, and how fast it is read.
     Cache,
     /// What the mount looks like.
     Mount,
@@ -271,11 +271,19 @@ pub static TABLE: &[OptionRow] = &[
         },
     },
     OptionRow {
+        name: "poll",
+        group: OptionGroup::Cache,
+        kind: OptionKind::Value("AUTO|OFF"),
+        default: "auto",
+        help: "auto: poll for requests while many come, to read faster; off: never",
+        set: |options, text| poll(text).map(|value| options.poll = value),
+    },
+    OptionRow {
         name: "max_delete",
         group: OptionGroup::Mount,
         kind: OptionKind::Value("MESSAGES"),
         default: "1000",
-        help: "A commit asks before it deletes more messages that were never read, or more than ten and nearly all; off: never",
+        help: "A commit asks before it deletes more messages that the removing program has not read, or more than ten and nearly all; off: never",
         set: |options, text| limit(text).map(|value| options.max_delete = value),
     },
     OptionRow {
@@ -312,14 +320,6 @@ pub static TABLE: &[OptionRow] = &[
             options.xattrs = Xattrs::Shown;
             Ok(())
         },
-    },
-    OptionRow {
-        name: "poll",
-        group: OptionGroup::Mount,
-        kind: OptionKind::Value("AUTO|OFF"),
-        default: "auto",
-        help: "auto: poll for requests while many come and a CPU is idle, so that reading is faster; off: never",
-        set: |options, text| poll(text).map(|value| options.poll = value),
     },
     OptionRow {
         name: "log_file",

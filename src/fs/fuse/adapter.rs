@@ -113,6 +113,7 @@ impl fuser::Filesystem for Adapter {
         let mmap = config.add_capabilities(InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP);
         if mmap.is_ok() {
             self.disk_flags = FopenFlags::FOPEN_DIRECT_IO;
+            self.filesystem.note_direct_io();
         }
         Ok(())
     }
@@ -176,7 +177,7 @@ impl fuser::Filesystem for Adapter {
 
     fn read(
         &self,
-        _req: &Request,
+        req: &Request,
         _ino: INodeNo,
         fh: FileHandle,
         offset: u64,
@@ -186,7 +187,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyData,
     ) {
         self.poller.note_request();
-        let range = match self.filesystem.read(fh.0, offset, size) {
+        let range = match self.filesystem.read(fh.0, offset, size, req.pid()) {
             Ok(range) => range,
             Err(error) => return reply.error(errno(&error)),
         };
@@ -334,7 +335,7 @@ impl fuser::Filesystem for Adapter {
 
     fn rename(
         &self,
-        _req: &Request,
+        req: &Request,
         parent: INodeNo,
         name: &OsStr,
         newparent: INodeNo,
@@ -349,7 +350,7 @@ impl fuser::Filesystem for Adapter {
             // No name here is anything but UTF-8, so nothing can be moved to another.
             let new_name = utf8(newname).map_err(|_| self.filesystem.write_refusal())?;
             self.filesystem
-                .rename(parent.0, name, newparent.0, new_name)
+                .rename(parent.0, name, newparent.0, new_name, req.pid())
         });
         send_empty(reply, renamed);
     }

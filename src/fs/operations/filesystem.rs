@@ -1,6 +1,6 @@
 //! The filesystem, and what all of its operations share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::fs::appearance::Appearance;
@@ -9,6 +9,7 @@ use crate::fs::mount::Access;
 use crate::fs::nodes::{self, FileNode};
 use crate::fs::open_files::OpenHandles;
 use crate::fs::operations::stat::{FileKind, SpaceTotals};
+use crate::fs::readings::{PageUse, Readings};
 use crate::fs::reply::deferred::{KernelReply, WaitLimit, Watchdog};
 use crate::fs::search::Searches;
 use crate::fs::view_cache::ViewCache;
@@ -32,6 +33,9 @@ pub struct Filesystem {
     pub(in crate::fs) maildrop: Arc<Maildrop>,
     pub(in crate::fs) open_files: Arc<OpenHandles>,
     pub(in crate::fs) view_cache: Arc<ViewCache>,
+    pub(in crate::fs) readings: Arc<Readings>,
+    /// Whether the kernel keeps pages of bodies on disk.
+    pub(in crate::fs) disk_pages: OnceLock<PageUse>,
     pub(in crate::fs) watchdog: Watchdog,
     /// Makes files and trees for the views.
     pub(in crate::fs) view_maker: Worker,
@@ -52,6 +56,8 @@ impl Filesystem {
             maildrop,
             open_files: Arc::default(),
             view_cache: Arc::new(ViewCache::new()),
+            readings: Arc::new(Readings::new()),
+            disk_pages: OnceLock::new(),
             watchdog,
             view_maker: Worker::start("views")?,
             appearance,
@@ -115,6 +121,11 @@ impl Filesystem {
             return Err(Error::NotExecutable);
         }
         Ok(())
+    }
+
+    /// Notes that bodies on disk are opened with direct I/O. By default the kernel keeps their pages.
+    pub(in crate::fs) fn note_direct_io(&self) {
+        let _the_same_before = self.disk_pages.set(PageUse::Bypassed);
     }
 
     /// Why nothing can be written, for each operation that would write.

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::fs::error::Error;
-use crate::fs::kernel_view::{KernelView, ShownSize};
+use crate::fs::kernel_view::{KernelView, Pages, ShownSize};
 use crate::fs::nodes::{self, FileNode};
 use crate::fs::open_files::OpenHandles;
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::stat::FileKind;
+use crate::fs::readings::{FileContent, FileOpener, PageUse, Readings};
 use crate::fs::reply::deferred::KernelReply;
 use crate::fs::view_cache::{Revision, ViewCache};
 use crate::fs::views::{PartTree, ViewForm, ViewId};
@@ -44,6 +45,9 @@ pub struct ReadRange {
     content: BodyReader,
     offset: u64,
     length: usize,
+    handle: u64,
+    thread: u32,
+    readings: Arc<Readings>,
 }
 
 impl ReadRange {
@@ -53,9 +57,14 @@ impl ReadRange {
     /// # Errors
     /// [`Error::Cache`].
     pub fn octets<'a>(&'a self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
-        self.content
+        let octets = self
+            .content
             .read_at(self.offset, self.length, buffer)
-            .map_err(|error| cache_error(&error))
+            .map_err(|error| cache_error(&error))?;
+        let end = self.offset.saturating_add(octets.len() as u64);
+        self.readings
+            .note_read(self.handle, self.thread, self.offset..end);
+        Ok(octets)
     }
 }
 
@@ -87,7 +96,7 @@ impl Filesystem {
 
     /// Opens a file that shows the message itself with these line ends.
     fn open_message(&self, inode: u64, id: MessageId, eol: Eol, reply: KernelReply<OpenedFile>) {
-        let opener = self.opener(inode, id);
+        let opener = self.opener(inode, id, reply.caller());
         let maildrop = Arc::clone(&self.maildrop);
         let open = move |body: Arc<Body>| {
             opener.check()?;
@@ -126,7 +135,7 @@ impl Filesystem {
         make: fn(&[u8]) -> Vec<u8>,
         reply: KernelReply<OpenedFile>,
     ) {
-        let opener = self.opener(inode, id);
+        let opener = self.opener(inode, id, reply.caller());
         if let Some(file) = self.view_cache.file(inode) {
             let shown = least_shown(&self.maildrop.message(id));
             return reply.send(Ok(opener.open(BodyReader::as_it_is(file), shown)));
@@ -146,7 +155,7 @@ impl Filesystem {
 
     fn open_part(&self, id: MessageId, part: u16, reply: KernelReply<OpenedFile>) {
         let inode = nodes::part_inode(part, self.maildrop.message(id).inode);
-        let opener = self.opener(inode, id);
+        let opener = self.opener(inode, id, reply.caller());
         let (maildrop, cache) = (Arc::clone(&self.maildrop), Arc::clone(&self.view_cache));
         self.with_body(id, reply, move |body| {
             let octets = whole(body)?;
@@ -195,32 +204,45 @@ impl Filesystem {
         }
     }
 
-    fn opener(&self, inode: u64, id: MessageId) -> Opener {
+    fn opener(&self, inode: u64, id: MessageId, thread: u32) -> Opener {
         let message = self.maildrop.message(id).inode;
         Opener {
             open_files: Arc::clone(&self.open_files),
             cache: Arc::clone(&self.view_cache),
+            readings: Arc::clone(&self.readings),
+            disk_pages: self.disk_pages.get().copied().unwrap_or(PageUse::Kept),
+            opener: self.readings.opener(thread),
             inode,
             revision: self.view_cache.revision(message),
         }
     }
 
-    /// Reads from an open file.
+    /// Reads from an open file. `thread` is the id of the thread that reads, or 0.
     ///
     /// # Errors
     /// [`Error::NotOpen`].
-    pub fn read(&self, handle: u64, offset: u64, length: u32) -> Result<ReadRange, Error> {
+    pub fn read(
+        &self,
+        handle: u64,
+        offset: u64,
+        length: u32,
+        thread: u32,
+    ) -> Result<ReadRange, Error> {
         let content = self.open_files.content(handle).ok_or(Error::NotOpen)?;
         Ok(ReadRange {
             content,
             offset,
             length: length as usize,
+            handle,
+            thread,
+            readings: Arc::clone(&self.readings),
         })
     }
 
     /// Closes a file.
     pub fn release(&self, handle: u64) {
         self.open_files.close(handle);
+        self.readings.note_close(handle);
     }
 }
 
@@ -228,6 +250,9 @@ impl Filesystem {
 struct Opener {
     open_files: Arc<OpenHandles>,
     cache: Arc<ViewCache>,
+    readings: Arc<Readings>,
+    disk_pages: PageUse,
+    opener: FileOpener,
     inode: u64,
     revision: Revision,
 }
@@ -244,10 +269,31 @@ impl Opener {
         } else {
             ContentLocation::Disk
         };
+        let handle = self.open_files.open(content.clone());
+        let kernel_view = KernelView::new(self.inode, self.revision, shown, content);
+        self.note_open(handle, location, &kernel_view);
         OpenedFile {
-            handle: self.open_files.open(content.clone()),
+            handle,
             location,
-            kernel_view: KernelView::new(self.inode, self.revision, shown, content),
+            kernel_view,
+        }
+    }
+
+    fn note_open(&self, handle: u64, location: ContentLocation, kernel_view: &KernelView) {
+        let pages = match (location, kernel_view.pages()) {
+            (_, Pages::Outdated) => PageUse::Bypassed,
+            (ContentLocation::Disk, Pages::Current) => self.disk_pages,
+            (ContentLocation::Memory, Pages::Current) => PageUse::Kept,
+        };
+        let version = kernel_view.version();
+        let file = FileContent {
+            inode: self.inode,
+            revision: self.revision.number,
+        };
+        self.readings
+            .note_open(handle, self.opener, file, version.size, pages);
+        if let Some(tail) = kernel_view.missing_tail_range() {
+            self.readings.note_stored(file, tail);
         }
     }
 }

@@ -8,9 +8,12 @@ use crate::fs::nodes::{self, FileNode, FixedDirectory};
 use crate::fs::operations::directory::{DirectoryContents, find_folder};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::stat::FileKind;
+use crate::fs::readings::{FileContent, Readings};
 use crate::fs::reply::deferred::KernelReply;
-use crate::fs::views::ViewId;
-use crate::maildrop::{Fault, MessageId, Standing};
+use crate::fs::view_cache::ViewCache;
+use crate::fs::views::{PartTree, ViewForm, ViewId};
+use crate::maildrop::{Fault, Message, MessageId, Remover, Standing};
+use crate::store::Eol;
 
 impl Filesystem {
     /// Removes a message, which the next commit deletes on the server. The message is a file, or a
@@ -21,7 +24,8 @@ impl Filesystem {
             Ok(FileNode::Part(id, directory)) => self.remove_part(id, directory, name, reply),
             Ok(FileNode::InView(_, id)) => self.remove_part(id, 0, name, reply),
             Ok(FileNode::Fixed(directory)) => {
-                reply.send(self.unlink_listed(directory, name, kind));
+                let removed = self.unlink_listed(directory, name, kind, reply.caller());
+                reply.send(removed);
             }
             Ok(FileNode::Search) => reply.send(self.unpin(name, kind)),
             Ok(FileNode::InSearch(query, directory)) => {
@@ -37,6 +41,7 @@ impl Filesystem {
         parent: FixedDirectory,
         name: &str,
         kind: FileKind,
+        thread: u32,
     ) -> Result<(), Error> {
         if parent == FixedDirectory::Root && self.hidden(name).is_some() {
             return Err(self.write_refusal());
@@ -48,13 +53,14 @@ impl Filesystem {
         let id = self.find(contents, name)?;
         let message = self.maildrop.message(id);
         check_kind(self.attributes(contents, &message).kind, kind)?;
+        let remover = remover(&self.readings, &self.view_cache, contents, &message, thread);
         match contents {
             // Only a commit deletes for good.
             DirectoryContents::Messages(Standing::Unlinked | Standing::Departed) => {
                 return Err(Error::NotPermitted);
             }
-            DirectoryContents::Messages(Standing::Listed) => self.maildrop.unlink(id),
-            _ => self.maildrop.unlink_shown(id),
+            DirectoryContents::Messages(Standing::Listed) => self.maildrop.unlink(id, remover),
+            _ => self.maildrop.unlink_shown(id, remover),
         }
         .map_err(removal_error)?;
         self.view_cache.restore(message.inode);
@@ -78,9 +84,18 @@ impl Filesystem {
     /// Moves a message into `.deleted`, which unlinks it, or out of it, which restores it; the name
     /// stays. In a Maildir, mail readers move and flag messages this way.
     ///
+    /// `thread` is the id of the thread that asks, or 0.
+    ///
     /// # Errors
     /// [`Error::NotPermitted`] for any other move.
-    pub fn rename(&self, from: u64, name: &str, to: u64, new_name: &str) -> Result<(), Error> {
+    pub fn rename(
+        &self,
+        from: u64,
+        name: &str,
+        to: u64,
+        new_name: &str,
+        thread: u32,
+    ) -> Result<(), Error> {
         self.check_writable()?;
         let (from, to) = (self.node(from)?, self.node(to)?);
         if let FileNode::InSearch(_, directory) = from {
@@ -98,7 +113,7 @@ impl Filesystem {
                 FileNode::Fixed(FixedDirectory::Folder(to_view, folder)),
             ) if view == to_view => self.mark(id, view, folder, new_name),
             _ if name != new_name => Err(Error::NotPermitted),
-            _ => self.move_message(id, from, to),
+            _ => self.move_message(id, from, to, thread),
         }
     }
 
@@ -122,11 +137,22 @@ impl Filesystem {
         }
     }
 
-    fn move_message(&self, id: MessageId, from: FixedDirectory, to: FileNode) -> Result<(), Error> {
+    fn move_message(
+        &self,
+        id: MessageId,
+        from: FixedDirectory,
+        to: FileNode,
+        thread: u32,
+    ) -> Result<(), Error> {
         match (from, to) {
             (FixedDirectory::Root, FileNode::Fixed(FixedDirectory::Deleted)) => {
-                self.view_cache.restore(self.maildrop.message(id).inode);
-                self.maildrop.unlink_shown(id).map_err(removal_error)
+                let message = self.maildrop.message(id);
+                let contents = self.contents(from);
+                let remover = remover(&self.readings, &self.view_cache, contents, &message, thread);
+                self.view_cache.restore(message.inode);
+                self.maildrop
+                    .unlink_shown(id, remover)
+                    .map_err(removal_error)
             }
             (FixedDirectory::Deleted, FileNode::Fixed(FixedDirectory::Root)) => {
                 self.maildrop.restore(id).map_err(removal_error)
@@ -184,4 +210,45 @@ pub(super) fn removal_error(fault: Fault) -> Error {
         Fault::Departed => Error::NotFound,
         fault => fault.into(),
     }
+}
+
+/// Whether the process that removes a message in this directory has read it: the message itself in
+/// any form that shows it unchanged, or what it removes, a text or all parts.
+pub(super) fn remover(
+    readings: &Readings,
+    cache: &ViewCache,
+    contents: DirectoryContents,
+    message: &Message,
+    thread: u32,
+) -> Remover {
+    let revision = cache.revision(message.inode).number;
+    let has_read = |inode| readings.has_read(thread, FileContent { inode, revision });
+    let unchanged = ViewId::all()
+        .filter(|view| view.view().form().eol(Eol::Crlf).is_some())
+        .map(|view| nodes::in_view_inode(view, message.inode));
+    if std::iter::once(message.inode)
+        .chain(unchanged)
+        .any(has_read)
+    {
+        return Remover::HasReadIt;
+    }
+    let has_read_form = contents
+        .view()
+        .is_some_and(|view| match view.view().form() {
+            ViewForm::Directory => cache
+                .tree(message.inode)
+                .is_some_and(|tree| parts(&tree, message.inode).all(has_read)),
+            _ => has_read(nodes::in_view_inode(view, message.inode)),
+        });
+    match has_read_form {
+        true => Remover::HasReadIt,
+        false => Remover::HasNot,
+    }
+}
+
+/// The inode numbers of the files in a tree, which has at least one.
+fn parts(tree: &PartTree, message: u64) -> impl Iterator<Item = u64> {
+    (1..=tree.last())
+        .filter(|&part| tree.file(part).is_some())
+        .map(move |part| nodes::part_inode(part, message))
 }

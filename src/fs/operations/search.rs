@@ -10,7 +10,7 @@ use crate::fs::operations::attributes::message_attributes;
 use crate::fs::operations::directory::{DirectoryContents, find_folder, find_in};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::readdir::{DirectoryEntry, LISTING_WAIT, OpenedDirectory};
-use crate::fs::operations::remove::{check_kind, removal_error};
+use crate::fs::operations::remove::{check_kind, removal_error, remover};
 use crate::fs::operations::stat::{Attributes, FileKind};
 use crate::fs::reply::deferred::KernelReply;
 use crate::fs::search::{QueryId, SearchResult, Searches};
@@ -177,6 +177,7 @@ impl Filesystem {
         }
         let (maildrop, cache) = (Arc::clone(&self.maildrop), Arc::clone(&self.view_cache));
         let (eol, contents) = (self.appearance.eol, self.contents(directory));
+        let (readings, thread) = (Arc::clone(&self.readings), reply.caller());
         let name = name.to_owned();
         self.with_result(query, reply, move |result| {
             let id = find_in(&maildrop, contents, &name)?;
@@ -188,7 +189,8 @@ impl Filesystem {
                 message_attributes(&cache, eol, contents, &message).kind,
                 kind,
             )?;
-            maildrop.unlink_shown(id).map_err(removal_error)?;
+            let remover = remover(&readings, &cache, contents, &message, thread);
+            maildrop.unlink_shown(id, remover).map_err(removal_error)?;
             cache.restore(message.inode);
             Ok(())
         });

@@ -53,6 +53,11 @@ impl<T: Send + 'static> KernelReply<T> {
         }))
     }
 
+    /// The id of the thread that waits in the kernel.
+    pub(in crate::fs) fn caller(&self) -> u32 {
+        self.0.caller
+    }
+
     /// Sends the reply, unless the watchdog has sent one.
     pub fn send(self, result: Result<T, Error>) {
         self.0.send(result);

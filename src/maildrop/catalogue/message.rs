@@ -241,7 +241,6 @@ impl Message {
         ShownBefore {
             headers: self.digests,
             twin_body: self.twin_body,
-            was_read: self.read,
         }
     }
 

@@ -41,7 +41,7 @@ use crate::maildrop::catalogue::learnt::{HeaderNews, Learnt};
 use crate::maildrop::catalogue::listing::{Coverage, Group, Listed};
 use crate::maildrop::catalogue::message::{Extent, Message, Standing};
 use crate::maildrop::catalogue::name::file_name;
-use crate::maildrop::catalogue::pending::{Absence, Likeness, PendingDeletion};
+use crate::maildrop::catalogue::pending::{Absence, Likeness, PendingDeletion, Remover};
 use crate::store::{Eol, Row};
 
 /// The messages, by name and by inode number.
@@ -374,12 +374,17 @@ impl Catalogue {
         self.messages[id.index()].forget_identity();
     }
 
-    /// Whether a user was ever given the body of a removed message, in this mount or an earlier one.
-    pub(crate) fn was_read(&self, id: MessageId) -> bool {
-        let is_pending_read = self
-            .pending(id)
-            .is_some_and(|pending| pending.shown.was_read);
-        self.get(id).read || is_pending_read
+    /// Keeps who removed a message.
+    pub(crate) fn note_remover(&mut self, id: MessageId, remover: Remover) {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.remover = remover;
+        }
+    }
+
+    /// Whether a removed message was read by the program that removed it.
+    pub(crate) fn has_remover_read(&self, id: MessageId) -> bool {
+        self.pending(id)
+            .is_some_and(|pending| pending.remover == Remover::HasReadIt)
     }
 
     /// Whether LIST gives other octets than before to what has that name, or more or fewer share its unique-id.

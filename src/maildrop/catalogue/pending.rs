@@ -10,6 +10,8 @@ pub(crate) struct PendingDeletion {
     pub(crate) removed_in: ListingSerial,
     /// What was shown of the message by then.
     pub(crate) shown: ShownBefore,
+    /// Who removed it.
+    pub(crate) remover: Remover,
     /// What the listings since have told.
     pub(crate) likeness: Likeness,
     /// Whether a listing has left it out.
@@ -23,8 +25,15 @@ pub(crate) struct ShownBefore {
     pub(crate) headers: Digests,
     /// Of its whole body, if it shared its unique-id when the body was seen.
     pub(crate) twin_body: Option<HeaderDigest>,
-    /// A user was given the body, in this mount or an earlier one.
-    pub(crate) was_read: bool,
+}
+
+/// The program that removed a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remover {
+    /// It has read the message to its end in this mount, so that it may have a copy.
+    HasReadIt,
+    /// It has not, or nobody knows.
+    HasNot,
 }
 
 /// How far the listings speak for it that a message is the one that was removed, from the best to the worst.
@@ -56,6 +65,7 @@ impl PendingDeletion {
         Self {
             removed_in,
             shown,
+            remover: Remover::HasNot,
             likeness: Likeness::Same,
             absence: Absence::Named,
         }

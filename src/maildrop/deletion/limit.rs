@@ -1,8 +1,8 @@
-//! The safety valve: a commit that would delete many messages which nobody ever read is held back until the user says yes.
+//! The delete limit: many messages are deleted only after the user confirms, unless the program that removed them had read
+//! them.
 //!
-//! A message was read once an open was given its body, in this mount or an earlier one; read-ahead alone is no reading.
-//! What was read passes in any number, so `mv` and `rsync --remove-source-files` do, whatever a server notes in it of that: the
-//! headers have to tell that it is the same (doubt.rs). Of what was never read
+//! `mv` and `rsync --remove-source-files` read what they remove, in any number. `rm` reads nothing; what another program has
+//! read, or an earlier mount has shown, is no copy. Of the removals by programs that had not read the message
 //!
 //! | a commit deletes | and is |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | more than 10, with less than a tenth as many left in the maildrop | held back: `rm -rf ~/mail/*`, whatever mail has come since |
 //! | anything else | carried out |
 //!
-//! `max_delete=off` opens the valve for good, [`Consent::Given`] for one commit.
+//! With `max_delete=off` there is no limit, and [`Consent::Given`] suspends it for one commit.
 
 use std::fmt;
 
@@ -18,16 +18,16 @@ use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::message::Standing;
 use serde::{Deserialize, Serialize};
 
-/// So many messages are deleted unread without a question, be they the whole maildrop.
+/// So many messages are deleted without a question, be they the whole maildrop.
 const FEW: usize = 10;
-/// A maildrop is all but emptied where what is left is less than this part of what goes unread.
+/// A maildrop is nearly emptied if what is left is less than this part of the removals that count.
 const PART_LEFT: u64 = 10;
 
-/// What the user says of deleting many messages that were never read.
+/// What the user says of deleting many messages that the removing program had not read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Consent {
-    /// Nothing: the valve decides.
+    /// Nothing: the limit decides.
     #[default]
     Unsaid,
     /// Yes, to all that is pending.
@@ -39,18 +39,18 @@ pub enum Consent {
 pub struct Held {
     /// Messages that it would have deleted.
     pub pending: usize,
-    /// Those of them that were never read here.
+    /// Those of them that the removing program had not read.
     pub unread: usize,
     /// What was too much.
     pub excess: Excess,
 }
 
-/// What the valve does not let through.
+/// Which limit is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     /// More messages than `max_delete`.
     Many {
-        /// The most messages that may go unread.
+        /// The most messages that may go without a question.
         max_delete: u32,
     },
     /// All of the maildrop, or nearly.
@@ -68,12 +68,12 @@ impl fmt::Display for Held {
         if unread == pending {
             write!(
                 f,
-                "{pending} messages were removed that were never read here"
+                "{pending} messages were removed by programs that had not read them"
             )?;
         } else {
             write!(
                 f,
-                "{pending} messages were removed, {unread} of which were never read here"
+                "{pending} messages were removed, {unread} of them by programs that had not read them"
             )?;
         }
         match self.excess {
@@ -88,7 +88,7 @@ impl fmt::Display for Held {
     }
 }
 
-/// Whether the pending deletions may be committed; `max_delete` is none where the user wants no valve.
+/// Whether the pending deletions may be committed; `max_delete` is none where the user wants no limit.
 pub(crate) fn check(
     catalogue: &Catalogue,
     max_delete: Option<u32>,
@@ -102,7 +102,10 @@ pub(crate) fn check(
     }
     let pending = catalogue.after(0, Standing::Unlinked);
     let (pending, unread) = pending.fold((0, 0), |(pending, unread), (id, _)| {
-        (pending + 1, unread + usize::from(!catalogue.was_read(id)))
+        (
+            pending + 1,
+            unread + usize::from(!catalogue.has_remover_read(id)),
+        )
     });
     let left = catalogue.totals().messages;
     match excess(unread, left, max_delete) {
@@ -127,9 +130,10 @@ fn excess(unread: usize, left: u64, max_delete: u32) -> Option<Excess> {
 mod tests {
     use super::*;
     use crate::maildrop::catalogue::listing::{Coverage, Entry};
+    use crate::maildrop::catalogue::pending::Remover;
     use crate::pop3::UniqueId;
 
-    /// So many listed, of which the first are unlinked, and of these the first were read.
+    /// So many listed, of which the first are unlinked, and of these the first by who had read them.
     fn maildrop(listed: usize, unlinked: usize, read: usize) -> Catalogue {
         let mut catalogue = Catalogue::remembered(&[]);
         let entry = |n: usize| Entry {
@@ -138,11 +142,11 @@ mod tests {
         };
         let entries = (0..listed).map(entry).collect();
         let (order, _) = catalogue.update(entries, Coverage::Complete);
-        for &id in &order[..read] {
-            catalogue.learn_read(id);
-        }
         for &id in &order[..unlinked] {
             catalogue.stand(id, Standing::Unlinked);
+        }
+        for &id in &order[..read] {
+            catalogue.note_remover(id, Remover::HasReadIt);
         }
         catalogue
     }
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn mail_that_has_come_since_does_not_open_the_valve() {
+    fn mail_that_has_come_since_does_not_lift_the_limit() {
         let few_left = Some(Excess::NearlyAll { left: 29 });
         assert_eq!(held(&maildrop(329, 300, 0), 1000), few_left);
         assert_eq!(held(&maildrop(330, 300, 0), 1000), None);
@@ -202,11 +206,11 @@ mod tests {
         };
         assert_eq!(
             sentence(300, 300, Excess::NearlyAll { left: 0 }),
-            "300 messages were removed that were never read here, and none would be left on the server"
+            "300 messages were removed by programs that had not read them, and none would be left on the server"
         );
         assert_eq!(
             sentence(1501, 1500, Excess::Many { max_delete: 1000 }),
-            "1501 messages were removed, 1500 of which were never read here, more than max_delete allows (1000)"
+            "1501 messages were removed, 1500 of them by programs that had not read them, more than max_delete allows (1000)"
         );
     }
 }

@@ -70,7 +70,7 @@ pub enum Fault {
     /// QUIT had no answer, or a refusal, and a look at the maildrop since has not told what became of the messages.
     #[error("the server did not confirm the deletions ({0})")]
     OutcomeUnknown(String),
-    /// The user's: the safety valve holds a commit back. Nothing was sent.
+    /// The user's: the delete limit holds a commit back. Nothing was sent.
     #[error("{0}")]
     HeldBack(Held),
     /// The mount is ending.

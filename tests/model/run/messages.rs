@@ -129,7 +129,7 @@ impl Run {
         let slice = self
             .mounted()
             .filesystem
-            .read(handle, offset, length)
+            .read(handle, offset, length, 0)
             .map_err(|error| error.to_string())?;
         let mut buffer = Vec::new();
         let octets = slice.octets(&mut buffer);
