@@ -256,7 +256,8 @@ fn downgrade(index: &Path) {
     outside
         .execute_batch(
             "ALTER TABLE message DROP COLUMN crlfs; ALTER TABLE message DROP COLUMN outline;
-            PRAGMA user_version = 2;",
+            ALTER TABLE message DROP COLUMN first_listed; ALTER TABLE message DROP COLUMN departed;
+            DROP TABLE watermark; PRAGMA user_version = 2;",
         )
         .expect("an older index");
 }
