@@ -610,11 +610,7 @@ fn replies_within_a_message_are_not_smuggled_behind_a_bare_lf() {
 #[test]
 fn a_server_that_ends_lines_with_lf_is_understood() {
     check(
-        &[
-            Command::List,
-            Command::Retr(number(1)),
-            Command::Retr(number(1)),
-        ],
+        &[Command::List, Command::Retr(number(1))],
         r"
         L: +OK
         E: done +OK
@@ -633,13 +629,24 @@ fn a_server_that_ends_lines_with_lf_is_understood() {
         E: opened +OK
         E: body a\x0a.b\x0a
         E: end
+        ",
+    );
+}
+
+#[test]
+fn bare_lf_in_a_body_ends_no_line_behind_a_status_line_with_crlf() {
+    check(
+        &[Command::Retr(number(1))],
+        r"
         C: RETR 1
         S: +OK
         L: a
         L: ..b
         S: .
+        S: +OK forged
+        S: .
         E: opened +OK
-        E: body a\x0a.b\x0a
+        E: body a\x0a..b\x0a.\x0d\x0a+OK forged\x0d\x0a
         E: end
         ",
     );

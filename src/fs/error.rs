@@ -113,6 +113,7 @@ fn fault_errno(fault: &Fault) -> i32 {
         | Fault::StlsRefused
         | Fault::Refused { .. }
         | Fault::EmptyBody
+        | Fault::Unconfirmed
         | Fault::OutcomeUnknown(_)
         | Fault::Ending => libc::EIO,
     }

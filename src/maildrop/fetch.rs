@@ -296,6 +296,10 @@ impl Shared {
 fn concerns_one_message(fault: &Fault) -> bool {
     matches!(
         fault,
-        Fault::Departed | Fault::TooLarge | Fault::EmptyBody | Fault::Refused { .. }
+        Fault::Departed
+            | Fault::TooLarge
+            | Fault::EmptyBody
+            | Fault::Unconfirmed
+            | Fault::Refused { .. }
     )
 }

@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use memchr::memchr;
 use memchr::memmem::Finder;
 
 use super::line::LineEnd;
@@ -29,8 +28,8 @@ pub(super) enum Piece<'a> {
 #[derive(Debug)]
 pub(super) struct BodyDecoder {
     position: LinePosition,
-    /// `None` until the first line of the body has ended.
-    line_end: Option<LineEnd>,
+    /// As the server ended the status line. A message's author controls how the lines of the body end.
+    line_end: LineEnd,
 }
 
 /// The position of the next octet in its line.
@@ -47,11 +46,7 @@ enum LinePosition {
 
 impl BodyDecoder {
     /// A decoder for the body behind a status line that ended like this.
-    pub(super) fn new(status_line_end: LineEnd) -> Self {
-        let line_end = match status_line_end {
-            LineEnd::Lf => Some(LineEnd::Lf),
-            LineEnd::CrLf => None,
-        };
+    pub(super) fn new(line_end: LineEnd) -> Self {
         Self {
             position: LinePosition::Start,
             line_end,
@@ -89,35 +84,21 @@ impl BodyDecoder {
         octets
     }
 
-    fn run_length(&mut self, input: &[u8]) -> usize {
+    fn run_length(&self, input: &[u8]) -> usize {
         if self.position == LinePosition::InsideAfterCr && input.starts_with(b"\n") {
-            self.line_end.get_or_insert(LineEnd::CrLf);
             return 1;
         }
         let length = match self.line_end {
-            None => self.first_line(input),
-            Some(LineEnd::CrLf) => CRLF_DOT.find(input).map(|at| at + 2),
-            Some(LineEnd::Lf) => LF_DOT.find(input).map(|at| at + 1),
+            LineEnd::CrLf => CRLF_DOT.find(input).map(|at| at + 2),
+            LineEnd::Lf => LF_DOT.find(input).map(|at| at + 1),
         };
         length.unwrap_or(input.len())
-    }
-
-    /// The length of the first line if its end has come. That end says how all lines end.
-    fn first_line(&mut self, input: &[u8]) -> Option<usize> {
-        let lf = memchr(b'\n', input)?;
-        let end = if input[..lf].ends_with(b"\r") {
-            LineEnd::CrLf
-        } else {
-            LineEnd::Lf
-        };
-        self.line_end = Some(end);
-        Some(lf + 1)
     }
 
     fn position_after(&self, octets: &[u8]) -> LinePosition {
         let after_cr = self.position == LinePosition::InsideAfterCr;
         match (octets, self.line_end) {
-            ([.., b'\n'], Some(LineEnd::Lf)) | ([.., b'\r', b'\n'], _) => LinePosition::Start,
+            ([.., b'\n'], LineEnd::Lf) | ([.., b'\r', b'\n'], _) => LinePosition::Start,
             ([b'\n'], _) if after_cr => LinePosition::Start,
             ([.., b'\r'], _) => LinePosition::InsideAfterCr,
             _ => LinePosition::Inside,

@@ -40,11 +40,10 @@
 //! could end a message early and have the rest of it read as replies. A few servers do end their
 //! lines with LF alone, however.
 //!
-//! So the decoder learns the line end from lines that no author of mail writes: the status line of
-//! the reply, and the first line of the body, which is a trace header of the delivering server. If
-//! one of them ends with a bare LF, LF ends every line of that body. Otherwise only CRLF does, both
-//! before the dot line and before a stuffed dot. The dot line itself may end with CRLF or LF: after
-//! a line end, a server that stuffs dots can mean nothing else by it.
+//! So the decoder learns the line end from the status line of the reply, which no author of mail
+//! writes. If that ends with a bare LF, LF ends every line of the body. Otherwise only CRLF does,
+//! both before the dot line and before a stuffed dot. The dot line itself may end with CRLF or LF:
+//! after a line end, a server that stuffs dots can mean nothing else by it.
 //!
 //! # What is left to the driver
 //!

@@ -5,11 +5,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod certainty;
 mod endings;
 mod limits;
 mod readers;
+mod removals;
+mod replies;
 mod verdicts;
 
+use std::fs;
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
@@ -75,6 +79,41 @@ fn remove(mount: &Mount, name: &str) {
 /// Runs `sync DIR`, which commits.
 fn sync(mount: &Mount) -> Output {
     run(&["sync", mount.arg()])
+}
+
+/// Reads message `serial` of the server as given. It must have exactly the content of
+/// `messages[serial - 1]`, or the read must fail. Returns whether it succeeded.
+fn reads_right_or_fails(mount: &Mount, serial: u64, messages: &[Vec<u8>]) -> bool {
+    let right = &messages[usize::try_from(serial).expect("a small number") - 1];
+    match fs::read(mount.join(name(serial))) {
+        Ok(octets) => {
+            let shown = String::from_utf8_lossy(&octets[..octets.len().min(200)]);
+            assert!(
+                octets == *right,
+                "message {serial} reads {} octets and not {}: {shown}",
+                octets.len(),
+                right.len()
+            );
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+/// Reads all messages in listing order; every read that succeeds must be right.
+fn assert_never_wrong(mount: &Mount, messages: &[Vec<u8>]) {
+    for serial in 1..=messages.len() as u64 {
+        reads_right_or_fails(mount, serial, messages);
+    }
+}
+
+/// Every message must be readable and right.
+fn assert_all_right(mount: &Mount, messages: &[Vec<u8>]) {
+    for serial in 1..=messages.len() as u64 {
+        common::eventually("the message to be readable", || {
+            reads_right_or_fails(mount, serial, messages).then_some(())
+        });
+    }
 }
 
 /// Runs `pop3fs umount` and waits for the process. Both must end in time and with the same status,

@@ -7,7 +7,7 @@ use pop3fs::maildrop::Pipeline;
 use super::mail::{Draft, UidlForm};
 use super::operations::{Operation, Parting, Sequence, Setting};
 use super::run::run;
-use super::server::{Break, Fault, Offers, Quit, Update, Within};
+use super::server::{Break, Fault, Misreply, Offers, Quit, Update, Within};
 
 const MAIL: Draft = Draft {
     octets: 0,
@@ -163,4 +163,81 @@ fn a_copy_that_arrives_before_a_commit_is_shown_after_it() {
             ],
         );
     }
+}
+
+/// Messages of different sizes, read while the server sends a wrong reply to RETR.
+fn succeeds_with_misreply(misreply: Misreply) {
+    let mails: Vec<Draft> = (0..8)
+        .map(|at| Draft {
+            octets: 39 + 50 * at,
+            ..MAIL
+        })
+        .collect();
+    let operations = [
+        Operation::Refresh,
+        Operation::Misreply(misreply),
+        Operation::Together,
+        Operation::Walk,
+    ];
+    succeeds(&mails, &operations);
+}
+
+/// The second reply to one RETR must not become the content of the next message.
+#[test]
+fn a_duplicate_reply_becomes_no_other_content() {
+    succeeds_with_misreply(Misreply::Duplicate);
+}
+
+#[test]
+fn swapped_replies_become_no_other_content() {
+    succeeds_with_misreply(Misreply::Swapped);
+}
+
+#[test]
+fn a_missing_reply_becomes_no_other_content() {
+    succeeds_with_misreply(Misreply::Missing);
+}
+
+/// A line of a single dot ends an unstuffed body early.
+#[test]
+fn an_unstuffed_body_is_not_cut_short() {
+    let mail = Draft { octets: 39, ..MAIL };
+    let operations = [Operation::Misreply(Misreply::Unstuffed), Operation::Cat(0)];
+    succeeds(&[mail], &operations);
+}
+
+/// The user sees and removes the old message; the server has another one under its unique-id.
+#[test]
+fn a_message_with_a_reused_unique_id_is_not_deleted_unseen() {
+    let quit = Quit::Confirmed;
+    for is_refreshed in [true, false] {
+        let mut operations = vec![Operation::Refresh, Operation::Cat(0)];
+        operations.push(Operation::Reuse(0));
+        operations.extend(is_refreshed.then_some(Operation::Refresh));
+        operations.push(Operation::Unlink(0));
+        operations.push(Operation::Restart);
+        operations.push(Operation::Commit { refused: 0, quit });
+        succeeds(&[MAIL], &operations);
+    }
+}
+
+#[test]
+fn exchanged_unique_ids_delete_no_other_message() {
+    let quit = Quit::Confirmed;
+    let large = Draft {
+        octets: 300,
+        ..MAIL
+    };
+    succeeds(
+        &[MAIL, large],
+        &[
+            Operation::Refresh,
+            Operation::Walk,
+            Operation::Unlink(0),
+            Operation::Exchange(0, 1),
+            Operation::Restart,
+            Operation::Commit { refused: 0, quit },
+            Operation::Walk,
+        ],
+    );
 }

@@ -58,6 +58,11 @@ impl Mail {
         self.uidl == other.uidl && self.listed == other.listed
     }
 
+    /// The headers with the empty line.
+    pub(crate) fn headers(&self) -> &[u8] {
+        headers(&self.content)
+    }
+
     /// When it arrived, as Unix time.
     pub(crate) fn arrived(&self) -> i64 {
         arrived(&self.content).expect("the header that every message has")
@@ -94,6 +99,25 @@ impl Draft {
         content.extend_from_slice(b"\r\n");
         content.into()
     }
+}
+
+/// The headers of a message with the empty line.
+pub(crate) fn headers(content: &[u8]) -> &[u8] {
+    let end = content.windows(4).position(|four| four == b"\r\n\r\n");
+    &content[..end.map_or(content.len(), |at| at + 4)]
+}
+
+/// A message of exactly this length; `None` if that is too short for its headers.
+pub(crate) fn of_length(serial: u32, length: usize) -> Option<Arc<[u8]>> {
+    let draft = Draft {
+        octets: 0,
+        overstated: 0,
+        uidl: UidlForm::Plain,
+    };
+    let bare = draft.content(serial);
+    let missing = length.checked_sub(bare.len())?;
+    let (headers, end) = bare.split_at(bare.len() - 2);
+    Some([headers, &vec![b'y'; missing], end].concat().into())
 }
 
 /// The date that the mounts of the model read from the headers.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::mail::{Draft, UidlForm};
-use super::server::{Break, Fault, Offers, Pace, Quit, Update, Within};
+use super::server::{Break, Fault, Misreply, Offers, Pace, Quit, Update, Within};
 
 /// A mount, its server, and the operations on both.
 #[derive(Clone, Debug)]
@@ -76,8 +76,16 @@ pub(crate) enum Operation {
     Expunge(Pick),
     /// The message behind a unique-id becomes a different one.
     Alter(Pick, Draft),
+    /// The message behind a unique-id becomes a different one of the same size.
+    Reuse(Pick),
+    /// Two messages exchange their unique-ids.
+    Exchange(Pick, Pick),
+    /// The case of the letters in a unique-id changes.
+    Recase(Pick),
     /// The server will break off within a reply.
     Fault(Fault),
+    /// The server will send a wrong reply to RETR.
+    Misreply(Misreply),
     /// The server ends all connections.
     Restart,
     /// The cache on disk is damaged.
@@ -123,11 +131,18 @@ impl Setting {
 }
 
 impl Sequence {
+    /// Whether the server may send a wrong reply to RETR.
+    pub(crate) fn has_misreplies(&self) -> bool {
+        let is_misreply = |operation: &Operation| matches!(operation, Operation::Misreply(_));
+        self.operations.iter().any(is_misreply)
+    }
+
     /// Whether the server falls silent somewhere; then the mount gets a short timeout.
     pub(crate) fn has_silence(&self) -> bool {
         let is_silent = |quit: &Quit| matches!(quit, Quit::Silent(_));
         self.operations.iter().any(|operation| match operation {
-            Operation::Fault(fault) => fault.how == Break::Silence,
+            Operation::Fault(fault) => matches!(fault.how, Break::Silence | Break::Drip),
+            Operation::Misreply(misreply) => *misreply == Misreply::Missing,
             Operation::Commit { quit, .. } | Operation::Remount(Parting::Committing(quit)) => {
                 is_silent(quit)
             }
@@ -148,14 +163,29 @@ pub(crate) fn sequences() -> impl Strategy<Value = Sequence> {
     let silent = [Quit::Silent(Update::Done), Quit::Silent(Update::NotDone)];
     let loud: Vec<Quit> = [quits.as_slice(), closing.as_slice()].concat();
     let all = [loud.as_slice(), silent.as_slice()].concat();
-    prop_oneof![
-        5 => sequences_of(breaks.to_vec(), loud),
-        1 => sequences_of([breaks.as_slice(), &[Break::Silence]].concat(), all),
-    ]
+    let misreplies = [Misreply::Duplicate, Misreply::Swapped, Misreply::Unstuffed];
+    let loud = Faults {
+        breaks: breaks.to_vec(),
+        misreplies: misreplies.to_vec(),
+        quits: loud,
+    };
+    let all = Faults {
+        breaks: [breaks.as_slice(), &[Break::Silence, Break::Drip]].concat(),
+        misreplies: [misreplies.as_slice(), &[Misreply::Missing]].concat(),
+        quits: all,
+    };
+    prop_oneof![5 => sequences_of(loud), 1 => sequences_of(all)]
 }
 
-fn sequences_of(breaks: Vec<Break>, quits: Vec<Quit>) -> impl Strategy<Value = Sequence> {
-    let operations = vec(operation(breaks, quits), 1..40);
+/// The faults of the server that a sequence may contain.
+struct Faults {
+    breaks: Vec<Break>,
+    misreplies: Vec<Misreply>,
+    quits: Vec<Quit>,
+}
+
+fn sequences_of(faults: Faults) -> impl Strategy<Value = Sequence> {
+    let operations = vec(operation(faults), 1..40);
     (setting(), vec(draft(), 0..12), operations).prop_map(|(setting, mails, operations)| Sequence {
         setting,
         mails,
@@ -206,7 +236,12 @@ fn draft() -> impl Strategy<Value = Draft> {
     })
 }
 
-fn operation(breaks: Vec<Break>, quits: Vec<Quit>) -> impl Strategy<Value = Operation> {
+fn operation(faults: Faults) -> impl Strategy<Value = Operation> {
+    let Faults {
+        breaks,
+        misreplies,
+        quits,
+    } = faults;
     let pick = any::<Pick>;
     let after = prop_oneof![1 => 0_u32..400, 1 => 0_u32..6000];
     let fault = (select(breaks), after).prop_map(|(how, after)| {
@@ -234,7 +269,11 @@ fn operation(breaks: Vec<Break>, quits: Vec<Quit>) -> impl Strategy<Value = Oper
         1 => (pick(), draft()).prop_map(|(of, draft)| Operation::Twin(of, draft)),
         2 => pick().prop_map(Operation::Expunge),
         2 => (pick(), draft()).prop_map(|(which, draft)| Operation::Alter(which, draft)),
+        1 => pick().prop_map(Operation::Reuse),
+        1 => (pick(), pick()).prop_map(|(first, second)| Operation::Exchange(first, second)),
+        1 => pick().prop_map(Operation::Recase),
         6 => fault,
+        3 => select(misreplies).prop_map(Operation::Misreply),
         1 => Just(Operation::Restart),
         1 => damage().prop_map(Operation::Damage),
         4 => (prop_oneof![3 => Just(0), 1 => any::<u8>()], select(quits.clone()))

@@ -31,6 +31,14 @@ pub(crate) struct Known {
     pub(crate) arrived: Option<SystemTime>,
     /// The messages behind the name since the operation began.
     pub(crate) lately: Vec<Mail>,
+    /// Earlier messages behind the name with the same unique-id and size as the current one. The
+    /// mount may still show one of them, because nothing but the headers tells them apart.
+    pub(crate) former: Vec<Mail>,
+    /// Whether the name has meant different messages. The mount then shows the date of one of them,
+    /// and that of the current one once it knows it.
+    pub(crate) may_redate: bool,
+    /// The message whose headers the mount has shown last under this name.
+    pub(crate) shown: Option<Mail>,
     /// Whether the name was gone before the operation or in a listing since then.
     pub(crate) was_absent: bool,
 }
@@ -106,6 +114,7 @@ impl Reference {
             known.inode = None;
             known.is_seen = false;
             known.arrived = None;
+            known.shown = None;
         }
     }
 
@@ -134,6 +143,15 @@ impl Reference {
             .any(|(other, known)| other != name && known.inode == Some(inode))
     }
 
+    /// The message becomes another one on the server.
+    pub(crate) fn replace(&mut self, serial: u32, by: &Mail) {
+        let is_it = |old: &&mut Mail| old.serial == serial;
+        self.mailbox
+            .iter_mut()
+            .filter(is_it)
+            .for_each(|old| *old = by.clone());
+    }
+
     pub(crate) fn remove(&mut self, serial: u32) {
         self.mailbox.retain(|mail| mail.serial != serial);
     }
@@ -150,6 +168,9 @@ impl Known {
             is_seen: false,
             arrived: None,
             lately: vec![mail.clone()],
+            former: Vec::new(),
+            may_redate: false,
+            shown: None,
             was_absent: true,
         }
     }
@@ -160,6 +181,11 @@ impl Known {
         let is_altered = is_regrouped || is_shifted || self.mail.listed != mail.listed;
         self.is_seen &= !is_altered;
         self.twins = twins;
+        if self.mail.serial != mail.serial {
+            self.may_redate = true;
+            self.former.push(self.mail.clone());
+            self.former.retain(|former| former.is_twin_of(mail));
+        }
         self.mail = mail.clone();
         self.lately.push(mail.clone());
         if self.standing == Standing::Departed || is_regrouped {
@@ -202,18 +228,36 @@ impl Known {
     /// The sizes that the mount may show.
     pub(crate) fn sizes(&self) -> Vec<u64> {
         let exact = self.mail.content.len() as u64;
-        match self.is_seen {
+        // The mount forgets the body once it notices that the message was replaced.
+        match self.is_seen && self.former.is_empty() {
             true => vec![exact],
             false => vec![exact, self.mail.listed.max(1)],
         }
     }
 
     /// The recent version of the message with this content.
-    pub(crate) fn version(&self, octets: &[u8]) -> Option<Arc<[u8]>> {
+    pub(crate) fn version(&self, octets: &[u8]) -> Option<&Mail> {
         let of = |mail: &&Mail| *mail.content == *octets;
-        self.lately
-            .iter()
-            .find(of)
-            .map(|mail| Arc::clone(&mail.content))
+        self.possible().find(of)
+    }
+
+    /// The messages that the mount may show under this name.
+    pub(crate) fn possible(&self) -> impl Iterator<Item = &Mail> {
+        self.lately.iter().chain(&self.former)
+    }
+
+    /// Whether the mount may show this date, as Unix time, in place of the one that it has shown.
+    pub(crate) fn may_arrive(&self, seconds: u64) -> bool {
+        let is_it = |mail: &Mail| mail.arrived() as u64 == seconds;
+        self.may_redate && self.possible().any(is_it)
+    }
+
+    /// Whether the user can have meant this message when they removed the name: what the mount
+    /// showed and what is deleted must have the same headers, as far as the server can show them.
+    pub(crate) fn can_mean(&self, mail: &Mail, has_top: bool) -> bool {
+        let is_as_shown = |shown: &Mail| shown.headers() == mail.headers();
+        self.unlinked.serial == mail.serial
+            || self.unlinked.is_twin_of(mail)
+                && (!has_top || self.shown.as_ref().is_none_or(is_as_shown))
     }
 }

@@ -90,6 +90,9 @@ impl Run {
     fn begin(sequence: &Sequence) -> Check<Run> {
         let setting = sequence.setting.clone();
         let server = Server::start(setting.offers, setting.pace(), setting.chunk);
+        if sequence.has_misreplies() {
+            server.give_distinct_lengths();
+        }
         let is_silent_at_times = sequence.has_silence();
         let mounting = Mounting {
             setting,
@@ -145,6 +148,20 @@ impl Run {
                 self.server.break_off(fault);
                 Ok(())
             }
+            Operation::Misreply(misreply) => {
+                self.server.misreply(misreply);
+                Ok(())
+            }
+            Operation::Reuse(pick) => self.with_mail(pick, Run::reuse),
+            Operation::Exchange(first, second) => {
+                let second = picked(&self.reference.mailbox, second).cloned();
+                self.with_mail(first, |run, first| {
+                    if let Some(second) = second {
+                        run.exchange(first, &second);
+                    }
+                })
+            }
+            Operation::Recase(pick) => self.with_mail(pick, Run::recase),
             Operation::Restart => {
                 self.server.restart();
                 Ok(())
@@ -215,9 +232,39 @@ impl Run {
 
     fn alter(&mut self, mail: &Mail, draft: Draft) {
         let altered = self.server.alter(mail, draft);
-        let is_it = |old: &&mut Mail| old.serial == mail.serial;
-        for old in self.reference.mailbox.iter_mut().filter(is_it) {
-            *old = altered.clone();
+        self.reference.replace(mail.serial, &altered);
+    }
+
+    fn reuse(&mut self, mail: &Mail) {
+        if let Some(other) = self.server.reuse(mail) {
+            self.reference.replace(mail.serial, &other);
+        }
+    }
+
+    fn rename(&mut self, mail: &Mail, uidl: &Arc<str>) -> bool {
+        let renamed = self.server.rename(mail, uidl);
+        if let Some(renamed) = &renamed {
+            self.reference.replace(mail.serial, renamed);
+        }
+        renamed.is_some()
+    }
+
+    /// If only the first unique-id can change, two messages share the second one: they are twins
+    /// then.
+    fn exchange(&mut self, first: &Mail, second: &Mail) {
+        if first.uidl != second.uidl && self.rename(first, &second.uidl) {
+            self.rename(second, &first.uidl);
+        }
+    }
+
+    fn recase(&mut self, mail: &Mail) {
+        let swap_case = |octet: char| match octet.is_ascii_lowercase() {
+            true => octet.to_ascii_uppercase(),
+            false => octet.to_ascii_lowercase(),
+        };
+        let uidl: Arc<str> = mail.uidl.chars().map(swap_case).collect::<String>().into();
+        if uidl != mail.uidl {
+            self.rename(mail, &uidl);
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::common::Scripted;
-use super::mail::{Draft, Mail};
+use super::mail::{self, Draft, Mail};
 use session::ModelSession;
 
 /// The user name that the server accepts.
@@ -60,6 +60,21 @@ pub(crate) enum Break {
     Reset,
     /// The connection stays open but the server sends nothing more.
     Silence,
+    /// The connection stays open and the server sends single octets for ever.
+    Drip,
+}
+
+/// A wrong reply to RETR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Misreply {
+    /// The reply comes twice.
+    Duplicate,
+    /// The reply does not come; replies to later commands do.
+    Missing,
+    /// The reply comes after the reply to the next command.
+    Swapped,
+    /// Dots at the start of lines are not doubled.
+    Unstuffed,
 }
 
 /// How the server answers QUIT in a session with marked messages.
@@ -126,6 +141,15 @@ struct ModelState {
     /// Every size that LIST ever gave for each unique-id.
     listed: HashSet<(Arc<str>, u64)>,
     faults: VecDeque<Fault>,
+    /// For the next RETRs.
+    misreplies: VecDeque<Misreply>,
+    /// How many wrong replies to RETR were sent.
+    misreplied: usize,
+    /// Lengths of all contents, if every message gets a length of its own.
+    lengths: Option<HashSet<usize>>,
+    /// Whether LIST has given the exact size of every message. If not, no client can notice two
+    /// replies that are swapped, or one too many and one too few in the same session.
+    is_list_exact: bool,
     broken: Broken,
     refused: u8,
     quit: Option<Quit>,
@@ -144,7 +168,10 @@ impl Server {
             offers,
             pace,
             chunk,
-            state: Mutex::default(),
+            state: Mutex::new(ModelState {
+                is_list_exact: true,
+                ..ModelState::default()
+            }),
         });
         let served = Arc::clone(&shared);
         let scripted =
@@ -190,14 +217,38 @@ impl Server {
     pub(crate) fn alter(&self, mail: &Mail, draft: Draft) -> Mail {
         let mut state = self.shared.state.lock();
         let other = state.make(draft, Some(Arc::clone(&mail.uidl)));
-        for old in state
-            .mailbox
-            .iter_mut()
-            .filter(|old| old.serial == mail.serial)
-        {
-            *old = other.clone();
-        }
+        state.replace(mail.serial, &other);
         other
+    }
+
+    /// Replaces the message behind a unique-id by another one of the same size, for later sessions.
+    /// Returns `None` if the message is too small for that.
+    pub(crate) fn reuse(&self, mail: &Mail) -> Option<Mail> {
+        let mut state = self.shared.state.lock();
+        let content = mail::of_length(state.last_serial + 1, mail.content.len())?;
+        state.last_serial += 1;
+        let other = Mail {
+            serial: state.last_serial,
+            content,
+            ..mail.clone()
+        };
+        state.replace(mail.serial, &other);
+        Some(other)
+    }
+
+    /// Gives the message another unique-id, for later sessions. Returns `None` if a message with
+    /// this unique-id ever had the same size.
+    pub(crate) fn rename(&self, mail: &Mail, uidl: &Arc<str>) -> Option<Mail> {
+        let mut state = self.shared.state.lock();
+        if !state.listed.insert((Arc::clone(uidl), mail.listed)) {
+            return None;
+        }
+        let renamed = Mail {
+            uidl: Arc::clone(uidl),
+            ..mail.clone()
+        };
+        state.replace(mail.serial, &renamed);
+        Some(renamed)
     }
 
     pub(crate) fn mailbox(&self) -> Vec<Mail> {
@@ -209,9 +260,26 @@ impl Server {
         self.shared.state.lock().faults.push_back(fault);
     }
 
+    /// Gives every later message a length of its own, so that none can be taken for another one.
+    pub(crate) fn give_distinct_lengths(&self) {
+        self.shared.state.lock().lengths = Some(HashSet::new());
+    }
+
+    /// How many wrong replies to RETR were sent.
+    pub(crate) fn misreplied(&self) -> usize {
+        self.shared.state.lock().misreplied
+    }
+
+    /// Makes the next RETR of a message get this reply; after the earlier ones.
+    pub(crate) fn misreply(&self, misreply: Misreply) {
+        self.shared.state.lock().misreplies.push_back(misreply);
+    }
+
     /// Removes all faults that have not occurred yet.
     pub(crate) fn behave(&self) {
-        self.shared.state.lock().faults.clear();
+        let mut state = self.shared.state.lock();
+        state.faults.clear();
+        state.misreplies.clear();
     }
 
     /// Sets how the next session with a DELE ends.
@@ -257,17 +325,31 @@ impl ModelState {
     fn make(&mut self, draft: Draft, uidl: Option<Arc<str>>) -> Mail {
         self.last_serial += 1;
         let uidl = uidl.unwrap_or_else(|| draft.uidl(self.last_serial));
-        let content = draft.content(self.last_serial);
+        let mut content = draft.content(self.last_serial);
+        if let Some(lengths) = &mut self.lengths {
+            while !lengths.insert(content.len()) {
+                content = [b"x", &*content].concat().into();
+            }
+        }
         let mut listed = (content.len() as u64).saturating_add_signed(draft.overstated.into());
         while !self.listed.insert((Arc::clone(&uidl), listed)) {
             listed += 1;
         }
+        self.is_list_exact &= listed == content.len() as u64;
         Mail {
             serial: self.last_serial,
             uidl,
             listed,
             content,
         }
+    }
+
+    fn replace(&mut self, serial: u32, by: &Mail) {
+        let is_it = |old: &&mut Mail| old.serial == serial;
+        self.mailbox
+            .iter_mut()
+            .filter(is_it)
+            .for_each(|old| *old = by.clone());
     }
 
     fn has(&self, mail: &Mail) -> bool {

@@ -16,6 +16,9 @@
 //! | cuts, resets, stalls, empty bodies, `-ERR` unasked | `tests/faults` |
 //! | QUIT refused, unanswered, early; DELE refused | `tests/deleting` |
 //! | splits its replies anywhere | `tests/protocol.rs` |
+//! | duplicates, loses or swaps replies; stuffs no dots; sends bare LF | `tests/confirmed` |
+//! | exchanges or reuses unique-ids, changes their case | `tests/confirmed` |
+//! | sends a few octets of a reply for ever | `tests/confirmed` |
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -81,6 +81,7 @@ fn of_connection(connection: &Connection) -> MountStatus {
             tls: terms.tls.map(|version| version.to_string()),
             login: Some(terms.method.to_string()),
             capabilities: Some(terms.capabilities.to_string()),
+            one_at_a_time: terms.is_one_at_a_time,
             ..MountStatus::default()
         },
     }
@@ -134,6 +135,12 @@ pub(in crate::cli) fn print_status(
     line("session", &session(status))?;
     if let Some(capabilities) = &status.capabilities {
         line("offers", capabilities)?;
+    }
+    if status.one_at_a_time {
+        line(
+            "pipeline",
+            "one command at a time: the server's replies were out of step",
+        )?;
     }
     line("in flight", &status.in_flight.to_string())?;
     let Cached { messages, octets } = status.cached;
@@ -258,6 +265,7 @@ mod tests {
             tls: Some("TLSv1.3".to_owned()),
             login: Some("PLAIN".to_owned()),
             capabilities: Some("TOP, UIDL".to_owned()),
+            one_at_a_time: false,
             in_flight: 2,
             pending: vec!["a\x1b.eml".to_owned()],
             pending_octets: 2048,

@@ -29,6 +29,9 @@ pub(in crate::cli) struct MountStatus {
     pub login: Option<String>,
     /// What the server announced; none without a session.
     pub capabilities: Option<String>,
+    /// The server's replies were out of step before, so it gets one command at a time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_at_a_time: bool,
     /// Messages that were requested and have not arrived.
     pub in_flight: u64,
     /// The names of removed messages that are not deleted on the server yet.

@@ -53,6 +53,7 @@ impl From<&Fault> for Failure {
             | Fault::Departed
             | Fault::TooLarge
             | Fault::EmptyBody
+            | Fault::Unconfirmed
             | Fault::Ending => Failure::Other,
         }
     }

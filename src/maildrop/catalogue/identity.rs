@@ -163,6 +163,8 @@ mod tests {
             mark: None,
             crlfs: None,
             outline: None,
+            top_digest: None,
+            body_digest: None,
             first_listed: None,
             departed: None,
             twins: 1,

@@ -1,6 +1,7 @@
 //! One message: what is known of it, and what is shown of that.
 
 use std::num::NonZeroU64;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::maildrop::catalogue::digest::{ContentSince, Digests, HeaderDigest};
 use crate::maildrop::catalogue::id::Tag;
@@ -84,6 +85,10 @@ pub struct Message {
     pub(super) is_replaceable: bool,
     /// The inode number, the same in every session.
     pub inode: u64,
+    /// When this machine first listed the message, in Unix seconds; none where an older version did.
+    pub first_listed: Option<i64>,
+    /// When a listing first lacked the message, in Unix seconds, if the index was told so.
+    departed: Option<i64>,
     /// LIST's octets: a hint.
     pub(super) listed: u64,
     pub(super) exact: Option<u64>,
@@ -118,6 +123,8 @@ impl Message {
             twins: listed.twins,
             is_replaceable: false,
             inode,
+            first_listed: Some(unix_now()),
+            departed: None,
             listed: listed.octets,
             exact: None,
             exact_lf: None,
@@ -139,19 +146,28 @@ impl Message {
             octets,
             crlfs: row.crlfs,
         });
+        let digests = Digests {
+            by_top: row.top_digest.map(HeaderDigest),
+            by_body: row.body_digest.map(HeaderDigest),
+        };
         Message {
             uidl: UniqueId::from_wire(&row.uidl),
             ordinal: row.ordinal,
             twins: row.twins,
             is_replaceable: row.twins == 0,
             inode: row.inode,
+            first_listed: row.first_listed,
+            departed: row.departed,
             listed: row.listed,
             exact: row.size,
             exact_lf: extent.and_then(Extent::with_lf),
             arrived: row.arrived,
-            content: ContentSince::Unchanged,
+            content: match row.title.is_none() && digests.is_known() {
+                true => ContentSince::Altered,
+                false => ContentSince::Unchanged,
+            },
             read: row.read,
-            digests: Digests::default(),
+            digests,
             twin_body: None,
             title: row.title.clone(),
             mark: row.mark.clone(),
@@ -254,6 +270,20 @@ impl Message {
         self.title.is_some()
     }
 
+    /// Whether the index takes the message for departed, though it is listed again.
+    pub(crate) fn has_come_back(&self) -> bool {
+        self.departed.is_some() && self.standing != Standing::Departed
+    }
+
+    /// Notes where the message stands now.
+    pub(super) fn set_standing(&mut self, standing: Standing) -> Standing {
+        let before = std::mem::replace(&mut self.standing, standing);
+        if before != Standing::Departed && standing == Standing::Departed {
+            self.departed = Some(unix_now());
+        }
+        before
+    }
+
     /// Forgets what the content told. The digests stay: they tell whether it still is the message.
     pub(super) fn forget_content(&mut self) {
         self.title = None;
@@ -302,8 +332,21 @@ impl Message {
             outline: None,
             // Another mount's mark may be newer than what we know.
             mark: None,
-            first_listed: None,
-            departed: None,
+            first_listed: self.first_listed,
+            departed: match self.standing {
+                Standing::Departed => self.departed.or_else(|| Some(unix_now())),
+                Standing::Listed | Standing::Unlinked => None,
+            },
+            top_digest: self.digests.by_top.map(|digest| digest.0),
+            body_digest: self.digests.by_body.map(|digest| digest.0),
         }
     }
+}
+
+/// Now, in Unix seconds.
+pub(crate) fn unix_now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

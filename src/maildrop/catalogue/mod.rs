@@ -179,7 +179,7 @@ impl Catalogue {
 
     /// Moves a message to another standing; true where that changes the directory.
     pub(crate) fn stand(&mut self, id: MessageId, standing: Standing) -> bool {
-        let before = std::mem::replace(&mut self.messages[id.index()].standing, standing);
+        let before = self.messages[id.index()].set_standing(standing);
         if standing != Standing::Unlinked {
             self.pending.remove(&id);
         } else if before != Standing::Unlinked {
@@ -268,6 +268,13 @@ impl Catalogue {
         message.title.get_or_insert(learnt.title.into_boxed_str());
         if let Some(outline) = learnt.outline {
             self.outlines.insert(id, outline.into_boxed_str());
+        }
+        let digests = message.digests;
+        if let Some(pending) = self.pending.get_mut(&id) {
+            match news {
+                HeaderNews::SameMessage => pending.shown.headers = digests,
+                HeaderNews::OtherMessage => pending.note_likeness(Likeness::Shifted),
+            }
         }
         news
     }

@@ -7,17 +7,18 @@
 use crate::maildrop::catalogue::message::Announced;
 use crate::store::Body;
 
+/// LIST is trusted if so many sizes were right for each that was wrong. Dovecot's are wrong where the last line has no end.
+const RIGHT_FOR_EACH_WRONG: u32 = 16;
+/// LIST is not called a guess for fewer wrong sizes.
+const FEWEST_WRONG: u32 = 3;
+
 /// What this mount has measured of LIST.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListedSizes {
     /// Bodies that had LIST's octets.
     right: u32,
-    /// Bodies that had others, though a check has confirmed them.
+    /// Confirmed bodies that had others.
     wrong: u32,
-    /// Bodies that had others, and are not confirmed yet.
-    unconfirmed: u32,
-    /// Such bodies that have LIST's octets if each line end counts as one.
-    unconfirmed_lines: u32,
     /// LIST counts each line end as one octet.
     counts_lines_short: bool,
 }
@@ -30,32 +31,29 @@ impl ListedSizes {
             self.right = self.right.saturating_add(1);
             return true;
         }
-        let is_short_by_lines = announced.listed == octets - body.crlfs().min(octets);
-        if is_short_by_lines && self.counts_lines_short {
-            return true;
-        }
-        self.unconfirmed = self.unconfirmed.saturating_add(1);
-        self.unconfirmed_lines += u32::from(is_short_by_lines);
-        false
+        self.counts_lines_short && is_short_by_lines(announced, body)
     }
 
-    /// A check has confirmed the bodies that were compared before it.
-    pub(crate) fn note_check(&mut self) {
-        self.wrong = self.wrong.saturating_add(self.unconfirmed);
-        self.counts_lines_short |= self.unconfirmed_lines > 0;
-        self.forget_unconfirmed();
+    /// Notes a confirmed body that has other octets than LIST announced.
+    pub(crate) fn note_wrong(&mut self, announced: Announced, body: &Body) {
+        self.wrong = self.wrong.saturating_add(1);
+        self.counts_lines_short |= is_short_by_lines(announced, body);
     }
 
-    /// The bodies since the last check were discarded.
-    pub(crate) fn forget_unconfirmed(&mut self) {
-        self.unconfirmed = 0;
-        self.unconfirmed_lines = 0;
+    /// Whether LIST is right so often that a body of its size shows that the replies are in step.
+    pub(crate) fn is_trusted(self) -> bool {
+        self.counts_lines_short || self.wrong * RIGHT_FOR_EACH_WRONG <= self.right
     }
 
     /// Whether LIST is wrong more often than right, so that only checks confirm bodies.
     pub(crate) fn is_guessed(self) -> bool {
-        !self.counts_lines_short && self.wrong > self.right
+        !self.counts_lines_short && self.wrong >= FEWEST_WRONG && self.wrong > self.right
     }
+}
+
+/// Whether LIST gives the octets of the body with each line end counted as one.
+fn is_short_by_lines(announced: Announced, body: &Body) -> bool {
+    announced.listed == body.len().saturating_sub(body.crlfs())
 }
 
 #[cfg(test)]
@@ -74,32 +72,24 @@ mod tests {
     }
 
     #[test]
-    fn listed_octets_are_right_until_a_check_says_otherwise() {
+    fn list_is_a_guess_once_it_was_wrong_more_often_than_right() {
         let mut sizes = ListedSizes::default();
         assert!(sizes.compare(listed(3), &body("a\r\n")));
         assert!(!sizes.compare(listed(100), &body("a\r\n")));
-        assert!(!sizes.compare(listed(100), &body("a\r\n")));
-        assert!(!sizes.is_guessed());
-        sizes.note_check();
+        for _ in 0..FEWEST_WRONG {
+            assert!(!sizes.is_guessed());
+            sizes.note_wrong(listed(100), &body("a\r\n"));
+        }
         assert!(sizes.is_guessed());
     }
 
     #[test]
-    fn a_server_that_counts_lf_is_believed_after_one_check() {
+    fn a_server_that_counts_lf_is_believed_after_one_body() {
         let mut sizes = ListedSizes::default();
         let text = "a\r\nb\r\n";
         assert!(!sizes.compare(listed(4), &body(text)));
-        sizes.note_check();
+        sizes.note_wrong(listed(4), &body(text));
         assert!(sizes.compare(listed(4), &body(text)));
         assert!(!sizes.is_guessed());
-    }
-
-    #[test]
-    fn discarded_bodies_teach_nothing() {
-        let mut sizes = ListedSizes::default();
-        assert!(!sizes.compare(listed(4), &body("a\r\nb\r\n")));
-        sizes.forget_unconfirmed();
-        sizes.note_check();
-        assert!(!sizes.compare(listed(4), &body("a\r\nb\r\n")));
     }
 }

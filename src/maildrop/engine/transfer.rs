@@ -20,20 +20,24 @@
 //! * by a body of the size that LIST gives, if the bodies asked for around it have other sizes, or
 //! * by a NOOP that is answered with one line and nothing around it.
 //!
-//! Where LIST gives true sizes no NOOP is sent for bodies. A reply that breaks the protocol discards what is unconfirmed; it
-//! is fetched again one command at a time.
+//! Where LIST gives true sizes no NOOP is sent for bodies. A body of another size is a *suspect*: it is kept if TOP shows the
+//! headers that it has, or if RETR alone gives the same octets again. Once this has shown that LIST is a guess on this server,
+//! a NOOP behind the window is enough. A reply that breaks the protocol discards what is unconfirmed; it is fetched again one
+//! command at a time.
 //!
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
 //! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
+use crate::maildrop::catalogue::digest::HeaderDigest;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Announced;
 use crate::maildrop::connection::quirks::{Notice, Quirks};
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
+use crate::maildrop::session::headers::HeaderBuffer;
 use crate::maildrop::session::top::Top;
 use crate::maildrop::session::{OpenReason, Session};
 use crate::maildrop::shared::Shared;
@@ -48,6 +52,10 @@ use crate::store::{Body, Incoming};
 const MOST_LOSSES: u8 = 3;
 /// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.
 const MOST_FOR_A_DATE: u64 = 64 * 1024;
+/// A body that is another each time is given up after so many.
+const MOST_DISCARDED: u8 = 3;
+/// No command is sent while so many bodies of another size wait to be shown again.
+const MOST_SUSPECTS: usize = 16;
 /// A reply out of step shows the size of one of so many neighbours on either side.
 const NEIGHBOURS: usize = 4;
 
@@ -63,6 +71,12 @@ pub(super) struct Transfer {
     answered: VecDeque<Announced>,
     /// Complete replies that may yet prove to be another command's, in order.
     unconfirmed: Vec<Unconfirmed>,
+    /// Complete bodies of another size than announced, from a server whose LIST is right for others.
+    suspects: VecDeque<Unconfirmed>,
+    /// Suspects that TOP or a second RETR has borne out. The next check confirms them.
+    borne_out: Vec<Unconfirmed>,
+    /// Of discarded suspects, by which the second RETR is compared with the first.
+    discarded: HashMap<Want, Discarded>,
     /// Replies and octets, in flight or here, that no check in flight will confirm.
     unchecked: Unchecked,
     /// After replies were discarded each is asked for alone, until one check has confirmed that they are in step.
@@ -81,7 +95,9 @@ struct Unchecked {
 /// A command that is written.
 #[derive(Debug)]
 enum InFlight {
-    Fetch(Fetch),
+    Fetch(Box<Fetch>),
+    /// TOP of the first suspect, and what has come of it.
+    ShowAgain(HeaderBuffer),
     /// NOOP.
     Check,
 }
@@ -104,8 +120,30 @@ struct Fetch {
 #[derive(Debug)]
 struct Unconfirmed {
     want: Want,
+    announced: Announced,
+    content: Content,
     body: Body,
-    is_whole: bool,
+}
+
+/// What came for a want that was not believed.
+#[derive(Clone, Copy, Debug)]
+struct Discarded {
+    /// Of the whole body that came last.
+    digest: HeaderDigest,
+    /// How often something came.
+    times: u8,
+    announced: Announced,
+}
+
+/// What a complete reply holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// The headers by TOP.
+    Headers,
+    /// A body of the announced size.
+    Announced,
+    /// A body of another size.
+    OtherSize,
 }
 
 /// How a reply ended.
@@ -113,6 +151,8 @@ enum Reply {
     Received(Fetch),
     /// `-ERR`, in the server's words.
     Refused(Fetch, ServerText),
+    /// The headers of the first suspect; `None` where the server refuses them.
+    ShownAgain(Option<Vec<u8>>),
     /// The server answered the check.
     Checked,
 }
@@ -148,11 +188,12 @@ impl Transfer {
             if relisting == Relisting::NotNeeded {
                 self.fill_window(sessions, shared)?;
             }
-            if self.in_flight.is_empty() && !self.unconfirmed.is_empty() {
-                self.send_check(sessions)?;
+            if self.in_flight.is_empty() {
+                self.ask_for_confirmation(sessions, shared)?;
             }
             if self.in_flight.is_empty() {
                 self.is_careful = false;
+                self.discarded.clear();
                 return Ok(relisting);
             }
             if let Some((session, _)) = sessions.current_mut() {
@@ -200,18 +241,52 @@ impl Transfer {
         try_again(front, fault, shared);
     }
 
+    /// Nothing is in flight: asks for what confirms the replies that are here.
+    fn ask_for_confirmation(
+        &mut self,
+        sessions: &mut Sessions,
+        shared: &Shared,
+    ) -> Result<(), Fault> {
+        let most = self.most_in_flight(sessions, shared);
+        if self.unconfirmed.is_empty() {
+            self.have_suspects_shown(most, sessions)?;
+        }
+        let is_nothing_left =
+            self.unconfirmed.is_empty() && self.suspects.is_empty() && self.borne_out.is_empty();
+        if is_nothing_left || self.in_flight.len() >= most {
+            return Ok(());
+        }
+        self.send_check(sessions)
+    }
+
+    fn have_suspects_shown(&mut self, most: usize, sessions: &mut Sessions) -> Result<(), Fault> {
+        let Some((session, _)) = sessions.current_mut() else {
+            return Ok(());
+        };
+        if session.top == Top::Missing {
+            return Ok(());
+        }
+        for suspect in self.suspects.iter().take(most) {
+            let message = session.number_of(suspect.want.message());
+            let message = message.ok_or(Fault::Departed)?;
+            session.link.queue(&Command::Top { message, lines: 0 })?;
+            let shown = InFlight::ShowAgain(HeaderBuffer::default());
+            self.in_flight.push_back(shown);
+        }
+        Ok(())
+    }
+
     fn note_breakdown(&self, fault: &Fault, sessions: &mut Sessions) {
         sessions.note_breakdown(fault);
         let nothing_came = match self.in_flight.front() {
             Some(InFlight::Fetch(front)) => front.received.is_empty(),
-            Some(InFlight::Check) | None => true,
+            Some(InFlight::ShowAgain(_) | InFlight::Check) | None => true,
         };
         let Some((session, quirks)) = sessions.current_mut() else {
             return;
         };
         if matches!(fault, Fault::Protocol(_)) {
             quirks.pipelining.note_out_of_step();
-            quirks.sizes.forget_unconfirmed();
         } else if nothing_came && session.link.is_amid_several() {
             quirks.pipelining.note_breakdown(fault);
         }
@@ -222,24 +297,26 @@ impl Transfer {
         self.expected = 0;
         self.unchecked = Unchecked::default();
         self.answered.clear();
-        let is_check_due = matches!(self.in_flight.front(), Some(InFlight::Check));
+        let is_fetch_due = matches!(self.in_flight.front(), Some(InFlight::Fetch(_)));
         let mut wants =
             std::mem::take(&mut self.in_flight)
                 .into_iter()
                 .filter_map(|sent| match sent {
                     InFlight::Fetch(fetch) => Some(fetch.want),
-                    InFlight::Check => None,
+                    InFlight::ShowAgain(_) | InFlight::Check => None,
                 });
-        let front = match is_check_due {
-            true => None,
-            false => wants.next(),
+        let front = match is_fetch_due {
+            true => wants.next(),
+            false => None,
         };
         (front, wants.collect())
     }
 
     /// What was received since the last confirmation is not believed. It is fetched again, each alone.
     fn give_back_unconfirmed(&mut self, fault: &Fault, shared: &Shared) {
-        let discarded = std::mem::take(&mut self.unconfirmed);
+        let mut discarded = std::mem::take(&mut self.unconfirmed);
+        discarded.extend(self.suspects.drain(..));
+        discarded.append(&mut self.borne_out);
         if discarded.is_empty() {
             return;
         }
@@ -284,7 +361,8 @@ impl Transfer {
 
     /// A window is filled up to its edge: the want that goes over it is the last.
     fn has_room(&self, most: usize) -> bool {
-        self.in_flight.len() < most && self.expected < WINDOW_OCTETS
+        let has_few_suspects = self.suspects.len() < MOST_SUSPECTS;
+        has_few_suspects && self.in_flight.len() < most && self.expected < WINDOW_OCTETS
     }
 
     /// Nothing more is to be sent for now. What only a check confirms gets one at once, which costs no round trip.
@@ -338,8 +416,8 @@ impl Transfer {
         self.expected += fetch.expected;
         self.unchecked.commands += 1;
         self.unchecked.octets += fetch.expected;
-        self.unchecked.needs_check |= !fetch.is_whole || quirks.sizes.is_guessed();
-        self.in_flight.push_back(InFlight::Fetch(fetch));
+        self.unchecked.needs_check |= !fetch.is_whole || !quirks.sizes.is_trusted();
+        self.in_flight.push_back(InFlight::Fetch(Box::new(fetch)));
     }
 
     /// Notes whether a reply out of step would be seen by its size.
@@ -374,6 +452,10 @@ impl Transfer {
                     fetch.take(octets, shared.settings.max_message)?;
                     continue;
                 }
+                (Event::Body(octets), InFlight::ShowAgain(headers)) => {
+                    headers.take(octets, shared.settings.max_message)?;
+                    continue;
+                }
                 (Event::End, _) => None,
                 (Event::Done(status), _) => Some(status.server_text()),
                 (_, _) => continue,
@@ -391,7 +473,11 @@ impl Transfer {
     fn pop(&mut self, refusal: Option<ServerText>) -> Option<Reply> {
         let fetch = match self.in_flight.pop_front()? {
             InFlight::Check => return Some(Reply::Checked),
-            InFlight::Fetch(fetch) => fetch,
+            InFlight::ShowAgain(headers) => {
+                let shown = refusal.is_none().then_some(headers.kept);
+                return Some(Reply::ShownAgain(shown));
+            }
+            InFlight::Fetch(fetch) => *fetch,
         };
         self.expected -= fetch.expected;
         Some(match refusal {
@@ -411,12 +497,11 @@ impl Transfer {
         match reply {
             Reply::Checked => {
                 refuse_what_follows(sessions)?;
-                if let Some((_, quirks)) = sessions.current_mut() {
-                    quirks.sizes.note_check();
-                }
-                self.is_careful = false;
-                self.confirm_all(sessions, shared);
+                self.is_careful = !self.discarded.is_empty();
+                self.confirm_in_step(sessions, shared);
+                self.keep_borne_out(sessions, shared);
             }
+            Reply::ShownAgain(headers) => self.judge_suspect(headers.as_deref(), shared),
             Reply::Received(fetch) if fetch.is_whole && fetch.is_empty_by_fault() => {
                 shared.fail(fetch.want, &Fault::EmptyBody);
             }
@@ -453,23 +538,30 @@ impl Transfer {
             return Err(Fault::Ending);
         };
         let has_announced_size = is_whole && quirks.sizes.compare(announced, &body);
-        let proves_step = has_announced_size && is_distinct;
+        let is_trusted = has_announced_size && quirks.sizes.is_trusted();
+        let proves_step = is_trusted && is_distinct;
         // Where commands go one at a time nothing else can have been answered, if nothing follows.
         let was_alone = self.in_flight.is_empty()
             && !session.link.had_several()
             && !quirks.pipelining.is_out_of_step()
-            && (has_announced_size || !is_whole);
+            && (is_trusted || !is_whole);
+        let content = match (is_whole, has_announced_size) {
+            (false, _) => Content::Headers,
+            (true, true) => Content::Announced,
+            (true, false) => Content::OtherSize,
+        };
         self.unconfirmed.push(Unconfirmed {
             want,
+            announced,
+            content,
             body,
-            is_whole,
         });
         self.note_neighbour(announced);
         if was_alone {
             refuse_what_follows(sessions)?;
         }
         if proves_step || was_alone {
-            self.confirm_all(sessions, shared);
+            self.confirm_in_step(sessions, shared);
         }
         Ok(())
     }
@@ -481,21 +573,97 @@ impl Transfer {
         }
     }
 
-    /// The session has shown that its replies are in step.
-    fn confirm_all(&mut self, sessions: &mut Sessions, shared: &Shared) {
-        for reply in self.unconfirmed.drain(..) {
-            let id = reply.want.message();
-            if let Some((session, _)) = sessions.current_mut() {
-                session.made_progress = true;
-                if !reply.is_whole {
-                    session.top = Top::Works;
-                }
-            }
-            match reply.is_whole {
-                true => shared.receive_body(id, reply.body),
-                false => shared.receive_headers(id, &reply.body),
+    /// The session has shown that its replies are in step. Bodies of another size than announced are still suspects, unless
+    /// LIST is a guess.
+    fn confirm_in_step(&mut self, sessions: &mut Sessions, shared: &Shared) {
+        let is_guessed = sessions.quirks.sizes.is_guessed();
+        for reply in std::mem::take(&mut self.unconfirmed) {
+            match reply.content {
+                Content::OtherSize if !is_guessed => self.suspects.push_back(reply),
+                _ => keep(reply, sessions, shared),
             }
         }
+    }
+
+    /// The first suspect is kept where TOP shows its headers, or where it came twice. Else it is asked for again, alone.
+    fn judge_suspect(&mut self, headers: Option<&[u8]>, shared: &Shared) {
+        let Some(suspect) = self.suspects.pop_front() else {
+            return;
+        };
+        let Ok(octets) = suspect.body.whole() else {
+            return shared.fail(suspect.want, &Fault::Unconfirmed);
+        };
+        let is_shown = headers.is_some_and(|headers| begins_with_headers(&octets, headers))
+            && !self.is_size_of_another_suspect(&suspect);
+        let digest = HeaderDigest::of_body(&octets);
+        let announced = suspect.announced;
+        drop(octets);
+        let before = self.discarded.remove(&suspect.want);
+        if is_shown || before.is_some_and(|before| before.digest == digest) {
+            return self.borne_out.push(suspect);
+        }
+        let times = before.map_or(1, |before| before.times + 1);
+        if times >= MOST_DISCARDED {
+            return shared.fail(suspect.want, &Fault::Unconfirmed);
+        }
+        self.is_careful = true;
+        self.discarded.insert(
+            suspect.want,
+            Discarded {
+                digest,
+                times,
+                announced,
+            },
+        );
+        shared.state.lock().wants.put_back(suspect.want);
+    }
+
+    /// Copies of one message have equal headers: where two of them were swapped, each has the other's size.
+    fn is_size_of_another_suspect(&self, suspect: &Unconfirmed) -> bool {
+        let mut others = self.suspects.iter().chain(&self.borne_out);
+        others.any(|other| other.announced.is(suspect.body.len()))
+            || self
+                .discarded
+                .values()
+                .any(|other| other.announced.is(suspect.body.len()))
+    }
+
+    /// A check has followed what bore them out.
+    fn keep_borne_out(&mut self, sessions: &mut Sessions, shared: &Shared) {
+        if sessions
+            .current()
+            .is_none_or(|session| session.top == Top::Missing)
+        {
+            (0..self.suspects.len()).for_each(|_| self.judge_suspect(None, shared));
+        }
+        for reply in std::mem::take(&mut self.borne_out) {
+            keep(reply, sessions, shared);
+        }
+    }
+}
+
+/// Whether a body has these headers, and more than them: the reply to TOP is no body.
+fn begins_with_headers(body: &[u8], headers: &[u8]) -> bool {
+    let shown = HeaderDigest::of_complete_headers(headers);
+    shown.is_some()
+        && shown == HeaderDigest::of_complete_headers(body)
+        && body.len() > headers.len()
+}
+
+/// Hands a confirmed reply to those who wait, and to the caches.
+fn keep(reply: Unconfirmed, sessions: &mut Sessions, shared: &Shared) {
+    let id = reply.want.message();
+    if let Some((session, quirks)) = sessions.current_mut() {
+        session.made_progress = true;
+        match reply.content {
+            Content::Headers => session.top = Top::Works,
+            Content::Announced => {}
+            Content::OtherSize => quirks.sizes.note_wrong(reply.announced, &reply.body),
+        }
+    }
+    match reply.content {
+        Content::Headers => shared.receive_headers(id, &reply.body),
+        Content::Announced | Content::OtherSize => shared.receive_body(id, reply.body),
     }
 }
 

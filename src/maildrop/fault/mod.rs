@@ -64,6 +64,9 @@ pub enum Fault {
     /// RETR gave no octet of a message that LIST says has some (Exchange does this).
     #[error("the server sent an empty body for a message that is not empty")]
     EmptyBody,
+    /// The server's: what it sent for the message has another size than it announced, and is not the same when asked again.
+    #[error("the server sends other octets for the message each time: nothing of them is believed")]
+    Unconfirmed,
     /// This machine has no room for the body, which is too large for the memory.
     #[error("there is no room for the message on this machine ({0})")]
     NoRoom(Arc<std::io::Error>),

@@ -4,7 +4,7 @@ use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
 use crate::maildrop::fault::Fault;
 
 /// The headers of one message on their way.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct HeaderBuffer {
     pub(crate) kept: Vec<u8>,
     received: u64,

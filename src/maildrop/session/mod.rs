@@ -40,6 +40,8 @@ pub(crate) struct Session {
     retention: Retention,
     /// How many messages are in the maildrop and have no number here, since the server does not tell which they are.
     pub(crate) unnamed: usize,
+    /// The server's replies were out of step in an earlier session.
+    is_one_at_a_time: bool,
     /// How many commands of a listing or a commit may be in flight.
     ahead: usize,
     pub(crate) reason: OpenReason,
@@ -138,6 +140,7 @@ impl Session {
             has_retrieved: false,
             retention,
             unnamed: listing.unnamed,
+            is_one_at_a_time: quirks.pipelining.is_out_of_step(),
             ahead,
             reason: OpenReason::Demand,
             made_progress: false,
@@ -170,6 +173,7 @@ impl Session {
         Terms {
             tls: self.link.stream().tls_version(),
             method: self.method,
+            is_one_at_a_time: self.is_one_at_a_time,
             capabilities: self.capabilities.clone(),
         }
     }

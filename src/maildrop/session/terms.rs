@@ -25,6 +25,8 @@ pub struct Terms {
     pub tls: Option<TlsVersion>,
     /// How the user has proven who they are.
     pub method: Method,
+    /// The server's replies were out of step, so it gets one command at a time.
+    pub is_one_at_a_time: bool,
     /// What the server announced last.
     pub capabilities: Capabilities,
 }

@@ -1,14 +1,14 @@
 //! From what the server sent to those who wait: the catalogue learns, the caches keep, the kernel is told.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use crate::maildrop::catalogue::changes::Changes;
 use crate::maildrop::catalogue::digest::{HeaderDigest, HeaderSource};
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
 use crate::maildrop::catalogue::learnt::Learnt;
-use crate::maildrop::catalogue::message::{Extent, Standing};
+use crate::maildrop::catalogue::message::{Extent, Standing, unix_now};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::numbers::Numbers;
 use crate::maildrop::session::scan::Listing;
@@ -180,7 +180,7 @@ impl Shared {
         Learnt {
             source,
             digest: HeaderDigest::of_complete_headers(headers),
-            arrived: self.settings.dating.of(headers).unwrap_or_else(now),
+            arrived: self.settings.dating.of(headers).unwrap_or_else(unix_now),
             title: (self.settings.titling)(headers),
             outline: self.settings.outlining.map(|outline| outline(headers)),
         }
@@ -270,12 +270,12 @@ impl Shared {
         let mut learnt = [&changes.unknown[..], &changes.altered].concat();
         if let Dating::FirstSeen = self.settings.dating {
             // A mount that dates by headers may have left a message without a date.
-            let is_undated = |&id: &MessageId| state.catalogue.get(id).arrived.is_none();
+            let is_undated = |&id: &MessageId| !state.catalogue.get(id).is_arrival_known();
             learnt.extend(changes.appeared.iter().copied().filter(is_undated));
             learnt.sort_unstable();
             learnt.dedup();
             for &id in &learnt {
-                state.catalogue.learn_arrival(id, now());
+                state.catalogue.learn_arrival(id, unix_now());
             }
         }
         let row = |&id: &MessageId| state.catalogue.get(id).row();
@@ -283,7 +283,10 @@ impl Shared {
             .confused
             .iter()
             .map(|&id| state.catalogue.void_row(id));
-        let known = changes.gone.iter().chain(&learnt).map(row);
+        let departed = changes.gone.iter().chain(&changes.vanished);
+        let has_come_back = |id: &&MessageId| state.catalogue.get(**id).has_come_back();
+        let back = changes.appeared.iter().filter(has_come_back);
+        let known = departed.chain(back).chain(&learnt).map(row);
         voided.chain(known).collect()
     }
 
@@ -344,11 +347,4 @@ impl Shared {
         self.index.learn(rows);
         self.tell_all(told);
     }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

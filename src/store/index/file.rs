@@ -295,6 +295,8 @@ mod tests {
     outline TEXT,
     first_listed INTEGER,
     departed INTEGER,
+    top_digest BLOB,
+    body_digest BLOB,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
@@ -504,6 +506,8 @@ mod tests {
             outline: None,
             first_listed: None,
             departed: None,
+            top_digest: None,
+            body_digest: None,
         };
         let index = folder.open();
         assert_eq!(index.load().unwrap(), [first, row(b"b", u64::MAX)]);
@@ -544,6 +548,8 @@ mod tests {
             outline: None,
             first_listed: None,
             departed: None,
+            top_digest: None,
+            body_digest: None,
         };
         let index = folder.open();
         assert_eq!(index.load().unwrap(), [first.clone(), row(b"b", u64::MAX)]);

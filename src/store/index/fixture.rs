@@ -59,5 +59,7 @@ pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
         outline: None,
         first_listed: None,
         departed: None,
+        top_digest: None,
+        body_digest: None,
     }
 }

@@ -37,6 +37,10 @@ pub struct Row {
     /// When a listing first lacked the message, in Unix seconds; none while it is listed. The index
     /// deletes such a row after a while.
     pub departed: Option<i64>,
+    /// A digest of the headers as TOP showed them last.
+    pub top_digest: Option<[u8; 16]>,
+    /// A digest of the headers as RETR showed them last.
+    pub body_digest: Option<[u8; 16]>,
 }
 
 /// How the message of a new row relates to the stored one of the same name.
@@ -70,6 +74,8 @@ impl Row {
                 read: self.read || old.read,
                 title: self.title.or(old.title),
                 outline: self.outline.or(old.outline),
+                top_digest: self.top_digest.or(old.top_digest),
+                body_digest: self.body_digest.or(old.body_digest),
                 ..self
             },
             Continuity::NewContent => Self {

@@ -24,6 +24,8 @@ pub(super) const CREATE: &str = "CREATE TABLE message (
     outline TEXT,
     first_listed INTEGER,
     departed INTEGER,
+    top_digest BLOB,
+    body_digest BLOB,
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT;
 CREATE TABLE watermark (inode INTEGER NOT NULL) STRICT;
@@ -31,23 +33,27 @@ INSERT INTO watermark VALUES (0)";
 
 /// All rows. `inode`, `size`, `listed` and `crlfs` are the bits of a u64.
 pub(super) const LOAD: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read,
-    title, mark, crlfs, outline, first_listed, departed FROM message";
+    title, mark, crlfs, outline, first_listed, departed, top_digest,
+    body_digest FROM message";
 
 /// The row of one message, with the columns of [`LOAD`].
 pub(super) const FIND: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read,
-    title, mark, crlfs, outline, first_listed, departed FROM message
+    title, mark, crlfs, outline, first_listed, departed, top_digest,
+    body_digest FROM message
     WHERE uidl = ?1 AND ordinal = ?2";
 
 /// Stores a row with the columns of [`LOAD`]. It changes nothing if another message has the inode
 /// number; then [`FREE_INODE`] finds one that is free.
 pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed,
-    twins, read, title, mark, crlfs, outline, first_listed, departed)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+    twins, read, title, mark, crlfs, outline, first_listed, departed, top_digest,
+    body_digest)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT (uidl, ordinal) DO UPDATE SET size = excluded.size, arrived = excluded.arrived,
         listed = excluded.listed, twins = excluded.twins, read = excluded.read,
         title = excluded.title, mark = excluded.mark, crlfs = excluded.crlfs,
         outline = excluded.outline, first_listed = excluded.first_listed,
-        departed = excluded.departed
+        departed = excluded.departed, top_digest = excluded.top_digest,
+        body_digest = excluded.body_digest
     ON CONFLICT (inode) DO NOTHING";
 
 /// The first free inode number behind ?1, which is taken: another mount may have given it to a
@@ -87,10 +93,12 @@ const FROM_FORMAT_2: &str = "BEGIN IMMEDIATE;
     COMMIT";
 
 /// Format 3 kept the rows of departed messages for ever, and did not know when a message was first
-/// listed.
+/// listed, nor what its headers were.
 const FROM_FORMAT_3: &str = "BEGIN IMMEDIATE;
     ALTER TABLE message ADD COLUMN first_listed INTEGER;
     ALTER TABLE message ADD COLUMN departed INTEGER;
+    ALTER TABLE message ADD COLUMN top_digest BLOB;
+    ALTER TABLE message ADD COLUMN body_digest BLOB;
     CREATE TABLE watermark (inode INTEGER NOT NULL) STRICT;
     INSERT INTO watermark VALUES (0);
     PRAGMA user_version = 4;

@@ -260,6 +260,8 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         outline: text(11)?,
         first_listed: row.get(12)?,
         departed: row.get(13)?,
+        top_digest: row.get(14)?,
+        body_digest: row.get(15)?,
     })
 }
 
@@ -356,7 +358,9 @@ fn put(connection: &Connection, row: &Row) -> rusqlite::Result<usize> {
         row.crlfs.map(u64::cast_signed),
         row.outline.as_deref(),
         row.first_listed,
-        row.departed
+        row.departed,
+        row.top_digest,
+        row.body_digest
     ])
 }
 

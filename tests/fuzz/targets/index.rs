@@ -46,6 +46,8 @@ fn row(inode: u64) -> Row {
         crlfs: Some(inode),
         outline: Some("Hello\nAlice\n1@example.org".into()),
         first_listed: Some(1_700_000_000),
+        top_digest: None,
+        body_digest: None,
         departed: None,
     }
 }

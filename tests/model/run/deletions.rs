@@ -53,8 +53,7 @@ impl Run {
                         false => update.listed = listing,
                     }
                 }
-                Event::Marked(mail)
-                    if pending.values().any(|unlinked| unlinked.is_twin_of(&mail)) => {}
+                Event::Marked(mail) if self.may_be_deleted(pending, &mail) => {}
                 Event::Marked(mail) => {
                     return Err(format!("DELE was sent for {mail:?}, which is not unlinked"));
                 }
@@ -62,17 +61,30 @@ impl Run {
                 Event::Deleted(mails) => update.deleted.extend(mails),
             }
         }
+        let is_unlinked = |mail: &Mail| pending.values().any(|other| other.serial == mail.serial);
         for mail in &update.deleted {
+            self.reference.remove(mail.serial);
+            if is_unlinked(mail) {
+                continue;
+            }
             let twins = |mails: &mut dyn Iterator<Item = &Mail>| {
                 mails.filter(|other| other.is_twin_of(mail)).count()
             };
             if twins(&mut update.deleted.iter()) > twins(&mut pending.values()) {
                 return Err(format!("{mail:?} was deleted; unlinked: {pending:?}"));
             }
-            self.reference.remove(mail.serial);
         }
         self.tally.deleted += update.deleted.len();
         Ok(update)
+    }
+
+    /// Whether a pending deletion means this message.
+    fn may_be_deleted(&self, pending: &BTreeMap<String, Mail>, mail: &Mail) -> bool {
+        let has_top = self.mounting.setting.offers.top;
+        pending.keys().any(|name| {
+            let known = self.reference.known.get(name);
+            known.is_some_and(|known| known.can_mean(mail, has_top))
+        })
     }
 
     fn check_what_was_done(
@@ -129,6 +141,12 @@ impl Run {
             return None;
         }
         let is_it = |other: &Mail| other.serial == mail.serial;
+        // Under another unique-id it is another message for a client.
+        let is_renamed = |other: &Mail| is_it(other) && other.uidl != mail.uidl;
+        let (left, deleted) = (&self.reference.mailbox, &update.deleted);
+        if left.iter().chain(deleted).any(is_renamed) {
+            return None;
+        }
         if update.deleted.iter().any(is_it) {
             return Some(false);
         }

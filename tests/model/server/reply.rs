@@ -5,12 +5,15 @@ pub(super) enum WireReply {
     Line(String),
     /// A status line and the text after it, not dot-stuffed and without the dot line.
     Lines(String, Vec<u8>),
+    /// Octets as they are.
+    Raw(Vec<u8>),
 }
 
 impl WireReply {
     pub(super) fn octets(&self) -> Vec<u8> {
         match self {
             WireReply::Line(line) => format!("{line}\r\n").into_bytes(),
+            WireReply::Raw(octets) => octets.clone(),
             WireReply::Lines(line, lines) => {
                 let mut octets = format!("{line}\r\n").into_bytes();
                 stuff(lines, &mut octets);

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io;
 
+use memchr::memmem;
+
 use super::reply::WireReply;
-use super::{Event, ModelShared, PASSWORD, Pace, Quit, Update};
+use super::{Event, Misreply, ModelShared, PASSWORD, Pace, Quit, Update};
 use crate::common::Peer;
 use crate::mail::Mail;
 
@@ -17,6 +19,11 @@ pub(super) struct ModelSession<'a> {
     pub(super) messages: Vec<Mail>,
     retrieved: HashSet<u32>,
     marked: Vec<Mail>,
+    /// A reply that comes after the reply to the next command.
+    held: Option<WireReply>,
+    /// Whether the client waits for a reply that does not come.
+    lacks_reply: bool,
+    has_misreplied: bool,
     pub(super) random: fastrand::Rng,
 }
 
@@ -45,6 +52,9 @@ impl<'a> ModelSession<'a> {
             messages: Vec::new(),
             retrieved: HashSet::new(),
             marked: Vec::new(),
+            held: None,
+            lacks_reply: false,
+            has_misreplied: false,
             random: fastrand::Rng::with_seed(connection as u64),
         }
     }
@@ -52,11 +62,17 @@ impl<'a> ModelSession<'a> {
     pub(super) fn serve(mut self, peer: &mut Peer) -> io::Result<()> {
         self.say(peer, &WireReply::Line("+OK ready".to_owned()))?;
         while let Some(line) = peer.read_line()? {
-            if self.shared.pace == Pace::OneAtATime && peer.octets_behind() > 0 {
+            // After a reply too many, the client is a command ahead without knowing it.
+            let is_in_step = !self.has_misreplied;
+            if self.shared.pace == Pace::OneAtATime && is_in_step && peer.octets_behind() > 0 {
                 self.complain(format!("{line:?} was not alone"));
             }
+            let held = self.held.take();
             if self.answer(peer, &line)? == AfterReply::End {
                 return Ok(());
+            }
+            if let Some(reply) = held {
+                self.say(peer, &reply)?;
             }
         }
         Ok(())
@@ -73,7 +89,10 @@ impl<'a> ModelSession<'a> {
             "STAT" => self.stat(),
             "UIDL" => self.listing(|mail| mail.uidl.to_string()),
             "LIST" => return self.list(peer),
-            "RETR" => self.retrieve(number),
+            "RETR" => {
+                let reply = self.retrieve(number);
+                return self.say_or_misreply(peer, reply);
+            }
             "TOP" if self.shared.offers.top => self.top(number),
             "DELE" => self.mark(number),
             "QUIT" => return self.quit(peer),
@@ -138,6 +157,57 @@ impl<'a> ModelSession<'a> {
         let (serial, content) = (mail.serial, mail.content.to_vec());
         self.retrieved.insert(serial);
         WireReply::Lines(format!("+OK {} octets", content.len()), content)
+    }
+
+    /// Sends a reply to RETR, or what a misreply makes of it.
+    fn say_or_misreply(&mut self, peer: &mut Peer, reply: WireReply) -> io::Result<AfterReply> {
+        match (self.take_misreply(&reply, peer), reply) {
+            (Some(Misreply::Duplicate), reply) => {
+                self.say(peer, &reply)?;
+                self.say(peer, &reply)?;
+            }
+            (Some(Misreply::Missing), _) => {
+                self.lacks_reply = true;
+                self.shared.state.lock().broken.silent += 1;
+            }
+            (Some(Misreply::Swapped), reply) => self.held = Some(reply),
+            (Some(Misreply::Unstuffed), WireReply::Lines(line, lines)) => {
+                let octets = [line.as_bytes(), b"\r\n", &lines, b".\r\n"].concat();
+                self.say(peer, &WireReply::Raw(octets))?;
+            }
+            (None | Some(Misreply::Unstuffed), reply) => self.say(peer, &reply)?,
+        }
+        Ok(AfterReply::GoOn)
+    }
+
+    /// The misreply that is due, counted as a break.
+    fn take_misreply(&mut self, reply: &WireReply, peer: &Peer) -> Option<Misreply> {
+        let WireReply::Lines(_, lines) = reply else {
+            return None;
+        };
+        if self.held.is_some() {
+            return None;
+        }
+        let mut state = self.shared.state.lock();
+        let misreply = *state.misreplies.front()?;
+        let is_noticeable = state.is_list_exact || !self.has_misreplied;
+        let is_possible = match misreply {
+            // The client may wait for this reply before it sends another command.
+            Misreply::Swapped => state.is_list_exact && peer.octets_behind() > 0,
+            Misreply::Unstuffed => memmem::find(lines, b"\r\n.\r\n").is_some(),
+            Misreply::Duplicate | Misreply::Missing => true,
+        };
+        if !is_possible || !is_noticeable {
+            return None;
+        }
+        self.has_misreplied = true;
+        state.misreplies.pop_front();
+        state.misreplied += 1;
+        state.broken.later += 1;
+        if misreply == Misreply::Missing {
+            state.broken.by_silence += 1;
+        }
+        Some(misreply)
     }
 
     fn top(&self, number: usize) -> WireReply {
@@ -230,6 +300,10 @@ impl<'a> ModelSession<'a> {
 
 impl Drop for ModelSession<'_> {
     fn drop(&mut self) {
-        self.shared.state.lock().logging_in.remove(&self.connection);
+        let mut state = self.shared.state.lock();
+        state.logging_in.remove(&self.connection);
+        if self.lacks_reply {
+            state.broken.silent -= 1;
+        }
     }
 }

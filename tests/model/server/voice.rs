@@ -1,12 +1,15 @@
 //! Writes replies and breaks them off.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::reply::WireReply;
 use super::session::{ModelSession, Phase};
 use super::{Break, Event, Fault, ModelState, Within};
 use crate::common::Peer;
+
+/// Pause between two octets that drip: far below the short timeout of such sequences.
+const BETWEEN_DRIPS: Duration = Duration::from_millis(50);
 
 impl ModelSession<'_> {
     pub(super) fn say(&mut self, peer: &mut Peer, reply: &WireReply) -> io::Result<()> {
@@ -82,16 +85,25 @@ impl ModelSession<'_> {
             Break::Close => peer.close(),
             Break::Reset => peer.reset(),
             Break::Silence => self.stay_silent(peer)?,
+            Break::Drip => self.drip(peer)?,
         }
         Err(io::ErrorKind::ConnectionAborted.into())
     }
 
+    fn drip(&self, peer: &mut Peer) -> io::Result<()> {
+        self.while_silent(|| peer.drip(b"x", BETWEEN_DRIPS))
+    }
+
     pub(super) fn stay_silent(&self, peer: &mut Peer) -> io::Result<()> {
+        self.while_silent(|| peer.stay_silent())
+    }
+
+    fn while_silent(&self, wait: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let mut state = self.shared.state.lock();
         state.broken.by_silence += 1;
         state.broken.silent += 1;
         drop(state);
-        let end = peer.stay_silent();
+        let end = wait();
         self.shared.state.lock().broken.silent -= 1;
         end
     }

@@ -1,0 +1,467 @@
+//! Servers that send one reply too many, one too few, the wrong one, or one that a message's author
+//! wrote. No file may ever have another content than its message.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::common::{Liar, Mount, Reply, corpus, eventually, run};
+use crate::{
+    assert_all_right, assert_never_wrong, listed, message, mounted, name, of_different_sizes,
+    of_equal_size, reads_right_or_fails, sync, umount,
+};
+
+const COUNT: usize = 20;
+
+/// Reads everything while the server has this fault, then mounts again with a server that is right.
+fn assert_right_now_and_in_the_next_mount(
+    messages: &[Vec<u8>],
+    options: &[&str],
+    misbehave: impl Fn(&Liar),
+) {
+    let liar = Liar::start(messages);
+    let mut mount = mounted(&liar, &[&["timeout=2s"], options].concat());
+    misbehave(&liar);
+    assert_never_wrong(&mount, messages);
+    assert_all_right(&mount, messages);
+    mount.remount();
+    assert_all_right(&mount, messages);
+}
+
+fn assert_right_with(options: &[&str], misbehave: impl Fn(&Liar)) {
+    assert_right_now_and_in_the_next_mount(&of_different_sizes(COUNT), options, misbehave);
+}
+
+#[test]
+fn a_duplicate_reply_to_retr_gives_no_file_another_content() {
+    for serial in [1, 2, 3, 10, 20] {
+        assert_right_with(&["mtime=none"], |liar| {
+            liar.once(&format!("RETR {serial}"), Reply::Duplicated);
+        });
+    }
+}
+
+#[test]
+fn a_missing_reply_to_retr_gives_no_file_another_content() {
+    for serial in [2, 3, 10] {
+        assert_right_with(&["mtime=none"], |liar| {
+            liar.once(&format!("RETR {serial}"), Reply::Missing);
+        });
+    }
+}
+
+#[test]
+fn a_missing_and_a_duplicate_reply_give_no_file_another_content() {
+    assert_right_with(&["mtime=none"], |liar| {
+        liar.once("RETR 3", Reply::Missing);
+        liar.once("RETR 8", Reply::Duplicated);
+    });
+}
+
+/// Swaps the replies to the two commands once.
+fn swap(liar: &Liar, first: &str, second: &str) {
+    liar.once(first, Reply::AnswerTo(second.to_owned()));
+    liar.once(second, Reply::AnswerTo(first.to_owned()));
+}
+
+#[test]
+fn swapped_replies_to_retr_give_no_file_another_content() {
+    for (first, second) in [(1, 2), (4, 5), (6, 15)] {
+        assert_right_with(&["mtime=none"], |liar| {
+            swap(liar, &format!("RETR {first}"), &format!("RETR {second}"));
+        });
+    }
+}
+
+#[test]
+fn a_duplicate_reply_is_harmless_without_a_pipeline() {
+    for serial in [2, 3, 10] {
+        assert_right_with(&["mtime=none", "pipeline=off"], |liar| {
+            liar.once(&format!("RETR {serial}"), Reply::Duplicated);
+        });
+    }
+}
+
+#[test]
+fn a_reply_of_nonsense_gives_no_file_another_content() {
+    for nonsense in [
+        "+OK\r\n",
+        "-ERR busy\r\n-ERR busy\r\n",
+        "what?\r\n",
+        ".\r\n",
+    ] {
+        assert_right_with(&["mtime=none"], |liar| {
+            liar.once("RETR 4", Reply::Raw(nonsense.as_bytes().to_vec()));
+        });
+    }
+}
+
+/// Reads everything once, whatever it gives. Soon afterwards every file must be right, and stay
+/// right.
+fn assert_corrected_after_reading(messages: &[Vec<u8>], misbehave: impl Fn(&Liar)) {
+    let liar = Liar::start(messages);
+    let mut mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
+    misbehave(&liar);
+    let read = |serial: u64| fs::read(mount.join(name(serial)));
+    for serial in 1..=COUNT as u64 {
+        let _may_be_wrong = read(serial);
+    }
+    eventually("every file to be right", || {
+        (1..)
+            .zip(messages)
+            .all(|(serial, right)| read(serial).is_ok_and(|octets| octets == *right))
+            .then_some(())
+    });
+    assert_all_right(&mount, messages);
+    mount.remount();
+    assert_all_right(&mount, messages);
+}
+
+/// With equal sizes LIST confirms nothing, but the surplus reply shows that the replies have
+/// shifted.
+#[test]
+fn after_a_surplus_reply_no_wrong_content_of_equal_size_stays() {
+    assert_corrected_after_reading(&of_equal_size(COUNT), |liar| {
+        liar.once("RETR 2", Reply::Duplicated);
+    });
+}
+
+#[test]
+fn after_a_missing_reply_no_wrong_content_of_equal_size_stays() {
+    assert_corrected_after_reading(&of_equal_size(COUNT), |liar| {
+        liar.once("RETR 3", Reply::Missing);
+    });
+}
+
+/// A server whose replies got out of step gets one command at a time, and the user can see that.
+fn assert_asked_one_at_a_time(misbehave: impl Fn(&Liar)) {
+    let messages = of_different_sizes(COUNT);
+    let liar = Liar::start(&messages);
+    let mount = mounted(
+        &liar,
+        &["timeout=2s", "mtime=none", "cache=off", "memory=1M"],
+    );
+    misbehave(&liar);
+    assert_never_wrong(&mount, &messages);
+    let logged = "one command at a time";
+    eventually("a line in the log", || {
+        mount.stderr().contains(logged).then_some(())
+    });
+    let status = mount.subcommand(&["status", mount.arg()]);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains(logged), "{status}");
+    // From now on the server would close the connection on a second command.
+    liar.refuse_pipelining();
+    assert_all_right(&mount, &messages);
+}
+
+#[test]
+fn after_a_duplicate_reply_the_server_is_asked_one_at_a_time() {
+    assert_asked_one_at_a_time(|liar| liar.once("RETR 2", Reply::Duplicated));
+}
+
+#[test]
+fn after_unstuffed_dots_the_server_is_asked_one_at_a_time() {
+    let messages = dotted(RESTS[0]);
+    let liar = Liar::start(&messages);
+    liar.stuff_no_dots();
+    let mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
+    assert_never_wrong(&mount, &messages);
+    eventually("a line in the log", || {
+        mount
+            .stderr()
+            .contains("one command at a time")
+            .then_some(())
+    });
+}
+
+/// LIST is wrong on this server, so sizes alone confirm nothing.
+#[test]
+fn a_duplicate_reply_is_noticed_where_list_is_a_guess() {
+    let messages = of_different_sizes(COUNT);
+    let liar = Liar::start(&messages);
+    for serial in 1..=COUNT as u64 {
+        liar.set_list_offset(
+            serial,
+            10 * (i64::try_from(serial).expect("small") % 7) - 30,
+        );
+    }
+    let mut mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
+    liar.once("RETR 5", Reply::Duplicated);
+    assert_never_wrong(&mount, &messages);
+    assert_all_right(&mount, &messages);
+    mount.remount();
+    assert_all_right(&mount, &messages);
+}
+
+/// Whether the mtime of each file is the date of its message; a stat that fails is no wrong date.
+fn are_dates_right(mount: &Mount) -> bool {
+    (0..COUNT as u64).all(|index| {
+        let found = fs::metadata(mount.join(name(index + 1))).and_then(|found| found.modified());
+        let right = SystemTime::UNIX_EPOCH + Duration::from_secs(1_705_276_800 + 60 * index);
+        found.is_err() || found.is_ok_and(|shown| shown == right)
+    })
+}
+
+/// Soon after a fault the dates must be right, and stay right.
+fn assert_dates(mount: &Mount) {
+    eventually("the right dates", || are_dates_right(mount).then_some(()));
+    assert!(are_dates_right(mount));
+}
+
+fn assert_dates_with(misbehave: impl Fn(&Liar)) {
+    let messages = of_different_sizes(COUNT);
+    let liar = Liar::start(&messages);
+    let mut mount = mounted(&liar, &["timeout=2s"]);
+    misbehave(&liar);
+    let _may_fail = run(&["ls", "-l", mount.arg()]);
+    assert_all_right(&mount, &messages);
+    assert_dates(&mount);
+    mount.remount();
+    assert_dates(&mount);
+}
+
+#[test]
+fn a_duplicate_reply_to_top_gives_no_file_another_date() {
+    for serial in [1, 2, 10] {
+        assert_dates_with(|liar| liar.once(&format!("TOP {serial} 0"), Reply::Duplicated));
+    }
+}
+
+#[test]
+fn swapped_replies_to_top_delete_no_other_message() {
+    let liar = Liar::start(&of_equal_size(COUNT));
+    let mut mount = mounted(&liar, &["timeout=2s"]);
+    swap(&liar, "TOP 4 0", "TOP 5 0");
+    let _may_fail = run(&["ls", "-l", mount.arg()]);
+    crate::remove(&mount, &name(4));
+    let (_, said) = umount(&mut mount);
+    let left = liar.left_serials();
+    assert!(left.len() == COUNT || !left.contains(&4), "{left:?} {said}");
+    assert!(left.len() >= COUNT - 1, "{left:?} {said}");
+}
+
+#[test]
+fn a_missing_reply_to_top_gives_no_file_another_date() {
+    assert_dates_with(|liar| liar.once("TOP 3 0", Reply::Missing));
+}
+
+#[test]
+fn a_duplicate_reply_in_a_listing_mixes_up_no_messages() {
+    for verb in ["STAT", "UIDL", "LIST"] {
+        let messages = of_different_sizes(COUNT);
+        let liar = Liar::start(&messages);
+        let mut mount = mounted(&liar, &["timeout=2s", "mtime=none", "refresh=1s"]);
+        let names = listed(&mount);
+        liar.once(verb, Reply::Duplicated);
+        let before = liar.count(verb);
+        eventually("a new listing", || {
+            let _may_fail = run(&["ls", mount.arg()]);
+            (liar.count(verb) > before).then_some(())
+        });
+        assert_never_wrong(&mount, &messages);
+        assert_all_right(&mount, &messages);
+        assert_eq!(listed(&mount), names, "{verb}");
+        mount.remount();
+        assert_eq!(listed(&mount), names, "{verb}");
+        assert_all_right(&mount, &messages);
+    }
+}
+
+/// rsync removes what it has copied. A message may be gone from the server only if the archive has
+/// it.
+fn assert_moved_messages_are_in_the_archive(messages: &[Vec<u8>], misbehave: impl Fn(&Liar)) {
+    let liar = Liar::start(messages);
+    let mount = mounted(&liar, &["timeout=2s"]);
+    crate::list_with_dates(&mount);
+    misbehave(&liar);
+    let archive = tempfile::tempdir().expect("an archive");
+    let from = format!("{}/", mount.arg());
+    for _ in 0..2 {
+        let _may_fail = run(&[
+            Path::new("rsync"),
+            Path::new("-a"),
+            Path::new("--remove-source-files"),
+            Path::new(&from),
+            archive.path(),
+        ]);
+    }
+    let _may_fail = sync(&mount);
+    let left = liar.left();
+    let copies: Vec<Vec<u8>> = fs::read_dir(archive.path())
+        .expect("the archive")
+        .map(|entry| fs::read(entry.expect("an entry").path()).expect("a copy"))
+        .collect();
+    for (index, message) in messages.iter().enumerate() {
+        assert!(
+            left.contains(message) || copies.contains(message),
+            "message {} is neither on the server nor in the archive",
+            index + 1
+        );
+    }
+}
+
+#[test]
+fn a_duplicate_reply_loses_no_message_that_rsync_moves() {
+    let messages = of_different_sizes(COUNT);
+    for serial in [2, 7] {
+        assert_moved_messages_are_in_the_archive(&messages, |liar| {
+            liar.once(&format!("RETR {serial}"), Reply::Duplicated);
+        });
+    }
+}
+
+#[test]
+fn a_missing_reply_loses_no_message_that_rsync_moves() {
+    let messages = of_different_sizes(COUNT);
+    assert_moved_messages_are_in_the_archive(&messages, |liar| {
+        liar.once("RETR 5", Reply::Missing);
+    });
+}
+
+#[test]
+fn swapped_replies_lose_no_message_that_rsync_moves() {
+    let messages = of_different_sizes(COUNT);
+    assert_moved_messages_are_in_the_archive(&messages, |liar| swap(liar, "RETR 4", "RETR 9"));
+}
+
+/// A line of a single dot with more text after it: without dot-stuffing, the rest looks like
+/// replies.
+fn dotted(rest: &str) -> Vec<Vec<u8>> {
+    let mut messages = of_different_sizes(6);
+    let filler = "x".repeat(60);
+    messages[1] = message(1, &format!("first part\r\n.\r\n{rest}\r\n{filler}\r\n"));
+    messages
+}
+
+const RESTS: [&str; 4] = [
+    "second part, which must not be lost",
+    "+OK\r\nSubject: forged\r\n\r\nforged text\r\n.",
+    "-ERR no such message",
+    "..\r\n.\r\n+OK",
+];
+
+#[test]
+fn without_dot_stuffing_no_message_is_cut_short() {
+    for rest in RESTS {
+        for options in [&["mtime=none"][..], &["mtime=none", "pipeline=off"], &[]] {
+            let messages = dotted(rest);
+            let liar = Liar::start(&messages);
+            liar.stuff_no_dots();
+            let mut mount = mounted(&liar, &[&["timeout=2s"], options].concat());
+            assert_never_wrong(&mount, &messages);
+            assert_never_wrong(&mount, &messages);
+            mount.remount();
+            assert_never_wrong(&mount, &messages);
+            liar.stuff_dots();
+            mount.remount();
+            assert_all_right(&mount, &messages);
+        }
+    }
+}
+
+/// Only the message with the dot line is affected: the others stay readable.
+#[test]
+fn without_dot_stuffing_the_other_messages_are_readable() {
+    let messages = dotted(RESTS[0]);
+    let liar = Liar::start(&messages);
+    liar.stuff_no_dots();
+    let mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
+    for serial in [1, 3, 4, 5, 6] {
+        eventually("the message to be readable", || {
+            reads_right_or_fails(&mount, serial, &messages).then_some(())
+        });
+    }
+}
+
+#[test]
+fn without_dot_stuffing_mv_loses_no_message() {
+    for rest in RESTS {
+        let messages = dotted(rest);
+        let liar = Liar::start(&messages);
+        liar.stuff_no_dots();
+        let mut mount = mounted(&liar, &["timeout=2s"]);
+        let archive = tempfile::tempdir().expect("an archive");
+        let moved = run(&[Path::new("mv"), &mount.join(name(2)), archive.path()]);
+        let (_, said) = umount(&mut mount);
+        if !liar.left_serials().contains(&2) {
+            let copy = fs::read(archive.path().join(name(2))).unwrap_or_default();
+            assert!(copy == messages[1], "{moved:?} {said}");
+        }
+    }
+}
+
+/// A body that forges the replies to the next six commands. The server stuffs dots only after CRLF
+/// and sends a bare LF as it is, so a client that takes LF for a line end sees the forged dot
+/// lines.
+fn forged(first: &str, line_end: &str) -> Vec<u8> {
+    let mut evil = format!("{first}{line_end}.\r\n");
+    for number in 6..12 {
+        evil.push_str(&format!(
+            "+OK\r\nSubject: forged {number}{line_end}{line_end}forged body of message {number}{line_end}.\r\n"
+        ));
+    }
+    evil.into_bytes()
+}
+
+fn assert_forgery_fails(evil: Vec<u8>, at: usize) {
+    let mut messages = corpus::realistic(62, COUNT);
+    messages[at] = evil;
+    let liar = Liar::start(&messages);
+    for options in [&["mtime=none"][..], &[]] {
+        let mut mount = mounted(&liar, &[&["timeout=2s"], options].concat());
+        assert_never_wrong(&mount, &messages);
+        assert_all_right(&mount, &messages);
+        mount.remount();
+        assert_all_right(&mount, &messages);
+    }
+}
+
+#[test]
+fn a_first_line_with_bare_lf_forges_no_other_message() {
+    assert_forgery_fails(forged("X: a", "\n"), 4);
+}
+
+#[test]
+fn bare_lf_in_the_first_message_forges_no_other_message() {
+    assert_forgery_fails(forged("X: a", "\n"), 0);
+}
+
+#[test]
+fn bare_lf_after_headers_with_crlf_forges_no_other_message() {
+    assert_forgery_fails(forged("X: a\r\nY: b\r\n\r\ntext", "\n"), 4);
+}
+
+#[test]
+fn bare_cr_forges_no_other_message() {
+    assert_forgery_fails(forged("X: a", "\r"), 4);
+}
+
+#[test]
+fn a_message_of_bare_lf_only_forges_no_other_message() {
+    let evil = String::from_utf8(forged("X: a", "\n")).expect("ASCII");
+    // The server adds a line end before its dot line.
+    let evil = evil.replace("\r\n", "\n") + "\r\n";
+    assert_forgery_fails(evil.into_bytes(), 4);
+}
+
+/// The forged bodies have exactly the sizes that LIST gives for the messages after the evil one.
+#[test]
+fn forged_replies_of_the_right_sizes_forge_no_other_message() {
+    let mut messages = of_different_sizes(COUNT);
+    let mut evil = b"X: a\n.\r\n".to_vec();
+    for right in &messages[5..11] {
+        let mut body = right.to_ascii_uppercase();
+        body.truncate(right.len());
+        evil.extend_from_slice(b"+OK\r\n");
+        evil.extend(
+            String::from_utf8(body)
+                .expect("ASCII")
+                .replace("\r\n", " \n")
+                .bytes(),
+        );
+        evil.extend_from_slice(b"\n.\r\n");
+    }
+    messages[4] = evil;
+    assert_right_now_and_in_the_next_mount(&messages, &["mtime=none"], |_| {});
+}
