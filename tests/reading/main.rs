@@ -6,6 +6,7 @@ mod common;
 
 mod alteration;
 mod attributes;
+mod changed;
 mod eol;
 mod first_opens;
 mod identity;

@@ -32,9 +32,11 @@ pub struct Attributes {
     pub kind: FileKind,
     /// In octets.
     pub size: u64,
-    /// When the message arrived, or when the directory changed. The ctime is the same, because
-    /// backups compare both.
+    /// The mtime: when the message arrived, or when the directory changed.
     pub modified: SystemTime,
+    /// The ctime: when this machine first listed the message, so that backups see old mail that has
+    /// arrived since the last one.
+    pub changed: SystemTime,
     /// How long the kernel may keep these attributes.
     pub validity: Validity,
 }
@@ -48,6 +50,10 @@ impl Attributes {
             kind: FileKind::File,
             size: message.size_with(eol),
             modified: message.arrived.map_or(UNIX_EPOCH, from_unix_time),
+            changed: message
+                .first_listed
+                .or(message.arrived)
+                .map_or(UNIX_EPOCH, from_unix_time),
             validity: if message.arrived.is_some() {
                 Validity::Lasting
             } else {
@@ -72,6 +78,7 @@ impl Attributes {
             kind: FileKind::Directory,
             size: 0,
             modified,
+            changed: modified,
             validity: Validity::Provisional,
         }
     }
