@@ -14,35 +14,42 @@
 //!
 //! # What flows where
 //!
-//! * **A directory listing** is STAT, UIDL and LIST of a session, kept by [`maildrop`] until a later session renews it.
-//!   In the root `readdir` and `lookup` answer from it and from nothing else.
-//! * **A stat** shows LIST's octets until the body was seen once, and the exact size from then on; its time is the arrival
-//!   told by the headers, which costs one TOP, the first time that a `getattr` asks for it.
-//! * **An attribute** (`-o xattr`) is told by the same headers; what they say in a few words is kept.
-//! * **An open** wants the body, from memory, disk or the server: the engine RETRieves it, corrects the size, has the
-//!   kernel forget the old one, and then the open is answered. A **read** answers from the body that the open has kept,
-//!   and drops the CRs on the way where lines are to end in LF: a body is kept with CRLF only, its size is known with either.
+//! * **A directory listing** is STAT, UIDL and LIST of a session. [`maildrop`] keeps it until a later session renews it. In
+//!   the root, `readdir` and `lookup` answer from it and from nothing else.
+//! * **A stat** shows LIST's octets until the body was seen once, and the exact size from then on. Its mtime is the arrival
+//!   that the headers tell, which costs one TOP the first time that a `getattr` asks. Its ctime is when this machine first
+//!   listed the message.
+//! * **An open** wants the body, from memory, disk or the server. The engine sends RETR, corrects the size and has the
+//!   kernel forget the old one; then the open is answered. A **read** answers from the body that the open has kept. Bodies
+//!   are kept with CRLF only; where lines end in LF, the read drops the CRs on the way.
+//! * **A reply** is believed once the session has shown that its replies are in step (`maildrop/engine/transfer.rs`). Until
+//!   then it reaches neither a reader nor the cache.
 //! * **An unlink** makes the message pending. A commit (`fsync` of the directory, `pop3fs commit`, the end of the mount)
-//!   sends DELE for what is pending, and QUIT; what the server answers is the verdict that the user sees. Many
-//!   messages that nobody ever read here are not deleted before the user says yes (`maildrop/deletion/limit.rs`).
-//! * **A view** ([`fs`], views/) shows the same messages in another form, in a hidden directory: made of the one body by a
-//!   pure function of [`message`], in a thread of its own, when it is opened.
+//!   has the session show each pending message again (`maildrop/engine/confirm.rs`), sends DELE for those that are the
+//!   ones that the user removed, and QUIT. What the server answers is the verdict that the user sees. Removing many
+//!   messages unasked needs that the removing program has read them (`maildrop/deletion/limit.rs`).
+//! * **A view** (`fs/views`) shows the same messages in another form, in a hidden directory. A pure function of [`message`]
+//!   makes it from the body when it is opened, in a thread of its own. `.search/QUERY` lists what a query of [`search`]
+//!   finds in the full-text index.
 //! * **Accesses in directory order** have what comes next fetched ahead, in one pipeline, up to a window of octets.
-//! * **What was learnt** (inode number, exact size, arrival, title, whether it was read, a mail reader's flags; by unique-id)
-//!   goes to the index, complete bodies go to the cache on disk, and both are there at the next mount.
+//! * **What was learnt** of a message (inode number, exact size, arrival, title, digests of its headers, a mail reader's
+//!   flags; by unique-id) goes to the index. Complete bodies go to the cache on disk. Both are there at the next mount.
 //!
 //! # Invariants
 //!
-//! 1. A message that was not unlinked is never deleted by us, whatever the server, the link or the machine does. DELE is
-//!    sent only for a number that this session's UIDL (or, without UIDL, the headers seen in this session) gave a pending
-//!    message, with QUIT right behind; a crash, a kill or a lost link sends no QUIT. The last commit begins only after
-//!    the mount has left the mount table: an aborted FUSE connection or a failed unmount deletes nothing.
-//! 2. Bytes read are the bytes that the server sent; a short or broken transfer is an error, never a short file.
+//! 1. A message that the user did not remove is never deleted by us, whatever the server, the link or the machine does.
+//!    DELE is sent only for a number that this session's UIDL (or, without UIDL, the headers seen in this session) gave a
+//!    pending message, and that shows the headers that were known, with QUIT right behind. A crash, a kill or a lost link
+//!    sends no QUIT. The last commit begins only after the mount has left the mount table: an aborted FUSE connection or a
+//!    failed unmount deletes nothing.
+//! 2. Bytes read are the bytes that the server sent for that message. A short, broken or unconfirmed transfer is an error,
+//!    never a short file.
 //! 3. Size after open, name, inode number and mtime are exact, and the same in every session and mount.
 //! 4. No handler waits for the network: it answers from memory or leaves its reply with what it waits for
-//!    ([`fs::KernelReply`]). No reply is owed for ever. A dead link leaves the mount usable for what is cached.
+//!    ([`fs::KernelReply`]). Every reply is answered in the end. A dead link leaves the mount usable for what is cached.
 //! 5. Nothing from the server or from a message can write outside of its place, make us allocate without bound, or panic.
-//! 6. The password is never in an argument, a log, a core dump or the environment of a child, nor on a clear link unasked.
+//! 6. The password is never in an argument, a log, a core dump or the environment of a child, nor on a clear link unless
+//!    the user asks for that.
 //!
 //! # Modules
 //!
@@ -55,13 +62,16 @@
 //! |---|---|---|
 //! | [`cli`] | arguments, options, passwords, daemon, control socket, the order of a mount's life | a new option or command |
 //! | [`fs`] | operations without a reply type, views, errno table, FUSE adapter, mount(2) | what a user sees of a file, a new view |
-//! | [`maildrop`] | log-in, engine, listing, wants, read-ahead, pending deletions, commit, reconnect | a quirk of a server (quirks.rs lists them) |
+//! | [`maildrop`] | login, engine, listing, wants, read-ahead, pending deletions, commit, reconnect | a quirk of a server (`connection/quirks.rs` lists them) |
 //! | [`pop3`] | the protocol, sans-IO: commands, decoder, replies | a quirk of the wire |
 //! | [`net`] | TCP, TLS, time-outs | how the server is reached |
 //! | [`store`] | the index, the bodies in memory and on disk | what is remembered |
 //! | [`message`] | what a message says: dates, titles, text, parts; octets in, structures out | what is read out of a message |
 //! | [`search`] | the query language, folding, what of a message is found by its words | a new kind of term |
 //! | [`demo`] | a small maildrop of its own, to try the rest on | `pop3fs demo` |
+//!
+//! Inside each folder files import only what lies below them, and no two files import each other. In `maildrop` the order is
+//! handle, engine, shared, session, login, connection, fault, deletion, catalogue.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod cli;

@@ -3,22 +3,37 @@
 //! # Theory of operation
 //!
 //! ```text
-//!  any thread                    state (one lock)               the engine's thread
-//!  ──────────                    ────────────────               ───────────────────
-//!  look up, list, unlink ──────▶ catalogue
-//!  want a body, headers ───────▶ wants ─────────ring──────────▶ Session: window of commands ──▶ server
-//!  commit, refresh, close ─────▶ orders ────────ring──────────▶ ...
-//!                                catalogue, bodies ◀──────────── what came; then the waiters are answered
+//!  any thread                     state (one lock)               the engine's thread
+//!  ──────────                     ────────────────               ───────────────────
+//!  look up, list, unlink ───────▶ catalogue
+//!  want a body, headers ────────▶ wants ──────wakes────────────▶ Transfer: window of commands ──▶ server
+//!  commit, refresh, close ──────▶ orders ─────wakes────────────▶ Commit, Sessions
+//!                                 catalogue, bodies ◀─────────── what was confirmed; then the waiters are answered
 //! ```
 //!
-//! The lock is held for moments, never over input or output; nothing here waits for the network but the engine. A
-//! [`Waiter`] is answered by the engine's thread with no lock held.
+//! The lock is held for moments, never over input or output. Only the engine waits for the network. It answers a [`Waiter`]
+//! with no lock held.
 //!
-//! A [`MessageId`] is a message for as long as the mount. A message number is known to the session alone: after each
-//! log-in UIDL maps the messages anew, and a DELE is sent only for a message that is [`Standing::Unlinked`], by the
-//! number that this session's UIDL gave it, with QUIT right behind. Where there is no UIDL the headers do its work.
+//! A [`MessageId`] is a message for as long as the mount. Only a session knows message numbers: after each login UIDL maps
+//! the messages again. A DELE is sent only for a message that is [`Standing::Unlinked`], by the number that this session's
+//! UIDL gave it, with QUIT right behind. Where the server has no UIDL, the headers do its work.
 //!
-//! What servers do that the standards do not say is listed in quirks.rs.
+//! # Floors
+//!
+//! Each imports only what stands below it.
+//!
+//! | floor | what it does |
+//! |---|---|
+//! | `handle`, `access`, `removal`, `fetch`, `search`, `probe` | what callers can do |
+//! | `engine` | the loop; sessions, transfer, commit: each with its own data |
+//! | `shared` | what callers and the engine share behind one lock; what is done with what came |
+//! | `session` | one session in TRANSACTION state: its listing, numbers, TOP |
+//! | `settings` | what a mount of the maildrop needs to know |
+//! | `login` | from connect to TRANSACTION state |
+//! | `connection` | commands out, events in; what this mount has learnt of the server (quirks.rs) |
+//! | `fault` | why something failed, and whose fault that is |
+//! | `deletion` | how many removals need a question, and what became of them: no input or output |
+//! | `catalogue` | every message of the account, by name, inode number and unique-id |
 
 mod access;
 mod catalogue;

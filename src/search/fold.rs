@@ -4,7 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 
 /// The text without case and diacritics. A letter loses its marks by Unicode's compatibility
 /// decomposition, which also makes full-width letters plain and ligatures several;
-/// [`plain_letters`] has those that do not decompose. Vowel signs of Indic scripts and the voicing
+/// `plain_letters` has those that do not decompose. Vowel signs of Indic scripts and the voicing
 /// marks of kana make other letters, so they stay. What is invisible (soft hyphens, joiners, marks
 /// of direction) goes.
 pub fn fold(text: &str) -> String {

@@ -18,7 +18,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
 /// The memory of log-ins.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
-    failure: Option<Failure>,
+    failure: Option<LoginFailure>,
     /// The server allows no log-in before.
     earliest: Option<Instant>,
     /// LOGIN-DELAY, once it was announced.
@@ -27,7 +27,7 @@ pub(crate) struct Backoff {
 
 /// Failures to log in, in a row.
 #[derive(Debug)]
-struct Failure {
+struct LoginFailure {
     fault: Fault,
     /// None where it is final.
     until: Option<Instant>,
@@ -83,7 +83,7 @@ impl Backoff {
             .as_ref()
             .map_or(SHORTEST, |last| (last.wait * 2).min(LONGEST));
         let until = now + wait.mul_f64(0.75 + chance / 2.0);
-        self.failure = Some(Failure {
+        self.failure = Some(LoginFailure {
             fault: fault.clone(),
             until: (!fault.is_final()).then_some(until),
             wait,

@@ -47,7 +47,7 @@ pub(super) struct Confirmation {
 
 /// What was decided of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Judgement {
+enum Resemblance {
     Same,
     Replaced,
     Unsure,
@@ -73,24 +73,24 @@ impl ToConfirm {
     }
 
     /// By what TOP shows now; `None` where it shows nothing, or not all.
-    fn judge(&self, top: Option<HeaderDigest>) -> Judgement {
+    fn judge(&self, top: Option<HeaderDigest>) -> Resemblance {
         let known = self.shown.headers;
         let Some(now) = top else {
             return self.judge_by_listing();
         };
         match (known.by_top, known.by_body) {
-            (Some(before), _) if before == now => Judgement::Same,
-            (Some(_), _) => Judgement::Replaced,
-            (None, Some(before)) if before == now => Judgement::Same,
-            (None, Some(_)) => Judgement::TopDiffersFromBody,
+            (Some(before), _) if before == now => Resemblance::Same,
+            (Some(_), _) => Resemblance::Replaced,
+            (None, Some(before)) if before == now => Resemblance::Same,
+            (None, Some(_)) => Resemblance::TopDiffersFromBody,
             (None, None) => self.judge_by_listing(),
         }
     }
 
-    fn judge_by_listing(&self) -> Judgement {
+    fn judge_by_listing(&self) -> Resemblance {
         match self.likeness {
-            Likeness::Same => Judgement::Same,
-            Likeness::Resized | Likeness::Shifted => Judgement::Unsure,
+            Likeness::Same => Resemblance::Same,
+            Likeness::Resized | Likeness::Shifted => Resemblance::Unsure,
         }
     }
 }
@@ -104,7 +104,7 @@ impl Confirmation {
     ) -> Result<Self, Fault> {
         let digests = ask_top(to_confirm, session, shared)?;
         let judged = to_confirm.iter().zip(digests);
-        let mut judged: Vec<(&ToConfirm, Judgement)> = judged
+        let mut judged: Vec<(&ToConfirm, Resemblance)> = judged
             .map(|(message, top)| (message, message.judge(top)))
             .collect();
         settle_differences(&mut judged, session, shared)?;
@@ -113,9 +113,9 @@ impl Confirmation {
         for (message, judgement) in judged {
             match (judgement, message.likeness) {
                 (_, Likeness::Shifted) => confirmation.unsure.push(message.id),
-                (Judgement::Same, _) => confirmation.confirmed.push((message.id, message.number)),
-                (Judgement::Replaced, _) => confirmation.replaced.push(message.id),
-                (Judgement::Unsure | Judgement::TopDiffersFromBody, _) => {
+                (Resemblance::Same, _) => confirmation.confirmed.push((message.id, message.number)),
+                (Resemblance::Replaced, _) => confirmation.replaced.push(message.id),
+                (Resemblance::Unsure | Resemblance::TopDiffersFromBody, _) => {
                     confirmation.unsure.push(message.id);
                 }
             }
@@ -162,7 +162,7 @@ fn ask_top(
 /// Decides of the messages whose headers were seen by RETR alone, and that TOP shows with others. Either this server's TOP
 /// differs from its RETR, or other mail has the message's place: one message that RETR shows again tells which.
 fn settle_differences(
-    judged: &mut [(&ToConfirm, Judgement)],
+    judged: &mut [(&ToConfirm, Resemblance)],
     session: &mut Session,
     shared: &Shared,
 ) -> Result<(), Fault> {
@@ -171,11 +171,11 @@ fn settle_differences(
         false => shared.state.lock().catalogue.is_top_like_body(),
     };
     for (message, judgement) in judged {
-        if *judgement != Judgement::TopDiffersFromBody {
+        if *judgement != Resemblance::TopDiffersFromBody {
             continue;
         }
         *judgement = match top_is_like_body {
-            Some(true) => Judgement::Replaced,
+            Some(true) => Resemblance::Replaced,
             Some(false) => message.judge_by_listing(),
             None => match retrieve(message.number, session, shared)? {
                 Some(body)
@@ -183,10 +183,10 @@ fn settle_differences(
                         == message.shown.headers.by_body =>
                 {
                     top_is_like_body = Some(false);
-                    Judgement::Same
+                    Resemblance::Same
                 }
-                Some(_) => Judgement::Replaced,
-                None => Judgement::Unsure,
+                Some(_) => Resemblance::Replaced,
+                None => Resemblance::Unsure,
             },
         };
     }
@@ -194,16 +194,16 @@ fn settle_differences(
 }
 
 /// Whether TOP shows any of them as RETR did.
-fn has_same_by_top(judged: &[(&ToConfirm, Judgement)]) -> bool {
+fn has_same_by_top(judged: &[(&ToConfirm, Resemblance)]) -> bool {
     judged.iter().any(|(message, judgement)| {
         let known = message.shown.headers;
-        *judgement == Judgement::Same && known.by_top.is_none() && known.by_body.is_some()
+        *judgement == Resemblance::Same && known.by_top.is_none() && known.by_body.is_some()
     })
 }
 
 /// Messages that share a unique-id often have equal headers: those whose body was seen are fetched again.
 fn settle_twins(
-    judged: &mut [(&ToConfirm, Judgement)],
+    judged: &mut [(&ToConfirm, Resemblance)],
     session: &mut Session,
     shared: &Shared,
 ) -> Result<(), Fault> {
@@ -211,13 +211,13 @@ fn settle_twins(
         let Some(before) = message.shown.twin_body else {
             continue;
         };
-        if !message.is_doubtful_twin || *judgement != Judgement::Same {
+        if !message.is_doubtful_twin || *judgement != Resemblance::Same {
             continue;
         }
         *judgement = match retrieve(message.number, session, shared)? {
-            Some(body) if HeaderDigest::of_body(&body) == before => Judgement::Same,
-            Some(_) => Judgement::Replaced,
-            None => Judgement::Unsure,
+            Some(body) if HeaderDigest::of_body(&body) == before => Resemblance::Same,
+            Some(_) => Resemblance::Replaced,
+            None => Resemblance::Unsure,
         };
     }
     Ok(())

@@ -21,9 +21,11 @@
 pub(crate) mod backoff;
 mod commit;
 mod confirm;
+mod in_flight;
 mod quit;
 mod reconcile;
 mod sessions;
+mod suspects;
 mod transfer;
 
 use std::sync::Arc;

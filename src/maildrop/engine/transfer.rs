@@ -28,32 +28,29 @@
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
 //! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::maildrop::catalogue::digest::HeaderDigest;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Announced;
 use crate::maildrop::connection::quirks::{Notice, Quirks};
+use crate::maildrop::engine::in_flight::{InFlight, Reply, SentFetch, Unchecked};
 use crate::maildrop::engine::sessions::Sessions;
+use crate::maildrop::engine::suspects::{Judgement, ReplyContent, Suspects, Unconfirmed};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::headers::HeaderBuffer;
 use crate::maildrop::session::top::Top;
 use crate::maildrop::session::{OpenReason, Session};
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::wants::{NextWant, Want};
-use crate::maildrop::shared::window::{
-    CHECK_COMMANDS, CHECK_OCTETS, HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS,
-};
+use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
 use crate::pop3::{Command, Event, ServerText};
-use crate::store::{Body, Incoming};
+use crate::store::Body;
 
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
 /// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.
 const MOST_FOR_A_DATE: u64 = 64 * 1024;
-/// A body that is another each time is given up after so many.
-const MOST_DISCARDED: u8 = 3;
 /// No command is sent while so many bodies of another size wait to be shown again.
 const MOST_SUSPECTS: usize = 16;
 /// A reply out of step shows the size of one of so many neighbours on either side.
@@ -71,90 +68,12 @@ pub(super) struct Transfer {
     answered: VecDeque<Announced>,
     /// Complete replies that may yet prove to be another command's, in order.
     unconfirmed: Vec<Unconfirmed>,
-    /// Complete bodies of another size than announced, from a server whose LIST is right for others.
-    suspects: VecDeque<Unconfirmed>,
-    /// Suspects that TOP or a second RETR has borne out. The next check confirms them.
-    borne_out: Vec<Unconfirmed>,
-    /// Of discarded suspects, by which the second RETR is compared with the first.
-    discarded: HashMap<Want, Discarded>,
+    /// Complete bodies of another size than announced.
+    suspects: Suspects,
     /// Replies and octets, in flight or here, that no check in flight will confirm.
     unchecked: Unchecked,
     /// After replies were discarded each is asked for alone, until one check has confirmed that they are in step.
     is_careful: bool,
-}
-
-/// Commands since the last check was written, and the octets that they are expected to give.
-#[derive(Clone, Copy, Debug, Default)]
-struct Unchecked {
-    commands: usize,
-    octets: u64,
-    /// Only a check confirms some of them.
-    needs_check: bool,
-}
-
-/// A command that is written.
-#[derive(Debug)]
-enum InFlight {
-    Fetch(Box<Fetch>),
-    /// TOP of the first suspect, and what has come of it.
-    ShowAgain(HeaderBuffer),
-    /// NOOP.
-    Check,
-}
-
-/// A want whose command is written, and what has come of its reply.
-#[derive(Debug)]
-struct Fetch {
-    want: Want,
-    announced: Announced,
-    /// The octets that the window counts.
-    expected: u64,
-    received: Incoming,
-    /// RETR was sent, also where headers are wanted and the server has no TOP.
-    is_whole: bool,
-    /// The bodies asked for around this one have other sizes.
-    is_distinct: bool,
-}
-
-/// A complete reply that is not confirmed.
-#[derive(Debug)]
-struct Unconfirmed {
-    want: Want,
-    announced: Announced,
-    content: Content,
-    body: Body,
-}
-
-/// What came for a want that was not believed.
-#[derive(Clone, Copy, Debug)]
-struct Discarded {
-    /// Of the whole body that came last.
-    digest: HeaderDigest,
-    /// How often something came.
-    times: u8,
-    announced: Announced,
-}
-
-/// What a complete reply holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
-    /// The headers by TOP.
-    Headers,
-    /// A body of the announced size.
-    Announced,
-    /// A body of another size.
-    OtherSize,
-}
-
-/// How a reply ended.
-enum Reply {
-    Received(Fetch),
-    /// `-ERR`, in the server's words.
-    Refused(Fetch, ServerText),
-    /// The headers of the first suspect; `None` where the server refuses them.
-    ShownAgain(Option<Vec<u8>>),
-    /// The server answered the check.
-    Checked,
 }
 
 /// Whether a new session must look at what is in the maildrop.
@@ -193,7 +112,7 @@ impl Transfer {
             }
             if self.in_flight.is_empty() {
                 self.is_careful = false;
-                self.discarded.clear();
+                self.suspects.forget_discarded();
                 return Ok(relisting);
             }
             if let Some((session, _)) = sessions.current_mut() {
@@ -251,8 +170,7 @@ impl Transfer {
         if self.unconfirmed.is_empty() {
             self.have_suspects_shown(most, sessions)?;
         }
-        let is_nothing_left =
-            self.unconfirmed.is_empty() && self.suspects.is_empty() && self.borne_out.is_empty();
+        let is_nothing_left = self.unconfirmed.is_empty() && self.suspects.is_empty();
         if is_nothing_left || self.in_flight.len() >= most {
             return Ok(());
         }
@@ -266,8 +184,8 @@ impl Transfer {
         if session.top == Top::Missing {
             return Ok(());
         }
-        for suspect in self.suspects.iter().take(most) {
-            let message = session.number_of(suspect.want.message());
+        for want in self.suspects.wants().take(most) {
+            let message = session.number_of(want.message());
             let message = message.ok_or(Fault::Departed)?;
             session.link.queue(&Command::Top { message, lines: 0 })?;
             let shown = InFlight::ShowAgain(HeaderBuffer::default());
@@ -315,8 +233,7 @@ impl Transfer {
     /// What was received since the last confirmation is not believed. It is fetched again, each alone.
     fn give_back_unconfirmed(&mut self, fault: &Fault, shared: &Shared) {
         let mut discarded = std::mem::take(&mut self.unconfirmed);
-        discarded.extend(self.suspects.drain(..));
-        discarded.append(&mut self.borne_out);
+        discarded.append(&mut self.suspects.take_all());
         if discarded.is_empty() {
             return;
         }
@@ -361,7 +278,7 @@ impl Transfer {
 
     /// A window is filled up to its edge: the want that goes over it is the last.
     fn has_room(&self, most: usize) -> bool {
-        let has_few_suspects = self.suspects.len() < MOST_SUSPECTS;
+        let has_few_suspects = self.suspects.waiting() < MOST_SUSPECTS;
         has_few_suspects && self.in_flight.len() < most && self.expected < WINDOW_OCTETS
     }
 
@@ -411,7 +328,7 @@ impl Transfer {
         }
     }
 
-    fn push(&mut self, mut fetch: Fetch, quirks: &Quirks) {
+    fn push(&mut self, mut fetch: SentFetch, quirks: &Quirks) {
         self.tell_from_neighbours(&mut fetch);
         self.expected += fetch.expected;
         self.unchecked.commands += 1;
@@ -421,7 +338,7 @@ impl Transfer {
     }
 
     /// Notes whether a reply out of step would be seen by its size.
-    fn tell_from_neighbours(&mut self, fetch: &mut Fetch) {
+    fn tell_from_neighbours(&mut self, fetch: &mut SentFetch) {
         fetch.is_distinct = fetch.is_whole;
         for sent in self.in_flight.iter_mut().rev().take(NEIGHBOURS) {
             if let InFlight::Fetch(neighbour) = sent
@@ -497,7 +414,7 @@ impl Transfer {
         match reply {
             Reply::Checked => {
                 refuse_what_follows(sessions)?;
-                self.is_careful = !self.discarded.is_empty();
+                self.is_careful = self.suspects.has_discarded();
                 self.confirm_in_step(sessions, shared);
                 self.keep_borne_out(sessions, shared);
             }
@@ -521,11 +438,11 @@ impl Transfer {
 
     fn take_received(
         &mut self,
-        fetch: Fetch,
+        fetch: SentFetch,
         sessions: &mut Sessions,
         shared: &Shared,
     ) -> Result<(), Fault> {
-        let Fetch {
+        let SentFetch {
             want,
             announced,
             received,
@@ -546,9 +463,9 @@ impl Transfer {
             && !quirks.pipelining.is_out_of_step()
             && (is_trusted || !is_whole);
         let content = match (is_whole, has_announced_size) {
-            (false, _) => Content::Headers,
-            (true, true) => Content::Announced,
-            (true, false) => Content::OtherSize,
+            (false, _) => ReplyContent::Headers,
+            (true, true) => ReplyContent::Announced,
+            (true, false) => ReplyContent::OtherSize,
         };
         self.unconfirmed.push(Unconfirmed {
             want,
@@ -579,53 +496,22 @@ impl Transfer {
         let is_guessed = sessions.quirks.sizes.is_guessed();
         for reply in std::mem::take(&mut self.unconfirmed) {
             match reply.content {
-                Content::OtherSize if !is_guessed => self.suspects.push_back(reply),
+                ReplyContent::OtherSize if !is_guessed => self.suspects.push(reply),
                 _ => keep(reply, sessions, shared),
             }
         }
     }
 
-    /// The first suspect is kept where TOP shows its headers, or where it came twice. Else it is asked for again, alone.
+    /// Judges the first suspect by the headers that TOP shows.
     fn judge_suspect(&mut self, headers: Option<&[u8]>, shared: &Shared) {
-        let Some(suspect) = self.suspects.pop_front() else {
-            return;
-        };
-        let Ok(octets) = suspect.body.whole() else {
-            return shared.fail(suspect.want, &Fault::Unconfirmed);
-        };
-        let is_shown = headers.is_some_and(|headers| begins_with_headers(&octets, headers))
-            && !self.is_size_of_another_suspect(&suspect);
-        let digest = HeaderDigest::of_body(&octets);
-        let announced = suspect.announced;
-        drop(octets);
-        let before = self.discarded.remove(&suspect.want);
-        if is_shown || before.is_some_and(|before| before.digest == digest) {
-            return self.borne_out.push(suspect);
+        match self.suspects.judge_first(headers) {
+            Some(Judgement::BorneOut) | None => {}
+            Some(Judgement::AskAgain(want)) => {
+                self.is_careful = true;
+                shared.state.lock().wants.put_back(want);
+            }
+            Some(Judgement::GiveUp(want)) => shared.fail(want, &Fault::Unconfirmed),
         }
-        let times = before.map_or(1, |before| before.times + 1);
-        if times >= MOST_DISCARDED {
-            return shared.fail(suspect.want, &Fault::Unconfirmed);
-        }
-        self.is_careful = true;
-        self.discarded.insert(
-            suspect.want,
-            Discarded {
-                digest,
-                times,
-                announced,
-            },
-        );
-        shared.state.lock().wants.put_back(suspect.want);
-    }
-
-    /// Copies of one message have equal headers: where two of them were swapped, each has the other's size.
-    fn is_size_of_another_suspect(&self, suspect: &Unconfirmed) -> bool {
-        let mut others = self.suspects.iter().chain(&self.borne_out);
-        others.any(|other| other.announced.is(suspect.body.len()))
-            || self
-                .discarded
-                .values()
-                .any(|other| other.announced.is(suspect.body.len()))
     }
 
     /// A check has followed what bore them out.
@@ -634,20 +520,12 @@ impl Transfer {
             .current()
             .is_none_or(|session| session.top == Top::Missing)
         {
-            (0..self.suspects.len()).for_each(|_| self.judge_suspect(None, shared));
+            (0..self.suspects.waiting()).for_each(|_| self.judge_suspect(None, shared));
         }
-        for reply in std::mem::take(&mut self.borne_out) {
+        for reply in self.suspects.take_borne_out() {
             keep(reply, sessions, shared);
         }
     }
-}
-
-/// Whether a body has these headers, and more than them: the reply to TOP is no body.
-fn begins_with_headers(body: &[u8], headers: &[u8]) -> bool {
-    let shown = HeaderDigest::of_complete_headers(headers);
-    shown.is_some()
-        && shown == HeaderDigest::of_complete_headers(body)
-        && body.len() > headers.len()
 }
 
 /// Hands a confirmed reply to those who wait, and to the caches.
@@ -656,39 +534,19 @@ fn keep(reply: Unconfirmed, sessions: &mut Sessions, shared: &Shared) {
     if let Some((session, quirks)) = sessions.current_mut() {
         session.made_progress = true;
         match reply.content {
-            Content::Headers => session.top = Top::Works,
-            Content::Announced => {}
-            Content::OtherSize => quirks.sizes.note_wrong(reply.announced, &reply.body),
+            ReplyContent::Headers => session.top = Top::Works,
+            ReplyContent::Announced => {}
+            ReplyContent::OtherSize => quirks.sizes.note_wrong(reply.announced, &reply.body),
         }
     }
     match reply.content {
-        Content::Headers => shared.receive_headers(id, &reply.body),
-        Content::Announced | Content::OtherSize => shared.receive_body(id, reply.body),
-    }
-}
-
-impl Unchecked {
-    fn is_full(self) -> bool {
-        self.needs_check && (self.commands >= CHECK_COMMANDS || self.octets >= CHECK_OCTETS)
-    }
-}
-
-impl Fetch {
-    fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
-        if self.received.len() + octets.len() as u64 > most {
-            return Err(Fault::TooLarge);
-        }
-        self.received.push(octets).map_err(Fault::no_room)
-    }
-
-    /// Exchange answers RETR of some messages with an empty body.
-    fn is_empty_by_fault(&self) -> bool {
-        self.received.is_empty() && self.announced.octets() > 0
+        ReplyContent::Headers => shared.receive_headers(id, &reply.body),
+        ReplyContent::Announced | ReplyContent::OtherSize => shared.receive_body(id, reply.body),
     }
 }
 
 /// Writes the command of a want.
-fn send(next: &NextWant, session: &mut Session, shared: &Shared) -> Result<Fetch, Fault> {
+fn send(next: &NextWant, session: &mut Session, shared: &Shared) -> Result<SentFetch, Fault> {
     let NextWant { want, announced } = *next;
     let message = session.number_of(want.message()).ok_or(Fault::Departed)?;
     let is_whole = matches!(want, Want::Body(_)) || session.top == Top::Missing;
@@ -702,7 +560,7 @@ fn send(next: &NextWant, session: &mut Session, shared: &Shared) -> Result<Fetch
     };
     session.link.queue(&command)?;
     session.has_retrieved |= is_whole;
-    Ok(Fetch {
+    Ok(SentFetch {
         want,
         announced,
         expected,

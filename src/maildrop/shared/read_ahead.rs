@@ -2,7 +2,7 @@
 //!
 //! # Theory of operation
 //!
-//! Tools walk a directory in its order. A [`Stream`] is one such walk. What comes next is scheduled from its second access
+//! Tools walk a directory in its order. A [`Walk`] is one such walk. What comes next is scheduled from its second access
 //! on, or, where that costs little, from its first if that is to the first message of the directory; up to a window of
 //! octets that grows with each access until its limit.
 //!
@@ -46,14 +46,14 @@ pub(crate) enum Beginning {
 pub(crate) struct ReadAhead {
     beginning: Beginning,
     /// The most recently used is the last.
-    streams: Vec<Stream>,
+    streams: Vec<Walk>,
     /// The greatest window, in octets.
     limit: u64,
 }
 
 /// One walk.
 #[derive(Debug)]
-struct Stream {
+struct Walk {
     /// The inode of the last access.
     last: u64,
     /// The inode up to which all was looked at for scheduling.
@@ -135,7 +135,7 @@ impl ReadAhead {
                     .map(|(id, _)| id),
             );
         }
-        let mut stream = Stream {
+        let mut stream = Walk {
             last: inode,
             reach: inode,
             window: 0,
@@ -152,7 +152,7 @@ impl ReadAhead {
     }
 }
 
-impl Stream {
+impl Walk {
     fn expects(&self, inode: u64, catalogue: &Catalogue) -> bool {
         if inode <= self.last {
             return false;
