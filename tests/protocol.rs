@@ -638,6 +638,8 @@ fn bare_lf_in_a_body_ends_no_line_behind_a_status_line_with_crlf() {
     check(
         &[Command::Retr(number(1))],
         r"
+        S: +OK
+        E: done +OK
         C: RETR 1
         S: +OK
         L: a

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::common::{Background, Gate, Liar, Mount, Reply, eventually};
+use crate::common::{Background, Gate, Liar, Mount, Reply, eventually, output_within};
 use crate::{liar, list_with_dates, mounted, name, remove, said};
 
 /// Five timeouts of the mounts below, and time for a busy machine.
@@ -164,4 +164,147 @@ fn sync_with_a_silent_login_blocks_find_for_one_timeout_at_most() {
     assert!(output.status.success(), "{output:?}");
     let (status, said) = said(&sync.output_within(IN_TIME));
     assert_ne!(status, Some(0), "{said}");
+}
+
+/// The lines of a listing, so that the server never sends a malformed one.
+fn trickle_of_lines(line: &str) -> Reply {
+    Reply::Trickle {
+        first: b"+OK\r\n".to_vec(),
+        piece: format!("{line}\r\n")
+            .repeat(68 / (line.len() + 2))
+            .into_bytes(),
+        pause: Duration::from_millis(2500),
+    }
+}
+
+/// The command must end in time; its message must be true.
+fn assert_ends_truly(liar: &Liar, mount: &Mount, command: &str) {
+    let mut line = mount.subcommand_line(&[command, mount.arg()]);
+    let (status, said) = said(&output_within(IN_TIME, &mut line));
+    let is_deleted = !liar.left_serials().contains(&3);
+    assert_eq!(status == Some(0), is_deleted, "{said}");
+    assert!(
+        [1, 2]
+            .iter()
+            .all(|serial| liar.left_serials().contains(serial))
+    );
+}
+
+#[test]
+fn a_commit_ends_while_a_body_trickles() {
+    let (liar, mount, _reader) = trickling_body();
+    assert_ends_truly(&liar, &mount, "commit");
+}
+
+#[test]
+fn an_umount_ends_after_a_body_trickled() {
+    let (liar, mut mount, reader) = trickling_body();
+    reader.signal(Signal::SIGKILL);
+    reader.output_within(IN_TIME);
+    assert_ends_truly(&liar, &mount, "umount");
+    mount.wait();
+}
+
+#[test]
+fn sync_ends_while_a_body_trickles() {
+    let (liar, mount, _reader) = trickling_body();
+    let sync = Background::start(&["sync", mount.arg()]);
+    let (status, said) = said(&sync.output_within(IN_TIME));
+    let is_deleted = !liar.left_serials().contains(&3);
+    assert_eq!(status == Some(0), is_deleted, "{said}");
+}
+
+#[test]
+fn another_reader_is_answered_while_a_body_trickles() {
+    let (liar, mount, _reader) = trickling_body();
+    let other = Background::start(&[Path::new("cat"), &mount.join(name(2))]);
+    let output = other.output_within(IN_TIME);
+    assert!(!output.status.success() || output.stdout == liar.left()[1]);
+}
+
+#[test]
+fn the_reader_of_a_trickling_body_is_answered() {
+    let (_liar, _mount, reader) = trickling_body();
+    let output = reader.output_within(IN_TIME);
+    assert!(!output.status.success());
+}
+
+/// A removed message is pending, and the next session gets no end of this reply.
+fn assert_commands_end(command: &str, reply: &Reply) {
+    for subcommand in ["commit", "umount"] {
+        let liar = liar(3);
+        let mount = mounted(&liar, &["timeout=3s"]);
+        list_with_dates(&mount);
+        remove(&mount, &name(3));
+        liar.on(command, reply.clone());
+        crate::end_session(&liar);
+        assert_ends_truly(&liar, &mount, subcommand);
+    }
+}
+
+#[test]
+fn commands_end_though_uidl_trickles() {
+    assert_commands_end("UIDL", &trickle_of_lines("1 liar-1"));
+}
+
+#[test]
+fn commands_end_though_list_trickles() {
+    assert_commands_end("LIST", &trickle_of_lines("1 100"));
+}
+
+#[test]
+fn commands_end_though_capa_trickles() {
+    assert_commands_end("CAPA", &trickle_of_lines("TOP"));
+}
+
+#[test]
+fn commands_end_though_the_status_line_of_dele_trickles() {
+    let endless = Reply::Trickle {
+        first: b"+OK ".to_vec(),
+        piece: vec![b'x'; 68],
+        pause: Duration::from_millis(2500),
+    };
+    assert_commands_end("DELE", &endless);
+}
+
+#[test]
+fn commands_end_though_the_status_line_of_quit_trickles() {
+    let endless = Reply::Trickle {
+        first: b"+OK ".to_vec(),
+        piece: vec![b'x'; 68],
+        pause: Duration::from_millis(2500),
+    };
+    assert_commands_end("QUIT", &endless);
+}
+
+/// The headers of one message never end, and a listing with dates waits for them.
+#[test]
+fn a_stat_ends_though_top_trickles() {
+    let liar = liar(3);
+    let mount = mounted(&liar, &short());
+    liar.on("TOP 2 0", trickle("+OK\r\n"));
+    let shown = Background::start(&["ls", "-l", mount.arg()]);
+    shown.output_within(IN_TIME);
+}
+
+/// A new listing never ends: `ls` must be answered.
+#[test]
+fn ls_ends_though_a_new_listing_trickles() {
+    for (command, line) in [("UIDL", "1 liar-1"), ("LIST", "1 100")] {
+        let liar = liar(3);
+        let mount = mounted(&liar, &["timeout=3s", "refresh=1s"]);
+        liar.on(command, trickle_of_lines(line));
+        crate::end_session(&liar);
+        eventually("a session that trickles", || {
+            let ls = Background::start(&["ls", mount.arg()]);
+            let output = ls.output_within(IN_TIME);
+            assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
+            (liar.count(command) > 1).then_some(())
+        });
+        let umount = output_within(
+            IN_TIME,
+            &mut mount.subcommand_line(&["umount", mount.arg()]),
+        );
+        assert!(umount.status.success(), "{umount:?}");
+    }
 }

@@ -257,6 +257,8 @@ fn downgrade(index: &Path) {
         .execute_batch(
             "ALTER TABLE message DROP COLUMN crlfs; ALTER TABLE message DROP COLUMN outline;
             ALTER TABLE message DROP COLUMN first_listed; ALTER TABLE message DROP COLUMN departed;
+             ALTER TABLE message DROP COLUMN top_digest;
+             ALTER TABLE message DROP COLUMN body_digest;
             DROP TABLE watermark; PRAGMA user_version = 2;",
         )
         .expect("an older index");

@@ -8,6 +8,7 @@ mod fusermount;
 mod mountinfo;
 mod presence;
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -88,6 +89,8 @@ struct MountState {
     /// The system gives the id and the device number to other mounts once this one is gone.
     id: MountId,
     number: DeviceNumber,
+    /// The name of the maildrop, as the mount table has it.
+    source: OsString,
     /// Tells whether this mount still exists.
     connection: OwnedFd,
     method: MountMethod,
@@ -181,14 +184,15 @@ impl Mount {
         };
         let connection = device.try_clone().map_err(lookup)?;
         let table = MountTable::read().map_err(lookup)?;
-        let (id, number) = table
+        let (id, number, source) = table
             .topmost(&path)
-            .map(|entry| (entry.id, entry.device))
+            .map(|entry| (entry.id, entry.device, entry.source.clone()))
             .ok_or_else(|| lookup(io::Error::other("the new mount is not in the mount table")))?;
         Ok(Self(Arc::new(MountState {
             path,
             id,
             number,
+            source,
             connection,
             method,
         })))
@@ -204,7 +208,7 @@ impl Mount {
         }
         let table = MountTable::read().map_err(UnmountError::Table)?;
         let entry = table
-            .find(self.0.id, self.0.number)
+            .find(self.0.id, self.0.number, &self.0.source)
             .ok_or_else(not_mounted)?;
         let path = entry.mountpoint.clone();
         if table.is_covered(entry) {

@@ -125,11 +125,15 @@ pub(super) struct MountEntry {
     pub(super) device: DeviceNumber,
     pub(super) mountpoint: PathBuf,
     pub(super) kind: String,
-    source: OsString,
+    pub(super) source: OsString,
     owner: u32,
 }
 
 impl MountEntry {
+    fn is_of(&self, device: DeviceNumber, source: &OsStr) -> bool {
+        self.device == device && self.source == source
+    }
+
     /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`
     /// (proc_pid_mountinfo(5)).
     fn parse(line: &[u8]) -> Option<Self> {
@@ -205,15 +209,23 @@ impl MountTable {
     }
 
     /// The mount of that id, if it shows the filesystem of that device number.
-    pub(super) fn find(&self, id: MountId, device: DeviceNumber) -> Option<&MountEntry> {
+    ///
+    /// The system gives the id and the device number to the next mount that comes, which may be another pop3fs. Its source
+    /// is another then.
+    pub(super) fn find(
+        &self,
+        id: MountId,
+        device: DeviceNumber,
+        source: &OsStr,
+    ) -> Option<&MountEntry> {
         self.0
             .iter()
-            .find(|entry| entry.id == id && entry.device == device)
+            .find(|entry| entry.id == id && entry.is_of(device, source))
     }
 
-    /// Whether the filesystem of that device number is mounted anywhere.
-    pub(super) fn shows(&self, device: DeviceNumber) -> bool {
-        self.0.iter().any(|entry| entry.device == device)
+    /// Whether the filesystem of that device number and source is mounted anywhere.
+    pub(super) fn shows(&self, device: DeviceNumber, source: &OsStr) -> bool {
+        self.0.iter().any(|entry| entry.is_of(device, source))
     }
 
     /// The absolute path of `dir` without symbolic links. This does not touch what is mounted
@@ -342,16 +354,20 @@ mod tests {
     }
 
     #[test]
-    fn a_covered_mount_is_found_by_its_id_and_device() {
+    fn a_covered_mount_is_found_by_its_id_device_and_source() {
         let table = table();
         let device = DeviceNumber {
             major: 0,
             minor: 53,
         };
-        let entry = table.find(MountId(61), device).unwrap();
+        let by_id = table.0.iter().find(|entry| entry.id == MountId(61));
+        let source = by_id.unwrap().source.clone();
+        let entry = table.find(MountId(61), device, &source).unwrap();
         assert_eq!(entry.mountpoint, Path::new("/mnt"));
         assert!(table.is_covered(entry));
-        assert!(table.find(MountId(60), device).is_none());
+        assert!(table.find(MountId(60), device, &source).is_none());
+        let other = OsStr::new("pops://bob@example.org");
+        assert!(table.find(MountId(61), device, other).is_none());
         assert!(!table.is_covered(table.topmost(Path::new("/mnt")).unwrap()));
     }
 

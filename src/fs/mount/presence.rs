@@ -55,7 +55,10 @@ impl Mount {
     fn is_here(&self, changes: &TableChanges) -> io::Result<bool> {
         loop {
             let table = MountTable::read()?;
-            if table.find(self.0.id, self.0.number).is_some() {
+            if table
+                .find(self.0.id, self.0.number, &self.0.source)
+                .is_some()
+            {
                 return Ok(true);
             }
             if !changes.poll(PollTimeout::ZERO)? {
@@ -80,7 +83,7 @@ impl Mount {
             let Ok(table) = MountTable::read_from(&process.join("mountinfo")) else {
                 continue;
             };
-            if table.shows(self.0.number) {
+            if table.shows(self.0.number, &self.0.source) {
                 return Ok(true);
             }
             namespaces.insert(namespace);
@@ -116,7 +119,8 @@ mod tests {
 
     fn mounted(dir: &std::path::Path) -> mount::Mounted {
         let options = MountOptions {
-            fsname: "presence".to_owned(),
+            // The device number goes to the next mount that comes, of another test.
+            fsname: dir.display().to_string(),
             access: Access::ReadOnly,
             visibility: Visibility::Owner,
         };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::maildrop::connection::last_heard::LastHeard;
+use crate::maildrop::connection::reply_rate::ReplyRate;
 use crate::maildrop::connection::secrets::Secrets;
 use crate::maildrop::fault::Fault;
 use crate::net::{Interest, IoOutcome, NetError, Protection, Ready, Stream, Tls, WakeUp, wait};
@@ -40,6 +41,7 @@ pub(crate) struct Link {
     heard: Instant,
     /// Octets of a listing or a body since then.
     progress: usize,
+    rate: ReplyRate,
     last_heard: LastHeard,
 }
 
@@ -60,6 +62,7 @@ impl Link {
             patience: timeout,
             heard: Instant::now(),
             progress: 0,
+            rate: ReplyRate::begin(),
             last_heard,
         }
     }
@@ -124,6 +127,7 @@ impl Link {
                 self.patience = self.timeout / 2;
             }
             self.heard = now;
+            self.rate = ReplyRate::begin();
         }
         let begin = self.outgoing.len();
         command.encode(&mut self.outgoing)?;
@@ -147,6 +151,13 @@ impl Link {
             .map(|event| self.secrets.withhold(event));
         if let Some(event) = &event {
             log::trace!("S: {}", self.secrets.readable(event));
+        }
+        match &event {
+            Some(Event::Body(octets) | Event::Line(octets)) => self.rate.note(octets.len()),
+            Some(Event::Done(_) | Event::End | Event::Challenge(_)) => {
+                self.rate = ReplyRate::begin();
+            }
+            Some(Event::Opened(_)) | None => {}
         }
         self.progress += match &event {
             Some(Event::Body(octets) | Event::Line(octets)) => octets.len(),
@@ -176,7 +187,10 @@ impl Link {
                 ..Ready::default()
             });
         }
-        let patience = (self.owed() > 0).then(|| self.heard + self.patience);
+        let patience = (self.owed() > 0).then(|| {
+            let latest = self.rate.latest(self.timeout);
+            latest.min(self.heard + self.patience)
+        });
         let deadline = [patience, until].into_iter().flatten().min();
         let interest = if self.outgoing.is_empty() {
             Interest::Read

@@ -5,4 +5,5 @@ pub(crate) mod link;
 pub(crate) mod listed_sizes;
 pub(crate) mod pipelining;
 pub(crate) mod quirks;
+pub(crate) mod reply_rate;
 mod secrets;

@@ -108,7 +108,12 @@ impl SearchWriter {
         if is_damage(&error) {
             self.begin_anew();
         }
-        log::warn!("cannot write {}: {error}", self.path().display());
+        if self.dropped.is_none() {
+            log::warn!(
+                "searches miss what comes from now on: {}: {error}",
+                self.path().display()
+            );
+        }
         self.dropped = Some(StoreError::Sqlite {
             path: self.path(),
             source: error,

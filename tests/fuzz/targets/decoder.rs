@@ -101,7 +101,7 @@ fn is_printable(text: &str) -> bool {
     text.bytes().all(|octet| (b' '..=b'~').contains(&octet))
 }
 
-/// The octets as a message: its first line ends with CRLF, as real ones do, and so does the last.
+/// The octets as a message whose first and last line end with CRLF.
 fn is_decoded_to_itself(octets: &[u8], lengths: &[usize]) {
     let message = [b"Received: x\r\n", octets, b"\r\n"].concat();
     let wire = [b"+OK\r\n", &stuffed(&message)[..]].concat();
@@ -127,14 +127,10 @@ fn is_decoded_by_the_letter(wire: &[u8], lengths: &[usize]) {
     assert_eq!(seen.next() == Some(Seen::End), end);
 }
 
-/// What a body says up to its dot line, and whether that is there: the end of the first line ends all of them, and the dot line
-/// may end with LF in any case.
+/// What a body says up to its dot line, and whether that is there. Its status line ended with CRLF, so all lines do; only the
+/// dot line may end with LF.
 fn body(wire: &[u8]) -> (Vec<u8>, bool) {
-    let first = wire.split_inclusive(|&octet| octet == b'\n').next();
-    let end: &[u8] = match first {
-        Some([.., b'\r', b'\n']) | None => b"\r\n",
-        Some(_) => b"\n",
-    };
+    let end = b"\r\n";
     let (mut body, mut rest) = (Vec::new(), wire);
     while !rest.is_empty() {
         if rest.starts_with(b".\r\n") || rest.starts_with(b".\n") {
