@@ -13,8 +13,8 @@ pub(super) struct Seen {
     name: String,
     inode: u64,
     size: u64,
-    mtime: i64,
-    ctime: i64,
+    pub(super) mtime: i64,
+    pub(super) ctime: i64,
 }
 
 pub(super) fn seen(mount: &Mount) -> Vec<Seen> {
