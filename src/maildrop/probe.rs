@@ -1,9 +1,10 @@
-//! Trying a server out, step by step, as a mount would use it; nothing is changed.
+//! Checks step by step whether a mount would work with a server. It changes nothing on the server.
 //!
 //! ```text
-//! resolve ─▶ connect, TLS ─▶ CAPA ─▶ log-in ─▶ STAT, UIDL, LIST ─▶ TOP, RETR of the smallest message ─▶ PIPELINING
+//! resolve ─▶ connect, TLS ─▶ CAPA ─▶ login ─▶ STAT, UIDL, LIST
+//!         ─▶ TOP, RETR of the smallest message ─▶ PIPELINING
 //! ```
-//! The last step of all is QUIT, unless the server may delete what was retrieved then.
+//! The last command is QUIT, unless QUIT may delete the message that was retrieved.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,29 +22,29 @@ use crate::maildrop::settings::Settings;
 use crate::net::{Accepted, ShownCertificate, Stream, TlsVersion};
 use crate::pop3::{Capabilities, Command, Event, Expire, MessageNumber, ServerText};
 
-/// A certificate that lasts no longer is warned of.
+/// The check warns of a certificate that expires within this time.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// A larger message is not fetched for the sake of its size.
+/// The check fetches no message of more octets than this.
 const MOST_FETCHED: u64 = 1024 * 1024;
 
-/// What one step has shown.
+/// The result of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// In a word.
+    /// The name of the step, in one word.
     pub step: &'static str,
     /// What it means for a mount.
     pub rating: Rating,
-    /// A sentence or two; the server's words in it are escaped.
+    /// One or two sentences. The server's words in them are escaped.
     pub told: String,
 }
 
 /// What a finding means for a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rating {
-    /// All is well.
+    /// The step succeeded.
     Good,
-    /// A mount would work, and something should be known.
+    /// A mount would work, but the user should know something.
     Warning,
     /// A mount would not work.
     Failure,
@@ -52,13 +53,14 @@ pub enum Rating {
 /// Whether a mount would work.
 #[derive(Clone, Debug)]
 pub enum Outlook {
-    /// It would.
+    /// A mount would work.
     Works,
-    /// It would not: the last finding has told of this.
+    /// A mount would not work. The last finding has reported this fault.
     Fails(Fault),
 }
 
-/// Tries the server out, and tells each finding when it has come. Blocks, as long as the server's time-outs.
+/// Checks the server, and passes each finding to `tell` as soon as it is known. Blocks until all
+/// steps are done; a server that is silent for the timeout makes a step fail.
 pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Outlook {
     let mut probe = Probe {
         settings,
@@ -72,7 +74,7 @@ pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Outlook {
     }
 }
 
-/// Connects, secures the connection and leaves again: what can be checked before the password is known.
+/// Connects, starts TLS and disconnects. That checks the server before the password is known.
 ///
 /// # Errors
 /// The server cannot be reached, or its certificate is not trusted.
@@ -83,7 +85,7 @@ pub fn reach(login: &Login) -> Result<(), OpenError> {
             let _only_polite = reached.link.status(&Command::Quit, |_| ());
             Ok(())
         }
-        // A server that closes the connection on CAPA is asked without it by the mount.
+        // The server closed the connection on CAPA. The mount will log in without CAPA.
         Err(_) if quirks.capas_avoided() > 0 => Ok(()),
         Err(fault) => Err(OpenError::Maildrop {
             endpoint: login.route.endpoint().clone(),
@@ -99,7 +101,7 @@ struct Probe<'a> {
     tell: &'a mut dyn FnMut(&Finding),
 }
 
-/// A step has failed, and was told.
+/// The fault of a step that failed. Its finding is already reported.
 struct Failed(Fault);
 
 impl Probe<'_> {
@@ -116,7 +118,7 @@ impl Probe<'_> {
             }
             _ => self.good(
                 "messages",
-                "none that is small enough to try TOP and RETR on",
+                "no message is small enough to try TOP and RETR on",
             ),
         }
         self.try_pipelining(session);
@@ -125,7 +127,7 @@ impl Probe<'_> {
 
     fn resolve(&mut self) -> Result<(), Failed> {
         let found = self.settings.login.route.addresses();
-        let found = self.unless_failed("resolve", found.map_err(Fault::from))?;
+        let found = self.report_failure("resolve", found.map_err(Fault::from))?;
         let addresses: Vec<String> = found
             .iter()
             .map(|address| address.ip().to_string())
@@ -134,18 +136,18 @@ impl Probe<'_> {
         Ok(())
     }
 
-    /// A connection of its own: what fails here is not the password's fault.
+    /// Connects separately, so that a failure here cannot be due to the password.
     fn reach(&mut self) -> Result<(), Failed> {
         let Settings { login, .. } = self.settings;
         let reached = login.reach(&self.last_heard, &mut self.quirks);
-        // A server that closes the connection on CAPA is asked without.
+        // The server closed the connection on CAPA, so connect again without CAPA.
         let reached = match reached {
             Err(_) if self.quirks.capas_avoided() > 0 => {
                 login.reach(&self.last_heard, &mut self.quirks)
             }
             reached => reached,
         };
-        let mut reached = self.unless_failed("connect", reached)?;
+        let mut reached = self.report_failure("connect", reached)?;
         self.rate_stream(reached.link.stream());
         let _only_polite = reached.link.status(&Command::Quit, |_| ());
         Ok(())
@@ -159,7 +161,7 @@ impl Probe<'_> {
         let Some(version) = stream.tls_version() else {
             return self.warn(
                 "TLS",
-                "none: everybody on the way can read the mail, and most log-ins",
+                "none: anyone on the network can read the mail, and with most login methods the password",
             );
         };
         match stream.certificate() {
@@ -192,11 +194,11 @@ impl Probe<'_> {
                     days(left)
                 ),
             ),
-            // It is trusted by its pin alone.
+            // Only a pin makes an expired certificate acceptable.
             Some(Err(since)) => self.warn(
                 "TLS",
                 &format!(
-                    "{told}: it has expired {} days ago, and only tls_pin trusts it",
+                    "{told}: it expired {} days ago, and is accepted only because of tls_pin",
                     days(since.duration())
                 ),
             ),
@@ -206,31 +208,31 @@ impl Probe<'_> {
     fn log_in(&mut self) -> Result<(Session, Listing), Failed> {
         let settings = self.settings;
         let logged_in = settings.login.open(&self.last_heard, &mut self.quirks);
-        let logged_in = self.unless_failed("log-in", logged_in)?;
+        let logged_in = self.report_failure("log-in", logged_in)?;
         self.good(
             "log-in",
             &format!("{}, as {}", logged_in.method, settings.login.user),
         );
         let entered = Session::enter(logged_in, settings, &self.last_heard, &mut self.quirks);
-        self.unless_failed("listing", entered)
+        self.report_failure("listing", entered)
     }
 
     fn rate_capabilities(&mut self, capabilities: &Capabilities) {
         match capabilities.is_empty() {
-            true => self.good("CAPA", "the server has none: what it can do is tried"),
+            true => self.good("CAPA", "the server does not announce its capabilities"),
             false => self.good("CAPA", &capabilities.to_string()),
         }
         if capabilities.expire == Some(Expire::Days(0)) {
             self.warn(
                 "EXPIRE",
-                "the server may delete what was read at the end of a session (EXPIRE 0): a mount leaves its sessions without QUIT, unless messages were removed in it",
+                "the server may delete messages that were read when it receives QUIT (EXPIRE 0): a mount ends sessions without QUIT, unless they delete messages",
             );
         }
         if let Some(seconds @ 1..) = capabilities.login_delay {
             self.warn(
                 "LOGIN-DELAY",
                 &format!(
-                    "the server allows a log-in every {seconds} s: a listing is not renewed sooner"
+                    "the server allows one login every {seconds} s: a mount cannot renew its listing more often"
                 ),
             );
         }
@@ -246,7 +248,7 @@ impl Probe<'_> {
         match self.quirks.identity {
             Some(Identity::Headers) => self.warn(
                 "UIDL",
-                "the server has none: messages are known by their headers, which each session asks for",
+                "the server has none: messages are identified by their headers, which each session fetches again",
             ),
             Some(Identity::Uidl) => self.good("UIDL", "works"),
             None => self.good("UIDL", "not tried on an empty maildrop"),
@@ -255,7 +257,7 @@ impl Probe<'_> {
             self.warn(
                 "LIST",
                 &format!(
-                    "{} messages have no name that lasts: they are not shown",
+                    "{} messages have no permanent name: they are not shown",
                     listing.unnamed
                 ),
             );
@@ -267,7 +269,7 @@ impl Probe<'_> {
         let answer = session
             .link
             .octets(&Command::Top { message, lines: 0 }, most);
-        match self.unless_failed("TOP", answer)? {
+        match self.report_failure("TOP", answer)? {
             Ok(_) => self.good("TOP", "works"),
             Err(text) => self.warn(
                 "TOP",
@@ -279,7 +281,8 @@ impl Probe<'_> {
         Ok(())
     }
 
-    /// Three commands in one packet. A server that does not offer it is not tried: some close the connection.
+    /// Sends three commands at once, but only if the server offers PIPELINING. Some servers close
+    /// the connection otherwise.
     fn try_pipelining(&mut self, mut session: Session) {
         const STEP: &str = "PIPELINING";
         if !session.capabilities.pipelining {
@@ -288,7 +291,7 @@ impl Probe<'_> {
             self.good(STEP, "offered, and not used (pipeline=off)");
         } else if let Err(fault) = session.link.answers_three_at_once() {
             let told =
-                format!("three commands at once have failed ({fault}): mount with -o pipeline=off");
+                format!("three commands at once failed ({fault}): mount with -o pipeline=off");
             return self.warn(STEP, &told);
         } else {
             self.good(STEP, "works");
@@ -305,18 +308,19 @@ impl Probe<'_> {
         let most = self.settings.max_message;
         session.has_retrieved = true;
         let answer = session.link.octets(&Command::Retr(message), most);
-        match self.unless_failed("RETR", answer)? {
-            Ok(octets) if octets == listed => self.good("RETR", "works, and LIST tells the size"),
+        match self.report_failure("RETR", answer)? {
+            Ok(octets) if octets == listed => self.good("RETR", "works, and LIST gives the size"),
             Ok(octets) => self.warn(
                 "RETR",
-                &format!("{octets} octets where LIST says {listed}: sizes are right once a message was opened"),
+                &format!("{octets} octets where LIST says {listed}: file sizes are exact only after a message was opened"),
             ),
             Err(text) => self.warn("RETR", &format!("refused for message {message} ({text})")),
         }
         Ok(())
     }
 
-    fn unless_failed<T>(
+    /// Reports the failure of a step.
+    fn report_failure<T>(
         &mut self,
         step: &'static str,
         result: Result<T, Fault>,
@@ -345,7 +349,11 @@ impl Probe<'_> {
 }
 
 impl Link {
-    /// How many octets the answer has, up to the most that are waited for; the server's words where it is -ERR.
+    /// Sends the command and counts the octets of the reply's body. Returns the server's words if
+    /// it answers -ERR.
+    ///
+    /// # Errors
+    /// [`Fault::TooLarge`] if the body has more than `most` octets.
     fn octets(
         &mut self,
         command: &Command<'_>,

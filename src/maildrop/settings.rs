@@ -1,52 +1,55 @@
-//! What the maildrop needs to know.
+//! The settings of a maildrop.
 
 use std::time::Duration;
 
 use crate::maildrop::connection::pipelining::Pipeline;
 use crate::maildrop::login::Login;
 
-/// What the maildrop needs to know.
+/// The settings of a maildrop.
 #[derive(Debug)]
 pub struct Settings {
     /// How to log in.
     pub login: Login,
-    /// After so long without use the session is closed.
+    /// The engine closes a session that was unused for this long.
     pub idle_timeout: Duration,
-    /// How often the server hears from an unused session, which then is not closed.
+    /// How often the engine sends NOOP in an unused session. If set, the engine keeps unused
+    /// sessions open.
     pub keepalive: Option<Duration>,
-    /// A listing older than this is renewed when the directory is read.
+    /// When a program reads the directory, the engine renews a listing older than this.
     pub refresh: Duration,
     /// How many commands may be in flight.
     pub pipeline: Pipeline,
-    /// The most octets of bodies kept in memory.
+    /// The limit on the bodies kept in memory, in octets.
     pub memory: u64,
-    /// The most octets of one body.
+    /// The limit on the size of one body, in octets.
     pub max_message: u64,
-    /// The most messages that one commit deletes if the removing program had not read them; none for any number.
+    /// How many messages one commit may delete that the removing program had not read. `None` for
+    /// no limit.
     pub max_delete: Option<u32>,
     /// Where the mtime of a message comes from.
     pub dating: Dating,
-    /// What a message of these headers is called for people.
+    /// Makes a readable title for a message from its headers.
     pub titling: fn(&[u8]) -> String,
-    /// What else is kept of the headers; none where nothing is.
+    /// Makes the outline of the headers that is kept. `None` if none is kept.
     pub outlining: Option<fn(&[u8]) -> String>,
 }
 
 /// Where the mtime of a message comes from.
 #[derive(Debug)]
 pub enum Dating {
-    /// From the headers, in Unix seconds; where they tell nothing, the first time that the message was seen.
+    /// The date in the headers, in Unix seconds. If the headers have none, the time at which a
+    /// listing first had the message.
     Headers(fn(&[u8]) -> Option<i64>),
-    /// The first time that the message was seen: nothing is asked for.
+    /// The time at which a listing first had the message. No headers are fetched for dates.
     FirstSeen,
 }
 
 impl Dating {
-    /// Unix seconds out of headers; none where they tell nothing, or are not asked.
+    /// The date in the headers, in Unix seconds. `None` if they have none or are not used.
     pub(crate) fn of(&self, headers: &[u8]) -> Option<i64> {
         match self {
-            Dating::Headers(date) => date(headers),
-            Dating::FirstSeen => None,
+            Self::Headers(date) => date(headers),
+            Self::FirstSeen => None,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A connection with its protocol state: commands go out, events come in, silence is noticed.
+//! A connection with its protocol state. It sends commands, returns the events in the server's
+//! replies, and reports a server that falls silent.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,45 +13,49 @@ use crate::maildrop::fault::Fault;
 use crate::net::{Interest, IoOutcome, NetError, Protection, Ready, Stream, Tls, WakeUp, wait};
 use crate::pop3::{Command, Decoder, Event, Status};
 
-/// Octets read at once: some round trips' worth, and few system calls for a large body.
+/// The most octets that one read takes. A large body needs few system calls then.
 const READ_OCTETS: usize = 256 * 1024;
-/// A server that says less of a listing or a body in a whole time-out is as good as silent: one octet a second would
-/// keep everybody waiting for ever.
+/// A server that sends fewer octets of a listing or a body within the timeout counts as silent.
+/// Otherwise a server that sends one octet a second would make readers wait for ever.
 const LEAST_PROGRESS: usize = 64;
-/// After a rest of so long the connection may be half open: the server, or something between, has forgotten it. It is
-/// given up after half of the time-out then, in time for another.
-const REST: Duration = Duration::from_secs(5);
+/// A connection that was idle for so long may be dead without our knowing: the server or a router
+/// may have dropped it. The next command waits only half the timeout, which leaves time for a new
+/// connection.
+const LONG_IDLE: Duration = Duration::from_secs(5);
 
-/// A connection. Blocking calls ([`Link::status`], [`Link::lines`]) are for the log-in, where one reply decides the
-/// next command; [`Link::queue`], [`Link::exchange`] and [`Link::next_event`] are for a pipeline.
+/// A connection. The login uses the blocking calls ([`Link::status`], [`Link::lines`]), because
+/// there each reply decides the next command. A pipeline uses [`Link::queue`], [`Link::exchange`]
+/// and [`Link::next_event`].
 #[derive(Debug)]
 pub(crate) struct Link {
     stream: Stream,
     decoder: Decoder,
     incoming: Vec<u8>,
-    /// What of `incoming` is not decoded yet.
+    /// The part of `incoming` that is not decoded yet.
     unread: std::ops::Range<usize>,
+    /// Commands that are not sent yet.
     outgoing: Zeroizing<Vec<u8>>,
-    /// Several replies were owed at once since none was.
+    /// See [`Link::had_several`].
     had_several: bool,
     secrets: Secrets,
     timeout: Duration,
-    /// How long the server may be silent now.
+    /// How long the server may be silent now: the timeout, or half of it after a long idle time.
     patience: Duration,
-    /// When the server last got on with its replies, or was first owed something.
+    /// When the server last made progress with its replies, or when the first command was queued
+    /// after all replies had come.
     heard: Instant,
-    /// Octets of a listing or a body since then.
+    /// Octets of a listing or a body received since `heard`.
     progress: usize,
     rate: ReplyRate,
     last_heard: LastHeard,
 }
 
 impl Link {
-    /// The server owes its greeting.
-    pub(crate) fn new(stream: Stream, timeout: Duration, last_heard: LastHeard) -> Link {
+    /// Takes a new connection, on which the server sends its greeting first.
+    pub(crate) fn new(stream: Stream, timeout: Duration, last_heard: LastHeard) -> Self {
         let mut decoder = Decoder::new();
         decoder.expect(crate::pop3::Shape::Status);
-        Link {
+        Self {
             stream,
             decoder,
             incoming: vec![0; READ_OCTETS],
@@ -75,43 +80,44 @@ impl Link {
         self.stream.protection()
     }
 
-    /// Puts TLS on the connection. Octets that came in clear behind the +OK of STLS were injected by somebody between
-    /// (CVE-2020-14954, CVE-2021-22947), and end the session.
-    pub(crate) fn secure(self, tls: &Tls) -> Result<Link, Fault> {
+    /// Starts TLS on the connection, after the server's +OK to STLS. If more octets followed that
+    /// +OK unencrypted, an attacker may have injected them (CVE-2020-14954, CVE-2021-22947), so
+    /// this fails.
+    pub(crate) fn secure(self, tls: &Tls) -> Result<Self, Fault> {
         if !self.unread.is_empty() || self.owed() > 0 {
             return Err(Fault::Unsupported(
-                "octets came in clear behind the server's answer to STLS: somebody may be tampering with the connection",
+                "octets came in clear after the server's answer to STLS: somebody may be tampering with the connection",
             ));
         }
         let stream = self.stream.secure(tls)?;
-        Ok(Link {
+        Ok(Self {
             stream,
             heard: Instant::now(),
             ..self
         })
     }
 
-    /// How many replies the server owes.
+    /// How many replies the server still has to send.
     pub(crate) fn owed(&self) -> usize {
         self.decoder.owed()
     }
 
-    /// Whether commands were in flight together, since none was.
+    /// Whether several commands have been in flight at once since the last time none was.
     pub(crate) fn had_several(&self) -> bool {
         self.had_several
     }
 
-    /// Whether some of them are.
+    /// Whether replies are missing after several commands were in flight at once.
     pub(crate) fn is_amid_several(&self) -> bool {
         self.had_several && self.owed() > 0
     }
 
-    /// When the server last got on with its replies.
+    /// When the server last made progress with its replies.
     pub(crate) fn heard(&self) -> Instant {
         self.heard
     }
 
-    /// Has the server be silent for so long from now on.
+    /// Changes how long the server may be silent.
     pub(crate) fn allow_silence(&mut self, longest: Duration) {
         self.timeout = longest;
         self.patience = longest;
@@ -123,7 +129,7 @@ impl Link {
         if self.decoder.owed() == 0 {
             self.refuse_what_is_unasked()?;
             let now = Instant::now();
-            if now.duration_since(self.heard) >= REST {
+            if now.duration_since(self.heard) >= LONG_IDLE {
                 self.patience = self.timeout / 2;
             }
             self.heard = now;
@@ -141,7 +147,7 @@ impl Link {
         Ok(())
     }
 
-    /// The next event of what has come, `None` where more must come first.
+    /// The next event in the octets received so far. `None` if the server has to send more first.
     pub(crate) fn next_event(&mut self) -> Result<Option<Event<'_>>, Fault> {
         let mut input = &self.incoming[self.unread.clone()];
         let event = self.decoder.next(&mut input);
@@ -173,8 +179,12 @@ impl Link {
         Ok(event)
     }
 
-    /// Sends and receives until something has come, the bell rings, or `until`; but silence for a whole time-out
-    /// while a reply is owed is an error, and so is a server that does not get on with it.
+    /// Sends the queued commands and waits until the server sends something, a handler wakes the
+    /// engine through `wake_up`, or `until` is reached.
+    ///
+    /// # Errors
+    /// The connection failed, or the server made no progress for the whole timeout while a reply
+    /// was due, or it sends the reply too slowly.
     pub(crate) fn exchange(
         &mut self,
         wake_up: Option<&WakeUp>,
@@ -201,7 +211,7 @@ impl Link {
         if ready.writable {
             self.send()?;
         }
-        // What has come may be of TLS alone, such as a session ticket.
+        // A TLS record may carry no data for us, such as a session ticket.
         ready.readable = ready.readable && self.receive()?;
         if !ready.readable && patience.is_some_and(|patience| Instant::now() >= patience) {
             return Err(self.silence().into());
@@ -209,17 +219,18 @@ impl Link {
         Ok(ready)
     }
 
+    /// The error for a silent server. After a long idle time the connection counts as broken.
     fn silence(&self) -> NetError {
         if self.patience < self.timeout {
             return NetError::Broken(io::Error::new(
                 io::ErrorKind::TimedOut,
-                "no answer after a rest",
+                "no answer on an idle connection",
             ));
         }
         NetError::Silence(self.timeout)
     }
 
-    /// Queues a command of a one-line reply, waits for it, and looks at it.
+    /// Queues a command that has a one-line reply, waits for the reply and passes it to `look`.
     pub(crate) fn status<T>(
         &mut self,
         command: &Command<'_>,
@@ -229,14 +240,14 @@ impl Link {
         self.reply(look)
     }
 
-    /// Waits for a one-line reply that is owed already.
+    /// Waits for the one-line reply to a command that is already queued, and passes it to `look`.
     pub(crate) fn reply<T>(&mut self, look: impl FnOnce(&Status<'_>) -> T) -> Result<T, Fault> {
         loop {
             if let Some(event) = self.next_event()? {
                 return match event {
                     Event::Done(status) => Ok(look(&status)),
                     _ => Err(Fault::Unsupported(
-                        "the server sent a reply of several lines where one line was due",
+                        "the server sent a reply of several lines to a command with a one-line reply",
                     )),
                 };
             }
@@ -244,7 +255,8 @@ impl Link {
         }
     }
 
-    /// Queues a command of a reply of several lines and takes each; an -ERR ends it with `refuse`'s fault.
+    /// Queues a command that has a multi-line reply, and passes each line to `take`. On -ERR it
+    /// fails with the fault that `refuse` returns.
     pub(crate) fn lines(
         &mut self,
         command: &Command<'_>,
@@ -267,7 +279,8 @@ impl Link {
         }
     }
 
-    /// Sends the command of each item, `ahead` of the replies at most; shows `take` each event of a reply, with its item.
+    /// Sends one command for each item, with at most `ahead` commands in flight. Passes each event
+    /// of a reply to `take`, with its item.
     pub(crate) fn pipeline<T>(
         &mut self,
         items: &[T],
@@ -295,10 +308,11 @@ impl Link {
         Ok(())
     }
 
-    /// Queues a command of a reply with a body and takes that whole; `None` where the server refuses.
+    /// Queues a command whose reply has a body, and returns the whole body. `None` if the server
+    /// answers -ERR.
     ///
     /// # Errors
-    /// [`Fault::TooLarge`] for more than `most` octets.
+    /// [`Fault::TooLarge`] if the body has more than `most` octets.
     pub(crate) fn body(
         &mut self,
         command: &Command<'_>,
@@ -322,7 +336,8 @@ impl Link {
         }
     }
 
-    /// Waits until the server has closed the connection: mpopd answers QUIT before it deletes, and closes when it has.
+    /// Waits until the server closes the connection, at most until `until`. mpopd answers QUIT
+    /// first, then deletes the messages, and then closes.
     pub(crate) fn wait_for_close(mut self, until: Instant) {
         while Instant::now() < until {
             self.unread = 0..0;
@@ -332,7 +347,8 @@ impl Link {
         }
     }
 
-    /// What has come while nothing was owed must not be taken for the reply to the next command.
+    /// Fails if the server has sent something that no command asked for. It could be mistaken for
+    /// the reply to the next command.
     pub(crate) fn refuse_what_is_unasked(&mut self) -> Result<(), Fault> {
         if self.receive()? {
             self.next_event()?;
@@ -340,6 +356,7 @@ impl Link {
         Ok(())
     }
 
+    /// Sends as much of the queued commands as the connection accepts now.
     fn send(&mut self) -> Result<(), Fault> {
         let mut sent = 0;
         while sent < self.outgoing.len() {
@@ -348,13 +365,14 @@ impl Link {
                 IoOutcome::NotNow => break,
             }
         }
-        // A password may have gone out.
+        // A password may have been among what was sent.
         self.outgoing[..sent].zeroize();
         self.outgoing.drain(..sent);
         Ok(())
     }
 
-    /// Reads once into an empty buffer; true where there is something to decode.
+    /// Reads once, if everything received before is decoded. Returns whether there is something to
+    /// decode.
     fn receive(&mut self) -> Result<bool, Fault> {
         if !self.unread.is_empty() {
             return Ok(true);

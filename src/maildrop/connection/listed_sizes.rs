@@ -1,30 +1,35 @@
-//! How far LIST's octets are those that RETR sends.
+//! Whether the sizes in LIST are the sizes of the bodies that RETR sends.
 //!
-//! RFC 1939 section 5 has LIST give the octets of the message. Dovecot and Cyrus do, but for a missing final newline. mpopd
-//! counts each line end as one octet. Exchange guesses. Where LIST is right, a body of that size confirms that the replies are
-//! in step, and nothing more need be asked.
+//! By RFC 1939 section 5, LIST gives the size of the message in octets. Dovecot and Cyrus do so,
+//! except for a message without a final newline. mpopd counts each line end as one octet. Exchange
+//! estimates.
+//!
+//! On a server whose LIST is right, a body of the listed size confirms that the replies are in
+//! step. No further check is needed then.
 
 use crate::maildrop::catalogue::message::Announced;
 use crate::store::Body;
 
-/// LIST is trusted if so many sizes were right for each that was wrong. Dovecot's are wrong where the last line has no end.
+/// LIST is trusted if it gave this many right sizes for each wrong one. Dovecot gives a wrong size
+/// for a message without a final newline.
 const RIGHT_FOR_EACH_WRONG: u32 = 16;
-/// LIST is not called a guess for fewer wrong sizes.
+/// LIST counts as a guess only after this many wrong sizes.
 const FEWEST_WRONG: u32 = 3;
 
-/// What this mount has measured of LIST.
+/// How often LIST was right in this mount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListedSizes {
-    /// Bodies that had LIST's octets.
+    /// Bodies of the listed size.
     right: u32,
-    /// Confirmed bodies that had others.
+    /// Confirmed bodies of another size.
     wrong: u32,
-    /// LIST counts each line end as one octet.
+    /// This server's LIST counts each line end as one octet.
     counts_lines_short: bool,
 }
 
 impl ListedSizes {
-    /// Whether the body has the octets that LIST announced, in the way that this server counts them.
+    /// Whether the body has the size that LIST announced, as this server counts. Counts a body that
+    /// has exactly that size.
     pub(crate) fn compare(&mut self, announced: Announced, body: &Body) -> bool {
         let octets = body.len();
         if announced.is(octets) {
@@ -34,24 +39,26 @@ impl ListedSizes {
         self.counts_lines_short && is_short_by_lines(announced, body)
     }
 
-    /// Notes a confirmed body that has other octets than LIST announced.
+    /// Counts a confirmed body whose size differs from the one that LIST announced.
     pub(crate) fn note_wrong(&mut self, announced: Announced, body: &Body) {
         self.wrong = self.wrong.saturating_add(1);
         self.counts_lines_short |= is_short_by_lines(announced, body);
     }
 
-    /// Whether LIST is right so often that a body of its size shows that the replies are in step.
+    /// Whether LIST is right so often that a body of the listed size shows that the replies are in
+    /// step.
     pub(crate) fn is_trusted(self) -> bool {
         self.counts_lines_short || self.wrong * RIGHT_FOR_EACH_WRONG <= self.right
     }
 
-    /// Whether LIST is wrong more often than right, so that only checks confirm bodies.
+    /// Whether LIST is wrong more often than right. Its size then confirms no body; only a check
+    /// with the server does.
     pub(crate) fn is_guessed(self) -> bool {
         !self.counts_lines_short && self.wrong >= FEWEST_WRONG && self.wrong > self.right
     }
 }
 
-/// Whether LIST gives the octets of the body with each line end counted as one.
+/// Whether LIST gave the size of the body with each line end counted as one octet.
 fn is_short_by_lines(announced: Announced, body: &Body) -> bool {
     announced.listed == body.len().saturating_sub(body.crlfs())
 }
@@ -72,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn list_is_a_guess_once_it_was_wrong_more_often_than_right() {
+    fn list_counts_as_a_guess_if_it_is_wrong_more_than_right() {
         let mut sizes = ListedSizes::default();
         assert!(sizes.compare(listed(3), &body("a\r\n")));
         assert!(!sizes.compare(listed(100), &body("a\r\n")));
@@ -84,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_counts_lf_is_believed_after_one_body() {
+    fn one_body_shows_that_a_server_counts_line_ends_as_one() {
         let mut sizes = ListedSizes::default();
         let text = "a\r\nb\r\n";
         assert!(!sizes.compare(listed(4), &body(text)));

@@ -1,4 +1,4 @@
-//! One connection to the server, and what this mount has learnt of how the server behaves.
+//! One connection to the server, and what this mount has learnt about the server's behaviour.
 
 pub(crate) mod last_heard;
 pub(crate) mod link;

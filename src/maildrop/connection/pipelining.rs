@@ -1,43 +1,47 @@
-//! Whether commands are written ahead of the replies: a few servers that announce PIPELINING get it wrong.
+//! Whether to send several commands without waiting for replies. A few servers announce PIPELINING
+//! (RFC 2449 section 6.6) and do it wrong.
 
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::fault::Fault;
 use crate::pop3::Capabilities;
 
-/// After so many sessions in a row that break down over several commands, one is sent at a time: once may have been the
-/// link's doing.
+/// After this many sessions in a row that failed with several commands in flight, pipelining ends.
+/// A single failure may have been the network's.
 const MOST_BREAKDOWNS: u8 = 2;
 
-/// The commands that a server is tried with: so few are answered soon, and not cut off by a link that fails now and then.
+/// The most commands in flight until the server has answered a whole batch. Even on an unreliable
+/// network so few are usually answered before the connection fails.
 const TRIAL: usize = 16;
 
-/// How the server has taken several commands at once so far.
+/// How the server has handled several commands at once in this mount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pipelining {
     order: Order,
-    /// Sessions in a row that were cut over several commands.
+    /// Sessions in a row that the server closed with several commands in flight.
     cuts: u8,
-    /// Sessions in a row that fell silent over several commands, none of which was answered in full.
+    /// Sessions in a row in which the server fell silent with several commands in flight, and never
+    /// answered all commands of a batch.
     silences: u8,
-    /// The server has sent a reply that nobody asked for, or none that was due.
+    /// The server has sent a reply that no command asked for, or a malformed one.
     is_out_of_step: bool,
 }
 
-/// Whether commands are written ahead.
+/// Whether several commands may be in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Order {
-    /// They are, but none behind replies that have begun to come: where the server has lost what followed the first command,
-    /// the reply to another would be taken for that of what was lost.
+    /// A batch of commands may be, but no command is added until the whole batch is answered. If
+    /// the server lost all but the first command, the reply to an added command would be mistaken
+    /// for the reply to a lost one.
     #[default]
     Untried,
-    /// Several were answered in full.
+    /// They may be, since the server has answered a whole batch.
     Pipelined,
-    /// Pipelined replies have been out of step, or did not come.
+    /// They may not be, since pipelined replies were out of step or did not come.
     Sequential,
 }
 
 impl Pipelining {
-    /// As the user wants it, and as the server can.
+    /// What the user wants, unless this server cannot do it.
     pub(crate) fn limit(self, wanted: Pipeline) -> Pipeline {
         match self.order {
             Order::Untried | Order::Pipelined => wanted,
@@ -45,7 +49,7 @@ impl Pipelining {
         }
     }
 
-    /// How many commands may be in flight, of those that the window has room for.
+    /// How many commands may be in flight, at most `window`.
     pub(crate) fn most_in_flight(self, window: usize) -> usize {
         match self.order {
             Order::Pipelined => window,
@@ -53,12 +57,12 @@ impl Pipelining {
         }
     }
 
-    /// Whether a command may be written while the server owes replies to what was written before.
+    /// Whether a command may be added while replies to earlier commands are missing.
     pub(crate) fn may_refill(self) -> bool {
         self.order == Order::Pipelined
     }
 
-    /// Commands were written ahead where the server lets us, and this came of it.
+    /// Notes the outcome of a pipeline on this link, if several commands were in flight at once.
     pub(crate) fn note_pipeline<T>(&mut self, link: &Link, outcome: &Result<T, Fault>) {
         match outcome {
             Ok(_) if link.had_several() => self.note_all_replies(),
@@ -67,7 +71,7 @@ impl Pipelining {
         }
     }
 
-    /// A session broke down over several commands.
+    /// Notes that a session failed with several commands in flight.
     pub(crate) fn note_breakdown(&mut self, fault: &Fault) {
         if !fault.is_of_the_link() {
             return;
@@ -76,8 +80,14 @@ impl Pipelining {
             return self.note_out_of_step();
         }
         let (count, why) = match fault.is_silence() {
-            true => (&mut self.silences, "the server does not answer more"),
-            false => (&mut self.cuts, "the server closes the connection on more"),
+            true => (
+                &mut self.silences,
+                "the server does not answer several at once",
+            ),
+            false => (
+                &mut self.cuts,
+                "the server closes the connection on several at once",
+            ),
         };
         *count = count.saturating_add(1);
         let is_too_often = *count >= MOST_BREAKDOWNS;
@@ -89,13 +99,13 @@ impl Pipelining {
         }
     }
 
-    /// A reply came while others were owed.
+    /// Notes that a reply came while others were missing.
     pub(crate) fn note_reply(&mut self) {
         self.cuts = 0;
     }
 
-    /// Of several commands that were in flight at once, all are answered. A server that loses what follows the first
-    /// never comes so far.
+    /// Notes that the server has answered all of several commands that were in flight at once. A
+    /// server that loses all but the first command never does that.
     pub(crate) fn note_all_replies(&mut self) {
         self.cuts = 0;
         self.silences = 0;
@@ -104,13 +114,13 @@ impl Pipelining {
         }
     }
 
-    /// A reply broke the protocol: from now on the server gets one command at a time.
+    /// Notes that a reply broke the protocol. From now on the server gets one command at a time.
     pub(crate) fn note_out_of_step(&mut self) {
         self.is_out_of_step = true;
         self.slow_down("the server's replies were out of step");
     }
 
-    /// Whether the server was ever seen to send replies out of step.
+    /// Whether the server has ever sent replies out of step in this mount.
     pub(crate) fn is_out_of_step(self) -> bool {
         self.is_out_of_step
     }
@@ -123,26 +133,27 @@ impl Pipelining {
     }
 }
 
-/// How many commands may be in flight where the server offers PIPELINING after the log-in.
+/// How many commands may be in flight after the login, if the server offers PIPELINING.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pipeline {
-    /// As many as the window of octets allows.
+    /// As many as the window allows.
     #[default]
     Auto,
     /// One.
     Off,
-    /// So many at the most.
+    /// At most this many.
     Most(u16),
 }
 
 impl Pipeline {
-    /// How many commands may be in flight after the log-in, `most` where nobody set a limit.
+    /// How many commands may be in flight after the login: at most `most`, and one if the server
+    /// does not offer PIPELINING.
     pub(crate) fn most_in_flight(self, capabilities: &Capabilities, most: usize) -> usize {
         match self {
             _ if !capabilities.pipelining => 1,
-            Pipeline::Auto => most,
-            Pipeline::Off => 1,
-            Pipeline::Most(commands) => usize::from(commands).clamp(1, most),
+            Self::Auto => most,
+            Self::Off => 1,
+            Self::Most(commands) => usize::from(commands).clamp(1, most),
         }
     }
 }
@@ -156,11 +167,11 @@ mod tests {
     use crate::pop3::{ProtocolError, ServerText};
 
     fn after(faults: &[Fault]) -> Pipeline {
-        let mut pace = Pipelining::default();
+        let mut pipelining = Pipelining::default();
         for fault in faults {
-            pace.note_breakdown(fault);
+            pipelining.note_breakdown(fault);
         }
-        pace.limit(Pipeline::Auto)
+        pipelining.limit(Pipeline::Auto)
     }
 
     fn cut() -> Fault {
@@ -172,53 +183,53 @@ mod tests {
     }
 
     #[test]
-    fn a_single_breakdown_may_be_the_links_doing() {
+    fn pipelining_ends_after_two_failures_of_the_same_kind() {
         assert_eq!(after(&[cut(), silence()]), Pipeline::Auto);
         assert_eq!(after(&[cut(), cut()]), Pipeline::Off);
         assert_eq!(after(&[silence(), silence()]), Pipeline::Off);
     }
 
     #[test]
-    fn replies_out_of_step_are_the_servers_doing() {
+    fn pipelining_ends_at_the_first_reply_out_of_step() {
         let out_of_step = ProtocolError::NotAStatus(ServerText::default());
         assert_eq!(after(&[out_of_step.into()]), Pipeline::Off);
     }
 
     #[test]
-    fn a_fault_that_is_not_of_the_link_says_nothing_of_pipelining() {
+    fn faults_unrelated_to_the_link_do_not_end_pipelining() {
         assert_eq!(after(&vec![Fault::TooLarge; 3]), Pipeline::Auto);
     }
 
     #[test]
-    fn a_server_that_answers_the_first_of_several_alone_is_slowed_down_for_all_that() {
-        let mut pace = Pipelining::default();
-        pace.note_breakdown(&silence());
-        pace.note_reply();
-        pace.note_breakdown(&silence());
-        assert_eq!(pace.limit(Pipeline::Auto), Pipeline::Off);
+    fn answering_only_the_first_command_does_not_reset_silences() {
+        let mut pipelining = Pipelining::default();
+        pipelining.note_breakdown(&silence());
+        pipelining.note_reply();
+        pipelining.note_breakdown(&silence());
+        assert_eq!(pipelining.limit(Pipeline::Auto), Pipeline::Off);
     }
 
     #[test]
-    fn nothing_is_written_behind_several_before_several_were_answered_in_full() {
-        let mut pace = Pipelining::default();
-        pace.note_reply();
-        assert!(!pace.may_refill());
-        assert_eq!(pace.most_in_flight(1000), TRIAL);
-        pace.note_all_replies();
-        assert!(pace.may_refill());
-        assert_eq!(pace.most_in_flight(1000), 1000);
-        pace.note_breakdown(&silence());
-        assert!(!pace.may_refill());
+    fn commands_are_added_only_after_a_whole_batch_was_answered() {
+        let mut pipelining = Pipelining::default();
+        pipelining.note_reply();
+        assert!(!pipelining.may_refill());
+        assert_eq!(pipelining.most_in_flight(1000), TRIAL);
+        pipelining.note_all_replies();
+        assert!(pipelining.may_refill());
+        assert_eq!(pipelining.most_in_flight(1000), 1000);
+        pipelining.note_breakdown(&silence());
+        assert!(!pipelining.may_refill());
     }
 
     #[test]
-    fn a_server_that_has_answered_several_is_trusted_anew() {
-        let mut pace = Pipelining::default();
+    fn answering_a_whole_batch_resets_earlier_failures() {
+        let mut pipelining = Pipelining::default();
         for _ in 0..5 {
-            pace.note_breakdown(&silence());
-            pace.note_breakdown(&cut());
-            pace.note_all_replies();
+            pipelining.note_breakdown(&silence());
+            pipelining.note_breakdown(&cut());
+            pipelining.note_all_replies();
         }
-        assert_eq!(pace.limit(Pipeline::Auto), Pipeline::Auto);
+        assert_eq!(pipelining.limit(Pipeline::Auto), Pipeline::Auto);
     }
 }

@@ -1,29 +1,55 @@
-//! What servers do that the standards do not say, and what this mount has learnt of its own server.
+//! Server behaviour that the standards do not describe, and what this mount has learnt about its
+//! server.
 //!
-//! | what a server does | seen at | what is done | where |
-//! |---|---|---|---|
-//! | refuses CAPA | old ones | goes on by trying | login |
-//! | closes the connection on CAPA | old ones | logs in without it, after the second time for good; QUIT may delete what was read, for all that is known: none is sent then | here, login, session |
-//! | offers PIPELINING after the login only | Gmail | CAPA is asked once more then | login |
-//! | offers UTF8, and serves surrogates of other sizes without it | Courier | UTF8 before the login | login |
-//! | knows UIDL and TOP, and announces neither | many | UIDL is always tried; so is TOP, where the headers are wanted | scan, transfer |
-//! | refuses UIDL of an empty maildrop | some | STAT goes first | scan |
-//! | has no UIDL | old ones | a message is known by a digest of its headers | scan, identity |
-//! | writes into the headers what was read | mbox servers | the digest leaves those fields out | identity |
-//! | has no TOP | mpopd | a small message is fetched for its date | transfer |
-//! | changes its sizes when UIDL runs | mailutils | LIST goes last | scan |
-//! | counts LF, or guesses, in LIST | mpopd, Dovecot, Exchange | the size is exact once the body was seen | delivery |
-//! | names in LIST, UIDL and STAT other messages | some | two of them must agree | scan |
-//! | gives two messages one unique-id | three of eight | they are numbered | catalogue |
-//! | deletes or hides what was read on QUIT (`EXPIRE 0`) | Gmail | the session is left without QUIT | session |
-//! | says that the maildrop is locked, in words only | mpopd, Qpopper, popa3d | read as `[IN-USE]` | here |
-//! | announces LOGIN-DELAY | Courier, Gmail | no log-in is sooner | hold_off |
-//! | loses or mixes up replies to pipelined commands | a few | one command at a time from then on | pace |
-//! | closes the connection on pipelined commands | mpopd | the same; what was broken off is tried again | pace, transfer, scan, commit |
-//! | says `-ERR` unasked and closes | Dovecot, mailutils | not the reply to what comes next | pop3 |
-//! | answers QUIT before it deletes | mpopd | the end of the connection is waited for | commit |
-//! | closes instead of answering QUIT | some | a new session tells what is left | commit |
-//! | is silent for long over QUIT, while it deletes | some | it is waited for; what is left after that stays pending | commit |
+//! Each entry says what a server does (and which servers do it), what pop3fs does about it, and in
+//! which modules.
+//!
+//! CAPA and the login:
+//! - It refuses CAPA (old servers). pop3fs tries each command. (`login`)
+//! - It closes the connection on CAPA (old servers). pop3fs logs in without CAPA; after two such
+//!   logins it never sends CAPA again. Without CAPA it cannot know whether QUIT deletes messages
+//!   that were read, so it sends no QUIT after RETR. (here, `login`, `session`)
+//! - It offers PIPELINING only after the login (Gmail). pop3fs sends CAPA again then. (`login`)
+//! - It offers UTF8, and without it sends surrogates whose sizes differ from LIST (Courier). pop3fs
+//!   sends UTF8 before it authenticates. (`login`)
+//! - It says only in words that the maildrop is locked (mpopd, Qpopper, popa3d). pop3fs treats the
+//!   words as `[IN-USE]`. (`fault`)
+//! - It announces LOGIN-DELAY (Courier, Gmail). pop3fs waits that long between logins. (`backoff`)
+//!
+//! Listings and sizes:
+//! - It knows UIDL and TOP, but announces neither (many). pop3fs always tries UIDL, and tries TOP
+//!   when it needs headers. (`scan`, `transfer`)
+//! - It refuses UIDL on an empty maildrop (some). pop3fs sends STAT first. (`scan`)
+//! - It has no UIDL (old servers). pop3fs identifies a message by a digest of its headers. (`scan`,
+//!   `identity`)
+//! - It notes in the headers which messages were read (servers with mbox files). pop3fs leaves
+//!   those fields out of the digest. (`identity`)
+//! - It has no TOP (mpopd). pop3fs fetches a small message to learn its date. (`transfer`)
+//! - It changes its sizes when UIDL runs (mailutils). pop3fs sends LIST last. (`scan`)
+//! - It counts a line end as one octet in LIST, or estimates (mpopd, Dovecot, Exchange). pop3fs
+//!   takes the size of the body once it has it. (`listed_sizes`, `received`)
+//! - It lists different messages in LIST, UIDL and STAT (some). pop3fs shows a message only if UIDL
+//!   and one of the others include it. (`scan`)
+//! - It gives two messages the same unique-id (three of eight servers). pop3fs numbers them.
+//!   (`catalogue`)
+//!
+//! Pipelined commands:
+//! - It loses or mixes up replies (a few). pop3fs sends one command at a time from then on.
+//!   (`pipelining`)
+//! - It closes the connection (mpopd). pop3fs does the same, and sends the unanswered commands
+//!   again. (`pipelining`, `transfer`, `scan`, `commit`)
+//!
+//! The end of a session:
+//! - It sends an `-ERR` that no command asked for, and closes (Dovecot, mailutils). pop3fs does not
+//!   take it for the reply to the next command. (`pop3`)
+//! - It deletes or hides messages that were read, at QUIT (`EXPIRE 0`) (Gmail). pop3fs ends the
+//!   session without QUIT. (`session`)
+//! - It answers QUIT before it deletes (mpopd). pop3fs waits until the server closes the
+//!   connection. (`commit`)
+//! - It closes the connection instead of answering QUIT (some). pop3fs looks in a new session which
+//!   messages are left. (`commit`)
+//! - It is silent for a long time after QUIT, while it deletes (some). pop3fs waits longer.
+//!   Messages that are left after that stay pending. (`commit`)
 
 use std::fmt;
 
@@ -33,88 +59,92 @@ use crate::maildrop::connection::pipelining::Pipelining;
 use crate::maildrop::fault::Fault;
 use crate::net::NetError;
 
-/// What this mount has learnt of its server, from one session to the next.
+/// What this mount has learnt about its server. It is kept from one session to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Quirks {
-    /// By what messages are known: the same for as long as the mount, or every name would change.
+    /// How messages are identified. It never changes during a mount, or every file name would
+    /// change.
     pub(crate) identity: Option<Identity>,
-    /// LOGIN-DELAY in seconds, as it was announced last.
+    /// The last LOGIN-DELAY that the server announced, in seconds.
     pub(crate) login_delay: Option<u32>,
-    /// Whether it takes several commands at once.
+    /// Whether the server handles several commands at once.
     pub(crate) pipelining: Pipelining,
-    /// How LIST's octets relate to those of the bodies.
+    /// How the sizes in LIST relate to those of the bodies.
     pub(crate) sizes: ListedSizes,
     before_login: Capa,
     after_login: Capa,
+    /// The warnings given in this mount.
     told: Vec<Notice>,
 }
 
-/// When CAPA is asked for.
+/// When the client sends CAPA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CapaTime {
-    /// In AUTHORIZATION state, in clear or under TLS.
+    /// In AUTHORIZATION state, with or without TLS.
     BeforeLogin,
     /// In TRANSACTION state.
     AfterLogin,
 }
 
-/// What became of CAPA.
+/// How the server answered CAPA. The diagram shows when the state changes:
 ///
 /// ```text
-///  Untried ── closed ──▶ Avoided ── another log-in ──▶ Suspected ── closed ──▶ Closes
+///  Untried ── closed ──▶ Avoided ── another login ──▶ Suspected ── closed ──▶ Closes
 ///     └──────────────────── answered ──▶ Answered ◀── answered ──┘
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Capa {
     #[default]
     Untried,
-    /// With +OK or -ERR.
+    /// The server answered +OK or -ERR.
     Answered,
-    /// By the end of the connection, which may have been the link's doing: not asked for in this log-in.
+    /// The connection ended, perhaps because of the network. This login does without CAPA.
     Avoided,
-    /// So it was the last time.
+    /// The connection ended in an earlier login. The next login tries CAPA again.
     Suspected,
-    /// By the end of the connection, in two log-ins: never asked for again.
+    /// The connection ended in two logins. CAPA is never sent again.
     Closes,
 }
 
 impl Capa {
     fn is_avoided(self) -> bool {
-        matches!(self, Capa::Avoided | Capa::Closes)
+        matches!(self, Self::Avoided | Self::Closes)
     }
 }
 
-/// What the user is told of once a mount.
+/// A warning to the user, given once in a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
-    /// `EXPIRE 0`.
+    /// The server announces `EXPIRE 0`.
     DeletesWhatWasRead,
-    /// Messages are known by their headers.
+    /// The server has no UIDL, so messages are identified by their headers.
     NoUidl,
-    /// Messages are not shown, for their headers are refused.
+    /// The server has no UIDL and refuses some headers. Those messages are not shown.
     HeadersRefused,
-    /// Dates are in the bodies.
+    /// The server has no TOP, so dates come from the bodies.
     NoTop,
-    /// Messages are not shown, for the server does not name or count them in two ways.
+    /// Some messages are in LIST but not in UIDL. Those are not shown.
     ListingsDisagree,
 }
 
 impl Quirks {
-    /// For an account of which messages may be remembered by their unique-ids.
-    pub(crate) fn new(remembered: Option<Identity>) -> Quirks {
-        Quirks {
+    /// Starts with how messages were identified in earlier mounts of this account, if known.
+    pub(crate) fn new(remembered: Option<Identity>) -> Self {
+        Self {
             identity: remembered,
             ..Quirks::default()
         }
     }
 
-    /// Who does not know CAPA before the login does not know it behind it.
+    /// Whether CAPA must not be sent at this time. A server that fails on CAPA before the login
+    /// would fail on it after the login too.
     pub(crate) fn avoids_capa(&self, time: CapaTime) -> bool {
         self.before_login.is_avoided() || self.capa(time).is_avoided()
     }
 
-    /// Another log-in begins: a single cut is no reason to do without CAPA for as long as the mount.
-    pub(crate) fn doubt(&mut self) {
+    /// Lets a new login try CAPA again. A connection that ended once on CAPA does not show that the
+    /// server cannot answer it.
+    pub(crate) fn allow_capa_again(&mut self) {
         for capa in [&mut self.before_login, &mut self.after_login] {
             if *capa == Capa::Avoided {
                 *capa = Capa::Suspected;
@@ -122,12 +152,14 @@ impl Quirks {
         }
     }
 
-    pub(crate) fn capa_was_answered(&mut self, time: CapaTime) {
+    /// Notes that the server answered CAPA.
+    pub(crate) fn note_capa_answered(&mut self, time: CapaTime) {
         *self.capa_mut(time) = Capa::Answered;
     }
 
-    /// Notes that the session ended over CAPA. A server that has answered it before has ended it for another reason.
-    pub(crate) fn capa_failed(&mut self, time: CapaTime, fault: &Fault) {
+    /// Notes that CAPA failed, if the server closed the connection. If it has answered CAPA before,
+    /// it closed the connection for another reason.
+    pub(crate) fn note_capa_failed(&mut self, time: CapaTime, fault: &Fault) {
         if !is_closed(fault) {
             return;
         }
@@ -139,8 +171,9 @@ impl Quirks {
         };
     }
 
-    /// Forgets that CAPA closed the connection, where the same happened without it.
-    pub(crate) fn absolve_capa(&mut self) {
+    /// Forgets that the server closed the connection on CAPA, because a login without CAPA failed
+    /// too.
+    pub(crate) fn forget_capa_failures(&mut self) {
         for capa in [&mut self.before_login, &mut self.after_login] {
             *capa = match *capa {
                 Capa::Avoided => Capa::Untried,
@@ -150,7 +183,7 @@ impl Quirks {
         }
     }
 
-    /// How many kinds of CAPA are avoided.
+    /// At how many of the two times CAPA is not sent.
     pub(crate) fn capas_avoided(&self) -> usize {
         [self.before_login, self.after_login]
             .into_iter()
@@ -158,12 +191,12 @@ impl Quirks {
             .count()
     }
 
-    /// Whether this mount has seen a reason to tell it.
+    /// Whether this mount has given the warning.
     pub(crate) fn has_told(&self, notice: Notice) -> bool {
         self.told.contains(&notice)
     }
 
-    /// Warns, the first time.
+    /// Gives the warning, unless this mount has given it before.
     pub(crate) fn tell(&mut self, notice: Notice) {
         if !self.has_told(notice) {
             log::warn!("{notice}");
@@ -189,20 +222,20 @@ impl Quirks {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Notice::DeletesWhatWasRead => {
-                "the server may delete what was read at the end of a session (EXPIRE 0): sessions are left without QUIT, unless messages were removed here"
+            Self::DeletesWhatWasRead => {
+                "the server may delete messages that were read when it receives QUIT (EXPIRE 0): sessions end without QUIT, unless they delete messages"
             }
-            Notice::NoUidl => {
-                "the server has no UIDL: messages are known by their headers, which are asked for in each session"
+            Self::NoUidl => {
+                "the server has no UIDL: messages are identified by their headers, which each session fetches again"
             }
-            Notice::HeadersRefused => {
-                "the server has no UIDL and refuses the headers of some messages: those are not shown"
+            Self::HeadersRefused => {
+                "the server has no UIDL and refuses the headers of some messages: those messages are not shown"
             }
-            Notice::NoTop => {
-                "the server has no TOP: small messages are fetched for their dates; -o mtime=none asks for none"
+            Self::NoTop => {
+                "the server has no TOP: small messages are fetched for their dates (-o mtime=none prevents this)"
             }
-            Notice::ListingsDisagree => {
-                "the server's LIST and UIDL name different messages: those that have no unique-id are not shown"
+            Self::ListingsDisagree => {
+                "the server's LIST and UIDL list different messages: those without a unique-id are not shown"
             }
         })
     }
@@ -211,44 +244,45 @@ impl fmt::Display for Notice {
 fn is_closed(fault: &Fault) -> bool {
     matches!(fault, Fault::Link(error) if matches!(**error, NetError::Closed))
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn capa_is_given_up_only_where_it_was_never_answered() {
+    fn capa_is_avoided_only_if_it_was_never_answered() {
         let closed = Fault::from(NetError::Closed);
         let mut quirks = Quirks::default();
-        quirks.capa_was_answered(CapaTime::BeforeLogin);
-        quirks.capa_failed(CapaTime::BeforeLogin, &closed);
+        quirks.note_capa_answered(CapaTime::BeforeLogin);
+        quirks.note_capa_failed(CapaTime::BeforeLogin, &closed);
         assert!(!quirks.avoids_capa(CapaTime::BeforeLogin));
-        quirks.capa_failed(CapaTime::AfterLogin, &closed);
+        quirks.note_capa_failed(CapaTime::AfterLogin, &closed);
         assert!(quirks.avoids_capa(CapaTime::AfterLogin));
-        quirks.absolve_capa();
+        quirks.forget_capa_failures();
         assert_eq!(quirks.capas_avoided(), 0);
     }
 
     #[test]
-    fn capa_is_given_up_for_good_where_it_closed_two_log_ins() {
+    fn capa_is_never_sent_again_after_it_closed_two_logins() {
         let closed = Fault::from(NetError::Closed);
         let mut quirks = Quirks::default();
-        quirks.capa_failed(CapaTime::BeforeLogin, &closed);
+        quirks.note_capa_failed(CapaTime::BeforeLogin, &closed);
         assert!(quirks.avoids_capa(CapaTime::AfterLogin));
-        quirks.doubt();
+        quirks.allow_capa_again();
         assert!(!quirks.avoids_capa(CapaTime::BeforeLogin));
-        quirks.capa_failed(CapaTime::BeforeLogin, &closed);
-        quirks.doubt();
+        quirks.note_capa_failed(CapaTime::BeforeLogin, &closed);
+        quirks.allow_capa_again();
         assert!(quirks.avoids_capa(CapaTime::BeforeLogin));
     }
 
     #[test]
-    fn a_cut_over_capa_is_forgotten_when_the_next_log_in_is_answered() {
+    fn an_answer_to_capa_in_the_next_login_forgets_the_failure() {
         let closed = Fault::from(NetError::Closed);
         let mut quirks = Quirks::default();
-        quirks.capa_failed(CapaTime::AfterLogin, &closed);
-        quirks.doubt();
-        quirks.capa_was_answered(CapaTime::AfterLogin);
-        quirks.capa_failed(CapaTime::AfterLogin, &closed);
+        quirks.note_capa_failed(CapaTime::AfterLogin, &closed);
+        quirks.allow_capa_again();
+        quirks.note_capa_answered(CapaTime::AfterLogin);
+        quirks.note_capa_failed(CapaTime::AfterLogin, &closed);
         assert_eq!(quirks.capas_avoided(), 0);
     }
 }

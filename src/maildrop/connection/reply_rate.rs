@@ -1,11 +1,12 @@
-//! How fast a reply has to come.
+//! The least rate at which the server has to send a reply.
 
 use std::time::{Duration, Instant};
 
-/// Octets a second. A slower reply is given up: a server that drips would keep every reader, commit and unmount waiting.
+/// In octets a second. If a reply comes more slowly, the link gives up. Otherwise a server that
+/// sends an octet now and then would keep every reader, commit and unmount waiting.
 const LEAST_RATE: u64 = 256;
 
-/// The reply under way.
+/// How much of the current reply has come, and since when.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReplyRate {
     begin: Instant,
@@ -13,7 +14,7 @@ pub(crate) struct ReplyRate {
 }
 
 impl ReplyRate {
-    /// A reply begins now.
+    /// Begins to measure a reply now.
     pub(crate) fn begin() -> Self {
         Self {
             begin: Instant::now(),
@@ -21,12 +22,13 @@ impl ReplyRate {
         }
     }
 
-    /// Octets of the reply have come.
+    /// Notes that octets of the reply have come.
     pub(crate) fn note(&mut self, octets: usize) {
         self.octets += octets as u64;
     }
 
-    /// When the reply is given up if no more of it comes. The first time-out is free, for the server to find the message.
+    /// When the link gives up if no more of the reply comes. The server may use the first timeout
+    /// to find the message.
     pub(crate) fn latest(&self, timeout: Duration) -> Instant {
         self.begin + timeout + Duration::from_millis(self.octets * 1000 / LEAST_RATE)
     }
@@ -37,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn octets_that_have_come_allow_more_time() {
+    fn received_octets_extend_the_deadline_of_a_reply() {
         let timeout = Duration::from_secs(3);
         let mut rate = ReplyRate::begin();
         let before = rate.latest(timeout);

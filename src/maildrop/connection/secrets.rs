@@ -1,4 +1,5 @@
-//! What was given away on a connection: a server may repeat what it does not understand, and its words are logged and shown.
+//! The secrets sent on a connection. A server may repeat a command that it does not understand, and
+//! pop3fs logs and shows the server's words. So words that repeat a secret are withheld.
 
 use memchr::memmem::find;
 use zeroize::Zeroizing;
@@ -6,21 +7,25 @@ use zeroize::Zeroizing;
 use crate::maildrop::fault::Fault;
 use crate::pop3::{Event, ProtocolError, ServerText, Status};
 
-/// What is said instead of words that nobody may see.
+/// What replaces words that repeat a secret.
 const WITHHELD: &str = "its words repeat the secret";
 
-/// The secrets as they were written, each for as long as the connection: words may come late.
+/// The secrets as they were sent. They are kept until the connection ends, because the server may
+/// repeat one late.
 #[derive(Default)]
 pub(crate) struct Secrets(Vec<Zeroizing<Vec<u8>>>);
 
 impl Secrets {
+    /// Adds a secret, as it was sent.
     pub(crate) fn add(&mut self, secret: &[u8]) {
         if !secret.is_empty() {
             self.0.push(Zeroizing::new(secret.to_vec()));
         }
     }
 
-    /// The words of an -ERR are shown. A program may have to read those of a +OK, which go to the log alone.
+    /// Replaces the words of an -ERR that repeat a secret, because users see them. The words of a
+    /// +OK stay as they are, because the client may have to parse them. Only the log could show
+    /// them, and [`Secrets::readable`] withholds them there.
     pub(crate) fn withhold<'e>(&self, event: Event<'e>) -> Event<'e> {
         match event {
             Event::Done(status) if !status.is_ok() && self.are_in(status.text) => {
@@ -33,6 +38,7 @@ impl Secrets {
         }
     }
 
+    /// Replaces the server's words in a fault if they repeat a secret.
     pub(crate) fn withhold_from(&self, mut fault: Fault) -> Fault {
         if let Fault::Protocol(error) = &mut fault {
             self.withhold_from_words(error);
@@ -40,7 +46,7 @@ impl Secrets {
         fault
     }
 
-    /// The event for the log.
+    /// The event as the log may show it.
     pub(crate) fn readable(&self, event: &Event<'_>) -> String {
         let octets = match event {
             Event::Done(status) | Event::Opened(status) => status.text,

@@ -1,7 +1,9 @@
-//! Words by which servers without response codes say that the maildrop is locked.
+//! The words in which servers without response codes say that the maildrop is locked.
 
-/// Servers without response codes say in words that another session holds the maildrop. Words about an account are
-/// not: it may be locked for good, and each new attempt makes that worse.
+/// Whether the words of an -ERR say that another session holds the maildrop.
+///
+/// Words about an account or a password never count, even if they mention a lock. The account may
+/// be locked permanently, and each new attempt could prolong that.
 pub(crate) fn speaks_of_a_lock(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let says = |phrase: &&str| text.contains(*phrase);
@@ -35,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_real_servers_words_for_a_locked_maildrop() {
+    fn words_of_real_servers_for_a_locked_maildrop_are_known() {
         for text in [
             "maildrop already locked",
             "unable to lock maildrop",

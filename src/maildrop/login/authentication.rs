@@ -1,4 +1,4 @@
-//! AUTHORIZATION state: one attempt to prove who the user is.
+//! One authentication attempt, in AUTHORIZATION state (RFC 1939 section 4).
 
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::fault::Fault;
@@ -9,22 +9,24 @@ use crate::maildrop::login::sasl::{Exchange, Response};
 use crate::maildrop::login::secret::Secret;
 use crate::pop3::{Capabilities, Command, Event};
 
-/// What there is to prove it with.
+/// What an attempt needs to know.
 pub(super) struct Attempt<'a> {
     pub(super) user: &'a str,
     pub(super) secret: &'a Secret,
-    /// Of the greeting, for APOP.
+    /// The timestamp in the server's greeting, for APOP.
     pub(super) timestamp: Option<&'a [u8]>,
+    /// What the server offered on this connection.
     pub(super) offer: &'a Capabilities,
 }
 
 impl Attempt<'_> {
-    /// Ends in TRANSACTION state, or with why not. Whether the link may carry it is the caller's to know.
+    /// Authenticates. On success the session is in TRANSACTION state. The caller has checked that
+    /// the secret may be sent over this link.
     pub(super) fn make(&self, link: &mut Link, method: Method) -> Result<(), Fault> {
         match method {
             Method::UserPass => {
-                accepted(link, &Command::User(self.user))?;
-                accepted(link, &Command::Pass(self.secret.as_str()))
+                require_ok(link, &Command::User(self.user))?;
+                require_ok(link, &Command::Pass(self.secret.as_str()))
             }
             Method::Apop => self.apop(link),
             Method::Sasl(mechanism) => self.sasl(link, mechanism),
@@ -38,12 +40,12 @@ impl Attempt<'_> {
             user: self.user,
             digest: &digest,
         };
-        accepted(link, &command)
+        require_ok(link, &command)
     }
 
     fn sasl(&self, link: &mut Link, mechanism: SaslMechanism) -> Result<(), Fault> {
         let mut exchange = Exchange::new(mechanism, self.user, self.secret.clone())?;
-        let opening = exchange.opening(|response| self.may_open(mechanism, response));
+        let opening = exchange.opening(|response| self.can_send_initial(mechanism, response));
         link.queue(&Command::Auth {
             mechanism: mechanism.name(),
             initial: opening.as_deref().map(Vec::as_slice),
@@ -54,14 +56,15 @@ impl Attempt<'_> {
                     link.exchange(None, None)?;
                 }
                 Move::Answer(response) => link.queue(&Command::SaslResponse(&response))?,
-                Move::Cancel(why) => return Err(cancelled(link, why)),
+                Move::Cancel(why) => return Err(cancel(link, why)),
                 Move::Done => return Ok(()),
             }
         }
     }
 
-    /// SASL in CAPA means that AUTH takes an initial response (RFC 5034 section 3); the AUTH of RFC 1734 takes none.
-    fn may_open(&self, mechanism: SaslMechanism, response: &[u8]) -> bool {
+    /// A server that lists the mechanism under SASL in CAPA accepts an initial response (RFC 5034
+    /// section 3). A server that knows only the AUTH of RFC 1734 does not.
+    fn can_send_initial(&self, mechanism: SaslMechanism, response: &[u8]) -> bool {
         self.offer.offers_sasl(mechanism.name())
             && Command::initial_response_fits(mechanism.name(), response)
     }
@@ -69,9 +72,13 @@ impl Attempt<'_> {
 
 /// What the client does next in an exchange.
 enum Move {
+    /// Wait for the server.
     Wait,
+    /// Answer the server's challenge.
     Answer(Response),
+    /// Cancel the exchange, because the server's challenge is wrong.
     Cancel(AuthenticationError),
+    /// Nothing: the server accepted the user.
     Done,
 }
 
@@ -89,15 +96,16 @@ fn next_move(link: &mut Link, exchange: &mut Exchange) -> Result<Move, Fault> {
     })
 }
 
-/// `*` ends the exchange, and the server answers -ERR (RFC 5034 section 4).
-fn cancelled(link: &mut Link, why: AuthenticationError) -> Fault {
+/// Sends `*`, to which the server answers -ERR (RFC 5034 section 4). Returns the reason as a fault.
+fn cancel(link: &mut Link, why: AuthenticationError) -> Fault {
     if let Err(fault) = link.status(&Command::SaslCancel, |_| ()) {
-        log::debug!("the cancelled exchange: {fault}");
+        log::debug!("cancelling AUTH: {fault}");
     }
     why.into()
 }
 
-fn accepted(link: &mut Link, command: &Command<'_>) -> Result<(), Fault> {
+/// Sends the command and waits for +OK.
+fn require_ok(link: &mut Link, command: &Command<'_>) -> Result<(), Fault> {
     link.status(command, |status| {
         if status.is_ok() {
             Ok(())

@@ -1,10 +1,10 @@
-//! The MD5 digests of POP3: APOP and CRAM-MD5. The only door to `md-5` and `hmac`.
+//! The MD5 digests of APOP and CRAM-MD5. No other module uses the crates `md-5` and `hmac`.
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
-/// The digest of APOP (RFC 1939 section 7) in hexadecimal. `timestamp` has its angle brackets.
+/// The APOP digest (RFC 1939 section 7), in hexadecimal. `timestamp` includes its angle brackets.
 pub(super) fn apop(timestamp: &[u8], secret: &str) -> Zeroizing<String> {
     let digest = Md5::new()
         .chain_update(timestamp)
@@ -13,7 +13,7 @@ pub(super) fn apop(timestamp: &[u8], secret: &str) -> Zeroizing<String> {
     Zeroizing::new(hex::encode(digest))
 }
 
-/// `user SP digest`: the response of CRAM-MD5 (RFC 2195 section 2).
+/// The CRAM-MD5 response, `user SP digest` (RFC 2195 section 2).
 pub(super) fn cram_md5(user: &str, secret: &str, challenge: &[u8]) -> Zeroizing<Vec<u8>> {
     let keyed = Hmac::<Md5>::new_from_slice(secret.as_bytes());
     let digest = keyed
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_examples_of_the_rfcs_hold() {
+    fn digests_match_the_examples_in_the_rfcs() {
         let timestamp = b"<1896.697170952@dbc.mtview.ca.us>";
         assert_eq!(
             apop(timestamp, "tanstaaf").as_str(),

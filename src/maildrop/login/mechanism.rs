@@ -1,53 +1,56 @@
-//! How a user proves who they are, and which way is taken where none was asked for.
+//! The authentication methods, and the choice of one when the user did not ask for any.
 
 use std::fmt;
 
 use crate::maildrop::fault::authentication::AuthenticationError;
 use crate::pop3::{Capabilities, ServerText};
 
-/// What the user asked for.
+/// Which authentication method the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mechanism {
-    /// The strongest that the server offers of those that are taken unasked.
+    /// The strongest method that the server offers, except those that only an explicit option
+    /// selects.
     #[default]
     Auto,
-    /// This one or none.
+    /// This method. If the server does not offer it, the login fails.
     Only(Method),
 }
 
-/// A way to prove who one is.
+/// An authentication method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// USER and PASS: shows the password (RFC 1939 section 7).
+    /// USER and PASS, which send the password itself (RFC 1939 section 7).
     UserPass,
-    /// APOP: MD5 of the greeting's timestamp and the password (RFC 1939 section 7).
+    /// APOP, which sends an MD5 digest of the greeting's timestamp and the password (RFC 1939
+    /// section 7).
     Apop,
-    /// AUTH (RFC 5034).
+    /// AUTH with a SASL mechanism (RFC 5034).
     Sasl(SaslMechanism),
 }
 
 /// A SASL mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaslMechanism {
-    /// Shows the password (RFC 4616).
+    /// Sends the password itself (RFC 4616).
     Plain,
-    /// Shows the password; obsolete, but some servers have nothing else.
+    /// Sends the password itself. Obsolete, but some servers offer nothing else.
     Login,
-    /// HMAC-MD5 of the server's challenge (RFC 2195).
+    /// Sends an HMAC-MD5 of the server's challenge (RFC 2195).
     CramMd5,
-    /// Proves that both sides know the password, and shows it to nobody (RFC 5802).
+    /// Client and server each prove that they know the password, and neither sends it (RFC 5802).
     ScramSha1,
-    /// The same with SHA-256 (RFC 7677).
+    /// The same as SCRAM-SHA-1, with SHA-256 (RFC 7677).
     ScramSha256,
-    /// A bearer token, as Google and Microsoft have it.
+    /// Sends a bearer token, in the form that Google and Microsoft defined.
     Xoauth2,
-    /// A bearer token (RFC 7628).
+    /// Sends a bearer token (RFC 7628).
     Oauthbearer,
 }
 
-/// What is taken unasked, the strongest first. The MD5 digests help whoever listens to guess the password, and a token is
-/// no password: those are for who asks for them.
-const UNASKED: [Method; 5] = [
+/// What [`Mechanism::Auto`] chooses from, strongest first. It leaves out the MD5 digests, because
+/// an eavesdropper can guess passwords against them offline. It leaves out the token mechanisms,
+/// because a password is not a token.
+const AUTOMATIC: [Method; 5] = [
     Method::Sasl(SaslMechanism::ScramSha256),
     Method::Sasl(SaslMechanism::ScramSha1),
     Method::Sasl(SaslMechanism::Plain),
@@ -56,14 +59,14 @@ const UNASKED: [Method; 5] = [
 ];
 
 impl Mechanism {
-    /// Whether the secret is a bearer token, which expires.
+    /// Whether the secret is a bearer token, which can expire.
     #[must_use]
     pub fn takes_a_token(self) -> bool {
         use SaslMechanism::{Oauthbearer, Xoauth2};
-        matches!(self, Mechanism::Only(Method::Sasl(Xoauth2 | Oauthbearer)))
+        matches!(self, Self::Only(Method::Sasl(Xoauth2 | Oauthbearer)))
     }
 
-    /// The way to go with a server that offers this.
+    /// Chooses the method to use with a server that offers `offer`.
     ///
     /// # Errors
     /// [`AuthenticationError::NotOffered`], [`AuthenticationError::NothingUnasked`].
@@ -72,71 +75,74 @@ impl Mechanism {
         offer: &Capabilities,
     ) -> Result<Method, AuthenticationError> {
         match self {
-            Mechanism::Auto => strongest(offer),
-            Mechanism::Only(Method::Sasl(mechanism)) if is_left_out(mechanism, offer) => {
+            Self::Auto => strongest(offer),
+            Self::Only(Method::Sasl(mechanism)) if is_left_out(mechanism, offer) => {
                 Err(AuthenticationError::NotOffered {
                     wanted: mechanism.name(),
                     offered: offered(offer),
                 })
             }
-            Mechanism::Only(method) => Ok(method),
+            Self::Only(method) => Ok(method),
         }
     }
 }
 
 impl Method {
-    /// Whether everybody who sees the connection learns the password or the token.
+    /// Whether an eavesdropper on an unencrypted connection learns the password or the token.
     pub(super) fn shows_the_secret(self) -> bool {
         use SaslMechanism::{CramMd5, ScramSha1, ScramSha256};
         !matches!(
             self,
-            Method::Apop | Method::Sasl(CramMd5 | ScramSha1 | ScramSha256)
+            Self::Apop | Self::Sasl(CramMd5 | ScramSha1 | ScramSha256)
         )
     }
 }
 
-/// As a server calls it.
+/// The name that servers use.
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Method::UserPass => "USER and PASS",
-            Method::Apop => "APOP",
-            Method::Sasl(mechanism) => mechanism.name(),
+            Self::UserPass => "USER and PASS",
+            Self::Apop => "APOP",
+            Self::Sasl(mechanism) => mechanism.name(),
         })
     }
 }
 
 impl SaslMechanism {
-    /// The name in the registry, as AUTH and CAPA have it.
+    /// The registered SASL name, as AUTH and CAPA use it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            SaslMechanism::Plain => "PLAIN",
-            SaslMechanism::Login => "LOGIN",
-            SaslMechanism::CramMd5 => "CRAM-MD5",
-            SaslMechanism::ScramSha1 => "SCRAM-SHA-1",
-            SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
-            SaslMechanism::Xoauth2 => "XOAUTH2",
-            SaslMechanism::Oauthbearer => "OAUTHBEARER",
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+            Self::CramMd5 => "CRAM-MD5",
+            Self::ScramSha1 => "SCRAM-SHA-1",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::Xoauth2 => "XOAUTH2",
+            Self::Oauthbearer => "OAUTHBEARER",
         }
     }
 }
 
+/// The strongest method that is chosen automatically and that the server offers.
 fn strongest(offer: &Capabilities) -> Result<Method, AuthenticationError> {
-    let found = UNASKED.into_iter().find(|method| match method {
+    let found = AUTOMATIC.into_iter().find(|method| match method {
         Method::Sasl(mechanism) => offer.offers_sasl(mechanism.name()),
-        // Every server had these before there was CAPA, and many do not announce them.
+        // USER and PASS are older than CAPA, and many servers do not announce them.
         Method::UserPass => offer.user || offer.sasl.is_empty(),
         Method::Apop => false,
     });
     found.ok_or_else(|| AuthenticationError::NothingUnasked(offered(offer)))
 }
 
-/// A server that lists mechanisms has no others; one that lists none may have any.
+/// Whether the server lists its mechanisms without this one. A server that lists none may still
+/// have it.
 fn is_left_out(mechanism: SaslMechanism, offer: &Capabilities) -> bool {
     !offer.sasl.is_empty() && !offer.offers_sasl(mechanism.name())
 }
 
+/// The names of what the server offers, for an error sentence.
 fn offered(offer: &Capabilities) -> ServerText {
     let user = offer.user.then_some("USER");
     let names: Vec<&str> = user
@@ -159,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_the_strongest_that_is_offered() {
+    fn auto_chooses_the_strongest_method_that_is_offered() {
         use SaslMechanism::{Login, Plain, ScramSha1, ScramSha256};
         let all = "SASL OAUTHBEARER LOGIN CRAM-MD5 PLAIN SCRAM-SHA-1 SCRAM-SHA-256 XOAUTH2";
         for (lines, method) in [
@@ -178,14 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_no_digest_and_no_token() {
+    fn auto_never_chooses_an_md5_digest_or_a_token() {
         let error = Mechanism::Auto.choose(&offer(&["SASL CRAM-MD5 XOAUTH2 GSSAPI"]));
         let sentence = error.unwrap_err().to_string();
         assert!(sentence.contains("CRAM-MD5, XOAUTH2, GSSAPI"), "{sentence}");
     }
 
     #[test]
-    fn what_is_asked_for_is_taken_unless_the_server_lists_others_only() {
+    fn a_requested_mechanism_fails_only_if_the_list_lacks_it() {
         let scram = Mechanism::Only(Method::Sasl(SaslMechanism::ScramSha1));
         for lines in [&["SASL SCRAM-SHA-1"][..], &["USER"], &[]] {
             assert!(scram.choose(&offer(lines)).is_ok(), "{lines:?}");

@@ -1,11 +1,14 @@
-//! From nothing to TRANSACTION state.
+//! The login: from opening a connection to TRANSACTION state.
 //!
 //! ```text
 //! connect ─▶ (TLS) ─▶ greeting ─▶ CAPA ─▶ (STLS, TLS, CAPA) ─▶ (UTF8) ─▶ authentication ─▶ CAPA
 //! ```
-//! CAPA is asked anew after each step that may change it: what was said in clear does not hold under TLS (RFC 2595
-//! section 4), and Gmail offers PIPELINING only after the login. UTF8 goes before the authentication where it is offered,
-//! or a server may serve a surrogate of another size than LIST says (Courier).
+//! The client sends CAPA again after each step that may change the answer. Capabilities announced
+//! before TLS are void once TLS is active (RFC 2595 section 4). Gmail offers PIPELINING only after
+//! the login.
+//!
+//! If the server offers UTF8, the client sends it before it authenticates. Without it, Courier
+//! replaces a message with a surrogate whose size differs from what LIST says.
 
 mod authentication;
 mod digest;
@@ -30,39 +33,41 @@ use crate::pop3::reply::greeting_timestamp;
 use crate::pop3::{Capabilities, Command, Indicator, Status};
 use authentication::Attempt;
 
-/// How to log in, any number of times.
+/// How to log in. It can be used any number of times.
 #[derive(Debug)]
 pub struct Login {
     /// The way to the server.
     pub route: Route,
-    /// How the password is protected on its way.
+    /// How the connection protects the password.
     pub security: Security,
-    /// Whose maildrop.
+    /// The user name.
     pub user: String,
-    /// What proves it.
+    /// The password or token.
     pub credential: Credential,
-    /// How it is proven.
+    /// Which authentication method to use.
     pub mechanism: Mechanism,
-    /// The longest silence of the server, in connecting, shaking hands and each reply.
+    /// How long the server may be silent while connecting, during the TLS handshake, and before
+    /// each reply.
     pub timeout: Duration,
 }
 
-/// Who may read the password on its way.
+/// How the connection protects the password.
 #[derive(Debug)]
 pub enum Security {
     /// TLS from the first octet (RFC 8314 section 3.3).
     Implicit(Tls),
-    /// STLS before anything else; a server that refuses it gets nothing (RFC 2595 section 4).
+    /// STLS before the login. If the server refuses it, no user name or password is sent (RFC 2595
+    /// section 4).
     Starttls(Tls),
-    /// Everybody: the user asked for that.
+    /// No TLS, because the user asked for that. An eavesdropper can read everything.
     Clear,
 }
 
-/// A server that is ready to know who the user is.
+/// A connection on which the client may authenticate now.
 #[derive(Debug)]
 pub(super) struct Reached {
     pub(super) link: Link,
-    /// Of the greeting, for APOP.
+    /// The timestamp in the server's greeting, for APOP.
     timestamp: Option<Vec<u8>>,
     pub(super) capabilities: Capabilities,
 }
@@ -72,19 +77,19 @@ pub(super) struct Reached {
 pub(super) struct LoggedIn {
     pub(super) link: Link,
     pub(super) capabilities: Capabilities,
-    /// How the user has proven who they are.
+    /// How the client authenticated.
     pub(super) method: Method,
 }
 
 impl Login {
-    /// Logs in on a new connection; gives what the server can do after that. A token that the server has accepted before
-    /// and now refuses has expired: with a fresh one it is tried once more. No other secret that was refused is.
+    /// Logs in on a new connection. A token that the server accepted earlier and now refuses has
+    /// expired, so a fresh token is tried once. Any other refused secret is not tried again.
     pub(super) fn open(
         &self,
         last_heard: &LastHeard,
         quirks: &mut Quirks,
     ) -> Result<LoggedIn, Fault> {
-        quirks.doubt();
+        quirks.allow_capa_again();
         let secret = self.credential.secret()?;
         match self.attempt(&secret, last_heard, quirks) {
             Err(_) if self.credential.has_expired() => {
@@ -94,7 +99,8 @@ impl Login {
         }
     }
 
-    /// Once more without CAPA where that was answered by the end of the connection, and never otherwise.
+    /// Logs in, and tries again without CAPA if the server closed the connection on CAPA. No other
+    /// failure is retried here.
     fn attempt(
         &self,
         secret: &Secret,
@@ -108,11 +114,11 @@ impl Login {
             let found = quirks.capas_avoided();
             if outcome.is_ok() || found == avoided {
                 if outcome.is_err() && found > known {
-                    quirks.absolve_capa();
+                    quirks.forget_capa_failures();
                 }
                 return outcome;
             }
-            log::info!("the server closes the connection on CAPA: trying without");
+            log::info!("the server closed the connection on CAPA: logging in without it");
             avoided = found;
         }
     }
@@ -138,7 +144,8 @@ impl Login {
         })
     }
 
-    /// Everything in front of the authentication: a secret may go over the link that this gives.
+    /// Does everything that comes before the authentication. A secret may be sent over the link
+    /// that this returns.
     pub(super) fn reach(
         &self,
         last_heard: &LastHeard,
@@ -147,7 +154,8 @@ impl Login {
         let mut reached = self.greet(last_heard, quirks)?;
         if let Security::Starttls(tls) = &self.security {
             let secured = start_tls(reached.link, tls);
-            reached.link = secured.map_err(|fault| self.look_again(fault, last_heard, quirks))?;
+            reached.link =
+                secured.map_err(|fault| self.add_certificate(fault, last_heard, quirks))?;
             reached.capabilities = capabilities(&mut reached.link, CapaTime::BeforeLogin, quirks)?;
         }
         if reached.capabilities.utf8 {
@@ -157,7 +165,8 @@ impl Login {
         Ok(reached)
     }
 
-    /// Everything in front of STLS.
+    /// Connects, reads the greeting and asks for the capabilities: everything that comes before
+    /// STLS.
     fn greet(&self, last_heard: &LastHeard, quirks: &mut Quirks) -> Result<Reached, Fault> {
         let mut link = self.connect(last_heard)?;
         let timestamp = greeting(&mut link)?;
@@ -169,16 +178,20 @@ impl Login {
         })
     }
 
-    /// Has the fault tell of the certificate, where one did not convince behind STLS.
-    fn look_again(&self, fault: Fault, last_heard: &LastHeard, quirks: &mut Quirks) -> Fault {
+    /// Adds the server's certificate to a fault that says that the certificate is not trusted. A
+    /// second connection fetches it, because native-tls does not give it out after a failure.
+    fn add_certificate(&self, fault: Fault, last_heard: &LastHeard, quirks: &mut Quirks) -> Fault {
         let Fault::Link(error) = fault else {
             return fault;
         };
-        let again =
-            |nobody: &Tls| match start_tls(self.greet(last_heard, quirks).ok()?.link, nobody) {
+        // `distrusting` accepts no certificate, so this handshake always fails.
+        let again = |distrusting: &Tls| {
+            let reached = self.greet(last_heard, quirks).ok()?;
+            match start_tls(reached.link, distrusting) {
                 Err(Fault::Link(error)) => Arc::into_inner(error),
                 _ => None,
-            };
+            }
+        };
         match Arc::try_unwrap(error) {
             Ok(error) => error.look_again(again).into(),
             Err(shared) => Fault::Link(shared),
@@ -204,14 +217,14 @@ impl Login {
         };
         let method = self.mechanism.choose(attempt.offer)?;
         if method.shows_the_secret() && link.protection() == Protection::Clear {
-            self.warn_of_listeners();
+            self.warn_of_eavesdroppers();
         }
         log::debug!("authentication: {method}");
         match attempt.make(link, method) {
-            Ok(()) => self.credential.was_accepted(),
+            Ok(()) => self.credential.note_accepted(),
             Err(fault) => {
                 if fault.is_refusal() {
-                    self.credential.was_refused();
+                    self.credential.note_refused();
                 }
                 return Err(fault);
             }
@@ -219,28 +232,29 @@ impl Login {
         Ok(method)
     }
 
-    /// The last look before a password goes out.
+    /// The last check before a secret is sent: the connection has TLS unless the user asked for
+    /// none.
     fn check_protection(&self, link: &Link) -> Result<(), Fault> {
         match (&self.security, link.protection()) {
             (Security::Clear, _) | (_, Protection::Tls) => Ok(()),
             (_, Protection::Clear) => Err(Fault::Unsupported(
-                "the connection is not secure, so the password stays here",
+                "the connection is not encrypted, so the password was not sent",
             )),
         }
     }
 
-    /// Once a mount, and not where nobody but this machine listens.
-    fn warn_of_listeners(&self) {
+    /// Warns before the first login that sends the secret unencrypted over a network.
+    fn warn_of_eavesdroppers(&self) {
         if self.credential.is_untried() && !is_loopback(&self.route.endpoint().host) {
             log::warn!(
-                "the password goes to {} in clear, for everybody on the way to read",
+                "the password goes to {} in the clear: anyone on the network can read it",
                 self.route.endpoint()
             );
         }
     }
 }
 
-/// Whether what goes there never leaves this machine.
+/// Whether data sent to this host never leaves this machine.
 fn is_loopback(host: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),
@@ -248,7 +262,7 @@ fn is_loopback(host: &str) -> bool {
     }
 }
 
-/// The timestamp for APOP, where the greeting has one.
+/// Reads the greeting. Returns its timestamp for APOP, if it has one.
 fn greeting(link: &mut Link) -> Result<Option<Vec<u8>>, Fault> {
     link.reply(|greeting| {
         if greeting.is_ok() {
@@ -258,7 +272,7 @@ fn greeting(link: &mut Link) -> Result<Option<Vec<u8>>, Fault> {
     })?
 }
 
-/// None where the server does not know CAPA.
+/// Asks for the capabilities. They are empty if the server does not know CAPA.
 fn capabilities(
     link: &mut Link,
     time: CapaTime,
@@ -275,18 +289,18 @@ fn capabilities(
     });
     match answer {
         Ok(()) | Err(Fault::Unsupported(_)) => {
-            quirks.capa_was_answered(time);
+            quirks.note_capa_answered(time);
             quirks.login_delay = found.login_delay.or(quirks.login_delay);
             Ok(found)
         }
         Err(fault) => {
-            quirks.capa_failed(time, &fault);
+            quirks.note_capa_failed(time, &fault);
             Err(fault)
         }
     }
 }
 
-/// Never goes on in clear, whatever the server says or offers.
+/// Starts TLS with STLS, or fails. It never continues unencrypted.
 fn start_tls(mut link: Link, tls: &Tls) -> Result<Link, Fault> {
     let agreed = link.status(&Command::Stls, |status| status.indicator)?;
     if agreed == Indicator::Err {

@@ -1,19 +1,21 @@
-//! One SASL exchange (RFC 4422), from AUTH to the status line. The only door to `rsasl`.
+//! One SASL exchange (RFC 4422), from AUTH to the status line. No other module uses the crate
+//! `rsasl`.
 //!
 //! # Theory of operation
 //!
-//! A mechanism is a row of [`Turn`]s: what the client says, one turn a challenge. Where the first turn needs no challenge it
-//! goes with the AUTH command if it fits. Whatever the server says beyond the last turn ends the exchange, so no server
-//! keeps us talking.
+//! A mechanism is a list of [`Turn`]s. In each turn the client answers one challenge. If the first
+//! turn needs no challenge, its message is sent with the AUTH command if it fits there. A challenge
+//! after the last turn ends the exchange, so a server cannot prolong it for ever.
 //!
 //! ```text
-//! AUTH PLAIN AGFsaWNlAHNlY3JldA==      opening()      ─▶ +OK / -ERR                                     conclude()
-//! AUTH SCRAM-SHA-256 biwsbj1…          opening()      ─▶ + cj1…   respond() ─▶ + dj1…  respond() ─▶ +OK  conclude()
-//! AUTH XOAUTH2                         (too long)     ─▶ +        respond() ─▶ + eyJ…  respond() ─▶ -ERR conclude()
+//! AUTH PLAIN AGFs…    opening()  ─▶ +OK / -ERR                              conclude()
+//! AUTH SCRAM… biws…   opening()  ─▶ + cj1… respond() ─▶ + dj1… respond() ─▶ +OK  conclude()
+//! AUTH XOAUTH2        (too long) ─▶ +      respond() ─▶ + eyJ… respond() ─▶ -ERR conclude()
 //! ```
 //!
-//! rsasl makes the messages. What the server sends reaches it only after a look at its form: rsasl 2.3 panics at a short
-//! attribute and counts as many iterations as the server asks for.
+//! rsasl makes the messages. It sees a server's SCRAM message only after this module has checked
+//! the form: rsasl 2.3 panics on a short attribute, and computes as many iterations as the server
+//! asks for.
 
 use std::ops::RangeInclusive;
 
@@ -30,95 +32,102 @@ use crate::maildrop::login::secret::Secret;
 use crate::pop3::reply::challenge;
 use crate::pop3::{ServerText, Status};
 
-/// A message of the client, before its base64.
+/// A message from the client, not yet in base64.
 pub(super) type Response = Zeroizing<Vec<u8>>;
 
-/// RFC 7677 section 4 demands 4,096. Many more are there to keep us busy: this many take seconds.
+/// How many iterations a server may ask for. RFC 7677 section 4 demands at least 4,096. The upper
+/// limit takes seconds to compute; a server that asks for more wastes our time.
 const ITERATIONS: RangeInclusive<u32> = 4_096..=5_000_000;
 
-/// Room for what a mechanism writes around user name and secret: no half of a secret stays behind in a buffer that was
-/// too small.
+/// Octets reserved for what a mechanism writes around the user name and the secret. With enough
+/// room the buffer never grows, so no copy of the secret remains in memory that was freed.
 const FRAMING: usize = 1024;
 
-/// An exchange under way.
+/// The state of an exchange.
 pub(super) struct Exchange {
     mechanism: SaslMechanism,
     answers: Answers,
-    /// None for CRAM-MD5, which rsasl lacks.
+    /// `None` for CRAM-MD5, which rsasl does not implement.
     session: Option<Session>,
-    /// The opening that was not said yet.
+    /// The first message, until it is sent.
     opening: Option<Response>,
+    /// The turns that are left.
     turns: &'static [Turn],
+    /// The client has sent a message of the mechanism.
     has_spoken: bool,
     server: ServerProof,
-    /// Why the server is going to refuse the token.
+    /// The server's error report about the token. It comes before the -ERR.
     denial: Option<ServerText>,
 }
 
-/// What the client says next.
+/// What the client sends next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
-    /// What needs no challenge. Where the server has to ask for it, it has nothing to say (RFC 4422 section 3.3).
+    /// A message that needs no challenge. If it was not sent with AUTH, the server asks for it with
+    /// an empty challenge (RFC 4422 section 3.3).
     Opening,
-    /// What LOGIN's challenge asks for, in whatever words: first the user name, then the password.
+    /// The user name in LOGIN's first turn, the password in its second. Servers word these
+    /// challenges differently, so their text is ignored.
     Login,
     /// The digest of CRAM-MD5.
     Digest,
-    /// SCRAM's proof, to salt and iterations.
+    /// SCRAM's client proof, in answer to the salt and the iteration count.
     ScramProof,
-    /// Nothing, once the server's signature was checked.
+    /// An empty message, after the client has checked the server's SCRAM signature.
     ScramEnd,
-    /// What an error report has to be answered with before the -ERR comes.
+    /// The fixed answer to an error report. The server sends its -ERR after it.
     Denied(&'static [u8]),
 }
 
-/// Whether the server has shown that it knows the password.
+/// Whether the server has proved that it knows the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ServerProof {
-    /// The mechanism has no such thing.
+    /// The mechanism has no such proof.
     NotDue,
+    /// The server has to prove it before the exchange ends.
     Due,
+    /// The server has proved it.
     Given,
 }
 
 impl SaslMechanism {
     fn turns(self) -> &'static [Turn] {
         match self {
-            SaslMechanism::Plain => &[Turn::Opening],
-            // Some servers know no initial response here, so the server asks first.
-            SaslMechanism::Login => &[Turn::Login, Turn::Login],
-            SaslMechanism::CramMd5 => &[Turn::Digest],
-            SaslMechanism::ScramSha1 | SaslMechanism::ScramSha256 => {
+            Self::Plain => &[Turn::Opening],
+            // Some servers accept no initial response for LOGIN, so the client waits to be asked.
+            Self::Login => &[Turn::Login, Turn::Login],
+            Self::CramMd5 => &[Turn::Digest],
+            Self::ScramSha1 | Self::ScramSha256 => {
                 &[Turn::Opening, Turn::ScramProof, Turn::ScramEnd]
             }
-            SaslMechanism::Xoauth2 => &[Turn::Opening, Turn::Denied(b"")],
-            // RFC 7628 section 3.2.3
-            SaslMechanism::Oauthbearer => &[Turn::Opening, Turn::Denied(b"\x01")],
+            Self::Xoauth2 => &[Turn::Opening, Turn::Denied(b"")],
+            // RFC 7628 section 3.2.3.
+            Self::Oauthbearer => &[Turn::Opening, Turn::Denied(b"\x01")],
         }
     }
 
     fn is_of_tokens(self) -> bool {
-        matches!(self, SaslMechanism::Xoauth2 | SaslMechanism::Oauthbearer)
+        matches!(self, Self::Xoauth2 | Self::Oauthbearer)
     }
 }
 
 impl Exchange {
-    /// Nothing is said yet.
+    /// Starts an exchange, without sending anything.
     ///
     /// # Errors
-    /// [`AuthenticationError::Unusable`]
+    /// [`AuthenticationError::Unusable`] if the mechanism cannot carry the user name or the secret.
     pub(super) fn new(
         mechanism: SaslMechanism,
         user: &str,
         secret: Secret,
-    ) -> Result<Exchange, AuthenticationError> {
+    ) -> Result<Self, AuthenticationError> {
         let answers = Answers::new(mechanism, user, secret)?;
         let server = if mechanism.turns().contains(&Turn::ScramEnd) {
             ServerProof::Due
         } else {
             ServerProof::NotDue
         };
-        let mut exchange = Exchange {
+        let mut exchange = Self {
             session: session(mechanism, &answers)?,
             mechanism,
             answers,
@@ -134,7 +143,8 @@ impl Exchange {
         Ok(exchange)
     }
 
-    /// What goes with the AUTH command where `fits` says so; otherwise [`Exchange::respond`] gives it.
+    /// The first message, for the AUTH command, if it exists and `fits` accepts it. Otherwise
+    /// [`Exchange::respond`] returns it later.
     pub(super) fn opening(&mut self, fits: impl FnOnce(&[u8]) -> bool) -> Option<Response> {
         let opening = self.opening.take_if(|opening| fits(opening))?;
         self.turns = &self.turns[1..];
@@ -142,16 +152,16 @@ impl Exchange {
         Some(opening)
     }
 
-    /// The answer to a challenge, which is still in base64.
+    /// The answer to a challenge. `encoded` is in base64.
     ///
     /// # Errors
-    /// The exchange is to be cancelled.
+    /// The challenge is wrong. The caller has to cancel the exchange.
     pub(super) fn respond(&mut self, encoded: &[u8]) -> Result<Response, AuthenticationError> {
         let Some(message) = challenge(encoded) else {
-            return Err(self.bad("it is not base64"));
+            return Err(self.bad("its challenge is not base64"));
         };
         let Some((turn, rest)) = self.turns.split_first() else {
-            return Err(self.bad("it goes on after the end"));
+            return Err(self.bad("it sent more challenges than the mechanism has"));
         };
         self.turns = rest;
         let response = self.take_turn(*turn, &message)?;
@@ -159,16 +169,16 @@ impl Exchange {
         Ok(response)
     }
 
-    /// What the status line makes of the exchange.
+    /// Ends the exchange with the server's status line.
     ///
     /// # Errors
-    /// The user is not let in, or the server is not to be trusted.
+    /// The server refused the user, or did not prove that it knows the password.
     pub(super) fn conclude(&mut self, status: &Status<'_>) -> Result<(), Fault> {
         if !status.is_ok() {
             return Err(self.refusal(status));
         }
         if self.turns == [Turn::ScramEnd] {
-            self.check_proof_beside(status.text)?;
+            self.check_proof_after_ok(status.text)?;
         }
         match self.server {
             ServerProof::Due => Err(AuthenticationError::ServerUnproven.into()),
@@ -186,7 +196,7 @@ impl Exchange {
                 check_server_first(message).map_err(|reason| self.bad(reason))?;
                 self.say(Some(message))
             }
-            // `server-error`: the -ERR that follows says it again.
+            // A `server-error`. The -ERR that follows reports the same failure.
             Turn::ScramEnd if message.starts_with(b"e=") => Ok(Response::default()),
             Turn::ScramEnd => self.check_proof(message),
             Turn::Denied(answer) => {
@@ -196,7 +206,7 @@ impl Exchange {
         }
     }
 
-    /// `verifier = "v=" base64` (RFC 5802 section 7).
+    /// Checks the server's signature, `verifier = "v=" base64` (RFC 5802 section 7).
     fn check_proof(&mut self, message: &[u8]) -> Result<Response, AuthenticationError> {
         if !message.starts_with(b"v=") || self.step(Some(message)).is_err() {
             return Err(AuthenticationError::ServerUnproven);
@@ -205,13 +215,14 @@ impl Exchange {
         Ok(Response::default())
     }
 
-    /// Some servers save the last round trip and put the proof behind +OK.
-    fn check_proof_beside(&mut self, text: &[u8]) -> Result<(), AuthenticationError> {
+    /// Checks a signature that follows +OK. Some servers send it there to save a round trip.
+    fn check_proof_after_ok(&mut self, text: &[u8]) -> Result<(), AuthenticationError> {
         let word = text.split(u8::is_ascii_whitespace).next();
         let message = word.and_then(challenge);
         self.check_proof(&message.unwrap_or_default()).map(drop)
     }
 
+    /// The fault for an -ERR that ended the exchange.
     fn refusal(&mut self, status: &Status<'_>) -> Fault {
         let mechanism = self.mechanism.name();
         match Fault::of_login(status) {
@@ -233,7 +244,7 @@ impl Exchange {
         Ok(response)
     }
 
-    /// The message that rsasl makes, of a challenge if it needs one.
+    /// Has rsasl make the next message, from the challenge if it needs one.
     fn say(&mut self, challenge: Option<&[u8]>) -> Result<Response, AuthenticationError> {
         let made = self.step(challenge);
         made.map_err(|error| match challenge {
@@ -250,11 +261,11 @@ impl Exchange {
     }
 }
 
-/// What rsasl may ask for.
+/// What rsasl may ask for while it makes a message.
 #[derive(Clone)]
 struct Answers {
     user: String,
-    /// Of OAUTHBEARER alone, where the user name has no other place.
+    /// The authorization identity. Only OAUTHBEARER needs it, to carry the user name.
     identity: Option<String>,
     secret: Secret,
 }
@@ -264,14 +275,14 @@ impl Answers {
         mechanism: SaslMechanism,
         user: &str,
         secret: Secret,
-    ) -> Result<Answers, AuthenticationError> {
+    ) -> Result<Self, AuthenticationError> {
         if mechanism.is_of_tokens() && !secret.as_str().bytes().all(|o| o.is_ascii_graphic()) {
             return Err(unusable(
                 mechanism,
                 "the token has a space or a special character",
             ));
         }
-        Ok(Answers {
+        Ok(Self {
             user: user.to_owned(),
             identity: (mechanism == SaslMechanism::Oauthbearer).then(|| saslname(user)),
             secret,
@@ -305,6 +316,7 @@ impl SessionCallback for Answers {
     }
 }
 
+/// The rsasl session. `None` for CRAM-MD5, which rsasl does not implement.
 fn session(
     mechanism: SaslMechanism,
     answers: &Answers,
@@ -331,13 +343,14 @@ fn unusable(mechanism: SaslMechanism, reason: &(impl ToString + ?Sized)) -> Auth
     }
 }
 
-/// A comma and an equal sign mean something else in a GS2 header (RFC 5801 section 4).
+/// Escapes the comma and the equal sign, which have a meaning in a GS2 header (RFC 5801 section 4).
 fn saslname(user: &str) -> String {
     user.replace('=', "=3D").replace(',', "=2C")
 }
 
+/// Checks the server's first SCRAM message (RFC 5802 section 7):
 /// ```text
-/// server-first-message = nonce "," salt "," iteration-count ["," extensions]      ; RFC 5802 section 7
+/// server-first-message = nonce "," salt "," iteration-count ["," extensions]
 /// ```
 fn check_server_first(message: &[u8]) -> Result<(), &'static str> {
     let mut attributes = message.split(|&octet| octet == b',');

@@ -1,4 +1,4 @@
-//! What proves who the user is, and what becomes of it.
+//! The password or token of a login, and whether the server accepts it.
 
 use std::error::Error;
 use std::fmt;
@@ -8,35 +8,36 @@ use crate::maildrop::fault::authentication::AuthenticationError;
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
-/// A password or a token. It is wiped from memory when its last clone is dropped, and never shown.
+/// A password or a token. It is wiped from memory when its last clone is dropped. `Debug` never
+/// shows it.
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<String>>);
 
-/// Fetches a fresh token. The engine's thread calls it and waits, so it has to end by itself.
+/// Fetches a fresh token. The engine's thread calls it and waits, so it must end without help.
 pub type Renewal = dyn Fn() -> Result<Secret, Arc<dyn Error + Send + Sync>> + Send + Sync;
 
-/// The secret of a login, and where the next one comes from if it expires.
+/// The secret of a login, and how to replace it if it expires.
 pub struct Credential {
     current: Mutex<(Secret, Trial)>,
     renewal: Option<Box<Renewal>>,
 }
 
-/// What the server thinks of the current secret.
+/// What the server has said about the current secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trial {
-    /// Not known: a refusal is final.
+    /// Nothing yet. A refusal is final.
     Untried,
-    /// It was let in: a refusal now means that it has expired.
+    /// The server accepted it. A refusal from now on means that it has expired.
     Accepted,
-    /// It was let in and then refused.
+    /// The server accepted it, and later refused it.
     Expired,
 }
 
 impl Secret {
     /// Takes the password or token.
     #[must_use]
-    pub fn new(text: Zeroizing<String>) -> Secret {
-        Secret(Arc::new(text))
+    pub fn new(text: Zeroizing<String>) -> Self {
+        Self(Arc::new(text))
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -45,30 +46,30 @@ impl Secret {
 }
 
 impl Credential {
-    /// A password: once refused, it is refused.
+    /// A password. It is never replaced.
     #[must_use]
-    pub fn lasting(secret: Secret) -> Credential {
-        Credential {
+    pub fn lasting(secret: Secret) -> Self {
+        Self {
             current: Mutex::new((secret, Trial::Untried)),
             renewal: None,
         }
     }
 
-    /// A token: where the server refuses it after it has accepted it, `renewal` fetches the next one.
+    /// A token. If the server refuses it after having accepted it, `renewal` fetches the next one.
     #[must_use]
-    pub fn expiring(token: Secret, renewal: Box<Renewal>) -> Credential {
-        Credential {
+    pub fn expiring(token: Secret, renewal: Box<Renewal>) -> Self {
+        Self {
             renewal: Some(renewal),
-            ..Credential::lasting(token)
+            ..Self::lasting(token)
         }
     }
 
-    /// The secret to try now, a fresh one if the last one has expired.
+    /// The secret to try now. Fetches a fresh one if the current one has expired.
     pub(super) fn secret(&self) -> Result<Secret, AuthenticationError> {
         let (secret, trial) = self.current.lock().clone();
         match &self.renewal {
             Some(renew) if trial == Trial::Expired => {
-                log::info!("the token has expired: fetching another");
+                log::info!("the token has expired: fetching a fresh one");
                 let fresh = renew().map_err(AuthenticationError::NoFreshToken)?;
                 *self.current.lock() = (fresh.clone(), Trial::Untried);
                 Ok(fresh)
@@ -82,18 +83,18 @@ impl Credential {
         self.current.lock().1 == Trial::Untried
     }
 
-    pub(super) fn was_accepted(&self) {
+    pub(super) fn note_accepted(&self) {
         self.current.lock().1 = Trial::Accepted;
     }
 
-    pub(super) fn was_refused(&self) {
+    pub(super) fn note_refused(&self) {
         let mut current = self.current.lock();
         if current.1 == Trial::Accepted {
             current.1 = Trial::Expired;
         }
     }
 
-    /// Whether [`Credential::secret`] has to fetch another one.
+    /// Whether [`Credential::secret`] will fetch a fresh secret.
     pub(super) fn has_expired(&self) -> bool {
         self.renewal.is_some() && self.current.lock().1 == Trial::Expired
     }
@@ -132,35 +133,38 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_renewed_once_when_it_was_accepted_before() {
+    fn a_token_is_renewed_only_if_the_server_accepted_it_before() {
         let credential = numbered();
-        credential.was_refused();
+        credential.note_refused();
         assert!(!credential.has_expired(), "it was never accepted");
-        credential.was_accepted();
+        credential.note_accepted();
         assert_eq!(credential.secret().unwrap().as_str(), "token 0");
-        credential.was_refused();
+        credential.note_refused();
         assert!(credential.has_expired());
         assert_eq!(credential.secret().unwrap().as_str(), "token 1");
         assert_eq!(credential.secret().unwrap().as_str(), "token 1");
-        credential.was_refused();
-        assert!(!credential.has_expired(), "fresh, and refused at once");
+        credential.note_refused();
+        assert!(
+            !credential.has_expired(),
+            "the fresh one was never accepted"
+        );
     }
 
     #[test]
     fn a_password_is_never_renewed() {
         let credential = Credential::lasting(secret("secret"));
-        credential.was_accepted();
-        credential.was_refused();
+        credential.note_accepted();
+        credential.note_refused();
         assert!(!credential.has_expired());
         assert_eq!(credential.secret().unwrap().as_str(), "secret");
     }
 
     #[test]
-    fn where_no_fresh_token_is_to_be_had_the_expired_one_is_not_tried_again() {
+    fn an_expired_token_is_not_tried_again_if_renewal_fails() {
         let fail = || Err(Arc::from(Box::from("no network")));
         let credential = Credential::expiring(secret("old"), Box::new(fail));
-        credential.was_accepted();
-        credential.was_refused();
+        credential.note_accepted();
+        credential.note_refused();
         for _ in 0..2 {
             let error = credential.secret().unwrap_err().to_string();
             assert!(error.contains("no network"), "{error}");
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_shown_by_debug() {
+    fn debug_output_never_contains_the_secret() {
         let credential = Credential::lasting(secret("hunter2"));
         let shown = format!("{credential:?} {:?}", secret("hunter2"));
         assert!(!shown.contains("hunter2"), "{shown}");

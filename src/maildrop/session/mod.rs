@@ -1,4 +1,4 @@
-//! One session in TRANSACTION state: the only place where a message has a number.
+//! One session in TRANSACTION state. Message numbers are valid only within one session.
 
 pub(crate) mod headers;
 pub(crate) mod numbers;
@@ -22,12 +22,13 @@ use crate::maildrop::session::top::Top;
 use crate::maildrop::settings::Settings;
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
-/// The commands of a listing or a commit that may be in flight.
+/// The most commands of a listing or a commit that may be in flight, whatever the user allows.
 const MOST_IN_FLIGHT: usize = 256;
-/// The longest wait for the server to close the connection after QUIT.
+/// How long to wait for the server to close the connection after QUIT.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
-/// A session. Dropped without [`Session::leave`] it ends without QUIT, and the server deletes nothing (RFC 1939 section 6).
+/// A session. If it is dropped without [`Session::leave`], the connection closes without QUIT and
+/// the server must delete nothing (RFC 1939 section 6).
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) link: Link,
@@ -35,39 +36,42 @@ pub(crate) struct Session {
     method: Method,
     numbers: Numbers,
     pub(crate) top: Top,
-    /// A RETR was sent.
+    /// The client has sent RETR.
     pub(crate) has_retrieved: bool,
     retention: Retention,
-    /// How many messages are in the maildrop and have no number here, since the server does not tell which they are.
+    /// How many messages are in the maildrop but have no entry in `numbers`, because the server did
+    /// not identify them.
     pub(crate) unnamed: usize,
     /// The server's replies were out of step in an earlier session.
     is_one_at_a_time: bool,
     /// How many commands of a listing or a commit may be in flight.
     ahead: usize,
     pub(crate) reason: OpenReason,
-    /// Something was fetched in it.
+    /// Something was fetched in this session.
     pub(crate) made_progress: bool,
 }
 
 /// Why a session was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OpenReason {
-    /// Something was wanted.
+    /// A request needed it.
     #[default]
     Demand,
-    /// The session before refused a message, which might have gone.
+    /// The server refused a message in the previous session. The message may be gone, so a new
+    /// listing is needed.
     Refusal,
 }
 
-/// What QUIT does to messages that were only retrieved (RFC 2449 section 6.7).
+/// What QUIT does to messages that were retrieved but not deleted (RFC 2449 section 6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Retention {
-    /// It leaves them.
+    /// The server keeps them.
     Kept,
-    /// It may delete them: `EXPIRE 0`.
+    /// The server may delete them, since it announces `EXPIRE 0`.
     Deleted,
-    /// Nobody knows: CAPA is not asked for, since the connection once ended over it. That may have been the link's doing.
-    Untold,
+    /// Unknown, because CAPA is not sent: an earlier connection ended on it, perhaps because of the
+    /// network.
+    Unknown,
 }
 
 impl Session {
@@ -78,22 +82,23 @@ impl Session {
         quirks: &mut Quirks,
     ) -> Result<(Self, Listing), Fault> {
         let logged_in = settings.login.open(last_heard, quirks)?;
-        Session::enter(logged_in, settings, last_heard, quirks)
+        Self::enter(logged_in, settings, last_heard, quirks)
     }
 
-    /// Lists; once more, after another log-in, where that broke down over several commands, until the server is asked one at
-    /// a time; but no log-in is sooner than LOGIN-DELAY.
+    /// Lists the maildrop. If the connection fails with several commands in flight, this logs in
+    /// and lists again, in the end with one command at a time. It does not retry if the server
+    /// announces LOGIN-DELAY.
     pub(crate) fn enter(
         mut logged_in: LoggedIn,
         settings: &Settings,
         last_heard: &LastHeard,
         quirks: &mut Quirks,
-    ) -> Result<(Session, Listing), Fault> {
+    ) -> Result<(Self, Listing), Fault> {
         loop {
             let pipelining = quirks.pipelining;
-            match Session::list(logged_in, settings, quirks) {
+            match Self::list(logged_in, settings, quirks) {
                 Err(fault) if quirks.pipelining != pipelining && quirks.login_delay.is_none() => {
-                    log::info!("the headers are asked for again: {fault}");
+                    log::info!("logging in again to list the maildrop: {fault}");
                 }
                 entered => return entered,
             }
@@ -101,11 +106,12 @@ impl Session {
         }
     }
 
+    /// Lists the maildrop once.
     fn list(
         logged_in: LoggedIn,
         settings: &Settings,
         quirks: &mut Quirks,
-    ) -> Result<(Session, Listing), Fault> {
+    ) -> Result<(Self, Listing), Fault> {
         let LoggedIn {
             mut link,
             capabilities,
@@ -131,7 +137,7 @@ impl Session {
             dating: &settings.dating,
         };
         let listing = scan.ask()?;
-        let session = Session {
+        let session = Self {
             link,
             capabilities,
             method,
@@ -148,17 +154,17 @@ impl Session {
         Ok((session, listing))
     }
 
-    /// Keeps which message each number of the listing is.
+    /// Sets which message has which number in this session.
     pub(crate) fn set_numbers(&mut self, numbers: Numbers) {
         self.numbers = numbers;
     }
 
-    /// The number of a message in this session, none where its listing did not name it.
+    /// The number of a message in this session. `None` if its listing did not have the message.
     pub(crate) fn number_of(&self, message: MessageId) -> Option<MessageNumber> {
         self.numbers.of(message)
     }
 
-    /// Which listing of the mount this session gave.
+    /// The serial number of this session's listing.
     pub(crate) fn serial(&self) -> ListingSerial {
         self.numbers.serial
     }
@@ -168,7 +174,7 @@ impl Session {
         self.ahead
     }
 
-    /// On what terms it stands.
+    /// How the session is protected, and what the server announced.
     pub(crate) fn terms(&self) -> Terms {
         Terms {
             tls: self.link.stream().tls_version(),
@@ -178,23 +184,27 @@ impl Session {
         }
     }
 
-    /// True where QUIT may delete what was only retrieved.
+    /// Whether QUIT may delete messages that were only retrieved.
     pub(crate) fn deletes_what_was_read(&self) -> bool {
         self.retention != Retention::Kept
     }
 
-    /// True where QUIT might delete what was only read.
+    /// Whether QUIT may delete messages that this session retrieved.
     pub(crate) fn must_not_quit(&self) -> bool {
         self.has_retrieved && self.deletes_what_was_read()
     }
 
-    /// Ends the session, with nothing marked for deletion. Where the server deletes what was retrieved on QUIT
-    /// (`EXPIRE 0`, RFC 2449 section 6.7), calls it popped (Gmail), or may do so for all that is known, the connection is
-    /// closed without QUIT: RFC 1939 section 6 promises that this removes nothing. Elsewhere QUIT lets go of the server's
-    /// lock.
+    /// Ends a session in which nothing is marked for deletion.
+    ///
+    /// QUIT releases the server's lock. But with `EXPIRE 0` (RFC 2449 section 6.7) QUIT may delete
+    /// the messages that were retrieved, and Gmail may hide them. If that is so or unknown, this
+    /// closes the connection without QUIT. RFC 1939 section 6 promises that the server then removes
+    /// nothing.
     pub(crate) fn leave(mut self) {
         if self.must_not_quit() {
-            log::debug!("leaving without QUIT, which may delete what was read");
+            log::debug!(
+                "closing the session without QUIT, which may delete messages that were read"
+            );
             return;
         }
         if self.link.owed() > 0 {
@@ -209,14 +219,15 @@ impl Session {
 }
 
 impl Retention {
-    /// What the server announces; where it announces nothing, what it did in an earlier session.
-    fn announced(capabilities: &Capabilities, quirks: &Quirks) -> Retention {
+    /// What the server announces. If it announces nothing now, what it announced in an earlier
+    /// session.
+    fn announced(capabilities: &Capabilities, quirks: &Quirks) -> Self {
         match capabilities.expire {
-            Some(Expire::Days(0)) => Retention::Deleted,
-            // What is said before the login may be another for this user.
-            _ if quirks.avoids_capa(CapaTime::AfterLogin) => Retention::Untold,
-            None if quirks.has_told(Notice::DeletesWhatWasRead) => Retention::Deleted,
-            _ => Retention::Kept,
+            Some(Expire::Days(0)) => Self::Deleted,
+            // CAPA before the login does not count: its answer may differ for this user.
+            _ if quirks.avoids_capa(CapaTime::AfterLogin) => Self::Unknown,
+            None if quirks.has_told(Notice::DeletesWhatWasRead) => Self::Deleted,
+            _ => Self::Kept,
         }
     }
 }

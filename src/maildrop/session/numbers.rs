@@ -1,18 +1,19 @@
-//! Which message each number of a session is.
+//! The number of each message in one session.
 
 use crate::maildrop::catalogue::id::{ListingSerial, MessageId};
 use crate::pop3::MessageNumber;
 
-/// The numbers of the messages in one session; only of those that its UIDL named, or whose headers it saw.
+/// The number of each message in one session. Only messages whose unique-id or headers the session
+/// received have one.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
-    /// The listing that told them.
+    /// The serial number of the listing that they come from.
     pub(crate) serial: ListingSerial,
     by_message: Vec<Option<MessageNumber>>,
 }
 
 impl Numbers {
-    /// `numbers` are those of `messages`, in the same order.
+    /// Takes the numbers of these messages, in the same order.
     pub(crate) fn new(
         serial: ListingSerial,
         messages: &[MessageId],
@@ -26,7 +27,7 @@ impl Numbers {
         Self { serial, by_message }
     }
 
-    /// The number of a message; `None` where the session did not name it.
+    /// The number of a message. `None` if the session's listing did not have it.
     pub(crate) fn of(&self, message: MessageId) -> Option<MessageNumber> {
         self.by_message.get(message.index()).copied().flatten()
     }

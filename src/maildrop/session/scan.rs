@@ -1,8 +1,11 @@
-//! What a session lists: STAT, UIDL, LIST; and where there is no UIDL, the headers of every message.
+//! Lists the maildrop with STAT, UIDL and LIST. If the server has no UIDL, the headers of every
+//! message are fetched instead.
 //!
-//! STAT goes first, for some servers refuse UIDL on an empty maildrop; LIST goes last, for GNU mailutils changes every
-//! size when UIDL runs. The three need not agree. A message is listed where UIDL names it and one of the others counts it;
-//! one without a unique-id is not listed, since nothing tells it from another in the next session.
+//! STAT goes first, because some servers refuse UIDL on an empty maildrop. LIST goes last, because
+//! GNU mailutils changes every size when UIDL runs.
+//!
+//! The three answers may disagree. A message is listed if UIDL and one of the others include it. A
+//! message without a unique-id is not listed, because the next session could not recognize it.
 
 use crate::maildrop::catalogue::identity;
 use crate::maildrop::catalogue::identity::Identity;
@@ -16,29 +19,30 @@ use crate::maildrop::settings::Dating;
 use crate::pop3::reply::{list_line, stat, uidl_line};
 use crate::pop3::{Command, Event, MessageNumber, UniqueId};
 
-/// What is believed of LIST: sums over a million messages stay in range.
+/// The limit on a size in LIST. A larger one is cut to this, so that the sum over a million
+/// messages does not overflow.
 const MOST_OCTETS: u64 = 1 << 40;
 
-/// What a session lists, in maildrop order, each message with the number that ends with the session.
+/// The messages that a session lists, in maildrop order.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     pub(crate) entries: Vec<Entry>,
-    /// Of each entry.
+    /// The number of each entry. Numbers are valid only in this session.
     pub(crate) numbers: Vec<MessageNumber>,
-    /// When each arrived, in Unix seconds, where the headers came with the listing.
+    /// The date of each entry in Unix seconds, if the listing fetched the headers.
     pub(crate) arrivals: Vec<Option<i64>>,
-    /// How many messages are in the maildrop and not in the listing.
+    /// How many messages are in the maildrop but not in the listing.
     pub(crate) unnamed: usize,
 }
 
-/// The questions of a listing, and what they are asked with.
+/// What a listing needs.
 pub(crate) struct Scan<'a> {
     pub(crate) link: &'a mut Link,
     pub(crate) quirks: &'a mut Quirks,
     pub(crate) top: &'a mut Top,
-    /// How many TOPs may be in flight.
+    /// How many TOP commands may be in flight.
     pub(crate) ahead: usize,
-    /// The most octets that one of them may give.
+    /// The limit on the reply to one TOP, in octets.
     pub(crate) max_message: u64,
     pub(crate) dating: &'a Dating,
 }
@@ -47,6 +51,7 @@ type Sizes = Vec<(MessageNumber, u64)>;
 type UniqueIds = Vec<(MessageNumber, UniqueId)>;
 
 impl Scan<'_> {
+    /// Lists the maildrop.
     pub(crate) fn ask(mut self) -> Result<Listing, Fault> {
         let count = self.count()?;
         let unique_ids = self.unique_ids(count)?;
@@ -57,7 +62,7 @@ impl Scan<'_> {
         }
     }
 
-    /// STAT's count of messages, 0 also where it cannot be read: LIST then tells.
+    /// The number of messages in STAT. 0 also if it cannot be parsed; then LIST decides.
     fn count(&mut self) -> Result<u32, Fault> {
         self.link.status(&Command::Stat, |status| {
             if status.is_ok() {
@@ -68,7 +73,8 @@ impl Scan<'_> {
         })?
     }
 
-    /// None where the server has no UIDL. A server by whose UIDL messages are known has one, whatever it says now.
+    /// The unique-ids in UIDL. `None` if the server has no UIDL. If messages are already identified
+    /// by UIDL, a refusal is an error.
     fn unique_ids(&mut self, count: u32) -> Result<Option<UniqueIds>, Fault> {
         if self.quirks.identity == Some(Identity::Headers) {
             return Ok(None);
@@ -92,6 +98,7 @@ impl Scan<'_> {
         Ok(Some(once_each(found)))
     }
 
+    /// The sizes in LIST.
     fn sizes(&mut self, count: u32) -> Result<Sizes, Fault> {
         let mut found = Sizes::new();
         let answer = self.link.lines(
@@ -109,7 +116,8 @@ impl Scan<'_> {
         }
     }
 
-    /// LIST's octets are a hint, so a message that it leaves out is listed too, if STAT counts it.
+    /// Combines the three answers. LIST's sizes are only hints, so a message that is missing from
+    /// LIST is listed too if STAT counts it.
     fn by_uidl(&mut self, unique_ids: UniqueIds, sizes: &Sizes, count: u32) -> Listing {
         let mut listing = Listing::default();
         let mut sized = 0;
@@ -131,8 +139,8 @@ impl Scan<'_> {
         listing
     }
 
-    /// Asks for the headers of every message, each session anew: no DELE is ever sent for a number of which this session
-    /// has not seen the headers.
+    /// Fetches the headers of every message with TOP. Every session does this again, so DELE is
+    /// sent only for a number whose headers the same session has received.
     fn by_headers(&mut self, sizes: &Sizes) -> Result<Listing, Fault> {
         let mut listing = Listing::default();
         let mut headers = HeaderBuffer::default();
@@ -149,7 +157,7 @@ impl Scan<'_> {
                         let uidl = identity::of_headers(&kept);
                         listing.push(number, Entry { uidl, octets }, dating.of(&kept));
                     }
-                    Event::Done(_) if *top == Top::Untried => return Err(nothing_lasts()),
+                    Event::Done(_) if *top == Top::Untried => return Err(no_permanent_names()),
                     Event::Done(status) => {
                         let text = status.server_text();
                         log::info!("the server refused TOP {number} ({text})");
@@ -162,7 +170,7 @@ impl Scan<'_> {
         self.quirks.pipelining.note_pipeline(self.link, &asked);
         asked?;
         if listing.entries.is_empty() && listing.unnamed > 0 {
-            return Err(nothing_lasts());
+            return Err(no_permanent_names());
         }
         if listing.unnamed > 0 {
             self.quirks.tell(Notice::HeadersRefused);
@@ -176,6 +184,7 @@ impl Scan<'_> {
 }
 
 impl Listing {
+    /// Whether the listing has all messages of the maildrop.
     pub(crate) fn coverage(&self) -> Coverage {
         match self.unnamed {
             0 => Coverage::Complete,
@@ -183,7 +192,7 @@ impl Listing {
         }
     }
 
-    /// The number of the message of which LIST gives the fewest octets, and these.
+    /// The number of the smallest message, and its size in LIST.
     pub(crate) fn smallest(&self) -> Option<(MessageNumber, u64)> {
         let sizes = self.entries.iter().map(|entry| entry.octets);
         let numbered = self.numbers.iter().copied().zip(sizes);
@@ -197,15 +206,16 @@ impl Listing {
     }
 }
 
-/// In the order of the numbers; of a number that is listed twice, the first line counts.
+/// Sorts the lines by message number. If a number appears twice, the first line counts.
 fn once_each<T>(mut found: Vec<(MessageNumber, T)>) -> Vec<(MessageNumber, T)> {
     found.sort_by_key(|&(number, _)| number);
     found.dedup_by_key(|&mut (number, _)| number);
     found
 }
 
-fn nothing_lasts() -> Fault {
+/// The fault of a server on which no message can be recognized in the next session.
+fn no_permanent_names() -> Fault {
     Fault::Unsupported(
-        "the server has neither UIDL nor TOP, so no message has a name that lasts: pop3fs cannot show this maildrop",
+        "the server has neither UIDL nor TOP, so no message has a permanent name: pop3fs cannot show this maildrop",
     )
 }

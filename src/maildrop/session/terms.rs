@@ -1,4 +1,4 @@
-//! On what terms a session stands.
+//! The state of the connection, as `status` and the log show it.
 
 use crate::maildrop::fault::Fault;
 use crate::maildrop::login::mechanism::Method;
@@ -6,32 +6,32 @@ use crate::net::TlsVersion;
 use crate::pop3::Capabilities;
 use std::fmt;
 
-/// How the connection to the server stands.
+/// The state of the connection to the server.
 #[derive(Clone, Debug, Default)]
 pub enum Connection {
-    /// There is none: it is made when something is wanted.
+    /// There is no connection. The engine opens one when a request needs it.
     #[default]
     Closed,
     /// A session is open.
     Open(Terms),
-    /// The last attempt failed.
+    /// The last attempt to connect or log in failed.
     Failed(Fault),
 }
 
-/// On what terms a session stands.
+/// How a session is protected, and what its server can do.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// The version of TLS; none in clear.
+    /// The version of TLS. `None` without TLS.
     pub tls: Option<TlsVersion>,
-    /// How the user has proven who they are.
+    /// How the client authenticated.
     pub method: Method,
-    /// The server's replies were out of step, so it gets one command at a time.
+    /// The server gets one command at a time, because its replies were once out of step.
     pub is_one_at_a_time: bool,
-    /// What the server announced last.
+    /// The capabilities that the server announced last.
     pub capabilities: Capabilities,
 }
 
-/// Completes "logged in …": who can read the session, for the log.
+/// Completes "logged in …" in the log.
 impl fmt::Display for Terms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.tls {

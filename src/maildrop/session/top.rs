@@ -1,12 +1,12 @@
 //! Whether the server has TOP.
 
-/// Whether TOP gives the headers of a message.
+/// Whether the server has TOP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Top {
-    /// CAPA says so, or the first TOP did: an -ERR is about the message.
+    /// It has: CAPA announced TOP, or a TOP succeeded. An -ERR concerns the message.
     Works,
-    /// Not known: an -ERR means that the command is not known to the server.
+    /// Unknown. An -ERR means that the server does not know the command.
     Untried,
-    /// mpopd has none: a body tells the headers.
+    /// It has not, like mpopd. The headers come from the body.
     Missing,
 }

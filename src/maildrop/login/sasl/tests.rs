@@ -1,4 +1,4 @@
-//! What each mechanism says, and what it lets a server say.
+//! Tests of what each mechanism sends and which challenges it accepts.
 
 use super::*;
 use crate::pop3::Command;
@@ -12,7 +12,7 @@ fn opening(exchange: &mut Exchange) -> Vec<u8> {
     exchange.opening(|_| true).unwrap().to_vec()
 }
 
-/// As the server writes it.
+/// The message in base64, as the server sends it.
 fn encoded(message: &[u8]) -> Vec<u8> {
     let mut line = Vec::new();
     Command::SaslResponse(message).encode(&mut line).unwrap();
@@ -33,14 +33,14 @@ fn conclude(exchange: &mut Exchange, line: &[u8]) -> Result<(), String> {
         .map_err(|fault| fault.to_string())
 }
 
-/// SCRAM's first message of a server that has added `rest` to our nonce.
+/// The server's first SCRAM message: the client's nonce, followed by `rest`.
 fn server_first(exchange: &mut Exchange, rest: &str) -> Vec<u8> {
     let first = String::from_utf8(opening(exchange)).unwrap();
     let (_, nonce) = first.split_once("r=").unwrap();
     format!("r={nonce}{rest}").into_bytes()
 }
 
-/// An exchange that waits for the server's proof.
+/// A SCRAM exchange in which only the server's signature is missing.
 fn scram_before_its_end() -> Exchange {
     let mut exchange = exchange(SaslMechanism::ScramSha1);
     let message = server_first(&mut exchange, "x,s=QSXCR+Q6sek8bf92,i=4096");
@@ -49,7 +49,7 @@ fn scram_before_its_end() -> Exchange {
 }
 
 #[test]
-fn each_mechanism_opens_in_its_own_form() {
+fn each_mechanism_sends_its_own_first_message() {
     for (mechanism, expected) in [
         (SaslMechanism::Plain, &b"\0al,i=ce\0secret"[..]),
         (
@@ -70,15 +70,16 @@ fn each_mechanism_opens_in_its_own_form() {
 }
 
 #[test]
-fn an_opening_that_does_not_fit_is_given_when_it_is_asked_for() {
+fn a_first_message_that_does_not_fit_answers_a_challenge() {
     let mut exchange = exchange(SaslMechanism::Plain);
     assert!(exchange.opening(|_| false).is_none());
     assert_eq!(respond(&mut exchange, b"").unwrap(), b"\0al,i=ce\0secret");
-    assert!(respond(&mut exchange, b"").unwrap_err().contains("goes on"));
+    let error = respond(&mut exchange, b"").unwrap_err();
+    assert!(error.contains("more challenges"), "{error}");
 }
 
 #[test]
-fn login_gives_name_and_password_and_no_more() {
+fn login_sends_the_user_name_the_password_and_no_more() {
     let mut exchange = exchange(SaslMechanism::Login);
     assert!(exchange.opening(|_| true).is_none());
     assert_eq!(respond(&mut exchange, b"Username:").unwrap(), b"al,i=ce");
@@ -86,12 +87,12 @@ fn login_gives_name_and_password_and_no_more() {
     assert!(
         respond(&mut exchange, b"More:")
             .unwrap_err()
-            .contains("goes on")
+            .contains("more challenges")
     );
 }
 
 #[test]
-fn what_a_server_may_say_first_in_scram_is_bounded() {
+fn scram_refuses_malformed_and_costly_first_messages() {
     for (rest, is_taken) in [
         ("x,s=QSXCR+Q6sek8bf92,i=4096", true),
         ("x,s=QSXCR+Q6sek8bf92,i=4096,extension", true),
@@ -123,7 +124,7 @@ fn what_a_server_may_say_first_in_scram_is_bounded() {
 }
 
 #[test]
-fn a_server_that_proves_nothing_is_not_trusted() {
+fn a_scram_server_without_a_valid_signature_is_refused() {
     let mut opened = exchange(SaslMechanism::ScramSha256);
     opening(&mut opened);
     let mut denied = scram_before_its_end();
@@ -141,7 +142,7 @@ fn a_server_that_proves_nothing_is_not_trusted() {
 }
 
 #[test]
-fn a_refused_token_is_told_with_the_servers_reasons() {
+fn a_refused_token_is_reported_with_the_servers_reasons() {
     for (mechanism, answer) in [
         (SaslMechanism::Xoauth2, &b""[..]),
         (SaslMechanism::Oauthbearer, b"\x01"),
@@ -160,7 +161,7 @@ fn a_refused_token_is_told_with_the_servers_reasons() {
 }
 
 #[test]
-fn an_err_means_a_wrong_password_only_after_one_was_sent() {
+fn err_means_a_refused_login_only_after_a_secret_was_sent() {
     let mut silent = exchange(SaslMechanism::Login);
     let error = conclude(&mut silent, b"-ERR unknown command").unwrap_err();
     assert!(error.contains("refuses AUTH LOGIN"), "{error}");
@@ -175,7 +176,7 @@ fn an_err_means_a_wrong_password_only_after_one_was_sent() {
 }
 
 #[test]
-fn a_token_that_would_end_its_field_is_refused() {
+fn a_token_with_a_space_or_special_character_is_unusable() {
     for token in ["a\x01b", "a b", "t\u{e9}"] {
         let secret = Secret::new(Zeroizing::new(token.to_owned()));
         let error = Exchange::new(SaslMechanism::Xoauth2, "alice", secret);
