@@ -1,4 +1,4 @@
-//! What comes of an access: bodies and headers from memory, from disk, or wanted of the engine.
+//! Access to bodies and headers: from memory or disk, or by a want that the engine meets later.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::maildrop::shared::waiter::{AllOf, Waiter};
 use crate::store::{Body, Disk, FoundBody};
 
 impl Maildrop {
-    /// The body, where it is in memory or on disk. An access in directory order has what comes next fetched ahead.
+    /// The body, if it is in memory or on disk. Accesses in directory order start reading ahead.
     #[must_use]
     pub fn access_body(&self, id: MessageId) -> Option<Arc<Body>> {
         let mut state = self.shared.state.lock();
@@ -25,25 +25,26 @@ impl Maildrop {
             Some(FoundBody::Ahead(body)) => {
                 state.history.note_open(Lookup::Hit);
                 if state.read_bodies_ahead(id) {
-                    self.shared.ring(state);
+                    self.shared.wake_engine(state);
                 }
                 return Some(body);
             }
             None => {}
         }
         drop(state);
-        // A large one is loaded by the engine, which is asked next: the callers are the kernel's requests.
+        // The caller handles a request of the kernel and must not block for long. If the body is
+        // large, it asks the engine next, which then loads the body from disk.
         let loaded = self.shared.body_on_disk(id, Disk::load_small);
         let mut state = self.shared.state.lock();
         match &loaded {
             Some(body) => {
                 state.history.note_open(Lookup::Hit);
-                // A listing may have told meanwhile that the message is another.
+                // A listing may have shown in the meantime that the message is another one.
                 if state.catalogue.get(id).exact_size() == Some(body.len()) {
                     state.bodies.insert(inode, Arc::clone(body));
                 }
             }
-            // The want that is going to follow rings.
+            // The caller adds a want next, and that wakes the engine.
             None => {
                 state.history.note_open(Lookup::Miss);
                 state.read_bodies_ahead(id);
@@ -52,7 +53,8 @@ impl Maildrop {
         loaded
     }
 
-    /// Fetches the body, which [`Maildrop::access_body`] did not have.
+    /// Has the engine fetch the body. To be called if [`Maildrop::access_body`] has returned
+    /// `None`.
     pub fn want_body(&self, id: MessageId, waiter: Waiter<Arc<Body>>) {
         let mut state = self.shared.state.lock();
         let inode = state.catalogue.get(id).inode;
@@ -61,21 +63,22 @@ impl Maildrop {
             return waiter.answer(Ok(found.body()));
         }
         state.wants.body(id, waiter);
-        self.shared.ring(state);
+        self.shared.wake_engine(state);
     }
 
-    /// A body out of octets that were made of one: in memory, or where a large one from the server would be.
+    /// Stores octets that were made from a body, such as an attachment: in memory, or in a file if
+    /// they are as large as a body that is received into a file.
     ///
     /// # Errors
-    /// [`Fault::NoRoom`].
+    /// [`Fault::NoRoom`] if the file cannot be written.
     pub fn derive(&self, octets: &[u8]) -> Result<Arc<Body>, Fault> {
         let mut derived = self.shared.disk.incoming(octets.len() as u64);
         derived.push(octets).map_err(Fault::no_room)?;
         Ok(Arc::new(derived.finish()))
     }
 
-    /// Finds out when the message arrived; answered at once where that is known. Accesses in directory order have the
-    /// headers of what comes next fetched ahead.
+    /// Answers the waiter when the arrival of the message is known, which may be at once. Accesses
+    /// in directory order start reading headers ahead.
     pub fn want_arrival(&self, id: MessageId, waiter: Waiter<()>) {
         let mut state = self.shared.state.lock();
         if state.catalogue.get(id).is_arrival_known() {
@@ -84,18 +87,19 @@ impl Maildrop {
         }
         state.read_headers_ahead(id, HeaderAccess::Asked);
         state.wants.headers(id, waiter);
-        self.shared.ring(state);
+        self.shared.wake_engine(state);
     }
 
-    /// What the headers of a message say in a few words, where that is known.
+    /// The summary of a message's headers, if it is known.
     #[must_use]
     pub fn outline(&self, id: MessageId) -> Option<String> {
         let state = self.shared.state.lock();
         state.catalogue.outline(id).map(ToOwned::to_owned)
     }
 
-    /// Finds out what the headers say in a few words; answered at once where that is known, or the body is at hand. Asking of
-    /// one message after the other has the headers of what comes next fetched ahead. Some messages do not tell.
+    /// Answers the waiter when the headers were read, so that their summary is known. This is at
+    /// once if the summary is known or the body is cached. Accesses in directory order start
+    /// reading headers ahead. A message may have no summary even then.
     pub fn want_outline(&self, id: MessageId, waiter: Waiter<()>) {
         if self.outline(id).is_some() || self.shared.learn_from_cache(id) {
             return waiter.answer(Ok(()));
@@ -103,10 +107,11 @@ impl Maildrop {
         let mut state = self.shared.state.lock();
         state.read_outlines_ahead(id);
         state.wants.headers(id, waiter);
-        self.shared.ring(state);
+        self.shared.wake_engine(state);
     }
 
-    /// Finds out what every message in the directory is called; answered at once where that is known.
+    /// Answers the waiter when the titles of all messages in the directory are known, or cannot be
+    /// fetched.
     pub fn want_titles(&self, waiter: Waiter<()>) {
         let mut state = self.shared.state.lock();
         let untitled: Vec<MessageId> = state
@@ -123,19 +128,20 @@ impl Maildrop {
         for id in untitled {
             state.wants.plan_headers(id, all.one());
         }
-        self.shared.ring(state);
+        self.shared.wake_engine(state);
     }
 
-    /// Notes that somebody passes by the message on a walk, and asks for nothing that is not known.
+    /// Notes that a reader passes the message on a walk, and needs no more than what is known of
+    /// it. This keeps reading ahead on course.
     pub fn pass_by(&self, id: MessageId) {
         let mut state = self.shared.state.lock();
         if state.read_headers_ahead(id, HeaderAccess::Passing) {
-            self.shared.ring(state);
+            self.shared.wake_engine(state);
         }
     }
 
-    /// Notes that a user is given the body, or what is made of it: from now on it was read, in later mounts too. Gives what
-    /// is known of the message.
+    /// Notes that a user is given the body, or something made from it. From now on the message
+    /// counts as read, also in later mounts. Returns what is known of the message.
     pub fn read_message(&self, id: MessageId, body: &Body) -> Message {
         let extent = Extent::of(body);
         let mut state = self.shared.state.lock();

@@ -1,8 +1,9 @@
-//! Fetching everything into the cache, for `pop3fs fetch`.
+//! Fetches all messages into the cache on disk, for `pop3fs fetch`.
 //!
-//! A few messages at a time are wanted, behind everything that somebody waits for, and no more than the disk can follow. So
-//! whoever reads goes first, an end at any time keeps what has come, and the next fetch begins with what is missing.
-//! Nothing of it counts as read by the user.
+//! A fetch wants a limited number of messages at a time. Readers go first: the engine sends their
+//! wants before these. The limit also keeps the fetch from outrunning the disk. If the fetch is
+//! interrupted, what has come stays in the cache, and the next fetch continues with the missing
+//! messages. A fetched message does not count as read by the user.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -22,78 +23,80 @@ use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::waiter::Waiter;
 use crate::store::Body;
 
-/// The octets that are wanted at once: what a connection of 600 Mbit/s carries in 100 ms, and less than what lets the disk
-/// fall so far behind that it keeps nothing.
+/// The most octets wanted at a time. A connection of 600 Mbit/s carries this much in 100 ms. It is
+/// also less than the backlog at which the disk cache stops keeping bodies.
 const WINDOW_OCTETS: u64 = 8 * 1024 * 1024;
-/// The messages that are wanted at once.
+/// The most messages wanted at a time.
 const WINDOW_MESSAGES: usize = 512;
-/// How often the progress is told.
+/// How often the progress is reported.
 const TICK: Duration = Duration::from_millis(200);
-/// The messages that are looked at under one lock.
-const LOOKS: usize = 256;
+/// How many messages are examined before the lock is released.
+const SCAN_BATCH: usize = 256;
 
-/// How much is fetched of each message.
+/// How much of each message is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Depth {
     /// The whole message, into the cache on disk.
     Body,
-    /// Enough to know when it arrived: what `ls -l` needs.
+    /// The headers, which tell the arrival that `ls -l` shows.
     Headers,
 }
 
 /// How far a fetch has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Messages that are there, or have failed.
+    /// Messages that are cached or have failed.
     pub messages: u64,
-    /// Messages in the directory.
+    /// All messages in the directory.
     pub total_messages: u64,
-    /// Octets of the messages that are there; 0 for headers, as is the total.
+    /// Octets of the messages that are cached or have failed. With [`Depth::Headers`] this and the
+    /// total are 0.
     pub octets: u64,
-    /// Octets of all, by what is known now.
+    /// Octets of all messages, partly estimated by LIST.
     pub total_octets: u64,
 }
 
-/// What a fetch has done.
+/// The result of a fetch.
 #[derive(Clone, Debug, Default)]
 pub struct Fetched {
-    /// Messages that were there before.
+    /// How many messages were cached before.
     pub present: u64,
-    /// Messages that have come.
+    /// How many messages have been fetched.
     pub fetched: u64,
-    /// Messages that have not, and why: name and fault.
+    /// The name and the fault of each message that could not be fetched.
     pub failed: Vec<(String, Fault)>,
-    /// Messages that have come, and that the disk has not kept.
+    /// How many messages have been fetched, but the disk cache has not kept them.
     pub unkept: u64,
-    /// Why it ended before its time.
+    /// Why the fetch ended early, if it did.
     pub stopped: Option<Fault>,
 }
 
-/// Why nothing is fetched. Both are the user's.
+/// Why a fetch does not start. Both causes are the user's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// The bodies would have no place.
+    /// This mount has no cache on disk.
     #[error("this mount keeps nothing on disk")]
     NoCache,
-    /// The last would displace the first.
+    /// The cache is too small: later messages would displace earlier ones.
     #[error("the maildrop has {octets} octets, and the cache has room for {room}")]
     TooSmall {
-        /// Of all messages in the directory.
+        /// Octets of all messages in the directory.
         octets: u64,
-        /// Octets that the cache keeps for certain.
+        /// Octets that the cache is certain to keep.
         room: u64,
     },
 }
 
-/// What came of one message.
+/// The result for one message. The body is `None` with [`Depth::Headers`].
 type Outcome = (MessageId, Result<Option<Arc<Body>>, Fault>);
 
 impl Maildrop {
-    /// Fetches what is missing; tells the progress now and then, and stops where `going` wants no more. Blocks meanwhile.
+    /// Fetches what is missing, and blocks until it is done. Reports the progress to `going`
+    /// several times a second, and stops if `going` breaks.
     ///
     /// # Errors
-    /// [`FetchError`]; what goes wrong later is in what this gives.
+    /// [`FetchError`] if the fetch does not start. Later faults are in [`Fetched`].
     pub fn fetch(
         &self,
         depth: Depth,
@@ -108,7 +111,7 @@ impl Maildrop {
             maildrop: self,
             depth,
             missing,
-            flying: Vec::new(),
+            in_flight: Vec::new(),
             fetched: Fetched {
                 present: progress.messages,
                 ..Fetched::default()
@@ -142,11 +145,14 @@ impl Maildrop {
     }
 }
 
+/// A running fetch.
 struct Fetch<'a> {
     maildrop: &'a Maildrop,
     depth: Depth,
+    /// Not wanted yet, with the octets expected.
     missing: VecDeque<(MessageId, u64)>,
-    flying: Vec<(MessageId, u64)>,
+    /// Wanted and not answered yet, with the octets expected.
+    in_flight: Vec<(MessageId, u64)>,
     fetched: Fetched,
     progress: Progress,
     is_going: Arc<AtomicBool>,
@@ -168,11 +174,12 @@ impl Fetch<'_> {
                     return;
                 }
             }
-            if self.flying.is_empty() || self.fetched.stopped.is_some() {
-                let _the_end_comes_either_way = going(self.progress);
+            if self.in_flight.is_empty() || self.fetched.stopped.is_some() {
+                let _ends_in_any_case = going(self.progress);
                 return;
             }
-            // The engine rests where the disk is behind; the ring of `fill_window` makes it look again.
+            // The engine pauses while the disk is behind. `fill_window` wakes it, so that it looks
+            // again.
             match told.recv_timeout(TICK) {
                 Ok(outcome) => {
                     self.settle(outcome);
@@ -186,15 +193,16 @@ impl Fetch<'_> {
         }
     }
 
+    /// Wants more messages, up to the limits.
     fn fill_window(&mut self) {
         let shared = &self.maildrop.shared;
-        let mut octets: u64 = self.flying.iter().map(|(_, octets)| octets).sum();
+        let mut octets: u64 = self.in_flight.iter().map(|(_, octets)| octets).sum();
         while octets < WINDOW_OCTETS
-            && self.flying.len() < WINDOW_MESSAGES
+            && self.in_flight.len() < WINDOW_MESSAGES
             && let Some((id, expected)) = self.missing.pop_front()
         {
             octets += expected;
-            self.flying.push((id, expected));
+            self.in_flight.push((id, expected));
             let mut state = shared.state.lock();
             match self.depth {
                 Depth::Body => state.wants.plan_body(id, self.waiter(id, Some)),
@@ -213,16 +221,17 @@ impl Fetch<'_> {
         Waiter::new(
             move || is_going.load(Ordering::Relaxed),
             move |result: Result<T, Fault>| {
-                let _stopped_meanwhile = tell.send((id, result.map(body)));
+                let _fetch_has_stopped = tell.send((id, result.map(body)));
             },
         )
     }
 
+    /// Takes in the result for one message.
     fn settle(&mut self, (id, result): Outcome) {
-        let Some(at) = self.flying.iter().position(|&(flying, _)| flying == id) else {
+        let Some(at) = self.in_flight.iter().position(|&(wanted, _)| wanted == id) else {
             return;
         };
-        let (_, octets) = self.flying.swap_remove(at);
+        let (_, octets) = self.in_flight.swap_remove(at);
         match result {
             Ok(body) => {
                 self.fetched.fetched += 1;
@@ -245,7 +254,8 @@ impl Fetch<'_> {
 }
 
 impl Shared {
-    /// The messages in the directory of which so much is not here, with the octets expected of each; and how far that is.
+    /// The messages in the directory that are not cached to this depth, with the octets expected of
+    /// each; and the progress so far.
     fn missing(&self, depth: Depth) -> (VecDeque<(MessageId, u64)>, Progress) {
         let state = self.state.lock();
         let listed = state.catalogue.after(0, Standing::Listed);
@@ -253,7 +263,7 @@ impl Shared {
         drop(state);
         let mut progress = Progress::default();
         let mut missing = VecDeque::new();
-        for ids in listed.chunks(LOOKS) {
+        for ids in listed.chunks(SCAN_BATCH) {
             let state = self.state.lock();
             for &id in ids {
                 let message = state.catalogue.get(id);
@@ -283,7 +293,8 @@ impl Shared {
         catalogue.get(id).are_headers_known() && is_outlined
     }
 
-    /// A body that was in memory alone, since the disk was too slow for it when it came.
+    /// Writes a body to the disk cache if it is not there. It may be in memory only, if the disk
+    /// was behind when it came.
     fn keep_on_disk(&self, id: MessageId, body: &Arc<Body>) {
         let key = self.state.lock().catalogue.get(id).body_key();
         if !self.disk.contains(&key) {
@@ -292,7 +303,7 @@ impl Shared {
     }
 }
 
-/// Whether others may do better.
+/// Whether the fault concerns only this message, so that others may still be fetched.
 fn concerns_one_message(fault: &Fault) -> bool {
     matches!(
         fault,

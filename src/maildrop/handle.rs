@@ -1,4 +1,4 @@
-//! The maildrop as its callers hold it.
+//! The handle by which callers use the maildrop.
 
 use crate::maildrop::catalogue::id::{MessageId, Tag};
 use crate::maildrop::catalogue::message::{Message, Standing};
@@ -32,8 +32,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::SystemTime;
 
-/// The maildrop. No call waits for the server but [`Maildrop::open`], [`Maildrop::fetch`] and [`Maildrop::close`]; these, and
-/// [`Maildrop::access_body`], [`Maildrop::want_outline`], [`Maildrop::derive`] and [`Maildrop::stored`], may look at the disk.
+/// The maildrop.
+///
+/// Only [`Maildrop::open`], [`Maildrop::fetch`] and [`Maildrop::close`] wait for the server.
+/// Besides them only [`Maildrop::access_body`], [`Maildrop::want_outline`], [`Maildrop::derive`],
+/// [`Maildrop::peek_body`] and [`Maildrop::stored`] may access the disk.
 #[derive(Debug)]
 pub struct Maildrop {
     pub(crate) shared: Arc<Shared>,
@@ -43,28 +46,28 @@ pub struct Maildrop {
 /// Why a mount cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The server cannot be reached, or does not let us in.
+    /// The server cannot be reached, or the login failed.
     #[error("{}", fault.with_endpoint(endpoint))]
     Maildrop {
-        /// Where.
+        /// The server's address.
         endpoint: Endpoint,
-        /// Why.
+        /// The cause.
         fault: Fault,
     },
     /// The index cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The system gives no thread.
+    /// The system cannot start a thread.
     #[error("cannot start a thread ({0})")]
     Thread(std::io::Error),
 }
 
 impl Maildrop {
-    /// Logs in and lists: blocks until the first listing is there.
+    /// Logs in and fetches the first listing. Blocks until then.
     ///
     /// # Errors
-    /// What keeps the mount from beginning.
-    pub fn open(settings: Settings, index: Index, disk: Disk) -> Result<Maildrop, OpenError> {
+    /// Why the mount cannot begin.
+    pub fn open(settings: Settings, index: Index, disk: Disk) -> Result<Self, OpenError> {
         let rows = index.load()?;
         let quirks = Quirks::new(identity::remembered(&rows));
         let state = State::new(&rows, Bodies::new(settings.memory));
@@ -90,42 +93,44 @@ impl Maildrop {
         let thread = thread
             .spawn(move || engine.run())
             .map_err(OpenError::Thread)?;
-        Ok(Maildrop {
+        Ok(Self {
             shared,
             engine: Mutex::new(Some(thread)),
         })
     }
 
-    /// Says who is told of changes that no call of theirs made. To be called once; later calls are without effect.
+    /// Sets the function that is called for each change the caller did not make itself. Only the
+    /// first call has an effect.
     pub fn on_change(&self, tell: impl Fn(Change) + Send + Sync + 'static) {
         let _only_the_first = self.shared.on_change.set(Box::new(tell));
     }
 
-    /// The message of that name among those of that standing.
+    /// The message with this name, if it has this standing.
     #[must_use]
     pub fn by_name(&self, name: &str, standing: Standing) -> Option<MessageId> {
         self.shared.state.lock().catalogue.by_name(name, standing)
     }
 
-    /// The listed message of that tag that is called so.
+    /// The listed message with this tag for which `is_called_so` is true.
     #[must_use]
     pub fn by_tag(&self, tag: Tag, is_called_so: impl Fn(&Message) -> bool) -> Option<MessageId> {
         self.shared.state.lock().catalogue.by_tag(tag, is_called_so)
     }
 
-    /// The message of that inode number, wherever it stands.
+    /// The message with this inode number, whatever its standing.
     #[must_use]
     pub fn by_inode(&self, inode: u64) -> Option<MessageId> {
         self.shared.state.lock().catalogue.by_inode(inode)
     }
 
-    /// What is known of a message now.
+    /// A copy of what is known of a message now.
     #[must_use]
     pub fn message(&self, id: MessageId) -> Message {
         self.shared.state.lock().catalogue.get(id).clone()
     }
 
-    /// Shows `visit` the messages of that standing behind an inode number, in directory order, until it has enough.
+    /// Calls `visit` for each message with this standing and a greater inode number, in directory
+    /// order, until it breaks.
     pub fn visit_after(
         &self,
         inode: u64,
@@ -140,7 +145,7 @@ impl Maildrop {
         }
     }
 
-    /// Messages and octets in the directory.
+    /// The number of messages in the directory, and their octets.
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.shared.state.lock().catalogue.totals()
@@ -152,74 +157,75 @@ impl Maildrop {
         self.shared.state.lock().catalogue.changed
     }
 
-    /// When a directory last changed in which a message is called by what a mail reader noted.
+    /// When a directory last changed whose file names include the flags of a mail reader.
     #[must_use]
     pub fn changed_or_marked(&self) -> SystemTime {
         let state = self.shared.state.lock();
         state.catalogue.changed.max(state.catalogue.marked)
     }
 
-    /// How the connection stands.
+    /// The state of the connection.
     #[must_use]
     pub fn connection(&self) -> Connection {
         self.shared.state.lock().connection.clone()
     }
 
-    /// How long ago the server listed the maildrop.
+    /// The age of the last listing.
     #[must_use]
     pub fn listing_age(&self) -> Duration {
         self.shared.state.lock().listed_at.elapsed()
     }
 
-    /// When the server last said anything.
+    /// When the server last sent anything.
     #[must_use]
     pub fn last_heard(&self) -> std::time::Instant {
         self.shared.last_heard.last()
     }
 
-    /// The longest silence of the server.
+    /// The longest time that the server may be silent.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.shared.settings.login.timeout
     }
 
-    /// Asks for a new listing where the last one is older than `refresh` and nothing is in flight; the waiter is
-    /// answered at once otherwise, and where another has waited for `patience` by now.
+    /// Orders a new listing if the last one is older than the `refresh` setting and the engine is
+    /// idle. Otherwise answers the waiter at once. It also does so if the engine has been fetching
+    /// a listing for `patience` or longer.
     pub fn want_fresh_listing(&self, patience: Duration, waiter: Waiter<()>) {
         let mut state = self.shared.state.lock();
-        let hangs = state
+        let is_slow = state
             .renewing
             .is_some_and(|since| since.elapsed() >= patience);
-        if hangs || state.listed_at.elapsed() < self.shared.settings.refresh || !state.is_idle() {
+        if is_slow || state.listed_at.elapsed() < self.shared.settings.refresh || !state.is_idle() {
             drop(state);
             return waiter.answer(Ok(()));
         }
         state.orders.refresh.push(waiter);
-        self.shared.ring(state);
+        self.shared.wake_engine(state);
     }
 
-    /// Wants that are queued or sent and have not come.
+    /// How many wants are queued or in flight.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         self.shared.state.lock().wants.len() as u64
     }
 
-    /// What has happened so far.
+    /// Counts and past events since the mount began.
     #[must_use]
     pub fn history(&self) -> History {
         self.shared.state.lock().history.clone()
     }
 
-    /// The bodies on disk; none where nothing is kept there. Looks at the disk.
+    /// How much is in the cache on disk. `None` without such a cache. Accesses the disk.
     #[must_use]
     pub fn stored(&self) -> Option<Usage> {
         self.shared.disk.usage()
     }
 
-    /// Keeps what a mail reader noted of a message, across mounts.
+    /// Keeps the flags that a mail reader has set on a message, also for later mounts.
     ///
     /// # Errors
-    /// [`Fault::Ending`] where it would no longer be kept.
+    /// [`Fault::Ending`] if the mount is ending, so that they would be lost.
     pub fn mark(&self, id: MessageId, mark: String) -> Result<(), Fault> {
         let mut state = self.shared.state.lock();
         state.check_serving()?;
@@ -228,7 +234,7 @@ impl Maildrop {
         Ok(())
     }
 
-    /// Bodies in memory, and their octets.
+    /// The number of bodies in memory, and their octets.
     #[must_use]
     pub fn cached(&self) -> Totals {
         let state = self.shared.state.lock();
@@ -238,26 +244,28 @@ impl Maildrop {
         }
     }
 
-    /// Ends: commits or discards, leaves the session, writes the index. Blocks, as long as the server's time-outs.
+    /// Ends the mount: commits or discards the pending deletions, ends the session, and writes the
+    /// index. May block for several timeouts of the server.
     ///
     /// # Errors
-    /// Why the deletions were not committed; nothing is deleted then but what the verdict tells.
+    /// Why the pending deletions were not committed. None of them is known to be deleted then.
     pub fn close(&self, farewell: Farewell) -> Result<Verdict, Fault> {
         let Some(engine) = self.engine.lock().take() else {
             return Err(Fault::Ending);
         };
         let (tell, told) = mpsc::channel();
         let mut state = self.shared.state.lock();
-        // What a commit under way has done is told by no other.
+        // If a commit is running, only its end tells what it has deleted, so wait for it.
         let nothing_to_do = state.committing.is_empty()
             && (farewell == Farewell::Discard || state.has_no_deletions());
         state.orders.note_waiting();
         state.orders.ending = Some(Ending { farewell, tell });
-        // Files that stay open have requests answered until the process ends.
+        // Requests for files that are still open are answered until the process ends.
         state.phase = Phase::Ending;
-        self.shared.ring(state);
+        self.shared.wake_engine(state);
         let verdict = if nothing_to_do {
-            // An engine that hangs in a connect has nothing to tell.
+            // The engine may be blocked in a connect. There is nothing to commit, so do not wait
+            // for it.
             told.recv_timeout(FAREWELL)
                 .unwrap_or(Ok(Verdict::default()))
         } else {
@@ -267,8 +275,9 @@ impl Maildrop {
         };
         let mut state = self.shared.state.lock();
         state.phase = Phase::Over;
-        self.shared.ring(state);
-        // The engine's thread may hold both for a while yet, so that dropping them is not enough.
+        self.shared.wake_engine(state);
+        // Dropping the cache and the index would not write them out yet, because the engine's
+        // thread may still hold both.
         self.shared.disk.flush();
         if let Err(error) = self.shared.index.flush() {
             log::warn!("{error}");

@@ -1,4 +1,4 @@
-//! Taking messages out of the directory, and back, and having them deleted.
+//! Removes messages from the directory, restores them, and commits the deletions.
 
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Standing;
@@ -12,21 +12,22 @@ use crate::maildrop::shared::change::Change;
 use crate::maildrop::shared::waiter::Waiter;
 
 impl Maildrop {
-    /// Takes the message out of the directory; the next commit deletes it.
+    /// Removes the message from the directory. The next commit deletes it.
     ///
     /// # Errors
-    /// [`Fault::Departed`] where it is not in the directory, [`Fault::Ending`] where no commit follows.
+    /// [`Fault::Departed`] if it is not in the directory, [`Fault::Ending`] if the mount is ending.
     pub fn unlink(&self, id: MessageId, remover: Remover) -> Result<(), Fault> {
         let mut state = self.shared.state.lock();
-        state.stand(id, Standing::Listed, Standing::Unlinked)?;
+        state.change_standing(id, Standing::Listed, Standing::Unlinked)?;
         state.catalogue.note_remover(id, remover);
         Ok(())
     }
 
-    /// As [`Maildrop::unlink`], by another way than the name in the root, of which the kernel must be told.
+    /// As [`Maildrop::unlink`], for a removal by a name that is not in the root. The kernel does
+    /// not know that the name in the root is gone too, so this notifies it.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Maildrop::unlink`].
     pub fn unlink_shown(&self, id: MessageId, remover: Remover) -> Result<(), Fault> {
         self.unlink(id, remover)?;
         let name = self.message(id).name();
@@ -35,7 +36,7 @@ impl Maildrop {
         Ok(())
     }
 
-    /// The names of the pending deletions, in directory order.
+    /// The names of the messages with a pending deletion, in directory order.
     #[must_use]
     pub fn pending(&self) -> Vec<String> {
         let state = self.shared.state.lock();
@@ -46,26 +47,27 @@ impl Maildrop {
             .collect()
     }
 
-    /// How many of the pending deletions a commit is carrying out now.
+    /// How many deletions the running commit is carrying out.
     #[must_use]
     pub fn committing(&self) -> u64 {
         self.shared.state.lock().committing.len() as u64
     }
 
-    /// Takes a pending deletion back.
+    /// Cancels a pending deletion, and lists the message again.
     ///
     /// # Errors
-    /// [`Fault::Departed`] where it is not pending, or being committed; [`Fault::Ending`] in the last commit.
+    /// [`Fault::Departed`] if no deletion is pending, or a commit is carrying it out;
+    /// [`Fault::Ending`] if the mount is ending.
     pub fn restore(&self, id: MessageId) -> Result<(), Fault> {
         self.shared
             .state
             .lock()
-            .stand(id, Standing::Unlinked, Standing::Listed)?;
+            .change_standing(id, Standing::Unlinked, Standing::Listed)?;
         self.shared.tell(Change::Directory);
         Ok(())
     }
 
-    /// Whether a commit would be held back now.
+    /// Why a commit without consent would be held back now. `None` if it would be carried out.
     #[must_use]
     pub fn held_back(&self) -> Option<Held> {
         let max_delete = self.shared.settings.max_delete;
@@ -73,7 +75,7 @@ impl Maildrop {
         limit::check(&state.catalogue, max_delete, Consent::Unsaid).err()
     }
 
-    /// Deletes what is unlinked on the server.
+    /// Orders a commit, which deletes all unlinked messages on the server.
     pub fn commit(&self, consent: Consent, waiter: Waiter<Verdict>) {
         let mut state = self.shared.state.lock();
         if state.has_no_deletions() {
@@ -90,6 +92,6 @@ impl Maildrop {
             .commit
             .get_or_insert_default()
             .join(consent, waiter);
-        self.shared.ring(state);
+        self.shared.wake_engine(state);
     }
 }

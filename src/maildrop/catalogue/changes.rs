@@ -1,30 +1,33 @@
-//! What a new listing changed.
+//! The difference between a new listing and the one before.
 
 use crate::maildrop::catalogue::id::MessageId;
 
-/// What a new listing changed.
+/// The messages that a new listing affects, by how. One message may be in several lists.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// In the maildrop now, and new to the directory.
+    /// Shown in the directory from now on. Before, they were departed or unknown.
     pub(crate) appeared: Vec<MessageId>,
-    /// No longer in the maildrop.
+    /// Listed before, and missing from the maildrop now.
     pub(crate) vanished: Vec<MessageId>,
-    /// In the maildrop, but nothing known of the content holds.
+    /// In the maildrop, but their content may have changed: the cached body and size are void.
     pub(crate) altered: Vec<MessageId>,
-    /// Those of them that may be another of those with their unique-id: nothing holds that was known of them.
-    pub(crate) confused: Vec<MessageId>,
-    /// Unlinked before, altered since: listed again, for deleting it might delete another.
+    /// Those of `altered` that may be other messages with the same unique-id: everything known
+    /// of them is void.
+    pub(crate) unidentified: Vec<MessageId>,
+    /// Unlinked before, and listed again because their group of twins changed: deleting one might
+    /// delete another message.
     pub(crate) reprieved: Vec<MessageId>,
-    /// Unlinked before, and no longer in the maildrop.
+    /// Unlinked before, and missing from the maildrop now.
     pub(crate) gone: Vec<MessageId>,
-    /// Unlinked before, and gone meanwhile: listed again, for it may be another.
+    /// Unlinked before, missing from a later listing, and in the maildrop again now. They are
+    /// listed again because they may be other messages.
     pub(crate) returned: Vec<MessageId>,
-    /// Never seen by this index before.
+    /// Not in the index before.
     pub(crate) unknown: Vec<MessageId>,
 }
 
 impl Changes {
-    /// Whether the directory lists something else now.
+    /// Whether the directory has other entries now.
     pub(crate) fn change_the_directory(&self) -> bool {
         !(self.appeared.is_empty() && self.vanished.is_empty() && self.reprieved.is_empty())
     }

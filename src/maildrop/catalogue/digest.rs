@@ -1,4 +1,4 @@
-//! Digests of header fields, by which a message is known again.
+//! Digests of header fields. They show whether a message is still the same one.
 
 use sha2::{Digest, Sha256};
 
@@ -8,8 +8,8 @@ use crate::maildrop::catalogue::identity::{HeaderEnd, digest_of_fields};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct HeaderDigest(pub(crate) [u8; 16]);
 
-/// By which command header fields came. Some servers send other fields with one than with the other: Courier a surrogate
-/// where the client did not say UTF8.
+/// The command that showed the header fields. Some servers send different fields by TOP and by
+/// RETR. Courier, for example, sends a surrogate message unless the client has sent UTF8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderSource {
     /// TOP.
@@ -18,16 +18,16 @@ pub(crate) enum HeaderSource {
     Body,
 }
 
-/// What LIST says of a message's content since its headers were last seen.
+/// Whether LIST has changed a message's size since its headers were last seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ContentSince {
-    /// It has the same octets.
+    /// LIST gives the same octets.
     Unchanged,
-    /// It had other octets.
+    /// LIST has given other octets, so the content may be another.
     Altered,
 }
 
-/// The digests of a message's header fields, by the command that they came with.
+/// The digests of a message's header fields, one for each command that showed them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Digests {
     /// As TOP showed them.
@@ -37,8 +37,8 @@ pub(crate) struct Digests {
 }
 
 impl HeaderDigest {
-    /// Of the fields up to the empty line, without those that servers write themselves. `None` where the empty line is
-    /// missing: the fields may have been cut.
+    /// The digest of the fields above the empty line, except fields that servers add. `None` if the
+    /// empty line is missing, because the fields may have been cut.
     pub(crate) fn of_complete_headers(octets: &[u8]) -> Option<Self> {
         match digest_of_fields(octets) {
             (digest, HeaderEnd::EmptyLine) => Some(Self::from_sha256(digest)),
@@ -46,12 +46,12 @@ impl HeaderDigest {
         }
     }
 
-    /// Of all these octets.
+    /// The digest of all these octets.
     pub(crate) fn of_body(octets: &[u8]) -> Self {
         Self::from_sha256(Sha256::new_with_prefix(octets))
     }
 
-    /// Shortens a complete digest.
+    /// Keeps the first 128 bits of a SHA-256 digest.
     pub(crate) fn from_sha256(digest: Sha256) -> Self {
         let mut kept = [0; 16];
         kept.copy_from_slice(&digest.finalize()[..16]);
@@ -60,7 +60,7 @@ impl HeaderDigest {
 }
 
 impl Digests {
-    /// The digest by that command.
+    /// The digest of the fields that this command showed.
     pub(crate) fn by(self, source: HeaderSource) -> Option<HeaderDigest> {
         match source {
             HeaderSource::Top => self.by_top,
@@ -68,13 +68,16 @@ impl Digests {
         }
     }
 
-    /// Whether the headers were ever seen.
+    /// Whether a digest is known for at least one command.
     pub(crate) fn is_known(self) -> bool {
         self.by_top.is_some() || self.by_body.is_some()
     }
 
-    /// Keeps a digest. Gives false where it contradicts what was known: the message is another, and nothing of the other
-    /// digest holds. While the content is as it was only a digest by the same command contradicts.
+    /// Keeps a digest. Returns false if it contradicts a known digest: then the message is another
+    /// one, and both older digests are dropped.
+    ///
+    /// While the content is unchanged, only a digest by the same command can contradict this one,
+    /// because TOP may show other fields than RETR. After a change any known digest can.
     pub(crate) fn learn(
         &mut self,
         source: HeaderSource,
@@ -96,7 +99,7 @@ impl Digests {
         is_same
     }
 
-    /// Whether TOP shows the same fields as RETR; `None` where only one of them is known.
+    /// Whether TOP shows the same fields as RETR. `None` unless both digests are known.
     pub(crate) fn agree(self) -> Option<bool> {
         Some(self.by_top? == self.by_body?)
     }

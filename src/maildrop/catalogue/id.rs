@@ -1,6 +1,6 @@
-//! Numbers and tags that tell messages apart.
+//! Numbers and tags that identify a message.
 
-/// A message of this mount; its place in the catalogue, for as long as the mount.
+/// A message of this mount: its index in the catalogue. It never changes while the mount lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(pub(crate) u32);
 
@@ -10,7 +10,7 @@ impl MessageId {
     }
 }
 
-/// Tells apart what is called the same: `6b02a91c`.
+/// Distinguishes messages that have the same title: `6b02a91c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tag(pub(crate) u32);
 
@@ -23,11 +23,11 @@ impl std::fmt::Display for Tag {
 impl std::str::FromStr for Tag {
     type Err = std::num::ParseIntError;
 
-    fn from_str(digits: &str) -> Result<Tag, Self::Err> {
-        u32::from_str_radix(digits, 16).map(Tag)
+    fn from_str(digits: &str) -> Result<Self, Self::Err> {
+        u32::from_str_radix(digits, 16).map(Self)
     }
 }
 
-/// Counts the listings of a mount. Message numbers are those of one listing.
+/// The count of a mount's listings so far. POP3 message numbers are valid for one listing only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ListingSerial(pub(crate) u64);

@@ -1,10 +1,11 @@
-//! What a message is known by where the server has no UIDL: a digest of its headers.
+//! The identity of a message on a server without UIDL: a digest of its headers.
 //!
 //! ```text
-//! unique-id = "headers-" 32HEXDIG        ; of SHA-256 over the fields up to the empty line, as TOP gives them
+//! unique-id = "headers-" 32HEXDIG    ; SHA-256 of the fields that TOP shows above the empty line
 //! ```
-//! Two messages of equal headers share it, as messages may share a unique-id. LIST's octets are no part of it, for some
-//! servers change them from one session to the next; nor are the fields in which mbox servers note what was read.
+//! Messages with equal headers share this identity, as messages may share a unique-id. LIST's
+//! octets are not part of it, because some servers change them from one session to the next. The
+//! fields in which mbox servers record what was read are not part of it either.
 
 use memchr::memchr_iter;
 use sha2::{Digest, Sha256};
@@ -12,14 +13,16 @@ use sha2::{Digest, Sha256};
 use crate::pop3::UniqueId;
 use crate::store::Row;
 
-/// The octets of headers that are looked at, for a digest, a date or a title; the rest, which no mail has, does not count.
+/// The most octets of headers that are examined for a digest, a date or a title. Real mail stays
+/// below this; anything beyond is ignored.
 pub(crate) const LONGEST_HEADERS: usize = 256 * 1024;
-/// What such a unique-id begins with.
+/// The beginning of a unique-id made from headers.
 const PREFIX: &str = "headers-";
-/// Octets of SHA-256 that are kept.
+/// How many octets of the SHA-256 digest are kept.
 const DIGEST_OCTETS: usize = 16;
-/// Fields that a server writes itself, and changes when a message was read (c-client's and mailutils' mbox formats).
-const NOTES_OF_SERVERS: [&str; 9] = [
+/// Fields that a server adds and changes when a message is read. c-client and mailutils do so in
+/// their mbox formats.
+const SERVER_FIELDS: [&str; 9] = [
     "Status",
     "X-Status",
     "X-Keywords",
@@ -31,23 +34,23 @@ const NOTES_OF_SERVERS: [&str; 9] = [
     "Lines",
 ];
 
-/// The identity of a message with these headers; what follows the empty line does not count.
+/// The identity of a message with these headers. Anything after the empty line is ignored.
 pub(crate) fn of_headers(message: &[u8]) -> UniqueId {
     let (digest, _) = digest_of_fields(message);
     let digest = hex::encode(&digest.finalize()[..DIGEST_OCTETS]);
     UniqueId::from_wire(format!("{PREFIX}{digest}").as_bytes())
 }
 
-/// Where the headers of a message end.
+/// How the headers of a message end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderEnd {
-    /// At an empty line.
+    /// With an empty line.
     EmptyLine,
-    /// Nowhere: the message has no body, or the headers were cut.
+    /// Without an empty line: the message has no body, or the headers were cut.
     Missing,
 }
 
-/// A digest of the header fields up to the empty line, without those that servers write themselves.
+/// The digest of the header fields above the empty line, except fields that servers add.
 pub(crate) fn digest_of_fields(message: &[u8]) -> (Sha256, HeaderEnd) {
     let mut digest = Sha256::new();
     let mut is_kept = true;
@@ -57,7 +60,7 @@ pub(crate) fn digest_of_fields(message: &[u8]) -> (Sha256, HeaderEnd) {
         }
         // A folded line belongs to the field above it (RFC 5322 section 2.2.3).
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
-            is_kept = !is_note_of_server(line);
+            is_kept = !is_server_field(line);
         }
         if is_kept {
             digest.update(line);
@@ -67,18 +70,19 @@ pub(crate) fn digest_of_fields(message: &[u8]) -> (Sha256, HeaderEnd) {
     (digest, HeaderEnd::Missing)
 }
 
-/// [`Identity::Uidl`] where a message is remembered by what only UIDL can have told.
+/// [`Identity::Uidl`] if the index has a message whose unique-id came by UIDL. `None` if that is
+/// unknown.
 pub(crate) fn remembered(rows: &[Row]) -> Option<Identity> {
     let by_uidl = rows.iter().any(|row| is_of_uidl(&row.uidl));
     by_uidl.then_some(Identity::Uidl)
 }
 
-/// Whether only UIDL can have told it.
+/// Whether this unique-id came by UIDL, and was not made from headers.
 pub(crate) fn is_of_uidl(unique_id: &[u8]) -> bool {
     !unique_id.starts_with(PREFIX.as_bytes())
 }
 
-/// Without their ends, CRLF or LF.
+/// The lines, without CRLF or LF.
 fn lines(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
     memchr_iter(b'\n', octets)
@@ -90,20 +94,20 @@ fn lines(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
         })
 }
 
-fn is_note_of_server(line: &[u8]) -> bool {
+fn is_server_field(line: &[u8]) -> bool {
     let name = line.split(|&octet| octet == b':').next();
     let name = name.unwrap_or_default().trim_ascii_end();
-    NOTES_OF_SERVERS
+    SERVER_FIELDS
         .iter()
         .any(|note| name.eq_ignore_ascii_case(note.as_bytes()))
 }
 
-/// By what a message is known in every session.
+/// What identifies a message across sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Identity {
     /// Its unique-id.
     Uidl,
-    /// A digest of its headers: the server has no UIDL.
+    /// A digest of its headers, because the server has no UIDL.
     Headers,
 }
 
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_is_of_the_headers_alone() {
+    fn the_identity_depends_on_headers_alone() {
         let plain = id("From: a\r\nSubject: b\r\n\r\n");
         assert_eq!(plain, id("From: a\r\nSubject: b\r\n\r\nbody\r\n"));
         assert_eq!(plain, id("From: a\nSubject: b\n\nbody\n"));
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_notes_of_reading_does_not_count() {
+    fn fields_that_servers_add_do_not_change_the_identity() {
         let plain = id("From: a\r\nSubject: b\r\n\r\n");
         for noted in [
             "From: a\r\nStatus: RO\r\nSubject: b\r\n\r\n",
@@ -143,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn no_headers_and_endless_ones_have_an_identity() {
+    fn empty_and_oversized_headers_have_an_identity() {
         assert_eq!(id(""), id("\r\nbody"));
         let endless = "x".repeat(2 * LONGEST_HEADERS);
         assert_eq!(id(&endless), id(&endless[..LONGEST_HEADERS]));
     }
 
     #[test]
-    fn only_what_uidl_told_is_remembered_as_such() {
+    fn only_a_unique_id_by_uidl_shows_that_uidl_works() {
         let row = |uidl: &UniqueId| Row {
             uidl: uidl.as_bytes().into(),
             ordinal: 1,

@@ -1,33 +1,36 @@
-//! Inode numbers that sort as the names do.
+//! Inode numbers in the same order as the file names.
 //!
-//! Tools walk a directory in the order of readdir, of names or of inode numbers (fts sorts by inode above 10,000
-//! entries); read-ahead follows best where the three are one. So a new message gets a number between those of its
-//! neighbours by name. Numbers start in the middle of their range, a wide gap apart, and are never reused. Where a gap
-//! is used up the number comes from the end: the order is a matter of speed, uniqueness is not.
+//! Tools walk a directory in the order of readdir, of names or of inode numbers (fts sorts by inode
+//! above 10,000 entries). Read-ahead works best if these three orders are the same. So a new
+//! message gets a number between the numbers of its neighbours by name.
+//!
+//! Numbers start in the middle of their range, with wide gaps, and are never reused. Once a gap is
+//! full, new numbers follow the greatest one. The order only affects speed; the numbers must be
+//! unique.
 
-/// Below are the root and the hidden directories.
+/// The least number of a message. Below it are the root and the hidden directories.
 const LOWEST: u64 = 1 << 20;
-/// The first message of the first listing.
+/// The number of the first message in the first listing.
 const MIDDLE: u64 = 1 << 46;
-/// Above is left to the views.
+/// Messages have numbers below this; views have this and greater ones.
 const HIGHEST: u64 = 1 << 47;
-/// Between two messages listed together.
+/// The distance between the numbers of messages that appear together.
 const GAP: u64 = 1 << 16;
 
-/// Where new messages stand among the numbers already given.
+/// Where new messages belong among the numbers already given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
-    /// No number was given yet.
+    /// No number has been given yet.
     Everywhere,
-    /// In front of the least number given.
+    /// Below the least number given, which is this one.
     Before(u64),
-    /// Between two numbers that no given one separates.
+    /// Between two numbers that are given, with none given in between.
     Between(u64, u64),
-    /// Behind the greatest number given.
+    /// Above the greatest number given.
     After,
 }
 
-/// Numbers for `count` messages in the room, ascending. `last` is the greatest number ever given.
+/// Ascending numbers for `count` messages in the room. `last` is the greatest number ever given.
 pub(crate) fn numbers(room: Room, count: u64, last: u64) -> Vec<u64> {
     let spaced = |first: u64, step: u64| (0..count).map(|k| first + k * step).collect();
     match room {
@@ -41,7 +44,7 @@ pub(crate) fn numbers(room: Room, count: u64, last: u64) -> Vec<u64> {
     }
 }
 
-/// True for a number that a message can have.
+/// Whether a message can have this number.
 pub(crate) fn is_message(inode: u64) -> bool {
     (LOWEST..HIGHEST).contains(&inode)
 }
@@ -51,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_first_listing_gets_the_same_numbers() {
+    fn a_first_listing_is_numbered_from_the_middle() {
         assert_eq!(
             numbers(Room::Everywhere, 3, 0),
             vec![MIDDLE, MIDDLE + GAP, MIDDLE + 2 * GAP]
@@ -69,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn without_room_between_two_the_number_comes_from_the_end() {
+    fn numbers_follow_the_greatest_once_a_gap_is_full() {
         assert_eq!(numbers(Room::Between(100, 101), 1, 500), vec![500 + GAP]);
     }
 }

@@ -1,26 +1,26 @@
-//! What the headers of a message told.
+//! Facts that were read from the headers of a message.
 
 use crate::maildrop::catalogue::digest::{HeaderDigest, HeaderSource};
 
-/// What the headers of a message told.
+/// Facts that were read from the headers of a message.
 #[derive(Clone, Debug)]
 pub(crate) struct Learnt {
     /// The command that showed them.
     pub(crate) source: HeaderSource,
-    /// `None` where the headers were cut.
+    /// `None` if the headers were cut.
     pub(crate) digest: Option<HeaderDigest>,
-    /// Unix seconds.
+    /// When the message arrived, in Unix seconds.
     pub(crate) arrived: i64,
-    /// Who wrote and about what.
+    /// The sender and the subject, as one line for people.
     pub(crate) title: String,
-    /// What they say in a few words, where this mount keeps that.
+    /// A summary of the headers, if this mount keeps summaries.
     pub(crate) outline: Option<String>,
 }
 
-/// What headers say of the message itself.
+/// Whether newly seen headers belong to the message that was known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderNews {
-    /// Nothing contradicts what was known.
+    /// They do not contradict what was known.
     SameMessage,
     /// The server has given the unique-id to other mail.
     OtherMessage,

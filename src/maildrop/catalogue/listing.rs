@@ -1,56 +1,61 @@
-//! One listing of the server: entries, their names and ordinals.
+//! One listing by the server: its entries, their names and ordinals.
 
 use crate::maildrop::catalogue::name::file_name;
 use crate::pop3::UniqueId;
 use std::collections::HashMap;
 
-/// One message as a session lists it, in maildrop order.
+/// One message as a session lists it. Entries are in maildrop order.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) uidl: UniqueId,
     pub(crate) octets: u64,
 }
 
-/// Whether a listing names all that is in the maildrop.
+/// Whether a listing identifies every message in the maildrop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coverage {
-    /// What it does not name is not there.
+    /// A message that it does not name is not in the maildrop.
     Complete,
-    /// There are so many messages of which the server did not tell which they are.
+    /// The maildrop has this many more messages, and the server did not identify them.
     Partial(usize),
 }
 
 impl Coverage {
+    /// How many messages the listing did not identify.
     pub(crate) fn unnamed(self) -> usize {
         match self {
-            Coverage::Complete => 0,
-            Coverage::Partial(unnamed) => unnamed,
+            Self::Complete => 0,
+            Self::Partial(unnamed) => unnamed,
         }
     }
 }
 
-/// An entry of a listing with its identity.
+/// An entry of a listing, with its identity.
 pub(crate) struct Listed {
     pub(crate) name: String,
-    /// From 0, in maildrop order.
+    /// The position in the listing, from 0, in maildrop order.
     pub(crate) place: usize,
     pub(crate) uidl: UniqueId,
+    /// The position among the messages with this unique-id, from 1.
     pub(crate) ordinal: u32,
+    /// How many messages have this unique-id.
     pub(crate) twins: u32,
     pub(crate) group: Group,
+    /// LIST's octets.
     pub(crate) octets: u64,
 }
 
-/// How those that share a unique-id are listed.
+/// Whether a group of messages with the same unique-id may have changed its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// As before.
+    /// The listing shows no change in the group.
     Steady,
-    /// LIST gives one of them other octets, or was without one of them: each may be the one that was next to it before.
+    /// LIST gives one message of the group another size, or one has come or gone. So each ordinal
+    /// may belong to another message of the group now.
     Shifted,
 }
 
-/// Numbers the twins in maildrop order, then sorts by name.
+/// Gives each entry its ordinal and its name; sorted by name.
 pub(crate) fn listed_by_name(listing: Vec<Entry>) -> Vec<Listed> {
     let twins = twins(&listing);
     let identify = |(place, (entry, twin)): (usize, (Entry, Twin))| Listed {
@@ -72,13 +77,14 @@ pub(crate) fn listed_by_name(listing: Vec<Entry>) -> Vec<Listed> {
     listed
 }
 
-/// The how-manieth of how many that share the unique-id.
+/// The position of a message among those with the same unique-id, and their count.
 pub(crate) struct Twin {
+    /// From 1, in maildrop order.
     pub(crate) ordinal: u32,
     pub(crate) of: u32,
 }
 
-/// Of each entry.
+/// The [`Twin`] of each entry.
 pub(crate) fn twins(listing: &[Entry]) -> Vec<Twin> {
     let mut seen: HashMap<&UniqueId, u32> = HashMap::with_capacity(listing.len());
     let mut twins = Vec::with_capacity(listing.len());

@@ -1,4 +1,4 @@
-//! From what a session lists to what has changed: one walk over the names that are known and the names that are listed.
+//! Merges a session's listing into the catalogue. Both are sorted by name, so one walk is enough.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,8 @@ use crate::maildrop::catalogue::{Catalogue, inode};
 use crate::pop3::UniqueId;
 
 impl Catalogue {
-    /// Takes a session's listing; gives the message of each entry, in maildrop order, and what changed.
+    /// Takes in a session's listing. Returns the message of each entry, in maildrop order, and the
+    /// changes.
     pub(crate) fn update(
         &mut self,
         listing: Vec<Entry>,
@@ -24,8 +25,11 @@ impl Catalogue {
     }
 }
 
-/// Where one of several twins has gone and another has come, all are numbered anew, though some are as long as before: or as
-/// many, where that took two listings.
+/// Marks the groups of twins in which an ordinal may belong to another message now.
+///
+/// When one twin has gone and another has come, all ordinals may have moved, even those of twins
+/// with the same size as before. The number of twins may be the same too, if one went in one
+/// listing and the other came in the next.
 fn find_shifted(catalogue: &Catalogue, listed: &mut [Listed]) {
     let of_several = |entry: &&Listed| entry.twins > 1;
     let is_altered = |entry: &&Listed| catalogue.is_altered(&entry.name, entry.octets, entry.twins);
@@ -38,22 +42,24 @@ fn find_shifted(catalogue: &Catalogue, listed: &mut [Listed]) {
     }
 }
 
-/// One walk over the names that are known and the names that are listed.
+/// The walk over the known names and the listed names.
 struct Merge<'a> {
     catalogue: &'a mut Catalogue,
     coverage: Coverage,
+    /// All messages so far, by name.
     by_name: Vec<MessageId>,
-    /// Of each entry of the listing.
+    /// The message of each entry of the listing.
     order: Vec<MessageId>,
-    /// A run of new messages that waits for the known one behind it, to be numbered between its neighbours.
+    /// New messages in a row. They get inode numbers when the walk reaches the next known message,
+    /// because the numbers lie between those of the two known neighbours.
     fresh: Vec<Listed>,
     changes: Changes,
 }
 
 impl<'a> Merge<'a> {
-    fn new(catalogue: &'a mut Catalogue, listed: usize, coverage: Coverage) -> Merge<'a> {
+    fn new(catalogue: &'a mut Catalogue, listed: usize, coverage: Coverage) -> Self {
         let by_name = Vec::with_capacity(listed.max(catalogue.messages.len()));
-        Merge {
+        Self {
             catalogue,
             coverage,
             by_name,
@@ -74,9 +80,11 @@ impl<'a> Merge<'a> {
             match listed.next_if(|next| next.name == name) {
                 Some(known) => {
                     self.order[known.place] = id;
-                    self.catalogue.present(id, &known, &mut self.changes);
+                    self.catalogue.note_listed(id, &known, &mut self.changes);
                 }
-                None => self.catalogue.absent(id, self.coverage, &mut self.changes),
+                None => self
+                    .catalogue
+                    .note_missing(id, self.coverage, &mut self.changes),
             }
             self.by_name.push(id);
         }
@@ -87,6 +95,7 @@ impl<'a> Merge<'a> {
         (self.order, self.changes)
     }
 
+    /// Adds the waiting new messages to the catalogue. `next` is the known message behind them.
     fn number_fresh(&mut self, next: Option<MessageId>) {
         if self.fresh.is_empty() {
             return;
@@ -141,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn new_mail_is_numbered_between_its_neighbours_by_name() {
+    fn new_mail_gets_an_inode_between_its_neighbours_by_name() {
         let mut catalogue = Catalogue::remembered(&[]);
         catalogue.update_all(entries(&[("c", 1), ("a", 1), ("e", 1)]));
         let before = catalogue
@@ -168,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remembered_message_keeps_its_number_and_size() {
+    fn a_remembered_message_keeps_its_inode_and_size() {
         let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
         catalogue.learn_size(order[1], Some(seen(7)));
@@ -191,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn what_another_client_deleted_departs() {
+    fn messages_that_another_client_deleted_depart() {
         let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
-        catalogue.stand(order[1], Standing::Unlinked);
+        catalogue.set_standing(order[1], Standing::Unlinked);
         let (_, changes) = catalogue.update_all(Vec::new());
         assert_eq!(changes.vanished, [order[0]]);
         assert_eq!(catalogue.get(order[1]).standing, Standing::Departed);
@@ -202,10 +211,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unlinked_message_that_is_not_named_stays_unlinked_until_all_are_named() {
+    fn a_partial_listing_keeps_a_missing_unlinked_message() {
         let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
-        catalogue.stand(order[1], Standing::Unlinked);
+        catalogue.set_standing(order[1], Standing::Unlinked);
         let (_, changes) = catalogue.update(Vec::new(), Coverage::Partial(1));
         assert_eq!(changes.vanished, [order[0]]);
         assert_eq!(catalogue.get(order[1]).standing, Standing::Unlinked);
@@ -215,18 +224,18 @@ mod tests {
         assert_eq!(catalogue.get(order[1]).standing, Standing::Departed);
         let (_, changes) = catalogue.update_all(entries(&[("b", 6)]));
         assert_eq!(
-            (&changes.returned, &changes.confused),
+            (&changes.returned, &changes.unidentified),
             (&vec![order[1]], &vec![order[1]])
         );
         assert_eq!(names(&catalogue, Standing::Listed), ["b.eml"]);
     }
 
     #[test]
-    fn an_unlinked_message_is_gone_where_no_more_are_unnamed_than_with_it() {
+    fn a_missing_unlinked_message_departs_if_no_more_are_unnamed() {
         let mut catalogue = Catalogue::remembered(&[]);
         let of = |ids: &[(&str, u64)]| entries(ids);
         let (order, _) = catalogue.update(of(&[("a", 5), ("b", 6)]), Coverage::Partial(1));
-        catalogue.stand(order[1], Standing::Unlinked);
+        catalogue.set_standing(order[1], Standing::Unlinked);
         for (unnamed, standing) in [
             (2, Standing::Unlinked),
             (2, Standing::Unlinked),
@@ -238,11 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn an_unlinked_twin_is_reprieved_when_its_group_changes() {
+    fn an_unlinked_twin_is_listed_again_if_its_group_changes() {
         let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update_all(entries(&[("x", 5), ("x", 5)]));
         assert_eq!(names(&catalogue, Standing::Listed), ["x.eml", "x~2.eml"]);
-        catalogue.stand(order[0], Standing::Unlinked);
+        catalogue.set_standing(order[0], Standing::Unlinked);
         let (_, changes) = catalogue.update_all(entries(&[("x", 5)]));
         assert_eq!(
             (changes.reprieved, changes.altered),
@@ -252,32 +261,32 @@ mod tests {
     }
 
     #[test]
-    fn of_twins_none_is_known_once_one_of_them_is_altered() {
+    fn one_resized_twin_voids_what_is_known_of_all() {
         let mut catalogue = Catalogue::remembered(&[]);
         let twins = |octets: [u64; 3]| entries(&octets.map(|octets| ("x", octets)));
         let (order, _) = catalogue.update_all(twins([5, 6, 6]));
         let (_, changes) = catalogue.update_all(twins([6, 6, 7]));
-        assert_eq!((&changes.altered, &changes.confused), (&order, &order));
+        assert_eq!((&changes.altered, &changes.unidentified), (&order, &order));
         let (_, changes) = catalogue.update_all(twins([6, 6, 7]));
-        assert_eq!((changes.altered, changes.confused), (vec![], vec![]));
+        assert_eq!((changes.altered, changes.unidentified), (vec![], vec![]));
     }
 
     #[test]
-    fn of_twins_none_is_known_once_they_were_fewer() {
+    fn a_twin_lost_and_regained_voids_what_is_known_of_all() {
         let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update_all(entries(&[("x", 5), ("x", 5)]));
         catalogue.update_all(entries(&[("x", 5)]));
         let (_, changes) = catalogue.update_all(entries(&[("x", 5), ("x", 5)]));
-        assert_eq!((&changes.altered, &changes.confused), (&order, &order));
+        assert_eq!((&changes.altered, &changes.unidentified), (&order, &order));
     }
 
     #[test]
-    fn a_removal_names_the_listing_that_it_relies_on() {
+    fn a_removal_records_the_listing_that_was_current() {
         let mut catalogue = Catalogue::remembered(&[]);
         let listing = [("x", 5), ("x", 5), ("y", 5)];
         let (order, _) = catalogue.update_all(entries(&listing));
         for &id in &order {
-            catalogue.stand(id, Standing::Unlinked);
+            catalogue.set_standing(id, Standing::Unlinked);
         }
         let is_current = |catalogue: &Catalogue, id: MessageId| {
             let pending = catalogue.pending(id);
@@ -289,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn other_octets_under_a_known_unique_id_void_what_was_known() {
+    fn another_size_in_list_voids_the_exact_size() {
         let mut catalogue = Catalogue::remembered(&[]);
         let (order, _) = catalogue.update_all(entries(&[("x", 5)]));
         catalogue.learn_size(order[0], Some(seen(9)));

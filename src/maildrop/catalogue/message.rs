@@ -1,4 +1,4 @@
-//! One message: what is known of it, and what is shown of that.
+//! One message: what is known of it, and the size and name that are shown for it.
 
 use std::num::NonZeroU64;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,37 +12,37 @@ use crate::maildrop::catalogue::pending::ShownBefore;
 use crate::pop3::UniqueId;
 use crate::store::{Body, BodyKey, Eol, Row};
 
-/// The largest size that is shown, whatever LIST says: the kernel takes no file of 2^63 octets, and the sizes of as many
-/// messages as a maildrop may have add up to less than that.
+/// The largest size that is shown, even if LIST gives a greater one. The kernel accepts no file of
+/// 2^63 octets, and with this limit the sizes of a whole maildrop add up to less than that.
 const LARGEST: u64 = 1 << 42;
 
-/// Where a message stands between the server and the user.
+/// Whether a message is on the server, and whether the user sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// In the maildrop and in the directory.
+    /// On the server, and shown in the directory.
     Listed,
-    /// In the maildrop, and to be deleted by the next commit.
+    /// On the server, and not shown: the user has removed it, and the next commit deletes it.
     Unlinked,
-    /// Not in the maildrop when it was last listed.
+    /// Not on the server: the last listing did not have it, or a commit has deleted it since.
     Departed,
 }
 
-/// What RETR is expected to send.
+/// How many octets RETR is expected to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Announced {
     /// LIST's octets.
     pub(crate) listed: u64,
-    /// The octets of the body, if it was seen and LIST has not changed since.
+    /// The exact octets of the body, if it was fetched and LIST's octets have not changed since.
     pub(crate) exact: Option<u64>,
 }
 
 impl Announced {
-    /// The best estimate.
+    /// The best estimate of the octets.
     pub(crate) fn octets(self) -> u64 {
         self.exact.unwrap_or(self.listed)
     }
 
-    /// Whether a body of so many octets is what was announced.
+    /// Whether a body of this many octets matches the announcement.
     pub(crate) fn is(self, octets: u64) -> bool {
         self.exact.unwrap_or(self.listed) == octets || self.listed == octets
     }
@@ -53,22 +53,23 @@ impl Announced {
     }
 }
 
-/// What the body showed when it was seen.
+/// The measured size of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extent {
     pub(crate) octets: u64,
-    /// None where an index of an older version has told the octets alone.
+    /// How many lines end in CRLF. `None` if an older version wrote the index, without this number.
     pub(crate) crlfs: Option<u64>,
 }
 
 impl Extent {
-    pub(crate) fn of(body: &Body) -> Extent {
-        Extent {
+    pub(crate) fn of(body: &Body) -> Self {
+        Self {
             octets: body.len(),
             crlfs: Some(body.crlfs()),
         }
     }
 
+    /// The octets with LF line ends. `None` if they are unknown or 0.
     fn with_lf(self) -> Option<NonZeroU64> {
         NonZeroU64::new(self.octets.checked_sub(self.crlfs?)?)
     }
@@ -79,45 +80,50 @@ impl Extent {
 pub struct Message {
     pub(super) uidl: UniqueId,
     ordinal: u32,
-    /// How many shared the unique-id when the message was listed last.
+    /// How many messages had this unique-id when the message was last listed.
     pub(super) twins: u32,
-    /// It was deleted here, or had gone while it was pending: what is listed with its unique-id next is other mail.
+    /// This machine has deleted the message, or it went while its deletion was pending. If its
+    /// unique-id is listed again, that is other mail.
     pub(super) is_replaceable: bool,
     /// The inode number, the same in every session.
     pub inode: u64,
-    /// When this machine first listed the message, in Unix seconds; none where an older version did.
+    /// When this machine first listed the message, in Unix seconds. `None` if an older version did,
+    /// which did not record it.
     pub first_listed: Option<i64>,
-    /// When a listing first lacked the message, in Unix seconds, if the index was told so.
+    /// When the message was first found missing, in Unix seconds, as the index has it.
     departed: Option<i64>,
-    /// LIST's octets: a hint.
+    /// LIST's octets: an estimate.
     pub(super) listed: u64,
+    /// The exact octets of the body, once it was fetched.
     pub(super) exact: Option<u64>,
-    /// The same with LF line ends; none where only an index of an older version has told of the body, or it is empty.
+    /// The exact octets with LF line ends. `None` if they are 0, or if the size comes from the
+    /// index of an older version, which did not count the lines.
     pub(super) exact_lf: Option<NonZeroU64>,
-    /// Unix seconds: the mtime, once it was shown.
+    /// When the message arrived, in Unix seconds: the mtime. It does not change once it was shown.
     pub arrived: Option<i64>,
-    /// What LIST says of the content since the headers were last seen. They tell whether the arrival still holds.
+    /// Whether LIST has changed the size since the headers were last seen. If it has, the arrival
+    /// is valid only if the headers are seen again and are the same.
     pub(super) content: ContentSince,
-    /// A user was given the body.
+    /// A user has been given the body.
     pub(in crate::maildrop) read: bool,
-    /// What its headers were when they were last seen.
+    /// Digests of the headers when they were last seen.
     pub(super) digests: Digests,
-    /// Of its whole body, where it shared its unique-id when the body was seen.
+    /// The digest of the whole body, if the message had twins when the body was fetched.
     pub(super) twin_body: Option<HeaderDigest>,
-    /// Who wrote and about what, once the headers were seen.
+    /// The sender and the subject for people, once the headers were seen.
     pub title: Option<Box<str>>,
-    /// What a mail reader noted of it.
+    /// The flags that a mail reader has set.
     pub mark: Option<Box<str>>,
-    /// Where it stands.
+    /// Whether it is on the server and in the directory.
     pub standing: Standing,
-    /// The sizes shown before, with each end of lines.
+    /// The sizes shown before, by line ends.
     pub(super) sizes_before: [Option<NonZeroU64>; 2],
 }
 
 impl Message {
-    /// One that was never listed before; it is not listed yet.
-    pub(super) fn new(listed: Listed, inode: u64) -> Message {
-        Message {
+    /// A message that was never listed before. The caller sets its standing to listed.
+    pub(super) fn new(listed: Listed, inode: u64) -> Self {
+        Self {
             uidl: listed.uidl,
             ordinal: listed.ordinal,
             twins: listed.twins,
@@ -140,8 +146,8 @@ impl Message {
         }
     }
 
-    /// As the index remembers it; it is not listed yet.
-    pub(super) fn remembered(row: &Row) -> Message {
+    /// A message of the index. It counts as departed until a session lists it.
+    pub(super) fn remembered(row: &Row) -> Self {
         let extent = row.size.map(|octets| Extent {
             octets,
             crlfs: row.crlfs,
@@ -150,7 +156,7 @@ impl Message {
             by_top: row.top_digest.map(HeaderDigest),
             by_body: row.body_digest.map(HeaderDigest),
         };
-        Message {
+        Self {
             uidl: UniqueId::from_wire(&row.uidl),
             ordinal: row.ordinal,
             twins: row.twins,
@@ -182,20 +188,22 @@ impl Message {
         file_name(&self.uidl, self.ordinal)
     }
 
-    /// The unique-id as the server gives it, any octets; none where it gives none.
+    /// The unique-id as the server sends it, which may be any octets. `None` on a server without
+    /// UIDL.
     #[must_use]
     pub fn unique_id(&self) -> Option<&[u8]> {
         Some(self.uidl.as_bytes()).filter(|id| identity::is_of_uidl(id))
     }
 
-    /// The octets of the body: exact once it was seen, LIST's hint before, and never 0 for a body not seen, since
-    /// tools do not read a file of size 0. At most 2^42.
+    /// The octets of the body, at most 2^42. They are exact once the body was fetched. Before, they
+    /// are LIST's estimate, but never 0, because tools do not read a file of size 0.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.exact.unwrap_or(self.listed.max(1)).min(LARGEST)
     }
 
-    /// As [`Message::size`], of the body with these line ends. With LF it is exact once its lines were counted.
+    /// As [`Message::size`], with these line ends. With LF the size is exact once the lines of the
+    /// body were counted.
     #[must_use]
     pub fn size_with(&self, eol: Eol) -> u64 {
         match (eol, self.exact_lf) {
@@ -204,7 +212,8 @@ impl Message {
         }
     }
 
-    /// The size shown before with these line ends, if it was another in this mount: the kernel may still hold it.
+    /// The size that this mount showed before the present one, if it was different. The kernel may
+    /// still have it cached.
     #[must_use]
     pub fn size_before(&self, eol: Eol) -> Option<u64> {
         self.sizes_before[eol as usize].map(NonZeroU64::get)
@@ -225,21 +234,22 @@ impl Message {
         Eol::ALL.map(|eol| self.size_with(eol))
     }
 
-    /// The octets of the body, once it was seen.
+    /// The exact octets of the body, once it was fetched.
     pub(crate) fn exact_size(&self) -> Option<u64> {
         self.exact
     }
 
-    /// How many shared the unique-id when the message was listed last.
+    /// How many messages had this unique-id when the message was last listed.
     pub(crate) fn twins(&self) -> u32 {
         self.twins
     }
 
-    pub(crate) fn is_twin_of(&self, other: &Message) -> bool {
+    /// Whether both messages have the same unique-id.
+    pub(crate) fn is_twin_of(&self, other: &Self) -> bool {
         self.uidl == other.uidl
     }
 
-    /// What RETR is expected to send.
+    /// The size that LIST and earlier fetches announce.
     pub(crate) fn announced(&self) -> Announced {
         Announced {
             listed: self.listed,
@@ -252,7 +262,7 @@ impl Message {
         self.announced().octets()
     }
 
-    /// What a session has to show of the message before it deletes it.
+    /// What a session has to show again before it deletes the message.
     pub(super) fn shown(&self) -> ShownBefore {
         ShownBefore {
             headers: self.digests,
@@ -260,22 +270,22 @@ impl Message {
         }
     }
 
-    /// Whether the arrival is known, and LIST has given the same octets since.
+    /// Whether the arrival is known, and the headers were seen since LIST last changed the size.
     pub(crate) fn is_arrival_known(&self) -> bool {
         self.arrived.is_some() && self.content == ContentSince::Unchanged
     }
 
-    /// Whether the headers were seen since LIST last gave the message other octets.
+    /// Whether the headers were seen since LIST last changed the size.
     pub(crate) fn are_headers_known(&self) -> bool {
         self.title.is_some()
     }
 
-    /// Whether the index takes the message for departed, though it is listed again.
+    /// Whether the index has the message as departed although it is in the maildrop again.
     pub(crate) fn has_come_back(&self) -> bool {
         self.departed.is_some() && self.standing != Standing::Departed
     }
 
-    /// Notes where the message stands now.
+    /// Sets the standing, and returns the one before.
     pub(super) fn set_standing(&mut self, standing: Standing) -> Standing {
         let before = std::mem::replace(&mut self.standing, standing);
         if before != Standing::Departed && standing == Standing::Departed {
@@ -284,7 +294,8 @@ impl Message {
         before
     }
 
-    /// Forgets what the content told. The digests stay: they tell whether it still is the message.
+    /// Forgets everything that was read from the content. The digests stay, because they show later
+    /// whether it is still the same message.
     pub(super) fn forget_content(&mut self) {
         self.title = None;
         self.content = ContentSince::Altered;
@@ -292,7 +303,7 @@ impl Message {
         self.set_extent(None);
     }
 
-    /// Forgets all that was known of other mail with this unique-id.
+    /// Forgets everything, because other mail may have this unique-id and ordinal now.
     pub(super) fn forget_identity(&mut self) {
         self.forget_content();
         self.digests = Digests::default();
@@ -302,13 +313,14 @@ impl Message {
         self.read = false;
     }
 
-    /// What tells it from others in a name for people: made of its identity alone, so the same for good.
+    /// Distinguishes the message from others with the same title. It is made from the unique-id and
+    /// the ordinal, so it never changes.
     #[must_use]
     pub fn tag(&self) -> Tag {
         Tag(self.body_key().prefix())
     }
 
-    /// Its place in the cache on disk.
+    /// The key of its body in the cache on disk.
     pub(crate) fn body_key(&self) -> BodyKey {
         BodyKey::new(self.uidl.as_bytes(), self.ordinal)
     }
@@ -328,9 +340,9 @@ impl Message {
             },
             read: self.read,
             title: self.title.clone(),
-            // Kept where it was learnt.
+            // The catalogue has it, and adds it where it is new.
             outline: None,
-            // Another mount's mark may be newer than what we know.
+            // Another mount may have written a newer mark to the index.
             mark: None,
             first_listed: self.first_listed,
             departed: match self.standing {
@@ -343,7 +355,7 @@ impl Message {
     }
 }
 
-/// Now, in Unix seconds.
+/// The present time in Unix seconds.
 pub(crate) fn unix_now() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,21 +1,42 @@
-//! Every message that this account has shown: what stands in the maildrop, what is unlinked, what has departed.
-//!
-//! A message is the same message in every session if unique-id and ordinal are the same; the ordinal counts those
-//! that share a unique-id, in maildrop order (RFC 1939 section 7 lets identical messages share one). When a group of
-//! twins grows or shrinks, or LIST gives a known message, or a twin of it, other octets, nothing that was known of its
-//! content holds any longer: it is [`Changes::altered`]. A deletion of it is not carried out then, unless it has no twins and
-//! its headers tell that it is the same; one of a twin in a later session, unless they tell of another (engine/confirm.rs). Nor does
-//! anything hold once the message was deleted here, or had gone when it was to be: from then on the server may give its
-//! unique-id to another.
+//! Every message that this account has ever shown, and where each one stands.
 //!
 //! ```text
-//!             listed                 unlink
-//! (new) ───────────────▶ Listed ───────────────▶ Unlinked
-//!                        ▲ │  ▲      restore,        │
-//!        listed again    │ │  └─── refused, altered ─┤
-//!                        │ ▼                         │ deleted, or gone by another client
-//!                       Departed ◀───────────────────┘
+//!             a listing has it             the user removes it
+//! (unknown) ───────────────────▶ Listed ──────────────────────▶ Unlinked
+//!                                ▲ │  ▲                         │   │
+//!    ▲ a listing has it again    │ │  └─ restored by the user, ─┘   │ a commit deleted it,
+//!    ▼ a listing lacks it        │ │     kept by a commit,          │ or a listing lacks it
+//!                                │ ▼     or its twins changed       │
+//!                             Departed ◀────────────────────────────┘
 //! ```
+//!
+//! # Identity
+//!
+//! A message is the same in every session if its unique-id and its ordinal are the same. RFC 1939
+//! section 7 lets identical messages share a unique-id; here they are called twins. The ordinal is
+//! the position of a message among its twins, in maildrop order.
+//!
+//! # What a listing makes void
+//!
+//! | the listing shows | it makes void |
+//! |---|---|
+//! | another size of a message without twins | its body, exact size, title, summary and read state |
+//! | more or fewer twins, or another size of one of them | everything known of each twin |
+//! | a message that was deleted, or was missing while unlinked | everything known of it |
+//!
+//! In the first row the digests of the headers stay (digest.rs), and so do the arrival and the
+//! flags. When the headers are seen again, the digests show whether it is still the same message.
+//! If not, arrival and flags are void too ([`Catalogue::learn_headers`]). In the third row the
+//! server may have given the unique-id to other mail.
+//!
+//! # Pending deletions
+//!
+//! While a message is unlinked, a [`PendingDeletion`] records what was shown of it, and how far
+//! later listings agree with that (pending.rs). A listing that changes the number of its twins
+//! lists it again at once. In every other case the commit decides: its session shows the message
+//! again, and it is deleted only if it is the one that the user removed (engine/confirm.rs).
+//! Otherwise it is kept and listed again. A listing that does not identify every message need not
+//! end a pending deletion ([`Absence::LeftOut`]).
 
 pub(crate) mod changes;
 pub(crate) mod digest;
@@ -44,35 +65,40 @@ use crate::maildrop::catalogue::name::file_name;
 use crate::maildrop::catalogue::pending::{Absence, Likeness, PendingDeletion, Remover};
 use crate::store::{Eol, Row};
 
-/// The messages, by name and by inode number.
+/// All messages of the account, those of earlier mounts included.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
+    /// The messages, by [`MessageId`].
     pub(crate) messages: Vec<Message>,
+    /// Sorted by file name.
     pub(crate) by_name: Vec<MessageId>,
+    /// Sorted by inode number, which is the order of the directory.
     by_inode: Vec<MessageId>,
-    /// Of the first so many messages: as far as somebody has looked for a tag.
+    /// The messages with each tag, among the first `tagged` messages. Filled when a tag is looked
+    /// up.
     by_tag: HashMap<Tag, Vec<MessageId>>,
     tagged: usize,
-    /// What headers say in a few words: of those that somebody has asked for, in this mount or an earlier one.
+    /// Summaries of headers, for the messages whose headers were seen with summaries enabled.
     outlines: HashMap<MessageId, Box<str>>,
-    /// The greatest inode number ever given.
+    /// The greatest inode number of any message.
     pub(crate) greatest: u64,
-    /// When the directory last changed: the root's mtime.
+    /// When the directory last changed. This is the root's mtime.
     pub(crate) changed: SystemTime,
-    /// When a mail reader last noted anything: the mtime of the directories that show it, where it is later.
+    /// When a mail reader last set flags. Directories that show flags have this mtime if it is
+    /// later.
     pub(crate) marked: SystemTime,
     listed: Totals,
-    /// Removed messages, until the server has deleted them.
+    /// The pending deletion of each unlinked message.
     pending: HashMap<MessageId, PendingDeletion>,
-    /// The last listing.
+    /// The serial of the last listing.
     serial: ListingSerial,
-    /// How many messages the last listing did not name.
+    /// How many messages the last listing did not identify.
     pub(crate) unnamed: usize,
-    /// Those that a listing did not have while they were pending.
+    /// Messages that departed while their deletion was pending.
     went_unlinked: HashSet<MessageId>,
 }
 
-/// STAT of the directory, as it stands without what is unlinked.
+/// What STAT would say of the messages in the directory. Unlinked messages are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Messages in the directory.
@@ -82,12 +108,12 @@ pub struct Totals {
 }
 
 impl Catalogue {
-    /// What the index remembers of the account; nothing of it is listed yet.
-    pub(crate) fn remembered(rows: &[Row]) -> Catalogue {
+    /// The messages that the index remembers. None counts as listed until a session lists it.
+    pub(crate) fn remembered(rows: &[Row]) -> Self {
         let messages: Vec<Message> = of_messages(rows).map(Message::remembered).collect();
         let mut by_name: Vec<MessageId> = (0..).map(MessageId).take(messages.len()).collect();
         by_name.sort_by_cached_key(|&id| messages[id.index()].name());
-        let mut catalogue = Catalogue {
+        let mut catalogue = Self {
             greatest: messages
                 .iter()
                 .map(|message| message.inode)
@@ -128,7 +154,7 @@ impl Catalogue {
             .filter(|&id| self.get(id).standing == standing)
     }
 
-    /// The first of those that share a message's unique-id; itself, where it is the first.
+    /// The first message with the same unique-id, which may be the message itself.
     pub(crate) fn first_twin(&self, id: MessageId) -> Option<MessageId> {
         self.any_by_name(&file_name(&self.get(id).uidl, 1))
     }
@@ -141,7 +167,8 @@ impl Catalogue {
         Some(self.by_name[at])
     }
 
-    /// The listed message of that tag that is called so; of several the first in the directory.
+    /// The listed message with this tag for which `is_called_so` is true. If there are several, it
+    /// is the first in the directory.
     pub(crate) fn by_tag(
         &mut self,
         tag: Tag,
@@ -158,7 +185,7 @@ impl Catalogue {
             .min_by_key(|&id| self.get(id).inode)
     }
 
-    /// The messages of that standing behind an inode number, in directory order.
+    /// The messages with this standing and a greater inode number, in directory order.
     pub(crate) fn after(
         &self,
         inode: u64,
@@ -177,8 +204,8 @@ impl Catalogue {
         self.listed
     }
 
-    /// Moves a message to another standing; true where that changes the directory.
-    pub(crate) fn stand(&mut self, id: MessageId, standing: Standing) -> bool {
+    /// Sets the standing of a message. Returns whether that changes the directory.
+    pub(crate) fn set_standing(&mut self, id: MessageId, standing: Standing) -> bool {
         let before = self.messages[id.index()].set_standing(standing);
         if standing != Standing::Unlinked {
             self.pending.remove(&id);
@@ -202,16 +229,16 @@ impl Catalogue {
         true
     }
 
-    /// The message was deleted: what has its unique-id when it is listed again is another (RFC 1939 section 7). Gives the row that
-    /// the index is to keep.
+    /// Notes that a commit has deleted the message. From now on its unique-id stands for other
+    /// mail, if a listing has it again. Returns the row for the index.
     pub(crate) fn retire(&mut self, id: MessageId) -> Row {
-        self.stand(id, Standing::Departed);
+        self.set_standing(id, Standing::Departed);
         self.went_unlinked.remove(&id);
         self.messages[id.index()].is_replaceable = true;
         self.get(id).row()
     }
 
-    /// Keeps what RETR showed, or forgets it. Gives with which line ends the size is another now.
+    /// Sets or clears the exact size. Returns the line ends with which the shown size has changed.
     pub(crate) fn learn_size(&mut self, id: MessageId, exact: Option<Extent>) -> Vec<Eol> {
         let message = &mut self.messages[id.index()];
         let before = message.sizes();
@@ -228,7 +255,7 @@ impl Catalogue {
         changed
     }
 
-    /// Keeps how many lines the body has, whose octets alone were known; true where that is new.
+    /// Adds the number of lines if only the octets were known. Returns whether that is new.
     pub(crate) fn learn_lines(&mut self, id: MessageId, body: Extent) -> bool {
         let message = self.get(id);
         let is_known = message.exact_lf.is_some() || body.octets == 0;
@@ -239,15 +266,16 @@ impl Catalogue {
         true
     }
 
-    /// Keeps when the message arrived, if nothing was shown yet: a date never changes.
+    /// Keeps when the message arrived. A date that was shown before does not change.
     pub(crate) fn learn_arrival(&mut self, id: MessageId, seconds: i64) {
         let message = &mut self.messages[id.index()];
         message.arrived.get_or_insert(seconds);
         message.content = ContentSince::Unchanged;
     }
 
-    /// Keeps what the headers told. A date and a title that were shown stay, unless the headers prove to be those of another
-    /// message: then nothing holds that was known of the one before.
+    /// Keeps what the headers say. A date and a title that were shown before stay. But if the
+    /// digests show that the headers are those of another message, the older date, title and flags
+    /// are dropped.
     pub(crate) fn learn_headers(&mut self, id: MessageId, learnt: Learnt) -> HeaderNews {
         let message = &mut self.messages[id.index()];
         let mut news = HeaderNews::SameMessage;
@@ -279,12 +307,13 @@ impl Catalogue {
         news
     }
 
-    /// Keeps the digest of a body whose message shares its unique-id.
+    /// Keeps the digest of the whole body of a message that has twins.
     pub(crate) fn learn_twin_body(&mut self, id: MessageId, digest: HeaderDigest) {
         self.messages[id.index()].twin_body = Some(digest);
     }
 
-    /// Whether TOP shows the headers of this server's messages as RETR does; `None` where no message was seen by both.
+    /// Whether this server's TOP shows the same headers as its RETR, for at least one message.
+    /// `None` if no message was seen by both.
     pub(crate) fn is_top_like_body(&self) -> Option<bool> {
         let seen = self
             .messages
@@ -293,12 +322,12 @@ impl Catalogue {
         seen.reduce(|one, other| one || other)
     }
 
-    /// What the headers say in a few words, once somebody has asked.
+    /// The summary of the headers, if it is known.
     pub(crate) fn outline(&self, id: MessageId) -> Option<&str> {
         self.outlines.get(&id).map(AsRef::as_ref)
     }
 
-    /// A row that has the index forget all that it keeps of a message, but for its inode number.
+    /// A row that makes the index forget everything about a message, except its inode number.
     pub(crate) fn void_row(&self, id: MessageId) -> Row {
         Row {
             twins: 0,
@@ -306,7 +335,7 @@ impl Catalogue {
         }
     }
 
-    /// The row of a message whose headers were seen.
+    /// The row of a message with the summary of its headers, for the index.
     pub(crate) fn row_with_outline(&self, id: MessageId) -> Row {
         Row {
             outline: self.outlines.get(&id).cloned(),
@@ -314,7 +343,7 @@ impl Catalogue {
         }
     }
 
-    /// Keeps what a mail reader noted; gives the row that the index is to keep.
+    /// Keeps the flags that a mail reader has set. Returns the row for the index.
     pub(crate) fn mark(&mut self, id: MessageId, mark: String) -> Row {
         let message = &mut self.messages[id.index()];
         message.mark = Some(mark.into_boxed_str());
@@ -325,15 +354,16 @@ impl Catalogue {
         }
     }
 
-    /// Keeps that a user was given the body; true where that is new.
+    /// Notes that a user has been given the body. Returns whether that is new.
     pub(crate) fn learn_read(&mut self, id: MessageId) -> bool {
         !std::mem::replace(&mut self.messages[id.index()].read, true)
     }
 
-    pub(crate) fn present(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
+    /// Notes that a listing has the message.
+    pub(crate) fn note_listed(&mut self, id: MessageId, listed: &Listed, changes: &mut Changes) {
         let message = self.get(id);
         let is_regrouped = message.twins != listed.twins || message.is_replaceable;
-        let is_confused = is_regrouped || listed.group == Group::Shifted;
+        let may_be_another = is_regrouped || listed.group == Group::Shifted;
         let is_resized = message.listed != listed.octets;
         if let Some(pending) = self.pending.get_mut(&id) {
             pending.absence = Absence::Named;
@@ -346,15 +376,15 @@ impl Catalogue {
         let message = &mut self.messages[id.index()];
         message.twins = listed.twins;
         message.is_replaceable = false;
-        if is_confused || is_resized {
+        if may_be_another || is_resized {
             changes.altered.push(id);
-            self.alter(id);
+            self.forget_content(id);
         }
-        if is_confused {
-            changes.confused.push(id);
+        if may_be_another {
+            changes.unidentified.push(id);
             self.messages[id.index()].forget_identity();
         }
-        self.estimate(id, listed.octets);
+        self.set_listed_octets(id, listed.octets);
         match self.get(id).standing {
             Standing::Departed => {
                 changes.appeared.push(id);
@@ -363,11 +393,11 @@ impl Catalogue {
             Standing::Unlinked if is_regrouped => changes.reprieved.push(id),
             Standing::Listed | Standing::Unlinked => return,
         }
-        self.stand(id, Standing::Listed);
+        self.set_standing(id, Standing::Listed);
     }
 
-    /// The content may be another than was shown.
-    fn alter(&mut self, id: MessageId) {
+    /// Forgets what was known of the content, because it may have changed.
+    fn forget_content(&mut self, id: MessageId) {
         self.learn_size(id, None);
         let message = &mut self.messages[id.index()];
         message.read = false;
@@ -375,26 +405,27 @@ impl Catalogue {
         self.outlines.remove(&id);
     }
 
-    /// The server has shown other mail in the place of this message.
-    pub(crate) fn replace(&mut self, id: MessageId) {
-        self.alter(id);
+    /// Forgets everything about a message, because the server has shown other mail in its place.
+    pub(crate) fn mark_replaced(&mut self, id: MessageId) {
+        self.forget_content(id);
         self.messages[id.index()].forget_identity();
     }
 
-    /// Keeps who removed a message.
+    /// Keeps whether the program that removed a message had read it.
     pub(crate) fn note_remover(&mut self, id: MessageId, remover: Remover) {
         if let Some(pending) = self.pending.get_mut(&id) {
             pending.remover = remover;
         }
     }
 
-    /// Whether a removed message was read by the program that removed it.
+    /// Whether the program that removed a message had read it.
     pub(crate) fn has_remover_read(&self, id: MessageId) -> bool {
         self.pending(id)
             .is_some_and(|pending| pending.remover == Remover::HasReadIt)
     }
 
-    /// Whether LIST gives other octets than before to what has that name, or more or fewer share its unique-id.
+    /// Whether a listing contradicts what is known of the message with this name: its size, the
+    /// number of its twins, or that its unique-id is free for other mail.
     pub(crate) fn is_altered(&self, name: &str, octets: u64, twins: u32) -> bool {
         self.any_by_name(name).is_some_and(|id| {
             let known = self.get(id);
@@ -402,25 +433,31 @@ impl Catalogue {
         })
     }
 
-    /// The removal of a message that the server has not deleted yet.
+    /// The pending deletion of a message, if it is unlinked.
     pub(crate) fn pending(&self, id: MessageId) -> Option<&PendingDeletion> {
         self.pending.get(&id)
     }
 
-    /// The last listing.
+    /// The serial of the last listing.
     pub(crate) fn serial(&self) -> ListingSerial {
         self.serial
     }
 
-    /// Another listing begins.
+    /// Counts a new listing.
     pub(crate) fn begin_listing(&mut self) {
         self.serial = ListingSerial(self.serial.0 + 1);
     }
 
-    pub(crate) fn absent(&mut self, id: MessageId, coverage: Coverage, changes: &mut Changes) {
+    /// Notes that a listing lacks the message.
+    pub(crate) fn note_missing(
+        &mut self,
+        id: MessageId,
+        coverage: Coverage,
+        changes: &mut Changes,
+    ) {
         let standing = self.get(id).standing;
         match standing {
-            Standing::Unlinked if self.may_be_unnamed(id, coverage) => return,
+            Standing::Unlinked if self.mark_left_out(id, coverage) => return,
             Standing::Unlinked => {
                 self.went_unlinked.insert(id);
                 self.messages[id.index()].is_replaceable = true;
@@ -429,12 +466,15 @@ impl Catalogue {
             Standing::Listed => changes.vanished.push(id),
             Standing::Departed => {}
         }
-        self.stand(id, Standing::Departed);
+        self.set_standing(id, Standing::Departed);
     }
 
-    /// Whether a pending message may be one of those that the server did not name. Some servers never name one or the other:
-    /// there have to be more of them than when it was named itself.
-    fn may_be_unnamed(&mut self, id: MessageId, coverage: Coverage) -> bool {
+    /// Notes that a listing has left out a message whose deletion is pending. Returns whether the
+    /// message may still be on the server, as one of those that the listing did not identify.
+    ///
+    /// Some servers never identify certain messages. So the message may be among them only if there
+    /// are more of them now than when the message was named itself.
+    fn mark_left_out(&mut self, id: MessageId, coverage: Coverage) -> bool {
         let unnamed = self.unnamed;
         let Some(pending) = self.pending.get_mut(&id) else {
             return false;
@@ -447,8 +487,8 @@ impl Catalogue {
         coverage.unnamed() > before
     }
 
-    /// Takes LIST's octets, which show in the size as long as it is not exact.
-    fn estimate(&mut self, id: MessageId, octets: u64) {
+    /// Keeps LIST's octets. They are the shown size until the exact size is known.
+    fn set_listed_octets(&mut self, id: MessageId, octets: u64) {
         let message = &mut self.messages[id.index()];
         let before = message.size();
         message.listed = octets;
@@ -458,14 +498,16 @@ impl Catalogue {
         }
     }
 
+    /// Adds a message that was never listed before.
     pub(crate) fn push(&mut self, listed: Listed, inode: u64) -> MessageId {
         let id = MessageId(u32::try_from(self.messages.len()).unwrap_or(u32::MAX));
         self.greatest = self.greatest.max(inode);
         self.messages.push(Message::new(listed, inode));
-        self.stand(id, Standing::Listed);
+        self.set_standing(id, Standing::Listed);
         id
     }
 
+    /// Sorts all messages by inode number again.
     pub(crate) fn sort_by_inode(&mut self) {
         let messages = &self.messages;
         self.by_inode = (0..).map(MessageId).take(messages.len()).collect();
@@ -473,7 +515,7 @@ impl Catalogue {
             .sort_unstable_by_key(|&id| messages[id.index()].inode);
     }
 
-    /// The room for messages that stand between these two by name.
+    /// The inode numbers that are free for new messages between these two by name.
     pub(crate) fn room(&self, before: Option<MessageId>, after: Option<MessageId>) -> Room {
         let place = |id: MessageId| {
             self.by_inode
@@ -491,6 +533,7 @@ impl Catalogue {
     }
 }
 
+/// The rows with an inode number that a message can have.
 fn of_messages(rows: &[Row]) -> impl Iterator<Item = &Row> {
     rows.iter().filter(|row| inode::is_message(row.inode))
 }

@@ -1,14 +1,15 @@
-//! The file name of a message, from its unique-id; the same in every session.
+//! The file name of a message. It is made from the unique-id, so it is the same in every session.
 //!
 //! ```text
 //! name    = id [ "~" ordinal ] ".eml"         ; ordinal from 2, in maildrop order
 //! id      = 1*( safe / "%" 2HEXDIG ) / "%"    ; "%" alone is the empty unique-id
-//! safe    = ALPHA / DIGIT / "." / "_" / "+" / "=" / "@" / "," / "-"   ; the first neither "." nor "-"
-//! longer than 255 octets:
-//! name    = prefix-of-id "~=" 32HEXDIG [ "~" ordinal ] ".eml"         ; a digest of the unique-id
+//! safe    = ALPHA / DIGIT / "." / "_" / "+" / "=" / "@" / "," / "-"
+//!                                             ; "." and "-" are escaped at the beginning
+//! A name longer than 255 octets is shortened:
+//! name    = prefix-of-id "~=" 32HEXDIG [ "~" ordinal ] ".eml"   ; a digest of the unique-id
 //! ```
-//! `~` is never in an id, so no unique-id can take another's name; nothing of a server's choosing can be a path,
-//! a hidden file or an option.
+//! An id never contains `~`, so two unique-ids never get the same name. A server cannot choose a
+//! unique-id that becomes a path, a hidden file or a command-line option.
 
 use std::fmt::Write as _;
 
@@ -17,11 +18,11 @@ use sha2::{Digest, Sha256};
 
 use crate::pop3::UniqueId;
 
-/// The most octets of a name, as of every Linux filesystem.
+/// The most octets of a name. This is the limit of every Linux filesystem.
 pub const NAME_MAX: usize = 255;
-/// What every message's name ends in.
+/// The end of every message's name.
 pub const SUFFIX: &str = ".eml";
-/// What of ASCII is no `safe` character.
+/// The ASCII characters that are not `safe`.
 const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
@@ -30,14 +31,15 @@ const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@')
     .remove(b',')
     .remove(b'-');
-/// What is none at the beginning.
+/// The ASCII characters that are not `safe` at the beginning.
 const UNSAFE_FIRST: &AsciiSet = &UNSAFE.add(b'.').add(b'-');
-/// Octets of the digest in a name that would be too long.
+/// How many octets of the digest a shortened name contains.
 const DIGEST_OCTETS: usize = 16;
-/// What of an escaped id stays before `~=`, the digest, `~`, an ordinal of ten digits and the suffix.
+/// How much of an escaped id a shortened name keeps. The rest of the name is `~=`, the digest, `~`,
+/// an ordinal of up to ten digits and the suffix.
 const PREFIX_ROOM: usize = NAME_MAX - (2 + 2 * DIGEST_OCTETS) - 11 - SUFFIX.len();
 
-/// The name of the message that is the `ordinal`-th (from 1) of those that share the unique-id.
+/// The name of a message. `ordinal` is its position, from 1, among those with the same unique-id.
 #[must_use]
 pub fn file_name(uidl: &UniqueId, ordinal: u32) -> String {
     let mut name = escaped(uidl.as_bytes());
@@ -72,7 +74,7 @@ fn escaped(id: &[u8]) -> String {
     name
 }
 
-/// The greatest length up to `most` that cuts no `%XX` in two.
+/// The greatest length up to `most` that does not split a `%XX`.
 fn whole_escapes(name: &str, most: usize) -> usize {
     match name[most - 2..most].find('%') {
         Some(at) => most - 2 + at,
@@ -83,6 +85,7 @@ fn whole_escapes(name: &str, most: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::{hash_set, vec};
     use proptest::prelude::*;
     use std::collections::HashMap;
 
@@ -120,7 +123,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn names_are_files_of_their_own(ids in proptest::collection::hash_set(proptest::collection::vec(any::<u8>(), 0..400), 1..20), ordinal in 1u32..4) {
+        fn distinct_messages_have_distinct_safe_names(
+            ids in hash_set(vec(any::<u8>(), 0..400), 1..20),
+            ordinal in 1u32..4,
+        ) {
             let mut taken = HashMap::new();
             for id in ids {
                 for ordinal in 1..=ordinal {

@@ -1,66 +1,72 @@
-//! Removed messages until the server has deleted them, and what tells that they are still the ones that the user removed.
+//! Pending deletions: messages that the user has removed and the server has not deleted yet.
+//!
+//! A commit deletes a message only if it is still the one that the user removed. This is the
+//! evidence that engine/confirm.rs compares with what the server shows then.
 
 use crate::maildrop::catalogue::digest::{Digests, HeaderDigest};
 use crate::maildrop::catalogue::id::ListingSerial;
 
-/// A message that the user removed.
+/// The pending deletion of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PendingDeletion {
-    /// The listing that named the message when the user removed it.
+    /// The listing that was current when the user removed the message.
     pub(crate) removed_in: ListingSerial,
-    /// What was shown of the message by then.
+    /// What the server has to show again before the message is deleted.
     pub(crate) shown: ShownBefore,
-    /// Who removed it.
+    /// Whether the program that removed the message had read it.
     pub(crate) remover: Remover,
-    /// What the listings since have told.
+    /// The worst that listings and headers have shown since the removal.
     pub(crate) likeness: Likeness,
-    /// Whether a listing has left it out.
+    /// Whether the last listing named the message.
     pub(crate) absence: Absence,
 }
 
-/// What was known of a message when the user removed it.
+/// Digests of what the server has shown of a message. Headers seen after the removal are included
+/// if they do not contradict the ones before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShownBefore {
-    /// Of its headers, as far as this machine ever saw them.
+    /// Of its headers, if this machine ever saw them.
     pub(crate) headers: Digests,
-    /// Of its whole body, if it shared its unique-id when the body was seen.
+    /// Of its whole body, if it shared its unique-id with other messages when the body was fetched.
     pub(crate) twin_body: Option<HeaderDigest>,
 }
 
 /// The program that removed a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remover {
-    /// It has read the message to its end in this mount, so that it may have a copy.
+    /// It has read the message to its end in this mount, so it may have a copy.
     HasReadIt,
-    /// It has not, or nobody knows.
+    /// It has not, or that is unknown.
     HasNot,
 }
 
-/// How far the listings speak for it that a message is the one that was removed, from the best to the worst.
+/// How likely it is that a message is still the one that the user removed, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Likeness {
-    /// LIST gives the same octets to it and to all that share its unique-id.
+    /// LIST gives the same size to it and to every message with its unique-id.
     Same,
-    /// LIST gives it other octets: only its headers can tell that it is the one.
+    /// LIST gives it another size. Only its headers can show that it is the same message.
     Resized,
-    /// LIST gives other octets to one that shares its unique-id: each may have the number of another.
+    /// LIST gives another size to a message with the same unique-id, so each may have the number of
+    /// another; or its own headers turned out to be those of other mail. It is not deleted.
     Shifted,
 }
 
-/// Whether a listing has left a removed message out.
+/// Whether the last listing named a removed message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Absence {
-    /// The last listing named it.
+    /// It did.
     Named,
-    /// The server does not name all of its messages, and may still have it. `before` messages were unnamed when it was named.
+    /// It did not. The listing did not identify all messages, so the server may still have this
+    /// one.
     LeftOut {
-        /// Messages that the last listing with it did not name.
+        /// How many messages were unnamed in the last listing that did name this one.
         before: usize,
     },
 }
 
 impl PendingDeletion {
-    /// One that the last listing named.
+    /// The deletion of a message that the last listing named.
     pub(crate) fn new(removed_in: ListingSerial, shown: ShownBefore) -> Self {
         Self {
             removed_in,
@@ -71,7 +77,7 @@ impl PendingDeletion {
         }
     }
 
-    /// Keeps the worst that the listings have told.
+    /// Keeps the worse of this likeness and the one noted before.
     pub(crate) fn note_likeness(&mut self, likeness: Likeness) {
         self.likeness = self.likeness.max(likeness);
     }

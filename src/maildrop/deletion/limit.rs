@@ -1,16 +1,17 @@
-//! The delete limit: many messages are deleted only after the user confirms, unless the program that removed them had read
-//! them.
+//! The delete limit: a commit that deletes many messages needs the user's consent, unless the
+//! program that removed a message had read it.
 //!
-//! `mv` and `rsync --remove-source-files` read what they remove, in any number. `rm` reads nothing; what another program has
-//! read, or an earlier mount has shown, is no copy. Of the removals by programs that had not read the message
+//! `mv` and `rsync --remove-source-files` read what they remove, so they may remove any number.
+//! `rm` reads nothing. A message that another program or an earlier mount has read does not count
+//! as copied. Only removals by programs that had not read the message count here:
 //!
-//! | a commit deletes | and is |
-//! |---|---|
-//! | more than `max_delete` messages | held back: a wrong pattern |
-//! | more than 10, with less than a tenth as many left in the maildrop | held back: `rm -rf ~/mail/*`, whatever mail has come since |
-//! | anything else | carried out |
+//! | removals that count | the commit is | such as |
+//! |---|---|---|
+//! | more than `max_delete` | held back | `rm` with a wrong pattern |
+//! | more than 10, and more than ten times what is left | held back | `rm -rf ~/mail/*` |
+//! | any others | carried out | |
 //!
-//! With `max_delete=off` there is no limit, and [`Consent::Given`] suspends it for one commit.
+//! With `max_delete=off` there is no limit. [`Consent::Given`] suspends it for one commit.
 
 use std::fmt;
 
@@ -18,42 +19,43 @@ use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::message::Standing;
 use serde::{Deserialize, Serialize};
 
-/// So many messages are deleted without a question, be they the whole maildrop.
+/// This many messages may be deleted without consent, even if they are the whole maildrop.
 const FEW: usize = 10;
-/// A maildrop is nearly emptied if what is left is less than this part of the removals that count.
+/// A maildrop is nearly empty if the removals that count are more than this many times what is
+/// left.
 const PART_LEFT: u64 = 10;
 
-/// What the user says of deleting many messages that the removing program had not read.
+/// Whether the user agrees to delete many messages that the removing programs had not read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Consent {
-    /// Nothing: the limit decides.
+    /// The user has said nothing, so the limit decides.
     #[default]
     Unsaid,
-    /// Yes, to all that is pending.
+    /// The user agrees to all pending deletions.
     Given,
 }
 
-/// A commit that is held back, and why. Nothing is deleted, and all stays pending.
+/// A commit that is held back, and the reason. It deletes nothing, and all deletions stay pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// Messages that it would have deleted.
+    /// How many messages the commit would have deleted.
     pub pending: usize,
-    /// Those of them that the removing program had not read.
+    /// How many of them the removing program had not read.
     pub unread: usize,
-    /// What was too much.
+    /// The limit that is exceeded.
     pub excess: Excess,
 }
 
 /// Which limit is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
-    /// More messages than `max_delete`.
+    /// `max_delete`.
     Many {
-        /// The most messages that may go without a question.
+        /// The most messages that may be deleted without consent.
         max_delete: u32,
     },
-    /// All of the maildrop, or nearly.
+    /// The commit would delete the whole maildrop, or nearly.
     NearlyAll {
         /// How many messages would be left.
         left: u64,
@@ -62,7 +64,7 @@ pub enum Excess {
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Held {
+        let Self {
             pending, unread, ..
         } = self;
         if unread == pending {
@@ -88,7 +90,7 @@ impl fmt::Display for Held {
     }
 }
 
-/// Whether the pending deletions may be committed; `max_delete` is none where the user wants no limit.
+/// Checks whether the pending deletions may be committed. `max_delete` is `None` for no limit.
 pub(crate) fn check(
     catalogue: &Catalogue,
     max_delete: Option<u32>,
@@ -122,8 +124,8 @@ fn excess(unread: usize, left: u64, max_delete: u32) -> Option<Excess> {
     if unread > max_delete as usize {
         return Some(Excess::Many { max_delete });
     }
-    let empties = left.saturating_mul(PART_LEFT) < unread as u64;
-    (unread > FEW && empties).then_some(Excess::NearlyAll { left })
+    let is_nearly_empty = left.saturating_mul(PART_LEFT) < unread as u64;
+    (unread > FEW && is_nearly_empty).then_some(Excess::NearlyAll { left })
 }
 
 #[cfg(test)]
@@ -133,7 +135,8 @@ mod tests {
     use crate::maildrop::catalogue::pending::Remover;
     use crate::pop3::UniqueId;
 
-    /// So many listed, of which the first are unlinked, and of these the first by who had read them.
+    /// A catalogue of `listed` messages. The first `unlinked` of them are removed, and the first
+    /// `read` of these by a program that had read them.
     fn maildrop(listed: usize, unlinked: usize, read: usize) -> Catalogue {
         let mut catalogue = Catalogue::remembered(&[]);
         let entry = |n: usize| Entry {
@@ -143,7 +146,7 @@ mod tests {
         let entries = (0..listed).map(entry).collect();
         let (order, _) = catalogue.update(entries, Coverage::Complete);
         for &id in &order[..unlinked] {
-            catalogue.stand(id, Standing::Unlinked);
+            catalogue.set_standing(id, Standing::Unlinked);
         }
         for &id in &order[..read] {
             catalogue.note_remover(id, Remover::HasReadIt);
@@ -157,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_passes_in_any_number() {
+    fn any_number_of_read_messages_may_be_deleted() {
         assert_eq!(held(&maildrop(3000, 3000, 3000), 1000), None);
         assert_eq!(held(&maildrop(3000, 3000, 2990), 1000), None);
     }
 
     #[test]
-    fn unread_messages_pass_up_to_max_delete() {
+    fn up_to_max_delete_unread_messages_may_be_deleted() {
         let many = |max_delete| Some(Excess::Many { max_delete });
         assert_eq!(held(&maildrop(5000, 1000, 0), 1000), None);
         assert_eq!(held(&maildrop(5000, 1001, 0), 1000), many(1000));
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_maildrop_of_more_than_ten_is_not_emptied_unread() {
+    fn deleting_all_of_more_than_ten_unread_messages_is_held_back() {
         assert_eq!(held(&maildrop(10, 10, 0), 1000), None);
         let none_left = Some(Excess::NearlyAll { left: 0 });
         assert_eq!(held(&maildrop(11, 11, 0), 1000), none_left);
@@ -181,21 +184,21 @@ mod tests {
     }
 
     #[test]
-    fn mail_that_has_come_since_does_not_lift_the_limit() {
+    fn a_little_new_mail_does_not_lift_the_limit() {
         let few_left = Some(Excess::NearlyAll { left: 29 });
         assert_eq!(held(&maildrop(329, 300, 0), 1000), few_left);
         assert_eq!(held(&maildrop(330, 300, 0), 1000), None);
     }
 
     #[test]
-    fn a_yes_and_no_limit_let_everything_through() {
+    fn consent_or_no_limit_allows_any_deletion() {
         let catalogue = maildrop(3000, 3000, 0);
         assert_eq!(check(&catalogue, Some(0), Consent::Given), Ok(()));
         assert_eq!(check(&catalogue, None, Consent::Unsaid), Ok(()));
     }
 
     #[test]
-    fn the_sentence_tells_how_many_and_what_was_too_much() {
+    fn the_message_states_the_counts_and_the_exceeded_limit() {
         let sentence = |pending, unread, excess| {
             let held = Held {
                 pending,

@@ -1,4 +1,5 @@
-//! Policy of deletions, without input or output: how many may go without a question, and what became of them.
+//! The policy of deletions, without I/O: how many messages may be deleted without consent, and the
+//! verdict on each commit.
 
 pub(crate) mod limit;
 pub(crate) mod verdict;

@@ -1,42 +1,43 @@
-//! What became of the pending deletions.
+//! The verdict: the result of each pending deletion.
 
 use crate::maildrop::deletion::limit::Consent;
 use crate::pop3::ServerText;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// How the maildrop is left at the end.
+/// What the end of the mount does with pending deletions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Farewell {
-    /// The pending deletions are committed.
+    /// It commits them.
     Commit(Consent),
-    /// They are forgotten: everything stays on the server.
+    /// It forgets them. All messages stay on the server.
     Discard,
 }
 
-/// What became of the pending deletions.
+/// The result of the pending deletions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Messages that the server deleted.
+    /// How many messages the server has deleted.
     pub deleted: usize,
-    /// Messages that were gone already.
+    /// How many messages were already gone from the server.
     pub gone: usize,
-    /// Messages that the server kept; they are listed again, but for those that it did not name.
+    /// Messages that are still on the server. They are listed again, except those that the server
+    /// did not identify.
     pub kept: Vec<Kept>,
 }
 
-/// A message that was to be deleted and is still there.
+/// A message that was to be deleted and is still on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// Its file name.
     pub name: String,
-    /// The server's words.
+    /// Why it was kept: the server's reply, or our own reason.
     pub reason: ServerText,
 }
 
 impl Verdict {
-    /// True where every pending deletion is done.
+    /// Whether no message was kept.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.kept.is_empty()

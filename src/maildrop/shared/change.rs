@@ -1,26 +1,27 @@
-//! What the kernel must be told of.
+//! Changes that the kernel must be notified of.
 
 use crate::store::Eol;
-/// A change that the kernel must be told of.
+
+/// A change that the kernel must be notified of, because it may have the old state cached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The directory lists something else.
+    /// The directory has other entries.
     Directory,
-    /// A name no longer stands for a message.
+    /// A name no longer belongs to a message.
     Gone {
         /// The name in the root directory.
         name: String,
     },
-    /// The size of a message is another than was shown.
+    /// The size of a message is different from the size shown before.
     Size {
-        /// Whose.
+        /// The inode number of the message.
         inode: u64,
-        /// With these line ends.
+        /// The line ends for which the size has changed.
         eol: Eol,
     },
-    /// The content of a message may be another than was shown.
+    /// The content of a message may be different from the content shown before.
     Content {
-        /// Whose.
+        /// The inode number of the message.
         inode: u64,
     },
 }

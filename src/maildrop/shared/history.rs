@@ -1,23 +1,23 @@
-//! What has happened since the mount began, for `pop3fs status`.
+//! Counts and past events of this mount, for `pop3fs status`.
 
 use crate::maildrop::deletion::verdict::Verdict;
 use crate::maildrop::fault::Fault;
 use std::time::SystemTime;
 
-/// What has happened so far.
+/// Counts and past events since the mount began.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// How often a message was opened.
     pub opens: u64,
-    /// How often the body was at hand then, in memory or on disk.
+    /// How many of these opens found the body in memory or on disk.
     pub hits: u64,
-    /// When the last commit of something ended, and how.
+    /// When the last commit that had deletions ended, and its result.
     pub last_commit: Option<(SystemTime, Result<Verdict, Fault>)>,
-    /// When the last thing went wrong, and what.
+    /// When the last fault occurred, and which.
     pub last_fault: Option<(SystemTime, Fault)>,
 }
 
-/// Whether a body was at hand.
+/// Whether an open found the body in memory or on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lookup {
     Hit,

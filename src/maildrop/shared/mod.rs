@@ -1,4 +1,4 @@
-//! What the callers' threads and the engine's thread share.
+//! The data that the handlers' threads and the engine's thread share.
 
 pub(crate) mod change;
 pub(crate) mod history;
@@ -25,6 +25,7 @@ use parking_lot::MutexGuard;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+/// The shared data. Everything that changes is in [`State`], behind one lock.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) index: Index,
@@ -37,13 +38,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The longest silence of the server.
+    /// The longest time that the server may be silent.
     pub(crate) fn timeout(&self) -> Duration {
         self.settings.login.timeout
     }
 
-    /// Wakes the engine for what the state asks of it now. Once the engine has ended, all of that fails.
-    pub(crate) fn ring(&self, state: MutexGuard<'_, State>) {
+    /// Unlocks the state and wakes the engine, which then looks at the wants and orders. If the
+    /// engine has ended, this fails all of them instead.
+    pub(crate) fn wake_engine(&self, state: MutexGuard<'_, State>) {
         let phase = state.phase;
         drop(state);
         match phase {
@@ -52,7 +54,8 @@ impl Shared {
         }
     }
 
-    /// Answers everybody who waits for a transfer or a new listing. The last commit answers those who wait for it.
+    /// Answers all waiters for transfers and new listings with this fault. Waiters for a commit are
+    /// not included; the last commit answers them.
     pub(crate) fn fail_everything(&self, fault: &Fault) {
         let mut state = self.state.lock();
         let refresh = std::mem::take(&mut state.orders.refresh);

@@ -1,4 +1,5 @@
-//! From what the server sent to those who wait: the catalogue learns, the caches keep, the kernel is told.
+//! Takes in what the server sent: updates the catalogue, fills the caches, notifies the kernel and
+//! answers the waiters.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +23,8 @@ use crate::maildrop::shared::wants::{NextWant, Urgency, Want};
 use crate::store::{Body, BodyKey, Disk, FoundBody, Row};
 
 impl Shared {
-    /// A disk that is behind with writing is given no more than what somebody waits for.
+    /// The least urgency to fetch now. While the disk cache is behind with writing, the engine
+    /// fetches only what a reader waits for.
     pub(crate) fn least_urgency(&self) -> Urgency {
         if self.disk.is_behind() {
             Urgency::Asked
@@ -31,8 +33,9 @@ impl Shared {
         }
     }
 
-    /// The next want to send. A body that has come to memory or disk since it was wanted is not sent for again: only the
-    /// engine's thread, which asks here, makes that so.
+    /// The next want to send. A body that has reached memory or disk in the meantime is not fetched
+    /// again. Only the engine's thread brings new bodies into the caches, and that is the thread
+    /// that calls this.
     pub(crate) fn next_want(&self) -> Option<NextWant> {
         loop {
             let mut state = self.state.lock();
@@ -53,11 +56,12 @@ impl Shared {
             if !is_here {
                 return Some(next);
             }
-            // Somebody may have asked for it meanwhile.
+            // A handler may have asked for it in the meantime. If none has, this drops the want.
             self.state.lock().wants.put_back(want);
         }
     }
 
+    /// Answers the waiters of a body from memory or disk. Returns false if it is in neither.
     fn answer_from_cache(&self, id: MessageId) -> bool {
         let mut state = self.state.lock();
         let inode = state.catalogue.get(id).inode;
@@ -78,7 +82,7 @@ impl Shared {
         true
     }
 
-    /// Keeps what headers told.
+    /// Keeps what was read from headers, in the catalogue and in the index.
     fn learn(&self, id: MessageId, learnt: Learnt) {
         let mut state = self.state.lock();
         let rows = state.learn_headers(id, learnt);
@@ -86,6 +90,7 @@ impl Shared {
         self.index.learn(rows);
     }
 
+    /// Whether the body is in memory or on disk.
     fn is_cached(&self, id: MessageId) -> bool {
         let state = self.state.lock();
         let message = state.catalogue.get(id);
@@ -95,8 +100,9 @@ impl Shared {
         is_in_memory || (is_known && self.disk.contains(&key))
     }
 
-    /// A body that an earlier mount may have left. It counts only if the index knows the message and agrees on the size: a
-    /// lost index does not know what has changed since.
+    /// The body from the cache on disk. It is used only if the index has its exact size and the
+    /// sizes are equal. Without the index's record the message may have changed since the body was
+    /// cached.
     pub(crate) fn body_on_disk(
         &self,
         id: MessageId,
@@ -109,6 +115,7 @@ impl Shared {
         load(&self.disk, &key).filter(|body| body.len() == size)
     }
 
+    /// Answers all waiters of a want with this fault.
     pub(crate) fn fail(&self, want: Want, fault: &Fault) {
         let mut state = self.state.lock();
         let name = state.catalogue.get(want.message()).name();
@@ -122,14 +129,15 @@ impl Shared {
         answer_all(others, &Err(fault.clone()));
     }
 
-    /// Puts a want back that has failed; gives how often it did, 0 where nobody waits for it any more.
+    /// Queues a failed want again. Returns how often it has failed, or 0 if no one waits for it any
+    /// more and it was dropped.
     pub(crate) fn put_back(&self, want: Want) -> u8 {
         let mut state = self.state.lock();
         state.wants.put_back(want);
         state.wants.count_loss(want)
     }
 
-    /// A complete and confirmed body: its size is exact now, and its headers tell when it arrived.
+    /// Takes in a complete and confirmed body, and answers all waiters of the message.
     pub(crate) fn receive_body(&self, id: MessageId, body: Body) {
         let body = Arc::new(body);
         let (learnt, extent) = (self.learnt(&body, HeaderSource::Body), Extent::of(&body));
@@ -165,14 +173,14 @@ impl Shared {
         }
     }
 
-    /// Confirmed headers, by TOP.
+    /// Takes in confirmed headers, which TOP showed.
     pub(crate) fn receive_headers(&self, id: MessageId, headers: &Body) {
         self.learn(id, self.learnt(headers, HeaderSource::Top));
         let waiters = self.state.lock().wants.take_headers(id);
         answer_all(waiters, &Ok(()));
     }
 
-    /// What the headers tell; where they tell no date, it is now.
+    /// Reads the headers. If they have no date, the arrival is the present time.
     fn learnt(&self, message: &Body, source: HeaderSource) -> Learnt {
         let mut buffer = Vec::new();
         let read = message.read_at(0, LONGEST_HEADERS, &mut buffer);
@@ -186,7 +194,7 @@ impl Shared {
         }
     }
 
-    /// The body, if it is in memory or on disk; nobody is noted to have read it.
+    /// The body, if it is in memory or on disk. This does not count as an access.
     pub(crate) fn peek_body(
         &self,
         id: MessageId,
@@ -199,14 +207,14 @@ impl Shared {
         in_memory.or_else(|| self.body_on_disk(id, load))
     }
 
-    /// Learns what the headers tell of a body that is at hand; false where it is not.
+    /// Reads the headers of a cached body. Returns false if the body is not cached.
     pub(crate) fn learn_from_cache(&self, id: MessageId) -> bool {
         let Some(body) = self.peek_body(id, Disk::load_small) else {
             return false;
         };
         let learnt = self.learnt(&body, HeaderSource::Body);
         let mut state = self.state.lock();
-        // A listing may have told meanwhile that the message is another.
+        // A listing may have shown in the meantime that the message is another one.
         if state.catalogue.get(id).exact_size() != Some(body.len()) {
             return false;
         }
@@ -216,8 +224,8 @@ impl Shared {
         true
     }
 
-    /// Keeps what a session has listed, drops what that made void, and tells the kernel. Gives the number of each message in
-    /// the session, and which listing of the mount this is.
+    /// Takes in a session's listing: drops the content that it makes void, and notifies the kernel.
+    /// Returns the number of each message in this session.
     pub(crate) fn take_listing(&self, listing: Listing, terms: Terms) -> Numbers {
         let coverage = listing.coverage();
         let mut state = self.state.lock();
@@ -235,6 +243,7 @@ impl Shared {
         Numbers::new(serial, &messages, &listing.numbers)
     }
 
+    /// Carries out the changes that a listing made in the catalogue.
     fn take_changes(&self, changes: &Changes) {
         let mut state = self.state.lock();
         let rows = self.rows_of(changes, &mut state);
@@ -250,7 +259,7 @@ impl Shared {
         }
         for &id in &changes.returned {
             log::warn!(
-                "{} was removed, had gone, and is there once more: it is listed again",
+                "{} was removed, then was missing, and is on the server again: it is listed again",
                 state.catalogue.get(id).name()
             );
         }
@@ -265,11 +274,11 @@ impl Shared {
         self.tell_all(told);
     }
 
-    /// The rows that the index is to keep of a listing.
+    /// The rows to write to the index after a listing.
     fn rows_of(&self, changes: &Changes, state: &mut State) -> Vec<Row> {
         let mut learnt = [&changes.unknown[..], &changes.altered].concat();
         if let Dating::FirstSeen = self.settings.dating {
-            // A mount that dates by headers may have left a message without a date.
+            // An earlier mount that takes dates from headers may not have seen these headers.
             let is_undated = |&id: &MessageId| !state.catalogue.get(id).is_arrival_known();
             learnt.extend(changes.appeared.iter().copied().filter(is_undated));
             learnt.sort_unstable();
@@ -280,7 +289,7 @@ impl Shared {
         }
         let row = |&id: &MessageId| state.catalogue.get(id).row();
         let voided = changes
-            .confused
+            .unidentified
             .iter()
             .map(|&id| state.catalogue.void_row(id));
         let departed = changes.gone.iter().chain(&changes.vanished);
@@ -290,7 +299,7 @@ impl Shared {
         voided.chain(known).collect()
     }
 
-    /// Drops what is kept of a message's content; gives what the kernel must be told.
+    /// Drops the cached content of a message. Returns the change for the kernel.
     fn drop_content(&self, id: MessageId, state: &mut State) -> Change {
         let message = state.catalogue.get(id);
         let (inode, key) = (message.inode, message.body_key());
@@ -299,7 +308,7 @@ impl Shared {
         Change::Content { inode }
     }
 
-    /// Tells the kernel of a change that none of its own requests made.
+    /// Notifies the kernel of a change that did not come from one of its own requests.
     pub(crate) fn tell(&self, change: Change) {
         if let Some(tell) = self.on_change.get() {
             tell(change);
@@ -312,7 +321,7 @@ impl Shared {
         }
     }
 
-    /// Takes leave of messages that a commit has deleted.
+    /// Marks messages as departed that a commit has deleted.
     pub(crate) fn retire(&self, deleted: &[MessageId]) {
         let mut state = self.state.lock();
         let mut rows = Vec::with_capacity(deleted.len());
@@ -324,7 +333,8 @@ impl Shared {
         self.index.learn(rows);
     }
 
-    /// Lists pending messages again, which a commit has not deleted. Of those that are replaced by other mail nothing is kept.
+    /// Lists messages again that a commit has not deleted. `replaced` are those of them in whose
+    /// place the server has shown other mail. Everything known of these is dropped.
     pub(crate) fn list_again(&self, pending: &[MessageId], replaced: &[MessageId]) {
         let mut state = self.state.lock();
         let mut rows = Vec::new();
@@ -332,12 +342,12 @@ impl Shared {
         for &id in replaced {
             told.push(self.drop_content(id, &mut state));
             rows.push(state.catalogue.void_row(id));
-            state.catalogue.replace(id);
+            state.catalogue.mark_replaced(id);
             rows.push(state.catalogue.get(id).row());
         }
         let mut has_changed = false;
         for &id in pending {
-            has_changed |= state.catalogue.stand(id, Standing::Listed);
+            has_changed |= state.catalogue.set_standing(id, Standing::Listed);
             state.committing.remove(&id);
         }
         drop(state);

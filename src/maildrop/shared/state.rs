@@ -1,4 +1,4 @@
-//! What the handlers and the engine share, behind one lock.
+//! The state that the handlers and the engine share, behind one lock.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -16,37 +16,37 @@ use crate::maildrop::shared::wants::{Want, Wants};
 use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
 use crate::store::{Bodies, Row};
 
-/// The most octets of headers read ahead: a window of commands.
+/// The most octets of headers that are read ahead: one window of commands.
 const MOST_HEADERS_AHEAD: u64 = WINDOW_COMMANDS as u64 * HEADER_OCTETS;
 
-/// How the arrival of a message comes up.
+/// Why a handler looks at the arrival of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderAccess {
-    /// Somebody waits to know it.
+    /// A reader waits for it.
     Asked,
-    /// It is known, or what is shown does without it.
+    /// A reader passes the message on a walk, and needs no more than is known.
     Passing,
 }
 
-/// Whether what is unlinked here will be committed.
+/// Whether removals are still accepted and committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// By this commit or a later one.
+    /// A removal is carried out by this commit or a later one.
     #[default]
     Serving,
-    /// The last commit has begun, and takes nothing up any more.
+    /// The mount is ending. The last commit takes no more removals.
     Ending,
-    /// The engine fetches and commits nothing any more.
+    /// The engine has ended. Nothing is fetched or committed any more.
     Over,
 }
 
-/// Everything that changes.
+/// Everything that changes while the mount lasts.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) catalogue: Catalogue,
     body_walks: ReadAhead,
     header_walks: ReadAhead,
-    /// Their accesses are others than those of the arrivals, and none where nobody asks.
+    /// Separate from `header_walks`, because other programs ask for summaries than for arrivals.
     outline_walks: ReadAhead,
     pub(crate) bodies: Bodies,
     pub(crate) wants: Wants,
@@ -54,16 +54,16 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     pub(crate) connection: Connection,
     pub(crate) listed_at: Instant,
-    /// Since when a new listing is on its way.
+    /// Since when the engine has been fetching a new listing.
     pub(crate) renewing: Option<Instant>,
     pub(crate) history: History,
-    /// What a commit under way deletes: it can no longer be restored.
+    /// The messages that the running commit deletes. They can no longer be restored.
     pub(crate) committing: HashSet<MessageId>,
 }
 
 impl State {
-    pub(crate) fn new(remembered: &[Row], bodies: Bodies) -> State {
-        State {
+    pub(crate) fn new(remembered: &[Row], bodies: Bodies) -> Self {
+        Self {
             catalogue: Catalogue::remembered(remembered),
             body_walks: ReadAhead::new(
                 Beginning::SecondAccess,
@@ -83,7 +83,8 @@ impl State {
         }
     }
 
-    /// Notes an access to a body that was not in memory, or was read ahead; true where something is to be fetched for it.
+    /// Notes an access to a body that was read ahead or is not in memory. Returns whether more
+    /// bodies are now planned to be read ahead.
     pub(crate) fn read_bodies_ahead(&mut self, id: MessageId) -> bool {
         let schedule = self.body_walks.access(id, &self.catalogue, |message| {
             Some(message.expected_octets())
@@ -101,8 +102,8 @@ impl State {
         is_planned
     }
 
-    /// Notes that somebody wants to know when a message arrived; true where something is to be fetched for it. Where that
-    /// is known, or may not be asked for, the access follows a walk and begins none.
+    /// Notes an access to the arrival of a message. Returns whether headers are now planned to be
+    /// read ahead. A [`HeaderAccess::Passing`] access continues a walk but never begins one.
     pub(crate) fn read_headers_ahead(&mut self, id: MessageId, access: HeaderAccess) -> bool {
         let unknown = |message: &Message| (!message.is_arrival_known()).then_some(HEADER_OCTETS);
         let schedule = match access {
@@ -117,7 +118,8 @@ impl State {
         is_planned
     }
 
-    /// Notes that somebody wants to know what the headers of a message say. Those of a body in memory are at hand.
+    /// Notes an access to the summary of a message's headers, and plans reading ahead. Messages
+    /// whose body is in memory are left out, because no fetch is needed for their headers.
     pub(crate) fn read_outlines_ahead(&mut self, id: MessageId) {
         let catalogue = &self.catalogue;
         let unknown = |message: &Message| {
@@ -138,7 +140,7 @@ impl State {
         }
     }
 
-    /// Keeps what headers told; gives the rows that the index is to keep.
+    /// Keeps what was read from headers. Returns the rows for the index.
     pub(crate) fn learn_headers(&mut self, id: MessageId, learnt: Learnt) -> Vec<Row> {
         let news = self.catalogue.learn_headers(id, learnt);
         let row = self.catalogue.row_with_outline(id);
@@ -148,16 +150,17 @@ impl State {
         }
     }
 
-    /// True where nothing is wanted and nothing is in flight.
+    /// Whether the engine has nothing to fetch, no order and no commit.
     pub(crate) fn is_idle(&self) -> bool {
         self.wants.is_idle() && self.orders.is_empty() && self.committing.is_empty()
     }
 
+    /// Whether no deletion is pending.
     pub(crate) fn has_no_deletions(&self) -> bool {
         self.catalogue.after(0, Standing::Unlinked).next().is_none()
     }
 
-    /// Once the mount is ending, what the user asks for would be promised and not done.
+    /// Fails once the mount is ending, because a request accepted now would not be carried out.
     pub(crate) fn check_serving(&self) -> Result<(), Fault> {
         match self.phase {
             Phase::Serving => Ok(()),
@@ -165,7 +168,9 @@ impl State {
         }
     }
 
-    pub(crate) fn stand(
+    /// Changes the standing of a message from `from` to `to`. Fails if it has another standing, or
+    /// if the running commit deletes it.
+    pub(crate) fn change_standing(
         &mut self,
         id: MessageId,
         from: Standing,
@@ -175,7 +180,7 @@ impl State {
         if self.catalogue.get(id).standing != from || self.committing.contains(&id) {
             return Err(Fault::Departed);
         }
-        self.catalogue.stand(id, to);
+        self.catalogue.set_standing(id, to);
         Ok(())
     }
 }

@@ -1,28 +1,29 @@
-//! Who waits for something.
+//! Waiters: callers that get their answer later.
 
 use crate::maildrop::fault::Fault;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// Somebody who waits for a `T`; answered exactly once, by the thread that has it.
+/// A caller that waits for a `T`. The thread that has the `T` answers it, exactly once.
 pub struct Waiter<T> {
     pub(crate) is_waiting: Box<dyn Fn() -> bool + Send>,
     answer: Box<dyn FnOnce(Result<T, Fault>) + Send>,
 }
 
 impl<T> Waiter<T> {
-    /// `is_waiting` tells whether the answer is still of use: what nobody waits for any more is not fetched.
+    /// `is_waiting` tells whether the caller still needs the answer. If not, the engine need not
+    /// fetch it.
     pub fn new(
         is_waiting: impl Fn() -> bool + Send + 'static,
         answer: impl FnOnce(Result<T, Fault>) + Send + 'static,
-    ) -> Waiter<T> {
-        Waiter {
+    ) -> Self {
+        Self {
             is_waiting: Box::new(is_waiting),
             answer: Box::new(answer),
         }
     }
 
-    /// Gives the answer. Not to be called with a lock held: the answer may do anything.
+    /// Gives the answer. The calling thread must hold no lock, because the answer may do anything.
     pub fn answer(self, result: Result<T, Fault>) {
         (self.answer)(result);
     }
@@ -34,10 +35,11 @@ impl<T> std::fmt::Debug for Waiter<T> {
     }
 }
 
-/// Somebody who waits for several things, and is answered when the last one is there or cannot be had; with a fault of the
-/// link, if there was one.
+/// A caller that waits for several things. It is answered when the last of them has come or failed.
+/// The answer is a fault only if one of them failed by a fault of the link.
 pub(crate) struct AllOf(Arc<Mutex<Missing>>);
 
+/// The things that have not come yet.
 pub(crate) struct Missing {
     pub(crate) count: usize,
     fault: Option<Fault>,
@@ -45,16 +47,16 @@ pub(crate) struct Missing {
 }
 
 impl AllOf {
-    /// `count` is not 0.
-    pub(crate) fn new(count: usize, waiter: Waiter<()>) -> AllOf {
-        AllOf(Arc::new(Mutex::new(Missing {
+    /// `count` is the number of things, at least 1.
+    pub(crate) fn new(count: usize, waiter: Waiter<()>) -> Self {
+        Self(Arc::new(Mutex::new(Missing {
             count,
             fault: None,
             waiter: Some(waiter),
         })))
     }
 
-    /// The one who waits for one of the things.
+    /// A waiter for one of the things. To be called `count` times.
     pub(crate) fn one(&self) -> Waiter<()> {
         let (missing, told) = (Arc::clone(&self.0), Arc::clone(&self.0));
         let is_waiting = move || {
@@ -84,7 +86,7 @@ impl AllOf {
     }
 }
 
-/// Answers all of them alike.
+/// Gives all waiters the same answer.
 pub(crate) fn answer_all<T: Clone>(waiters: Vec<Waiter<T>>, result: &Result<T, Fault>) {
     for waiter in waiters {
         waiter.answer(result.clone());

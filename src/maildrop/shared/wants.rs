@@ -1,4 +1,19 @@
-//! What is wanted of the server, and who waits for it.
+//! Wants: what the engine is to fetch from the server, and who waits for it.
+//!
+//! | stage | event | next stage |
+//! |---|---|---|
+//! | none | read-ahead or a background fetch plans it | `Queued(Ahead)` |
+//! | none, `Queued(Ahead)` | a handler asks for it | `Queued(Asked)` |
+//! | `Queued` | the engine sends it | `InFlight` |
+//! | `InFlight` | it fails, and a caller still waits | `Queued(Asked)` |
+//! | `InFlight` | read-ahead abandons it, and no caller waits | `Orphaned` |
+//! | `Orphaned` | a handler asks for it, or read-ahead plans it again | `InFlight` |
+//! | `InFlight`, `Orphaned` | it is answered, or fails for good | none |
+//! | `Queued(Ahead)` | read-ahead abandons it, and no caller waits | none |
+//! | `Queued(Asked)` | its turn comes, and no caller waits | none |
+//!
+//! A command that was sent cannot be called back. So a want that is abandoned while it is in flight
+//! stays there until its answer comes.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -15,56 +30,58 @@ use crate::store::Body;
 pub(crate) enum Want {
     /// The whole message.
     Body(MessageId),
-    /// Enough of it to tell when it arrived, and what it is called.
+    /// Its headers, which tell when it arrived and what its title is.
     Headers(MessageId),
 }
 
 impl Want {
     pub(crate) fn message(self) -> MessageId {
         match self {
-            Want::Body(id) | Want::Headers(id) => id,
+            Self::Body(id) | Self::Headers(id) => id,
         }
     }
 }
 
-/// A want that is to be sent, and what RETR is expected to send.
+/// A want to send next, and the size that RETR is expected to have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NextWant {
     pub(crate) want: Want,
     pub(crate) announced: Announced,
 }
 
-/// Who is behind a want.
+/// Why something is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
-    /// Somebody waits.
+    /// A caller waits for it.
     Asked,
-    /// Somebody is going to ask, perhaps.
+    /// Read-ahead or a background fetch has planned it. All wants that are asked for go first.
     Ahead,
 }
 
-/// Where a want is.
+/// The stage of a want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// Not sent yet.
     Queued(Urgency),
+    /// Sent, and not answered yet.
     InFlight,
-    /// In flight, and abandoned by whoever planned it.
+    /// Sent, and not answered yet. Read-ahead has abandoned it, and no caller waits for it.
     Orphaned,
 }
 
-/// How far a want has come.
+/// The state of one want.
 #[derive(Debug)]
 struct WantState {
     stage: Stage,
-    /// Since when it has always had somebody who waits for it.
+    /// Since when at least one waiter has been waiting without a break.
     asked: Option<Instant>,
-    /// How often it was lost with its connection.
+    /// How often it has failed and was queued again.
     losses: u8,
 }
 
 impl WantState {
-    fn ahead() -> WantState {
-        WantState {
+    fn ahead() -> Self {
+        Self {
             stage: Stage::Queued(Urgency::Ahead),
             asked: None,
             losses: 0,
@@ -72,10 +89,11 @@ impl WantState {
     }
 }
 
-/// The wants: two queues of those not sent, and for each one, sent or not, its state and who waits.
+/// All wants: two queues of those not sent, and the state and the waiters of each want.
 ///
-/// An entry of a queue counts only if its want stands in that queue's stage: one that was sent by way of the other queue,
-/// or that nobody needs any more, is passed over when its turn comes.
+/// A queue may have outdated entries. An entry is valid only if the stage of its want belongs to
+/// that queue. [`Wants::next`] skips the other entries: their wants were sent through the other
+/// queue, or were dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Wants {
     asked: VecDeque<Want>,
@@ -86,29 +104,31 @@ pub(crate) struct Wants {
 }
 
 impl Wants {
+    /// Wants the body for a reader.
     pub(crate) fn body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
         self.ask(Want::Body(message));
         join(self.body_waiters.entry(message).or_default(), waiter);
     }
 
+    /// Wants the headers for a reader.
     pub(crate) fn headers(&mut self, message: MessageId, waiter: Waiter<()>) {
         self.ask(Want::Headers(message));
         join(self.header_waiters.entry(message).or_default(), waiter);
     }
 
-    /// Wants the body for somebody who can wait until nobody else does.
+    /// Wants the body for a waiter that lets all readers go first.
     pub(crate) fn plan_body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
         join(self.body_waiters.entry(message).or_default(), waiter);
         self.plan(Want::Body(message));
     }
 
-    /// The same of the headers.
+    /// Wants the headers for a waiter that lets all readers go first.
     pub(crate) fn plan_headers(&mut self, message: MessageId, waiter: Waiter<()>) {
         join(self.header_waiters.entry(message).or_default(), waiter);
         self.plan(Want::Headers(message));
     }
 
-    /// Wants something that nobody waits for yet.
+    /// Wants something that no one waits for yet.
     pub(crate) fn plan(&mut self, want: Want) {
         match self.states.entry(want) {
             Entry::Vacant(unknown) => {
@@ -122,27 +142,30 @@ impl Wants {
         }
     }
 
-    /// Takes back what was planned, if nobody waits for it by now. What is sent comes all the same.
+    /// Drops a planned want unless a waiter has come. If it was sent already, its answer still
+    /// comes.
     pub(crate) fn abandon(&mut self, want: Want) {
         if self.is_waited_for(want) {
             return;
         }
-        if self.stands(want, Stage::Queued(Urgency::Ahead)) {
+        if self.is_in_stage(want, Stage::Queued(Urgency::Ahead)) {
             self.states.remove(&want);
-        } else if self.stands(want, Stage::InFlight) {
+        } else if self.is_in_stage(want, Stage::InFlight) {
             self.set_stage(want, Stage::Orphaned);
         }
     }
 
-    /// Whether a want is in flight, and nobody has ever needed what comes of it.
+    /// Whether a want is in flight although it was abandoned.
     pub(crate) fn is_orphaned(&self, want: Want) -> bool {
-        self.stands(want, Stage::Orphaned)
+        self.is_in_stage(want, Stage::Orphaned)
     }
 
-    /// The next want to send, those that somebody waits for first; it is in flight then.
+    /// Takes the next want to send, and marks it as in flight. Wants that are asked for come first.
     pub(crate) fn next(&mut self, least: Urgency) -> Option<(Want, Urgency)> {
         while let Some(want) = self.asked.pop_front() {
-            if self.stands(want, Stage::Queued(Urgency::Asked)) && self.takes_off(want) {
+            if self.is_in_stage(want, Stage::Queued(Urgency::Asked))
+                && self.send_if_waited_for(want)
+            {
                 return Some((want, Urgency::Asked));
             }
         }
@@ -151,29 +174,30 @@ impl Wants {
         }
         loop {
             let want = self.ahead.pop_front()?;
-            if self.stands(want, Stage::Queued(Urgency::Ahead)) {
+            if self.is_in_stage(want, Stage::Queued(Urgency::Ahead)) {
                 self.set_stage(want, Stage::InFlight);
                 return Some((want, Urgency::Ahead));
             }
         }
     }
 
-    /// True where nothing is to be sent that is at least so urgent.
+    /// Whether no want of at least this urgency is queued.
     pub(crate) fn is_empty(&self, least: Urgency) -> bool {
         self.asked.is_empty() && (least == Urgency::Asked || self.ahead.is_empty())
     }
 
-    /// How many are queued or in flight.
+    /// How many wants are queued or in flight.
     pub(crate) fn len(&self) -> usize {
         self.states.len()
     }
 
-    /// True where nothing is to be sent and nothing is in flight.
+    /// Whether nothing is queued and nothing is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.states.is_empty()
     }
 
-    /// Puts a want that was in flight back in front. What nobody waits for is dropped.
+    /// Puts a want that was in flight back at the front of the queue. Drops it if no one waits for
+    /// it.
     pub(crate) fn put_back(&mut self, want: Want) {
         if !self.is_waited_for(want) {
             return self.drop_want(want);
@@ -182,7 +206,8 @@ impl Wants {
         self.asked.push_front(want);
     }
 
-    /// Counts that a want failed, as [`Wants::put_back`] puts it back; gives how often it did, 0 where it was dropped.
+    /// Counts a failure of a want that [`Wants::put_back`] has put back. Returns the number of
+    /// failures, or 0 if the want was dropped.
     pub(crate) fn count_loss(&mut self, want: Want) -> u8 {
         let Some(state) = self.states.get_mut(&want) else {
             return 0;
@@ -191,25 +216,26 @@ impl Wants {
         state.losses
     }
 
-    /// Wants the body for the sake of those who wait for the headers.
+    /// Wants the body in place of the headers, for the waiters of the headers.
     pub(crate) fn ask_for_body(&mut self, message: MessageId) {
         self.states.remove(&Want::Headers(message));
         self.ask(Want::Body(message));
     }
 
-    /// Those who wait for the body, which is no longer wanted.
+    /// Removes the want for the body, and returns its waiters.
     pub(crate) fn take_body(&mut self, message: MessageId) -> Vec<Waiter<Arc<Body>>> {
         self.states.remove(&Want::Body(message));
         self.body_waiters.remove(&message).unwrap_or_default()
     }
 
-    /// Those who wait for the headers, which are no longer wanted.
+    /// Removes the want for the headers, and returns its waiters.
     pub(crate) fn take_headers(&mut self, message: MessageId) -> Vec<Waiter<()>> {
         self.states.remove(&Want::Headers(message));
         self.header_waiters.remove(&message).unwrap_or_default()
     }
 
-    /// Those who wait for a want, which is no longer wanted.
+    /// Removes a want, and returns its waiters. If only the body can answer the waiters of the
+    /// headers, the want for the body includes them.
     pub(crate) fn take(&mut self, want: Want) -> (Vec<Waiter<Arc<Body>>>, Vec<Waiter<()>>) {
         match want {
             Want::Body(id) if self.needs_the_body(id) => {
@@ -220,20 +246,22 @@ impl Wants {
         }
     }
 
-    /// Everything, for a fault that concerns all.
+    /// Every want, queued or in flight.
     pub(crate) fn all(&self) -> Vec<Want> {
         self.states.keys().copied().collect()
     }
 
-    /// What somebody has waited for since then or longer, sent or not.
+    /// The wants, queued or in flight, that have had a waiter without a break since `then` or
+    /// longer.
     pub(crate) fn asked_by(&self, then: Instant) -> Vec<Want> {
         let waited = |state: &WantState| state.asked.is_some_and(|asked| asked <= then);
         self.states
             .iter()
-            .filter_map(|(&want, course)| waited(course).then_some(want))
+            .filter_map(|(&want, state)| waited(state).then_some(want))
             .collect()
     }
 
+    /// Wants something for a reader, who is added to the waiters next.
     fn ask(&mut self, want: Want) {
         let has_always_been = self.is_waited_for(want);
         let state = self.states.entry(want).or_insert_with(WantState::ahead);
@@ -250,8 +278,8 @@ impl Wants {
         }
     }
 
-    /// False where nobody waits any more: then it is dropped.
-    fn takes_off(&mut self, want: Want) -> bool {
+    /// Marks a want as in flight. If no one waits for it any more, drops it and returns false.
+    fn send_if_waited_for(&mut self, want: Want) -> bool {
         if self.is_waited_for(want) {
             self.set_stage(want, Stage::InFlight);
             return true;
@@ -260,7 +288,7 @@ impl Wants {
         false
     }
 
-    fn stands(&self, want: Want, stage: Stage) -> bool {
+    fn is_in_stage(&self, want: Want, stage: Stage) -> bool {
         self.states
             .get(&want)
             .is_some_and(|state| state.stage == stage)
@@ -282,7 +310,7 @@ impl Wants {
         }
     }
 
-    /// True where those who wait for the headers can only be told by the body.
+    /// Whether the waiters of the headers can be answered only by the body.
     fn needs_the_body(&self, message: MessageId) -> bool {
         !self.states.contains_key(&Want::Headers(message))
     }
@@ -292,7 +320,8 @@ impl Wants {
     }
 }
 
-/// Whoever has gone makes room: a directory that is opened again and again asks for each of its messages every time.
+/// Adds a waiter, and drops those that have left. A directory that is opened again and again adds a
+/// waiter for each of its messages every time, so they would pile up.
 fn join<T>(waiters: &mut Vec<Waiter<T>>, waiter: Waiter<T>) {
     waiters.retain(|waiter| (waiter.is_waiting)());
     waiters.push(waiter);

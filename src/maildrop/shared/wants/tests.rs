@@ -4,58 +4,59 @@ use super::*;
 
 const MESSAGE: MessageId = MessageId(7);
 
-/// Somebody who waits, until they are told to go.
+/// A caller that waits until it leaves.
 #[derive(Default)]
 struct Caller(Arc<AtomicBool>);
 
 impl Caller {
     fn waiter<T>(&self) -> Waiter<T> {
-        let has_gone = Arc::clone(&self.0);
-        Waiter::new(move || !has_gone.load(Ordering::Relaxed), |_| {})
+        let has_left = Arc::clone(&self.0);
+        Waiter::new(move || !has_left.load(Ordering::Relaxed), |_| {})
     }
 
-    fn go(self) {
+    fn leave(self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// One who stays asks first; then come many, each of whom has gone before the next one comes. Gives how many are held.
-fn held(ask: impl Fn(&mut Wants, &Caller), taken: impl Fn(&mut Wants) -> usize) -> usize {
+/// One caller asks first and stays. Then 100 callers ask, and each leaves before the next one asks.
+/// Returns how many waiters are kept.
+fn kept(ask: impl Fn(&mut Wants, &Caller), taken: impl Fn(&mut Wants) -> usize) -> usize {
     let mut wants = Wants::default();
     let staying = Caller::default();
     ask(&mut wants, &staying);
     for _ in 0..100 {
         let caller = Caller::default();
         ask(&mut wants, &caller);
-        caller.go();
+        caller.leave();
     }
     taken(&mut wants)
 }
 
 #[test]
-fn of_those_who_ask_again_and_again_and_go_only_the_last_is_held_besides_who_stays() {
+fn a_new_waiter_replaces_those_that_have_left() {
     let headers = |wants: &mut Wants| wants.take_headers(MESSAGE).len();
     let bodies = |wants: &mut Wants| wants.take_body(MESSAGE).len();
-    let held = [
-        held(
+    let kept = [
+        kept(
             |wants, caller| wants.headers(MESSAGE, caller.waiter()),
             headers,
         ),
-        held(
+        kept(
             |wants, caller| wants.plan_headers(MESSAGE, caller.waiter()),
             headers,
         ),
-        held(|wants, caller| wants.body(MESSAGE, caller.waiter()), bodies),
-        held(
+        kept(|wants, caller| wants.body(MESSAGE, caller.waiter()), bodies),
+        kept(
             |wants, caller| wants.plan_body(MESSAGE, caller.waiter()),
             bodies,
         ),
     ];
-    assert_eq!(held, [2; 4]);
+    assert_eq!(kept, [2; 4]);
 }
 
 #[test]
-fn all_who_wait_are_held() {
+fn every_waiter_that_stays_is_kept() {
     let mut wants = Wants::default();
     let callers: Vec<Caller> = (0..100).map(|_| Caller::default()).collect();
     for caller in &callers {
