@@ -183,7 +183,7 @@ impl std::fmt::Debug for Watchdog {
 }
 
 impl WatchdogState {
-    /// After the process was stopped, the silence counts from when it went on: what the server sent
+    /// After the process was stopped, each limit counts from when it went on: what the server sent
     /// meanwhile has yet to be read.
     fn run(&self) {
         let mut resumed = Instant::now();
@@ -194,8 +194,8 @@ impl WatchdogState {
                 resumed = Instant::now();
             }
             let mut replies = std::mem::take(&mut self.watched.lock().replies);
-            let heard = (self.last_heard)().max(resumed);
-            replies.retain_mut(|reply| reply.check(heard) == ReplyState::Awaited);
+            let heard = (self.last_heard)();
+            replies.retain_mut(|reply| reply.check(heard, resumed) == ReplyState::Awaited);
             self.watched.lock().replies.append(&mut replies);
         }
     }
@@ -227,8 +227,9 @@ enum ReplyState {
 }
 
 trait WatchedReply: Send {
-    /// Sends the reply if its time is over or its caller has to stop waiting.
-    fn check(&mut self, last_heard: Instant) -> ReplyState;
+    /// Sends the reply if its time is over or its caller has to stop waiting. `resumed` is when the process went on after it
+    /// was last stopped.
+    fn check(&mut self, last_heard: Instant, resumed: Instant) -> ReplyState;
 }
 
 struct DeferredReply<T> {
@@ -238,17 +239,18 @@ struct DeferredReply<T> {
 }
 
 impl<T> DeferredReply<T> {
-    fn is_over(&self, last_heard: Instant) -> bool {
+    fn is_over(&self, last_heard: Instant, resumed: Instant) -> bool {
+        let since = self.since.max(resumed);
         match &self.limit {
-            Some(WaitLimit::Silence(silence)) => self.since.max(last_heard).elapsed() > *silence,
-            Some(WaitLimit::Total(total, _)) => self.since.elapsed() > *total,
+            Some(WaitLimit::Silence(silence)) => since.max(last_heard).elapsed() > *silence,
+            Some(WaitLimit::Total(total, _)) => since.elapsed() > *total,
             None => true,
         }
     }
 }
 
 impl<T: Send> WatchedReply for DeferredReply<T> {
-    fn check(&mut self, last_heard: Instant) -> ReplyState {
+    fn check(&mut self, last_heard: Instant, resumed: Instant) -> ReplyState {
         if !self.slot.is_awaited() {
             return ReplyState::Sent;
         }
@@ -256,7 +258,7 @@ impl<T: Send> WatchedReply for DeferredReply<T> {
             self.slot.send(Err(Error::Interrupted));
             return ReplyState::Sent;
         }
-        if !self.is_over(last_heard) {
+        if !self.is_over(last_heard, resumed) {
             return ReplyState::Awaited;
         }
         self.slot.send(match self.limit.take() {
