@@ -112,7 +112,7 @@ step_as_user() {
     local by=contrib/as-nobody.sh
     [ "$(id -u)" -eq 0 ] || by="env"
     step env "$(runner)=$by" cargo test --locked "$@" -- \
-        --skip mailutils --skip others_have_gathered --skip large_messages_is_kept_of_a_few
+        --skip mailutils --skip public_corpora --skip large_messages_is_kept_of_a_few
 }
 
 # Runs the demo, and compares it with the picture in the README.

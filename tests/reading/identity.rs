@@ -17,6 +17,14 @@ pub(super) struct Seen {
     pub(super) ctime: i64,
 }
 
+/// An empty cache does not tell when this machine first listed a message.
+fn without_ctime(mut seen: Vec<Seen>) -> Vec<Seen> {
+    for message in &mut seen {
+        message.ctime = 0;
+    }
+    seen
+}
+
 pub(super) fn seen(mount: &Mount) -> Vec<Seen> {
     let see = |name: String| {
         let metadata = fs::symlink_metadata(mount.join(&name)).expect("stat");
@@ -63,7 +71,7 @@ fn a_mount_with_an_empty_cache_shows_the_same_files() {
     let before = seen(&mount);
     forget_cache(&mut mount);
     mount.remount();
-    assert_eq!(seen(&mount), before);
+    assert_eq!(without_ctime(seen(&mount)), without_ctime(before));
 }
 
 #[test]
