@@ -72,7 +72,7 @@ pub(in crate::message) fn length(octets: &[u8], owner: Owner) -> usize {
         [] => None,
         last => scan.line(last, start),
     };
-    ended.unwrap_or_else(|| scan.end_of_octets(octets.len()))
+    ended.unwrap_or_else(|| scan.without_blank_line(octets.len()))
 }
 
 /// Goes through the lines of a header block.
@@ -112,7 +112,7 @@ impl Scan {
             self.white_space.get_or_insert(start + line.len());
             self.is_behind_white_space = true;
         } else if self.is_boundary(content) {
-            return Some(self.cut().unwrap_or(start));
+            return Some(self.without_blank_line(start));
         } else if self.is_field(content) {
             self.has_fields = true;
             self.junk = None;
@@ -161,12 +161,12 @@ impl Scan {
         Some(white_space.unwrap_or(junk))
     }
 
-    /// There was no blank line.
-    fn end_of_octets(&self, length: usize) -> usize {
+    /// The length of headers that end at `end` at the latest, where no blank line ended them.
+    fn without_blank_line(&self, end: usize) -> usize {
         let indented = self
             .white_space
-            .filter(|end| *end < length && self.has_fields);
-        self.cut().or(indented).unwrap_or(length)
+            .filter(|behind| *behind < end && self.has_fields);
+        self.cut().or(indented).unwrap_or(end)
     }
 }
 
@@ -336,6 +336,7 @@ mod tests {
             ("A: b\r\n \r\n", "text\r\nSubject: of the text\r\n\r\n"),
             ("A: b\r\n \r\n", "  indented\r\ntext\r\n\r\nmore\r\n"),
             ("A: b\r\n \r\n", "  indented\r\n"),
+            ("A: b\r\n \r\n", " \r\n--boundary\r\n"),
         ] {
             let message = format!("{block}{body}");
             assert_eq!(
