@@ -22,9 +22,21 @@ pub struct AccountCache {
 
 /// Keeps a cache from being removed while it lives.
 #[derive(Debug)]
-pub(in crate::store) struct InUse(
-    #[allow(dead_code, reason = "closing the file releases the lock")] File,
-);
+pub(in crate::store) struct InUse {
+    /// Who used the cache when this began.
+    pub(in crate::store) neighbours: Neighbours,
+    #[allow(dead_code, reason = "closing the file releases the lock")]
+    file: File,
+}
+
+/// Whether other mounts use a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Neighbours {
+    /// No other mount does.
+    None,
+    /// At least one does.
+    Some,
+}
 
 impl AccountCache {
     /// All caches in `base`, sorted by name; none if there is no such folder.
@@ -106,11 +118,18 @@ impl AccountCache {
 
 /// Locks the folder of an account against removal; none if the file system has no locks.
 pub(in crate::store) fn lock_in_use(folder: &Path) -> Option<InUse> {
-    let locked = open_lock_file(folder).and_then(|file| file.lock_shared().map(|()| file));
+    let locked = open_lock_file(folder).and_then(|file| {
+        let neighbours = match file.try_lock() {
+            Ok(()) => Neighbours::None,
+            Err(TryLockError::WouldBlock) => Neighbours::Some,
+            Err(TryLockError::Error(error)) => return Err(error),
+        };
+        file.lock_shared()?;
+        Ok(InUse { neighbours, file })
+    });
     locked
         .inspect_err(|error| log::debug!("{}: cannot lock it ({error})", folder.display()))
         .ok()
-        .map(InUse)
 }
 
 fn open_lock_file(folder: &Path) -> io::Result<File> {

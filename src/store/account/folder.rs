@@ -1,5 +1,6 @@
 //! The folder of one account's cache.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -53,6 +54,12 @@ impl CacheFolder {
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its name, which no other account's folder has.
+    pub(in crate::store) fn name(&self) -> &str {
+        let name = self.path.file_name().and_then(OsStr::to_str);
+        name.unwrap_or_default()
     }
 }
 

@@ -4,6 +4,6 @@ mod accounts;
 mod folder;
 
 pub use accounts::AccountCache;
-pub(super) use accounts::{InUse, lock_in_use};
+pub(super) use accounts::{InUse, Neighbours, lock_in_use};
 pub use folder::CacheFolder;
 pub(super) use folder::{BODIES_FOLDER, INDEX_FILE, make_private_folder, refuse_other_owner};

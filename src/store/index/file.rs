@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::schema::{APPLICATION, CREATE, FORMAT, LOAD, WATERMARK, steps_from};
+use super::schema::{APPLICATION, CREATE, FORMAT, LISTING, LOAD, REMOVALS, WATERMARK, steps_from};
 use crate::store::account::{INDEX_FILE, refuse_other_owner};
 use crate::store::{CacheFolder, StoreError};
 
@@ -197,7 +197,11 @@ fn check_content(connection: &Connection, path: &Path) -> Result<(), OpenFailure
         return Err(OpenFailure::Damaged(verdict));
     }
     let watermark = connection.query_row(WATERMARK, [], |row| row.get::<_, i64>(0));
-    match connection.prepare(LOAD).and(watermark) {
+    let tables = [LOAD, LISTING, REMOVALS];
+    let columns = tables
+        .iter()
+        .try_for_each(|table| connection.prepare(table).map(drop));
+    match columns.and(watermark) {
         Err(error) if is_missing(&error) => Err(OpenFailure::Damaged(error.to_string())),
         Err(error) => Err(OpenFailure::from_sqlite(path, error)),
         Ok(_) => Ok(()),
@@ -232,7 +236,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::super::fixture::{IndexFolder, row};
-    use super::super::{Index, Row};
+    use super::super::{Index, LastListing, Row};
     use super::*;
 
     /// Format 1 as it was written: never to be changed.
@@ -279,7 +283,7 @@ mod tests {
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT";
 
-    /// The table of format 4 as this program writes it: never to be changed.
+    /// The table of messages since format 4: never to be changed.
     const FORMAT_4: &str = "CREATE TABLE message (
     uidl BLOB NOT NULL,
     ordinal INTEGER NOT NULL,
@@ -380,15 +384,15 @@ mod tests {
         let folder = IndexFolder::new();
         folder.open().learn(vec![row(b"a", 2)]);
         let outside = Connection::open(folder.file()).unwrap();
-        outside.pragma_update(None, "user_version", 5).unwrap();
+        outside.pragma_update(None, "user_version", 6).unwrap();
         drop(outside);
         let error = Index::open(&folder.folder).unwrap_err();
         assert!(
             matches!(
                 error,
                 StoreError::NewerFormat {
-                    found: 5,
-                    known: 4,
+                    found: 6,
+                    known: 5,
                     ..
                 }
             ),
@@ -620,25 +624,98 @@ mod tests {
         assert_set_aside_and_replaced(&folder);
     }
 
+    /// Format 5 has three more tables than format 4: never to be changed.
+    const FORMAT_5: [(&str, &str); 3] = [
+        (
+            "listing",
+            "CREATE TABLE listing (
+    taken INTEGER NOT NULL,
+    unnamed INTEGER NOT NULL,
+    inodes BLOB NOT NULL,
+    digest BLOB NOT NULL
+) STRICT",
+        ),
+        ("message", FORMAT_4),
+        (
+            "removal",
+            "CREATE TABLE removal (
+    uidl BLOB NOT NULL,
+    ordinal INTEGER NOT NULL,
+    listed INTEGER NOT NULL,
+    twins INTEGER NOT NULL,
+    read INTEGER NOT NULL,
+    top_digest BLOB,
+    body_digest BLOB,
+    twin_digest BLOB,
+    PRIMARY KEY (uidl, ordinal)
+) WITHOUT ROWID, STRICT",
+        ),
+    ];
+
     #[test]
-    fn a_new_index_has_format_4() {
+    fn format_4_is_upgraded_and_then_keeps_listings() {
+        let folder = IndexFolder::new();
+        let outside = Connection::open(folder.file()).unwrap();
+        outside.execute_batch(FORMAT_4).unwrap();
+        outside
+            .execute_batch(
+                "CREATE TABLE watermark (inode INTEGER NOT NULL) STRICT;
+                INSERT INTO watermark VALUES (3);
+                PRAGMA application_id = 1886351411; PRAGMA user_version = 4;
+                INSERT INTO message (uidl, ordinal, inode, listed, twins)
+                VALUES (x'61', 0, 17, 0, 1);",
+            )
+            .unwrap();
+        drop(outside);
+        assert_eq!(folder.rows(), [row(b"a", 17)]);
+        let index = folder.open();
+        assert_eq!(index.last_listing().unwrap(), None);
+        let listing = LastListing {
+            taken: 5,
+            unnamed: 0,
+            inodes: vec![17],
+        };
+        index.keep_listing(Vec::new(), listing.clone());
+        assert_eq!(index.last_listing().unwrap(), Some(listing));
+        assert_eq!(
+            (index.watermark().unwrap(), index.removals().unwrap()),
+            (3, vec![])
+        );
+    }
+
+    #[test]
+    fn an_index_without_a_later_table_is_set_aside() {
+        for damage in ["DROP TABLE listing", "DROP TABLE removal"] {
+            let folder = IndexFolder::new();
+            drop(folder.open());
+            let outside = Connection::open(folder.file()).unwrap();
+            outside.execute_batch(damage).unwrap();
+            drop(outside);
+            assert_set_aside_and_replaced(&folder);
+        }
+    }
+
+    #[test]
+    fn a_new_index_has_format_5() {
         let folder = IndexFolder::new();
         drop(folder.open());
         let outside = Connection::open(folder.file()).unwrap();
-        let written: String = outside
-            .query_row(
-                "SELECT sql FROM sqlite_schema WHERE name = 'message'",
-                [],
-                |row| row.get(0),
-            )
-            .unwrap();
+        for (table, expected) in FORMAT_5 {
+            let written: String = outside
+                .query_row(
+                    "SELECT sql FROM sqlite_schema WHERE name = ?1",
+                    [table],
+                    |row| row.get(0),
+                )
+                .unwrap();
+            assert_eq!(
+                written, expected,
+                "version bump required: the format changed"
+            );
+        }
         let version: i32 = outside
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap();
-        assert_eq!(
-            (written.as_str(), version),
-            (FORMAT_4, 4),
-            "version bump required: the format changed"
-        );
+        assert_eq!(version, 5);
     }
 }

@@ -16,8 +16,12 @@ pub(super) struct IndexFolder {
 
 impl IndexFolder {
     pub(super) fn new() -> Self {
+        Self::of("alice@example.org")
+    }
+
+    pub(super) fn of(account: &str) -> Self {
         let base = tempfile::tempdir().unwrap();
-        let folder = CacheFolder::open(base.path(), "alice@example.org").unwrap();
+        let folder = CacheFolder::open(base.path(), account).unwrap();
         Self {
             _base: base,
             folder,

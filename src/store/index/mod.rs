@@ -3,6 +3,8 @@
 mod file;
 #[cfg(test)]
 mod fixture;
+mod listing;
+mod removal;
 mod row;
 mod schema;
 mod writer;
@@ -13,9 +15,11 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
+pub use listing::LastListing;
+pub use removal::{Removal, RemovedMessage};
 pub use row::Row;
 
-use crate::store::account::{InUse, lock_in_use};
+use crate::store::account::{InUse, Neighbours, lock_in_use};
 use crate::store::{CacheFolder, StoreError};
 use writer::{IndexTask, IndexWriter};
 
@@ -31,7 +35,7 @@ struct OpenIndex {
     path: PathBuf,
     tasks: Sender<IndexTask>,
     writer: JoinHandle<()>,
-    _in_use: Option<InUse>,
+    in_use: Option<InUse>,
 }
 
 impl Index {
@@ -44,7 +48,8 @@ impl Index {
     pub fn open(folder: &CacheFolder) -> Result<Self, StoreError> {
         let (connection, path) = file::open(folder)?;
         let in_use = lock_in_use(folder.path());
-        let writer = IndexWriter::new(connection, path.clone());
+        let account = folder.name().to_owned();
+        let writer = IndexWriter::new(connection, path.clone(), account);
         let (tasks, queue) = mpsc::channel();
         let writer = thread::Builder::new()
             .name("index".into())
@@ -55,7 +60,7 @@ impl Index {
                 path,
                 tasks,
                 writer,
-                _in_use: in_use,
+                in_use,
             }),
         })
     }
@@ -123,6 +128,56 @@ impl Index {
             .map_or(Ok(0), |open| open.ask(IndexTask::Watermark))
     }
 
+    /// Stores the rows and the listing that they complete, in one transaction, without waiting for
+    /// the disk. If a message of the listing has no row, the stored listing stays as it is.
+    pub fn keep_listing(&self, rows: Vec<Row>, listing: LastListing) {
+        if let Some(open) = &self.file {
+            let _ = open.tasks.send(IndexTask::KeepListing(rows, listing));
+        }
+    }
+
+    /// The last complete listing of this account. None if there is none or it is damaged. Waits
+    /// for the disk.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn last_listing(&self) -> Result<Option<LastListing>, StoreError> {
+        self.file
+            .as_ref()
+            .map_or(Ok(None), |open| open.ask(IndexTask::LastListing))
+    }
+
+    /// Stores removals for the next mount. Waits for the disk.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn remember_removals(&self, removals: Vec<Removal>) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), |open| {
+            open.ask(|reply| IndexTask::Remember(removals, reply))
+        })
+    }
+
+    /// Deletes what is stored of these removals, without waiting for the disk.
+    pub fn forget_removals(&self, messages: Vec<RemovedMessage>) {
+        if let Some(open) = &self.file
+            && !messages.is_empty()
+        {
+            let _ = open.tasks.send(IndexTask::Forget(messages));
+        }
+    }
+
+    /// The removals that earlier mounts have left. None if another mount uses the index: it may
+    /// have made them itself, and its user may still take them back. Waits for the disk.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn removals(&self) -> Result<Vec<Removal>, StoreError> {
+        match &self.file {
+            Some(open) if open.is_alone() => open.ask(IndexTask::Removals),
+            Some(_) | None => Ok(Vec::new()),
+        }
+    }
+
     /// Waits until all rows so far are on disk.
     ///
     /// # Errors
@@ -148,6 +203,13 @@ impl Drop for Index {
 }
 
 impl OpenIndex {
+    /// Whether no other mount used the index when this one opened it.
+    fn is_alone(&self) -> bool {
+        self.in_use
+            .as_ref()
+            .is_some_and(|in_use| in_use.neighbours == Neighbours::None)
+    }
+
     fn ask<T>(
         &self,
         task: impl FnOnce(Sender<Result<T, StoreError>>) -> IndexTask,

@@ -4,11 +4,16 @@
 pub(super) const APPLICATION: i32 = 0x706f_7033;
 /// The format that this program reads and writes, stored as `user_version`. It grows with every
 /// change of [`CREATE`].
-pub(super) const FORMAT: i32 = 4;
+pub(super) const FORMAT: i32 = 5;
 
 /// `message` has one row for each message. `inode` is UNIQUE because two mounts may give out the
 /// same number at the same time. The only row of `watermark` has the greatest inode number of all
 /// rows that were deleted, so that no number up to it is ever given again.
+///
+/// The only row of `listing`, if there is one, is the last complete listing: `inodes` are its
+/// messages in maildrop order, 8 octets each, and `digest` shows whether it and the rows of its
+/// messages are undamaged. `removal` has a row for each message whose deletion is pending across
+/// mounts.
 pub(super) const CREATE: &str = "CREATE TABLE message (
     uidl BLOB NOT NULL,
     ordinal INTEGER NOT NULL,
@@ -29,7 +34,24 @@ pub(super) const CREATE: &str = "CREATE TABLE message (
     PRIMARY KEY (uidl, ordinal)
 ) WITHOUT ROWID, STRICT;
 CREATE TABLE watermark (inode INTEGER NOT NULL) STRICT;
-INSERT INTO watermark VALUES (0)";
+INSERT INTO watermark VALUES (0);
+CREATE TABLE listing (
+    taken INTEGER NOT NULL,
+    unnamed INTEGER NOT NULL,
+    inodes BLOB NOT NULL,
+    digest BLOB NOT NULL
+) STRICT;
+CREATE TABLE removal (
+    uidl BLOB NOT NULL,
+    ordinal INTEGER NOT NULL,
+    listed INTEGER NOT NULL,
+    twins INTEGER NOT NULL,
+    read INTEGER NOT NULL,
+    top_digest BLOB,
+    body_digest BLOB,
+    twin_digest BLOB,
+    PRIMARY KEY (uidl, ordinal)
+) WITHOUT ROWID, STRICT";
 
 /// All rows. `inode`, `size`, `listed` and `crlfs` are the bits of a u64.
 pub(super) const LOAD: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read,
@@ -78,6 +100,35 @@ pub(super) const PRUNE: &str = "DELETE FROM message
         WHERE departed IS NOT NULL ORDER BY departed DESC, inode DESC LIMIT -1 OFFSET ?2)
     RETURNING inode";
 
+/// The identity of every message, in a fixed order.
+pub(super) const IDENTITIES: &str = "SELECT inode, uidl, ordinal, departed FROM message
+    ORDER BY uidl, ordinal";
+
+/// The last complete listing.
+pub(super) const LISTING: &str = "SELECT taken, unnamed, inodes, digest FROM listing";
+
+/// Notes that the same listing was taken again, later.
+pub(super) const RENEW_LISTING: &str = "UPDATE listing SET taken = ?1
+    WHERE unnamed = ?2 AND inodes = ?3";
+
+/// Deletes the last listing.
+pub(super) const DROP_LISTING: &str = "DELETE FROM listing";
+
+/// Stores a listing. [`DROP_LISTING`] goes before.
+pub(super) const STORE_LISTING: &str = "INSERT INTO listing (taken, unnamed, inodes, digest)
+    VALUES (?1, ?2, ?3, ?4)";
+
+/// All remembered removals.
+pub(super) const REMOVALS: &str = "SELECT uidl, ordinal, listed, twins, read, top_digest,
+    body_digest, twin_digest FROM removal";
+
+/// Stores a removal, with the columns of [`REMOVALS`].
+pub(super) const REMEMBER: &str = "INSERT OR REPLACE INTO removal (uidl, ordinal, listed, twins,
+    read, top_digest, body_digest, twin_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+/// Deletes the removal of one message.
+pub(super) const FORGET: &str = "DELETE FROM removal WHERE uidl = ?1 AND ordinal = ?2";
+
 /// Format 1 had no titles, no flags, and did not know what was read.
 const FROM_FORMAT_1: &str = "BEGIN IMMEDIATE;
     ALTER TABLE message ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
@@ -104,12 +155,35 @@ const FROM_FORMAT_3: &str = "BEGIN IMMEDIATE;
     PRAGMA user_version = 4;
     COMMIT";
 
+/// Format 4 kept no listing and no removals.
+const FROM_FORMAT_4: &str = "BEGIN IMMEDIATE;
+    CREATE TABLE listing (
+        taken INTEGER NOT NULL,
+        unnamed INTEGER NOT NULL,
+        inodes BLOB NOT NULL,
+        digest BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE removal (
+        uidl BLOB NOT NULL,
+        ordinal INTEGER NOT NULL,
+        listed INTEGER NOT NULL,
+        twins INTEGER NOT NULL,
+        read INTEGER NOT NULL,
+        top_digest BLOB,
+        body_digest BLOB,
+        twin_digest BLOB,
+        PRIMARY KEY (uidl, ordinal)
+    ) WITHOUT ROWID, STRICT;
+    PRAGMA user_version = 5;
+    COMMIT";
+
 /// The steps from an older format to the current one; none if no such format ever existed.
 pub(super) fn steps_from(format: i32) -> Option<&'static [&'static str]> {
     match format {
-        1 => Some(&[FROM_FORMAT_1, FROM_FORMAT_2, FROM_FORMAT_3]),
-        2 => Some(&[FROM_FORMAT_2, FROM_FORMAT_3]),
-        3 => Some(&[FROM_FORMAT_3]),
+        1 => Some(&[FROM_FORMAT_1, FROM_FORMAT_2, FROM_FORMAT_3, FROM_FORMAT_4]),
+        2 => Some(&[FROM_FORMAT_2, FROM_FORMAT_3, FROM_FORMAT_4]),
+        3 => Some(&[FROM_FORMAT_3, FROM_FORMAT_4]),
+        4 => Some(&[FROM_FORMAT_4]),
         FORMAT => Some(&[]),
         _ => None,
     }

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::Row;
 use super::schema::{
     FIND, FREE_INODE, GREATEST_INODE, LOAD, PRUNE, RAISE_WATERMARK, STORE, WATERMARK,
 };
+use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
 
 /// How long a row may wait for others to be written with it.
@@ -40,6 +40,16 @@ pub(super) enum IndexTask {
     Assign(Vec<Row>, Sender<Result<Vec<Row>, StoreError>>),
     /// Return the inode number up to which none is given again.
     Watermark(Sender<Result<u64, StoreError>>),
+    /// Store these rows and this listing.
+    KeepListing(Vec<Row>, LastListing),
+    /// Return the last listing.
+    LastListing(Sender<Result<Option<LastListing>, StoreError>>),
+    /// Store these removals now.
+    Remember(Vec<Removal>, Sender<Result<(), StoreError>>),
+    /// Delete these removals.
+    Forget(Vec<RemovedMessage>),
+    /// Return all removals.
+    Removals(Sender<Result<Vec<Removal>, StoreError>>),
     /// Return all rows.
     Load(Sender<Result<Vec<Row>, StoreError>>),
     /// Reply when everything before this is on disk, or why a part of it is not.
@@ -50,6 +60,8 @@ pub(super) enum IndexTask {
 pub(super) struct IndexWriter {
     connection: Connection,
     path: PathBuf,
+    /// The name of the account's folder.
+    account: String,
     last_write: LastWrite,
     /// Why rows were dropped since the last flush.
     dropped: Option<StoreError>,
@@ -72,10 +84,11 @@ enum LastWrite {
 }
 
 impl IndexWriter {
-    pub(super) fn new(connection: Connection, path: PathBuf) -> Self {
+    pub(super) fn new(connection: Connection, path: PathBuf, account: String) -> Self {
         Self {
             connection,
             path,
+            account,
             last_write: LastWrite::Succeeded,
             dropped: None,
             deleted: 0,
@@ -143,6 +156,24 @@ impl IndexWriter {
                 let found = watermark(&self.connection).map(i64::cast_unsigned);
                 let _ = reply.send(found.map_err(|error| self.fault(error)));
             }
+            IndexTask::KeepListing(rows, listing) => self.keep_listing(&rows, &listing),
+            IndexTask::LastListing(reply) => {
+                let found = listing::load(&self.connection, &self.account);
+                let _ = reply.send(found.map_err(|error| self.fault(error)));
+            }
+            IndexTask::Remember(removals, reply) => {
+                let stored = removal::remember(&mut self.connection, &removals);
+                let _ = reply.send(stored.map_err(|error| self.fault(error)));
+            }
+            IndexTask::Forget(messages) => {
+                if let Err(error) = removal::forget(&mut self.connection, &messages) {
+                    log::warn!("{}: removals stay in it ({error})", self.path.display());
+                }
+            }
+            IndexTask::Removals(reply) => {
+                let found = removal::load(&self.connection);
+                let _ = reply.send(found.map_err(|error| self.fault(error)));
+            }
             IndexTask::Load(reply) => {
                 let loaded = load(&self.connection).map_err(|error| self.fault(error));
                 let _ = reply.send(loaded);
@@ -168,6 +199,17 @@ impl IndexWriter {
         }
         match self.store(rows) {
             Ok(_stored) => self.last_write = LastWrite::Succeeded,
+            Err(error) => self.drop_rows(rows.len(), error),
+        }
+    }
+
+    fn keep_listing(&mut self, rows: &[Row], listing: &LastListing) {
+        let kept = keep_listing(&mut self.connection, &self.account, rows, listing);
+        match kept {
+            Ok(deleted) => {
+                self.deleted += deleted;
+                self.last_write = LastWrite::Succeeded;
+            }
             Err(error) => self.drop_rows(rows.len(), error),
         }
     }
@@ -265,25 +307,47 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-/// Stores the rows in one transaction, and returns them as they are stored. Rows of departed
-/// messages are pruned before the listed ones behind them are stored, which then take their space
-/// in the file.
+/// Stores the rows in one transaction, and returns them as they are stored.
 fn store_all(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<StoredBatch> {
     // IMMEDIATE waits for another mount's transaction here instead of failing in the middle.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let stored = store_in(&transaction, rows)?;
+    transaction.commit()?;
+    Ok(stored)
+}
+
+/// Stores the rows and the listing in one transaction. Returns how many rows of departed messages
+/// were deleted.
+fn keep_listing(
+    connection: &mut Connection,
+    account: &str,
+    rows: &[Row],
+    last: &LastListing,
+) -> rusqlite::Result<usize> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let stored = store_in(&transaction, rows)?;
+    if !listing::store(&transaction, account, last)? {
+        log::debug!("the listing is not kept: the index lacks a message of it");
+    }
+    transaction.commit()?;
+    Ok(stored.deleted)
+}
+
+/// Stores the rows. Those of departed messages are pruned before the listed ones behind them are
+/// stored, which then take their space in the file.
+fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<StoredBatch> {
     let mut stored = StoredBatch {
         rows: Vec::with_capacity(rows.len()),
         deleted: 0,
     };
     for run in rows.chunk_by(|one, next| one.departed.is_some() == next.departed.is_some()) {
         for row in run {
-            stored.rows.push(store_one(&transaction, row.clone())?);
+            stored.rows.push(store_one(transaction, row.clone())?);
         }
         if run.iter().any(|row| row.departed.is_some()) {
-            stored.deleted += prune(&transaction)?;
+            stored.deleted += prune(transaction)?;
         }
     }
-    transaction.commit()?;
     Ok(stored)
 }
 

@@ -1,0 +1,148 @@
+//! Removals that are pending across mounts: what a user has removed while the server was away.
+
+use rusqlite::{Connection, params};
+
+use super::schema::{FORGET, REMEMBER, REMOVALS};
+
+/// A message that the user has removed, and what was known of it then. The server has to show the
+/// same again before it is deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// The unique-id as the server sent it.
+    pub uidl: Box<[u8]>,
+    /// The position among the messages that share the unique-id.
+    pub ordinal: u32,
+    /// LIST's size.
+    pub listed: u64,
+    /// How many messages shared the unique-id.
+    pub twins: u32,
+    /// Whether the program that removed it had read it.
+    pub read: bool,
+    /// A digest of the headers as TOP showed them.
+    pub top_digest: Option<[u8; 16]>,
+    /// A digest of the headers as RETR showed them.
+    pub body_digest: Option<[u8; 16]>,
+    /// A digest of the whole body, if it shared its unique-id.
+    pub twin_digest: Option<[u8; 16]>,
+}
+
+/// The message of a removal: its unique-id and its ordinal.
+pub type RemovedMessage = (Box<[u8]>, u32);
+
+/// Stores removals, in one transaction.
+pub(super) fn remember(connection: &mut Connection, removals: &[Removal]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    let mut statement = transaction.prepare_cached(REMEMBER)?;
+    for removal in removals {
+        statement.execute(params![
+            &*removal.uidl,
+            removal.ordinal,
+            removal.listed.cast_signed(),
+            removal.twins,
+            removal.read,
+            removal.top_digest,
+            removal.body_digest,
+            removal.twin_digest
+        ])?;
+    }
+    drop(statement);
+    transaction.commit()
+}
+
+/// Deletes the removals of these messages, in one transaction.
+pub(super) fn forget(
+    connection: &mut Connection,
+    messages: &[RemovedMessage],
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    let mut statement = transaction.prepare_cached(FORGET)?;
+    for (uidl, ordinal) in messages {
+        statement.execute(params![&**uidl, ordinal])?;
+    }
+    drop(statement);
+    transaction.commit()
+}
+
+/// All removals. One with damaged values is left out: its message then stays on the server.
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<Vec<Removal>> {
+    let mut statement = connection.prepare_cached(REMOVALS)?;
+    let mut found = statement.query([])?;
+    let mut removals = Vec::new();
+    while let Some(row) = found.next()? {
+        match parse(row) {
+            Ok(removal) => removals.push(removal),
+            Err(error) => log::warn!("a removal in the index is damaged: {error}"),
+        }
+    }
+    Ok(removals)
+}
+
+fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Removal> {
+    Ok(Removal {
+        uidl: row.get_ref(0)?.as_blob()?.into(),
+        ordinal: row.get(1)?,
+        listed: row.get::<_, i64>(2)?.cast_unsigned(),
+        twins: row.get(3)?,
+        read: row.get(4)?,
+        top_digest: row.get(5)?,
+        body_digest: row.get(6)?,
+        twin_digest: row.get(7)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Index;
+    use super::super::fixture::IndexFolder;
+    use super::*;
+
+    fn removal(uidl: &[u8], ordinal: u32) -> Removal {
+        Removal {
+            uidl: uidl.into(),
+            ordinal,
+            listed: u64::MAX,
+            twins: 2,
+            read: true,
+            top_digest: Some([1; 16]),
+            body_digest: None,
+            twin_digest: Some([3; 16]),
+        }
+    }
+
+    #[test]
+    fn a_removal_is_remembered_until_it_is_forgotten() {
+        let folder = IndexFolder::new();
+        let (one, other) = (removal(b"a\0", 1), removal(b"a\0", 2));
+        let index = folder.open();
+        index
+            .remember_removals(vec![one.clone(), other.clone()])
+            .unwrap();
+        drop(index);
+        assert_eq!(
+            folder.open().removals().unwrap(),
+            [one.clone(), other.clone()]
+        );
+        folder
+            .open()
+            .forget_removals(vec![(one.uidl, one.ordinal), (b"b"[..].into(), 1)]);
+        assert_eq!(folder.open().removals().unwrap(), [other]);
+    }
+
+    #[test]
+    fn a_removal_is_not_remembered_without_a_file() {
+        let index = Index::in_memory();
+        index.remember_removals(vec![removal(b"a", 1)]).unwrap();
+        assert_eq!(index.removals().unwrap(), []);
+    }
+
+    #[test]
+    fn only_a_mount_that_is_alone_has_the_removals() {
+        let folder = IndexFolder::new();
+        let first = folder.open();
+        first.remember_removals(vec![removal(b"a", 1)]).unwrap();
+        let second = folder.open();
+        assert_eq!(second.removals().unwrap(), []);
+        drop((first, second));
+        assert_eq!(folder.open().removals().unwrap().len(), 1);
+    }
+}
