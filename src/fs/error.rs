@@ -51,8 +51,8 @@ pub enum Error {
     /// A message cannot be run as a program.
     #[error("a message is not a program")]
     NotExecutable,
-    /// The mount is read-only.
-    #[error("mounted read-only")]
+    /// The mount is read-only, or it is ending and its last commit has begun.
+    #[error("read-only")]
     ReadOnly,
     /// No file is open by that handle.
     #[error("not an open file")]

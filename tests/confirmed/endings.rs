@@ -2,12 +2,14 @@
 //! bind mount or another mount namespace keeps alive. These tests need root.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 use tempfile::TempDir;
 
 use crate::common::{Background, Liar, Mount, eventually, output_within, run};
@@ -297,7 +299,8 @@ fn a_removal_in_a_bind_mount_after_the_commit_deletes_nothing() {
     let (liar, mut mount) = second_removed();
     let bind = Bind::of(&mount);
     umount_in_time(&mount);
-    let _may_fail = fs::remove_file(bind.place.join(name(4)));
+    let removed = fs::remove_file(bind.place.join(name(4)));
+    assert_eq!(errno_of(removed), Some(Errno::EROFS));
     drop(bind);
     mount.wait();
     assert_eq!(liar.left_serials(), [1, 3, 4, 5]);
@@ -348,9 +351,79 @@ fn an_unread_file_of_a_committed_bind_mount_fails_at_once() {
     umount_in_time(&mount);
     let retrieved = liar.count("RETR");
     let read = fs::read(bind.place.join(name(5)));
-    let errno = read.err().and_then(|error| error.raw_os_error());
-    assert_eq!(errno, Some(nix::libc::EIO));
+    assert_eq!(errno_of(read), Some(Errno::EIO));
     assert_eq!(liar.count("RETR"), retrieved);
     drop(bind);
     mount.wait();
+}
+
+fn errno_of<T>(result: io::Result<T>) -> Option<Errno> {
+    let errno = result.err()?.raw_os_error()?;
+    Some(Errno::from_raw(errno))
+}
+
+/// The mount leaves the mount table at once; the filesystem lives until it is no longer used.
+fn unmount_lazily(mount: &Mount) {
+    let output = run(&["umount", "-l", mount.arg()]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(!mount.is_mounted());
+}
+
+fn assert_ended_with_success(mount: &mut Mount) {
+    let ended = mount.wait();
+    let is_success = ended.status.is_some_and(|status| status.success());
+    assert!(is_success, "{}", ended.stderr);
+}
+
+#[test]
+fn a_lazy_umount_commits_when_the_last_file_is_closed() {
+    let (liar, mut mount) = second_removed();
+    let right = liar.left();
+    let mut file = File::open(mount.join(name(1))).expect("a message");
+    unmount_lazily(&mount);
+    let mut octets = Vec::new();
+    file.read_to_end(&mut octets).expect("an open file");
+    assert!(octets == right[0]);
+    drop(file);
+    assert_ended_with_success(&mut mount);
+    assert_eq!(liar.left_serials(), [1, 3, 4, 5]);
+}
+
+#[test]
+fn a_lazy_umount_commits_though_a_file_stays_open() {
+    let (liar, mut mount) = second_removed();
+    let right = liar.left();
+    let mut file = File::open(mount.join(name(1))).expect("a message");
+    unmount_lazily(&mount);
+    assert_commits_soon(&liar);
+    let mut octets = Vec::new();
+    file.read_to_end(&mut octets).expect("an open file");
+    assert!(octets == right[0]);
+    drop(file);
+    assert_ended_with_success(&mut mount);
+}
+
+/// A program whose working directory is in the mount goes on for a while.
+#[test]
+fn a_removal_after_a_lazy_umount_is_committed_with_the_others() {
+    let (liar, mut mount) = second_removed();
+    let root = File::open(mount.path()).expect("the root");
+    unmount_lazily(&mount);
+    unlinkat(&root, name(4).as_str(), UnlinkatFlags::NoRemoveDir).expect("a removal");
+    drop(root);
+    assert_ended_with_success(&mut mount);
+    assert_eq!(liar.left_serials(), [1, 3, 5]);
+}
+
+#[test]
+fn after_the_commit_of_a_lazy_umount_nothing_is_removed() {
+    let (liar, mut mount) = second_removed();
+    let root = File::open(mount.path()).expect("the root");
+    unmount_lazily(&mount);
+    assert_commits_soon(&liar);
+    let removed = unlinkat(&root, name(4).as_str(), UnlinkatFlags::NoRemoveDir);
+    assert_eq!(removed, Err(Errno::EROFS));
+    drop(root);
+    assert_ended_with_success(&mut mount);
+    assert_eq!(liar.left_serials(), [1, 3, 4, 5]);
 }

@@ -111,13 +111,13 @@ fn the_last_commit_refuses_further_removals_and_restores() {
     mount.signal(Signal::SIGTERM);
     liar.wait_for("QUIT", 1);
     let removed = unlinkat(&root, "liar-2.eml", UnlinkatFlags::NoRemoveDir);
-    assert_eq!(removed, Err(Errno::EIO));
+    assert_eq!(removed, Err(Errno::EROFS));
     let moved = renameat(&root, "liar-2.eml", &deleted, "liar-2.eml");
-    assert_eq!(moved, Err(Errno::EIO));
+    assert_eq!(moved, Err(Errno::EROFS));
     let restored = renameat(&deleted, "liar-1.eml", &root, "liar-1.eml");
-    assert_eq!(restored, Err(Errno::EIO));
+    assert_eq!(restored, Err(Errno::EROFS));
     let marked = renameat(&new, entry.as_os_str(), &cur, flagged.as_str());
-    assert_eq!(marked, Err(Errno::EIO));
+    assert_eq!(marked, Err(Errno::EROFS));
     gate.open();
     let ended = mount.wait();
     assert!(ended.status.is_some_and(|status| status.success()));

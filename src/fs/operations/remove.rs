@@ -168,8 +168,9 @@ impl Filesystem {
         let mark = view
             .view()
             .mark_for(&self.maildrop.message(id), folder, entry);
-        self.maildrop.mark(id, mark.ok_or(Error::NotPermitted)?)?;
-        Ok(())
+        self.maildrop
+            .mark(id, mark.ok_or(Error::NotPermitted)?)
+            .map_err(removal_error)
     }
 
     /// The directory that this name is moved out of.
@@ -204,10 +205,12 @@ pub(super) fn check_kind(found: FileKind, asked: FileKind) -> Result<(), Error> 
     }
 }
 
-/// Why a message could not be removed or restored. If somebody else was first, the name is gone.
+/// Why a message could not be removed, restored or marked. If somebody else was first, the name is
+/// gone. Once the last commit has begun, nothing can be changed any more.
 pub(super) fn removal_error(fault: Fault) -> Error {
     match fault {
         Fault::Departed => Error::NotFound,
+        Fault::Ending => Error::ReadOnly,
         fault => fault.into(),
     }
 }
