@@ -300,7 +300,7 @@ impl Catalogue {
         let digests = message.digests;
         if let Some(pending) = self.pending.get_mut(&id) {
             match news {
-                HeaderNews::SameMessage => pending.shown.headers = digests,
+                HeaderNews::SameMessage => pending.add_evidence(digests),
                 HeaderNews::OtherMessage => pending.note_likeness(Likeness::Shifted),
             }
         }

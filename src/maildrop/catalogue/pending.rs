@@ -22,7 +22,7 @@ pub(crate) struct PendingDeletion {
 }
 
 /// Digests of what the server has shown of a message. Headers seen after the removal are included
-/// if they do not contradict the ones before.
+/// if they agree with the ones before ([`PendingDeletion::add_evidence`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShownBefore {
     /// Of its headers, if this machine ever saw them.
@@ -74,6 +74,15 @@ impl PendingDeletion {
             remover: Remover::HasNot,
             likeness: Likeness::Same,
             absence: Absence::Named,
+        }
+    }
+
+    /// Adds headers that were seen after the removal, and do not contradict those seen before. If
+    /// none were seen before, they are evidence only while LIST still gives the same size:
+    /// otherwise they may be those of other mail.
+    pub(crate) fn add_evidence(&mut self, headers: Digests) {
+        if self.shown.headers.is_known() || self.likeness == Likeness::Same {
+            self.shown.headers = headers;
         }
     }
 
