@@ -61,7 +61,7 @@ pub use catalogue::name::{NAME_MAX, SUFFIX};
 pub use catalogue::pending::Remover;
 pub use connection::pipelining::Pipeline;
 pub use deletion::limit::{Consent, Excess, Held};
-pub use deletion::verdict::{Farewell, Kept, Verdict};
+pub use deletion::verdict::{Farewell, Kept, Verdict, Whereabouts};
 pub use fault::Fault;
 pub use fetch::{Depth, FetchError, Fetched, Progress};
 pub use handle::{Maildrop, OpenError};

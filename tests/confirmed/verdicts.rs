@@ -1,11 +1,111 @@
 //! What the user is told about a commit is true on servers whose QUIT fails and whose maildrop
 //! changes meanwhile.
 
-use crate::common::{Liar, Reply};
+use std::fs;
+use std::path::Path;
+
+use crate::common::{Liar, Mount, Reply, run, stderr};
 use crate::{
-    end_session, list_with_dates, listed, mounted, name, of_different_sizes, of_equal_size, remove,
-    said, sync, umount,
+    end_session, list_with_dates, listed, message, mounted, name, of_different_sizes,
+    of_equal_size, remove, said, sync, umount,
 };
+
+/// A server that gives all messages one unique-id, and a mount that has listed them.
+fn twins(messages: &[Vec<u8>]) -> (Liar, Mount) {
+    let liar = Liar::start(messages);
+    for serial in 1..=messages.len() as u64 {
+        liar.set_uidl(serial, b"same");
+    }
+    let mount = mounted(&liar, &["timeout=2s"]);
+    list_with_dates(&mount);
+    (liar, mount)
+}
+
+fn copies(count: usize) -> Vec<Vec<u8>> {
+    vec![message(1, "the same text\r\n"); count]
+}
+
+/// QUIT deletes nothing and closes, and another client deletes the twin `gone`: the mount must not
+/// claim that it has deleted `removed`.
+fn assert_no_false_claim(messages: &[Vec<u8>], removed: &str, gone: u64) {
+    let (liar, mut mount) = twins(messages);
+    remove(&mount, removed);
+    liar.once("QUIT", Reply::Close);
+    liar.remove(gone);
+    let left = liar.left_serials();
+    let (status, said) = umount(&mut mount);
+    let deleted = left.len() - liar.left_serials().len();
+    match deleted {
+        0 => {
+            assert!(!said.contains("1 message deleted"), "{said}");
+            assert_ne!(status, Some(0), "{said}");
+        }
+        _ => assert!(said.contains("1 message deleted"), "{said}"),
+    }
+}
+
+#[test]
+fn a_twin_deleted_by_another_client_is_not_claimed() {
+    assert_no_false_claim(&copies(2), "same.eml", 2);
+    assert_no_false_claim(&copies(2), "same~2.eml", 1);
+}
+
+#[test]
+fn one_of_three_twins_deleted_by_another_client_is_not_claimed() {
+    assert_no_false_claim(&copies(3), "same.eml", 3);
+    assert_no_false_claim(&copies(3), "same~2.eml", 3);
+}
+
+#[test]
+fn a_twin_with_other_headers_deleted_elsewhere_is_not_claimed() {
+    assert_no_false_claim(&of_equal_size(2), "same.eml", 2);
+}
+
+/// Two of three twins are removed, another client deletes one of the three, and QUIT fails.
+#[test]
+fn of_two_removed_copies_none_deleted_elsewhere_is_claimed() {
+    for gone in 1..=3 {
+        let (liar, mut mount) = twins(&copies(3));
+        remove(&mount, "same.eml");
+        remove(&mount, "same~2.eml");
+        liar.once("QUIT", Reply::Close);
+        liar.remove(gone);
+        let (status, said) = umount(&mut mount);
+        assert_eq!(status, crate::uncommitted(), "{said}");
+        assert!(said.contains("0 messages deleted"), "{said}");
+        assert_eq!(liar.left_serials().len(), 2);
+    }
+}
+
+/// The server refuses one DELE because another client has deleted that message.
+#[test]
+fn a_refused_copy_deleted_elsewhere_is_not_said_to_be_there() {
+    let (liar, mut mount) = twins(&copies(3));
+    remove(&mount, "same.eml");
+    remove(&mount, "same~2.eml");
+    liar.remove(2);
+    liar.once("DELE 2", Reply::Err("it has gone"));
+    let (status, said) = umount(&mut mount);
+    assert_eq!(status, crate::uncommitted(), "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].contains("1 message deleted"), "{said}");
+    assert!(!said.contains("same~2.eml is still"), "{said}");
+    assert!(said.contains("same~2.eml is possibly still"), "{said}");
+    assert_eq!(liar.left_serials(), [3]);
+}
+
+#[test]
+fn copies_that_another_client_deleted_are_reported_as_gone() {
+    let (liar, mut mount) = twins(&copies(2));
+    remove(&mount, "same.eml");
+    remove(&mount, "same~2.eml");
+    liar.once("QUIT", Reply::Close);
+    liar.remove(1);
+    liar.remove(2);
+    let (status, said) = umount(&mut mount);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(said, "0 messages deleted on the server, 2 already gone\n");
+}
 
 /// What a failed commit says about the removed messages must agree with what happens to them.
 fn assert_true_after_failure(fail: impl Fn(&Liar), recover: impl Fn(&Liar)) {
@@ -60,6 +160,50 @@ fn a_listing_that_fails_in_a_commit_is_reported_truly() {
         },
         |liar| liar.behave("UIDL"),
     );
+}
+
+/// After a commit has deleted a twin, the names must be those of the remaining ones at once.
+fn assert_renamed_at_once(removed: &str, left: [usize; 2]) {
+    let messages = of_different_sizes(3);
+    let (liar, mut mount) = twins(&messages);
+    remove(&mount, removed);
+    let output = mount.subcommand(&["commit", mount.arg()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let archive = tempfile::tempdir().expect("an archive");
+    let from = format!("{}/", mount.arg());
+    let copied = run(&[
+        Path::new("rsync"),
+        Path::new("-a"),
+        Path::new(&from),
+        archive.path(),
+    ]);
+    assert_eq!(copied.status.code(), Some(0), "{}", stderr(&copied));
+    assert_eq!(listed(&mount).len(), 2);
+    let mut copies: Vec<Vec<u8>> = fs::read_dir(archive.path())
+        .expect("the archive")
+        .map(|entry| fs::read(entry.expect("an entry").path()).expect("a copy"))
+        .collect();
+    copies.sort();
+    let mut right = left.map(|index| messages[index].clone()).to_vec();
+    right.sort();
+    assert!(copies == right, "{:?}", listed(&mount));
+    assert_eq!(liar.left().len(), 2);
+    umount(&mut mount);
+}
+
+#[test]
+fn deleting_the_first_twin_renames_the_others_at_once() {
+    assert_renamed_at_once("same.eml", [1, 2]);
+}
+
+#[test]
+fn deleting_the_second_twin_renames_the_others_at_once() {
+    assert_renamed_at_once("same~2.eml", [0, 2]);
+}
+
+#[test]
+fn deleting_the_last_twin_renames_no_other() {
+    assert_renamed_at_once("same~3.eml", [0, 1]);
 }
 
 /// A reply too many or too few to DELE shifts the replies to the other DELEs and to QUIT.

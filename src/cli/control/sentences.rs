@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::control::{ControlResponse, RequestOutcome};
 use crate::cli::failure::{Advice, Failure};
 use crate::cli::shown::{self, counted, first};
-use crate::maildrop::{Farewell, Fault, Fetched, Held, Verdict};
+use crate::maildrop::{Farewell, Fault, Fetched, Held, Kept, Verdict, Whereabouts};
 
 /// How many failed messages a fetch names.
 const MOST_FAILURES: usize = 10;
@@ -187,10 +187,11 @@ fn success_in_words(verdict: &Verdict) -> ControlResponse {
     });
     for kept in &verdict.kept {
         response.outcome = RequestOutcome::Failed(Failure::Uncommitted);
-        response.lines.push(format!(
-            "{} is still on the server: {}",
-            kept.name, kept.reason
-        ));
+        let Kept { name, reason, .. } = kept;
+        response.lines.push(match kept.whereabouts {
+            Whereabouts::OnServer => format!("{name} is still on the server: {reason}"),
+            Whereabouts::Unknown => format!("{name} is possibly still on the server: {reason}"),
+        });
     }
     response
 }

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use crate::maildrop::catalogue::changes::Changes;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::listing::{Coverage, Entry, Group, Listed, listed_by_name};
+use crate::maildrop::catalogue::message::Standing;
+use crate::maildrop::catalogue::pending::Absence;
 use crate::maildrop::catalogue::{Catalogue, inode};
 use crate::pop3::UniqueId;
 
@@ -22,6 +24,35 @@ impl Catalogue {
         let updated = Merge::new(self, listed.len(), coverage).run(listed);
         self.unnamed = coverage.unnamed();
         updated
+    }
+
+    /// Gives the twins of deleted messages the names that the next listing gives them. The server
+    /// keeps the order of those that are left, so no listing is needed for that.
+    pub(crate) fn renumber_twins(&mut self) -> Changes {
+        let is_listed = |&id: &MessageId| self.was_in_last_listing(id);
+        let ids = (0..).map(MessageId).take(self.messages.len());
+        let mut left: Vec<(u32, Entry)> = ids
+            .filter(is_listed)
+            .map(|id| self.get(id).as_listed())
+            .collect();
+        left.sort_by_key(|&(ordinal, _)| ordinal);
+        let listing = left.into_iter().map(|(_, entry)| entry).collect();
+        let coverage = match self.unnamed {
+            0 => Coverage::Complete,
+            unnamed => Coverage::Partial(unnamed),
+        };
+        self.update(listing, coverage).1
+    }
+
+    /// Whether the last listing named the message, and no commit has deleted it since.
+    fn was_in_last_listing(&self, id: MessageId) -> bool {
+        match self.get(id).standing {
+            Standing::Listed => true,
+            Standing::Unlinked => self
+                .pending(id)
+                .is_some_and(|pending| pending.absence == Absence::Named),
+            Standing::Departed => false,
+        }
     }
 }
 
@@ -116,7 +147,7 @@ impl<'a> Merge<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::maildrop::catalogue::{Extent, Standing, Totals};
+    use crate::maildrop::catalogue::{Extent, Totals};
     use crate::store::Row;
 
     impl Catalogue {
@@ -278,6 +309,37 @@ mod tests {
         catalogue.update_all(entries(&[("x", 5)]));
         let (_, changes) = catalogue.update_all(entries(&[("x", 5), ("x", 5)]));
         assert_eq!((&changes.altered, &changes.unidentified), (&order, &order));
+    }
+
+    #[test]
+    fn twins_of_a_deleted_message_get_the_next_listings_names() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("x", 5), ("y", 1), ("x", 6), ("x", 7)]));
+        catalogue.set_standing(order[2], Standing::Unlinked);
+        catalogue.retire(order[2]);
+        let changes = catalogue.renumber_twins();
+        assert_eq!(
+            names(&catalogue, Standing::Listed),
+            ["x.eml", "x~2.eml", "y.eml"]
+        );
+        assert_eq!(changes.vanished, [order[3]]);
+        let octets = catalogue.by_name("x~2.eml", Standing::Listed);
+        assert_eq!(octets.map(|id| catalogue.get(id).listed), Some(7));
+        let (_, later) = catalogue.update_all(entries(&[("x", 5), ("y", 1), ("x", 7)]));
+        assert!(later.altered.is_empty() && !later.change_the_directory());
+    }
+
+    #[test]
+    fn a_renumbering_lets_no_unnamed_pending_message_depart() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let all = [("x", 5), ("x", 5), ("y", 1)];
+        let (order, _) = catalogue.update_all(entries(&all));
+        catalogue.set_standing(order[2], Standing::Unlinked);
+        catalogue.update(entries(&all[..2]), Coverage::Partial(1));
+        catalogue.retire(order[0]);
+        catalogue.renumber_twins();
+        assert_eq!(names(&catalogue, Standing::Listed), ["x.eml"]);
+        assert_eq!(names(&catalogue, Standing::Unlinked), ["y.eml"]);
     }
 
     #[test]

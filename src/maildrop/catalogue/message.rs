@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::maildrop::catalogue::digest::{ContentSince, Digests, HeaderDigest};
 use crate::maildrop::catalogue::id::Tag;
 use crate::maildrop::catalogue::identity;
-use crate::maildrop::catalogue::listing::Listed;
+use crate::maildrop::catalogue::listing::{Entry, Listed};
 use crate::maildrop::catalogue::name::file_name;
 use crate::maildrop::catalogue::pending::ShownBefore;
 use crate::pop3::UniqueId;
@@ -244,9 +244,18 @@ impl Message {
         self.twins
     }
 
-    /// Whether both messages have the same unique-id.
-    pub(crate) fn is_twin_of(&self, other: &Self) -> bool {
-        self.uidl == other.uidl
+    /// Whether it is the first message with its unique-id, in maildrop order.
+    pub(super) fn is_first_twin(&self) -> bool {
+        self.ordinal == 1
+    }
+
+    /// Its entry in the last listing, with the position among its twins.
+    pub(super) fn as_listed(&self) -> (u32, Entry) {
+        let entry = Entry {
+            uidl: self.uidl.clone(),
+            octets: self.listed,
+        };
+        (self.ordinal, entry)
     }
 
     /// The size that LIST and earlier fetches announce.

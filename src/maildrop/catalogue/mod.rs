@@ -155,8 +155,12 @@ impl Catalogue {
     }
 
     /// The first message with the same unique-id, which may be the message itself.
-    pub(crate) fn first_twin(&self, id: MessageId) -> Option<MessageId> {
-        self.any_by_name(&file_name(&self.get(id).uidl, 1))
+    pub(crate) fn first_twin(&self, id: MessageId) -> MessageId {
+        let message = self.get(id);
+        match message.is_first_twin() {
+            true => id,
+            false => self.any_by_name(&file_name(&message.uidl, 1)).unwrap_or(id),
+        }
     }
 
     fn any_by_name(&self, name: &str) -> Option<MessageId> {

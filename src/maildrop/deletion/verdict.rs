@@ -22,18 +22,30 @@ pub struct Verdict {
     pub deleted: usize,
     /// How many messages were already gone from the server.
     pub gone: usize,
-    /// Messages that are still on the server. They are listed again, except those that the server
-    /// did not identify.
+    /// Messages that are not known to be gone from the server. Those that it still identifies are
+    /// listed again.
     pub kept: Vec<Kept>,
 }
 
-/// A message that was to be deleted and is still on the server.
+/// A message that was to be deleted and is not known to be gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Its file name.
+    /// The file name that it had when the user removed it.
     pub name: String,
+    /// Whether it is certain that the server still has it.
+    pub whereabouts: Whereabouts,
     /// Why it was kept: the server's reply, or our own reason.
     pub reason: ServerText,
+}
+
+/// What is known of a message after a commit that has not deleted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// The server still has it.
+    OnServer,
+    /// The server may have it, perhaps under another name: it does not identify the message, or
+    /// some of those with its unique-id have gone.
+    Unknown,
 }
 
 impl Verdict {

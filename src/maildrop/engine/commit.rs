@@ -30,10 +30,10 @@ use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Standing;
 use crate::maildrop::deletion::limit::{self, Consent, Held};
-use crate::maildrop::deletion::verdict::{Farewell, Kept, Verdict};
+use crate::maildrop::deletion::verdict::{Farewell, Kept, Verdict, Whereabouts};
 use crate::maildrop::engine::confirm::{Confirmation, ToConfirm};
 use crate::maildrop::engine::quit::{ATTEMPTS, Marked, QuitAnswer, QuitDoubt};
-use crate::maildrop::engine::reconcile::{Reconcile, is_group_left};
+use crate::maildrop::engine::reconcile::{Reconcile, twins_in};
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::{FAREWELL, Session};
@@ -227,6 +227,7 @@ impl Survey {
     fn add(&mut self, id: MessageId, catalogue: &Catalogue, session: &Session) {
         // The listing of a new session may have found it altered, and listed it again, or gone.
         let shown = catalogue.pending(id);
+        let first = catalogue.first_twin(id);
         let reason: &[u8] = match (session.number_of(id), shown) {
             (Some(number), Some(pending)) => {
                 let is_twin = catalogue.get(id).twins() > 1;
@@ -240,7 +241,7 @@ impl Survey {
             }
             (Some(_), None) => CHANGED,
             (None, Some(_)) => b"the server did not tell which message it is",
-            (None, None) if is_group_left(catalogue, session, id) => {
+            (None, None) if twins_in(session, first, catalogue) > 0 => {
                 b"of those with its unique-id some are gone: it may have another name now"
             }
             (None, None) => {
@@ -250,6 +251,7 @@ impl Survey {
         };
         self.verdict.kept.push(Kept {
             name: catalogue.get(id).name(),
+            whereabouts: Whereabouts::Unknown,
             reason: ServerText::from(reason),
         });
     }

@@ -51,3 +51,12 @@ pub(super) struct Marked {
 
 /// Messages that are not marked, and why: in the server's words, or ours.
 pub(super) type Refused = Vec<(MessageId, ServerText)>;
+
+/// Messages that share a unique-id in the session that deletes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct TwinsBefore {
+    /// How many the session listed.
+    pub(super) listed: usize,
+    /// How many of them took DELE.
+    pub(super) accepted: usize,
+}

@@ -1,30 +1,47 @@
 //! What QUIT has done to the messages that were marked, and what becomes of those that are left.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
-use crate::maildrop::catalogue::message::{Message, Standing};
-use crate::maildrop::deletion::verdict::{Kept, Verdict};
-use crate::maildrop::engine::quit::{ATTEMPTS, Marked, QuitDoubt, Refused};
+use crate::maildrop::catalogue::message::Standing;
+use crate::maildrop::catalogue::pending::Likeness;
+use crate::maildrop::deletion::verdict::{Kept, Verdict, Whereabouts};
+use crate::maildrop::engine::quit::{ATTEMPTS, Marked, QuitDoubt, Refused, TwinsBefore};
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::Session;
 use crate::maildrop::shared::Shared;
+use crate::pop3::ServerText;
 
 /// The end of a commit, after QUIT.
 pub(super) struct Reconcile<'a> {
     shared: &'a Shared,
     marked: Marked,
+    /// The twins of each message that is marked or refused, by the first of them.
+    before: HashMap<MessageId, TwinsBefore>,
     verdict: Verdict,
+}
+
+/// What QUIT has done to the messages that took DELE.
+#[derive(Clone, Copy)]
+enum Update {
+    /// It has deleted them.
+    Done,
+    Unknown,
 }
 
 impl<'a> Reconcile<'a> {
     /// `verdict` tells of the messages that the session did not have.
     pub(super) fn new(shared: &'a Shared, marked: Marked, verdict: Verdict) -> Self {
+        let state = shared.state.lock();
+        let before = twins_before(&marked, &state.catalogue);
+        drop(state);
         Self {
             shared,
             marked,
+            before,
             verdict,
         }
     }
@@ -33,13 +50,20 @@ impl<'a> Reconcile<'a> {
     pub(super) fn committed(mut self, sessions: &mut Sessions) -> Verdict {
         self.shared.retire(&self.marked.accepted);
         self.verdict.deleted = self.marked.accepted.len();
+        if self.before.values().any(|twins| twins.listed > 1) {
+            self.shared.renumber_twins();
+        }
         if self.marked.refused.is_empty() {
             return self.verdict;
         }
         let refused = std::mem::take(&mut self.marked.refused);
         let left = match sessions.ensure_for_commit(self.shared) {
-            Ok(()) if self.names_as_many(sessions) => self.still_there(refused, sessions),
-            _ => refused,
+            Ok(()) if self.names_as_many(sessions) => {
+                let (left, gone) = self.look_for(refused, Update::Done, sessions);
+                self.verdict.gone += gone.len();
+                left
+            }
+            _ => refused.into_iter().map(still_on_server).collect(),
         };
         self.keep(left)
     }
@@ -52,24 +76,16 @@ impl<'a> Reconcile<'a> {
     ) -> Result<Verdict, Fault> {
         let reason = doubt.reason();
         log::warn!("QUIT was not confirmed ({reason}): looking what is left");
-        let before = self.marked_messages();
         self.open_session_to_look(doubt, sessions)?;
         if !self.names_as_many(sessions) {
             return Err(Fault::OutcomeUnknown(format!(
                 "{reason}; nor does it tell what is left"
             )));
         }
-        let after = self.marked_messages();
-        let mut left = Refused::new();
-        for ((&id, was), is) in self.marked.accepted.iter().zip(&before).zip(&after) {
-            if is_on_the_server(id, sessions) && !is_a_twin_now(was, &before, is) {
-                left.push((id, reason.clone()));
-            } else {
-                self.verdict.deleted += 1;
-            }
-        }
-        let mut gone = std::mem::take(&mut self.marked.accepted);
-        gone.retain(|&id| !is_on_the_server(id, sessions));
+        let accepted = std::mem::take(&mut self.marked.accepted);
+        let accepted = accepted.into_iter().map(|id| (id, reason.clone()));
+        let (mut left, gone) = self.look_for(accepted.collect(), Update::Unknown, sessions);
+        self.verdict.deleted += gone.len();
         self.shared.retire(&gone);
         if let QuitDoubt::Silent(_) = doubt
             && !left.is_empty()
@@ -79,7 +95,9 @@ impl<'a> Reconcile<'a> {
             )));
         }
         let refused = std::mem::take(&mut self.marked.refused);
-        left.extend(self.still_there(refused, sessions));
+        let (refused, gone) = self.look_for(refused, Update::Unknown, sessions);
+        self.verdict.gone += gone.len();
+        left.extend(refused);
         Ok(self.keep(left))
     }
 
@@ -114,39 +132,67 @@ impl<'a> Reconcile<'a> {
             .is_some_and(|session| session.unnamed <= self.marked.unnamed)
     }
 
-    /// Those refused messages that the open session may have, though by a twin's name; the others are counted as gone.
-    fn still_there(&mut self, refused: Refused, sessions: &Sessions) -> Refused {
+    /// Sorts messages by what the open session shows: those that the server still has or may have, and those that have gone.
+    fn look_for(
+        &self,
+        messages: Refused,
+        update: Update,
+        sessions: &Sessions,
+    ) -> (Vec<LeftBehind>, Vec<MessageId>) {
         let Some(session) = sessions.current() else {
-            return refused;
+            return (
+                messages.into_iter().map(still_on_server).collect(),
+                Vec::new(),
+            );
         };
         let state = self.shared.state.lock();
-        let (left, gone): (Refused, Refused) = refused
-            .into_iter()
-            .partition(|&(id, _)| is_group_left(&state.catalogue, session, id));
-        self.verdict.gone += gone.len();
-        left
+        let (mut left, mut gone) = (Vec::new(), Vec::new());
+        for (id, reason) in messages {
+            match self.find(id, update, &state.catalogue, session) {
+                Some(whereabouts) => left.push((id, whereabouts, reason)),
+                None => gone.push(id),
+            }
+        }
+        (left, gone)
     }
 
-    fn marked_messages(&self) -> Vec<Message> {
-        let state = self.shared.state.lock();
-        let messages = self.marked.accepted.iter();
-        messages
-            .map(|&id| state.catalogue.get(id).clone())
-            .collect()
+    /// Where a message is; `None` if the server has no message with its unique-id. Twins take each other's names when one
+    /// has gone, so only their number tells: if it is another than it must be, any of them may have gone.
+    fn find(
+        &self,
+        id: MessageId,
+        update: Update,
+        catalogue: &Catalogue,
+        session: &Session,
+    ) -> Option<Whereabouts> {
+        let first = catalogue.first_twin(id);
+        let before = self.before.get(&first).copied().unwrap_or_default();
+        let pending = catalogue.pending(id);
+        let is_shifted = pending.is_some_and(|pending| pending.likeness == Likeness::Shifted);
+        let are_all_there = |listed: usize| match update {
+            Update::Done => listed + before.accepted == before.listed,
+            Update::Unknown => listed == before.listed && !is_shifted,
+        };
+        match twins_in(session, first, catalogue) {
+            0 => None,
+            listed if are_all_there(listed) => Some(Whereabouts::OnServer),
+            _ => Some(Whereabouts::Unknown),
+        }
     }
 
     /// Lists again what the server kept, unless a listing since has told otherwise.
-    fn keep(mut self, left: Refused) -> Verdict {
+    fn keep(mut self, left: Vec<LeftBehind>) -> Verdict {
         let is_pending = |id: &MessageId| {
             let state = self.shared.state.lock();
             state.catalogue.get(*id).standing == Standing::Unlinked
         };
-        let pending = left.iter().map(|&(id, _)| id).filter(is_pending);
+        let pending = left.iter().map(|&(id, ..)| id).filter(is_pending);
         let pending: Vec<MessageId> = pending.collect();
         self.shared.list_again(&pending, &self.marked.replaced);
         let state = self.shared.state.lock();
-        let kept = left.into_iter().map(|(id, reason)| Kept {
+        let kept = left.into_iter().map(|(id, whereabouts, reason)| Kept {
             name: state.catalogue.get(id).name(),
+            whereabouts,
             reason,
         });
         self.verdict.kept.extend(kept);
@@ -154,22 +200,29 @@ impl<'a> Reconcile<'a> {
     }
 }
 
-/// As the open session has listed it.
-fn is_on_the_server(id: MessageId, sessions: &Sessions) -> bool {
-    sessions
-        .current()
-        .is_some_and(|session| session.number_of(id).is_some())
+/// A message that is not known to be deleted, and why it is not.
+type LeftBehind = (MessageId, Whereabouts, ServerText);
+
+fn still_on_server((id, reason): (MessageId, ServerText)) -> LeftBehind {
+    (id, Whereabouts::OnServer, reason)
 }
 
-/// Whether the session has a message of the unique-id: the first of those left is called as the first ever was.
-pub(super) fn is_group_left(catalogue: &Catalogue, session: &Session, id: MessageId) -> bool {
-    catalogue
-        .first_twin(id)
-        .is_some_and(|first| session.number_of(first).is_some())
+fn twins_before(marked: &Marked, catalogue: &Catalogue) -> HashMap<MessageId, TwinsBefore> {
+    let mut before: HashMap<MessageId, TwinsBefore> = HashMap::new();
+    let accepted = marked.accepted.iter().map(|&id| (id, 1));
+    let refused = marked.refused.iter().map(|&(id, _)| (id, 0));
+    for (id, accepted) in accepted.chain(refused) {
+        let twins = before.entry(catalogue.first_twin(id)).or_default();
+        twins.listed = catalogue.get(id).twins() as usize;
+        twins.accepted += accepted;
+    }
+    before
 }
 
-/// The twins that are left have the names of those that are deleted: only how many there are tells them apart.
-fn is_a_twin_now(was: &Message, deleted: &[Message], is: &Message) -> bool {
-    let deleted = deleted.iter().filter(|other| other.is_twin_of(was));
-    is.twins() as usize + deleted.count() <= was.twins() as usize
+/// How many messages with the unique-id of this first one the session has.
+pub(super) fn twins_in(session: &Session, first: MessageId, catalogue: &Catalogue) -> usize {
+    match session.number_of(first) {
+        Some(_) => catalogue.get(first).twins() as usize,
+        None => 0,
+    }
 }

@@ -333,6 +333,13 @@ impl Shared {
         self.index.learn(rows);
     }
 
+    /// Gives the twins of messages that a commit has deleted their new names, so that a reader who
+    /// lists the directory before the next session opens what it has seen there.
+    pub(crate) fn renumber_twins(&self) {
+        let changes = self.state.lock().catalogue.renumber_twins();
+        self.take_changes(&changes);
+    }
+
     /// Lists messages again that a commit has not deleted. `replaced` are those of them in whose
     /// place the server has shown other mail. Everything known of these is dropped.
     pub(crate) fn list_again(&self, pending: &[MessageId], replaced: &[MessageId]) {
