@@ -241,3 +241,75 @@ fn exchanged_unique_ids_delete_no_other_message() {
         ],
     );
 }
+
+/// Nothing was seen of the message that the user removed. The headers of the message that has its
+/// unique-id now are no evidence.
+#[test]
+fn headers_seen_after_a_replacement_confirm_no_removal() {
+    let quit = Quit::Confirmed;
+    let large = Draft {
+        octets: 300,
+        ..MAIL
+    };
+    succeeds(
+        &[MAIL, MAIL],
+        &[
+            Operation::Unlink(0),
+            Operation::Alter(0, large),
+            Operation::Restart,
+            Operation::Walk,
+            Operation::Stat(0),
+            Operation::Commit { refused: 0, quit },
+        ],
+    );
+}
+
+/// Another client deletes one of two copies. Then the user removes one, and QUIT deletes nothing.
+#[test]
+fn a_copy_deleted_elsewhere_is_not_claimed() {
+    let quit = Quit::Refused(Update::NotDone);
+    for gone in 0..2 {
+        succeeds(
+            &[MAIL],
+            &[
+                Operation::Copy(0),
+                Operation::Refresh,
+                Operation::Expunge(gone),
+                Operation::Unlink(0),
+                Operation::Commit { refused: 0, quit },
+            ],
+        );
+    }
+}
+
+#[test]
+fn an_aborted_mount_tells_what_its_commit_has_done() {
+    for quit in [Quit::Confirmed, Quit::Closed(Update::Done)] {
+        succeeds(
+            &[MAIL, MAIL],
+            &[
+                Operation::Unlink(0),
+                Operation::Remount(Parting::Aborting(quit)),
+                Operation::Walk,
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_mount_held_elsewhere_can_be_read_and_not_changed() {
+    succeeds(
+        &[MAIL, MAIL, MAIL],
+        &[
+            Operation::Unlink(0),
+            Operation::Open(2),
+            Operation::Remount(Parting::HeldElsewhere(Quit::Confirmed)),
+            Operation::Walk,
+            Operation::Unlink(0),
+            Operation::Commit {
+                refused: 0,
+                quit: Quit::Confirmed,
+            },
+        ],
+    );
+}

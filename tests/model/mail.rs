@@ -58,6 +58,11 @@ impl Mail {
         self.uidl == other.uidl && self.listed == other.listed
     }
 
+    /// Whether it is this message, still with the same unique-id.
+    pub(crate) fn is_the_same_for_a_client(&self, other: &Mail) -> bool {
+        self.serial == other.serial && self.uidl == other.uidl
+    }
+
     /// The headers with the empty line.
     pub(crate) fn headers(&self) -> &[u8] {
         headers(&self.content)

@@ -170,8 +170,15 @@ impl Mounted {
         self.filesystem.rename(DELETED, name, ROOT, name, 0)
     }
 
-    pub(crate) fn end(self, farewell: Farewell) -> Result<Verdict, Fault> {
+    pub(crate) fn end(&self, farewell: Farewell) -> Result<Verdict, Fault> {
         self.maildrop.close(farewell)
+    }
+
+    /// Reads from a file that is open.
+    pub(crate) fn octets(&self, handle: u64, offset: u64, length: u32) -> Result<Vec<u8>, Error> {
+        let slice = self.filesystem.read(handle, offset, length, 0)?;
+        let mut buffer = Vec::new();
+        slice.octets(&mut buffer).map(<[u8]>::to_vec)
     }
 }
 

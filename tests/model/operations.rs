@@ -118,6 +118,20 @@ pub(crate) enum Parting {
     LosingTheIndex,
     /// The process is killed; the next mount finds what is on disk at that moment.
     Crashing,
+    /// The kernel's connection is aborted while a commit is under way.
+    Aborting(Quit),
+    /// By `umount`, while another mount namespace or a bind mount still has the filesystem.
+    HeldElsewhere(Quit),
+}
+
+impl Parting {
+    /// How the server answers QUIT, if the mount commits.
+    fn quit(&self) -> Option<&Quit> {
+        match self {
+            Self::Committing(quit) | Self::Aborting(quit) | Self::HeldElsewhere(quit) => Some(quit),
+            Self::Discarding | Self::LosingTheIndex | Self::Crashing => None,
+        }
+    }
 }
 
 impl Setting {
@@ -143,9 +157,8 @@ impl Sequence {
         self.operations.iter().any(|operation| match operation {
             Operation::Fault(fault) => matches!(fault.how, Break::Silence | Break::Drip),
             Operation::Misreply(misreply) => *misreply == Misreply::Missing,
-            Operation::Commit { quit, .. } | Operation::Remount(Parting::Committing(quit)) => {
-                is_silent(quit)
-            }
+            Operation::Commit { quit, .. } => is_silent(quit),
+            Operation::Remount(parting) => parting.quit().is_some_and(is_silent),
             _ => false,
         })
     }
@@ -292,9 +305,11 @@ fn damage() -> impl Strategy<Value = Damage> {
 
 fn parting(quits: Vec<Quit>) -> impl Strategy<Value = Parting> {
     prop_oneof![
-        2 => select(quits).prop_map(Parting::Committing),
+        2 => select(quits.clone()).prop_map(Parting::Committing),
         1 => Just(Parting::Discarding),
         1 => Just(Parting::LosingTheIndex),
         1 => Just(Parting::Crashing),
+        1 => select(quits.clone()).prop_map(Parting::Aborting),
+        1 => select(quits).prop_map(Parting::HeldElsewhere),
     ]
 }

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod deletions;
+mod held;
 mod messages;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use super::mounted::{self, Mounted, Mounting, Unanswered};
 use super::operations::{Operation, Parting, Pick, Sequence};
 use super::reference::{Known, Reference, Standing};
 use super::server::{Event, Quit, Server};
+use held::Held;
 
 /// The error describes what the mount did wrong.
 pub(crate) type Check<T = ()> = Result<T, String>;
@@ -69,6 +71,8 @@ struct Run {
     folder: TempDir,
     mounts: usize,
     mounted: Option<Mounted>,
+    /// An earlier mount that has ended and is still in use elsewhere.
+    held: Option<Held>,
     reference: Reference,
     open: Vec<OpenFile>,
     is_silent_at_times: bool,
@@ -105,6 +109,7 @@ impl Run {
             folder: tempfile::tempdir().expect("a folder"),
             mounts: 0,
             mounted: None,
+            held: None,
             reference: Reference::default(),
             open: Vec::new(),
             is_silent_at_times,
@@ -280,7 +285,7 @@ impl Run {
         for event in self.server.take_events() {
             match event {
                 Event::Listed(listing) => self.reference.take_listing(&listing),
-                Event::Marked(_) | Event::Quit | Event::Deleted(_) => {
+                Event::Marked(_) | Event::Accepted(_) | Event::Quit | Event::Deleted(_) => {
                     return Err(format!("{event:?}, though nothing was committed"));
                 }
             }

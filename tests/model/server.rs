@@ -100,6 +100,8 @@ pub(crate) enum Event {
     Listed(Vec<Mail>),
     /// The client sent DELE for this message.
     Marked(Mail),
+    /// The server accepted that DELE.
+    Accepted(Mail),
     /// The client sent QUIT after DELE.
     Quit,
     /// QUIT deleted these messages.

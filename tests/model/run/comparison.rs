@@ -17,6 +17,7 @@ impl Run {
         self.list()?;
         self.check_the_pending()?;
         self.check_the_kernel()?;
+        self.check_the_held()?;
         if let Some(complaint) = self.server.complaints().pop() {
             return Err(complaint);
         }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use pop3fs::maildrop::{Consent, Farewell, Fault, Kept, Verdict};
+use pop3fs::maildrop::{Consent, Farewell, Fault, Kept, Verdict, Whereabouts};
 
-use super::{Check, EXCUSE, Run, known};
+use super::{Check, EXCUSE, Run, comparison, known, serials};
 use crate::mail::Mail;
-use crate::mounted::{self, Left};
+use crate::mounted::{self, Left, Mounted};
 use crate::operations::Parting;
 use crate::reference::Standing;
 use crate::server::{Broken, Event, Quit};
@@ -39,6 +39,7 @@ impl Run {
     /// Takes the server's events of a commit; it must have deleted only pending messages.
     fn take_update(&mut self, pending: &BTreeMap<String, Mail>) -> Check<CommitOutcome> {
         let mut update = CommitOutcome {
+            before: self.reference.last_listing.clone(),
             listed: self.reference.last_listing.clone(),
             ..CommitOutcome::default()
         };
@@ -50,13 +51,17 @@ impl Run {
                     update.listings += 1;
                     match update.has_quit {
                         true => update.was_looked_at = true,
-                        false => update.listed = listing,
+                        false => {
+                            update.listed = listing;
+                            update.accepted.clear();
+                        }
                     }
                 }
                 Event::Marked(mail) if self.may_be_deleted(pending, &mail) => {}
                 Event::Marked(mail) => {
                     return Err(format!("DELE was sent for {mail:?}, which is not unlinked"));
                 }
+                Event::Accepted(mail) => update.accepted.push(mail),
                 Event::Quit => update.has_quit = true,
                 Event::Deleted(mails) => update.deleted.extend(mails),
             }
@@ -103,16 +108,19 @@ impl Run {
         }
         let mut untold = 0;
         for (name, mail) in pending {
-            let is_kept = verdict.kept.iter().any(|kept| kept.name == *name);
+            let said = verdict.kept.iter().find(|kept| kept.name == *name);
+            let said = said.map(|kept| kept.whereabouts);
             let standing = known(&mut self.reference, name)?.standing;
-            match (self.is_truly_kept(mail, update), is_kept) {
+            match (self.is_truly_kept(mail, update), said) {
                 // A listing at the start of the commit may have shown that it changed.
-                (Some(true), false) if standing != Standing::Unlinked => untold += 1,
-                (Some(is), said) if is != said => {
+                (Some(true), None) if standing != Standing::Unlinked => untold += 1,
+                (_, Some(Whereabouts::Unknown)) if self.has_been_a_twin(mail, update) => {}
+                (Some(is), said) if is != (said == Some(Whereabouts::OnServer)) => {
                     return Err(format!("{name}, {mail:?}: kept is {is}, says {verdict:?}"));
                 }
                 _ => {}
             }
+            let is_kept = said.is_some();
             // If a listing after QUIT still has the name, it is a new message with the unique-id of
             // the deleted one.
             let is_new = standing == Standing::Unlinked && !is_kept && update.was_looked_at;
@@ -131,7 +139,33 @@ impl Run {
         if told + untold > pending.len() {
             return Err(format!("{untold} of {pending:?} left, says {verdict:?}"));
         }
+        self.check_what_is_claimed(pending, verdict)?;
+        if update.has_quit && !update.was_looked_at {
+            self.reference.take_listing(&update.left());
+        }
         Ok(())
+    }
+
+    /// The mount must not claim that more messages have gone than have.
+    fn check_what_is_claimed(&self, pending: &BTreeMap<String, Mail>, verdict: &Verdict) -> Check {
+        let left = &self.reference.mailbox;
+        let is_left = |mail: &&Mail| {
+            left.iter()
+                .any(|other| other.is_the_same_for_a_client(mail))
+        };
+        let gone = pending.len() - pending.values().filter(is_left).count();
+        if verdict.deleted + verdict.gone > gone {
+            return Err(format!("{gone} of {pending:?} have gone, says {verdict:?}"));
+        }
+        Ok(())
+    }
+
+    /// Whether other messages had the unique-id when the message was removed or the commit marked
+    /// it, or have it now: then its number among them is all that identifies it.
+    fn has_been_a_twin(&self, mail: &Mail, update: &CommitOutcome) -> bool {
+        let of = |mails: &[Mail]| mails.iter().filter(|other| other.uidl == mail.uidl).count();
+        let listings = [&update.before, &update.listed, &self.reference.mailbox];
+        listings.into_iter().any(|listing| of(listing) > 1)
     }
 
     /// Whether the server kept the message; `None` if both verdicts would be right.
@@ -183,13 +217,13 @@ impl Run {
 
     pub(super) fn remount(&mut self, parting: Parting) -> Check {
         match parting {
-            Parting::Committing(quit) => {
-                self.server.answer_deletions(0, quit);
-                let (pending, before) = (self.reference.pending(), self.server.broken());
-                let verdict = self.end_mount(Farewell::Commit(Consent::Given));
-                self.check_verdict(&pending, before, verdict)?;
-                self.server.answer_deletions(0, Quit::Confirmed);
+            Parting::Committing(quit) => drop(self.end_with_commit(quit)?),
+            Parting::HeldElsewhere(quit) => {
+                let open = std::mem::take(&mut self.open);
+                let mounted = self.end_with_commit(quit)?;
+                self.hold(mounted, open)?;
             }
+            Parting::Aborting(quit) => self.abort(quit)?,
             Parting::Discarding => drop(self.end_mount(Farewell::Discard)),
             Parting::LosingTheIndex => {
                 drop(self.end_mount(Farewell::Discard));
@@ -220,6 +254,36 @@ impl Run {
         self.mounted.take().expect("a mount").end(farewell)
     }
 
+    fn end_with_commit(&mut self, quit: Quit) -> Check<Mounted> {
+        self.server.answer_deletions(0, quit);
+        let (pending, before) = (self.reference.pending(), self.server.broken());
+        self.open.clear();
+        let mounted = self.mounted.take().expect("a mount");
+        let verdict = mounted.end(Farewell::Commit(Consent::Given));
+        self.check_verdict(&pending, before, verdict)?;
+        self.server.answer_deletions(0, Quit::Confirmed);
+        Ok(mounted)
+    }
+
+    /// A commit that is called off deletes nothing; one that cannot be called off any more tells
+    /// what it has done.
+    fn abort(&mut self, quit: Quit) -> Check {
+        self.server.answer_deletions(0, quit);
+        let (pending, before) = (self.reference.pending(), self.server.broken());
+        let commit = self.mounted().commit();
+        // What the end of the mount tells is told to whoever waits for the commit.
+        drop(self.end_mount(Farewell::Discard));
+        match commit.wait()? {
+            Err(Fault::Ending) => {
+                let deleted = self.take_update(&pending)?.deleted;
+                comparison::equal("what an abort has deleted", &serials(&deleted), &Vec::new())?;
+            }
+            verdict => self.check_verdict(&pending, before, verdict)?,
+        }
+        self.server.answer_deletions(0, Quit::Confirmed);
+        Ok(())
+    }
+
     /// Mounts; each failure must be excused by a reply that broke off during the login.
     pub(super) fn mount(&mut self) -> Check {
         loop {
@@ -242,10 +306,14 @@ impl Run {
 #[derive(Default)]
 struct CommitOutcome {
     deleted: Vec<Mail>,
+    /// What took DELE in the session that was listed last.
+    accepted: Vec<Mail>,
     listings: usize,
     has_quit: bool,
     /// Whether a session got a complete listing after QUIT.
     was_looked_at: bool,
+    /// The last listing before the commit.
+    before: Vec<Mail>,
     /// The last listing before QUIT.
     listed: Vec<Mail>,
 }
@@ -261,5 +329,12 @@ impl CommitOutcome {
         let mut listed = of(&self.listed);
         listed.retain(|serial| !ours.contains(serial));
         listed != of(left)
+    }
+
+    /// What is left of the last listing before QUIT, as far as the mount knows.
+    fn left(&self) -> Vec<Mail> {
+        let is_deleted = |mail: &Mail| self.accepted.iter().any(|gone| gone.serial == mail.serial);
+        let listed = self.listed.iter();
+        listed.filter(|mail| !is_deleted(mail)).cloned().collect()
     }
 }

@@ -132,16 +132,8 @@ impl Run {
     }
 
     fn octets(&self, handle: u64, offset: u64, length: u32) -> Check<Vec<u8>> {
-        let slice = self
-            .mounted()
-            .filesystem
-            .read(handle, offset, length, 0)
-            .map_err(|error| error.to_string())?;
-        let mut buffer = Vec::new();
-        let octets = slice.octets(&mut buffer);
-        octets
-            .map(<[u8]>::to_vec)
-            .map_err(|error| error.to_string())
+        let octets = self.mounted().octets(handle, offset, length);
+        octets.map_err(|error| error.to_string())
     }
 
     pub(super) fn read(&mut self, open: Pick, offset: u16, length: u16) -> Check {

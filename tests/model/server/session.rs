@@ -233,10 +233,11 @@ impl<'a> ModelSession<'a> {
         state.events.push(Event::Marked(mail.clone()));
         let is_refused = state.refused & 1 == 1;
         state.refused >>= 1;
-        drop(state);
         if is_refused {
             return WireReply::Line("-ERR it is read-only".to_owned());
         }
+        state.events.push(Event::Accepted(mail.clone()));
+        drop(state);
         self.marked.push(mail);
         WireReply::Line("+OK".to_owned())
     }
