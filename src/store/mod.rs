@@ -30,5 +30,7 @@ mod search;
 pub use account::{AccountCache, CacheFolder};
 pub use bodies::{Bodies, Body, BodyKey, BodyReader, Disk, Eol, FoundBody, Incoming, Usage};
 pub use error::StoreError;
-pub use index::{Index, LastListing, Removal, RemovedMessage, Row};
+pub use index::{
+    DEPARTED_MOST, DEPARTED_OCTETS_MOST, Index, LastListing, Removal, RemovedMessage, Row,
+};
 pub use search::{FoundMessage, Indexed, Offer, Pins, SearchEntry, SearchIndex};

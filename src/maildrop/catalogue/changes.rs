@@ -9,6 +9,8 @@ pub(crate) struct Changes {
     pub(crate) appeared: Vec<MessageId>,
     /// Listed before, and missing from the maildrop now.
     pub(crate) vanished: Vec<MessageId>,
+    /// Listed in an earlier mount, and missing from the maildrop since.
+    pub(crate) left: Vec<MessageId>,
     /// In the maildrop, but their content may have changed: the cached body and size are void.
     pub(crate) altered: Vec<MessageId>,
     /// Those of `altered` that may be other messages with the same unique-id: everything known

@@ -1,13 +1,9 @@
 //! Numbers and tags that identify a message.
 
-/// A message of this mount: its index in the catalogue. It never changes while the mount lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageId(pub(crate) u32);
-
-impl MessageId {
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
+slotmap::new_key_type! {
+    /// A message of this mount. It never changes while the mount lasts, and no other message gets
+    /// it.
+    pub struct MessageId;
 }
 
 /// Distinguishes messages that have the same title: `6b02a91c`.

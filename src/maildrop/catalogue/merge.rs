@@ -94,7 +94,7 @@ impl<'a> Merge<'a> {
             catalogue,
             coverage,
             by_name,
-            order: vec![MessageId(0); listed],
+            order: vec![MessageId::default(); listed],
             fresh: Vec::new(),
             changes: Changes::default(),
         }
@@ -239,6 +239,59 @@ mod tests {
         assert_eq!(changes.vanished, [order[0]]);
         assert_eq!(catalogue.get(order[1]).standing, Standing::Departed);
         assert_eq!(catalogue.totals(), Totals::default());
+    }
+
+    #[test]
+    fn of_many_departed_messages_the_last_are_kept() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let listing = |session: u32| {
+            let entry = |number| Entry {
+                uidl: UniqueId::from_wire(format!("{session}-{number:05}").as_bytes()),
+                octets: 5,
+            };
+            (0..3_000).map(entry).collect::<Vec<_>>()
+        };
+        let mut first = Vec::new();
+        for session in 0..8 {
+            let (order, _) = catalogue.update_all(listing(session));
+            first.push(order[0]);
+            catalogue.forget_departed();
+            assert_eq!(catalogue.totals().messages, 3_000);
+        }
+        assert_eq!(catalogue.messages.len(), 13_000);
+        assert_eq!(catalogue.by_name.len(), 13_000);
+        let inode = catalogue.get(first[6]).inode;
+        assert_eq!(catalogue.by_inode(inode), Some(first[6]));
+        let forgotten = catalogue.get(first[0]);
+        assert_eq!(forgotten.standing, Standing::Departed);
+        assert_eq!((forgotten.inode, forgotten.row().departed), (0, Some(0)));
+        catalogue.update_all(listing(6));
+        assert_eq!(catalogue.get(first[6]).standing, Standing::Listed);
+    }
+
+    #[test]
+    fn few_departed_messages_with_long_unique_ids_are_kept() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let ids: Vec<String> = (0..400).map(|number| format!("{number:08000}")).collect();
+        let listing: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), 5)).collect();
+        catalogue.update_all(entries(&listing));
+        catalogue.update_all(entries(&listing[..1]));
+        catalogue.forget_departed();
+        assert_eq!(catalogue.messages.len(), 1 + (1 << 20) / 8_000);
+    }
+
+    #[test]
+    fn a_message_that_left_between_two_mounts_departs_once() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("a", 5), ("b", 6)]));
+        let rows: Vec<Row> = order.iter().map(|&id| catalogue.get(id).row()).collect();
+        let mut later = Catalogue::remembered(&rows);
+        let (order, changes) = later.update_all(entries(&[("a", 5)]));
+        assert_eq!(changes.left.len(), 1);
+        assert!(later.get(changes.left[0]).row().departed.is_some());
+        assert!(later.get(order[0]).row().departed.is_none());
+        let (_, changes) = later.update_all(entries(&[("a", 5)]));
+        assert!(changes.left.is_empty() && changes.vanished.is_empty());
     }
 
     #[test]

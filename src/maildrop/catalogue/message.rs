@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::maildrop::catalogue::digest::{ContentSince, Digests, HeaderDigest};
 use crate::maildrop::catalogue::id::Tag;
 use crate::maildrop::catalogue::identity;
-use crate::maildrop::catalogue::listing::{Entry, Listed};
+use crate::maildrop::catalogue::listing::{Entry, Group, Listed};
 use crate::maildrop::catalogue::name::file_name;
 use crate::maildrop::catalogue::pending::ShownBefore;
 use crate::pop3::UniqueId;
@@ -91,7 +91,7 @@ pub struct Message {
     /// which did not record it.
     pub first_listed: Option<i64>,
     /// When the message was first found missing, in Unix seconds, as the index has it.
-    departed: Option<i64>,
+    pub(super) departed: Option<i64>,
     /// LIST's octets: an estimate.
     pub(super) listed: u64,
     /// The exact octets of the body, once it was fetched.
@@ -121,6 +121,25 @@ pub struct Message {
 }
 
 impl Message {
+    /// What is left of a message that was forgotten. The index does not keep a message that
+    /// departed in 1970.
+    pub(super) fn forgotten() -> Self {
+        let listed = Listed {
+            name: String::new(),
+            place: 0,
+            uidl: UniqueId::from_wire(b""),
+            ordinal: 0,
+            twins: 0,
+            group: Group::Steady,
+            octets: 0,
+        };
+        Self {
+            departed: Some(0),
+            read: true,
+            ..Self::new(listed, 0)
+        }
+    }
+
     /// A message that was never listed before. The caller sets its standing to listed.
     pub(super) fn new(listed: Listed, inode: u64) -> Self {
         Self {
@@ -301,6 +320,14 @@ impl Message {
             self.departed = Some(unix_now());
         }
         before
+    }
+
+    /// Notes that a listing lacks a message that counts as departed. Returns whether that is new:
+    /// an earlier mount listed it.
+    pub(super) fn note_absence(&mut self) -> bool {
+        let is_new = self.departed.is_none();
+        self.departed.get_or_insert_with(unix_now);
+        is_new
     }
 
     /// Forgets everything that was read from the content. The digests stay, because they show later

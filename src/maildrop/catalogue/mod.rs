@@ -47,6 +47,7 @@ pub(crate) mod learnt;
 pub(crate) mod listing;
 pub(crate) mod merge;
 pub(crate) mod message;
+mod messages;
 pub(crate) mod name;
 pub(crate) mod pending;
 
@@ -61,6 +62,7 @@ use crate::maildrop::catalogue::inode::Room;
 use crate::maildrop::catalogue::learnt::{HeaderNews, Learnt};
 use crate::maildrop::catalogue::listing::{Coverage, Group, Listed};
 use crate::maildrop::catalogue::message::{Extent, Message, Standing};
+use crate::maildrop::catalogue::messages::Messages;
 use crate::maildrop::catalogue::name::file_name;
 use crate::maildrop::catalogue::pending::{Absence, Likeness, PendingDeletion, Remover};
 use crate::store::{Eol, Row};
@@ -68,16 +70,15 @@ use crate::store::{Eol, Row};
 /// All messages of the account, those of earlier mounts included.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
-    /// The messages, by [`MessageId`].
-    pub(crate) messages: Vec<Message>,
+    messages: Messages,
     /// Sorted by file name.
     pub(crate) by_name: Vec<MessageId>,
     /// Sorted by inode number, which is the order of the directory.
     by_inode: Vec<MessageId>,
-    /// The messages with each tag, among the first `tagged` messages. Filled when a tag is looked
-    /// up.
+    /// The messages with each tag, but for those in `untagged`.
     by_tag: HashMap<Tag, Vec<MessageId>>,
-    tagged: usize,
+    /// New messages, until a tag is looked up.
+    untagged: Vec<MessageId>,
     /// Summaries of headers, for the messages whose headers were seen with summaries enabled.
     outlines: HashMap<MessageId, Box<str>>,
     /// The greatest inode number of any message.
@@ -110,21 +111,22 @@ pub struct Totals {
 impl Catalogue {
     /// The messages that the index remembers. None counts as listed until a session lists it.
     pub(crate) fn remembered(rows: &[Row]) -> Self {
-        let messages: Vec<Message> = of_messages(rows).map(Message::remembered).collect();
-        let mut by_name: Vec<MessageId> = (0..).map(MessageId).take(messages.len()).collect();
-        by_name.sort_by_cached_key(|&id| messages[id.index()].name());
+        let messages = Messages::new(of_messages(rows).map(Message::remembered));
+        let ids: Vec<MessageId> = messages.iter().map(|(id, _)| id).collect();
+        let mut by_name = ids.clone();
+        by_name.sort_by_cached_key(|&id| messages[id].name());
         let mut catalogue = Self {
             greatest: messages
                 .iter()
-                .map(|message| message.inode)
+                .map(|(_, message)| message.inode)
                 .max()
                 .unwrap_or(0),
             messages,
             by_name,
             by_inode: Vec::new(),
             by_tag: HashMap::new(),
-            tagged: 0,
-            outlines: outlines(rows),
+            outlines: outlines(rows, &ids),
+            untagged: ids,
             changed: SystemTime::now(),
             marked: SystemTime::UNIX_EPOCH,
             listed: Totals::default(),
@@ -138,7 +140,7 @@ impl Catalogue {
     }
 
     pub(crate) fn get(&self, id: MessageId) -> &Message {
-        &self.messages[id.index()]
+        &self.messages[id]
     }
 
     pub(crate) fn by_inode(&self, inode: u64) -> Option<MessageId> {
@@ -178,11 +180,9 @@ impl Catalogue {
         tag: Tag,
         is_called_so: impl Fn(&Message) -> bool,
     ) -> Option<MessageId> {
-        for at in self.tagged..self.messages.len() {
-            let id = MessageId(u32::try_from(at).unwrap_or(u32::MAX));
+        for id in std::mem::take(&mut self.untagged) {
             self.by_tag.entry(self.get(id).tag()).or_default().push(id);
         }
-        self.tagged = self.messages.len();
         let candidates = self.by_tag.get(&tag)?.iter().copied();
         candidates
             .filter(|&id| self.get(id).standing == Standing::Listed && is_called_so(self.get(id)))
@@ -210,7 +210,7 @@ impl Catalogue {
 
     /// Sets the standing of a message. Returns whether that changes the directory.
     pub(crate) fn set_standing(&mut self, id: MessageId, standing: Standing) -> bool {
-        let before = self.messages[id.index()].set_standing(standing);
+        let before = self.messages[id].set_standing(standing);
         if standing != Standing::Unlinked {
             self.pending.remove(&id);
         } else if before != Standing::Unlinked {
@@ -238,13 +238,13 @@ impl Catalogue {
     pub(crate) fn retire(&mut self, id: MessageId) -> Row {
         self.set_standing(id, Standing::Departed);
         self.went_unlinked.remove(&id);
-        self.messages[id.index()].is_replaceable = true;
+        self.messages[id].is_replaceable = true;
         self.get(id).row()
     }
 
     /// Sets or clears the exact size. Returns the line ends with which the shown size has changed.
     pub(crate) fn learn_size(&mut self, id: MessageId, exact: Option<Extent>) -> Vec<Eol> {
-        let message = &mut self.messages[id.index()];
+        let message = &mut self.messages[id];
         let before = message.sizes();
         message.set_extent(exact);
         let after = message.sizes();
@@ -272,7 +272,7 @@ impl Catalogue {
 
     /// Keeps when the message arrived. A date that was shown before does not change.
     pub(crate) fn learn_arrival(&mut self, id: MessageId, seconds: i64) {
-        let message = &mut self.messages[id.index()];
+        let message = &mut self.messages[id];
         message.arrived.get_or_insert(seconds);
         message.content = ContentSince::Unchanged;
     }
@@ -281,7 +281,7 @@ impl Catalogue {
     /// digests show that the headers are those of another message, the older date, title and flags
     /// are dropped.
     pub(crate) fn learn_headers(&mut self, id: MessageId, learnt: Learnt) -> HeaderNews {
-        let message = &mut self.messages[id.index()];
+        let message = &mut self.messages[id];
         let mut news = HeaderNews::SameMessage;
         if let Some(digest) = learnt.digest
             && !message
@@ -313,7 +313,7 @@ impl Catalogue {
 
     /// Keeps the digest of the whole body of a message that has twins.
     pub(crate) fn learn_twin_body(&mut self, id: MessageId, digest: HeaderDigest) {
-        self.messages[id.index()].twin_body = Some(digest);
+        self.messages[id].twin_body = Some(digest);
     }
 
     /// Whether this server's TOP shows the same headers as its RETR, for at least one message.
@@ -322,7 +322,7 @@ impl Catalogue {
         let seen = self
             .messages
             .iter()
-            .filter_map(|message| message.digests.agree());
+            .filter_map(|(_, message)| message.digests.agree());
         seen.reduce(|one, other| one || other)
     }
 
@@ -349,7 +349,7 @@ impl Catalogue {
 
     /// Keeps the flags that a mail reader has set. Returns the row for the index.
     pub(crate) fn mark(&mut self, id: MessageId, mark: String) -> Row {
-        let message = &mut self.messages[id.index()];
+        let message = &mut self.messages[id];
         message.mark = Some(mark.into_boxed_str());
         self.marked = SystemTime::now();
         Row {
@@ -360,7 +360,7 @@ impl Catalogue {
 
     /// Notes that a user has been given the body. Returns whether that is new.
     pub(crate) fn learn_read(&mut self, id: MessageId) -> bool {
-        !std::mem::replace(&mut self.messages[id.index()].read, true)
+        !std::mem::replace(&mut self.messages[id].read, true)
     }
 
     /// Notes that a listing has the message.
@@ -377,7 +377,7 @@ impl Catalogue {
                 Group::Steady => Likeness::Same,
             });
         }
-        let message = &mut self.messages[id.index()];
+        let message = &mut self.messages[id];
         message.twins = listed.twins;
         message.is_replaceable = false;
         if may_be_another || is_resized {
@@ -386,7 +386,7 @@ impl Catalogue {
         }
         if may_be_another {
             changes.unidentified.push(id);
-            self.messages[id.index()].forget_identity();
+            self.messages[id].forget_identity();
         }
         self.set_listed_octets(id, listed.octets);
         match self.get(id).standing {
@@ -403,7 +403,7 @@ impl Catalogue {
     /// Forgets what was known of the content, because it may have changed.
     fn forget_content(&mut self, id: MessageId) {
         self.learn_size(id, None);
-        let message = &mut self.messages[id.index()];
+        let message = &mut self.messages[id];
         message.read = false;
         message.forget_content();
         self.outlines.remove(&id);
@@ -412,7 +412,7 @@ impl Catalogue {
     /// Forgets everything about a message, because the server has shown other mail in its place.
     pub(crate) fn mark_replaced(&mut self, id: MessageId) {
         self.forget_content(id);
-        self.messages[id.index()].forget_identity();
+        self.messages[id].forget_identity();
     }
 
     /// Keeps whether the program that removed a message had read it.
@@ -464,11 +464,16 @@ impl Catalogue {
             Standing::Unlinked if self.mark_left_out(id, coverage) => return,
             Standing::Unlinked => {
                 self.went_unlinked.insert(id);
-                self.messages[id.index()].is_replaceable = true;
+                self.messages[id].is_replaceable = true;
                 changes.gone.push(id);
             }
             Standing::Listed => changes.vanished.push(id),
-            Standing::Departed => {}
+            Standing::Departed => {
+                changes
+                    .left
+                    .extend(self.messages[id].note_absence().then_some(id));
+                return;
+            }
         }
         self.set_standing(id, Standing::Departed);
     }
@@ -493,7 +498,7 @@ impl Catalogue {
 
     /// Keeps LIST's octets. They are the shown size until the exact size is known.
     fn set_listed_octets(&mut self, id: MessageId, octets: u64) {
-        let message = &mut self.messages[id.index()];
+        let message = &mut self.messages[id];
         let before = message.size();
         message.listed = octets;
         let after = message.size();
@@ -504,9 +509,9 @@ impl Catalogue {
 
     /// Adds a message that was never listed before.
     pub(crate) fn push(&mut self, listed: Listed, inode: u64) -> MessageId {
-        let id = MessageId(u32::try_from(self.messages.len()).unwrap_or(u32::MAX));
         self.greatest = self.greatest.max(inode);
-        self.messages.push(Message::new(listed, inode));
+        let id = self.messages.push(Message::new(listed, inode));
+        self.untagged.push(id);
         self.set_standing(id, Standing::Listed);
         id
     }
@@ -514,9 +519,23 @@ impl Catalogue {
     /// Sorts all messages by inode number again.
     pub(crate) fn sort_by_inode(&mut self) {
         let messages = &self.messages;
-        self.by_inode = (0..).map(MessageId).take(messages.len()).collect();
-        self.by_inode
-            .sort_unstable_by_key(|&id| messages[id.index()].inode);
+        self.by_inode = messages.iter().map(|(id, _)| id).collect();
+        self.by_inode.sort_unstable_by_key(|&id| messages[id].inode);
+    }
+
+    /// Forgets the messages that departed first, if too many have departed. Call it when the
+    /// changes of a listing were carried out, since they name such messages.
+    pub(crate) fn forget_departed(&mut self) {
+        if !self.messages.forget_departed() {
+            return;
+        }
+        let messages = &self.messages;
+        self.by_name.retain(|&id| messages.is_kept(id));
+        self.by_inode.retain(|&id| messages.is_kept(id));
+        self.outlines.retain(|&id, _| messages.is_kept(id));
+        self.went_unlinked.retain(|&id| messages.is_kept(id));
+        self.by_tag.clear();
+        self.untagged = messages.iter().map(|(id, _)| id).collect();
     }
 
     /// The inode numbers that are free for new messages between these two by name.
@@ -542,9 +561,10 @@ fn of_messages(rows: &[Row]) -> impl Iterator<Item = &Row> {
     rows.iter().filter(|row| inode::is_message(row.inode))
 }
 
-fn outlines(rows: &[Row]) -> HashMap<MessageId, Box<str>> {
-    let numbered = (0..).map(MessageId).zip(of_messages(rows));
+/// The summaries in the rows, of which each belongs to one of `ids`, in the same order.
+fn outlines(rows: &[Row], ids: &[MessageId]) -> HashMap<MessageId, Box<str>> {
+    let numbered = ids.iter().zip(of_messages(rows));
     numbered
-        .filter_map(|(id, row)| Some((id, row.outline.clone()?)))
+        .filter_map(|(id, row)| Some((*id, row.outline.clone()?)))
         .collect()
 }

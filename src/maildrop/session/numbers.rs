@@ -1,5 +1,7 @@
 //! The number of each message in one session.
 
+use slotmap::SecondaryMap;
+
 use crate::maildrop::catalogue::id::{ListingSerial, MessageId};
 use crate::pop3::MessageNumber;
 
@@ -9,7 +11,7 @@ use crate::pop3::MessageNumber;
 pub(crate) struct Numbers {
     /// The serial number of the listing that they come from.
     pub(crate) serial: ListingSerial,
-    by_message: Vec<Option<MessageNumber>>,
+    by_message: SecondaryMap<MessageId, MessageNumber>,
 }
 
 impl Numbers {
@@ -19,16 +21,15 @@ impl Numbers {
         messages: &[MessageId],
         numbers: &[MessageNumber],
     ) -> Self {
-        let last = messages.iter().map(|id| id.index()).max();
-        let mut by_message = vec![None; last.map_or(0, |last| last + 1)];
-        for (message, number) in messages.iter().zip(numbers) {
-            by_message[message.index()] = Some(*number);
+        let numbered = messages.iter().copied().zip(numbers.iter().copied());
+        Self {
+            serial,
+            by_message: numbered.collect(),
         }
-        Self { serial, by_message }
     }
 
     /// The number of a message. `None` if the session's listing did not have it.
     pub(crate) fn of(&self, message: MessageId) -> Option<MessageNumber> {
-        self.by_message.get(message.index()).copied().flatten()
+        self.by_message.get(message).copied()
     }
 }

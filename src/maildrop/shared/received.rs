@@ -266,6 +266,7 @@ impl Shared {
         told.extend(changes.vanished.iter().map(|&id| Change::Gone {
             name: state.catalogue.get(id).name(),
         }));
+        state.catalogue.forget_departed();
         drop(state);
         if changes.change_the_directory() {
             told.push(Change::Directory);
@@ -292,10 +293,15 @@ impl Shared {
             .unidentified
             .iter()
             .map(|&id| state.catalogue.void_row(id));
-        let departed = changes.gone.iter().chain(&changes.vanished);
+        let departed = [&changes.gone, &changes.vanished, &changes.left];
         let has_come_back = |id: &&MessageId| state.catalogue.get(**id).has_come_back();
         let back = changes.appeared.iter().filter(has_come_back);
-        let known = departed.chain(back).chain(&learnt).map(row);
+        let known = departed
+            .into_iter()
+            .flatten()
+            .chain(back)
+            .chain(&learnt)
+            .map(row);
         voided.chain(known).collect()
     }
 

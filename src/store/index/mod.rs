@@ -18,6 +18,7 @@ use std::thread::{self, JoinHandle};
 pub use listing::LastListing;
 pub use removal::{Removal, RemovedMessage};
 pub use row::Row;
+pub use writer::{DEPARTED_MOST, DEPARTED_OCTETS_MOST};
 
 use crate::store::account::{InUse, Neighbours, lock_in_use};
 use crate::store::{CacheFolder, StoreError};
@@ -88,7 +89,8 @@ impl Index {
     /// same. A new message whose inode number another message has or had is stored with a free one.
     ///
     /// A row with `departed` says that the server does not list the message any more. The index
-    /// keeps such rows for 30 days, and at most the 10,000 that departed last. A row without
+    /// keeps such rows for 30 days, and at most the [`DEPARTED_MOST`] that departed last, with
+    /// [`DEPARTED_OCTETS_MOST`] octets of unique-ids. A row without
     /// `departed` lists the message again. Send departed rows before those of new messages, which
     /// then take their space in the file.
     ///
@@ -500,6 +502,18 @@ mod tests {
         let has = |inode: u64| kept.iter().any(|row| *row.uidl == name(inode));
         assert!(has(12_099) && has(2_100) && !has(2_099));
         assert_eq!(index.watermark().unwrap(), 2_099);
+    }
+
+    #[test]
+    fn few_departed_rows_are_kept_where_unique_ids_are_long() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
+        let name = |n: u64| format!("{n:08000}");
+        let rows = (100..400).map(|n| departed(name(n).as_bytes(), n, LATER));
+        index.learn(rows.collect());
+        let kept = index.load().unwrap();
+        assert_eq!(kept.len(), DEPARTED_OCTETS_MOST as usize / 8000);
+        assert!(kept.iter().any(|row| row.inode == 399));
     }
 
     #[test]

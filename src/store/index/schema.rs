@@ -93,11 +93,13 @@ pub(super) const WATERMARK: &str = "SELECT inode FROM watermark";
 /// Raises the watermark to ?1.
 pub(super) const RAISE_WATERMARK: &str = "UPDATE watermark SET inode = max(inode, ?1)";
 
-/// Deletes the rows of messages that departed before ?1, and all but the ?2 that departed last.
-/// Returns their inode numbers.
+/// Deletes the rows of messages that departed before ?1, and all but the ?2 that departed last and
+/// have ?3 octets of unique-ids. Returns their inode numbers.
 pub(super) const PRUNE: &str = "DELETE FROM message
-    WHERE departed < ?1 OR (uidl, ordinal) IN (SELECT uidl, ordinal FROM message
-        WHERE departed IS NOT NULL ORDER BY departed DESC, inode DESC LIMIT -1 OFFSET ?2)
+    WHERE departed < ?1 OR inode IN (SELECT inode FROM (SELECT inode,
+            row_number() OVER newest AS place, sum(length(uidl)) OVER newest AS octets
+        FROM message WHERE departed IS NOT NULL
+        WINDOW newest AS (ORDER BY departed DESC, inode DESC)) WHERE place > ?2 OR octets > ?3)
     RETURNING inode";
 
 /// The identity of every message, in a fixed order.

@@ -23,8 +23,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 const DEPARTED_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The most rows of departed messages that are kept. Some servers give every message a new
 /// unique-id in each session.
-const MOST_DEPARTED: u32 = 10_000;
-
+pub const DEPARTED_MOST: u32 = 10_000;
+/// The most octets of the unique-ids of departed messages that are kept.
+pub const DEPARTED_OCTETS_MOST: u32 = 1 << 20;
 /// After so many rows were deleted, the file is compacted: B-trees with many gaps would take twice the
 /// room.
 const ROWS_BEFORE_COMPACTION: usize = 10_000;
@@ -62,7 +63,9 @@ pub(super) struct IndexWriter {
     path: PathBuf,
     /// The name of the account's folder.
     account: String,
-    last_write: LastWrite,
+    /// Whether the user was told that rows are lost. On a full disk some writes succeed and others
+    /// fail, and one warning is enough.
+    has_warned: bool,
     /// Why rows were dropped since the last flush.
     dropped: Option<StoreError>,
     /// The rows deleted since the file was compacted.
@@ -76,20 +79,13 @@ struct StoredBatch {
     deleted: usize,
 }
 
-/// How the last write ended: only the first of several failures is reported.
-#[derive(PartialEq)]
-enum LastWrite {
-    Succeeded,
-    Failed,
-}
-
 impl IndexWriter {
     pub(super) fn new(connection: Connection, path: PathBuf, account: String) -> Self {
         Self {
             connection,
             path,
             account,
-            last_write: LastWrite::Succeeded,
+            has_warned: false,
             dropped: None,
             deleted: 0,
         }
@@ -197,32 +193,27 @@ impl IndexWriter {
         if rows.is_empty() {
             return;
         }
-        match self.store(rows) {
-            Ok(_stored) => self.last_write = LastWrite::Succeeded,
-            Err(error) => self.drop_rows(rows.len(), error),
+        if let Err(error) = self.store(rows) {
+            self.drop_rows(rows.len(), error);
         }
     }
 
     fn keep_listing(&mut self, rows: &[Row], listing: &LastListing) {
         let kept = keep_listing(&mut self.connection, &self.account, rows, listing);
         match kept {
-            Ok(deleted) => {
-                self.deleted += deleted;
-                self.last_write = LastWrite::Succeeded;
-            }
+            Ok(deleted) => self.deleted += deleted,
             Err(error) => self.drop_rows(rows.len(), error),
         }
     }
 
     fn drop_rows(&mut self, count: usize, error: rusqlite::Error) {
-        if self.last_write == LastWrite::Succeeded {
+        if !std::mem::replace(&mut self.has_warned, true) {
             log::warn!(
                 "cannot write {}: {error}; what this mount learns now is lost at unmount",
                 self.path.display()
             );
         }
         log::debug!("{count} rows were not written: {error}");
-        self.last_write = LastWrite::Failed;
         self.dropped = Some(self.fault(error));
     }
 
@@ -380,7 +371,11 @@ fn prune(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
     let oldest = now.unwrap_or_default().saturating_sub(DEPARTED_KEPT);
     let mut statement = transaction.prepare_cached(PRUNE)?;
     let found = statement.query_map(
-        params![oldest.as_secs().cast_signed(), MOST_DEPARTED],
+        params![
+            oldest.as_secs().cast_signed(),
+            DEPARTED_MOST,
+            DEPARTED_OCTETS_MOST
+        ],
         |row| row.get::<_, i64>(0),
     )?;
     let deleted = found.collect::<rusqlite::Result<Vec<i64>>>()?;

@@ -2,7 +2,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
-const MESSAGE: MessageId = MessageId(7);
+fn message() -> MessageId {
+    MessageId::default()
+}
 
 /// A caller that waits until it leaves.
 #[derive(Default)]
@@ -35,20 +37,23 @@ fn kept(ask: impl Fn(&mut Wants, &Caller), taken: impl Fn(&mut Wants) -> usize) 
 
 #[test]
 fn a_new_waiter_replaces_those_that_have_left() {
-    let headers = |wants: &mut Wants| wants.take_headers(MESSAGE).len();
-    let bodies = |wants: &mut Wants| wants.take_body(MESSAGE).len();
+    let headers = |wants: &mut Wants| wants.take_headers(message()).len();
+    let bodies = |wants: &mut Wants| wants.take_body(message()).len();
     let kept = [
         kept(
-            |wants, caller| wants.headers(MESSAGE, caller.waiter()),
+            |wants, caller| wants.headers(message(), caller.waiter()),
             headers,
         ),
         kept(
-            |wants, caller| wants.plan_headers(MESSAGE, caller.waiter()),
+            |wants, caller| wants.plan_headers(message(), caller.waiter()),
             headers,
         ),
-        kept(|wants, caller| wants.body(MESSAGE, caller.waiter()), bodies),
         kept(
-            |wants, caller| wants.plan_body(MESSAGE, caller.waiter()),
+            |wants, caller| wants.body(message(), caller.waiter()),
+            bodies,
+        ),
+        kept(
+            |wants, caller| wants.plan_body(message(), caller.waiter()),
             bodies,
         ),
     ];
@@ -60,7 +65,7 @@ fn every_waiter_that_stays_is_kept() {
     let mut wants = Wants::default();
     let callers: Vec<Caller> = (0..100).map(|_| Caller::default()).collect();
     for caller in &callers {
-        wants.plan_headers(MESSAGE, caller.waiter());
+        wants.plan_headers(message(), caller.waiter());
     }
-    assert_eq!(wants.take_headers(MESSAGE).len(), 100);
+    assert_eq!(wants.take_headers(message()).len(), 100);
 }
