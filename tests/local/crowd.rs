@@ -1,6 +1,5 @@
 //! A thousand readers while the server does not answer.
 
-use std::fs;
 use std::process::Command;
 
 use nix::errno::Errno;
@@ -8,19 +7,11 @@ use nix::errno::Errno;
 use crate::common::{
     Dovecot, DovecotOptions, Liar, Mount, Reply, corpus, output_within, readers, retr_all,
 };
-use crate::{AT_ONCE, errno, messages, mounted, stderr};
+use crate::{AT_ONCE, errno, messages, mounted, resident, stderr};
 
 const READERS: usize = 1000;
 /// The most memory that the readers may cost, in octets, however many they are.
 const MOST_MEMORY: u64 = 64 * 1024 * 1024;
-
-/// The memory that the process uses, in octets.
-fn resident(mount: &Mount) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", mount.pid())).expect("a process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    kib.and_then(|kib| kib.parse::<u64>().ok()).expect("VmRSS") * 1024
-}
 
 fn assert_answers_at_once(mount: &Mount) {
     for program in ["ls", "df"] {

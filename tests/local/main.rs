@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod churn;
 mod crowd;
 mod damage;
 mod endings;
@@ -41,6 +42,14 @@ fn messages(count: usize) -> Vec<Vec<u8>> {
 
 fn mounted(source: &str, options: &[&str]) -> Mount {
     Mount::new(source, &[&["tls=off"], options].concat())
+}
+
+/// The memory that the process uses, in octets.
+fn resident(mount: &Mount) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", mount.pid())).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse::<u64>().ok()).expect("VmRSS") * 1024
 }
 
 fn name(serial: u64) -> String {
