@@ -29,11 +29,10 @@ impl Catalogue {
     /// Gives the twins of deleted messages the names that the next listing gives them. The server
     /// keeps the order of those that are left, so no listing is needed for that.
     pub(crate) fn renumber_twins(&mut self) -> Changes {
-        let is_listed = |&id: &MessageId| self.was_in_last_listing(id);
-        let ids = (0..).map(MessageId).take(self.messages.len());
-        let mut left: Vec<(u32, Entry)> = ids
-            .filter(is_listed)
-            .map(|id| self.get(id).as_listed())
+        let listed = self.messages.iter();
+        let mut left: Vec<(u32, Entry)> = listed
+            .filter(|(id, _)| self.was_in_last_listing(*id))
+            .map(|(_, message)| message.as_listed())
             .collect();
         left.sort_by_key(|&(ordinal, _)| ordinal);
         let listing = left.into_iter().map(|(_, entry)| entry).collect();
