@@ -105,7 +105,11 @@ fn fault_errno(fault: &Fault) -> i32 {
         Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_) => libc::EBUSY,
         // As of unlink(2) on a protected file; the user can confirm the deletion.
         Fault::HeldBack(_) => libc::EPERM,
-        Fault::LoginRefused(_) | Fault::Authentication(_) | Fault::Unsendable(_) => libc::EACCES,
+        Fault::LoginRefused(_)
+        | Fault::PasswordUnanswered(_)
+        | Fault::NoLongerAccepted(_)
+        | Fault::Authentication(_)
+        | Fault::Unsendable(_) => libc::EACCES,
         Fault::Link(_)
         | Fault::Protocol(_)
         | Fault::ServerFault(_)

@@ -1,12 +1,13 @@
 //! Connections that break, and sessions that the server ends.
 
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 
 use nix::errno::Errno;
 
 use crate::common::{
     Background, Dovecot, DovecotOptions, Gate, Liar, Mailutils, MailutilsOptions, Reply, RetrFault,
-    corpus, stdout_of,
+    corpus, eventually, stdout_of,
 };
 use crate::{
     WITHOUT_SERVER, assert_fails, assert_reads, cat, mounted, readers, stderr,
@@ -100,6 +101,24 @@ fn a_session_that_was_cut_while_idle_is_reopened_on_demand() {
     liar.server().cut_all();
     assert_reads(&mount, "liar-2.eml", &messages[1]);
     assert_eq!(liar.server().connections(), 2);
+}
+
+#[test]
+fn readers_wait_out_a_short_outage() {
+    let messages = corpus::realistic(13, 20);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar.source(), &[]);
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, liar.port());
+    drop(liar);
+    let readers = readers(&mount, 1..=20);
+    eventually("an attempt that fails", || {
+        mount.stderr().contains("not tried again for").then_some(())
+    });
+    let _liar = Liar::start_at(address, &messages);
+    for (reader, message) in readers.into_iter().zip(&messages) {
+        let octets = reader.join().expect("a reader").expect("a message");
+        assert!(octets == *message);
+    }
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn a_maildrop_locked_by_another_session_gives_ebusy() {
     let messages = corpus::realistic(16, 2);
     let liar = Liar::start(&messages);
     liar.lock_maildrop();
-    let mount = mounted(&liar.source(), &["idle_timeout=1s"]);
+    let mount = mounted(&liar.source(), &["idle_timeout=1s", "timeout=2s"]);
     liar.server().wait_until_idle();
     let mut other = ReferenceClient::connect(liar.port());
     other.log_in(Liar::USER, Liar::PASSWORD);

@@ -29,7 +29,7 @@ fn loopback(port: u16) -> SocketAddrV4 {
 #[test]
 fn without_the_server_known_files_are_served() {
     let (liar, messages) = liar(3);
-    let mut mount = mounted(&liar, &["refresh=1s"]);
+    let mut mount = mounted(&liar, &["refresh=1s", "timeout=2s"]);
     assert_reads(&mount, "liar-1.eml", &messages[0]);
     let port = liar.port();
     drop(liar);

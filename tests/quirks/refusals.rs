@@ -5,8 +5,8 @@ use nix::errno::Errno;
 use pop3fs::cli::Failure;
 
 use crate::common::{
-    Dovecot, DovecotOptions, Liar, Mailutils, MailutilsOptions, MountBuilder, Mpopd,
-    ReferenceClient, Reply, corpus,
+    Dovecot, DovecotOptions, Liar, Mailutils, MailutilsOptions, Mount, MountBuilder, Mpopd,
+    ReferenceClient, Reply, assert_failed, corpus, stdout,
 };
 use crate::{
     assert_fails, assert_reads, assert_says, eventually_reads, listed, mounted, refusal, remove,
@@ -26,6 +26,28 @@ fn a_refused_login_is_explained_by_response_code_or_words() {
         ("cannot access mailbox", "the maildrop is busy"),
         ("[LOGIN-DELAY] wait", "wants more time between two logins"),
         ("[SYS/TEMP] disk", "a passing fault of its own"),
+        // nginx, perdition, Courier, InterMail
+        ("internal server error", "a passing fault of its own"),
+        (
+            "failed: Could not connect to server",
+            "a passing fault of its own",
+        ),
+        (
+            "Temporary problem, please try again later",
+            "a passing fault of its own",
+        ),
+        (
+            "Services unavailable, wait a few minutes",
+            "a passing fault of its own",
+        ),
+        (
+            "Exceeded the login limit for a 15 minute period",
+            "a passing fault of its own",
+        ),
+        (
+            "Too many failed logins, try again later",
+            "check the user name",
+        ),
         ("[SYS/PERM] no maildrop", "ask its administrator"),
         ("[AUTH] maildrop locked", "check the user name"),
         ("your account is locked", "check the user name"),
@@ -94,9 +116,110 @@ fn a_temporary_refusal_of_the_login_is_waited_out() {
         let mount = mounted(&liar, &[]);
         liar.once("PASS", Reply::Err(refused));
         liar.server().cut_all();
-        assert_fails(&mount, "liar-1.eml", Errno::EBUSY);
-        eventually_reads(&mount, "liar-1.eml", &liar.left()[0]);
+        assert_reads(&mount, "liar-1.eml", &liar.left()[0]);
         assert_eq!(liar.count("PASS"), 3, "{refused}");
+    }
+}
+
+#[test]
+fn a_lasting_refusal_that_may_pass_gives_ebusy() {
+    let liar = liar(2);
+    let mount = mounted(&liar, &["timeout=2s"]);
+    liar.on("PASS", Reply::Err("internal server error"));
+    liar.server().cut_all();
+    assert_fails(&mount, "liar-1.eml", Errno::EBUSY);
+    liar.behave("PASS");
+    eventually_reads(&mount, "liar-1.eml", &liar.left()[0]);
+}
+
+#[test]
+fn a_message_that_is_refused_for_now_gives_ebusy() {
+    let liar = liar(3);
+    let mount = mounted(&liar, &[]);
+    liar.on("RETR 1", Reply::Err("[SYS/TEMP] download limit"));
+    liar.on(
+        "RETR 2",
+        Reply::Err("Download exceeds the limit, try tomorrow"),
+    );
+    assert_fails(&mount, "liar-1.eml", Errno::EBUSY);
+    assert_fails(&mount, "liar-2.eml", Errno::EBUSY);
+    assert_reads(&mount, "liar-3.eml", &liar.left()[2]);
+    assert_eq!(liar.count("PASS"), 1);
+}
+
+/// What `pop3fs status` says of the session.
+fn session(mount: &Mount) -> String {
+    let shown = stdout(&mount.subcommand(&["status", mount.arg()]));
+    let line = shown.lines().find(|line| line.starts_with("session"));
+    line.expect("a line about the session").to_owned()
+}
+
+#[test]
+fn a_login_that_worked_before_is_never_refused_for_good() {
+    let liar = liar(2);
+    let mount = mounted(&liar, &[]);
+    liar.on("PASS", Reply::Err("Logon failure"));
+    liar.server().cut_all();
+    for _ in 0..3 {
+        assert_fails(&mount, "liar-1.eml", Errno::EACCES);
+    }
+    assert_eq!(liar.count("PASS"), 2);
+    assert_says(
+        &session(&mount),
+        &["Logon failure", "tried again", "the next attempt is in"],
+    );
+}
+
+/// Replies to a wrong password that are not -ERR.
+fn odd_refusals() -> [Reply; 3] {
+    let warning = b"warning: authorization failed (wrong password)\r\n-ERR no\r\n";
+    [
+        Reply::Close,
+        Reply::Reset,
+        Reply::RawThenClose(warning.to_vec()),
+    ]
+}
+
+#[test]
+fn a_password_that_is_not_answered_is_sent_twice_at_most() {
+    for reply in odd_refusals() {
+        let liar = liar(1);
+        liar.on("PASS", reply);
+        let refused = MountBuilder::new(&liar.source())
+            .option("tls=off")
+            .refused();
+        assert_failed(&refused, Failure::LoginRefused);
+        assert_says(
+            &sentence(&refused),
+            &[
+                "it may be a refusal",
+                "check the user name and the password",
+            ],
+        );
+        assert_eq!(liar.count("PASS"), 2);
+    }
+}
+
+#[test]
+fn a_cut_at_the_password_while_mounting_is_tried_again() {
+    let liar = liar(1);
+    liar.once("PASS", Reply::Close);
+    let mount = mounted(&liar, &[]);
+    assert_reads(&mount, "liar-1.eml", &liar.left()[0]);
+}
+
+#[test]
+fn a_password_that_worked_and_is_not_answered_is_sent_slowly() {
+    for reply in odd_refusals() {
+        let liar = liar(2);
+        let mount = mounted(&liar, &[]);
+        liar.on("PASS", reply);
+        liar.server().cut_all();
+        for _ in 0..3 {
+            assert_fails(&mount, "liar-1.eml", Errno::EACCES);
+        }
+        assert_eq!(liar.count("PASS"), 3);
+        assert_says(&session(&mount), &["it may be a refusal", "tried again"]);
     }
 }
 

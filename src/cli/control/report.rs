@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::cli::control::sentences::verdict_in_words;
 use crate::cli::control::{
@@ -72,8 +72,8 @@ fn pending_octets(maildrop: &Maildrop, pending: &[String]) -> u64 {
 fn of_connection(connection: &Connection) -> MountStatus {
     match connection {
         Connection::Closed => MountStatus::default(),
-        Connection::Failed(fault) => MountStatus {
-            fault: Some(fault.sentence()),
+        Connection::Failed { fault, retry } => MountStatus {
+            fault: Some(format!("{}; {}", fault.sentence(), next_attempt(*retry))),
             ..MountStatus::default()
         },
         Connection::Open(terms) => MountStatus {
@@ -84,6 +84,17 @@ fn of_connection(connection: &Connection) -> MountStatus {
             one_at_a_time: terms.is_one_at_a_time,
             ..MountStatus::default()
         },
+    }
+}
+
+/// When the mount tries to log in again.
+fn next_attempt(retry: Option<Instant>) -> String {
+    let Some(retry) = retry else {
+        return "this mount does not log in again".to_owned();
+    };
+    match retry.saturating_duration_since(Instant::now()).as_secs() {
+        0 => "the next request tries again".to_owned(),
+        seconds => format!("the next attempt is in {seconds} s at the earliest"),
     }
 }
 

@@ -41,7 +41,10 @@ impl From<&Fault> for Failure {
             // Another kind of server answers there, or a broken one.
             Fault::Protocol(_) => Failure::Unreachable,
             Fault::Unsendable(_) => Failure::Usage,
-            Fault::LoginRefused(_) | Fault::Authentication(_) => Failure::LoginRefused,
+            Fault::LoginRefused(_)
+            | Fault::PasswordUnanswered(_)
+            | Fault::NoLongerAccepted(_)
+            | Fault::Authentication(_) => Failure::LoginRefused,
             Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_) => Failure::Busy,
             Fault::NoRoom(_) => Failure::System,
             Fault::OutcomeUnknown(_) => Failure::Uncommitted,

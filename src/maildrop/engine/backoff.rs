@@ -1,42 +1,93 @@
-//! When the next log-in may be tried.
+//! When the next login may be tried.
 //!
-//! After a failure nothing is tried for a while, which doubles with each failure in a row up to [`LONGEST`], a quarter more
-//! or less by chance, so that the mounts of a server that comes up again do not all come at once. What the server calls
-//! final is not tried again: a password that is refused locks accounts if it is. And where the server announces
-//! LOGIN-DELAY (RFC 2449 section 6.5) no log-in is sooner than that.
+//! After a failed login the engine pauses. The pause doubles with each failure in a row, up to a
+//! limit. Chance makes it a quarter longer or shorter, so that the mounts of a server that comes up
+//! again do not all come at once.
+//!
+//! | the failure | first pause | longest |
+//! |---|---|---|
+//! | the network, or trouble that passes | 1 s | 5 s while readers wait for it, then 60 s |
+//! | a refusal of a login that the server accepted before | 30 s | 10 min |
+//! | a refusal of any other login, or what the server calls permanent | for ever | |
+//!
+//! Servers lock accounts after a few refused passwords, so even a refusal that may pass is tried
+//! again slowly. Readers wait for the next attempts during the first `timeout` of an outage.
+//!
+//! If the server announces LOGIN-DELAY (RFC 2449 section 6.5), no login is sooner than that.
 
-use crate::maildrop::fault::Fault;
 use std::time::{Duration, Instant};
 
-/// The wait after the first failure.
-const SHORTEST: Duration = Duration::from_secs(1);
-/// The longest wait, but for chance.
-const LONGEST: Duration = Duration::from_secs(60);
+use crate::maildrop::fault::Fault;
+
+/// The longest pause while readers wait for the end of an outage.
+const LONGEST_FOR_READERS: Duration = Duration::from_secs(5);
 /// The longest LOGIN-DELAY that is believed.
 const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
 
-/// The memory of log-ins.
+/// What the engine remembers of its logins.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failure: Option<LoginFailure>,
-    /// The server allows no log-in before.
+    /// How long after the beginning of an outage readers wait for its end.
+    patience: Duration,
+    /// The server allows no login before.
     earliest: Option<Instant>,
-    /// LOGIN-DELAY, once it was announced.
+    /// LOGIN-DELAY, once the server has announced it.
     delay: Option<Duration>,
 }
 
 /// Failures to log in, in a row.
 #[derive(Debug)]
 struct LoginFailure {
+    /// The last one.
     fault: Fault,
-    /// None where it is final.
+    /// When the first one was noticed.
+    since: Instant,
+    /// When the pause is over. `None` if it never is.
     until: Option<Instant>,
-    /// Without chance.
+    /// The length of the pause, without chance.
     wait: Duration,
+    pauses: Pauses,
+}
+
+/// The first and the longest pause after failures of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pauses {
+    first: Duration,
+    longest: Duration,
+}
+
+impl Pauses {
+    const OUTAGE: Self = Self {
+        first: Duration::from_secs(1),
+        longest: Duration::from_secs(60),
+    };
+    const REFUSAL: Self = Self {
+        first: Duration::from_secs(30),
+        longest: Duration::from_secs(10 * 60),
+    };
+
+    /// A connection that broke while the answer to the password was due counts as a refusal only if
+    /// the login before failed in the same way: the network may have broken it.
+    fn after(fault: &Fault, before: Option<&Fault>) -> Self {
+        let is_refusal = |fault: &Fault| matches!(fault, Fault::NoLongerAccepted(_));
+        match is_refusal(fault) && (!fault.is_of_the_link() || before.is_some_and(is_refusal)) {
+            true => Self::REFUSAL,
+            false => Self::OUTAGE,
+        }
+    }
 }
 
 impl Backoff {
-    /// The failure because of which nothing is tried now.
+    /// Nothing has failed yet. Readers wait `patience` for the end of an outage.
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            ..Self::default()
+        }
+    }
+
+    /// The failure because of which no login is tried now.
     pub(crate) fn standing(&self, now: Instant) -> Option<&Fault> {
         let failure = self.failure.as_ref()?;
         failure
@@ -45,48 +96,70 @@ impl Backoff {
             .then_some(&failure.fault)
     }
 
-    /// The failure after which nothing is tried ever again.
-    pub(crate) fn finally(&self) -> Option<&Fault> {
+    /// The failure because of which not even a commit tries to log in now: a refused login.
+    pub(crate) fn refusal(&self, now: Instant) -> Option<&Fault> {
         let failure = self.failure.as_ref()?;
-        failure.until.is_none().then_some(&failure.fault)
+        match failure.until {
+            Some(_) if failure.pauses == Pauses::REFUSAL => self.standing(now),
+            Some(_) => None,
+            None => Some(&failure.fault),
+        }
     }
 
-    /// When the next attempt may be made after a failure; none after a final one.
+    /// When the pause after a failure ends. `None` without a failure, and after a final one.
     pub(crate) fn until(&self) -> Option<Instant> {
         self.failure.as_ref()?.until
     }
 
-    /// When the server allows the next log-in, if that is later than now.
+    /// When the next attempt is made, if readers are to wait for it.
+    pub(crate) fn next_for_readers(&self) -> Option<Instant> {
+        let failure = self.failure.as_ref()?;
+        if !failure.fault.is_short_lived() || failure.pauses == Pauses::REFUSAL {
+            return None;
+        }
+        let give_up = failure.since + self.patience;
+        failure.until.filter(|&until| until <= give_up)
+    }
+
+    /// When the server allows the next login, if that is later than now.
     pub(crate) fn earliest(&self, now: Instant) -> Option<Instant> {
         self.earliest.filter(|&earliest| now < earliest)
     }
 
-    /// What CAPA says, in seconds.
+    /// Notes the LOGIN-DELAY that CAPA announces, in seconds.
     pub(crate) fn note_delay(&mut self, seconds: u32) {
         self.delay = Some(Duration::from_secs(seconds.into()).min(LONGEST_DELAY));
     }
 
-    /// The server is well.
+    /// Forgets the failures, because the server works.
     pub(crate) fn succeed(&mut self) {
         self.failure = None;
     }
 
-    /// A log-in succeeded.
+    /// Notes that a login succeeded.
     pub(crate) fn note_login(&mut self, now: Instant) {
         self.earliest = self.delay.map(|delay| now + delay);
     }
 
-    /// A log-in failed. `chance` is from 0 to 1.
+    /// Notes that a login failed. `chance` is from 0 to 1.
     pub(crate) fn fail(&mut self, fault: &Fault, now: Instant, chance: f64) {
-        let wait = self
-            .failure
-            .as_ref()
-            .map_or(SHORTEST, |last| (last.wait * 2).min(LONGEST));
-        let until = now + wait.mul_f64(0.75 + chance / 2.0);
+        let before = self.failure.take();
+        let pauses = Pauses::after(fault, before.as_ref().map(|before| &before.fault));
+        let wait = before.as_ref().map_or(pauses.first, |before| {
+            (before.wait * 2).clamp(pauses.first, pauses.longest)
+        });
+        let since = before.map_or(now, |before| before.since);
+        let mut until = now + wait.mul_f64(0.75 + chance / 2.0);
+        let give_up = since + self.patience;
+        if pauses == Pauses::OUTAGE && now < give_up {
+            until = until.min(now + LONGEST_FOR_READERS).min(give_up);
+        }
         self.failure = Some(LoginFailure {
             fault: fault.clone(),
+            since,
             until: (!fault.is_final()).then_some(until),
             wait,
+            pauses,
         });
         if matches!(fault, Fault::TooSoon(_)) {
             self.earliest = self.delay.map(|delay| now + delay);
@@ -135,8 +208,73 @@ mod tests {
         let now = Instant::now();
         backoff.fail(&closed(), now, 0.5);
         assert!(backoff.standing(now).is_some());
-        assert!(backoff.standing(now + SHORTEST).is_none());
-        assert!(backoff.finally().is_none());
+        assert!(backoff.standing(now + Pauses::OUTAGE.first).is_none());
+        assert!(backoff.refusal(now).is_none());
+    }
+
+    fn refused() -> Fault {
+        Fault::LoginRefused(ServerText::from(&b"no"[..]))
+    }
+
+    /// The pauses in seconds after these failures in a row.
+    fn pauses(faults: &[Fault]) -> Vec<u64> {
+        let mut backoff = Backoff::default();
+        let now = Instant::now();
+        let pause = |fault: &Fault| {
+            backoff.fail(fault, now, 0.5);
+            (backoff.until().unwrap() - now).as_secs()
+        };
+        faults.iter().map(pause).collect()
+    }
+
+    #[test]
+    fn a_refusal_that_may_pass_is_tried_again_more_and_more_slowly() {
+        let refused = refused().after_acceptance();
+        assert_eq!(pauses(&vec![refused; 7]), [30, 60, 120, 240, 480, 600, 600]);
+    }
+
+    #[test]
+    fn the_second_break_at_the_password_counts_as_a_refusal() {
+        let unanswered = closed().awaiting_login().after_acceptance();
+        let in_a_row = [closed(), unanswered.clone(), unanswered, closed()];
+        assert_eq!(pauses(&in_a_row), [1, 2, 30, 60]);
+    }
+
+    #[test]
+    fn a_commit_does_not_send_a_refused_password_again() {
+        let mut backoff = Backoff::default();
+        let now = Instant::now();
+        backoff.fail(&refused().after_acceptance(), now, 0.5);
+        assert!(backoff.refusal(now).is_some());
+        assert!(backoff.refusal(now + Pauses::REFUSAL.first).is_none());
+        backoff.fail(&closed(), now, 0.5);
+        assert!(backoff.refusal(now).is_none());
+    }
+
+    #[test]
+    fn readers_wait_for_attempts_until_their_patience_ends() {
+        let patience = Duration::from_secs(30);
+        let mut backoff = Backoff::new(patience);
+        let begin = Instant::now();
+        let mut now = begin;
+        backoff.fail(&closed(), now, 1.0);
+        while let Some(next) = backoff.next_for_readers() {
+            assert!(next - now <= LONGEST_FOR_READERS);
+            now = next;
+            backoff.fail(&closed(), now, 1.0);
+        }
+        assert_eq!(now, begin + patience);
+        assert!(backoff.until().unwrap() > now + LONGEST_FOR_READERS);
+    }
+
+    #[test]
+    fn readers_wait_neither_for_silence_nor_for_a_refusal() {
+        let silence = Fault::from(NetError::Silence(Duration::from_secs(1)));
+        for fault in [silence, refused(), refused().after_acceptance()] {
+            let mut backoff = Backoff::new(Duration::from_secs(60));
+            backoff.fail(&fault, Instant::now(), 0.0);
+            assert_eq!(backoff.next_for_readers(), None, "{fault}");
+        }
     }
 
     #[test]
@@ -148,7 +286,7 @@ mod tests {
             let now = Instant::now();
             backoff.fail(&fault, now, 0.5);
             assert!(backoff.standing(now + hour).is_some(), "{fault}");
-            assert!(backoff.finally().is_some(), "{fault}");
+            assert!(backoff.refusal(now + hour).is_some(), "{fault}");
         }
     }
 

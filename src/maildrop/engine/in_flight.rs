@@ -5,7 +5,6 @@ use crate::maildrop::fault::Fault;
 use crate::maildrop::session::headers::HeaderBuffer;
 use crate::maildrop::shared::wants::Want;
 use crate::maildrop::shared::window::{CHECK_COMMANDS, CHECK_OCTETS};
-use crate::pop3::ServerText;
 use crate::store::Incoming;
 
 /// Commands since the last check was written, and the octets that they are expected to give.
@@ -44,8 +43,8 @@ pub(super) struct SentFetch {
 /// How a reply ended.
 pub(super) enum Reply {
     Received(SentFetch),
-    /// `-ERR`, in the server's words.
-    Refused(SentFetch, ServerText),
+    /// The server answered -ERR, which is this fault.
+    Refused(SentFetch, Fault),
     /// The headers of the first suspect; `None` where the server refuses them.
     ShownAgain(Option<Vec<u8>>),
     /// The server answered the check.

@@ -39,7 +39,7 @@ use crate::maildrop::session::OpenReason;
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::orders::{CommitOrder, Ending};
 use crate::maildrop::shared::waiter::{Waiter, answer_all};
-use crate::maildrop::shared::wants::{Urgency, Want};
+use crate::maildrop::shared::wants::{NextWant, Urgency};
 use crate::pop3::ServerText;
 use commit::Commit;
 use sessions::{Sessions, sleep};
@@ -68,9 +68,10 @@ enum Task {
 
 impl Engine {
     pub(crate) fn new(shared: Arc<Shared>, quirks: Quirks) -> Self {
+        let sessions = Sessions::new(quirks, shared.timeout());
         Self {
             shared,
-            sessions: Sessions::new(quirks),
+            sessions,
             transfer: Transfer::default(),
         }
     }
@@ -169,14 +170,14 @@ impl Engine {
         let Some(first) = self.shared.next_want() else {
             return;
         };
+        self.transfer.put_first(first);
         if !self.sessions.is_open()
             && let Some(earliest) = self.sessions.earliest_login()
         {
-            return self.wait_for_login_delay(first.want, earliest);
+            return self.wait_for_login_delay(earliest);
         }
-        self.transfer.put_first(first);
         if let Err(fault) = self.sessions.ensure(&self.shared) {
-            return self.fail_all(&fault);
+            return self.wait_or_fail(&fault);
         }
         match self.transfer.run(&mut self.sessions, &self.shared) {
             Ok(Relisting::Needed) => {
@@ -188,19 +189,39 @@ impl Engine {
         }
     }
 
-    /// Keeps those waiting who may wait so long, and tells the others.
-    fn wait_for_login_delay(&mut self, first: Want, earliest: Instant) {
+    /// No session could be opened. Readers wait for the next attempts while the outage is short.
+    fn wait_or_fail(&mut self, fault: &Fault) {
+        match self.sessions.next_attempt_for_readers() {
+            Some(next) => self.keep_waiting(next),
+            None => self.fail_all(fault),
+        }
+    }
+
+    /// The server allows no login yet. Keeps those waiting who may wait so long, and fails the
+    /// others.
+    fn wait_for_login_delay(&mut self, earliest: Instant) {
         let wait = earliest.saturating_duration_since(Instant::now());
-        self.shared.state.lock().wants.put_back(first);
-        if wait < self.shared.settings.login.timeout {
-            return sleep(Some(earliest), &self.shared);
+        if wait < self.shared.timeout() {
+            return self.keep_waiting(earliest);
         }
         let text = format!("LOGIN-DELAY, {} s more", wait.as_secs());
         self.fail_all(&Fault::TooSoon(ServerText::from(text.as_bytes())));
     }
 
+    /// Sleeps with all wants queued, except those that the cache has: they need no session.
+    fn keep_waiting(&mut self, until: Instant) {
+        let mut queued: Vec<NextWant> = self.transfer.take_first().into_iter().collect();
+        while let Some(next) = self.shared.next_want() {
+            queued.push(next);
+        }
+        for next in queued.into_iter().rev() {
+            self.shared.state.lock().wants.put_back(next.want);
+        }
+        sleep(Some(until), &self.shared);
+    }
+
     fn fail_all(&mut self, fault: &Fault) {
-        self.transfer.forget_first();
+        self.transfer.take_first();
         let wants = self.shared.state.lock().wants.all();
         for want in wants {
             self.shared.fail(want, fault);

@@ -39,11 +39,12 @@ enum Idle {
 }
 
 impl Sessions {
-    pub(super) fn new(quirks: Quirks) -> Self {
+    /// `patience` is how long readers wait for the end of an outage.
+    pub(super) fn new(quirks: Quirks, patience: Duration) -> Self {
         Self {
             current: None,
             quirks,
-            backoff: Backoff::default(),
+            backoff: Backoff::new(patience),
             next_reason: OpenReason::Demand,
             fruitless: 0,
         }
@@ -70,6 +71,11 @@ impl Sessions {
     /// When the server allows the next login (LOGIN-DELAY), if that is later than now.
     pub(super) fn earliest_login(&self) -> Option<Instant> {
         self.backoff.earliest(Instant::now())
+    }
+
+    /// When the next login is tried after a failure, if readers are to wait for it.
+    pub(super) fn next_attempt_for_readers(&self) -> Option<Instant> {
+        self.backoff.next_for_readers()
     }
 
     /// Notes why the next session is opened.
@@ -102,16 +108,16 @@ impl Sessions {
         self.open_or_warn(shared)
     }
 
-    /// Opens a session for a commit, unless one is open. A user waits for it, so only a final failure stands in the way, and
+    /// Opens a session for a commit, unless one is open. A user waits for it, so only a refused login stands in the way, and
     /// LOGIN-DELAY is waited for up to one time-out.
     pub(super) fn ensure_for_commit(&mut self, shared: &Shared) -> Result<(), Fault> {
         if self.is_open() {
             return Ok(());
         }
-        if let Some(fault) = self.backoff.finally() {
+        let now = Instant::now();
+        if let Some(fault) = self.backoff.refusal(now) {
             return Err(fault.clone());
         }
-        let now = Instant::now();
         if let Some(earliest) = self.backoff.earliest(now) {
             std::thread::sleep((earliest - now).min(shared.settings.login.timeout));
         }
@@ -137,7 +143,10 @@ impl Sessions {
                 self.backoff.fail(&fault, Instant::now(), fastrand::f64());
                 let mut state = shared.state.lock();
                 state.history.note_fault(&fault);
-                state.connection = Connection::Failed(fault.clone());
+                state.connection = Connection::Failed {
+                    fault: fault.clone(),
+                    retry: self.backoff.until(),
+                };
                 Err(fault)
             }
         }

@@ -44,7 +44,7 @@ use crate::maildrop::session::{OpenReason, Session};
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::wants::{NextWant, Want};
 use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
-use crate::pop3::{Command, Event, ServerText};
+use crate::pop3::{Command, Event};
 use crate::store::Body;
 
 /// How often a want may be lost with its connection.
@@ -91,9 +91,9 @@ impl Transfer {
         self.first = Some(want);
     }
 
-    /// Forgets the want that was to be sent first.
-    pub(super) fn forget_first(&mut self) {
-        self.first = None;
+    /// Takes back the want that was to be sent first.
+    pub(super) fn take_first(&mut self) -> Option<NextWant> {
+        self.first.take()
     }
 
     /// Fetches until nothing is in flight and nothing is to be sent, or an order has waited for what was in flight.
@@ -374,7 +374,7 @@ impl Transfer {
                     continue;
                 }
                 (Event::End, _) => None,
-                (Event::Done(status), _) => Some(status.server_text()),
+                (Event::Done(status), _) => Some(Fault::of_refusal("RETR", &status)),
                 (_, _) => continue,
             };
             match session.link.owed() {
@@ -387,7 +387,7 @@ impl Transfer {
         Ok(None)
     }
 
-    fn pop(&mut self, refusal: Option<ServerText>) -> Option<Reply> {
+    fn pop(&mut self, refusal: Option<Fault>) -> Option<Reply> {
         let fetch = match self.in_flight.pop_front()? {
             InFlight::Check => return Some(Reply::Checked),
             InFlight::ShowAgain(headers) => {
@@ -399,7 +399,7 @@ impl Transfer {
         self.expected -= fetch.expected;
         Some(match refusal {
             None => Reply::Received(fetch),
-            Some(text) => Reply::Refused(fetch, text),
+            Some(fault) => Reply::Refused(fetch, fault),
         })
     }
 
@@ -423,12 +423,12 @@ impl Transfer {
                 shared.fail(fetch.want, &Fault::EmptyBody);
             }
             Reply::Received(fetch) => self.take_received(fetch, sessions, shared)?,
-            Reply::Refused(fetch, text) => {
+            Reply::Refused(fetch, fault) => {
                 if let Some((session, _)) = sessions.current_mut() {
                     session.made_progress = true;
                 }
                 if fetch.is_whole {
-                    return Ok(refused(fetch.want, text, sessions, shared));
+                    return Ok(refused(fetch.want, &fault, sessions, shared));
                 }
                 do_without_top(fetch.want, sessions, shared);
             }
@@ -609,15 +609,12 @@ fn do_without_top(want: Want, sessions: &mut Sessions, shared: &Shared) {
     }
 }
 
-fn refused(want: Want, text: ServerText, sessions: &Sessions, shared: &Shared) -> Relisting {
+fn refused(want: Want, fault: &Fault, sessions: &Sessions, shared: &Shared) -> Relisting {
     match shared.put_back(want) {
         // It was only read ahead.
         0 => {}
-        1 if may_have_gone(sessions, shared) => return Relisting::Needed,
-        _ => {
-            let command = "RETR";
-            shared.fail(want, &Fault::Refused { command, text });
-        }
+        1 if !fault.passes() && may_have_gone(sessions, shared) => return Relisting::Needed,
+        _ => shared.fail(want, fault),
     }
     Relisting::NotNeeded
 }

@@ -2,12 +2,14 @@
 
 pub(crate) mod authentication;
 pub(crate) mod in_use;
+pub(crate) mod passing;
 
 use std::sync::Arc;
 
 use crate::maildrop::deletion::limit::Held;
 use crate::maildrop::fault::authentication::AuthenticationError;
 use crate::maildrop::fault::in_use::speaks_of_a_lock;
+use crate::maildrop::fault::passing::speaks_of_passing_trouble;
 use crate::net::{Endpoint, NetError};
 use crate::pop3::{CommandError, ProtocolError, ResponseCode, ServerText, Status};
 
@@ -30,13 +32,23 @@ pub enum Fault {
     /// The client could not authenticate to the server, or the server to the client.
     #[error(transparent)]
     Authentication(#[from] AuthenticationError),
+    /// The connection broke after the secret was sent and before the server answered. Some servers
+    /// refuse a password that way.
+    #[error(
+        "{0}, after the password was sent: it may be a refusal, so check the user name and the password"
+    )]
+    PasswordUnanswered(Box<Self>),
+    /// The server refused a login, or did not answer it, that it has accepted before in this mount.
+    /// The password may have changed, or the server has trouble that it does not tell.
+    #[error("{0} (the server accepted the same login before, so it is tried again after a pause)")]
+    NoLongerAccepted(Box<Self>),
     /// Another session holds the maildrop (RFC 2449 section 8.1.1).
     #[error("the maildrop is busy ({0}): another program may be reading it, try again in a while")]
     Busy(ServerText),
     /// The last login was too recent for the server (RFC 2449 sections 6.5 and 8.1.2).
     #[error("the server wants more time between two logins ({0}): try again in a while")]
     TooSoon(ServerText),
-    /// The server's: it has a temporary fault (SYS/TEMP, RFC 3206 section 4).
+    /// The server's: it has a temporary fault or a limit (SYS/TEMP, RFC 3206 section 4, or words).
     #[error("the server has a passing fault of its own ({0}): try again in a while")]
     Passing(ServerText),
     /// The server's: it has a permanent fault (SYS/PERM, RFC 3206 section 5).
@@ -98,14 +110,9 @@ impl From<Held> for Fault {
 }
 
 impl Fault {
-    /// The fault for an -ERR instead of a greeting. It is never a refused login, because no
-    /// password was sent.
+    /// The fault for an -ERR instead of a greeting.
     pub(crate) fn of_greeting(status: &Status<'_>) -> Self {
-        let command = "the connection";
-        match Self::of_refusal(command, status) {
-            Self::LoginRefused(text) => Self::Refused { command, text },
-            fault => fault,
-        }
+        Self::of_refusal("the connection", status)
     }
 
     /// The fault for an -ERR to a command of the login.
@@ -129,8 +136,9 @@ impl Fault {
             Some(ResponseCode::LoginDelay) => Some(Self::TooSoon(text)),
             Some(ResponseCode::SysTemp) => Some(Self::Passing(text)),
             Some(ResponseCode::SysPerm) => Some(Self::ServerFault(text)),
-            Some(ResponseCode::Auth) => Some(Self::LoginRefused(text)),
+            Some(ResponseCode::Auth) => None,
             _ if speaks_of_a_lock(text.as_str()) => Some(Self::Busy(text)),
+            _ if speaks_of_passing_trouble(text.as_str()) => Some(Self::Passing(text)),
             _ => None,
         }
     }
@@ -139,18 +147,47 @@ impl Fault {
         Self::NoRoom(Arc::new(error))
     }
 
-    /// Whether the same secret would be refused again.
+    /// The fault of a connection that broke while the answer to a secret was due. Silence does not
+    /// count: a server that is slow to lock the maildrop is silent too. Nor does an unsolicited
+    /// line, which came before the secret was sent.
+    pub(crate) fn awaiting_login(self) -> Self {
+        match &self {
+            Self::Protocol(ProtocolError::Unsolicited(_)) => self,
+            Self::Protocol(_) => Self::PasswordUnanswered(Box::new(self)),
+            Self::Link(error) if matches!(**error, NetError::Closed | NetError::Broken(_)) => {
+                Self::PasswordUnanswered(Box::new(self))
+            }
+            _ => self,
+        }
+    }
+
+    /// Whether the server refused the secret, or may have done so.
     pub(crate) fn is_refusal(&self) -> bool {
         match self {
-            Self::LoginRefused(_) => true,
+            Self::LoginRefused(_) | Self::PasswordUnanswered(_) | Self::NoLongerAccepted(_) => true,
             Self::Authentication(error) => error.is_final(),
             _ => false,
         }
     }
 
+    /// The refusal of a secret that the server has accepted before in this mount. An impostor, who
+    /// cannot prove that it knows the password, is not tried again.
+    pub(crate) fn after_acceptance(self) -> Self {
+        match self {
+            Self::Authentication(AuthenticationError::ServerUnproven) => self,
+            refusal => Self::NoLongerAccepted(Box::new(refusal)),
+        }
+    }
+
     /// Whether the connection failed, so that a new one may succeed.
     pub(crate) fn is_of_the_link(&self) -> bool {
-        matches!(self, Self::Link(_) | Self::Protocol(_))
+        match self {
+            Self::Link(_) | Self::Protocol(_) => true,
+            Self::NoLongerAccepted(refusal) => {
+                matches!(**refusal, Self::PasswordUnanswered(_))
+            }
+            _ => false,
+        }
     }
 
     /// Whether the server says that a later attempt may succeed.
@@ -158,10 +195,20 @@ impl Fault {
         matches!(self, Self::Busy(_) | Self::TooSoon(_) | Self::Passing(_))
     }
 
+    /// Whether the next attempt may succeed by itself within a short time. A server that was silent
+    /// for a whole timeout has had its time.
+    pub(crate) fn is_short_lived(&self) -> bool {
+        self.passes() || (self.is_of_the_link() && !self.is_silence())
+    }
+
     /// Whether another attempt cannot help or does harm. Servers lock accounts after a few refused
     /// passwords.
     pub(crate) fn is_final(&self) -> bool {
-        self.is_refusal() || matches!(self, Self::ServerFault(_))
+        match self {
+            Self::NoLongerAccepted(_) => false,
+            Self::ServerFault(_) => true,
+            fault => fault.is_refusal(),
+        }
     }
 
     /// The error sentence. It begins with the host and port if it does not name the server
@@ -174,7 +221,10 @@ impl Fault {
                 **error,
                 NetError::Silence(_) | NetError::Closed | NetError::Broken(_)
             ),
-            Self::Protocol(_) | Self::Refused { .. } => true,
+            Self::Protocol(_)
+            | Self::Refused { .. }
+            | Self::Passing(_)
+            | Self::PasswordUnanswered(_) => true,
             _ => false,
         };
         match is_without_host {

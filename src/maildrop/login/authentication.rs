@@ -31,6 +31,7 @@ impl Attempt<'_> {
             Method::Apop => self.apop(link),
             Method::Sasl(mechanism) => self.sasl(link, mechanism),
         }
+        .map_err(Fault::awaiting_login)
     }
 
     fn apop(&self, link: &mut Link) -> Result<(), Fault> {

@@ -32,6 +32,7 @@ use crate::net::{Protection, Route, Stream, Tls};
 use crate::pop3::reply::greeting_timestamp;
 use crate::pop3::{Capabilities, Command, Indicator, Status};
 use authentication::Attempt;
+use secret::Refusal;
 
 /// How to log in. It can be used any number of times.
 #[derive(Debug)]
@@ -83,7 +84,9 @@ pub(super) struct LoggedIn {
 
 impl Login {
     /// Logs in on a new connection. A token that the server accepted earlier and now refuses has
-    /// expired, so a fresh token is tried once. Any other refused secret is not tried again.
+    /// expired, so a fresh token is tried once. A connection that broke while the answer to a secret
+    /// was due is tried once more, because the network may have broken it. Any other refused secret
+    /// is not tried again here.
     pub(super) fn open(
         &self,
         last_heard: &LastHeard,
@@ -94,6 +97,10 @@ impl Login {
         match self.attempt(&secret, last_heard, quirks) {
             Err(_) if self.credential.has_expired() => {
                 self.attempt(&self.credential.secret()?, last_heard, quirks)
+            }
+            Err(fault @ Fault::PasswordUnanswered(_)) => {
+                log::info!("logging in once more: {fault}");
+                self.attempt(&secret, last_heard, quirks)
             }
             outcome => outcome,
         }
@@ -221,15 +228,16 @@ impl Login {
         }
         log::debug!("authentication: {method}");
         match attempt.make(link, method) {
-            Ok(()) => self.credential.note_accepted(),
-            Err(fault) => {
-                if fault.is_refusal() {
-                    self.credential.note_refused();
-                }
-                return Err(fault);
+            Ok(()) => {
+                self.credential.note_accepted();
+                Ok(method)
             }
+            Err(fault) if !fault.is_refusal() => Err(fault),
+            Err(refusal) => Err(match self.credential.note_refused() {
+                Refusal::AtFirst => refusal,
+                Refusal::AfterAcceptance => refusal.after_acceptance(),
+            }),
         }
-        Ok(method)
     }
 
     /// The last check before a secret is sent: the connection has TLS unless the user asked for

@@ -18,19 +18,37 @@ pub type Renewal = dyn Fn() -> Result<Secret, Arc<dyn Error + Send + Sync>> + Se
 
 /// The secret of a login, and how to replace it if it expires.
 pub struct Credential {
-    current: Mutex<(Secret, Trial)>,
+    current: Mutex<CurrentSecret>,
     renewal: Option<Box<Renewal>>,
+}
+
+struct CurrentSecret {
+    secret: Secret,
+    trial: Trial,
+    /// The server has accepted this secret or an earlier one.
+    has_logged_in: bool,
+}
+
+/// What a refusal of a secret means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The server has never accepted a secret: this one is wrong.
+    AtFirst,
+    /// The server has accepted a secret before, so the refusal may pass.
+    AfterAcceptance,
 }
 
 /// What the server has said about the current secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trial {
-    /// Nothing yet. A refusal is final.
+    /// Nothing yet.
     Untried,
     /// The server accepted it. A refusal from now on means that it has expired.
     Accepted,
     /// The server accepted it, and later refused it.
     Expired,
+    /// The server accepted an earlier secret, and refused this one at once.
+    Failed,
 }
 
 impl Secret {
@@ -50,7 +68,11 @@ impl Credential {
     #[must_use]
     pub fn lasting(secret: Secret) -> Self {
         Self {
-            current: Mutex::new((secret, Trial::Untried)),
+            current: Mutex::new(CurrentSecret {
+                secret,
+                trial: Trial::Untried,
+                has_logged_in: false,
+            }),
             renewal: None,
         }
     }
@@ -64,14 +86,18 @@ impl Credential {
         }
     }
 
-    /// The secret to try now. Fetches a fresh one if the current one has expired.
+    /// The secret to try now. Fetches a fresh one if the current one has expired or failed.
     pub(super) fn secret(&self) -> Result<Secret, AuthenticationError> {
-        let (secret, trial) = self.current.lock().clone();
+        let current = self.current.lock();
+        let (secret, trial) = (current.secret.clone(), current.trial);
+        drop(current);
         match &self.renewal {
-            Some(renew) if trial == Trial::Expired => {
+            Some(renew) if matches!(trial, Trial::Expired | Trial::Failed) => {
                 log::info!("the token has expired: fetching a fresh one");
                 let fresh = renew().map_err(AuthenticationError::NoFreshToken)?;
-                *self.current.lock() = (fresh.clone(), Trial::Untried);
+                let mut current = self.current.lock();
+                current.secret = fresh.clone();
+                current.trial = Trial::Untried;
                 Ok(fresh)
             }
             _ => Ok(secret),
@@ -80,23 +106,32 @@ impl Credential {
 
     /// Whether the server has not accepted the secret yet.
     pub(super) fn is_untried(&self) -> bool {
-        self.current.lock().1 == Trial::Untried
+        self.current.lock().trial == Trial::Untried
     }
 
     pub(super) fn note_accepted(&self) {
-        self.current.lock().1 = Trial::Accepted;
+        let mut current = self.current.lock();
+        current.trial = Trial::Accepted;
+        current.has_logged_in = true;
     }
 
-    pub(super) fn note_refused(&self) {
+    /// Notes that the server refused the secret. Returns what that means.
+    pub(super) fn note_refused(&self) -> Refusal {
         let mut current = self.current.lock();
-        if current.1 == Trial::Accepted {
-            current.1 = Trial::Expired;
+        current.trial = match current.trial {
+            Trial::Accepted => Trial::Expired,
+            Trial::Untried if current.has_logged_in => Trial::Failed,
+            trial => trial,
+        };
+        match current.has_logged_in {
+            true => Refusal::AfterAcceptance,
+            false => Refusal::AtFirst,
         }
     }
 
-    /// Whether [`Credential::secret`] will fetch a fresh secret.
+    /// Whether [`Credential::secret`] will fetch a fresh secret in place of one that worked.
     pub(super) fn has_expired(&self) -> bool {
-        self.renewal.is_some() && self.current.lock().1 == Trial::Expired
+        self.renewal.is_some() && self.current.lock().trial == Trial::Expired
     }
 }
 
@@ -135,7 +170,7 @@ mod tests {
     #[test]
     fn a_token_is_renewed_only_if_the_server_accepted_it_before() {
         let credential = numbered();
-        credential.note_refused();
+        assert_eq!(credential.note_refused(), Refusal::AtFirst);
         assert!(!credential.has_expired(), "it was never accepted");
         credential.note_accepted();
         assert_eq!(credential.secret().unwrap().as_str(), "token 0");
@@ -148,6 +183,17 @@ mod tests {
             !credential.has_expired(),
             "the fresh one was never accepted"
         );
+    }
+
+    #[test]
+    fn a_fresh_token_that_is_refused_is_replaced_at_the_next_login() {
+        let credential = numbered();
+        credential.note_accepted();
+        assert_eq!(credential.note_refused(), Refusal::AfterAcceptance);
+        assert_eq!(credential.secret().unwrap().as_str(), "token 1");
+        assert_eq!(credential.note_refused(), Refusal::AfterAcceptance);
+        assert!(!credential.has_expired(), "not within the same login");
+        assert_eq!(credential.secret().unwrap().as_str(), "token 2");
     }
 
     #[test]

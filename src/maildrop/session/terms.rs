@@ -5,6 +5,7 @@ use crate::maildrop::login::mechanism::Method;
 use crate::net::TlsVersion;
 use crate::pop3::Capabilities;
 use std::fmt;
+use std::time::Instant;
 
 /// The state of the connection to the server.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +16,13 @@ pub enum Connection {
     /// A session is open.
     Open(Terms),
     /// The last attempt to connect or log in failed.
-    Failed(Fault),
+    Failed {
+        /// Why.
+        fault: Fault,
+        /// The next attempt is made when a request needs it, and not before this. `None` if this
+        /// mount tries no more.
+        retry: Option<Instant>,
+    },
 }
 
 /// How a session is protected, and what its server can do.
