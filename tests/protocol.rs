@@ -231,7 +231,7 @@ fn the_other_commands_of_rfc_1939_are_understood() {
     let commands = [
         Command::User("frated"),
         Command::User("mrose"),
-        Command::Pass("secret"),
+        Command::Pass(b"secret"),
         Command::Noop,
         Command::Rset,
         Command::Top {

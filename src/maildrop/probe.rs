@@ -132,7 +132,11 @@ impl Probe<'_> {
             .iter()
             .map(|address| address.ip().to_string())
             .collect();
-        self.good("resolve", &addresses.join(", "));
+        let addresses = addresses.join(", ");
+        match self.settings.login.route.proxy() {
+            None => self.good("resolve", &addresses),
+            Some(proxy) => self.good("resolve", &format!("{addresses}, of the proxy {proxy}")),
+        }
         Ok(())
     }
 

@@ -97,6 +97,9 @@ pub enum ProxyRefusal {
     /// The user name or the password is wrong.
     #[error("it refuses the user name or the password")]
     LoginRefused,
+    /// The password is too long for SOCKS5.
+    #[error("the password for it has more than 255 octets")]
+    LoginTooLong,
     /// The rules of the proxy forbid the connection.
     #[error("its rules forbid connections to the server")]
     Forbidden,
@@ -111,21 +114,31 @@ pub enum FileFault {
     /// The file cannot be read.
     #[error("{0}")]
     Io(io::Error),
-    /// A PEM file has no certificate, or a damaged one.
+    /// The file has no certificate, or a damaged one.
     #[error("contains no certificate")]
     NoCertificate,
-    /// A PEM file has no private key, or its passphrase is another.
-    #[error("contains no private key that the passphrase decrypts")]
+    /// The file has no private key, or a damaged one.
+    #[error("contains no private key")]
     NoKey,
+    /// The private key is encrypted, and there is no passphrase.
+    #[error("needs a passphrase")]
+    Encrypted,
+    /// The private key is encrypted with another passphrase.
+    #[error("has another passphrase")]
+    WrongPassphrase,
+    /// The file is encrypted with a cipher that this system's OpenSSL does not have. OpenSSL 3 no
+    /// longer has what older programs wrote PKCS#12 with.
+    #[error("is encrypted with an old cipher that this system refuses: export it again")]
+    OldCipher,
+    /// The private key is not encrypted, and every user of the machine can read the file.
+    #[error("can be read by others, so it is not used: `chmod 600` it first")]
+    Exposed,
     /// The certificate is of another key.
     #[error("its private key is not the one of its first certificate")]
     OtherKey,
     /// The file is neither PEM nor PKCS#12.
     #[error("is neither PEM nor PKCS#12")]
     NeitherFormat,
-    /// A PKCS#12 file needs another passphrase, or lacks the certificate or the key.
-    #[error("is a PKCS#12 file without a certificate and key that the passphrase decrypts")]
-    Pkcs12,
 }
 
 impl NetError {

@@ -25,24 +25,20 @@ const IPV4: u8 = 1;
 const DOMAIN_NAME: u8 = 3;
 const IPV6: u8 = 4;
 
-/// A SOCKS5 proxy. It is written `socks5://[USER:PASSWORD@]HOST:PORT`; user name and password may
-/// be percent-encoded. Neither `Debug` nor `Display` shows the password.
+/// A SOCKS5 proxy. It is written `socks5://[USER@]HOST:PORT`, and the user name may be
+/// percent-encoded. A password is no part of it, because other users can read arguments. Neither
+/// `Debug` nor `Display` shows the login.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     endpoint: Endpoint,
-    login: Option<ProxyLogin>,
-}
-
-/// Both have 1 to 255 octets.
-#[derive(Clone, PartialEq, Eq)]
-struct ProxyLogin {
-    user: Vec<u8>,
-    password: Zeroizing<Vec<u8>>,
+    /// 1 to 255 octets.
+    user: Option<String>,
+    password: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// The text is not a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("socks5://[USER:PASSWORD@]HOST:PORT")]
+#[error("socks5://[USER@]HOST:PORT")]
 pub struct NoProxy;
 
 impl Proxy {
@@ -50,6 +46,21 @@ impl Proxy {
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// The user to log in as.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// The same proxy with the password of its user.
+    #[must_use]
+    pub fn with_password(self, password: Zeroizing<Vec<u8>>) -> Self {
+        Self {
+            password: Some(password),
+            ..self
+        }
     }
 
     /// Has the proxy connect this socket to the server.
@@ -93,41 +104,40 @@ impl Proxy {
 
     /// RFC 1928 section 3.
     fn log_in(&self, wire: &mut ProxyWire<'_>) -> io::Result<Option<ProxyRefusal>> {
-        match self.login {
+        let login = self.user.as_ref().zip(self.password.as_ref());
+        match login {
             None => wire.write_all(&[VERSION, 1, NO_LOGIN])?,
             Some(_) => wire.write_all(&[VERSION, 2, NO_LOGIN, PASSWORD_LOGIN])?,
         }
-        match (wire.octets::<2>()?, &self.login) {
+        match (wire.octets::<2>()?, login) {
             ([VERSION, NO_LOGIN], _) => Ok(None),
-            ([VERSION, PASSWORD_LOGIN], Some(login)) => login.prove(wire),
+            ([VERSION, PASSWORD_LOGIN], Some((user, password))) => {
+                prove(user.as_bytes(), password, wire)
+            }
             ([VERSION, _], _) => Ok(Some(ProxyRefusal::LoginDemanded)),
             _ => Ok(Some(ProxyRefusal::NotSocks5)),
         }
     }
 }
 
-impl ProxyLogin {
-    /// None if a part has no octets, or more than RFC 1929 allows.
-    fn new(user: &str, password: &str) -> Option<Self> {
-        let decoded = |text| percent_decode_str(text).collect::<Vec<u8>>();
-        let (user, password) = (decoded(user), Zeroizing::new(decoded(password)));
-        let fits = |octets: &[u8]| (1..=255).contains(&octets.len());
-        (fits(&user) && fits(&password)).then_some(Self { user, password })
+/// RFC 1929 section 2.
+fn prove(
+    user: &[u8],
+    password: &[u8],
+    wire: &mut ProxyWire<'_>,
+) -> io::Result<Option<ProxyRefusal>> {
+    let mut login = Zeroizing::new(Vec::with_capacity(3 + user.len() + password.len()));
+    login.push(LOGIN_VERSION);
+    for part in [user, password] {
+        let Ok(length) = u8::try_from(part.len()) else {
+            return Ok(Some(ProxyRefusal::LoginTooLong));
+        };
+        login.push(length);
+        login.extend_from_slice(part);
     }
-
-    /// RFC 1929 section 2.
-    fn prove(&self, wire: &mut ProxyWire<'_>) -> io::Result<Option<ProxyRefusal>> {
-        let capacity = 3 + self.user.len() + self.password.len();
-        let mut login = Zeroizing::new(Vec::with_capacity(capacity));
-        login.push(LOGIN_VERSION);
-        for part in [&self.user, &*self.password] {
-            login.push(part.len() as u8);
-            login.extend_from_slice(part);
-        }
-        wire.write_all(&login)?;
-        let [_version, status] = wire.octets()?;
-        Ok((status != 0).then_some(ProxyRefusal::LoginRefused))
-    }
+    wire.write_all(&login)?;
+    let [_version, status] = wire.octets()?;
+    Ok((status != 0).then_some(ProxyRefusal::LoginRefused))
 }
 
 /// What the proxy answered in the end.
@@ -263,13 +273,9 @@ impl FromStr for Proxy {
     fn from_str(text: &str) -> Result<Self, NoProxy> {
         let rest = text.strip_prefix(SCHEME).ok_or(NoProxy)?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let (login, address) = match rest.rsplit_once('@') {
+        let (user, address) = match rest.rsplit_once('@') {
             None => (None, rest),
-            Some((login, address)) => {
-                let (user, password) = login.split_once(':').ok_or(NoProxy)?;
-                let login = ProxyLogin::new(user, password).ok_or(NoProxy)?;
-                (Some(login), address)
-            }
+            Some((user, address)) => (Some(decoded(user)?), address),
         };
         let (host, port) = address.rsplit_once(':').ok_or(NoProxy)?;
         let host = match host.strip_prefix('[') {
@@ -285,7 +291,24 @@ impl FromStr for Proxy {
             host: host.to_owned(),
             port,
         };
-        Ok(Self { endpoint, login })
+        Ok(Self {
+            endpoint,
+            user,
+            password: None,
+        })
+    }
+}
+
+/// The user name in a URL. A `:` in it would begin a password.
+fn decoded(user: &str) -> Result<String, NoProxy> {
+    if user.contains(':') {
+        return Err(NoProxy);
+    }
+    let decoded = percent_decode_str(user).decode_utf8();
+    let user = decoded.map_err(|_| NoProxy)?.into_owned();
+    match user.len() {
+        1..=255 => Ok(user),
+        _ => Err(NoProxy),
     }
 }
 
@@ -307,19 +330,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_has_a_host_a_port_and_perhaps_a_login() {
-        let proxy: Proxy = "socks5://alice:s%40cret%3a@proxy.example:1080"
+    fn a_proxy_has_a_host_a_port_and_perhaps_a_user() {
+        let proxy: Proxy = "socks5://al%3ace@example.org@proxy.example:1080"
             .parse()
             .unwrap();
-        let login = proxy.login.as_ref().unwrap();
-        assert_eq!(
-            (&*login.user, &**login.password),
-            (&b"alice"[..], &b"s@cret:"[..])
-        );
+        assert_eq!(proxy.user(), Some("al:ce@example.org"));
         assert_eq!(proxy.endpoint.port, 1080);
         let proxy: Proxy = "socks5://[::1]:9050/".parse().unwrap();
         assert_eq!(proxy.endpoint.host, "::1");
-        assert!(proxy.login.is_none());
+        assert_eq!(proxy.user(), None);
     }
 
     #[test]
@@ -334,19 +353,21 @@ mod tests {
             "socks5://:1080",
             "socks5://::1:1080",
             "socks5://[::1:1080",
-            "socks5://alice@proxy.example:1080",
-            "socks5://:secret@proxy.example:1080",
+            "socks5://alice:secret@proxy.example:1080",
+            "socks5://@proxy.example:1080",
+            "socks5://%ff@proxy.example:1080",
             "socks5://proxy.example/x:1080",
         ] {
             assert_eq!(text.parse::<Proxy>(), Err(NoProxy), "{text}");
         }
-        let long = format!("socks5://{}:x@proxy.example:1080", "a".repeat(256));
+        let long = format!("socks5://{}@proxy.example:1080", "a".repeat(256));
         assert_eq!(long.parse::<Proxy>(), Err(NoProxy));
     }
 
     #[test]
     fn neither_debug_nor_display_shows_the_password() {
-        let proxy: Proxy = "socks5://alice:secret@proxy.example:1080".parse().unwrap();
+        let proxy: Proxy = "socks5://alice@proxy.example:1080".parse().unwrap();
+        let proxy = proxy.with_password(Zeroizing::new(b"secret".to_vec()));
         for shown in [format!("{proxy:?}"), proxy.to_string()] {
             assert!(
                 shown.contains("proxy.example:1080") && !shown.contains("secret"),

@@ -41,6 +41,12 @@ impl Route {
         &self.endpoint
     }
 
+    /// The proxy through which the server is reached.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
     /// The addresses to connect to: the server's, or the proxy's. With a proxy the name of the
     /// server is not resolved here.
     ///

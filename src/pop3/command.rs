@@ -25,8 +25,8 @@ pub enum Command<'a> {
     Utf8,
     /// Names the user.
     User(&'a str),
-    /// The password, unencrypted in the line.
-    Pass(&'a str),
+    /// The password, unencrypted in the line. It need not be UTF-8.
+    Pass(&'a [u8]),
     /// Names the user and proves the password by an MD5 digest (RFC 1939 section 7).
     Apop {
         /// The user name, which must not contain a space.
@@ -144,7 +144,7 @@ impl Command<'_> {
         match *self {
             Self::User(user) => {
                 check_not_empty(user, Argument::UserName)?;
-                check_line(user, Argument::UserName)
+                check_line(user.as_bytes(), Argument::UserName)
             }
             Self::Pass(password) => check_line(password, Argument::Password),
             Self::Apop { user, digest } => {
@@ -169,7 +169,8 @@ impl Command<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.verb().as_bytes());
         match *self {
-            Self::User(text) | Self::Pass(text) => write_argument(text.as_bytes(), out),
+            Self::User(user) => write_argument(user.as_bytes(), out),
+            Self::Pass(password) => write_argument(password, out),
             Self::Apop { user, digest } => {
                 write_argument(user.as_bytes(), out);
                 write_argument(digest.as_bytes(), out);
@@ -274,8 +275,8 @@ fn check_not_empty(text: &str, argument: Argument) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn check_line(text: &str, argument: Argument) -> Result<(), CommandError> {
-    if text.contains(['\r', '\n', '\0']) {
+fn check_line(octets: &[u8], argument: Argument) -> Result<(), CommandError> {
+    if octets.iter().any(|octet| b"\r\n\0".contains(octet)) {
         return Err(CommandError::ForbiddenOctet(argument));
     }
     Ok(())
@@ -283,7 +284,7 @@ fn check_line(text: &str, argument: Argument) -> Result<(), CommandError> {
 
 fn check_word(text: &str, argument: Argument) -> Result<(), CommandError> {
     check_not_empty(text, argument)?;
-    check_line(text, argument)?;
+    check_line(text.as_bytes(), argument)?;
     if text.contains(' ') {
         return Err(CommandError::ForbiddenSpace(argument));
     }
@@ -318,7 +319,10 @@ mod tests {
         for text in ["a\r\nDELE 1", "a\n", "a\0b"] {
             let error = CommandError::ForbiddenOctet;
             assert_eq!(encoded(Command::User(text)), Err(error(Argument::UserName)));
-            assert_eq!(encoded(Command::Pass(text)), Err(error(Argument::Password)));
+            assert_eq!(
+                encoded(Command::Pass(text.as_bytes())),
+                Err(error(Argument::Password))
+            );
             assert_eq!(
                 encoded(Command::Apop {
                     user: "a",
@@ -347,7 +351,7 @@ mod tests {
             Err(CommandError::Empty(Argument::UserName))
         );
         assert_eq!(encoded(Command::User("a b")).unwrap(), "USER a b\r\n");
-        assert_eq!(encoded(Command::Pass(" ")).unwrap(), "PASS  \r\n");
+        assert_eq!(encoded(Command::Pass(b" ")).unwrap(), "PASS  \r\n");
         let auth = |mechanism| {
             encoded(Command::Auth {
                 mechanism,
@@ -363,13 +367,12 @@ mod tests {
 
     #[test]
     fn a_command_of_more_than_255_octets_writes_nothing() {
-        let longest = "x".repeat(COMMAND_LENGTH - "PASS \r\n".len());
-        assert_eq!(
-            encoded(Command::Pass(&longest)).unwrap().len(),
-            COMMAND_LENGTH
-        );
+        let longest = vec![b'\xff'; COMMAND_LENGTH - "PASS \r\n".len()];
+        let mut out = Vec::new();
+        Command::Pass(&longest).encode(&mut out).unwrap();
+        assert_eq!(out.len(), COMMAND_LENGTH);
         let mut out = b"STAT\r\n".to_vec();
-        let error = Command::Pass(&format!("{longest}x")).encode(&mut out);
+        let error = Command::Pass(&[&longest[..], b"x"].concat()).encode(&mut out);
         assert_eq!(error, Err(CommandError::TooLong(Argument::Password)));
         assert_eq!(out, b"STAT\r\n");
     }
@@ -406,7 +409,7 @@ mod tests {
     #[test]
     fn debug_and_display_show_no_secret() {
         let commands = [
-            (Command::Pass("secret"), "PASS ***"),
+            (Command::Pass(b"secret"), "PASS ***"),
             (
                 Command::Apop {
                     user: "alice",

@@ -32,8 +32,12 @@ pub enum Store {
 pub struct DovecotOptions {
     /// How the messages are kept.
     pub store: Store,
+    /// Another password than [`Dovecot::PASSWORD`], in any octets.
+    pub password: Option<&'static [u8]>,
     /// Offer STLS on the plain port and TLS from the first byte on another, with this certificate.
     pub tls: Option<Certificate>,
+    /// Demand a client certificate of the authority that signed the server's.
+    pub demand_client_certificate: bool,
     /// Allow only one session at a time (`pop3_lock_session`).
     pub lock_session: bool,
     /// The SASL mechanisms besides PLAIN, in lower case; APOP is one of Dovecot's.
@@ -228,7 +232,11 @@ impl Configuration<'_> {
     /// mechanisms.
     fn mechanisms(&self) -> String {
         let folder = self.folder.display();
-        let password = Dovecot::PASSWORD;
+        let password = self
+            .options
+            .password
+            .unwrap_or(Dovecot::PASSWORD.as_bytes());
+        let password = format!("{{PLAIN.b64}}{}", STANDARD.encode(password));
         let (tokens, passwords): (Vec<&str>, Vec<&str>) = ["plain"]
             .into_iter()
             .chain(self.options.mechanisms.iter().copied())
@@ -277,8 +285,16 @@ impl Configuration<'_> {
         let Some(identity) = self.identity else {
             return format!("ssl = no\nservice pop3-login {{\n{chroot}\n{plain}\n}}");
         };
+        let demand = match self.options.demand_client_certificate {
+            false => String::new(),
+            true => format!(
+                "ssl_ca = <{}\nssl_require_crl = no\nssl_verify_client_cert = yes\n\
+                 auth_ssl_require_client_cert = yes\n",
+                identity.authority.display()
+            ),
+        };
         format!(
-            "ssl = yes\nssl_cert = <{}\nssl_key = <{}\n\
+            "ssl = yes\nssl_cert = <{}\nssl_key = <{}\n{demand}\
              service pop3-login {{\n{chroot}\n{plain}\ninet_listener pop3s {{\n port = {}\n ssl = yes\n}}\n}}",
             identity.certificate.display(),
             identity.key.display(),

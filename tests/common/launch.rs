@@ -58,7 +58,7 @@ pub(super) fn launch(log: &Path, command_for: impl Fn(u16) -> Command) -> Launch
 ///
 /// It is below the range of ports that the kernel gives to outgoing connections. No other running
 /// test gets the same one.
-pub(super) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
     static TAKEN: AtomicU32 = AtomicU32::new(0);

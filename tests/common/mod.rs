@@ -39,6 +39,7 @@ pub use command::{output_within, run, stdout_of};
 pub use control_group::with_own_control_group;
 pub use dovecot::{Dovecot, DovecotOptions, Store};
 pub use ground::Ground;
+pub use launch::free_port;
 pub use liar::{Liar, Received, Reply, RetrFault};
 pub use mailutils::{Mailutils, MailutilsOptions};
 pub use mount::{Ended, Mount, MountBuilder, PROGRAM, Place};

@@ -1,6 +1,13 @@
 //! Every password mechanism on Dovecot.
 
-use crate::common::{Certificate, Dovecot, DovecotOptions, MountBuilder, corpus, eventually};
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::common::{
+    Certificate, Dovecot, DovecotOptions, Ground, MountBuilder, corpus, eventually, output_within,
+};
 use crate::{NO_PENALTY, assert_says, count, in_the_clear, refusal};
 
 fn dovecot(tls: Option<Certificate>, mechanisms: &'static [&'static str]) -> Dovecot {
@@ -63,6 +70,73 @@ fn each_mechanism_refuses_a_wrong_password_and_shows_it_nowhere() {
         );
         assert!(!said.contains("hunter2"), "{said}");
     }
+}
+
+/// In ISO 8859-1, which is not UTF-8.
+const LATIN1: &[u8] = b"caf\xe9 \xff";
+
+fn dovecot_with_latin1() -> Dovecot {
+    let options = DovecotOptions {
+        password: Some(LATIN1),
+        mechanisms: Dovecot::PASSWORD_MECHANISMS,
+        ..DovecotOptions::default()
+    };
+    Dovecot::start(&corpus::realistic(41, 3), &options)
+}
+
+/// A file that only its owner may read.
+fn own_file(ground: &Ground, name: &str, octets: &[u8]) -> String {
+    let path = ground.0.folder().join(name);
+    fs::write(&path, octets).expect("a file");
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode");
+    path.display().to_string()
+}
+
+#[test]
+fn each_mechanism_sends_a_password_that_is_not_utf8() {
+    let (ground, dovecot) = (Ground::new(), dovecot_with_latin1());
+    let file = own_file(&ground, "password", &[LATIN1, b"\n"].concat());
+    let option = format!("password_file={file}");
+    for mechanism in [
+        "user",
+        "plain",
+        "login",
+        "cram-md5",
+        "scram-sha-256",
+        "apop",
+    ] {
+        let builder = in_the_clear(&dovecot.source(), mechanism).password(None);
+        let mount = builder.option(&option).mount();
+        assert_eq!(count(&mount), 3, "{mechanism}");
+    }
+}
+
+#[test]
+fn a_password_that_is_not_utf8_comes_from_every_place() {
+    let (ground, dovecot) = (Ground::new(), dovecot_with_latin1());
+    let source = dovecot.source();
+    let file = own_file(&ground, "pop3fs-password", &[LATIN1, b"\n"].concat());
+    let check = |options: &[&str], environment: &[(&str, &[u8])]| {
+        let mut command = ground.0.program();
+        command
+            .args(["check", "-o", "tls=off"])
+            .args(options)
+            .arg(&source);
+        command.stdin(fs::File::open(&file).expect("a file"));
+        for (name, value) in environment {
+            command.env(name, OsStr::from_bytes(value));
+        }
+        let output = output_within(crate::common::PATIENCE, &mut command);
+        assert!(output.status.success(), "{output:?}");
+    };
+    check(&["-o", &format!("password_command=cat {file}")], &[]);
+    check(&["--password_stdin"], &[]);
+    check(&[], &[("POP3FS_PASSWORD", LATIN1)]);
+    let folder = ground.0.folder().as_os_str().as_encoded_bytes();
+    check(&[], &[("CREDENTIALS_DIRECTORY", folder)]);
+    let line = [b"default login alice password \"", LATIN1, b"\"\n"].concat();
+    own_file(&ground, "home/.netrc", &line);
+    check(&[], &[]);
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl Mounting {
                 }),
                 security: Security::Clear,
                 user: USER.to_owned(),
-                credential: Credential::lasting(Secret::new(PASSWORD.to_owned().into())),
+                credential: Credential::lasting(Secret::new(PASSWORD.as_bytes().to_vec().into())),
                 mechanism: Mechanism::Only(Method::UserPass),
                 timeout: self.timeout,
             },

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use pop3fs::cli::Failure;
 
-use crate::common::{Liar, Mount, MountBuilder, output_within};
+use crate::common::{Liar, Mount, MountBuilder, output_within, stdout_of};
 use crate::{Ground, LIMIT, assert_says, liar, sentence, stderr};
 
 /// Makes a file with this mode in the test folder.
@@ -187,7 +187,13 @@ fn the_terminal() {
 
 /// Mounts on a terminal, and types `keys` when the prompt is there. Returns what the terminal showed, and the exit status.
 fn typed_at_the_prompt(ground: &Ground, source: &str, dir: &str, keys: &[u8]) -> (String, i32) {
-    let line = format!("{} -o tls=off {source} {dir}", crate::PROGRAM);
+    let arguments = format!("-o tls=off {source} {dir}");
+    typed(ground, &arguments, "Password for", keys)
+}
+
+/// The same with these arguments and this prompt.
+fn typed(ground: &Ground, arguments: &str, prompt: &str, keys: &[u8]) -> (String, i32) {
+    let line = format!("{} {arguments}", crate::PROGRAM);
     let mut command = ground.0.at_home(Command::new("timeout"));
     command
         .args([
@@ -207,7 +213,7 @@ fn typed_at_the_prompt(ground: &Ground, source: &str, dir: &str, keys: &[u8]) ->
     while screen.read(&mut octet).expect("output") == 1 {
         shown.push(octet[0]);
         if shown.ends_with(b": ")
-            && String::from_utf8_lossy(&shown).contains("Password for")
+            && String::from_utf8_lossy(&shown).contains(prompt)
             && let Some(mut keyboard) = keyboard.take()
         {
             keyboard.write_all(keys).expect("to type");
@@ -220,6 +226,64 @@ fn typed_at_the_prompt(ground: &Ground, source: &str, dir: &str, keys: &[u8]) ->
         .code()
         .expect("an exit status");
     (String::from_utf8_lossy(&shown).into_owned(), status)
+}
+
+#[test]
+fn the_passphrase_of_a_certificate_is_asked_for_before_the_server_is_tried() {
+    let ground = Ground::new();
+    let [key, file] = ["key.pem", "own.pem"].map(|name| ground.0.folder().join(name));
+    let (key, file) = (key.display().to_string(), file.display().to_string());
+    stdout_of(&[
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-passout",
+        "pass:geheim",
+        "-subj",
+        "/CN=al",
+        "-keyout",
+        &key,
+        "-out",
+        &file,
+    ]);
+    let both = [&file, &key].map(|path| fs::read(path).expect("PEM"));
+    fs::write(&file, both.concat()).expect("a file");
+    let arguments = format!(
+        "-o client_cert={file} pops://al@127.0.0.1:1 {}",
+        ground.dir()
+    );
+    for (keys, part) in [
+        (&b"geheim\n"[..], "127.0.0.1 port 1 does not answer"),
+        (b"another\n", "own.pem has another passphrase"),
+        (b"\x03", "interrupted: nothing is mounted"),
+    ] {
+        let (shown, status) = typed(&ground, &arguments, "Passphrase for", keys);
+        assert_says(&shown, &[&format!("Passphrase for {file}: "), part]);
+        assert!(!shown.contains("geheim"), "{shown}");
+        let is_interruption = status == i32::from(Failure::Interrupted.status());
+        assert_eq!(is_interruption, keys == b"\x03", "{status}");
+    }
+}
+
+#[test]
+fn the_password_of_a_proxy_is_asked_for() {
+    let ground = Ground::new();
+    let proxy = "proxy=socks5://bob@127.0.0.1:1";
+    let arguments = format!("-o {proxy} pops://al@h.invalid {}", ground.dir());
+    let prompt = "Password for bob at the proxy socks5://127.0.0.1:1: ";
+    let (shown, _) = typed(&ground, &arguments, prompt, b"geheim\n");
+    assert_says(&shown, &["127.0.0.1 port 1 does not answer"]);
+    assert!(!shown.contains("geheim"), "{shown}");
+    let mut command = ground.0.at_home(Command::new("setsid"));
+    command.args(["--wait", crate::PROGRAM, "-o", proxy]);
+    command.args(["pops://al@h.invalid", ground.dir()]);
+    let said = sentence(&output_within(LIMIT, &mut command));
+    let parts = ["no password for bob at the proxy", "proxy_password_command"];
+    assert_says(&said, &parts);
 }
 
 #[test]

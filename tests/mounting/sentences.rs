@@ -117,7 +117,6 @@ fn of_passwords() {
             "head -c 100000 /dev/zero | tr '\\0' a",
             &["longer than", "is no password"],
         ),
-        ("printf '\\377'", &["password_command is not UTF-8"]),
     ] {
         let option = format!("password_command={command}");
         let builder = MountBuilder::new("pops://al@h.invalid").option(&option);

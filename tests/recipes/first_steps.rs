@@ -1,5 +1,6 @@
 //! The README's blocks, and those of the page on providers.
 
+use crate::common::free_port;
 use crate::home::Home;
 use crate::mailbox::{COUNT, everyday, holding, lines_with};
 use crate::pages::{block, block_with};
@@ -113,4 +114,34 @@ fn a_server_is_tried_step_by_step() {
     let check = block("providers.md", "## TLS and certificates", "sh");
     let shown = home.run_bare(&check, "", "ls -A ~");
     assert!(shown.contains("3 messages"), "{shown}");
+}
+
+#[test]
+fn a_certificate_of_her_own_is_made_one_file_and_used() {
+    let home = Home::with_everyday_mail(3);
+    home.write_identity("alice.crt", "alice.key");
+    let folder = home.folder().display().to_string();
+    let mount = block("providers.md", "## Your own certificate", "sh");
+    let before = format!("mkdir ~/mail; cp {folder}/alice.* ~; ");
+    let after = "ls ~/mail | wc -l; pop3fs umount ~/mail >/dev/null";
+    let shown = home.run_bare(&mount, &before, after);
+    assert!(shown.ends_with("\n3\n"), "{shown}");
+}
+
+#[test]
+fn the_server_is_reached_through_a_proxy() {
+    let home = Home::with_everyday_mail(3);
+    let port = free_port().to_string();
+    let mount = block("providers.md", "## A proxy", "sh").replace("1080", &port);
+    let before = format!(
+        "mkdir ~/mail; microsocks -i 127.0.0.1 -p {port} >/dev/null 2>~/proxy.log & \
+         until (: </dev/tcp/127.0.0.1/{port}) 2>/dev/null; do kill -0 %1; done; "
+    );
+    let after = "ls ~/mail | wc -l; pop3fs umount ~/mail >/dev/null; cat ~/proxy.log; kill %1";
+    let shown = home.run_bare(&mount, &before, after);
+    assert!(shown.contains("\n3\n"), "{shown}");
+    assert!(
+        shown.contains("connected to mail.example.org:995"),
+        "{shown}"
+    );
 }

@@ -102,6 +102,14 @@ impl Home {
         self.write("block", block);
     }
 
+    /// Writes the server's certificate and its key into the folder, for her to show as her own.
+    pub(crate) fn write_identity(&self, certificate: &str, key: &str) {
+        let identity = self.server.identity();
+        for (name, path) in [(certificate, &identity.certificate), (key, &identity.key)] {
+            self.write(name, &fs::read_to_string(path).expect("PEM"));
+        }
+    }
+
     /// Writes a file of the folder, which everybody may read.
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("a file");

@@ -1,6 +1,7 @@
 //! A server that demands a client certificate, as `openssl s_server -Verify` does.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use pop3fs::net::{ClientCertificate, FileFault, NetError, Tls, Trust};
@@ -51,6 +52,7 @@ impl Demanding {
         let parts = parts.map(|part| fs::read(part).expect("PEM"));
         let both = self.path("both.pem");
         fs::write(&both, parts.concat()).expect("a file of both");
+        set_mode(&both, 0o600);
         both
     }
 
@@ -62,10 +64,22 @@ impl Demanding {
         stdout_of(&[&["openssl"], arguments, &rest].concat());
         converted
     }
+
+    /// A PKCS#12 file of the certificate and its key.
+    fn pkcs12(&self, arguments: &[&str]) -> PathBuf {
+        let [certificate, key] = ["cert.pem", "key.pem"].map(|name| self.path(name));
+        let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+        let export = ["pkcs12", "-export", "-in", &certificate, "-inkey", &key];
+        self.convert(&[&export[..], arguments].concat())
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
 }
 
 fn read(path: &Path, passphrase: Option<&str>) -> Result<ClientCertificate, FileFault> {
-    match ClientCertificate::read(path, passphrase) {
+    match ClientCertificate::read(path, passphrase.map(str::as_bytes)) {
         Err(NetError::ClientCertificate { reason, .. }) => Err(reason),
         read => Ok(read.expect("a fault of the file")),
     }
@@ -99,9 +113,9 @@ fn an_encrypted_key_needs_its_passphrase() {
     let key = server.path("key.pem").display().to_string();
     let encrypted = server.convert(&["pkey", "-aes256", "-in", &key]);
     let file = server.with_key(&encrypted);
-    for wrong in [None, Some("another")] {
-        assert!(matches!(read(&file, wrong), Err(FileFault::NoKey)));
-    }
+    assert!(matches!(read(&file, None), Err(FileFault::Encrypted)));
+    let wrong = read(&file, Some("another"));
+    assert!(matches!(wrong, Err(FileFault::WrongPassphrase)));
     let certificate = read(&file, Some(PASSPHRASE)).expect("a certificate");
     assert_eq!(
         server.reversed(Some(&certificate)).expect("a line"),
@@ -112,16 +126,36 @@ fn an_encrypted_key_needs_its_passphrase() {
 #[test]
 fn a_client_certificate_in_pkcs12_is_accepted() {
     let server = Demanding::start("-tls1_3");
-    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| server.path(name));
-    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
-    let export = ["pkcs12", "-export", "-in", &certificate, "-inkey", &key];
-    let file = server.convert(&export);
-    assert!(matches!(read(&file, None), Err(FileFault::Pkcs12)));
+    let file = server.pkcs12(&[]);
+    assert!(matches!(read(&file, None), Err(FileFault::Encrypted)));
+    let wrong = read(&file, Some("another"));
+    assert!(matches!(wrong, Err(FileFault::WrongPassphrase)));
     let certificate = read(&file, Some(PASSPHRASE)).expect("a certificate");
     assert_eq!(
         server.reversed(Some(&certificate)).expect("a line"),
         "reward\n"
     );
+}
+
+#[test]
+fn a_cipher_that_openssl_no_longer_has_is_named() {
+    let server = Demanding::start("-tls1_3");
+    let file = server.pkcs12(&["-legacy"]);
+    let old = read(&file, Some(PASSPHRASE));
+    assert!(matches!(old, Err(FileFault::OldCipher)), "{old:?}");
+}
+
+#[test]
+fn a_bare_key_that_others_can_read_is_refused() {
+    let server = Demanding::start("-tls1_3");
+    let file = server.with_key(&server.path("key.pem"));
+    set_mode(&file, 0o640);
+    assert!(read(&file, None).is_ok());
+    set_mode(&file, 0o644);
+    assert!(matches!(read(&file, None), Err(FileFault::Exposed)));
+    let encrypted = server.pkcs12(&[]);
+    set_mode(&encrypted, 0o644);
+    assert!(read(&encrypted, Some(PASSPHRASE)).is_ok());
 }
 
 #[test]

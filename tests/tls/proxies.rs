@@ -1,23 +1,22 @@
 //! A server behind a SOCKS5 proxy: microsocks, and some that are none.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use pop3fs::net::{NetError, Proxy, ProxyRefusal, Route, Stream, Tls, Trust};
 use tempfile::tempdir;
 
-use crate::common::{Background, Liar, Peer, Scripted, corpus, eventually};
+use crate::common::{Background, Liar, Peer, Scripted, corpus, eventually, free_port};
 use crate::exchange::{exchange, server_on};
 use crate::peers::openssl_server;
 
 /// A real proxy on loopback.
-struct MicroSocks {
-    port: u16,
+pub(crate) struct MicroSocks {
+    pub(crate) port: u16,
     _program: Background,
 }
 
 impl MicroSocks {
-    fn start(login: &[&str]) -> Self {
+    pub(crate) fn start(login: &[&str]) -> Self {
         let port = free_port();
         let number = port.to_string();
         let listen = ["microsocks", "-i", "127.0.0.1", "-p", &number];
@@ -30,11 +29,6 @@ impl MicroSocks {
             _program: program,
         }
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("a port").port()
 }
 
 fn through(proxy: &str, server: u16) -> Route {
@@ -80,14 +74,22 @@ fn tls_through_a_proxy_verifies_the_server_not_the_proxy() {
 fn a_proxy_may_demand_a_user_name_and_a_password() {
     let server = greeting_server();
     let proxy = MicroSocks::start(&["-u", "alice", "-P", "s@cret"]);
-    let refused = |login: &str| {
-        let address = format!("socks5://{login}127.0.0.1:{}", proxy.port);
-        refusal(&through(&address, server.port()))
+    let as_user = |user: &str, password: &str| {
+        let address = format!("socks5://{user}@127.0.0.1:{}", proxy.port);
+        let parsed: Proxy = address.parse().expect("a proxy");
+        let password = password.as_bytes().to_vec().into();
+        Route::new(
+            server_on(server.port()),
+            Some(parsed.with_password(password)),
+        )
     };
-    assert_eq!(refused(""), ProxyRefusal::LoginDemanded);
-    assert_eq!(refused("alice:wrong@"), ProxyRefusal::LoginRefused);
-    let address = format!("socks5://alice:s%40cret@127.0.0.1:{}", proxy.port);
-    let greeting = exchange(&through(&address, server.port()), None, "");
+    let anonymous = through(&format!("socks5://127.0.0.1:{}", proxy.port), server.port());
+    assert_eq!(refusal(&anonymous), ProxyRefusal::LoginDemanded);
+    let wrong = refusal(&as_user("alice", "wrong"));
+    assert_eq!(wrong, ProxyRefusal::LoginRefused);
+    let long = refusal(&as_user("alice", &"s".repeat(256)));
+    assert_eq!(long, ProxyRefusal::LoginTooLong);
+    let greeting = exchange(&as_user("alice", "s@cret"), None, "");
     assert_eq!(greeting.expect("a greeting"), "+OK ready\r\n");
 }
 

@@ -8,4 +8,6 @@ mod terminal;
 pub(in crate::cli) mod config;
 pub(in crate::cli) mod netrc;
 pub(in crate::cli) mod password;
+pub(in crate::cli) mod secret;
+pub(in crate::cli) mod server_access;
 pub(in crate::cli) mod target;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::account::password;
+use crate::cli::account::server_access::ServerAccess;
 use crate::cli::account::target::Target;
 use crate::cli::commands::stdout;
 use crate::cli::daemon::mount::ServeError;
@@ -31,8 +32,9 @@ pub fn check(source: &str, options: &OptionArguments) -> ExitCode {
 
 fn report(source: &str, options: &OptionArguments) -> Result<Outlook, ServeError> {
     let Target { source, options } = Target::resolve(source, options.as_slice())?;
+    let access = ServerAccess::obtain(&options)?;
     let password = password::obtain(&options, &source, || Ok::<(), ServeError>(()))?;
-    let settings = maildrop_settings(&source, &options, password)?;
+    let settings = maildrop_settings(&source, &options, &access, password)?;
     Ok(probe(&settings, &mut |finding| {
         stdout::line(line(finding));
     }))

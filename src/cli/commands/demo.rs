@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use zeroize::Zeroizing;
 
-use crate::cli::account::password::Password;
+use crate::cli::account::secret::Password;
+use crate::cli::account::server_access::ServerAccess;
 use crate::cli::account::source::Source;
 use crate::cli::commands::stdout;
 use crate::cli::daemon::background;
@@ -38,6 +39,7 @@ fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
             cache: Caching::Off,
             ..Options::default()
         },
+        access: ServerAccess::default(),
         password: Password::new(
             Zeroizing::new(server.password().as_bytes().to_vec()),
             "the demo",

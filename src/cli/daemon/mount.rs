@@ -14,7 +14,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use crate::cli::account::password::{self, Password, PasswordError};
+use crate::cli::account::password;
+use crate::cli::account::secret::{Password, PasswordError};
+use crate::cli::account::server_access::{AccessError, ServerAccess};
 use crate::cli::account::source::{Source, SourceError};
 use crate::cli::account::target::{Target, TargetError};
 use crate::cli::arguments::{MountArguments, RunMode};
@@ -43,6 +45,7 @@ use crate::maildrop::{Farewell, Maildrop, OpenError, reach};
 pub(in crate::cli) struct Plan {
     pub(in crate::cli) source: Source,
     pub(in crate::cli) options: Options,
+    pub(in crate::cli) access: ServerAccess,
     pub(in crate::cli) password: Password,
     pub(in crate::cli) mountpoint: PathBuf,
 }
@@ -56,6 +59,8 @@ pub(in crate::cli) enum ServeError {
     Target(#[from] TargetError),
     #[error(transparent)]
     Password(#[from] PasswordError),
+    #[error("{}", .0.sentence())]
+    Access(#[from] AccessError),
     #[error(transparent)]
     Setup(#[from] SetupError),
     #[error(transparent)]
@@ -78,11 +83,9 @@ pub(in crate::cli) enum ServeError {
 impl From<&ServeError> for Failure {
     fn from(error: &ServeError) -> Failure {
         match error {
-            ServeError::Password(PasswordError::Interrupted) => Failure::Interrupted,
-            ServeError::Source(_)
-            | ServeError::Target(_)
-            | ServeError::Log(_)
-            | ServeError::Password(_) => Failure::Usage,
+            ServeError::Source(_) | ServeError::Target(_) | ServeError::Log(_) => Failure::Usage,
+            ServeError::Password(error) => error.into(),
+            ServeError::Access(error) => error.into(),
             ServeError::Setup(error) => error.into(),
             ServeError::Descriptors(_) | ServeError::System { .. } => Failure::System,
             ServeError::Launch(error) => error.into(),
@@ -109,7 +112,10 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
     }
     mount::check(&mountpoint)?;
     // Ask before the fork: Ctrl-C then ends the only process.
-    let password = password::obtain(&options, &source, || check_server(&source, &options))?;
+    let access = ServerAccess::obtain(&options)?;
+    let password = password::obtain(&options, &source, || {
+        check_server(&source, &options, &access)
+    })?;
     // Not before: a password_command should not inherit the higher limit.
     descriptors::raise_limit()?;
     let log_file = options.log_file.as_deref();
@@ -123,6 +129,7 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
     let plan = Plan {
         source,
         options,
+        access,
         password,
         mountpoint,
     };
@@ -144,8 +151,12 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
 }
 
 /// Checks what the server shows before the password: its name, the connection and its certificate.
-fn check_server(source: &Source, options: &Options) -> Result<(), ServeError> {
-    let login = login_without_password(source, options)?;
+fn check_server(
+    source: &Source,
+    options: &Options,
+    access: &ServerAccess,
+) -> Result<(), ServeError> {
+    let login = login_without_password(source, options, access)?;
     Ok(reach(&login)?)
 }
 
@@ -207,12 +218,13 @@ impl MountedMaildrop {
         let Plan {
             source,
             options,
+            access,
             password,
             mountpoint,
         } = plan;
         let (index, disk) = store(&options, &source)?;
-        let maildrop =
-            Maildrop::open(maildrop_settings(&source, &options, password)?, index, disk)?;
+        let settings = maildrop_settings(&source, &options, &access, password)?;
+        let maildrop = Maildrop::open(settings, index, disk)?;
         let maildrop = Arc::new(maildrop);
         let searches = searches(&options, &source, &maildrop);
         let filesystem = FilesystemParts {

@@ -9,7 +9,9 @@ use std::time::Duration;
 use nix::unistd::{getgid, getuid};
 use zeroize::Zeroizing;
 
-use crate::cli::account::password::{self, Password};
+use crate::cli::account::password;
+use crate::cli::account::secret::Password;
+use crate::cli::account::server_access::ServerAccess;
 use crate::cli::account::source::Source;
 use crate::cli::failure::{Advice, Failure};
 use crate::cli::options::{Auth, Caching, Indexing, Mtime, Options, TlsPolicy};
@@ -107,11 +109,13 @@ impl NewCache {
 pub(in crate::cli) fn login_without_password(
     source: &Source,
     options: &Options,
+    access: &ServerAccess,
 ) -> Result<Login, SetupError> {
     let nothing = Secret::new(Zeroizing::default());
     login(
         source,
         options,
+        access,
         Mechanism::Auto,
         Credential::lasting(nothing),
     )
@@ -160,11 +164,12 @@ fn fetch_all(maildrop: Arc<Maildrop>) {
 pub(in crate::cli) fn maildrop_settings(
     source: &Source,
     options: &Options,
+    access: &ServerAccess,
     password: Password,
 ) -> Result<Settings, SetupError> {
     let mechanism = mechanism(auth(options, source));
     let credential = credential(password, options, mechanism);
-    let login = login(source, options, mechanism, credential)?;
+    let login = login(source, options, access, mechanism, credential)?;
     Ok(Settings {
         login,
         idle_timeout: options.idle_timeout,
@@ -189,19 +194,22 @@ pub(in crate::cli) fn maildrop_settings(
 fn login(
     source: &Source,
     options: &Options,
+    access: &ServerAccess,
     mechanism: Mechanism,
     credential: Credential,
 ) -> Result<Login, SetupError> {
+    let tls = || Tls::with_certificate(options.trust(), access.certificate.as_ref());
     let security = match source.tls() {
-        TlsPolicy::Implicit => Security::Implicit(Tls::new(options.trust())?),
-        TlsPolicy::Starttls => Security::Starttls(Tls::new(options.trust())?),
+        TlsPolicy::Implicit => Security::Implicit(tls()?),
+        TlsPolicy::Starttls => Security::Starttls(tls()?),
         TlsPolicy::Off => Security::Clear,
     };
+    let endpoint = Endpoint {
+        host: source.host(),
+        port: source.port(),
+    };
     Ok(Login {
-        route: Route::direct(Endpoint {
-            host: source.host(),
-            port: source.port(),
-        }),
+        route: Route::new(endpoint, access.proxy.clone()),
         security,
         user: source.user().to_owned(),
         credential,
@@ -232,7 +240,7 @@ fn mechanism(auth: Auth) -> Mechanism {
 
 /// A token expires. Where it came from a command or a file, the next one can be had there.
 fn credential(password: Password, options: &Options, mechanism: Mechanism) -> Credential {
-    let secret = password.into_secret();
+    let secret = Secret::new(password.into_octets());
     if !mechanism.takes_a_token() {
         return Credential::lasting(secret);
     }
@@ -242,7 +250,7 @@ fn credential(password: Password, options: &Options, mechanism: Mechanism) -> Cr
             secret,
             Box::new(move || {
                 renew()
-                    .map(Password::into_secret)
+                    .map(|token| Secret::new(token.into_octets()))
                     .map_err(|error| Arc::new(error) as Arc<_>)
             }),
         ),

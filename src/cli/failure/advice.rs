@@ -4,9 +4,10 @@
 
 use std::fmt::Display;
 
+use crate::cli::account::server_access::AccessError;
 use crate::fs::mount::MountError;
 use crate::maildrop::{AuthenticationError, Fault, FetchError, OpenError};
-use crate::net::{Distrust, NetError, Refusal, ShownCertificate};
+use crate::net::{Distrust, FileFault, NetError, ProxyRefusal, Refusal, ShownCertificate};
 use crate::store::StoreError;
 
 /// An error about which the user can do something.
@@ -28,15 +29,54 @@ impl Advice for NetError {
         match self {
             Self::Handshake { refusal, .. } => refusal.advice(),
             Self::CaFile { .. } => Some("-o ca_file=FILE takes certificates in PEM".to_owned()),
+            Self::ClientCertificate { reason, .. } => reason.advice(),
+            Self::Proxy { refusal, .. } => refusal.advice(),
             Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Silence(_)
             | Self::Closed
             | Self::Broken(_)
-            | Self::ClientCertificate { .. }
-            | Self::Proxy { .. }
             | Self::NoTls(_)
             | Self::System { .. } => None,
+        }
+    }
+}
+
+impl Advice for FileFault {
+    fn advice(&self) -> Option<String> {
+        let advice = match self {
+            Self::NoCertificate | Self::NoKey | Self::NeitherFormat => {
+                "-o client_cert=FILE takes a certificate and its private key, in PEM or PKCS#12"
+            }
+            Self::OtherKey => "put the certificate of the key first",
+            Self::Encrypted | Self::WrongPassphrase => {
+                "-o passphrase_command=… or passphrase_file=… gives it"
+            }
+            Self::Io(_) | Self::OldCipher | Self::Exposed => return None,
+        };
+        Some(advice.to_owned())
+    }
+}
+
+impl Advice for ProxyRefusal {
+    fn advice(&self) -> Option<String> {
+        let advice = match self {
+            Self::LoginDemanded => "name a user in -o proxy=socks5://USER@HOST:PORT",
+            Self::LoginRefused => {
+                "is the user in -o proxy= right, and what proxy_password_command or proxy_password_file gives?"
+            }
+            Self::NotSocks5 => "-o proxy= takes a SOCKS5 proxy, and none of another kind",
+            Self::LoginTooLong | Self::Forbidden | Self::NameTooLong => return None,
+        };
+        Some(advice.to_owned())
+    }
+}
+
+impl Advice for AccessError {
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::Net(error) => error.advice(),
+            Self::Password(_) => None,
         }
     }
 }
@@ -53,13 +93,18 @@ impl Advice for Refusal {
                 "try the pop:// scheme (STLS, port 110), or pops:// with another port (995)"
                     .to_owned(),
             ),
+            Self::CertificateDemanded => {
+                Some("-o client_cert=FILE names yours, with its private key".to_owned())
+            }
+            Self::CertificateRefused => Some(
+                "its administrator knows which authority has to sign the one in -o client_cert="
+                    .to_owned(),
+            ),
             Self::NoCertificate
             | Self::Version
             | Self::Cipher
             | Self::WeakKeyExchange
             | Self::LegacyRenegotiation
-            | Self::CertificateDemanded
-            | Self::CertificateRefused
             | Self::Closed
             | Self::Other(_) => None,
         }

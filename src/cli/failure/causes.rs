@@ -3,6 +3,8 @@
 use std::io;
 
 use super::Failure;
+use crate::cli::account::secret::PasswordError;
+use crate::cli::account::server_access::AccessError;
 use crate::fs::mount::{MountError, UnmountError};
 use crate::maildrop::{Fault, FetchError, OpenError};
 use crate::net::NetError;
@@ -20,6 +22,32 @@ impl From<&NetError> for Failure {
             | NetError::Broken(_)
             | NetError::Proxy { .. }
             | NetError::Handshake { .. } => Failure::Unreachable,
+        }
+    }
+}
+
+impl From<&PasswordError> for Failure {
+    fn from(error: &PasswordError) -> Failure {
+        match error {
+            PasswordError::Interrupted => Failure::Interrupted,
+            PasswordError::Empty { .. }
+            | PasswordError::Forbidden { .. }
+            | PasswordError::TooLong { .. }
+            | PasswordError::Command { .. }
+            | PasswordError::Exposed { .. }
+            | PasswordError::File { .. }
+            | PasswordError::NoTerminal { .. }
+            | PasswordError::NotGiven
+            | PasswordError::Read { .. } => Failure::Usage,
+        }
+    }
+}
+
+impl From<&AccessError> for Failure {
+    fn from(error: &AccessError) -> Failure {
+        match error {
+            AccessError::Password(error) => error.into(),
+            AccessError::Net(error) => error.into(),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::home;
 use crate::fs::mount::{Access, Visibility};
 use crate::fs::{Eol, Polling, ViewId, Xattrs};
 use crate::maildrop::Pipeline;
-use crate::net::{Fingerprint, Trust};
+use crate::net::{Fingerprint, Proxy, Trust};
 pub(super) use command_line::LIST;
 pub use command_line::OptionArguments;
 pub use setting::RawOption;
@@ -33,6 +33,14 @@ pub struct Options {
     pub ca_file: Option<PathBuf>,
     /// The server's certificate must be one of these. Each `tls_pin` adds one. With any, nothing else is checked.
     pub tls_pins: Vec<Fingerprint>,
+    /// The user's own certificate and private key, in PEM or PKCS#12.
+    pub client_cert: Option<PathBuf>,
+    /// Where the passphrase of `client_cert` comes from.
+    pub passphrase: PasswordSource,
+    /// The proxy on the way to the server, without its password.
+    pub proxy: Option<Proxy>,
+    /// Where the password of the proxy's user comes from.
+    pub proxy_password: PasswordSource,
     /// Overrides SOURCE's `;AUTH=`.
     pub auth: Option<Auth>,
     /// Where the password comes from. The last of several options counts.
@@ -83,10 +91,10 @@ pub struct Options {
     pub gid: Option<u32>,
 }
 
-/// Where the password comes from.
+/// Where a password or passphrase comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordSource {
-    /// No option says: the environment, a credential of systemd, netrc(5), or the terminal.
+    /// No option says: from the other places that are looked into, or from the terminal.
     Unsaid,
     /// The first line that `sh -c` of it prints.
     Command(String),
@@ -122,8 +130,8 @@ pub enum OptionError {
     /// Two options of which one would have no effect.
     #[error("{0}")]
     Contradiction(&'static str),
-    /// Unreadable or out of range.
-    #[error("invalid value '{}' for {name}: expected {allowed}", .value.escape_debug())]
+    /// Unreadable or out of range. A value with an `@` is not shown, for a password may stand in front of it.
+    #[error("invalid value{} for {name}: expected {allowed}", quoted(.value))]
     Invalid {
         /// Of the table.
         name: &'static str,
@@ -140,6 +148,10 @@ impl Default for Options {
             tls: None,
             ca_file: None,
             tls_pins: Vec::new(),
+            client_cert: None,
+            passphrase: PasswordSource::Unsaid,
+            proxy: None,
+            proxy_password: PasswordSource::Unsaid,
             auth: None,
             password: PasswordSource::Unsaid,
             timeout: Duration::from_secs(30),
@@ -176,6 +188,7 @@ impl Options {
             options.apply(setting)?;
         }
         options.check_pins()?;
+        options.check_own_secrets()?;
         Ok(options)
     }
 
@@ -212,6 +225,21 @@ impl Options {
         Ok(())
     }
 
+    /// Refuses options about a client certificate or a proxy that would have no effect.
+    fn check_own_secrets(&self) -> Result<(), OptionError> {
+        let proxy_user = self.proxy.as_ref().and_then(Proxy::user);
+        let contradiction = if self.client_cert.is_some() && self.tls == Some(TlsPolicy::Off) {
+            "client_cert is shown in the TLS handshake, and with tls=off there is none: leave out one of them"
+        } else if self.client_cert.is_none() && self.passphrase != PasswordSource::Unsaid {
+            "a passphrase is for the private key in client_cert: name that file, too"
+        } else if proxy_user.is_none() && self.proxy_password != PasswordSource::Unsaid {
+            "a proxy password is for the user in proxy=socks5://USER@HOST:PORT: name that user, too"
+        } else {
+            return Ok(());
+        };
+        Err(OptionError::Contradiction(contradiction))
+    }
+
     fn apply(&mut self, RawOption { name, value }: &RawOption) -> Result<(), OptionError> {
         let Some(row) = TABLE.iter().find(|row| row.name == name) else {
             return check_for_mount(name, value.as_deref());
@@ -230,6 +258,13 @@ impl Options {
             value: text.to_owned(),
             allowed,
         })
+    }
+}
+
+fn quoted(value: &str) -> String {
+    match value.contains('@') {
+        true => String::new(),
+        false => format!(" '{}'", value.escape_debug()),
     }
 }
 
@@ -324,14 +359,18 @@ mod tests {
     #[test]
     fn each_option_sets_its_own_field() {
         let options = parse(
-            "tls=off,ca_file=/ca,auth=plain,timeout=5m,idle_timeout=10,keepalive=4m,refresh=1h,pipeline=off,cache=off,\
+            "ca_file=/ca,client_cert=/cert,passphrase_file=/pass,proxy=socks5://al@h:1080,proxy_password_command=pw,auth=plain,tls=starttls,timeout=5m,idle_timeout=10,keepalive=4m,refresh=1h,pipeline=off,cache=off,\
              cache_dir=/c,cache_size=3G,index=full,memory=1G,max_message=2M,max_delete=off,mtime=none,eol=lf,xattr,poll=off,log_file=/log,ro,uid=7,gid=8,allow_other,password_file=/pw",
         )
         .unwrap();
         let expected = Options {
-            tls: Some(TlsPolicy::Off),
+            tls: Some(TlsPolicy::Starttls),
             ca_file: Some("/ca".into()),
             tls_pins: Vec::new(),
+            client_cert: Some("/cert".into()),
+            passphrase: PasswordSource::File("/pass".into()),
+            proxy: Some("socks5://al@h:1080".parse().unwrap()),
+            proxy_password: PasswordSource::Command("pw".to_owned()),
             auth: Some(Auth::Plain),
             password: PasswordSource::File("/pw".into()),
             timeout: Duration::from_secs(300),
@@ -405,6 +444,33 @@ mod tests {
             assert!(sentence.contains(reason), "{sentence}");
         }
         assert!(parse(&format!("{PIN},tls=implicit")).is_ok());
+    }
+
+    #[test]
+    fn an_option_that_would_have_no_effect_is_refused() {
+        for (list, reason) in [
+            ("client_cert=/c,tls=off", "with tls=off there is none"),
+            ("passphrase_file=/p", "name that file, too"),
+            ("proxy_password_file=/p", "name that user, too"),
+            (
+                "proxy=socks5://h:1080,proxy_password_file=/p",
+                "name that user, too",
+            ),
+        ] {
+            let sentence = sentence(list);
+            assert!(sentence.contains(reason), "{sentence}");
+        }
+        assert!(parse("client_cert=/c,passphrase_file=/p").is_ok());
+        assert!(parse("proxy=socks5://al@h:1080,proxy_password_file=/p").is_ok());
+    }
+
+    #[test]
+    fn a_value_that_may_hold_a_password_is_not_repeated() {
+        for list in ["proxy=socks5://al:hunter2@h:1080", "uid=hunter2@h"] {
+            let sentence = sentence(list);
+            assert!(sentence.starts_with("invalid value for "), "{sentence}");
+            assert!(!sentence.contains("hunter2"), "{sentence}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::cli::home;
 use crate::fs::mount::{Access, Visibility};
 use crate::fs::{Eol, Polling, ViewId, Xattrs};
 use crate::maildrop::Pipeline;
-use crate::net::{Fingerprint, NoFingerprint};
+use crate::net::{Fingerprint, NoFingerprint, NoProxy, Proxy};
 
 const SECOND: TimeSpan = TimeSpan::seconds(1);
 const HOUR: TimeSpan = TimeSpan::seconds(60 * 60);
@@ -125,6 +125,22 @@ pub static TABLE: &[OptionRow] = &[
         set: |options, text| pin(text).map(|value| options.tls_pins.push(value)),
     },
     OptionRow {
+        name: "client_cert",
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("FILE"),
+        default: "",
+        help: "Your own certificate and private key (PEM or PKCS#12), for a server that demands one",
+        set: |options, text| path(text).map(|value| options.client_cert = Some(value)),
+    },
+    OptionRow {
+        name: "proxy",
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("socks5://[USER@]HOST:PORT"),
+        default: "",
+        help: "Connect through this SOCKS5 proxy, which also resolves the server's name",
+        set: |options, text| proxy(text).map(|value| options.proxy = Some(value)),
+    },
+    OptionRow {
         name: "auth",
         group: OptionGroup::Server,
         kind: OptionKind::Value("MECHANISM"),
@@ -160,6 +176,46 @@ pub static TABLE: &[OptionRow] = &[
         set: |options, _| {
             options.password = PasswordSource::StandardInput;
             Ok(())
+        },
+    },
+    OptionRow {
+        name: "passphrase_command",
+        group: OptionGroup::Password,
+        kind: OptionKind::Value("COMMAND"),
+        default: "",
+        help: "The first line that it prints decrypts the private key in client_cert",
+        set: |options, text| {
+            filled(text).map(|value| options.passphrase = PasswordSource::Command(value))
+        },
+    },
+    OptionRow {
+        name: "passphrase_file",
+        group: OptionGroup::Password,
+        kind: OptionKind::Value("FILE"),
+        default: "",
+        help: "Its first line decrypts the private key in client_cert",
+        set: |options, text| {
+            path(text).map(|value| options.passphrase = PasswordSource::File(value))
+        },
+    },
+    OptionRow {
+        name: "proxy_password_command",
+        group: OptionGroup::Password,
+        kind: OptionKind::Value("COMMAND"),
+        default: "",
+        help: "The first line that it prints is the password of the user in proxy",
+        set: |options, text| {
+            filled(text).map(|value| options.proxy_password = PasswordSource::Command(value))
+        },
+    },
+    OptionRow {
+        name: "proxy_password_file",
+        group: OptionGroup::Password,
+        kind: OptionKind::Value("FILE"),
+        default: "",
+        help: "Its first line is the password of the user in proxy",
+        set: |options, text| {
+            path(text).map(|value| options.proxy_password = PasswordSource::File(value))
         },
     },
     OptionRow {
@@ -427,6 +483,7 @@ pub(super) fn suggestions(name: &str) -> Vec<String> {
         "mtime" => word_list::<Mtime>(),
         "eol" => own(&["crlf", "lf"]),
         "pipeline" | "poll" => own(&["auto", "off"]),
+        "proxy" => own(&["socks5://"]),
         "keepalive" | "max_delete" => own(&["off"]),
         "view" => [RAW]
             .into_iter()
@@ -504,6 +561,12 @@ fn id(text: &str) -> Result<u32, String> {
 fn pin(text: &str) -> Result<Fingerprint, String> {
     text.parse()
         .map_err(|forms: NoFingerprint| forms.to_string())
+}
+
+fn proxy(text: &str) -> Result<Proxy, String> {
+    text.parse().map_err(|form: NoProxy| {
+        format!("{form}, without the password, which proxy_password_command or proxy_password_file gives")
+    })
 }
 
 fn filled(text: &str) -> Result<String, String> {

@@ -26,7 +26,7 @@ impl Attempt<'_> {
         match method {
             Method::UserPass => {
                 require_ok(link, &Command::User(self.user))?;
-                require_ok(link, &Command::Pass(self.secret.as_str()))
+                require_ok(link, &Command::Pass(self.secret.as_bytes()))
             }
             Method::Apop => self.apop(link),
             Method::Sasl(mechanism) => self.sasl(link, mechanism),
@@ -36,7 +36,7 @@ impl Attempt<'_> {
 
     fn apop(&self, link: &mut Link) -> Result<(), Fault> {
         let timestamp = self.timestamp.ok_or(AuthenticationError::NoTimestamp)?;
-        let digest = digest::apop(timestamp, self.secret.as_str());
+        let digest = digest::apop(timestamp, self.secret.as_bytes());
         let command = Command::Apop {
             user: self.user,
             digest: &digest,

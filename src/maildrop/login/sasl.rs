@@ -276,7 +276,7 @@ impl Answers {
         user: &str,
         secret: Secret,
     ) -> Result<Self, AuthenticationError> {
-        if mechanism.is_of_tokens() && !secret.as_str().bytes().all(|o| o.is_ascii_graphic()) {
+        if mechanism.is_of_tokens() && !secret.as_bytes().iter().all(u8::is_ascii_graphic) {
             return Err(unusable(
                 mechanism,
                 "the token has a space or a special character",
@@ -290,11 +290,11 @@ impl Answers {
     }
 
     fn cram_md5(&self, challenge: &[u8]) -> Response {
-        digest::cram_md5(&self.user, self.secret.as_str(), challenge)
+        digest::cram_md5(&self.user, self.secret.as_bytes(), challenge)
     }
 
     fn len(&self) -> usize {
-        self.user.len() + self.secret.as_str().len()
+        self.user.len() + self.secret.as_bytes().len()
     }
 }
 
@@ -310,8 +310,11 @@ impl SessionCallback for Answers {
         }
         request
             .satisfy::<AuthId>(&self.user)?
-            .satisfy::<Password>(self.secret.as_str().as_bytes())?
-            .satisfy::<OAuthBearerToken>(self.secret.as_str())?;
+            .satisfy::<Password>(self.secret.as_bytes())?;
+        // A password may have other octets, but `Answers::new` has checked a token.
+        if let Ok(token) = std::str::from_utf8(self.secret.as_bytes()) {
+            request.satisfy::<OAuthBearerToken>(token)?;
+        }
         Ok(())
     }
 }

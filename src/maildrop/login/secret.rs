@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// A password or a token. It is wiped from memory when its last clone is dropped. `Debug` never
 /// shows it.
 #[derive(Clone)]
-pub struct Secret(Arc<Zeroizing<String>>);
+pub struct Secret(Arc<Zeroizing<Vec<u8>>>);
 
 /// Fetches a fresh token. The engine's thread calls it and waits, so it must end without help.
 pub type Renewal = dyn Fn() -> Result<Secret, Arc<dyn Error + Send + Sync>> + Send + Sync;
@@ -52,13 +52,13 @@ enum Trial {
 }
 
 impl Secret {
-    /// Takes the password or token.
+    /// Takes the octets of the password or token. They need not be UTF-8.
     #[must_use]
-    pub fn new(text: Zeroizing<String>) -> Self {
-        Self(Arc::new(text))
+    pub fn new(octets: Zeroizing<Vec<u8>>) -> Self {
+        Self(Arc::new(octets))
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
@@ -153,7 +153,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn secret(text: &str) -> Secret {
-        Secret::new(Zeroizing::new(text.to_owned()))
+        Secret::new(Zeroizing::new(text.as_bytes().to_vec()))
     }
 
     fn numbered() -> Credential {
@@ -173,11 +173,11 @@ mod tests {
         assert_eq!(credential.note_refused(), Refusal::AtFirst);
         assert!(!credential.has_expired(), "it was never accepted");
         credential.note_accepted();
-        assert_eq!(credential.secret().unwrap().as_str(), "token 0");
+        assert_eq!(credential.secret().unwrap().as_bytes(), b"token 0");
         credential.note_refused();
         assert!(credential.has_expired());
-        assert_eq!(credential.secret().unwrap().as_str(), "token 1");
-        assert_eq!(credential.secret().unwrap().as_str(), "token 1");
+        assert_eq!(credential.secret().unwrap().as_bytes(), b"token 1");
+        assert_eq!(credential.secret().unwrap().as_bytes(), b"token 1");
         credential.note_refused();
         assert!(
             !credential.has_expired(),
@@ -190,10 +190,10 @@ mod tests {
         let credential = numbered();
         credential.note_accepted();
         assert_eq!(credential.note_refused(), Refusal::AfterAcceptance);
-        assert_eq!(credential.secret().unwrap().as_str(), "token 1");
+        assert_eq!(credential.secret().unwrap().as_bytes(), b"token 1");
         assert_eq!(credential.note_refused(), Refusal::AfterAcceptance);
         assert!(!credential.has_expired(), "not within the same login");
-        assert_eq!(credential.secret().unwrap().as_str(), "token 2");
+        assert_eq!(credential.secret().unwrap().as_bytes(), b"token 2");
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         credential.note_accepted();
         credential.note_refused();
         assert!(!credential.has_expired());
-        assert_eq!(credential.secret().unwrap().as_str(), "secret");
+        assert_eq!(credential.secret().unwrap().as_bytes(), b"secret");
     }
 
     #[test]

@@ -53,9 +53,9 @@ pub(in crate::cli) enum ConfigError {
     /// The value has a type that no option takes, such as a table or a date.
     #[error("{place}: {name} takes a text, a number, true or false")]
     Kind { place: String, name: String },
-    /// Two keys name a source of the password; one of them would have no effect.
-    #[error("{place}: more than one source of the password: keep only one")]
-    Passwords { place: String },
+    /// Two keys name a source of the same secret; one of them would have no effect.
+    #[error("{place}: more than one source of the {secret}: keep only one")]
+    Passwords { place: String, secret: &'static str },
     /// The URL of an account.
     #[error("{place}: {error}")]
     Source { place: String, error: SourceError },

@@ -8,16 +8,25 @@ use crate::cli::options::{OptionKind, RawOption, TABLE, nearest_of};
 /// The keys of an account that are no options.
 pub(super) const URL: &str = "url";
 pub(super) const USER: &str = "user";
+/// How the options begin of which an account has one at most, and the secret whose source they name.
+const SOURCES: [(&str, &str); 3] = [
+    ("password_", "password"),
+    ("passphrase_", "passphrase"),
+    ("proxy_password_", "proxy password"),
+];
 /// A key that other programs have. Here it is refused.
 const PASSWORD: &str = "password";
 
 /// The options that a table names. The caller has removed `url` and `user`.
 pub(super) fn settings(table: &Table, place: &str) -> Result<Vec<RawOption>, ConfigError> {
-    let passwords = table.keys().filter(|name| name.starts_with("password_"));
-    if passwords.count() > 1 {
-        return Err(ConfigError::Passwords {
-            place: place.to_owned(),
-        });
+    for (beginning, secret) in SOURCES {
+        let sources = table.keys().filter(|name| name.starts_with(beginning));
+        if sources.count() > 1 {
+            return Err(ConfigError::Passwords {
+                place: place.to_owned(),
+                secret,
+            });
+        }
     }
     let mut settings = Vec::new();
     for (name, value) in table {

@@ -305,6 +305,10 @@ mod tests {
                 "/c [account.work]: more than one source of the password: keep only one",
             ),
             (
+                work("passphrase_file = \"/a\"\npassphrase_command = \"b\""),
+                "/c [account.work]: more than one source of the passphrase: keep only one",
+            ),
+            (
                 work("user = \"al\""),
                 "/c [account.work]: the user is named twice: remove one of them",
             ),

@@ -4,7 +4,7 @@ use super::*;
 use crate::pop3::Command;
 
 fn exchange(mechanism: SaslMechanism) -> Exchange {
-    let secret = Secret::new(Zeroizing::new("secret".to_owned()));
+    let secret = Secret::new(Zeroizing::new(b"secret".to_vec()));
     Exchange::new(mechanism, "al,i=ce", secret).unwrap()
 }
 
@@ -178,7 +178,7 @@ fn err_means_a_refused_login_only_after_a_secret_was_sent() {
 #[test]
 fn a_token_with_a_space_or_special_character_is_unusable() {
     for token in ["a\x01b", "a b", "t\u{e9}"] {
-        let secret = Secret::new(Zeroizing::new(token.to_owned()));
+        let secret = Secret::new(Zeroizing::new(token.as_bytes().to_vec()));
         let error = Exchange::new(SaslMechanism::Xoauth2, "alice", secret);
         assert!(
             matches!(error, Err(AuthenticationError::Unusable { .. })),
