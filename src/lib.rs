@@ -19,9 +19,11 @@
 //! * **A stat** shows LIST's octets until the body was seen once, and the exact size from then on. Its mtime is the arrival
 //!   that the headers tell, which costs one TOP the first time that a `getattr` asks. Its ctime is when this machine first
 //!   listed the message.
-//! * **An open** wants the body, from memory, disk or the server. The engine sends RETR, corrects the size and has the
-//!   kernel forget the old one; then the open is answered. A **read** answers from the body that the open has kept. Bodies
-//!   are kept with CRLF only; where lines end in LF, the read drops the CRs on the way.
+//! * **An open** wants the body, from memory, disk or the server. One on disk is not read: the open keeps its file. Else
+//!   the engine sends RETR, corrects the size and has the kernel forget the old one; then the open is answered. A **read**
+//!   answers from the body that the open has kept. The first one verifies a body on disk; if it is damaged, the read waits
+//!   until the engine has fetched the message again. Bodies are kept with CRLF only; where lines end in LF, the read drops
+//!   the CRs on the way.
 //! * **A reply** is believed once the session has shown that its replies are in step (`maildrop/engine/transfer.rs`). Until
 //!   then it reaches neither a reader nor the cache.
 //! * **An unlink** makes the message pending. A commit (`fsync` of the directory, `pop3fs commit`, the end of the mount)

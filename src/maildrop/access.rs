@@ -6,15 +6,34 @@ use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::{Extent, Message, Standing};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::handle::Maildrop;
+use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::history::Lookup;
 use crate::maildrop::shared::state::HeaderAccess;
 use crate::maildrop::shared::waiter::{AllOf, Waiter};
 use crate::store::{Body, Disk, FoundBody};
 
 impl Maildrop {
-    /// The body, if it is in memory or on disk. Accesses in directory order start reading ahead.
+    /// The body, if it is in memory or on disk. One on disk is not read here: it is verified when it
+    /// is first read, and stays readable as long as it is held. If reading it fails, use
+    /// [`Maildrop::want_again`]. Accesses in directory order start reading ahead.
     #[must_use]
-    pub fn access_body(&self, id: MessageId) -> Option<Arc<Body>> {
+    pub fn open_body(&self, id: MessageId) -> Option<Arc<Body>> {
+        self.access_body(id, |shared| shared.open_on_disk(id))
+    }
+
+    /// As [`Maildrop::open_body`], but a body on disk is read and verified.
+    #[must_use]
+    pub fn load_body(&self, id: MessageId) -> Option<Arc<Body>> {
+        self.access_body(id, |shared| shared.body_on_disk(id, Disk::load_small))
+    }
+
+    /// The caller handles a request of the kernel and must not block for long. A large body is not
+    /// looked for on disk: the caller asks the engine next, which loads it from there.
+    fn access_body(
+        &self,
+        id: MessageId,
+        small_on_disk: impl FnOnce(&Shared) -> Option<Arc<Body>>,
+    ) -> Option<Arc<Body>> {
         let mut state = self.shared.state.lock();
         let inode = state.catalogue.get(id).inode;
         match state.bodies.get(inode) {
@@ -32,29 +51,21 @@ impl Maildrop {
             None => {}
         }
         drop(state);
-        // The caller handles a request of the kernel and must not block for long. If the body is
-        // large, it asks the engine next, which then loads the body from disk.
-        let loaded = self.shared.body_on_disk(id, Disk::load_small);
+        let found = small_on_disk(&self.shared);
         let mut state = self.shared.state.lock();
-        match &loaded {
-            Some(body) => {
-                state.history.note_open(Lookup::Hit);
-                // A listing may have shown in the meantime that the message is another one.
-                if state.catalogue.get(id).exact_size() == Some(body.len()) {
-                    state.bodies.insert(inode, Arc::clone(body));
-                }
-            }
+        match &found {
+            Some(_) => state.history.note_open(Lookup::Hit),
             // The caller adds a want next, and that wakes the engine.
             None => {
                 state.history.note_open(Lookup::Miss);
                 state.read_bodies_ahead(id);
             }
         }
-        loaded
+        found
     }
 
-    /// Has the engine fetch the body. To be called if [`Maildrop::access_body`] has returned
-    /// `None`.
+    /// Has the engine fetch the body. To be called if [`Maildrop::open_body`] or
+    /// [`Maildrop::load_body`] has returned `None`.
     pub fn want_body(&self, id: MessageId, waiter: Waiter<Arc<Body>>) {
         let mut state = self.shared.state.lock();
         let inode = state.catalogue.get(id).inode;
@@ -64,6 +75,19 @@ impl Maildrop {
         }
         state.wants.body(id, waiter);
         self.shared.wake_engine(state);
+    }
+
+    /// As [`Maildrop::want_body`], in place of a body that cannot be read from the disk. The engine
+    /// verifies what is on disk, and fetches the message if that is damaged.
+    pub fn want_again(&self, id: MessageId, unreadable: &Arc<Body>, waiter: Waiter<Arc<Body>>) {
+        let mut state = self.shared.state.lock();
+        let inode = state.catalogue.get(id).inode;
+        let kept = state.bodies.peek(inode);
+        if kept.is_some_and(|kept| Arc::ptr_eq(kept, unreadable)) {
+            state.bodies.remove(inode);
+        }
+        drop(state);
+        self.want_body(id, waiter);
     }
 
     /// Stores octets that were made from a body, such as an attachment: in memory, or in a file if
@@ -152,5 +176,20 @@ impl Maildrop {
             self.shared.index.learn(vec![message.row()]);
         }
         message
+    }
+}
+
+impl Shared {
+    /// The body in the cache on disk, if it is small. It is not read. The number of lines is missing
+    /// in the index of an older version: then the body is read.
+    fn open_on_disk(&self, id: MessageId) -> Option<Arc<Body>> {
+        let state = self.state.lock();
+        let message = state.catalogue.get(id);
+        let (extent, key) = (message.extent()?, message.body_key());
+        drop(state);
+        match extent.crlfs {
+            Some(crlfs) => self.disk.open_small(&key, extent.octets, crlfs),
+            None => self.body_on_disk(id, Disk::load_small),
+        }
     }
 }

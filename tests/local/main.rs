@@ -12,6 +12,7 @@ mod errnos;
 mod fsx;
 mod kills;
 mod limits;
+mod opened;
 mod private;
 mod room;
 mod sharing;

@@ -175,10 +175,22 @@ impl Mounted {
     }
 
     /// Reads from a file that is open.
-    pub(crate) fn octets(&self, handle: u64, offset: u64, length: u32) -> Result<Vec<u8>, Error> {
-        let slice = self.filesystem.read(handle, offset, length, 0)?;
-        let mut buffer = Vec::new();
-        slice.octets(&mut buffer).map(<[u8]>::to_vec)
+    pub(crate) fn octets(
+        &self,
+        handle: u64,
+        offset: u64,
+        length: u32,
+    ) -> Pending<Result<Vec<u8>, Error>> {
+        asked(|answer| {
+            let range = match self.filesystem.read(handle, offset, length, 0) {
+                Ok(range) => range,
+                Err(error) => return answer.send(Err(error)),
+            };
+            match range.octets(&mut Vec::new()).map(<[u8]>::to_vec) {
+                Ok(octets) => answer.send(Ok(octets)),
+                Err(error) => self.filesystem.read_again(range, &error, answer),
+            }
+        })
     }
 }
 

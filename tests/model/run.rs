@@ -75,6 +75,8 @@ struct Run {
     held: Option<Held>,
     reference: Reference,
     open: Vec<OpenFile>,
+    /// Whether the cache was ever damaged, so that an open file may have to be fetched again.
+    is_damaged: bool,
     is_silent_at_times: bool,
     tally: Tally,
 }
@@ -112,6 +114,7 @@ impl Run {
             held: None,
             reference: Reference::default(),
             open: Vec::new(),
+            is_damaged: false,
             is_silent_at_times,
             tally: Tally::default(),
         };
@@ -147,6 +150,7 @@ impl Run {
             Operation::Remount(parting) => self.remount(parting),
             Operation::Damage(damage) => {
                 mounted::damage(&self.cache(), damage);
+                self.is_damaged = true;
                 Ok(())
             }
             Operation::Fault(fault) => {

@@ -43,9 +43,9 @@ pub(super) struct Adapter {
     owner: FileOwner,
     notices: KernelNotices,
     poller: DevicePoller,
-    /// How a body on disk is opened. With direct I/O the kernel does not keep a second copy of its
-    /// pages, which costs more than the requests. Empty where mmap(2) needs that copy (Linux before
-    /// 6.6).
+    /// How a body in a file of its own is opened. With direct I/O the kernel does not keep a second
+    /// copy of its pages, which costs more than the requests: such a body is large. Empty where
+    /// mmap(2) needs that copy (Linux before 6.6).
     disk_flags: FopenFlags,
 }
 
@@ -191,10 +191,17 @@ impl fuser::Filesystem for Adapter {
             Ok(range) => range,
             Err(error) => return reply.error(errno(&error)),
         };
-        READ_BUFFER.with_borrow_mut(|buffer| match range.octets(buffer) {
-            Ok(octets) => reply.data(octets),
-            Err(error) => reply.error(errno(&error)),
+        let failed = READ_BUFFER.with_borrow_mut(|buffer| match range.octets(buffer) {
+            Ok(octets) => {
+                reply.data(octets);
+                None
+            }
+            Err(error) => Some((error, reply)),
         });
+        if let Some((error, reply)) = failed {
+            let reply = KernelReply::new(req.pid(), move |result| send_octets(reply, result));
+            self.filesystem.read_again(range, &error, reply);
+        }
     }
 
     fn release(
@@ -543,8 +550,8 @@ impl fuser::Filesystem for Adapter {
 
 fn open_flags(opened: &OpenedFile, disk_flags: FopenFlags) -> FopenFlags {
     let location = match opened.location {
-        ContentLocation::Memory => FopenFlags::empty(),
-        ContentLocation::Disk => disk_flags,
+        ContentLocation::Shared => FopenFlags::empty(),
+        ContentLocation::OwnFile => disk_flags,
     };
     let pages = match opened.kernel_view.pages() {
         Pages::Current => FopenFlags::FOPEN_KEEP_CACHE,
@@ -560,6 +567,13 @@ fn empty_reply(req: &Request, reply: ReplyEmpty) -> KernelReply<()> {
 fn send_empty(reply: ReplyEmpty, result: Result<(), Error>) {
     match result {
         Ok(()) => reply.ok(),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+fn send_octets(reply: ReplyData, result: Result<Vec<u8>, Error>) {
+    match result {
+        Ok(octets) => reply.data(&octets),
         Err(error) => reply.error(errno(&error)),
     }
 }

@@ -34,7 +34,7 @@ pub struct Filesystem {
     pub(in crate::fs) open_files: Arc<OpenHandles>,
     pub(in crate::fs) view_cache: Arc<ViewCache>,
     pub(in crate::fs) readings: Arc<Readings>,
-    /// Whether the kernel keeps pages of bodies on disk.
+    /// Whether the kernel keeps pages of bodies in files of their own.
     pub(in crate::fs) disk_pages: OnceLock<PageUse>,
     pub(in crate::fs) watchdog: Watchdog,
     /// Makes files and trees for the views.
@@ -123,7 +123,7 @@ impl Filesystem {
         Ok(())
     }
 
-    /// Notes that bodies on disk are opened with direct I/O. By default the kernel keeps their pages.
+    /// Notes that bodies in files of their own are opened with direct I/O. By default the kernel keeps their pages.
     pub(in crate::fs) fn note_direct_io(&self) {
         let _the_same_before = self.disk_pages.set(PageUse::Bypassed);
     }

@@ -1,12 +1,13 @@
 //! Opening, reading and closing files.
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 
 use crate::fs::error::Error;
 use crate::fs::kernel_view::{KernelView, Pages, ShownSize};
 use crate::fs::nodes::{self, FileNode};
-use crate::fs::open_files::OpenHandles;
+use crate::fs::open_files::{ContentSource, OpenFile, OpenHandles};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::stat::FileKind;
 use crate::fs::readings::{FileContent, FileOpener, PageUse, Readings};
@@ -33,16 +34,16 @@ pub struct OpenedFile {
 /// Where the content of an open file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentLocation {
-    /// In the memory of this process.
-    Memory,
-    /// In a file on disk, of which the kernel keeps the pages.
-    Disk,
+    /// In memory, or in a file of the cache that has other messages, too. It is small.
+    Shared,
+    /// In a file of its own, of which the kernel keeps the pages.
+    OwnFile,
 }
 
 /// What a read(2) asks for.
 #[derive(Clone, Debug)]
 pub struct ReadRange {
-    content: BodyReader,
+    file: OpenFile,
     offset: u64,
     length: usize,
     handle: u64,
@@ -55,12 +56,10 @@ impl ReadRange {
     /// [`Body::read_at`].
     ///
     /// # Errors
-    /// [`Error::Cache`].
-    pub fn octets<'a>(&'a self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
-        let octets = self
-            .content
-            .read_at(self.offset, self.length, buffer)
-            .map_err(|error| cache_error(&error))?;
+    /// As there. Then use [`Filesystem::read_again`].
+    pub fn octets<'a>(&'a self, buffer: &'a mut Vec<u8>) -> io::Result<&'a [u8]> {
+        let content = &self.file.content;
+        let octets = content.read_at(self.offset, self.length, buffer)?;
         let end = self.offset.saturating_add(octets.len() as u64);
         self.readings
             .note_read(self.handle, self.thread, self.offset..end);
@@ -69,8 +68,9 @@ impl ReadRange {
 }
 
 impl Filesystem {
-    /// Opens a file to be read. Waits for the body of its message. The handle keeps the body, so
-    /// the size is exact from here on and the file can be read whatever happens to the message.
+    /// Opens a file to be read. Waits for the body of its message, unless that is in memory or on
+    /// disk. The handle keeps the body, so the size is exact from here on and the file can be read
+    /// whatever happens to the message.
     pub fn open(&self, inode: u64, flags: i32, reply: KernelReply<OpenedFile>) {
         match self.openable(inode, flags) {
             Ok(FileNode::Message(id)) => self.open_message(inode, id, self.appearance.eol, reply),
@@ -102,9 +102,9 @@ impl Filesystem {
             opener.check()?;
             let shown = maildrop.read_message(id, &body).size_before(eol);
             let shown = shown.map_or(ShownSize::Right, ShownSize::AtLeast);
-            Ok(opener.open(BodyReader::new(body, eol), shown))
+            Ok(opener.open_message(id, BodyReader::new(body, eol), shown))
         };
-        if let Some(body) = self.maildrop.access_body(id) {
+        if let Some(body) = self.maildrop.open_body(id) {
             return reply.send(open(body));
         }
         let waiter = reply.defer(
@@ -138,7 +138,7 @@ impl Filesystem {
         let opener = self.opener(inode, id, reply.caller());
         if let Some(file) = self.view_cache.file(inode) {
             let shown = least_shown(&self.maildrop.message(id));
-            return reply.send(Ok(opener.open(BodyReader::as_it_is(file), shown)));
+            return reply.send(Ok(opener.open_view(file, shown)));
         }
         let (maildrop, cache) = (Arc::clone(&self.maildrop), Arc::clone(&self.view_cache));
         self.with_body(id, reply, move |body| {
@@ -149,7 +149,7 @@ impl Filesystem {
             opener.check()?;
             cache.keep_file(opener.revision, inode, &made);
             let shown = least_shown(&maildrop.read_message(id, body));
-            Ok(opener.open(BodyReader::as_it_is(made), shown))
+            Ok(opener.open_view(made, shown))
         });
     }
 
@@ -163,7 +163,7 @@ impl Filesystem {
             let file = tree.file(part).ok_or(Error::Stale)?;
             let file = maildrop.derive(&file.octets(&octets))?;
             maildrop.read_message(id, body);
-            Ok(opener.open(BodyReader::as_it_is(file), ShownSize::Right))
+            Ok(opener.open_view(file, ShownSize::Right))
         });
     }
 
@@ -198,7 +198,7 @@ impl Filesystem {
             self.silence_limit(),
             move |body: Result<Arc<Body>, Fault>| then(&*body?),
         );
-        match self.maildrop.access_body(id) {
+        match self.maildrop.load_body(id) {
             Some(body) => waiter.answer(Ok(body)),
             None => self.maildrop.want_body(id, waiter),
         }
@@ -228,15 +228,49 @@ impl Filesystem {
         length: u32,
         thread: u32,
     ) -> Result<ReadRange, Error> {
-        let content = self.open_files.content(handle).ok_or(Error::NotOpen)?;
+        let file = self.open_files.file(handle).ok_or(Error::NotOpen)?;
         Ok(ReadRange {
-            content,
+            file,
             offset,
             length: length as usize,
             handle,
             thread,
             readings: Arc::clone(&self.readings),
         })
+    }
+
+    /// Answers a read that has failed with this error. The message is fetched again, unless the
+    /// cache has it elsewhere by now. The reply is the octets, or an error: never fewer of them.
+    pub fn read_again(&self, mut range: ReadRange, error: &io::Error, reply: KernelReply<Vec<u8>>) {
+        let ContentSource::Message(id, revision) = range.file.source else {
+            return reply.send(Err(cache_error(error)));
+        };
+        log::debug!("a message that is open cannot be read from the cache: {error}");
+        let unreadable = Arc::clone(range.file.content.body());
+        let (open_files, cache) = (Arc::clone(&self.open_files), Arc::clone(&self.view_cache));
+        let limit = self.silence_limit();
+        let waiter = reply.defer(&self.watchdog, limit, move |body: Result<_, Fault>| {
+            let body = match body {
+                // To the program the file is there: it is open.
+                Err(Fault::Departed) => return Err(Error::Cache),
+                body => body?,
+            };
+            // Octets of two contents must not mix in one file.
+            cache.check(revision).map_err(|_other| Error::Cache)?;
+            let content = range.file.content.with_body(body);
+            if content.len() != range.file.content.len() {
+                return Err(Error::Cache);
+            }
+            open_files.replace_content(range.handle, &content);
+            range.file.content = content;
+            let mut buffer = Vec::new();
+            let octets = range.octets(&mut buffer);
+            octets.map_or_else(
+                |error| Err(cache_error(&error)),
+                |octets| Ok(octets.to_vec()),
+            )
+        });
+        self.maildrop.want_again(id, &unreadable, waiter);
     }
 
     /// Closes a file.
@@ -263,13 +297,24 @@ impl Opener {
         self.cache.check(self.revision)
     }
 
-    fn open(&self, content: BodyReader, shown: ShownSize) -> OpenedFile {
-        let location = if content.is_in_memory() {
-            ContentLocation::Memory
-        } else {
-            ContentLocation::Disk
+    fn open_message(&self, id: MessageId, content: BodyReader, shown: ShownSize) -> OpenedFile {
+        let source = ContentSource::Message(id, self.revision);
+        self.open(OpenFile { content, source }, shown)
+    }
+
+    fn open_view(&self, file: Arc<Body>, shown: ShownSize) -> OpenedFile {
+        let content = BodyReader::as_it_is(file);
+        let source = ContentSource::View;
+        self.open(OpenFile { content, source }, shown)
+    }
+
+    fn open(&self, file: OpenFile, shown: ShownSize) -> OpenedFile {
+        let content = file.content.clone();
+        let location = match content.has_own_file() {
+            true => ContentLocation::OwnFile,
+            false => ContentLocation::Shared,
         };
-        let handle = self.open_files.open(content.clone());
+        let handle = self.open_files.open(file);
         let kernel_view = KernelView::new(self.inode, self.revision, shown, content);
         self.note_open(handle, location, &kernel_view);
         OpenedFile {
@@ -282,8 +327,8 @@ impl Opener {
     fn note_open(&self, handle: u64, location: ContentLocation, kernel_view: &KernelView) {
         let pages = match (location, kernel_view.pages()) {
             (_, Pages::Outdated) => PageUse::Bypassed,
-            (ContentLocation::Disk, Pages::Current) => self.disk_pages,
-            (ContentLocation::Memory, Pages::Current) => PageUse::Kept,
+            (ContentLocation::OwnFile, Pages::Current) => self.disk_pages,
+            (ContentLocation::Shared, Pages::Current) => PageUse::Kept,
         };
         let version = kernel_view.version();
         let file = FileContent {
@@ -325,7 +370,7 @@ fn whole(body: &Body) -> Result<Cow<'_, [u8]>, Error> {
     body.whole().map_err(|error| cache_error(&error))
 }
 
-fn cache_error(error: &std::io::Error) -> Error {
+fn cache_error(error: &io::Error) -> Error {
     log::warn!("cannot read the cache: {error}");
     Error::Cache
 }

@@ -238,7 +238,8 @@ impl Message {
         self.sizes_before[eol as usize].map(NonZeroU64::get)
     }
 
-    fn extent(&self) -> Option<Extent> {
+    /// The size of the body, once it was fetched.
+    pub(crate) fn extent(&self) -> Option<Extent> {
         let octets = self.exact?;
         let crlfs = self.exact_lf.map(|lf| octets.saturating_sub(lf.get()));
         Some(Extent { octets, crlfs })

@@ -71,7 +71,10 @@ impl Shared {
             return false;
         };
         let mut state = self.state.lock();
-        state.bodies.insert(inode, Arc::clone(&body));
+        // A small body on disk takes no memory here: the page cache has it.
+        if body.has_own_file() {
+            state.bodies.insert(inode, Arc::clone(&body));
+        }
         let (readers, others) = state.wants.take(Want::Body(id));
         drop(state);
         if !others.is_empty() {

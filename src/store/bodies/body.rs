@@ -95,6 +95,11 @@ impl Body {
         }
     }
 
+    /// Whether it is in a file of its own, as large ones are.
+    pub fn has_own_file(&self) -> bool {
+        matches!(self.0, Storage::File(_))
+    }
+
     /// At most `length` octets from `offset` on: fewer at the end, none behind it. Octets that are
     /// not in memory are read into `buffer`. Pass the same buffer each time: to allocate a new one
     /// costs as much as the read.

@@ -107,8 +107,8 @@ impl Disk {
     /// if it is missing, if it is large, or if its length is not `octets`. `crlfs` says how many
     /// CRLFs it has.
     ///
-    /// If it turns out to be damaged, [`Body::read_at`] fails with [`ErrorKind::InvalidData`]; then
-    /// tell [`Disk::give_up`].
+    /// If it turns out to be damaged, [`Body::read_at`] fails. Then [`Disk::load`] finds the damage,
+    /// too, and the body counts as missing.
     pub fn open_small(&self, key: &BodyKey, octets: u64, crlfs: u64) -> Option<Arc<Body>> {
         let cache = self.0.as_ref()?;
         let contents = cache.contents.lock();
@@ -134,15 +134,6 @@ impl Disk {
                 cache.give_up(key, &location, &error);
                 None
             }
-        }
-    }
-
-    /// The body that [`Disk::open_small`] gave cannot be read: it counts as missing from now on.
-    pub fn give_up(&self, key: &BodyKey, error: &io::Error) {
-        let Some(cache) = &self.0 else { return };
-        let location = cache.contents.lock().locations.get(key);
-        if let Some(location) = location {
-            cache.give_up(key, &location, error);
         }
     }
 

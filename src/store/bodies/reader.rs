@@ -36,9 +36,20 @@ impl BodyReader {
         self.body.is_empty()
     }
 
-    /// Whether the body is in memory.
-    pub fn is_in_memory(&self) -> bool {
-        self.body.in_memory() == self.body.len()
+    /// Whether the body is in a file of its own, as large ones are.
+    pub fn has_own_file(&self) -> bool {
+        self.body.has_own_file()
+    }
+
+    /// The body that is read.
+    pub fn body(&self) -> &Arc<Body> {
+        &self.body
+    }
+
+    /// Another body, read with the same line ends.
+    #[must_use]
+    pub fn with_body(&self, body: Arc<Body>) -> Self {
+        Self::new(body, self.eol)
     }
 
     /// As [`Body::read_at`].

@@ -140,6 +140,17 @@ impl Run {
             || (self.is_silent_at_times && error.errno() == libc::ETIMEDOUT)
     }
 
+    /// Only what is damaged in the cache has to be fetched again, which may fail. The message may
+    /// also have gone, or be another.
+    pub(super) fn check_read_failure(&mut self, before: Broken, error: &Error) -> Check {
+        self.tally.failed += 1;
+        let is_right = matches!(error, Error::Cache) || self.excuses(before, error);
+        match self.is_damaged && is_right {
+            true => Ok(()),
+            false => Err(format!("a read of an open file: {error} ({error:?})")),
+        }
+    }
+
     pub(super) fn check_failure(&mut self, name: &str, before: Broken, error: &Error) -> Check {
         self.tally.failed += 1;
         let is_excused = self.excuses(before, error);

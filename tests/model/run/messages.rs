@@ -91,14 +91,18 @@ impl Run {
         let opened = self.mounted().open(inode).wait()?;
         self.catch_up()?;
         match opened {
-            Ok(opened) => self.check_opened(name, inode, opened.handle).map(Some),
+            Ok(opened) => self.check_opened(name, inode, opened.handle),
             Err(error) => self.check_failure(name, before, &error).map(|()| None),
         }
     }
 
-    fn check_opened(&mut self, name: &str, inode: u64, handle: u64) -> Check<usize> {
+    /// The place of the file among those that are open; none if it cannot be read.
+    fn check_opened(&mut self, name: &str, inode: u64, handle: u64) -> Check<Option<usize>> {
         self.tally.opened += 1;
-        let octets = self.octets(handle, 0, u32::MAX)?;
+        let Some(octets) = self.octets(handle, 0, u32::MAX)? else {
+            self.mounted().filesystem.release(handle);
+            return Ok(None);
+        };
         let known = known(&mut self.reference, name)?;
         let Some(version) = known.version(&octets).cloned() else {
             let is = String::from_utf8_lossy(&octets[..octets.len().min(40)]).into_owned();
@@ -128,26 +132,31 @@ impl Run {
             }
         }
         self.open.push(OpenFile { handle, content });
-        Ok(self.open.len() - 1)
+        Ok(Some(self.open.len() - 1))
     }
 
-    fn octets(&self, handle: u64, offset: u64, length: u32) -> Check<Vec<u8>> {
-        let octets = self.mounted().octets(handle, offset, length);
-        octets.map_err(|error| error.to_string())
+    /// None if the read fails, and may fail.
+    fn octets(&mut self, handle: u64, offset: u64, length: u32) -> Check<Option<Vec<u8>>> {
+        let before = self.server.broken();
+        let octets = self.mounted().octets(handle, offset, length).wait()?;
+        self.catch_up()?;
+        match octets {
+            Ok(octets) => Ok(Some(octets)),
+            Err(error) => self.check_read_failure(before, &error).map(|()| None),
+        }
     }
 
     pub(super) fn read(&mut self, open: Pick, offset: u16, length: u16) -> Check {
         let Some(file) = picked(&self.open, open) else {
             return Ok(());
         };
-        let octets = self.octets(file.handle, offset.into(), length.into())?;
-        let start = usize::from(offset).min(file.content.len());
-        let end = (start + usize::from(length)).min(file.content.len());
-        equal(
-            "what was read",
-            &octets.as_slice(),
-            &&file.content[start..end],
-        )
+        let (handle, content) = (file.handle, Arc::clone(&file.content));
+        let Some(octets) = self.octets(handle, offset.into(), length.into())? else {
+            return Ok(());
+        };
+        let start = usize::from(offset).min(content.len());
+        let end = (start + usize::from(length)).min(content.len());
+        equal("what was read", &octets.as_slice(), &&content[start..end])
     }
 
     pub(super) fn close(&mut self, open: Pick) -> Check {
@@ -202,9 +211,10 @@ impl Run {
             }
             match opened {
                 Ok(opened) => {
-                    let at = self.check_opened(&name, inode, opened.handle)?;
-                    let file = self.open.remove(at);
-                    self.mounted().filesystem.release(file.handle);
+                    if let Some(at) = self.check_opened(&name, inode, opened.handle)? {
+                        let file = self.open.remove(at);
+                        self.mounted().filesystem.release(file.handle);
+                    }
                 }
                 Err(error) => self.check_failure(&name, before, &error)?,
             }
