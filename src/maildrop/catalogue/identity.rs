@@ -113,6 +113,8 @@ pub(crate) enum Identity {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
     use crate::store::Row;
 
@@ -171,7 +173,7 @@ mod tests {
             body_digest: None,
             first_listed: None,
             departed: None,
-            twins: 1,
+            twins: NonZeroU32::new(1),
         };
         let by_headers = row(&id("From: a\r\n\r\n"));
         let by_uidl = row(&UniqueId::from_wire(b"0001"));

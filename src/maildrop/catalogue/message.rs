@@ -1,6 +1,6 @@
 //! One message: what is known of it, and the size and name that are shown for it.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::maildrop::catalogue::digest::{ContentSince, Digests, HeaderDigest};
@@ -178,8 +178,8 @@ impl Message {
         Self {
             uidl: UniqueId::from_wire(&row.uidl),
             ordinal: row.ordinal,
-            twins: row.twins,
-            is_replaceable: row.twins == 0,
+            twins: row.twins.map_or(0, NonZeroU32::get),
+            is_replaceable: row.twins.is_none(),
             inode: row.inode,
             first_listed: row.first_listed,
             departed: row.departed,
@@ -371,10 +371,7 @@ impl Message {
             crlfs: self.extent().and_then(|extent| extent.crlfs),
             arrived: self.arrived,
             listed: self.listed,
-            twins: match self.is_replaceable {
-                true => 0,
-                false => self.twins,
-            },
+            twins: NonZeroU32::new(self.twins).filter(|_| !self.is_replaceable),
             read: self.read,
             title: self.title.clone(),
             // The catalogue has it, and adds it where it is new.

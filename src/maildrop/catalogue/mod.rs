@@ -334,7 +334,7 @@ impl Catalogue {
     /// A row that makes the index forget everything about a message, except its inode number.
     pub(crate) fn void_row(&self, id: MessageId) -> Row {
         Row {
-            twins: 0,
+            twins: None,
             ..self.get(id).row()
         }
     }

@@ -233,6 +233,7 @@ fn set_aside(path: &Path) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
     use std::os::unix::fs::symlink;
 
     use super::super::fixture::{IndexFolder, row};
@@ -502,7 +503,7 @@ mod tests {
             size: Some(2345),
             arrived: Some(1_700_000_000),
             listed: 2340,
-            twins: 2,
+            twins: NonZeroU32::new(2),
             read: false,
             title: None,
             mark: None,
@@ -544,7 +545,7 @@ mod tests {
             size: Some(2345),
             arrived: Some(1_700_000_000),
             listed: 2340,
-            twins: 2,
+            twins: NonZeroU32::new(2),
             read: true,
             title: Some("Alice - Hello".into()),
             mark: Some("cur:2,S".into()),

@@ -1,5 +1,6 @@
 //! A cache folder with an index, for the tests of this module.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -55,7 +56,7 @@ pub(super) fn row(uidl: &[u8], inode: u64) -> Row {
         size: None,
         arrived: None,
         listed: 0,
-        twins: 1,
+        twins: NonZeroU32::new(1),
         read: false,
         title: None,
         mark: None,

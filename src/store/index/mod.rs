@@ -228,6 +228,7 @@ impl OpenIndex {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::num::NonZeroU32;
 
     use rusqlite::Connection;
 
@@ -302,7 +303,7 @@ mod tests {
             index.learn(vec![Row {
                 size,
                 listed,
-                twins,
+                twins: NonZeroU32::new(twins),
                 ..row(b"a", 2)
             }]);
         };

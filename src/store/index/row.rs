@@ -1,5 +1,7 @@
 //! What the index keeps of one message.
 
+use std::num::NonZeroU32;
+
 /// What is known of one message. The unique-id and the ordinal name it.
 ///
 /// `listed` and `twins` say what content the other facts describe. When either differs from what
@@ -18,8 +20,9 @@ pub struct Row {
     pub arrived: Option<i64>,
     /// LIST's size when these facts were learnt.
     pub listed: u64,
-    /// How many messages shared the unique-id then; 0 after the message was deleted.
-    pub twins: u32,
+    /// How many messages shared the unique-id then. None after the message was deleted: if the
+    /// server lists its unique-id again, that is other mail.
+    pub twins: Option<NonZeroU32>,
     /// Whether a user was given the body. Read-ahead alone does not count.
     pub read: bool,
     /// The sender and the subject, once the headers were received.

@@ -7,8 +7,9 @@ pub(super) const APPLICATION: i32 = 0x706f_7033;
 pub(super) const FORMAT: i32 = 5;
 
 /// `message` has one row for each message. `inode` is UNIQUE because two mounts may give out the
-/// same number at the same time. The only row of `watermark` has the greatest inode number of all
-/// rows that were deleted, so that no number up to it is ever given again.
+/// same number at the same time. `twins` is 0 after the message was deleted. The only row of
+/// `watermark` has the greatest inode number of all rows that were deleted, so that no number up to
+/// it is ever given again.
 ///
 /// The only row of `listing`, if there is one, is the last complete listing: `inodes` are its
 /// messages in maildrop order, 8 octets each, and `digest` shows whether it and the rows of its

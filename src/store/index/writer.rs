@@ -1,6 +1,7 @@
 //! The thread that alone uses the index file, so that nobody else waits for the disk.
 
 use std::collections::HashSet;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
@@ -285,7 +286,7 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         size,
         arrived: row.get(4)?,
         listed: row.get::<_, i64>(5)?.cast_unsigned(),
-        twins: row.get(6)?,
+        twins: NonZeroU32::new(row.get(6)?),
         read: row.get(7)?,
         title: text(8)?,
         mark: text(9)?,
@@ -410,7 +411,7 @@ fn put(connection: &Connection, row: &Row) -> rusqlite::Result<usize> {
         row.size.map(u64::cast_signed),
         row.arrived,
         row.listed.cast_signed(),
-        row.twins,
+        row.twins.map_or(0, NonZeroU32::get),
         row.read,
         row.title.as_deref(),
         row.mark.as_deref(),

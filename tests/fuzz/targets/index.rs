@@ -39,7 +39,7 @@ fn row(inode: u64) -> Row {
         size: Some(inode * 100),
         arrived: Some(1_700_000_000),
         listed: inode * 99,
-        twins: 3,
+        twins: std::num::NonZeroU32::new(3),
         read: true,
         title: Some("Alice - Hello".into()),
         mark: Some("cur:2,S".into()),
