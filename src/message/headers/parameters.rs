@@ -15,6 +15,9 @@ use crate::message::charset;
 /// others, such as a boundary, `=?` stands for itself.
 const NAMES: [&str; 2] = ["name", "filename"];
 
+/// Begins an escape sequence (RFC 1468).
+const ESCAPE: u8 = 0x1b;
+
 /// A value with parameters: `text/plain; charset=utf-8`, or `attachment; filename=a`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::message) struct Parameterized {
@@ -101,11 +104,33 @@ impl Parameterized {
     }
 }
 
+/// Characters of two octets between escape sequences (ISO-2022-JP, RFC 1468). Mailers in Japan
+/// write them raw, and each of their octets may look like a quotation mark, a semicolon or a
+/// backslash.
+#[derive(Default)]
+struct WideCharacters {
+    are_on: bool,
+    previous: u8,
+}
+
+impl WideCharacters {
+    /// Whether the next octet is one of such a character, or of an escape sequence before it.
+    fn have(&mut self, octet: u8) -> bool {
+        if self.previous == ESCAPE && matches!(octet, b'$' | b'(') {
+            self.are_on = octet == b'$';
+        }
+        self.previous = octet;
+        self.are_on
+    }
+}
+
 /// What stands before the first semicolon outside of quotation marks, and what stands behind it.
 fn split_at_semicolon(field: &[u8]) -> (&[u8], &[u8]) {
     let (mut quoted, mut escaped) = (false, false);
+    let mut characters = WideCharacters::default();
     for (at, octet) in field.iter().enumerate() {
         match octet {
+            _ if characters.have(*octet) => (),
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
@@ -145,8 +170,10 @@ fn unquoted(value: &[u8]) -> Vec<u8> {
         .map(|inner| inner.strip_suffix(b"\"").unwrap_or(inner));
     let mut plain = Vec::with_capacity(value.len());
     let mut octets = inner.unwrap_or(value).iter().copied().peekable();
+    let mut characters = WideCharacters::default();
     while let Some(octet) = octets.next() {
         match octet {
+            _ if characters.have(octet) => plain.push(octet),
             b'\r' | b'\n' => (),
             b'\\' if inner.is_some() => {
                 plain.push(
@@ -221,6 +248,21 @@ mod tests {
         let field = format!(" attachment; {parameters}\r\n");
         let disposition = Parameterized::read(field.as_bytes(), None)?;
         disposition.parameter("filename").map(str::to_owned)
+    }
+
+    #[test]
+    fn raw_japanese_characters_hide_no_syntax() {
+        for (name, raw) in [
+            ("あ.txt", "\x1b$B$\"\x1b(B.txt"),
+            ("山.txt", "\x1b$B;3\x1b(B.txt"),
+        ] {
+            for charset in [Some("iso-2022-jp"), None] {
+                let field = format!("attachment; filename=\"{raw}\"; size=3");
+                let read = Parameterized::read(field.as_bytes(), charset).unwrap();
+                assert_eq!(read.parameter("filename"), Some(name), "{charset:?}");
+                assert_eq!(read.parameter("size"), Some("3"));
+            }
+        }
     }
 
     #[test]
