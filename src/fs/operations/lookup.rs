@@ -94,7 +94,7 @@ impl Filesystem {
         reply: KernelReply<Attributes>,
     ) {
         let message = self.maildrop.message(id);
-        if message.arrived.is_some() {
+        if message.is_arrival_known() {
             self.maildrop.pass_by(id);
             return reply.send(Ok(self.attributes(contents, &message)));
         }
@@ -104,8 +104,11 @@ impl Filesystem {
             &self.watchdog,
             self.silence_limit(),
             move |arrived: Result<(), Fault>| {
-                arrived?;
                 let message = maildrop.message(id);
+                // A date that nothing confirms is better than none.
+                if message.arrived.is_none() {
+                    arrived?;
+                }
                 Ok(message_attributes(&cache, eol, contents, &message))
             },
         );

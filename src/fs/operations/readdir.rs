@@ -107,9 +107,9 @@ impl Filesystem {
     pub fn knows_most_times(&self) -> bool {
         let (mut known, mut unknown) = (0_usize, 0_usize);
         self.maildrop.visit_after(0, Standing::Listed, |message| {
-            match message.arrived {
-                Some(_) => known += 1,
-                None => unknown += 1,
+            match message.is_arrival_known() {
+                true => known += 1,
+                false => unknown += 1,
             }
             ControlFlow::Continue(())
         });

@@ -54,7 +54,7 @@ impl Attributes {
                 .first_listed
                 .or(message.arrived)
                 .map_or(UNIX_EPOCH, from_unix_time),
-            validity: if message.arrived.is_some() {
+            validity: if message.is_arrival_known() {
                 Validity::Lasting
             } else {
                 Validity::Provisional
