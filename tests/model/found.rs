@@ -264,6 +264,28 @@ fn headers_seen_after_a_replacement_confirm_no_removal() {
     );
 }
 
+/// The second message was replaced between TOP and RETR. That does not show that this server's TOP
+/// differs from its RETR, so the headers of the first one still count.
+#[test]
+fn a_replaced_message_says_nothing_of_top_and_retr() {
+    let quit = Quit::Confirmed;
+    succeeds(
+        &[MAIL, MAIL],
+        &[
+            Operation::List,
+            Operation::Stat(1),
+            Operation::Reuse(1),
+            Operation::Restart,
+            Operation::Cat(1),
+            Operation::Cat(0),
+            Operation::Unlink(0),
+            Operation::Reuse(0),
+            Operation::Restart,
+            Operation::Commit { refused: 0, quit },
+        ],
+    );
+}
+
 /// Another client deletes one of two copies. Then the user removes one, and QUIT deletes nothing.
 #[test]
 fn a_copy_deleted_elsewhere_is_not_claimed() {

@@ -99,8 +99,8 @@ impl Digests {
         is_same
     }
 
-    /// Whether TOP shows the same fields as RETR. `None` unless both digests are known.
-    pub(crate) fn agree(self) -> Option<bool> {
-        Some(self.by_top? == self.by_body?)
+    /// Whether TOP and RETR have both shown the fields, and the same ones.
+    pub(crate) fn are_equal(self) -> bool {
+        self.by_top.is_some() && self.by_top == self.by_body
     }
 }

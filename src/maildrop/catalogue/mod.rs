@@ -316,14 +316,11 @@ impl Catalogue {
         self.messages[id].twin_body = Some(digest);
     }
 
-    /// Whether this server's TOP shows the same headers as its RETR, for at least one message.
-    /// `None` if no message was seen by both.
-    pub(crate) fn is_top_like_body(&self) -> Option<bool> {
-        let seen = self
-            .messages
+    /// Whether TOP and RETR have shown the same headers of at least one message.
+    pub(crate) fn has_top_like_body(&self) -> bool {
+        self.messages
             .iter()
-            .filter_map(|(_, message)| message.digests.agree());
-        seen.reduce(|one, other| one || other)
+            .any(|(_, message)| message.digests.are_equal())
     }
 
     /// The summary of the headers, if it is known.

@@ -159,17 +159,17 @@ fn ask_top(
     Ok(digests)
 }
 
-/// Decides of the messages whose headers were seen by RETR alone, and that TOP shows with others. Either this server's TOP
-/// differs from its RETR, or other mail has the message's place: one message that RETR shows again tells which.
+/// Decides of the messages whose headers were seen by RETR alone, and that TOP shows with others.
+/// Either this server's TOP differs from its RETR, or other mail has the message's place. One
+/// message that RETR shows again in this session tells which. An earlier session does not tell
+/// that: other mail may have come between its TOP and its RETR.
 fn settle_differences(
     judged: &mut [(&ToConfirm, Resemblance)],
     session: &mut Session,
     shared: &Shared,
 ) -> Result<(), Fault> {
-    let mut top_is_like_body = match has_same_by_top(judged) {
-        true => Some(true),
-        false => shared.state.lock().catalogue.is_top_like_body(),
-    };
+    let is_like = has_same_by_top(judged) || shared.state.lock().catalogue.has_top_like_body();
+    let mut top_is_like_body = is_like.then_some(true);
     for (message, judgement) in judged {
         if *judgement != Resemblance::TopDiffersFromBody {
             continue;
