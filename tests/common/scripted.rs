@@ -87,11 +87,14 @@ impl Scripted {
     }
 
     /// Shuts down every open connection, as a broken link would. The server still accepts new ones.
-    pub fn cut_all(&self) {
-        for stream in self.shared.state.lock().open.values() {
+    /// Returns the numbers of the connections.
+    pub fn cut_all(&self) -> Vec<usize> {
+        let state = self.shared.state.lock();
+        for stream in state.open.values() {
             // An error means that the client has already gone.
             let _ = stream.shutdown(Shutdown::Both);
         }
+        state.open.keys().copied().collect()
     }
 
     fn wait_until(&self, what: &str, condition: impl Fn(&Connections) -> bool) {

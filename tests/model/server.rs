@@ -158,8 +158,8 @@ struct ModelState {
     events: Vec<Event>,
     listings: usize,
     last_listing: Option<Instant>,
-    /// Connections that have not listed the maildrop yet.
-    logging_in: HashSet<usize>,
+    /// Connections that have got a complete listing.
+    logged_in: HashSet<usize>,
     complaints: Vec<String>,
 }
 
@@ -293,12 +293,11 @@ impl Server {
 
     /// Ends all connections.
     pub(crate) fn restart(&self) {
+        let mut cut = self.scripted.cut_all();
         let mut state = self.shared.state.lock();
-        let cut = state.logging_in.len();
-        state.broken.at_login += cut;
-        state.broken.at_login_in_a_row += cut;
-        drop(state);
-        self.scripted.cut_all();
+        cut.retain(|connection| !state.logged_in.contains(connection));
+        state.broken.at_login += cut.len();
+        state.broken.at_login_in_a_row += cut.len();
     }
 
     pub(crate) fn broken(&self) -> Broken {

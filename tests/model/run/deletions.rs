@@ -114,7 +114,8 @@ impl Run {
             match (self.is_truly_kept(mail, update), said) {
                 // A listing at the start of the commit may have shown that it changed.
                 (Some(true), None) if standing != Standing::Unlinked => untold += 1,
-                (_, Some(Whereabouts::Unknown)) if self.has_been_a_twin(mail, update) => {}
+                (_, Some(Whereabouts::Unknown))
+                    if standing != Standing::Unlinked || self.has_been_a_twin(mail, update) => {}
                 (Some(is), said) if is != (said == Some(Whereabouts::OnServer)) => {
                     return Err(format!("{name}, {mail:?}: kept is {is}, says {verdict:?}"));
                 }

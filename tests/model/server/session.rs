@@ -44,7 +44,6 @@ enum AfterReply {
 
 impl<'a> ModelSession<'a> {
     pub(super) fn new(shared: &'a ModelShared, connection: usize) -> ModelSession<'a> {
-        shared.state.lock().logging_in.insert(connection);
         ModelSession {
             shared,
             connection,
@@ -301,10 +300,8 @@ impl<'a> ModelSession<'a> {
 
 impl Drop for ModelSession<'_> {
     fn drop(&mut self) {
-        let mut state = self.shared.state.lock();
-        state.logging_in.remove(&self.connection);
         if self.lacks_reply {
-            state.broken.silent -= 1;
+            self.shared.state.lock().broken.silent -= 1;
         }
     }
 }

@@ -24,7 +24,7 @@ impl ModelSession<'_> {
             state.listings += 1;
             state.last_listing = Some(Instant::now());
             state.broken.at_login_in_a_row = 0;
-            state.logging_in.remove(&connection);
+            state.logged_in.insert(connection);
         })?;
         self.phase = Phase::Listed;
         Ok(())
