@@ -85,8 +85,6 @@ pub fn reach(login: &Login) -> Result<(), OpenError> {
             let _only_polite = reached.link.status(&Command::Quit, |_| ());
             Ok(())
         }
-        // The server closed the connection on CAPA. The mount will log in without CAPA.
-        Err(_) if quirks.capas_avoided() > 0 => Ok(()),
         Err(fault) => Err(OpenError::Maildrop {
             endpoint: login.route.endpoint().clone(),
             fault,
@@ -144,13 +142,6 @@ impl Probe<'_> {
     fn reach(&mut self) -> Result<(), Failed> {
         let Settings { login, .. } = self.settings;
         let reached = login.reach(&self.last_heard, &mut self.quirks);
-        // The server closed the connection on CAPA, so connect again without CAPA.
-        let reached = match reached {
-            Err(_) if self.quirks.capas_avoided() > 0 => {
-                login.reach(&self.last_heard, &mut self.quirks)
-            }
-            reached => reached,
-        };
         let mut reached = self.report_failure("connect", reached)?;
         self.rate_stream(reached.link.stream());
         let _only_polite = reached.link.status(&Command::Quit, |_| ());

@@ -5,7 +5,9 @@ use std::fmt;
 
 use super::body::{BodyDecoder, Piece};
 use super::error::ProtocolError;
-use super::limits::{MAX_LISTING, MAX_LISTING_LINE, MAX_MESSAGES, MAX_SASL_LINE, MAX_STATUS_LINE};
+use super::limits::{
+    MAX_EMPTY_LINES, MAX_LISTING, MAX_LISTING_LINE, MAX_MESSAGES, MAX_SASL_LINE, MAX_STATUS_LINE,
+};
 use super::line::{LineBuffer, LineEnd};
 use super::reply::Status;
 use super::text::ServerText;
@@ -89,6 +91,9 @@ impl Decoder {
         &'a mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<Event<'a>>, ProtocolError> {
+        while self.replies.may_skip_empty_line() && self.line.skip_empty(input) {
+            self.replies.note_empty_line();
+        }
         if input.is_empty() {
             return Ok(None);
         }
@@ -170,6 +175,8 @@ impl Decoder {
 struct Replies {
     owed: VecDeque<Shape>,
     position: ReplyPosition,
+    /// Empty lines that were skipped since the last reply.
+    empty_lines: usize,
 }
 
 /// What the next octet of the stream belongs to.
@@ -190,6 +197,22 @@ enum ReplyPosition {
 }
 
 impl Replies {
+    /// Whether an empty line here is skipped. It is neither a reply nor part of one.
+    fn may_skip_empty_line(&self) -> bool {
+        let is_within_reply = matches!(
+            self.position,
+            ReplyPosition::Listing { .. } | ReplyPosition::Body(_)
+        );
+        !is_within_reply && self.empty_lines < MAX_EMPTY_LINES
+    }
+
+    fn note_empty_line(&mut self) {
+        self.empty_lines += 1;
+        if let ReplyPosition::Unsolicited = self.position {
+            self.position = ReplyPosition::Between;
+        }
+    }
+
     fn begin(&mut self) {
         self.position = match self.owed.front() {
             Some(&shape) => ReplyPosition::StatusLine(shape),
@@ -229,6 +252,7 @@ impl Replies {
 
     fn finish(&mut self) {
         self.owed.pop_front();
+        self.empty_lines = 0;
         self.position = ReplyPosition::Between;
     }
 }

@@ -13,7 +13,7 @@ pub enum ProtocolError {
     #[error("the server said, unasked: {0}")]
     Unsolicited(ServerText),
     /// A reply is neither `+OK` nor `-ERR`, or is a `+` challenge outside of a SASL exchange.
-    #[error("the server's reply is neither +OK nor -ERR: {0}")]
+    #[error("the server's reply is neither +OK nor -ERR: {}", or_nothing(.0))]
     NotAStatus(ServerText),
     /// A status line, a line of a listing or a challenge is too long.
     #[error("the server sent a line of more than {limit} octets: {text}")]
@@ -58,6 +58,13 @@ impl ProtocolError {
             | Self::BadUniqueIdListing(text) => Some(text),
             Self::TooManyLines { .. } | Self::ListingTooLarge { .. } => None,
         }
+    }
+}
+
+fn or_nothing(line: &ServerText) -> &str {
+    match line.as_str() {
+        "" => "an empty line",
+        text => text,
     }
 }
 

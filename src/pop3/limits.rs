@@ -6,6 +6,10 @@
 /// in errors, so longer ones are accepted.
 pub const MAX_STATUS_LINE: usize = 8 * 1024;
 
+/// The most empty lines in a row that are skipped before a reply. Some servers send one. A server
+/// that sends more has lost its way.
+pub const MAX_EMPTY_LINES: usize = 4;
+
 /// The longest line of LIST, UIDL or CAPA in octets, without its LF. RFC 1939 section 7 allows 70
 /// octets for a unique-id, but some servers send longer ones.
 pub const MAX_LISTING_LINE: usize = 8 * 1024;

@@ -57,6 +57,24 @@ impl LineBuffer {
         Ok(Some(without_cr(&self.held)))
     }
 
+    /// Takes an empty line from the front of `input`. Returns false, and takes nothing, if no empty
+    /// line is there or its end has not arrived yet.
+    pub(super) fn skip_empty(&mut self, input: &mut &[u8]) -> bool {
+        let held: &[u8] = if self.given { b"" } else { &self.held };
+        let ends: &[&[u8]] = match held {
+            b"" => &[b"\r\n", b"\n"],
+            b"\r" => &[b"\n"],
+            _ => &[],
+        };
+        let Some(rest) = ends.iter().find_map(|end| input.strip_prefix(*end)) else {
+            return false;
+        };
+        *input = rest;
+        self.held.clear();
+        self.given = false;
+        true
+    }
+
     fn hold(&mut self, octets: &[u8], limit: usize) -> Result<(), ProtocolError> {
         let room = limit.saturating_sub(self.held.len());
         self.held
@@ -106,6 +124,21 @@ mod tests {
         assert_eq!(taken(&mut lines, b"c\r", 4), Ok(None));
         assert_eq!(taken(&mut lines, b"\n", 4), Ok(Some(b"abc".to_vec())));
         assert!(taken(&mut lines, b"abcd\r\n", 4).is_err());
+    }
+
+    #[test]
+    fn an_empty_line_is_skipped_wherever_it_is_cut() {
+        for chunks in [&[&b"\r\n"[..]][..], &[b"\n"], &[b"\r", b"\n"]] {
+            let mut lines = LineBuffer::default();
+            let mut skipped = 0;
+            for chunk in chunks {
+                let mut input = *chunk;
+                skipped += usize::from(lines.skip_empty(&mut input));
+                assert_eq!(taken(&mut lines, input, 4), Ok(None));
+            }
+            assert_eq!(skipped, 1, "{chunks:?}");
+            assert!(!lines.skip_empty(&mut &b"a\r\n"[..]));
+        }
     }
 
     #[test]

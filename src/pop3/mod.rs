@@ -31,7 +31,9 @@
 //! 3. Only the dot line ends a multi-line reply. The sizes that LIST or RETR announce are hints.
 //! 4. No memory is allocated from a number that the server sent, and no line is kept beyond its
 //!    limit ([`limits`]).
-//! 5. After an error the position in the stream is unknown, so the session must end.
+//! 5. An empty line before a reply is skipped. Some servers send one. It cannot hide that replies
+//!    are out of step, because what is left of a reply of several lines ends with its dot line.
+//! 6. After an error the position in the stream is unknown, so the session must end.
 //!
 //! # Which dot line ends a body
 //!

@@ -160,21 +160,21 @@ pub fn stat(text: &[u8]) -> Result<Stat, ProtocolError> {
     }
 }
 
-/// Parses a line of LIST: a message and its size in octets, which may be wrong. Anything may follow
-/// (RFC 1939 section 5).
+/// Parses a line of LIST: a message and its size in octets, which may be wrong, or `None` if it is
+/// no number. Anything may follow (RFC 1939 section 5).
 ///
 /// ```text
 /// scan-line    = message-number SP octets [SP *OCTET]
 /// ```
 ///
 /// # Errors
-/// [`ProtocolError::BadListing`], also for message 0 and numbers that overflow.
-pub fn list_line(line: &[u8]) -> Result<(MessageNumber, u64), ProtocolError> {
+/// [`ProtocolError::BadListing`], also for message 0 and a number that overflows.
+pub fn list_line(line: &[u8]) -> Result<(MessageNumber, Option<u64>), ProtocolError> {
     let mut words = words(line);
     let message = words.next().and_then(message_number);
     let octets = words.next().and_then(number);
     message
-        .zip(octets)
+        .map(|message| (message, octets))
         .ok_or_else(|| ProtocolError::BadListing(ServerText::from(line)))
 }
 
@@ -347,8 +347,16 @@ mod tests {
         assert!(list_line(b"4294967296 12").is_err());
         assert_eq!(
             list_line(b"4294967295 18446744073709551615").unwrap().1,
-            u64::MAX
+            Some(u64::MAX)
         );
+        for line in [
+            &b"2 18446744073709551616"[..],
+            b"2 %!d(float64=162)",
+            b"2 -3",
+            b"2",
+        ] {
+            assert_eq!(list_line(line).unwrap().1, None, "{line:?}");
+        }
     }
 
     #[test]

@@ -50,6 +50,22 @@ fn without_sasl_in_capa_auth_has_no_initial_response() {
 }
 
 #[test]
+fn a_request_in_plain_words_is_answered_like_an_empty_one() {
+    for (mechanism, told) in [
+        ("plain", "\0alice\0secret"),
+        ("xoauth2", "auth=Bearer secret"),
+    ] {
+        let guard = Guard::start(&["UIDL"], move |visitor, _| {
+            visitor.say("+ go ahead")?;
+            assert_says(&visitor.hear_response()?, &[told]);
+            visitor.say("+OK welcome")
+        });
+        let _mount = in_the_clear(&guard.source(), mechanism).mount();
+        assert_eq!(guard.count("AUTH"), 1);
+    }
+}
+
+#[test]
 fn an_unknown_mechanism_is_not_a_wrong_password() {
     let guard = Guard::start(&[], |visitor, _| visitor.say("-ERR unknown command"));
     let said = refusal(in_the_clear(&guard.source(), "cram-md5"));

@@ -98,7 +98,6 @@ fn endless_headers_give_efbig() {
 #[test]
 fn a_login_that_drips_times_out() {
     for (command, first, others) in [
-        ("CAPA", "+OK\r\n", "TOP\r\n"),
         ("USER", "+OK", "x"),
         ("STAT", "+OK 1 ", "1"),
         ("UIDL", "+OK\r\n", "1 a\r\n"),
@@ -108,6 +107,15 @@ fn a_login_that_drips_times_out() {
         liar.on(command, drip(first, others));
         assert_says(&refusal(&liar, &["timeout=1s"]), &["silent for 1 s"]);
     }
+}
+
+#[test]
+fn a_capa_that_drips_is_left_out() {
+    let (liar, messages) = liar();
+    liar.on("CAPA", drip("+OK\r\n", "TOP\r\n"));
+    let mount = mounted(&liar, &["timeout=1s"]);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    assert_eq!((liar.count("CAPA"), liar.count("PASS")), (1, 1));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! STAT, LIST and UIDL that disagree or are badly formatted.
 
 use crate::common::{Liar, Mount, Reply, corpus};
-use crate::{assert_reads, assert_says, listed, mounted};
+use crate::{assert_reads, assert_says, listed, mounted, refusal};
 
 /// A server with three messages that gives these replies to these commands.
 fn liar(said: &[(&str, &str)]) -> (Liar, Vec<Vec<u8>>) {
@@ -109,4 +109,48 @@ fn absurdly_large_numbers_do_no_harm() {
     let mount = mounted(&liar, &["max_message=1T"]);
     assert_shows_all(&mount, &messages);
     assert_says(&mount.stderr(), &["LIST and UIDL"]);
+}
+
+#[test]
+fn a_line_of_list_that_cannot_be_read_hides_nothing() {
+    for (stat, list) in [
+        (
+            "+OK 3 9\r\n",
+            "+OK\r\n1 120\r\n2 %!d(float64=162)\r\n3 120\r\n.\r\n",
+        ),
+        ("+OK 3 -9\r\n", "+OK\r\n1 -1\r\n2 -2\r\n3 -3\r\n.\r\n"),
+        ("+OK 3 9\r\n", "+OK\r\nno\r\nnumbers\r\nhere\r\n.\r\n"),
+        ("+OK\r\n", "+OK\r\n1 120\r\nx 120\r\n99999999999 5\r\n.\r\n"),
+        (
+            "+OK 3 9\r\n",
+            "+OK\r\n\r\n1 120\r\n2 120\r\n\r\n3 120\r\n.\r\n",
+        ),
+    ] {
+        let (liar, messages) = liar(&[("STAT", stat), ("LIST", list)]);
+        assert_shows_all(&mounted(&liar, &[]), &messages);
+    }
+}
+
+#[test]
+fn a_line_of_uidl_that_cannot_be_read_loses_its_message_alone() {
+    let (liar, messages) = liar(&[("UIDL", "+OK\r\n1 liar-1\r\nx liar-2\r\n3 liar-3\r\n.\r\n")]);
+    let mount = mounted(&liar, &[]);
+    assert_eq!(listed(&mount), ["liar-1.eml", "liar-3.eml"]);
+    assert_reads(&mount, "liar-3.eml", &messages[2]);
+    assert_says(&mount.stderr(), &["cannot be read"]);
+}
+
+#[test]
+fn empty_lines_in_uidl_are_skipped() {
+    let (liar, messages) = liar(&[(
+        "UIDL",
+        "+OK\r\n\r\n1 liar-1\r\n \r\n2 liar-2\r\n3 liar-3\r\n\r\n.\r\n",
+    )]);
+    assert_shows_all(&mounted(&liar, &[]), &messages);
+}
+
+#[test]
+fn a_uidl_without_one_readable_line_refuses_the_mount() {
+    let (liar, _) = liar(&[("UIDL", "+OK\r\nliar-1\r\nliar-2\r\n.\r\n")]);
+    assert_says(&refusal(&liar, &[]), &["liar-1"]);
 }

@@ -93,6 +93,30 @@ fn a_server_that_closes_on_capa_after_login_is_asked_before() {
 }
 
 #[test]
+fn a_server_that_never_answers_capa_is_asked_once() {
+    for unanswered in [Reply::Silent, Reply::Raw(b"+OK\r\n".to_vec())] {
+        let (liar, messages) = liar();
+        liar.on("CAPA", unanswered);
+        let mount = mounted(&liar, &["idle_timeout=1s", "timeout=2s"]);
+        assert_eq!(counted(&liar), [1, 1, 2]);
+        assert_eq!(after_reading(&liar, &mount, 1, &messages), [1, 2, 3]);
+        assert_eq!(after_reading(&liar, &mount, 3, &messages), [1, 3, 4]);
+    }
+}
+
+#[test]
+fn a_server_that_answers_capa_only_before_the_login_works() {
+    let (liar, messages) = liar();
+    liar.set_capabilities(Some(&["TOP", "UIDL"]));
+    for reply in [Reply::Raw(b"+OK\r\nUIDL\r\n.\r\n".to_vec()), Reply::Silent] {
+        liar.once("CAPA", reply);
+    }
+    let mount = mounted(&liar, &["idle_timeout=1s", "timeout=2s"]);
+    assert_eq!(counted(&liar), [3, 2, 2]);
+    assert_eq!(after_reading(&liar, &mount, 1, &messages), [4, 3, 3]);
+}
+
+#[test]
 fn a_cut_at_the_first_capa_costs_one_session_its_capabilities() {
     let (liar, messages) = liar();
     liar.once("CAPA", Reply::Close);

@@ -3,7 +3,9 @@
 use nix::errno::Errno;
 
 use crate::common::{Liar, Reply, corpus};
-use crate::{assert_fails, assert_reads, assert_says, assert_shows, mounted, refusal};
+use crate::{
+    assert_fails, assert_reads, assert_says, assert_shows, mounted, refusal, remove, umount,
+};
 
 fn liar() -> (Liar, Vec<Vec<u8>>) {
     let messages = corpus::realistic(37, 3);
@@ -125,4 +127,50 @@ fn escape_sequences_of_a_server_reach_no_terminal() {
     );
     liar.on("PASS", Reply::Err("\x1b[31mno"));
     assert_says(&refusal(&liar, &[]), &["\\x1b[31mno"]);
+}
+
+#[test]
+fn an_empty_line_before_a_reply_is_skipped() {
+    for capabilities in [&["TOP", "UIDL"][..], &["TOP", "UIDL", "PIPELINING"]] {
+        for empty in ["\r\n", "\n", "\r\n\r\n"] {
+            let (liar, messages) = liar();
+            liar.set_capabilities(Some(capabilities));
+            liar.set_greeting(format!("{empty}+OK\r\n").as_bytes());
+            for command in ["PASS", "DELE", "QUIT"] {
+                liar.after(command, Reply::Raw(format!("{empty}+OK\r\n").into_bytes()));
+            }
+            let body = [empty.as_bytes(), b"+OK\r\n", &messages[0], b".\r\n"].concat();
+            liar.on("RETR 1", Reply::Raw(body));
+            let mut mount = mounted(&liar, &[]);
+            assert_shows(&mount, &messages);
+            remove(&mount, "liar-1.eml");
+            remove(&mount, "liar-2.eml");
+            assert_eq!(umount(&mut mount).0, Some(0));
+            assert_eq!((liar.left_serials(), liar.count("PASS")), (vec![3], 1));
+        }
+    }
+}
+
+#[test]
+fn an_empty_line_after_each_reply_is_skipped() {
+    let (liar, messages) = liar();
+    for command in ["PASS", "NOOP"] {
+        liar.after(command, Reply::Raw(b"+OK\r\n\r\n".to_vec()));
+    }
+    for serial in 1..=3 {
+        let body = [b"+OK\r\n", &messages[serial - 1][..], b".\r\n\r\n"].concat();
+        liar.on(&format!("RETR {serial}"), Reply::Raw(body));
+    }
+    assert_shows(&mounted(&liar, &[]), &messages);
+    assert_eq!(liar.count("PASS"), 1);
+}
+
+#[test]
+fn empty_lines_without_end_are_no_reply() {
+    let (liar, _) = liar();
+    liar.on("USER", Reply::Raw(b"\r\n".repeat(1000)));
+    assert_says(
+        &refusal(&liar, &[]),
+        &["neither +OK nor -ERR: an empty line"],
+    );
 }

@@ -6,10 +6,13 @@
 //!
 //! CAPA and the login:
 //! - It refuses CAPA (old servers). pop3fs tries each command. (`login`)
-//! - It closes the connection on CAPA (old servers). pop3fs logs in without CAPA; after two such
-//!   logins it never sends CAPA again. Without CAPA it cannot know whether QUIT deletes messages
-//!   that were read, so it sends no QUIT after RETR. (here, `login`, `session`)
+//! - It closes the connection on CAPA (old servers), never answers it, or sends +OK without a list.
+//!   pop3fs logs in without CAPA, and in the end never sends it again. Without CAPA it cannot know
+//!   whether QUIT deletes messages that were read, so it sends no QUIT after RETR. (`capa`, `login`,
+//!   `session`)
 //! - It offers PIPELINING only after the login (Gmail). pop3fs sends CAPA again then. (`login`)
+//! - It sends a challenge in plain words where none is needed (`+ go ahead`). pop3fs ignores the
+//!   words. (`sasl`)
 //! - It offers UTF8, and without it sends surrogates whose sizes differ from LIST (Courier). pop3fs
 //!   sends UTF8 before it authenticates. (`login`)
 //! - It says only in words that the maildrop is locked (mpopd, Qpopper, popa3d). pop3fs treats the
@@ -39,6 +42,12 @@
 //! - It gives two messages the same unique-id (three of eight servers). pop3fs numbers them.
 //!   (`catalogue`)
 //!
+//! - It sends lines in LIST or UIDL that are empty or no numbers (some). pop3fs loses only what those
+//!   lines were to tell. (`scan`)
+//!
+//! Replies:
+//! - It sends an empty line before a reply (some). pop3fs steps over it. (`pop3`)
+//!
 //! Pipelined commands:
 //! - It loses or mixes up replies (a few). pop3fs sends one command at a time from then on.
 //!   (`pipelining`)
@@ -60,10 +69,9 @@
 use std::fmt;
 
 use crate::maildrop::catalogue::identity::Identity;
+use crate::maildrop::connection::capa::CapaHistory;
 use crate::maildrop::connection::listed_sizes::ListedSizes;
 use crate::maildrop::connection::pipelining::Pipelining;
-use crate::maildrop::fault::Fault;
-use crate::net::NetError;
 
 /// What this mount has learnt about its server. It is kept from one session to the next.
 #[derive(Debug, Default)]
@@ -77,45 +85,10 @@ pub(crate) struct Quirks {
     pub(crate) pipelining: Pipelining,
     /// How the sizes in LIST relate to those of the bodies.
     pub(crate) sizes: ListedSizes,
-    before_login: Capa,
-    after_login: Capa,
+    /// Whether to send CAPA.
+    pub(crate) capa: CapaHistory,
     /// The warnings given in this mount.
     told: Vec<Notice>,
-}
-
-/// When the client sends CAPA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CapaTime {
-    /// In AUTHORIZATION state, with or without TLS.
-    BeforeLogin,
-    /// In TRANSACTION state.
-    AfterLogin,
-}
-
-/// How the server answered CAPA. The diagram shows when the state changes:
-///
-/// ```text
-///  Untried ── closed ──▶ Avoided ── another login ──▶ Suspected ── closed ──▶ Closes
-///     └──────────────────── answered ──▶ Answered ◀── answered ──┘
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Capa {
-    #[default]
-    Untried,
-    /// The server answered +OK or -ERR.
-    Answered,
-    /// The connection ended, perhaps because of the network. This login does without CAPA.
-    Avoided,
-    /// The connection ended in an earlier login. The next login tries CAPA again.
-    Suspected,
-    /// The connection ended in two logins. CAPA is never sent again.
-    Closes,
-}
-
-impl Capa {
-    fn is_avoided(self) -> bool {
-        matches!(self, Self::Avoided | Self::Closes)
-    }
 }
 
 /// A warning to the user, given once in a mount.
@@ -131,6 +104,8 @@ pub(crate) enum Notice {
     NoTop,
     /// Some messages are in LIST but not in UIDL. Those are not shown.
     ListingsDisagree,
+    /// Some lines of LIST or UIDL cannot be read.
+    UnreadableLines,
 }
 
 impl Quirks {
@@ -140,61 +115,6 @@ impl Quirks {
             identity: remembered,
             ..Quirks::default()
         }
-    }
-
-    /// Whether CAPA must not be sent at this time. A server that fails on CAPA before the login
-    /// would fail on it after the login too.
-    pub(crate) fn avoids_capa(&self, time: CapaTime) -> bool {
-        self.before_login.is_avoided() || self.capa(time).is_avoided()
-    }
-
-    /// Lets a new login try CAPA again. A connection that ended once on CAPA does not show that the
-    /// server cannot answer it.
-    pub(crate) fn allow_capa_again(&mut self) {
-        for capa in [&mut self.before_login, &mut self.after_login] {
-            if *capa == Capa::Avoided {
-                *capa = Capa::Suspected;
-            }
-        }
-    }
-
-    /// Notes that the server answered CAPA.
-    pub(crate) fn note_capa_answered(&mut self, time: CapaTime) {
-        *self.capa_mut(time) = Capa::Answered;
-    }
-
-    /// Notes that CAPA failed, if the server closed the connection. If it has answered CAPA before,
-    /// it closed the connection for another reason.
-    pub(crate) fn note_capa_failed(&mut self, time: CapaTime, fault: &Fault) {
-        if !is_closed(fault) {
-            return;
-        }
-        let capa = self.capa_mut(time);
-        *capa = match *capa {
-            Capa::Untried => Capa::Avoided,
-            Capa::Suspected => Capa::Closes,
-            known => known,
-        };
-    }
-
-    /// Forgets that the server closed the connection on CAPA, because a login without CAPA failed
-    /// too.
-    pub(crate) fn forget_capa_failures(&mut self) {
-        for capa in [&mut self.before_login, &mut self.after_login] {
-            *capa = match *capa {
-                Capa::Avoided => Capa::Untried,
-                Capa::Closes => Capa::Suspected,
-                other => other,
-            };
-        }
-    }
-
-    /// At how many of the two times CAPA is not sent.
-    pub(crate) fn capas_avoided(&self) -> usize {
-        [self.before_login, self.after_login]
-            .into_iter()
-            .filter(|capa| capa.is_avoided())
-            .count()
     }
 
     /// Whether this mount has given the warning.
@@ -207,20 +127,6 @@ impl Quirks {
         if !self.has_told(notice) {
             log::warn!("{notice}");
             self.told.push(notice);
-        }
-    }
-
-    fn capa(&self, time: CapaTime) -> Capa {
-        match time {
-            CapaTime::BeforeLogin => self.before_login,
-            CapaTime::AfterLogin => self.after_login,
-        }
-    }
-
-    fn capa_mut(&mut self, time: CapaTime) -> &mut Capa {
-        match time {
-            CapaTime::BeforeLogin => &mut self.before_login,
-            CapaTime::AfterLogin => &mut self.after_login,
         }
     }
 }
@@ -240,55 +146,12 @@ impl fmt::Display for Notice {
             Self::NoTop => {
                 "the server has no TOP: small messages are fetched for their dates (-o mtime=none prevents this)"
             }
+            Self::UnreadableLines => {
+                "some lines of the server's LIST or UIDL cannot be read: a message without a unique-id is not shown"
+            }
             Self::ListingsDisagree => {
                 "the server's LIST and UIDL list different messages: those without a unique-id are not shown"
             }
         })
-    }
-}
-
-fn is_closed(fault: &Fault) -> bool {
-    matches!(fault, Fault::Link(error) if matches!(**error, NetError::Closed))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn capa_is_avoided_only_if_it_was_never_answered() {
-        let closed = Fault::from(NetError::Closed);
-        let mut quirks = Quirks::default();
-        quirks.note_capa_answered(CapaTime::BeforeLogin);
-        quirks.note_capa_failed(CapaTime::BeforeLogin, &closed);
-        assert!(!quirks.avoids_capa(CapaTime::BeforeLogin));
-        quirks.note_capa_failed(CapaTime::AfterLogin, &closed);
-        assert!(quirks.avoids_capa(CapaTime::AfterLogin));
-        quirks.forget_capa_failures();
-        assert_eq!(quirks.capas_avoided(), 0);
-    }
-
-    #[test]
-    fn capa_is_never_sent_again_after_it_closed_two_logins() {
-        let closed = Fault::from(NetError::Closed);
-        let mut quirks = Quirks::default();
-        quirks.note_capa_failed(CapaTime::BeforeLogin, &closed);
-        assert!(quirks.avoids_capa(CapaTime::AfterLogin));
-        quirks.allow_capa_again();
-        assert!(!quirks.avoids_capa(CapaTime::BeforeLogin));
-        quirks.note_capa_failed(CapaTime::BeforeLogin, &closed);
-        quirks.allow_capa_again();
-        assert!(quirks.avoids_capa(CapaTime::BeforeLogin));
-    }
-
-    #[test]
-    fn an_answer_to_capa_in_the_next_login_forgets_the_failure() {
-        let closed = Fault::from(NetError::Closed);
-        let mut quirks = Quirks::default();
-        quirks.note_capa_failed(CapaTime::AfterLogin, &closed);
-        quirks.allow_capa_again();
-        quirks.note_capa_answered(CapaTime::AfterLogin);
-        quirks.note_capa_failed(CapaTime::AfterLogin, &closed);
-        assert_eq!(quirks.capas_avoided(), 0);
     }
 }

@@ -251,12 +251,15 @@ pub(super) fn sleep(until: Option<Instant>, shared: &Shared) {
 /// Listens to the idle connection: what the server says unasked ends the session.
 fn idle(session: &mut Session, until: Instant, shared: &Shared) -> Idle {
     match session.link.exchange(Some(&shared.wake_up), Some(until)) {
-        Ok(ready) if ready.readable => {
-            if let Err(fault) = session.link.next_event() {
+        Ok(ready) if ready.readable => match session.link.next_event() {
+            // An empty line, or a line whose end is still to come.
+            Ok(None) => Idle::Goes,
+            Ok(Some(_)) => Idle::Over,
+            Err(fault) => {
                 log::debug!("the idle session ended: {fault}");
+                Idle::Over
             }
-            Idle::Over
-        }
+        },
         Ok(ready) if ready.woken => Idle::Goes,
         Ok(_) if Instant::now() < until => Idle::Goes,
         Ok(_) => Idle::TimedOut,

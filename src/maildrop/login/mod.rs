@@ -24,9 +24,10 @@ pub use crate::maildrop::fault::authentication::AuthenticationError;
 pub use mechanism::{Mechanism, Method, SaslMechanism};
 pub use secret::{Credential, Renewal, Secret};
 
+use crate::maildrop::connection::capa::{CapaTime, CapaUse};
 use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::connection::link::Link;
-use crate::maildrop::connection::quirks::{CapaTime, Quirks};
+use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::fault::Fault;
 use crate::net::{Protection, Route, Stream, Tls};
 use crate::pop3::reply::greeting_timestamp;
@@ -78,8 +79,24 @@ pub(super) struct Reached {
 pub(super) struct LoggedIn {
     pub(super) link: Link,
     pub(super) capabilities: Capabilities,
+    /// Whether CAPA was sent after the login.
+    pub(super) has_sent_capa: bool,
     /// How the client authenticated.
     pub(super) method: Method,
+}
+
+/// Why an attempt to log in, or to reach the server, has failed.
+enum LoginStop {
+    /// The connection failed while the answer to CAPA was due.
+    AtCapa(CapaTime, Fault),
+    /// Anything else failed.
+    Elsewhere(Fault),
+}
+
+impl From<Fault> for LoginStop {
+    fn from(fault: Fault) -> Self {
+        Self::Elsewhere(fault)
+    }
 }
 
 impl Login {
@@ -92,7 +109,6 @@ impl Login {
         last_heard: &LastHeard,
         quirks: &mut Quirks,
     ) -> Result<LoggedIn, Fault> {
-        quirks.allow_capa_again();
         let secret = self.credential.secret()?;
         match self.attempt(&secret, last_heard, quirks) {
             Err(_) if self.credential.has_expired() => {
@@ -106,28 +122,16 @@ impl Login {
         }
     }
 
-    /// Logs in, and tries again without CAPA if the server closed the connection on CAPA. No other
-    /// failure is retried here.
+    /// Logs in with this secret.
     fn attempt(
         &self,
         secret: &Secret,
         last_heard: &LastHeard,
         quirks: &mut Quirks,
     ) -> Result<LoggedIn, Fault> {
-        let known = quirks.capas_avoided();
-        let mut avoided = known;
-        loop {
-            let outcome = self.log_in(secret, last_heard, quirks);
-            let found = quirks.capas_avoided();
-            if outcome.is_ok() || found == avoided {
-                if outcome.is_err() && found > known {
-                    quirks.forget_capa_failures();
-                }
-                return outcome;
-            }
-            log::info!("the server closed the connection on CAPA: logging in without it");
-            avoided = found;
-        }
+        without_failing_capa(quirks, |quirks, capa| {
+            self.log_in(secret, last_heard, quirks, capa)
+        })
     }
 
     fn log_in(
@@ -135,18 +139,25 @@ impl Login {
         secret: &Secret,
         last_heard: &LastHeard,
         quirks: &mut Quirks,
-    ) -> Result<LoggedIn, Fault> {
-        let mut reached = self.reach(last_heard, quirks)?;
+        capa: CapaUse,
+    ) -> Result<LoggedIn, LoginStop> {
+        let mut reached = self.reach_once(last_heard, quirks, capa)?;
         let method = self.authenticate(&mut reached, secret)?;
         let Reached {
             mut link,
             capabilities,
             ..
         } = reached;
-        let after = self::capabilities(&mut link, CapaTime::AfterLogin, quirks)?;
+        let has_sent_capa = capa.includes(CapaTime::AfterLogin);
+        let after = if has_sent_capa {
+            ask_capa(&mut link, CapaTime::AfterLogin, quirks)?
+        } else {
+            Capabilities::new()
+        };
         Ok(LoggedIn {
             link,
             capabilities: capabilities.renewed(after),
+            has_sent_capa,
             method,
         })
     }
@@ -158,12 +169,23 @@ impl Login {
         last_heard: &LastHeard,
         quirks: &mut Quirks,
     ) -> Result<Reached, Fault> {
-        let mut reached = self.greet(last_heard, quirks)?;
+        without_failing_capa(quirks, |quirks, capa| {
+            self.reach_once(last_heard, quirks, capa)
+        })
+    }
+
+    fn reach_once(
+        &self,
+        last_heard: &LastHeard,
+        quirks: &mut Quirks,
+        capa: CapaUse,
+    ) -> Result<Reached, LoginStop> {
+        let mut reached = self.greet(last_heard, quirks, capa)?;
         if let Security::Starttls(tls) = &self.security {
             let secured = start_tls(reached.link, tls);
             reached.link =
-                secured.map_err(|fault| self.add_certificate(fault, last_heard, quirks))?;
-            reached.capabilities = capabilities(&mut reached.link, CapaTime::BeforeLogin, quirks)?;
+                secured.map_err(|fault| self.add_certificate(fault, last_heard, quirks, capa))?;
+            reached.capabilities = capabilities(&mut reached.link, quirks, capa)?;
         }
         if reached.capabilities.utf8 {
             let link = &mut reached.link;
@@ -174,10 +196,15 @@ impl Login {
 
     /// Connects, reads the greeting and asks for the capabilities: everything that comes before
     /// STLS.
-    fn greet(&self, last_heard: &LastHeard, quirks: &mut Quirks) -> Result<Reached, Fault> {
+    fn greet(
+        &self,
+        last_heard: &LastHeard,
+        quirks: &mut Quirks,
+        capa: CapaUse,
+    ) -> Result<Reached, LoginStop> {
         let mut link = self.connect(last_heard)?;
         let timestamp = greeting(&mut link)?;
-        let capabilities = capabilities(&mut link, CapaTime::BeforeLogin, quirks)?;
+        let capabilities = capabilities(&mut link, quirks, capa)?;
         Ok(Reached {
             link,
             timestamp,
@@ -187,13 +214,19 @@ impl Login {
 
     /// Adds the server's certificate to a fault that says that the certificate is not trusted. A
     /// second connection fetches it, because native-tls does not give it out after a failure.
-    fn add_certificate(&self, fault: Fault, last_heard: &LastHeard, quirks: &mut Quirks) -> Fault {
+    fn add_certificate(
+        &self,
+        fault: Fault,
+        last_heard: &LastHeard,
+        quirks: &mut Quirks,
+        capa: CapaUse,
+    ) -> Fault {
         let Fault::Link(error) = fault else {
             return fault;
         };
         // `distrusting` accepts no certificate, so this handshake always fails.
         let again = |distrusting: &Tls| {
-            let reached = self.greet(last_heard, quirks).ok()?;
+            let reached = self.greet(last_heard, quirks, capa).ok()?;
             match start_tls(reached.link, distrusting) {
                 Err(Fault::Link(error)) => Arc::into_inner(error),
                 _ => None,
@@ -280,16 +313,54 @@ fn greeting(link: &mut Link) -> Result<Option<Vec<u8>>, Fault> {
     })?
 }
 
-/// Asks for the capabilities. They are empty if the server does not know CAPA.
+/// Makes an attempt. If the connection fails on CAPA, and the server has never answered CAPA, this
+/// makes another attempt without it.
+fn without_failing_capa<T>(
+    quirks: &mut Quirks,
+    attempt: impl Fn(&mut Quirks, CapaUse) -> Result<T, LoginStop>,
+) -> Result<T, Fault> {
+    let mut capa = quirks.capa.next_use();
+    let mut failure = None;
+    let outcome = loop {
+        match attempt(quirks, capa) {
+            Err(LoginStop::AtCapa(time, fault)) if quirks.capa.may_cause(&fault, time) => {
+                log::info!("the server fails on CAPA ({fault}): connecting again without it");
+                capa = time.left_out();
+                failure = Some((time, fault));
+            }
+            Err(LoginStop::AtCapa(_, fault) | LoginStop::Elsewhere(fault)) => break Err(fault),
+            Ok(done) => break Ok(done),
+        }
+    };
+    // A server that is busy has been reached, and CAPA was the cause.
+    let is_reached = outcome.as_ref().map_or_else(Fault::passes, |_| true);
+    if let Some((time, fault)) = failure
+        && is_reached
+    {
+        quirks.capa.note_failure(&fault, time);
+    }
+    outcome
+}
+
+/// The capabilities before the login. They are empty if CAPA is not to be sent.
 fn capabilities(
+    link: &mut Link,
+    quirks: &mut Quirks,
+    capa: CapaUse,
+) -> Result<Capabilities, LoginStop> {
+    match capa.includes(CapaTime::BeforeLogin) {
+        true => ask_capa(link, CapaTime::BeforeLogin, quirks),
+        false => Ok(Capabilities::new()),
+    }
+}
+
+/// Sends CAPA. The capabilities are empty if the server does not know it.
+fn ask_capa(
     link: &mut Link,
     time: CapaTime,
     quirks: &mut Quirks,
-) -> Result<Capabilities, Fault> {
+) -> Result<Capabilities, LoginStop> {
     let mut found = Capabilities::new();
-    if quirks.avoids_capa(time) {
-        return Ok(found);
-    }
     let refuse = |_: &Status<'_>| Fault::Unsupported("the server has no CAPA");
     let answer = link.lines(&Command::Capa, refuse, |line| {
         found.add(line);
@@ -297,14 +368,11 @@ fn capabilities(
     });
     match answer {
         Ok(()) | Err(Fault::Unsupported(_)) => {
-            quirks.note_capa_answered(time);
+            quirks.capa.note_answer(time);
             quirks.login_delay = found.login_delay.or(quirks.login_delay);
             Ok(found)
         }
-        Err(fault) => {
-            quirks.note_capa_failed(time, &fault);
-            Err(fault)
-        }
+        Err(fault) => Err(LoginStop::AtCapa(time, fault)),
     }
 }
 

@@ -157,8 +157,11 @@ impl Exchange {
     /// # Errors
     /// The challenge is wrong. The caller has to cancel the exchange.
     pub(super) fn respond(&mut self, encoded: &[u8]) -> Result<Response, AuthenticationError> {
-        let Some(message) = challenge(encoded) else {
-            return Err(self.bad("its challenge is not base64"));
+        let message = match (challenge(encoded), self.turns.first()) {
+            (Some(message), _) => message,
+            // The server only asks for the next message. Some do so in plain words (`+ go ahead`).
+            (None, Some(Turn::Opening)) => Vec::new(),
+            (None, _) => return Err(self.bad("its challenge is not base64")),
         };
         let Some((turn, rest)) = self.turns.split_first() else {
             return Err(self.bad("it sent more challenges than the mechanism has"));

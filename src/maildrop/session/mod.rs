@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::maildrop::catalogue::id::{ListingSerial, MessageId};
 use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::connection::link::Link;
-use crate::maildrop::connection::quirks::{CapaTime, Notice, Quirks};
+use crate::maildrop::connection::quirks::{Notice, Quirks};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::login::LoggedIn;
 use crate::maildrop::login::mechanism::Method;
@@ -115,9 +115,10 @@ impl Session {
         let LoggedIn {
             mut link,
             capabilities,
+            has_sent_capa,
             method,
         } = logged_in;
-        let retention = Retention::announced(&capabilities, quirks);
+        let retention = Retention::announced(&capabilities, has_sent_capa, quirks);
         if retention == Retention::Deleted {
             quirks.tell(Notice::DeletesWhatWasRead);
         }
@@ -221,11 +222,11 @@ impl Session {
 impl Retention {
     /// What the server announces. If it announces nothing now, what it announced in an earlier
     /// session.
-    fn announced(capabilities: &Capabilities, quirks: &Quirks) -> Self {
+    fn announced(capabilities: &Capabilities, has_sent_capa: bool, quirks: &Quirks) -> Self {
         match capabilities.expire {
             Some(Expire::Days(0)) => Self::Deleted,
             // CAPA before the login does not count: its answer may differ for this user.
-            _ if quirks.avoids_capa(CapaTime::AfterLogin) => Self::Unknown,
+            _ if !has_sent_capa => Self::Unknown,
             None if quirks.has_told(Notice::DeletesWhatWasRead) => Self::Deleted,
             _ => Self::Kept,
         }

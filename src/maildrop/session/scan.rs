@@ -5,7 +5,8 @@
 //! GNU mailutils changes every size when UIDL runs.
 //!
 //! The three answers may disagree. A message is listed if UIDL and one of the others include it. A
-//! message without a unique-id is not listed, because the next session could not recognize it.
+//! message without a unique-id is not listed, because the next session could not recognize it. A line
+//! that cannot be read loses only what it was to tell.
 
 use crate::maildrop::catalogue::identity;
 use crate::maildrop::catalogue::identity::Identity;
@@ -17,7 +18,7 @@ use crate::maildrop::session::headers::HeaderBuffer;
 use crate::maildrop::session::top::Top;
 use crate::maildrop::settings::Dating;
 use crate::pop3::reply::{list_line, stat, uidl_line};
-use crate::pop3::{Command, Event, MessageNumber, UniqueId};
+use crate::pop3::{Command, Event, MessageNumber, ProtocolError, UniqueId};
 
 /// The limit on a size in LIST. A larger one is cut to this, so that the sum over a million
 /// messages does not overflow.
@@ -47,8 +48,17 @@ pub(crate) struct Scan<'a> {
     pub(crate) dating: &'a Dating,
 }
 
-type Sizes = Vec<(MessageNumber, u64)>;
-type UniqueIds = Vec<(MessageNumber, UniqueId)>;
+/// What the lines of a reply tell of the messages.
+struct Lines<T> {
+    found: Vec<(MessageNumber, T)>,
+    /// How many lines could not be read.
+    lost: usize,
+    /// Why the first of them could not.
+    why: Option<ProtocolError>,
+}
+
+type Sizes = Lines<u64>;
+type UniqueIds = Lines<UniqueId>;
 
 impl Scan<'_> {
     /// Lists the maildrop.
@@ -58,7 +68,7 @@ impl Scan<'_> {
         let sizes = self.sizes(count)?;
         match unique_ids {
             Some(unique_ids) => Ok(self.by_uidl(unique_ids, &sizes, count)),
-            None => self.by_headers(&sizes),
+            None => self.by_headers(&sizes.unless_all_are_lost()?),
         }
     }
 
@@ -79,40 +89,44 @@ impl Scan<'_> {
         if self.quirks.identity == Some(Identity::Headers) {
             return Ok(None);
         }
-        let mut found = UniqueIds::new();
+        let mut found = UniqueIds::default();
         let answer = self.link.lines(
             &Command::Uidl,
             |status| Fault::of_refusal("UIDL", status),
             |line| {
-                found.push(uidl_line(line)?);
+                found.take(line, uidl_line);
                 Ok(())
             },
         );
         match answer {
             Ok(()) => {}
-            Err(Fault::Refused { .. }) if count == 0 => return Ok(Some(UniqueIds::new())),
+            Err(Fault::Refused { .. }) if count == 0 => return Ok(Some(UniqueIds::default())),
             Err(Fault::Refused { .. }) if self.quirks.identity.is_none() => return Ok(None),
             Err(fault) => return Err(fault),
         }
+        let found = found.unless_all_are_lost()?.once_each(self.quirks);
         self.quirks.identity = Some(Identity::Uidl);
-        Ok(Some(once_each(found)))
+        Ok(Some(found))
     }
 
     /// The sizes in LIST.
     fn sizes(&mut self, count: u32) -> Result<Sizes, Fault> {
-        let mut found = Sizes::new();
+        let mut found = Sizes::default();
+        let size = |line: &[u8]| {
+            let (number, octets) = list_line(line)?;
+            Ok((number, octets.unwrap_or(0).min(MOST_OCTETS)))
+        };
         let answer = self.link.lines(
             &Command::List,
             |status| Fault::of_refusal("LIST", status),
             |line| {
-                let (number, octets) = list_line(line)?;
-                found.push((number, octets.min(MOST_OCTETS)));
+                found.take(line, size);
                 Ok(())
             },
         );
         match answer {
-            Err(Fault::Refused { .. }) if count == 0 => Ok(Sizes::new()),
-            answer => answer.map(|()| once_each(found)),
+            Err(Fault::Refused { .. }) if count == 0 => Ok(Sizes::default()),
+            answer => answer.map(|()| found.once_each(self.quirks)),
         }
     }
 
@@ -121,18 +135,20 @@ impl Scan<'_> {
     fn by_uidl(&mut self, unique_ids: UniqueIds, sizes: &Sizes, count: u32) -> Listing {
         let mut listing = Listing::default();
         let mut sized = 0;
-        for (number, uidl) in unique_ids {
-            let octets = match sizes.binary_search_by_key(&number, |&(number, _)| number) {
-                Ok(at) => {
+        // A line of LIST that could not be read counted a message, too.
+        let count = count.max(u32::try_from(sizes.found.len() + sizes.lost).unwrap_or(u32::MAX));
+        for (number, uidl) in unique_ids.found {
+            let octets = match sizes.of(number) {
+                Some(octets) => {
                     sized += 1;
-                    sizes[at].1
+                    octets
                 }
-                Err(_) if number.get() <= count => 0,
-                Err(_) => continue,
+                None if number.get() <= count => 0,
+                None => continue,
             };
             listing.push(number, Entry { uidl, octets }, None);
         }
-        listing.unnamed = sizes.len() - sized;
+        listing.unnamed = unique_ids.lost.max(sizes.found.len() - sized);
         if listing.unnamed > 0 {
             self.quirks.tell(Notice::ListingsDisagree);
         }
@@ -142,13 +158,18 @@ impl Scan<'_> {
     /// Fetches the headers of every message with TOP. Every session does this again, so DELE is
     /// sent only for a number whose headers the same session has received.
     fn by_headers(&mut self, sizes: &Sizes) -> Result<Listing, Fault> {
-        let mut listing = Listing::default();
+        let mut listing = Listing {
+            unnamed: sizes.lost,
+            ..Listing::default()
+        };
         let mut headers = HeaderBuffer::default();
         let (top, dating, max_message) = (&mut *self.top, self.dating, self.max_message);
         let command = |&(message, _): &(MessageNumber, u64)| Command::Top { message, lines: 0 };
-        let asked = self
-            .link
-            .pipeline(sizes, self.ahead, command, |&(number, octets), event| {
+        let asked = self.link.pipeline(
+            &sizes.found,
+            self.ahead,
+            command,
+            |&(number, octets), event| {
                 match event {
                     Event::Body(octets) => headers.take(octets, max_message)?,
                     Event::End => {
@@ -166,7 +187,8 @@ impl Scan<'_> {
                     _ => {}
                 }
                 Ok(())
-            });
+            },
+        );
         self.quirks.pipelining.note_pipeline(self.link, &asked);
         asked?;
         if listing.entries.is_empty() && listing.unnamed > 0 {
@@ -206,11 +228,63 @@ impl Listing {
     }
 }
 
-/// Sorts the lines by message number. If a number appears twice, the first line counts.
-fn once_each<T>(mut found: Vec<(MessageNumber, T)>) -> Vec<(MessageNumber, T)> {
-    found.sort_by_key(|&(number, _)| number);
-    found.dedup_by_key(|&mut (number, _)| number);
-    found
+impl<T> Default for Lines<T> {
+    fn default() -> Self {
+        Self {
+            found: Vec::new(),
+            lost: 0,
+            why: None,
+        }
+    }
+}
+
+impl<T> Lines<T> {
+    /// Reads a line. Some servers send empty ones.
+    fn take(
+        &mut self,
+        line: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<(MessageNumber, T), ProtocolError>,
+    ) {
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        match read(line) {
+            Ok(told) => self.found.push(told),
+            Err(error) => {
+                self.lost += 1;
+                self.why.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Sorts the lines by message number. If a number appears twice, the first line counts.
+    fn once_each(mut self, quirks: &mut Quirks) -> Self {
+        self.found.sort_by_key(|&(number, _)| number);
+        self.found.dedup_by_key(|&mut (number, _)| number);
+        if let Some(error) = &self.why {
+            log::debug!("{} lines are lost: {error}", self.lost);
+            quirks.tell(Notice::UnreadableLines);
+        }
+        self
+    }
+
+    /// Fails if none of the lines could be read.
+    fn unless_all_are_lost(self) -> Result<Self, Fault> {
+        match self.why {
+            Some(error) if self.found.is_empty() => Err(error.into()),
+            _ => Ok(self),
+        }
+    }
+}
+
+impl Sizes {
+    /// The size of a message in LIST.
+    fn of(&self, number: MessageNumber) -> Option<u64> {
+        let at = self
+            .found
+            .binary_search_by_key(&number, |&(number, _)| number);
+        Some(self.found[at.ok()?].1)
+    }
 }
 
 /// The fault of a server on which no message can be recognized in the next session.

@@ -81,7 +81,8 @@ fn read_status(line: &[u8]) {
 
 fn read_line(line: &[u8]) {
     if let Ok((message, octets)) = reply::list_line(line) {
-        let written = format!("{message} {octets}");
+        let octets_written = octets.map_or("?".to_owned(), |octets| octets.to_string());
+        let written = format!("{message} {octets_written}");
         assert_eq!(reply::list_line(written.as_bytes()), Ok((message, octets)));
     }
     if let Ok((message, unique_id)) = reply::uidl_line(line) {
