@@ -152,6 +152,12 @@ impl Readings {
         }
     }
 
+    /// Whether a process has the file open.
+    pub(in crate::fs) fn is_open(&self, inode: u64) -> bool {
+        let state = self.0.lock();
+        state.open.values().any(|open| open.file.inode == inode)
+    }
+
     /// Whether the process of this thread has read the file to its end.
     pub(in crate::fs) fn has_read(&self, thread: u32, file: FileContent) -> bool {
         let mut state = self.0.lock();

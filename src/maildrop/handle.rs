@@ -129,6 +129,12 @@ impl Maildrop {
         self.shared.state.lock().catalogue.get(id).clone()
     }
 
+    /// Whether a message is in the directory.
+    #[must_use]
+    pub fn standing(&self, id: MessageId) -> Standing {
+        self.shared.state.lock().catalogue.get(id).standing
+    }
+
     /// Calls `visit` for each message with this standing and a greater inode number, in directory
     /// order, until it breaks.
     pub fn visit_after(

@@ -20,6 +20,9 @@ impl Maildrop {
         let mut state = self.shared.state.lock();
         state.change_standing(id, Standing::Listed, Standing::Unlinked)?;
         state.catalogue.note_remover(id, remover);
+        let inode = state.catalogue.get(id).inode;
+        drop(state);
+        self.shared.tell(Change::Unlisted { inode });
         Ok(())
     }
 

@@ -28,6 +28,9 @@ use crate::maildrop::NAME_MAX;
 
 /// How long the kernel may keep what it is told again when it changes.
 const LASTING: Duration = Duration::from_secs(3600);
+/// How long the kernel may keep a name that may change, and of whose change it is not told: long
+/// enough for `ls -l` to use what a listing has shown.
+const BRIEF: Duration = Duration::from_secs(1);
 /// The block size of stat(2) and df(1).
 const BLOCK: u32 = 512;
 /// How much programs should read at once, in octets.
@@ -614,6 +617,7 @@ fn errno(error: &Error) -> Errno {
 fn ttl(validity: Validity) -> Duration {
     match validity {
         Validity::Lasting => LASTING,
+        Validity::Brief => BRIEF,
         Validity::Provisional => Duration::ZERO,
     }
 }

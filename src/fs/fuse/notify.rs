@@ -71,6 +71,7 @@ impl KernelNotices {
                     .into_iter()
                     .for_each(|version| self.forget_size(version));
             }
+            Change::Unlisted { inode } => return self.forget_views(inode),
             Change::Directory => Outdated::Files(vec![ROOT]),
             Change::Gone { name } => Outdated::Name(name),
             // The filesystem forgets at once: nobody may be given what was made of the old content.
@@ -82,6 +83,16 @@ impl KernelNotices {
                 tell(notifier, &outdated);
             }
         });
+    }
+
+    /// Makes the kernel ask for what it has seen of a message in views, before the removal of the
+    /// message is answered.
+    fn forget_views(&self, message: u64) {
+        if let Some(notifier) = self.notifier.get() {
+            for inode in Filesystem::in_flat_views(message) {
+                forget_attributes(notifier, inode);
+            }
+        }
     }
 
     /// Runs `reply` once the kernel knows the right size of the file. It is told only once for each

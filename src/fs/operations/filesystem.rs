@@ -13,9 +13,9 @@ use crate::fs::readings::{PageUse, Readings};
 use crate::fs::reply::deferred::{KernelReply, WaitLimit, Watchdog};
 use crate::fs::search::Searches;
 use crate::fs::view_cache::ViewCache;
-use crate::fs::views::ViewId;
+use crate::fs::views::{ViewId, ViewLayout};
 use crate::fs::worker::Worker;
-use crate::maildrop::{Consent, Fault, Maildrop, Verdict};
+use crate::maildrop::{Consent, Fault, Maildrop, Standing, Verdict};
 
 /// How much longer than the longest silence of the server a reply is deferred: the engine ends the
 /// session after that silence, and must do so first. Otherwise a program that tries again at once
@@ -145,8 +145,29 @@ impl Filesystem {
         std::iter::once(message).chain(in_views).chain(parts)
     }
 
+    /// What the inode number stands for.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], after which the kernel looks the name up again. A message that is not listed
+    /// is in no view any more, but a file that is still open keeps its attributes.
     pub(in crate::fs) fn node(&self, inode: u64) -> Result<FileNode, Error> {
-        FileNode::by_inode(inode, &self.maildrop)
+        let node = FileNode::by_inode(inode, &self.maildrop)?;
+        match node {
+            FileNode::InView(_, id) | FileNode::Part(id, _)
+                if self.maildrop.standing(id) != Standing::Listed
+                    && !self.readings.is_open(inode) =>
+            {
+                Err(Error::Stale)
+            }
+            _ => Ok(node),
+        }
+    }
+
+    /// The inode numbers of what flat views show of a message: the kernel may keep their names.
+    pub(in crate::fs) fn in_flat_views(message: u64) -> impl Iterator<Item = u64> {
+        ViewId::all()
+            .filter(|view| view.view().layout() == ViewLayout::Flat)
+            .map(move |view| nodes::in_view_inode(view, message))
     }
 
     pub(in crate::fs) fn silence_limit<T>(&self) -> WaitLimit<T> {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::fs::error::Error;
-use crate::fs::nodes::{self, FileNode, FixedDirectory, ROOT};
-use crate::fs::operations::attributes::{message_attributes, part_attributes};
+use crate::fs::nodes::{self, FileNode, FixedDirectory};
+use crate::fs::operations::attributes::{
+    headers_part_attributes, message_attributes, part_attributes,
+};
 use crate::fs::operations::directory::{DirectoryContents, find_folder};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::stat::{Attributes, Validity};
@@ -59,13 +61,28 @@ impl Filesystem {
         });
     }
 
+    /// Finds the headers among the parts of a message, which takes no body.
+    fn lookup_headers(&self, message: &Message) -> Result<Attributes, Error> {
+        let attributes = headers_part_attributes(&self.view_cache, message);
+        match self.view_cache.is_removed(attributes.inode) {
+            true => Err(Error::NotFound),
+            false => Ok(attributes),
+        }
+    }
+
     /// How long the kernel may keep what a name in the directory stands for.
+    ///
+    /// In all directories but the root names come and go without a request for that directory. In
+    /// a flat view a name lasts as long as its message is listed. When that ends the kernel is told to
+    /// ask for the attributes again, the answer is [`Error::Stale`], and it looks the name up again.
     #[must_use]
     pub fn name_validity(&self, directory: u64) -> Validity {
-        // In other directories names come and go without a request for that directory: by an unlink
-        // in the root, by a commit, by a restore.
-        match (directory, self.appearance.root) {
-            (ROOT, None) => Validity::Lasting,
+        let Ok(FileNode::Fixed(directory)) = self.node(directory) else {
+            return Validity::Provisional;
+        };
+        match self.contents(directory) {
+            DirectoryContents::Messages(Standing::Listed) => Validity::Lasting,
+            DirectoryContents::View(_) => Validity::Brief,
             _ => Validity::Provisional,
         }
     }

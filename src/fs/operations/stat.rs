@@ -19,6 +19,8 @@ pub enum FileKind {
 pub enum Validity {
     /// Until it is told of a change.
     Lasting,
+    /// For a second.
+    Brief,
     /// Not at all. The kernel asks again each time.
     Provisional,
 }

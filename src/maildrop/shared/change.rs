@@ -7,6 +7,11 @@ use crate::store::Eol;
 pub enum Change {
     /// The directory has other entries.
     Directory,
+    /// A message is no longer listed.
+    Unlisted {
+        /// The inode number of the message.
+        inode: u64,
+    },
     /// A name no longer belongs to a message.
     Gone {
         /// The name in the root directory.

@@ -266,9 +266,11 @@ impl Shared {
                 state.catalogue.get(id).name()
             );
         }
-        told.extend(changes.vanished.iter().map(|&id| Change::Gone {
-            name: state.catalogue.get(id).name(),
-        }));
+        for &id in &changes.vanished {
+            let message = state.catalogue.get(id);
+            let (inode, name) = (message.inode, message.name());
+            told.extend([Change::Unlisted { inode }, Change::Gone { name }]);
+        }
         state.catalogue.forget_departed();
         drop(state);
         if changes.change_the_directory() {
