@@ -14,8 +14,8 @@ use crate::store::{Bodies, Body, FoundBody};
 
 /// Octets of files that are kept in memory. A few files that are larger are kept on disk.
 const FILES: u64 = 16 * 1024 * 1024;
-/// How many trees are kept.
-const TREES: usize = 64;
+/// Octets of trees that are kept: those of ten thousand usual messages.
+const TREES: usize = 16 * 1024 * 1024;
 
 /// One content of a message. A server may give a message other content while it is mounted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ struct CachedViews {
     sizes: HashMap<u64, u64>,
     /// By the inode number of the message in the root.
     trees: LruCache<u64, Arc<PartTree>>,
+    /// The octets of memory that the trees take.
+    trees_octets: usize,
     /// The last part of each tree that was ever made: the kernel may know these parts. Keys as for
     /// `trees`.
     last_parts: HashMap<u64, u16>,
@@ -61,6 +63,7 @@ impl ViewCache {
             files: Bodies::new(FILES),
             sizes: HashMap::new(),
             trees: LruCache::unbounded(),
+            trees_octets: 0,
             last_parts: HashMap::new(),
             removed: HashSet::new(),
         }))
@@ -120,10 +123,11 @@ impl ViewCache {
             return Err(Error::Stale);
         }
         cached.last_parts.insert(revision.message, tree.last());
-        cached.trees.put(revision.message, Arc::clone(tree));
-        while cached.trees.len() > TREES {
-            cached.trees.pop_lru();
+        if let Some(headers) = tree.file(HEADERS_PART) {
+            let inode = nodes::part_inode(HEADERS_PART, revision.message);
+            cached.sizes.insert(inode, headers.size());
         }
+        cached.put_tree(revision.message, tree);
         Ok(())
     }
 
@@ -167,6 +171,23 @@ impl CachedViews {
         self.revision(revision.message) == revision
     }
 
+    fn put_tree(&mut self, message: u64, tree: &Arc<PartTree>) {
+        self.remove_tree(message);
+        self.trees_octets += tree.octets();
+        self.trees.put(message, Arc::clone(tree));
+        while self.trees_octets > TREES
+            && let Some((_, evicted)) = self.trees.pop_lru()
+        {
+            self.trees_octets -= evicted.octets();
+        }
+    }
+
+    fn remove_tree(&mut self, message: u64) {
+        if let Some(tree) = self.trees.pop(&message) {
+            self.trees_octets -= tree.octets();
+        }
+    }
+
     fn restore(&mut self, message: u64) {
         self.removed
             .retain(|&part| !nodes::is_part_of(part, message));
@@ -178,6 +199,25 @@ mod tests {
     use super::*;
 
     const MESSAGE: u64 = 1 << 20;
+
+    #[test]
+    fn trees_are_kept_as_long_as_there_is_room() {
+        let cache = ViewCache::new();
+        let tree = Arc::new(PartTree::new(b"Subject: parts\r\n\r\ntext\r\n"));
+        let most = (TREES / tree.octets()) as u64;
+        for message in (0..=most).map(|at| MESSAGE + at) {
+            let revision = cache.revision(message);
+            cache.keep_tree(revision, &tree).unwrap();
+            cache.keep_tree(revision, &tree).unwrap();
+        }
+        assert!(cache.tree(MESSAGE).is_none());
+        assert!(cache.tree(MESSAGE + 1).is_some() && cache.tree(MESSAGE + most).is_some());
+        assert!(cache.forget(MESSAGE + 1).count() > 0);
+        assert_eq!(
+            cache.0.lock().trees_octets,
+            (most as usize - 1) * tree.octets()
+        );
+    }
 
     #[test]
     fn what_was_made_of_old_content_is_not_kept_for_the_new() {

@@ -4,6 +4,13 @@ use crate::fs::views::{MessageView, ViewForm, with_ending, without_ending};
 use crate::maildrop::{Maildrop, Message, MessageId};
 use crate::message::parts::{self, Directory, File, PartNode};
 
+/// The number of the file with the headers: each message has it, and its tree begins with it.
+pub(in crate::fs) const HEADERS_PART: u16 = 1;
+/// Its name.
+pub(in crate::fs) const HEADERS_NAME: &str = "headers";
+/// About the octets of memory that tell where the content of a part is.
+const PLACE: usize = 128;
+
 pub(super) struct PartsView;
 
 impl MessageView for PartsView {
@@ -85,6 +92,12 @@ impl PartTree {
     pub(in crate::fs) fn last(&self) -> u16 {
         // `add` gives no part a number that does not fit.
         u16::try_from(self.0.len() - 1).unwrap_or(u16::MAX)
+    }
+
+    /// About how many octets of memory it takes. The same tree always takes the same.
+    pub(in crate::fs) fn octets(&self) -> usize {
+        let each = size_of::<NumberedPart>() + PLACE;
+        self.0.iter().map(|part| each + part.name.len()).sum()
     }
 
     /// Whether there is a part of that number.
