@@ -42,6 +42,9 @@ pub(in crate::fs) enum ShownSize {
 pub enum Pages {
     /// They are of the content that is opened.
     Current,
+    /// They may be of headers as TOP showed them, which may differ from those of the body. The
+    /// kernel drops them at the open.
+    Dropped,
     /// They may be of content that the message had before.
     Outdated,
 }
@@ -53,6 +56,8 @@ pub struct KernelView {
     revision: Revision,
     shown: ShownSize,
     content: BodyReader,
+    /// The file shows headers, which need not come from the body.
+    is_of_headers: bool,
 }
 
 impl KernelView {
@@ -67,6 +72,15 @@ impl KernelView {
             revision,
             shown,
             content,
+            is_of_headers: false,
+        }
+    }
+
+    /// The same for a file that shows headers, whether from the body or as TOP shows them.
+    pub(in crate::fs) fn of_headers(self) -> Self {
+        Self {
+            is_of_headers: true,
+            ..self
         }
     }
 
@@ -87,18 +101,17 @@ impl KernelView {
     /// What the kernel's pages are worth.
     #[must_use]
     pub fn pages(&self) -> Pages {
-        if self.revision.is_first() {
-            Pages::Current
-        } else {
-            Pages::Outdated
+        match (self.revision.is_first(), self.is_of_headers) {
+            (false, _) => Pages::Outdated,
+            (true, true) => Pages::Dropped,
+            (true, false) => Pages::Current,
         }
     }
 
     /// Whether the kernel may believe in a wrong size.
     #[must_use]
     pub fn may_be_resized(&self) -> bool {
-        self.pages() == Pages::Outdated
-            || matches!(self.shown, ShownSize::AtLeast(shown) if shown != self.content.len())
+        self.pages() == Pages::Outdated || self.shown != ShownSize::Right
     }
 
     /// The offset and the content of the last page, if the kernel may believe in a smaller size:
@@ -147,9 +160,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_size_that_was_shown_wrong_is_corrected() {
+    fn a_size_that_may_have_been_shown_wrong_is_corrected() {
         assert!(!view(0, ShownSize::Right, 5000).may_be_resized());
-        assert!(!view(0, ShownSize::AtLeast(5000), 5000).may_be_resized());
+        assert!(view(0, ShownSize::AtLeast(5000), 5000).may_be_resized());
         assert!(view(0, ShownSize::AtLeast(4999), 5000).may_be_resized());
         assert!(view(1, ShownSize::Right, 5000).may_be_resized());
     }

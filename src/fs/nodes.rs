@@ -210,8 +210,9 @@ mod tests {
         let view = |name| ViewId::by_name(name).unwrap();
         let folders: Vec<_> = folders_of(view("maildir")).collect();
         assert_eq!(folders, [("cur", 3), ("new", 4), ("tmp", 5)]);
-        let views = ["text", "parts", "named", "maildir"].map(|name| view_inode(view(name)));
-        assert_eq!(views, [16, 17, 18, 19]);
+        let views = ["text", "parts", "named", "maildir", "headers"];
+        let views = views.map(|name| view_inode(view(name)));
+        assert_eq!(views, [16, 17, 18, 19, 20]);
     }
 
     #[test]

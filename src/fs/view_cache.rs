@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::fs::error::Error;
 use crate::fs::nodes;
-use crate::fs::views::{PartTree, ViewId};
+use crate::fs::views::{HEADERS_PART, PartTree, ViewId};
 use crate::store::{Bodies, Body, FoundBody};
 
 /// Octets of files that are kept in memory. A few files that are larger are kept on disk.
@@ -105,6 +105,15 @@ impl ViewCache {
         }
     }
 
+    /// Keeps the exact size of a file that was made of a message, unless the message has other
+    /// content by now.
+    pub(in crate::fs) fn keep_size(&self, revision: Revision, inode: u64, size: u64) {
+        let mut cached = self.0.lock();
+        if cached.is_current(revision) {
+            cached.sizes.insert(inode, size);
+        }
+    }
+
     pub(in crate::fs) fn tree(&self, message: u64) -> Option<Arc<PartTree>> {
         self.0.lock().trees.get(&message).map(Arc::clone)
     }
@@ -150,8 +159,12 @@ impl ViewCache {
         let mut cached = self.0.lock();
         *cached.alterations.entry(message).or_default() += 1;
         cached.restore(message);
-        cached.trees.pop(&message);
-        let last = cached.last_parts.remove(&message).unwrap_or(0);
+        cached.remove_tree(message);
+        // The headers are known without the tree.
+        let last = cached.last_parts.remove(&message).unwrap_or(HEADERS_PART);
+        cached
+            .sizes
+            .remove(&nodes::part_inode(HEADERS_PART, message));
         for view in ViewId::all() {
             let inode = nodes::in_view_inode(view, message);
             cached.sizes.remove(&inode);
@@ -229,7 +242,7 @@ mod tests {
             .next()
             .unwrap();
         let old = cache.revision(MESSAGE);
-        assert_eq!(cache.forget(MESSAGE).count(), 0);
+        assert_eq!(cache.forget(MESSAGE).count(), 1);
         cache.keep_file(old, inode, &text);
         assert!(cache.file(inode).is_none() && cache.size(inode).is_none());
         assert!(matches!(cache.check(old), Err(Error::Stale)));

@@ -35,8 +35,9 @@ use std::time::SystemTime;
 /// The maildrop.
 ///
 /// Only [`Maildrop::open`], [`Maildrop::fetch`] and [`Maildrop::close`] wait for the server.
-/// Besides them only [`Maildrop::open_body`], [`Maildrop::load_body`], [`Maildrop::want_outline`],
-/// [`Maildrop::derive`], [`Maildrop::peek_body`] and [`Maildrop::stored`] may access the disk.
+/// Besides them only [`Maildrop::open_body`], [`Maildrop::load_body`], [`Maildrop::access_headers`],
+/// [`Maildrop::want_outline`], [`Maildrop::derive`], [`Maildrop::peek_body`] and
+/// [`Maildrop::stored`] may access the disk.
 #[derive(Debug)]
 pub struct Maildrop {
     pub(crate) shared: Arc<Shared>,

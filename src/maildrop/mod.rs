@@ -24,7 +24,7 @@
 //!
 //! | floor | what it does |
 //! |---|---|
-//! | `handle`, `access`, `removal`, `fetch`, `search`, `probe` | what callers can do |
+//! | `handle`, `access`, `headers`, `removal`, `fetch`, `search`, `probe` | what callers can do |
 //! | `engine` | the loop; sessions, transfer, commit: each with its own data |
 //! | `shared` | what callers and the engine share behind one lock; what is done with what came |
 //! | `session` | one session in TRANSACTION state: its listing, numbers, TOP |
@@ -43,6 +43,7 @@ mod engine;
 mod fault;
 mod fetch;
 mod handle;
+mod headers;
 mod login;
 mod probe;
 mod removal;

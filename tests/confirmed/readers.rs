@@ -88,6 +88,19 @@ for name in sorted(os.listdir(sys.argv[1])):
 }
 
 #[test]
+fn reading_the_headers_of_each_message_does_not_excuse_its_removal() {
+    let (liar, mut mount) = maildrop();
+    let script = "import os, sys
+view = os.path.join(sys.argv[1], '.headers')
+for name in sorted(os.listdir(view)):
+    path = os.path.join(view, name)
+    open(path, 'rb').read()
+    os.unlink(path)";
+    stdout_of(&["python3", "-c", script, mount.arg()]);
+    assert_held_back(&liar, &mut mount);
+}
+
+#[test]
 fn mv_of_all_messages_needs_no_confirmation() {
     assert_all_go("mv \"$1\"/* \"$2\"");
 }

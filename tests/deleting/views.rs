@@ -73,6 +73,10 @@ fn assert_shown(mount: &Mount, shown: &[usize], deleted: &[usize]) {
         names(mount, ".parts"),
         numbered(shown, |serial| format!("liar-{serial}"))
     );
+    assert_eq!(
+        names(mount, ".headers"),
+        numbered(shown, |serial| format!("liar-{serial}.txt"))
+    );
     assert_eq!(names(mount, ".deleted"), numbered(deleted, eml));
     for serial in 1..=COUNT {
         let is_shown = shown.contains(&serial);
@@ -88,8 +92,9 @@ fn assert_shown(mount: &Mount, shown: &[usize], deleted: &[usize]) {
 }
 
 /// The files that show this message.
-fn places(serial: usize) -> [String; 5] {
+fn places(serial: usize) -> [String; 6] {
     [
+        format!(".headers/liar-{serial}.txt"),
         format!("liar-{serial}.eml"),
         format!(".text/liar-{serial}.txt"),
         format!(".parts/liar-{serial}/headers"),
@@ -142,6 +147,11 @@ fn a_removal_in_a_view_removes_the_message_from_the_root() {
 #[test]
 fn rm_of_a_text_removes_its_message() {
     assert_removes(&["rm"], ".text/liar-2.txt");
+}
+
+#[test]
+fn rm_of_headers_removes_their_message() {
+    assert_removes(&["rm"], ".headers/liar-2.txt");
 }
 
 #[test]

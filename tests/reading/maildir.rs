@@ -253,6 +253,37 @@ print(len(box), message.get_subdir())
     assert_eq!(listed(&mount).len(), COUNT - 1);
 }
 
+/// To set flags Python delivers a copy, removes the message, and gives the copy its name. That
+/// cannot be told from a delivery followed by a removal.
+#[test]
+fn python_sets_flags_by_a_rename_and_not_by_a_delivery() {
+    let liar = Liar::start(&corpus::realistic(48, COUNT));
+    let mut mount = in_clear(&liar.source(), &[]);
+    let script = "
+import errno, mailbox, os, sys
+box = mailbox.Maildir(sys.argv[1], create=False)
+key = sorted(box.keys())[0]
+message = box.get_message(key)
+message.set_subdir('cur')
+message.set_flags('FS')
+try:
+    box[key] = message
+except PermissionError as error:
+    print(error.errno == errno.EPERM, len(box))
+os.rename(box._path + '/new/' + key, box._path + '/cur/' + key + ':2,FS')
+print(box.get_message(key).get_flags())
+";
+    let path = maildir(&mount);
+    let path = path.to_str().expect("ASCII");
+    assert_eq!(
+        stdout_of(&["python3", "-c", script, path]),
+        format!("True {COUNT}\nFS\n")
+    );
+    mount.remount();
+    assert_eq!(listed(&mount).len(), COUNT);
+    assert_eq!(liar.count("DELE"), 0);
+}
+
 #[test]
 fn mutt_shows_reads_flags_and_deletes() {
     let messages = corpus::realistic(47, 5);

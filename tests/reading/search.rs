@@ -106,6 +106,11 @@ fn a_query_has_the_views_of_the_root() {
     let name = &names(&directory.join(".parts"))[0];
     assert!(names(&directory.join(".parts").join(name)).contains(&"text.txt".to_owned()));
     assert!(names(&directory.join(".named"))[0].contains("Bob - Re Budget"));
+    let headers = names(&directory.join(".headers"));
+    assert_eq!(headers.len(), 1);
+    let headers = fs::read_to_string(directory.join(".headers").join(&headers[0]));
+    let headers = headers.expect("headers");
+    assert!(headers.starts_with("From: Bob") && headers.ends_with("+0000\r\n\r\n"));
     let mut folders = names(&directory.join(".maildir"));
     folders.sort();
     assert_eq!(folders, ["cur", "new", "tmp"]);

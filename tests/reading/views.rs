@@ -5,6 +5,7 @@ mod alteration;
 mod at_the_root;
 mod attachments;
 mod corpora;
+mod headers;
 mod hidden;
 mod refusals;
 mod requests;

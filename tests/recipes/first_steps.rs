@@ -69,8 +69,12 @@ fn an_account_of_the_configuration_is_mounted_by_its_name() {
 
 #[test]
 fn mail_is_searched_raw_decoded_and_by_date() {
-    let home = Home::with_everyday_mail(COUNT);
+    let mut messages = everyday(COUNT);
+    messages.push(b"Date: Sat, 1 Jan 2022 00:00:00 +0000\r\nX-Spam-Flag: YES\r\n\r\n".to_vec());
+    let home = Home::new(&messages);
     let shown = home.run(&block("README.md", "## Search", "sh"), "true");
+    let flagged = lines_with(&shown, "/home/alice/mail/.headers/").len();
+    assert_eq!(flagged, 1, "{shown}");
     let texts = lines_with(&shown, "/home/alice/mail/.text/").len();
     assert_eq!(texts, holding("invoice"), "{shown}");
     let messages = lines_with(&shown, ".eml").len();

@@ -178,6 +178,28 @@ fn old_mail_is_taken_away() {
 }
 
 #[test]
+fn mail_marked_as_spam_is_deleted() {
+    let mut messages = everyday(COUNT);
+    for subject in ["one", "two"] {
+        let spam = format!("X-Spam-Flag: YES\r\nSubject: {subject}\r\n\r\nHello\r\n");
+        messages.push(spam.into_bytes());
+    }
+    messages.push(b"Subject: re\r\n\r\nX-Spam-Flag: YES\r\n".to_vec());
+    let home = Home::new(&messages);
+    let recipe = block(
+        "recipes.md",
+        "## Delete what the server has marked as spam",
+        "sh",
+    );
+    let shown = home.run(&recipe, "true");
+    assert!(
+        shown.contains("2 messages deleted on the server"),
+        "{shown}"
+    );
+    assert_eq!(home.left(), COUNT + 1);
+}
+
+#[test]
 fn mail_older_than_a_fortnight_is_deleted() {
     let mut messages = everyday(COUNT);
     // Without a date it shows when this machine first saw it, which is now.

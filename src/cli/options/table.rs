@@ -363,7 +363,7 @@ pub static TABLE: &[OptionRow] = &[
         group: OptionGroup::Mount,
         kind: OptionKind::Value("NAME"),
         default: RAW,
-        help: "What the root shows: raw, or one of the views, which are in hidden directories otherwise: text, parts, named, maildir",
+        help: "What the root shows: raw, or one of the views, which are in hidden directories otherwise: text, parts, named, maildir, headers",
         set: |options, text| view(text).map(|value| options.view = value),
     },
     OptionRow {

@@ -558,6 +558,7 @@ fn open_flags(opened: &OpenedFile, disk_flags: FopenFlags) -> FopenFlags {
     };
     let pages = match opened.kernel_view.pages() {
         Pages::Current => FopenFlags::FOPEN_KEEP_CACHE,
+        Pages::Dropped => FopenFlags::empty(),
         Pages::Outdated => FopenFlags::FOPEN_DIRECT_IO,
     };
     location | pages | FopenFlags::FOPEN_NOFLUSH

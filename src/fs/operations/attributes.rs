@@ -6,7 +6,7 @@ use crate::fs::operations::directory::DirectoryContents;
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::stat::{Attributes, FileKind, Validity};
 use crate::fs::view_cache::{Revision, ViewCache};
-use crate::fs::views::{PartTree, ViewForm, ViewId};
+use crate::fs::views::{HEADERS_PART, PartTree, ViewForm, ViewId, expected_headers};
 use crate::maildrop::Message;
 use crate::message::parts::File;
 use crate::store::Eol;
@@ -83,12 +83,33 @@ pub(in crate::fs) fn message_attributes(
     };
     let inode = nodes::in_view_inode(view, message.inode);
     let kind = kind_in(view);
-    let size = match (view.view().form().eol(eol), kind) {
-        (Some(eol), _) => message.size_with(eol),
-        (None, FileKind::Directory) => 0,
-        (None, FileKind::File) => cache.size(inode).unwrap_or(message.size()),
+    let size = match view.view().form() {
+        ViewForm::Unchanged => message.size_with(eol),
+        ViewForm::WithLf => message.size_with(Eol::Lf),
+        ViewForm::Directory => 0,
+        ViewForm::File(_) => cache.size(inode).unwrap_or(message.size()),
+        ViewForm::Headers => headers_size(cache, inode, message),
     };
     unless_altered(revision, Attributes::of_view(message, inode, kind, size))
+}
+
+/// The headers in a directory of parts that nobody has looked into: a TOP shows them. All sizes of
+/// parts are exact, so the kernel must not keep this one until it is.
+pub(in crate::fs) fn headers_part_attributes(cache: &ViewCache, message: &Message) -> Attributes {
+    let inode = nodes::part_inode(HEADERS_PART, message.inode);
+    let size = headers_size(cache, inode, message);
+    let attributes = Attributes::of_view(message, inode, FileKind::File, size);
+    match cache.size(inode) {
+        Some(_) => unless_altered(cache.revision(message.inode), attributes),
+        None => provisional(attributes),
+    }
+}
+
+/// The size of a file with the headers.
+fn headers_size(cache: &ViewCache, inode: u64, message: &Message) -> u64 {
+    cache
+        .size(inode)
+        .unwrap_or(expected_headers(message.size()))
 }
 
 pub(in crate::fs) fn part_attributes(
@@ -106,9 +127,13 @@ pub(in crate::fs) fn part_attributes(
 /// The kernel must not keep the attributes of a message that has other content than before: a
 /// program that reads the old content to its end makes the kernel believe in the old size.
 fn unless_altered(revision: Revision, attributes: Attributes) -> Attributes {
-    if revision.is_first() {
-        return attributes;
+    match revision.is_first() {
+        true => attributes,
+        false => provisional(attributes),
     }
+}
+
+fn provisional(attributes: Attributes) -> Attributes {
     Attributes {
         validity: Validity::Provisional,
         ..attributes
@@ -117,7 +142,9 @@ fn unless_altered(revision: Revision, attributes: Attributes) -> Attributes {
 
 fn kind_in(view: ViewId) -> FileKind {
     match view.view().form() {
-        ViewForm::Unchanged | ViewForm::WithLf | ViewForm::File(_) => FileKind::File,
+        ViewForm::Unchanged | ViewForm::WithLf | ViewForm::File(_) | ViewForm::Headers => {
+            FileKind::File
+        }
         ViewForm::Directory => FileKind::Directory,
     }
 }

@@ -11,7 +11,8 @@ use crate::fs::operations::directory::{DirectoryContents, find_folder};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::stat::{Attributes, Validity};
 use crate::fs::reply::deferred::KernelReply;
-use crate::maildrop::{Fault, MessageId, Standing};
+use crate::fs::views::{HEADERS_NAME, HEADERS_PART};
+use crate::maildrop::{Fault, Message, MessageId, Standing};
 
 impl Filesystem {
     /// Finds a name. In the directory of a message this waits for the body.
@@ -50,6 +51,9 @@ impl Filesystem {
         reply: KernelReply<Attributes>,
     ) {
         let (name, message) = (name.to_owned(), self.maildrop.message(id));
+        if directory == 0 && name == HEADERS_NAME {
+            return reply.send(self.lookup_headers(&message));
+        }
         let revision = self.view_cache.revision(message.inode);
         let cache = Arc::clone(&self.view_cache);
         self.with_tree(id, reply, move |tree| {
@@ -133,6 +137,10 @@ impl Filesystem {
     }
 
     fn getattr_part(&self, id: MessageId, part: u16, reply: KernelReply<Attributes>) {
+        if part == HEADERS_PART {
+            let message = self.maildrop.message(id);
+            return reply.send(Ok(headers_part_attributes(&self.view_cache, &message)));
+        }
         let maildrop = Arc::clone(&self.maildrop);
         let revision = self.view_cache.revision(maildrop.message(id).inode);
         self.with_tree(id, reply, move |tree| {

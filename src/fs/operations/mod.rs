@@ -4,6 +4,7 @@
 pub(in crate::fs) mod attributes;
 mod directory;
 pub(in crate::fs) mod filesystem;
+mod headers;
 mod lookup;
 pub(in crate::fs) mod open;
 pub(in crate::fs) mod readdir;

@@ -13,12 +13,12 @@ use crate::fs::operations::stat::FileKind;
 use crate::fs::readings::{FileContent, FileOpener, PageUse, Readings};
 use crate::fs::reply::deferred::KernelReply;
 use crate::fs::view_cache::{Revision, ViewCache};
-use crate::fs::views::{PartTree, ViewForm, ViewId};
+use crate::fs::views::{HEADERS_PART, PartTree, ViewForm, ViewId};
 use crate::maildrop::{Fault, Message, MessageId};
 use crate::store::{Body, BodyReader, Eol};
 
 /// The largest message that a view is made of, in octets. The whole message is in memory meanwhile.
-const LARGEST_VIEWED: u64 = 256 * 1024 * 1024;
+pub(super) const LARGEST_VIEWED: u64 = 256 * 1024 * 1024;
 
 /// A file that was opened.
 #[derive(Clone, Debug)]
@@ -123,6 +123,7 @@ impl Filesystem {
         }
         match form {
             ViewForm::File(make) => self.open_made(inode, id, make, reply),
+            ViewForm::Headers => self.open_headers(inode, id, self.appearance.eol, reply),
             _ => reply.send(Err(Error::IsADirectory)),
         }
     }
@@ -155,6 +156,9 @@ impl Filesystem {
 
     fn open_part(&self, id: MessageId, part: u16, reply: KernelReply<OpenedFile>) {
         let inode = nodes::part_inode(part, self.maildrop.message(id).inode);
+        if part == HEADERS_PART {
+            return self.open_headers(inode, id, Eol::Crlf, reply);
+        }
         let opener = self.opener(inode, id, reply.caller());
         let (maildrop, cache) = (Arc::clone(&self.maildrop), Arc::clone(&self.view_cache));
         self.with_body(id, reply, move |body| {
@@ -204,7 +208,7 @@ impl Filesystem {
         }
     }
 
-    fn opener(&self, inode: u64, id: MessageId, thread: u32) -> Opener {
+    pub(super) fn opener(&self, inode: u64, id: MessageId, thread: u32) -> Opener {
         let message = self.maildrop.message(id).inode;
         Opener {
             open_files: Arc::clone(&self.open_files),
@@ -281,19 +285,19 @@ impl Filesystem {
 }
 
 /// Opens one file with the content that its message had when the open was asked for.
-struct Opener {
+pub(super) struct Opener {
     open_files: Arc<OpenHandles>,
     cache: Arc<ViewCache>,
     readings: Arc<Readings>,
     disk_pages: PageUse,
     opener: FileOpener,
     inode: u64,
-    revision: Revision,
+    pub(super) revision: Revision,
 }
 
 impl Opener {
     /// Checks that the message still has that content.
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         self.cache.check(self.revision)
     }
 
@@ -308,14 +312,28 @@ impl Opener {
         self.open(OpenFile { content, source }, shown)
     }
 
+    /// Opens a file that shows headers.
+    pub(super) fn open_headers(&self, content: BodyReader, shown: ShownSize) -> OpenedFile {
+        let kernel_view = self.kernel_view(&content, shown).of_headers();
+        let source = ContentSource::View;
+        self.open_as(OpenFile { content, source }, kernel_view)
+    }
+
     fn open(&self, file: OpenFile, shown: ShownSize) -> OpenedFile {
-        let content = file.content.clone();
-        let location = match content.has_own_file() {
+        let kernel_view = self.kernel_view(&file.content, shown);
+        self.open_as(file, kernel_view)
+    }
+
+    fn kernel_view(&self, content: &BodyReader, shown: ShownSize) -> KernelView {
+        KernelView::new(self.inode, self.revision, shown, content.clone())
+    }
+
+    fn open_as(&self, file: OpenFile, kernel_view: KernelView) -> OpenedFile {
+        let location = match file.content.has_own_file() {
             true => ContentLocation::OwnFile,
             false => ContentLocation::Shared,
         };
         let handle = self.open_files.open(file);
-        let kernel_view = KernelView::new(self.inode, self.revision, shown, content);
         self.note_open(handle, location, &kernel_view);
         OpenedFile {
             handle,
@@ -326,7 +344,7 @@ impl Opener {
 
     fn note_open(&self, handle: u64, location: ContentLocation, kernel_view: &KernelView) {
         let pages = match (location, kernel_view.pages()) {
-            (_, Pages::Outdated) => PageUse::Bypassed,
+            (_, Pages::Outdated | Pages::Dropped) => PageUse::Bypassed,
             (ContentLocation::OwnFile, Pages::Current) => self.disk_pages,
             (ContentLocation::Shared, Pages::Current) => PageUse::Kept,
         };
@@ -363,14 +381,14 @@ fn tree_of(cache: &ViewCache, revision: Revision, octets: &[u8]) -> Result<Arc<P
 }
 
 /// The whole body in memory.
-fn whole(body: &Body) -> Result<Cow<'_, [u8]>, Error> {
+pub(super) fn whole(body: &Body) -> Result<Cow<'_, [u8]>, Error> {
     if body.len() > LARGEST_VIEWED {
         return Err(Error::TooLargeToShow);
     }
     body.whole().map_err(|error| cache_error(&error))
 }
 
-fn cache_error(error: &io::Error) -> Error {
+pub(super) fn cache_error(error: &io::Error) -> Error {
     log::warn!("cannot read the cache: {error}");
     Error::Cache
 }

@@ -216,7 +216,8 @@ pub(super) fn removal_error(fault: Fault) -> Error {
 }
 
 /// Whether the process that removes a message in this directory has read it: the message itself in
-/// any form that shows it unchanged, or what it removes, a text or all parts.
+/// any form that shows it unchanged, or what it removes, a text or all parts. Who has read the headers
+/// has not read the message.
 pub(super) fn remover(
     readings: &Readings,
     cache: &ViewCache,
@@ -241,6 +242,7 @@ pub(super) fn remover(
             ViewForm::Directory => cache
                 .tree(message.inode)
                 .is_some_and(|tree| parts(&tree, message.inode).all(has_read)),
+            ViewForm::Headers => false,
             _ => has_read(nodes::in_view_inode(view, message.inode)),
         });
     match has_read_form {

@@ -4,22 +4,25 @@
 //! line at the end of [`VIEWS`]. The place of a view in that table is part of its inode numbers, so
 //! the order never changes.
 
+mod headers;
 mod maildir;
 mod named;
 mod parts;
 mod text;
 
-pub(in crate::fs) use parts::PartTree;
+pub(in crate::fs) use headers::expected_headers;
+pub(in crate::fs) use parts::{HEADERS_NAME, HEADERS_PART, PartTree};
 
 use crate::maildrop::{Maildrop, Message, MessageId, SUFFIX, Standing};
 use crate::store::Eol;
 
 /// All views, in the order of their inode numbers.
-const VIEWS: [&dyn MessageView; 4] = [
+const VIEWS: [&dyn MessageView; 5] = [
     &text::TextView,
     &parts::PartsView,
     &named::NamedView,
     &maildir::MaildirView,
+    &headers::HeadersView,
 ];
 
 /// One way to show the messages.
@@ -105,6 +108,8 @@ pub(in crate::fs) enum ViewForm {
     WithLf,
     /// A file with the content that the function makes of the message.
     File(fn(&[u8]) -> Vec<u8>),
+    /// A file with the headers of the message, with the line ends of the root.
+    Headers,
     /// A directory: a [`PartTree`].
     Directory,
 }
@@ -115,7 +120,7 @@ impl ViewForm {
         match self {
             Self::Unchanged => Some(root),
             Self::WithLf => Some(Eol::Lf),
-            Self::File(_) | Self::Directory => None,
+            Self::File(_) | Self::Headers | Self::Directory => None,
         }
     }
 }

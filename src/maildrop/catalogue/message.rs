@@ -362,6 +362,19 @@ impl Message {
         BodyKey::new(self.uidl.as_bytes(), self.ordinal)
     }
 
+    /// The key of its headers in the cache on disk.
+    pub(crate) fn headers_key(&self) -> BodyKey {
+        BodyKey::of_headers(self.uidl.as_bytes(), self.ordinal)
+    }
+
+    /// Whether these are the headers that TOP showed last, except for fields that servers add.
+    pub(crate) fn has_shown(&self, headers: &[u8]) -> bool {
+        let known = self.digests.by_top;
+        self.are_headers_known()
+            && known.is_some()
+            && known == HeaderDigest::of_complete_headers(headers)
+    }
+
     pub(crate) fn row(&self) -> Row {
         Row {
             uidl: self.uidl.as_bytes().into(),

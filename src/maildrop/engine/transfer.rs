@@ -309,7 +309,7 @@ impl Transfer {
             return Err(Fault::Ending);
         };
         if is_too_dear(&next, session, shared) {
-            do_without_date(next.want.message(), shared);
+            shared.do_without_headers(next.want.message());
             return Ok(());
         }
         match send(&next, session, shared) {
@@ -540,9 +540,17 @@ fn keep(reply: Unconfirmed, sessions: &mut Sessions, shared: &Shared) {
         }
     }
     match reply.content {
-        ReplyContent::Headers => shared.receive_headers(id, &reply.body),
+        ReplyContent::Headers if is_useless(id, &reply.body, shared) => {
+            shared.state.lock().wants.ask_for_body(id);
+        }
+        ReplyContent::Headers => shared.receive_headers(id, reply.body),
         ReplyContent::Announced | ReplyContent::OtherSize => shared.receive_body(id, reply.body),
     }
+}
+
+/// Whether TOP has shown nothing at all to somebody who waits for the headers themselves.
+fn is_useless(id: MessageId, headers: &Body, shared: &Shared) -> bool {
+    headers.is_empty() && shared.state.lock().wants.are_octets_awaited(id)
 }
 
 /// Writes the command of a want.
@@ -575,15 +583,15 @@ fn is_too_dear(next: &NextWant, session: &Session, shared: &Shared) -> bool {
     session.top == Top::Missing
         && matches!(next.want, Want::Headers(_))
         && next.announced.octets() > most_for_a_date(shared)
+        && !shared
+            .state
+            .lock()
+            .wants
+            .are_octets_awaited(next.want.message())
 }
 
 fn most_for_a_date(shared: &Shared) -> u64 {
     MOST_FOR_A_DATE.min(shared.settings.max_message)
-}
-
-/// The message has the time of its first sight.
-fn do_without_date(message: MessageId, shared: &Shared) {
-    shared.receive_headers(message, &Body::new(Vec::new()));
 }
 
 /// A server that has no TOP, or refuses it for one message, is asked for the body, which tells the headers too, unless that
@@ -595,10 +603,11 @@ fn do_without_top(want: Want, sessions: &mut Sessions, shared: &Shared) {
     let Some((session, quirks)) = sessions.current_mut() else {
         return state.wants.put_back(want);
     };
+    let is_date_enough = !state.wants.are_octets_awaited(want.message());
     match session.top {
-        Top::Works if octets > most => {
+        Top::Works if octets > most && is_date_enough => {
             drop(state);
-            do_without_date(want.message(), shared);
+            shared.do_without_headers(want.message());
         }
         Top::Works => state.wants.ask_for_body(want.message()),
         Top::Untried | Top::Missing => {

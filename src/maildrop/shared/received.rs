@@ -19,7 +19,7 @@ use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::change::Change;
 use crate::maildrop::shared::state::State;
 use crate::maildrop::shared::waiter::answer_all;
-use crate::maildrop::shared::wants::{NextWant, Urgency, Want};
+use crate::maildrop::shared::wants::{NextWant, Urgency, Want, answer_headers};
 use crate::store::{Body, BodyKey, Disk, FoundBody, Row};
 
 impl Shared {
@@ -46,12 +46,10 @@ impl Shared {
             let announced = state.catalogue.get(want.message()).announced();
             drop(state);
             let next = NextWant { want, announced };
-            let Want::Body(id) = want else {
-                return Some(next);
-            };
-            let is_here = match urgency {
-                Urgency::Asked => self.answer_from_cache(id),
-                Urgency::Ahead => self.is_cached(id),
+            let is_here = match (want, urgency) {
+                (Want::Body(id), Urgency::Asked) => self.answer_from_cache(id),
+                (Want::Body(id), Urgency::Ahead) => self.is_cached(id),
+                (Want::Headers(id), _) => self.answer_headers_from_cache(id),
             };
             if !is_here {
                 return Some(next);
@@ -80,8 +78,24 @@ impl Shared {
         if !others.is_empty() {
             self.learn(id, self.learnt(&body, HeaderSource::Body));
         }
-        answer_all(readers, &Ok(body));
-        answer_all(others, &Ok(()));
+        answer_all(readers, &Ok(Arc::clone(&body)));
+        answer_headers(others, &Ok(body));
+        true
+    }
+
+    /// Answers the waiters of headers from a body in memory or on disk, if any of them waits for the
+    /// octets. Returns false if the body is in neither. (A caller has looked in vain before it asked,
+    /// but not for a large body on disk.)
+    fn answer_headers_from_cache(&self, id: MessageId) -> bool {
+        if !self.state.lock().wants.are_octets_awaited(id) {
+            return false;
+        }
+        let Some(body) = self.peek_body(id, Disk::load) else {
+            return false;
+        };
+        self.learn(id, self.learnt(&body, HeaderSource::Body));
+        let waiters = self.state.lock().wants.take_headers(id);
+        answer_headers(waiters, &Ok(body));
         true
     }
 
@@ -129,7 +143,7 @@ impl Shared {
             log::warn!("{name}: {fault}");
         }
         answer_all(readers, &Err(fault.clone()));
-        answer_all(others, &Err(fault.clone()));
+        answer_headers(others, &Err(fault.clone()));
     }
 
     /// Queues a failed want again. Returns how often it has failed, or 0 if no one waits for it any
@@ -169,18 +183,40 @@ impl Shared {
         for eol in resized {
             self.tell(Change::Size { inode, eol });
         }
-        answer_all(readers, &Ok(body));
-        answer_all(others, &Ok(()));
+        answer_all(readers, &Ok(Arc::clone(&body)));
+        answer_headers(others, &Ok(body));
         if let Some(tell) = self.on_body.get() {
             tell(id);
         }
     }
 
-    /// Takes in confirmed headers, which TOP showed.
-    pub(crate) fn receive_headers(&self, id: MessageId, headers: &Body) {
-        self.learn(id, self.learnt(headers, HeaderSource::Top));
+    /// Takes in confirmed headers, which TOP showed. If somebody waits for their octets they go to
+    /// the disk as well: most callers only need what the headers tell, and that is in the index.
+    pub(crate) fn receive_headers(&self, id: MessageId, headers: Body) {
+        let headers = Arc::new(headers);
+        self.learn(id, self.learnt(&headers, HeaderSource::Top));
+        let mut state = self.state.lock();
+        let message = state.catalogue.get(id);
+        let (inode, key) = (message.inode, message.headers_key());
+        if !headers.is_empty() {
+            state.tops.insert(inode, Arc::clone(&headers));
+        }
+        let are_octets_awaited = state.wants.are_octets_awaited(id);
+        let waiters = state.wants.take_headers(id);
+        drop(state);
+        if are_octets_awaited {
+            self.disk.keep(key, &headers);
+        }
+        answer_headers(waiters, &Ok(headers));
+    }
+
+    /// Does without the headers of a message, which nobody needs to see: the message has the time of
+    /// its first sight.
+    pub(crate) fn do_without_headers(&self, id: MessageId) {
+        let none = Arc::new(Body::new(Vec::new()));
+        self.learn(id, self.learnt(&none, HeaderSource::Top));
         let waiters = self.state.lock().wants.take_headers(id);
-        answer_all(waiters, &Ok(()));
+        answer_headers(waiters, &Ok(none));
     }
 
     /// Reads the headers. If they have no date, the arrival is the present time.
@@ -315,6 +351,7 @@ impl Shared {
         let message = state.catalogue.get(id);
         let (inode, key) = (message.inode, message.body_key());
         state.bodies.remove(inode);
+        state.tops.remove(inode);
         self.disk.forget(&key);
         Change::Content { inode }
     }

@@ -19,6 +19,12 @@ use crate::store::{Bodies, Row};
 /// The most octets of headers that are read ahead: one window of commands.
 const MOST_HEADERS_AHEAD: u64 = WINDOW_COMMANDS as u64 * HEADER_OCTETS;
 
+/// The most octets of headers that are kept in memory.
+const MOST_HEADERS_KEPT: u64 = 16 * 1024 * 1024;
+/// Real headers may be so many times as large as a TOP is expected to be, and what was read ahead is
+/// still in memory when its reader comes.
+const HEADER_RESERVE: u64 = 4;
+
 /// Why a handler looks at the arrival of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderAccess {
@@ -48,7 +54,11 @@ pub(crate) struct State {
     header_walks: ReadAhead,
     /// Separate from `header_walks`, because other programs ask for summaries than for arrivals.
     outline_walks: ReadAhead,
+    /// Separate from the others, because these readers need the headers themselves.
+    top_walks: ReadAhead,
     pub(crate) bodies: Bodies,
+    /// What TOP has shown, by inode number.
+    pub(crate) tops: Bodies,
     pub(crate) wants: Wants,
     pub(crate) orders: Orders,
     pub(crate) phase: Phase,
@@ -63,6 +73,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(remembered: &[Row], bodies: Bodies) -> Self {
+        let tops = Bodies::new(bodies.limit().min(MOST_HEADERS_KEPT));
         Self {
             catalogue: Catalogue::remembered(remembered),
             body_walks: ReadAhead::new(
@@ -71,7 +82,9 @@ impl State {
             ),
             header_walks: ReadAhead::new(Beginning::FirstMessage, MOST_HEADERS_AHEAD),
             outline_walks: ReadAhead::new(Beginning::FirstMessage, MOST_HEADERS_AHEAD),
+            top_walks: ReadAhead::new(Beginning::FirstMessage, tops.limit() / HEADER_RESERVE),
             bodies,
+            tops,
             wants: Wants::default(),
             orders: Orders::default(),
             phase: Phase::Serving,
@@ -129,6 +142,25 @@ impl State {
         };
         let schedule = self.outline_walks.access(id, catalogue, unknown);
         self.plan_headers(schedule);
+    }
+
+    /// Notes an access to the headers of a message, and plans reading ahead. `is_stored` tells
+    /// whether the headers or the body of a message are on disk. Returns whether headers are now
+    /// planned to be read ahead.
+    pub(crate) fn read_tops_ahead(
+        &mut self,
+        id: MessageId,
+        is_stored: impl Fn(&Message) -> bool,
+    ) -> bool {
+        let (bodies, tops) = (&self.bodies, &self.tops);
+        let missing = |message: &Message| {
+            let is_in_memory = tops.contains(message.inode) || bodies.contains(message.inode);
+            (!is_in_memory && !is_stored(message)).then_some(HEADER_OCTETS)
+        };
+        let schedule = self.top_walks.access(id, &self.catalogue, missing);
+        let is_planned = !schedule.ahead.is_empty();
+        self.plan_headers(schedule);
+        is_planned
     }
 
     fn plan_headers(&mut self, schedule: Schedule) {

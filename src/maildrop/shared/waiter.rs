@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// A caller that waits for a `T`. The thread that has the `T` answers it, exactly once.
 pub struct Waiter<T> {
-    pub(crate) is_waiting: Box<dyn Fn() -> bool + Send>,
+    is_waiting: Box<dyn Fn() -> bool + Send>,
     answer: Box<dyn FnOnce(Result<T, Fault>) + Send>,
 }
 
@@ -21,6 +21,11 @@ impl<T> Waiter<T> {
             is_waiting: Box::new(is_waiting),
             answer: Box::new(answer),
         }
+    }
+
+    /// Whether the caller still needs the answer.
+    pub(crate) fn is_waiting(&self) -> bool {
+        (self.is_waiting)()
     }
 
     /// Gives the answer. The calling thread must hold no lock, because the answer may do anything.
@@ -61,10 +66,7 @@ impl AllOf {
         let (missing, told) = (Arc::clone(&self.0), Arc::clone(&self.0));
         let is_waiting = move || {
             let missing = missing.lock();
-            missing
-                .waiter
-                .as_ref()
-                .is_some_and(|waiter| (waiter.is_waiting)())
+            missing.waiter.as_ref().is_some_and(Waiter::is_waiting)
         };
         Waiter::new(is_waiting, move |result| {
             let mut missing = told.lock();

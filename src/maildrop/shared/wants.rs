@@ -22,6 +22,7 @@ use std::time::Instant;
 
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Announced;
+use crate::maildrop::fault::Fault;
 use crate::maildrop::shared::waiter::Waiter;
 use crate::store::Body;
 
@@ -89,6 +90,39 @@ impl WantState {
     }
 }
 
+/// Who waits for the headers of a message.
+#[derive(Debug)]
+pub(crate) enum HeaderWaiter {
+    /// Needs to know that what the headers tell was learnt.
+    Facts(Waiter<()>),
+    /// Needs octets that begin with the headers: what TOP shows, or the body.
+    Octets(Waiter<Arc<Body>>),
+}
+
+impl HeaderWaiter {
+    fn is_waiting(&self) -> bool {
+        match self {
+            Self::Facts(waiter) => waiter.is_waiting(),
+            Self::Octets(waiter) => waiter.is_waiting(),
+        }
+    }
+
+    /// Gives the answer: octets that begin with the headers. The calling thread must hold no lock.
+    pub(crate) fn answer(self, headers: Result<Arc<Body>, Fault>) {
+        match self {
+            Self::Facts(waiter) => waiter.answer(headers.map(|_learnt_before| ())),
+            Self::Octets(waiter) => waiter.answer(headers),
+        }
+    }
+}
+
+/// Gives all waiters for headers the same answer.
+pub(crate) fn answer_headers(waiters: Vec<HeaderWaiter>, headers: &Result<Arc<Body>, Fault>) {
+    for waiter in waiters {
+        waiter.answer(headers.clone());
+    }
+}
+
 /// All wants: two queues of those not sent, and the state and the waiters of each want.
 ///
 /// A queue may have outdated entries. An entry is valid only if the stage of its want belongs to
@@ -100,31 +134,39 @@ pub(crate) struct Wants {
     ahead: VecDeque<Want>,
     states: HashMap<Want, WantState>,
     body_waiters: HashMap<MessageId, Vec<Waiter<Arc<Body>>>>,
-    header_waiters: HashMap<MessageId, Vec<Waiter<()>>>,
+    header_waiters: HashMap<MessageId, Vec<HeaderWaiter>>,
 }
 
 impl Wants {
     /// Wants the body for a reader.
     pub(crate) fn body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
         self.ask(Want::Body(message));
-        join(self.body_waiters.entry(message).or_default(), waiter);
+        let waiters = self.body_waiters.entry(message).or_default();
+        join(waiters, waiter, Waiter::is_waiting);
     }
 
-    /// Wants the headers for a reader.
+    /// Wants what the headers tell for a reader.
     pub(crate) fn headers(&mut self, message: MessageId, waiter: Waiter<()>) {
         self.ask(Want::Headers(message));
-        join(self.header_waiters.entry(message).or_default(), waiter);
+        self.join_headers(message, HeaderWaiter::Facts(waiter));
+    }
+
+    /// Wants octets that begin with the headers for a reader.
+    pub(crate) fn header_octets(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
+        self.ask(Want::Headers(message));
+        self.join_headers(message, HeaderWaiter::Octets(waiter));
     }
 
     /// Wants the body for a waiter that lets all readers go first.
     pub(crate) fn plan_body(&mut self, message: MessageId, waiter: Waiter<Arc<Body>>) {
-        join(self.body_waiters.entry(message).or_default(), waiter);
+        let waiters = self.body_waiters.entry(message).or_default();
+        join(waiters, waiter, Waiter::is_waiting);
         self.plan(Want::Body(message));
     }
 
     /// Wants the headers for a waiter that lets all readers go first.
     pub(crate) fn plan_headers(&mut self, message: MessageId, waiter: Waiter<()>) {
-        join(self.header_waiters.entry(message).or_default(), waiter);
+        self.join_headers(message, HeaderWaiter::Facts(waiter));
         self.plan(Want::Headers(message));
     }
 
@@ -229,14 +271,14 @@ impl Wants {
     }
 
     /// Removes the want for the headers, and returns its waiters.
-    pub(crate) fn take_headers(&mut self, message: MessageId) -> Vec<Waiter<()>> {
+    pub(crate) fn take_headers(&mut self, message: MessageId) -> Vec<HeaderWaiter> {
         self.states.remove(&Want::Headers(message));
         self.header_waiters.remove(&message).unwrap_or_default()
     }
 
     /// Removes a want, and returns its waiters. If only the body can answer the waiters of the
     /// headers, the want for the body includes them.
-    pub(crate) fn take(&mut self, want: Want) -> (Vec<Waiter<Arc<Body>>>, Vec<Waiter<()>>) {
+    pub(crate) fn take(&mut self, want: Want) -> (Vec<Waiter<Arc<Body>>>, Vec<HeaderWaiter>) {
         match want {
             Want::Body(id) if self.needs_the_body(id) => {
                 (self.take_body(id), self.take_headers(id))
@@ -244,6 +286,13 @@ impl Wants {
             Want::Body(id) => (self.take_body(id), Vec::new()),
             Want::Headers(id) => (Vec::new(), self.take_headers(id)),
         }
+    }
+
+    /// Whether somebody waits for the octets of the headers, and not only for what they tell.
+    pub(crate) fn are_octets_awaited(&self, message: MessageId) -> bool {
+        let waiters = self.header_waiters.get(&message).into_iter().flatten();
+        let mut octets = waiters.filter(|waiter| matches!(waiter, HeaderWaiter::Octets(_)));
+        octets.any(HeaderWaiter::is_waiting)
     }
 
     /// Every want, queued or in flight.
@@ -303,11 +352,22 @@ impl Wants {
     fn is_waited_for(&self, want: Want) -> bool {
         match want {
             Want::Body(id) => {
-                is_anyone_waiting(self.body_waiters.get(&id))
-                    || (self.needs_the_body(id) && is_anyone_waiting(self.header_waiters.get(&id)))
+                let mut readers = self.body_waiters.get(&id).into_iter().flatten();
+                readers.any(Waiter::is_waiting)
+                    || (self.needs_the_body(id) && self.are_headers_awaited(id))
             }
-            Want::Headers(id) => is_anyone_waiting(self.header_waiters.get(&id)),
+            Want::Headers(id) => self.are_headers_awaited(id),
         }
+    }
+
+    fn are_headers_awaited(&self, message: MessageId) -> bool {
+        let mut waiters = self.header_waiters.get(&message).into_iter().flatten();
+        waiters.any(HeaderWaiter::is_waiting)
+    }
+
+    fn join_headers(&mut self, message: MessageId, waiter: HeaderWaiter) {
+        let waiters = self.header_waiters.entry(message).or_default();
+        join(waiters, waiter, HeaderWaiter::is_waiting);
     }
 
     /// Whether the waiters of the headers can be answered only by the body.
@@ -322,16 +382,9 @@ impl Wants {
 
 /// Adds a waiter, and drops those that have left. A directory that is opened again and again adds a
 /// waiter for each of its messages every time, so they would pile up.
-fn join<T>(waiters: &mut Vec<Waiter<T>>, waiter: Waiter<T>) {
-    waiters.retain(|waiter| (waiter.is_waiting)());
+fn join<T>(waiters: &mut Vec<T>, waiter: T, is_waiting: impl Fn(&T) -> bool) {
+    waiters.retain(is_waiting);
     waiters.push(waiter);
-}
-
-fn is_anyone_waiting<T>(waiters: Option<&Vec<Waiter<T>>>) -> bool {
-    waiters
-        .into_iter()
-        .flatten()
-        .any(|waiter| (waiter.is_waiting)())
 }
 
 #[cfg(test)]

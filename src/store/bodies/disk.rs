@@ -198,7 +198,7 @@ impl Disk {
             octets += entry.metadata().map_or(0, |metadata| metadata.len());
         }
         Some(Usage {
-            messages: cache.contents.lock().locations.len() as u64,
+            messages: cache.contents.lock().locations.bodies() as u64,
             octets,
             limit: cache.limit,
         })

@@ -6,6 +6,7 @@
 //! record  = magic key checksum length octets
 //! magic   = "pop3fs" LF version        ; 8 octets
 //! key     = 16 octets                  ; of the unique-id and the ordinal
+//!         / "TOP" LF 12octets          ; the same of the headers alone, as TOP shows them
 //! checksum, length                     ; 4 and 8 octets, big endian
 //! ```
 //! The checksum is the CRC-32 of the octets, combined by exclusive or with the CRC-32 of key and
@@ -29,6 +30,8 @@ const LARGE: &str = "large";
 /// The last octet is the version of the format.
 const MAGIC: &[u8; 8] = b"pop3fs\n\x02";
 const FORGOTTEN: u64 = u64::MAX;
+/// The first octets of the key of headers.
+const HEADERS_MARK: &[u8; 4] = b"TOP\n";
 
 /// The name of a body in the cache of its account. It does not depend on the inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +47,18 @@ impl BodyKey {
         let mut key = [0; 16];
         key.copy_from_slice(&digest[..16]);
         Self(key)
+    }
+
+    /// The key of the headers of a message, as TOP shows them: they are kept apart from its body.
+    pub fn of_headers(uidl: &[u8], ordinal: u32) -> Self {
+        let Self(mut key) = Self::new(uidl, ordinal);
+        key[..HEADERS_MARK.len()].copy_from_slice(HEADERS_MARK);
+        Self(key)
+    }
+
+    /// Whether this is the key of headers. One in four billion bodies has such a key, too.
+    pub(super) fn is_of_headers(&self) -> bool {
+        self.0.starts_with(HEADERS_MARK)
     }
 
     /// The first octets, which are as good as random.
@@ -222,6 +237,14 @@ mod tests {
         .octets();
         octets[7] = 1;
         assert_eq!(Header::parse(&octets), None);
+    }
+
+    #[test]
+    fn headers_have_a_key_of_their_own() {
+        let (headers, body) = (BodyKey::of_headers(b"uid", 1), BodyKey::new(b"uid", 1));
+        assert!(headers.is_of_headers() && !body.is_of_headers());
+        assert_eq!(headers.0[4..], body.0[4..]);
+        assert_ne!(headers, BodyKey::of_headers(b"uid", 2));
     }
 
     #[test]

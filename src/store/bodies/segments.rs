@@ -108,9 +108,10 @@ impl BodyLocations {
         Ok(())
     }
 
-    /// How many bodies there are.
-    pub(super) fn len(&self) -> usize {
-        self.by_key.len()
+    /// How many bodies there are; headers do not count.
+    pub(super) fn bodies(&self) -> usize {
+        let keys = self.by_key.keys();
+        keys.filter(|key| !key.is_of_headers()).count()
     }
 
     pub(super) fn get(&self, key: &BodyKey) -> Option<BodyLocation> {

@@ -245,9 +245,13 @@ fn a_message_over_256_mib_is_too_large_for_text_and_parts_only() {
         Errno::EFBIG
     );
     assert_eq!(
-        errno(fs::metadata(mount.join(".parts/liar-1/headers"))),
+        errno(fs::metadata(mount.join(".parts/liar-1/message.eml"))),
         Errno::EFBIG
     );
+    let blank_line = corpus::with_body(b"");
+    for headers in [".parts/liar-1/headers", ".headers/liar-1.txt"] {
+        assert!(read(&mount.join(headers)) == blank_line, "{headers}");
+    }
     let tail = |path: PathBuf| stdout_of(&["tail", "-c", "4", path.to_str().expect("ASCII")]);
     assert_eq!(tail(mount.join("liar-1.eml")), "xx\r\n");
     let new = mount.join(".maildir/new");
@@ -278,10 +282,14 @@ fn views_of_read_messages_outlast_the_server_others_time_out() {
     let attached = mount.join(format!(".parts/{}/attachments/a.bin", stems[2]));
     assert!(read(&attached) == noise(2, 1_000));
     let unread = &stems[0];
+    let headers = read(&mount.join(format!(".headers/{unread}.txt")));
+    assert_eq!(headers, pop3fs::message::header_block(&messages[0]));
     for attempt in [
         errno(fs::read(mount.join(format!(".text/{unread}.txt")))),
         errno(fs::read_dir(mount.join(format!(".parts/{unread}")))),
-        errno(fs::metadata(mount.join(format!(".parts/{unread}/headers")))),
+        errno(fs::metadata(
+            mount.join(format!(".parts/{unread}/message.eml")),
+        )),
     ] {
         assert_eq!(attempt, Errno::ETIMEDOUT);
     }

@@ -49,6 +49,10 @@ fn a_new_waiter_replaces_those_that_have_left() {
             headers,
         ),
         kept(
+            |wants, caller| wants.header_octets(message(), caller.waiter()),
+            headers,
+        ),
+        kept(
             |wants, caller| wants.body(message(), caller.waiter()),
             bodies,
         ),
@@ -57,7 +61,7 @@ fn a_new_waiter_replaces_those_that_have_left() {
             bodies,
         ),
     ];
-    assert_eq!(kept, [2; 4]);
+    assert_eq!(kept, [2; 5]);
 }
 
 #[test]
@@ -68,4 +72,16 @@ fn every_waiter_that_stays_is_kept() {
         wants.plan_headers(message(), caller.waiter());
     }
     assert_eq!(wants.take_headers(message()).len(), 100);
+}
+
+#[test]
+fn octets_are_awaited_until_their_caller_leaves() {
+    let mut wants = Wants::default();
+    wants.headers(message(), Caller::default().waiter());
+    assert!(!wants.are_octets_awaited(message()));
+    let caller = Caller::default();
+    wants.header_octets(message(), caller.waiter());
+    assert!(wants.are_octets_awaited(message()));
+    caller.leave();
+    assert!(!wants.are_octets_awaited(message()));
 }
