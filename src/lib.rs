@@ -34,6 +34,8 @@
 //!   makes it from the body when it is opened, in a thread of its own. `.search/QUERY` lists what a query of [`search`]
 //!   finds in the full-text index.
 //! * **Accesses in directory order** have what comes next fetched ahead, in one pipeline, up to a window of octets.
+//! * **Without the server** the last complete listing is shown ([`store::LastListing`]), and removals are kept in the index
+//!   until they are settled (`maildrop/shared/away.rs`).
 //! * **What was learnt** of a message (inode number, exact size, arrival, title, digests of its headers, a mail reader's
 //!   flags; by unique-id) goes to the index. Complete bodies go to the cache on disk. Both are there at the next mount.
 //!

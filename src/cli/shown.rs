@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// `1 message`, `2 messages`.
 pub(super) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
@@ -32,6 +33,14 @@ pub(super) fn size(octets: u64) -> String {
         text.strip_suffix(".0").unwrap_or(&text),
         UNITS[unit]
     )
+}
+
+/// Unix seconds as `2026-11-28T22:10:00Z`.
+pub(super) fn time(seconds: u64) -> String {
+    let at = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+    at.map_or_else(String::new, |at| {
+        humantime::format_rfc3339_seconds(at).to_string()
+    })
 }
 
 /// The first `most` names, and how many more there are.

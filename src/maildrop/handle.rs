@@ -10,7 +10,7 @@ use crate::maildrop::engine::Engine;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::FAREWELL;
 use crate::maildrop::session::terms::Connection;
-use crate::maildrop::settings::Settings;
+use crate::maildrop::settings::{OfflineMode, Settings};
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::change::Change;
 use crate::maildrop::shared::history::History;
@@ -64,14 +64,16 @@ pub enum OpenError {
 }
 
 impl Maildrop {
-    /// Logs in and fetches the first listing. Blocks until then.
+    /// Logs in and fetches the first listing. Blocks until then. With [`OfflineMode::Auto`] and an
+    /// index that has a listing, it begins with that one if the server is away.
     ///
     /// # Errors
     /// Why the mount cannot begin.
     pub fn open(settings: Settings, index: Index, disk: Disk) -> Result<Self, OpenError> {
         let rows = index.load()?;
         let quirks = Quirks::new(identity::remembered(&rows));
-        let state = State::new(&rows, Bodies::new(settings.memory));
+        let mut state = State::new(&rows, Bodies::new(settings.memory));
+        state.catalogue.use_up(index.watermark()?);
         let endpoint = settings.login.route.endpoint().clone();
         let refuse = |fault: Fault| OpenError::Maildrop { endpoint, fault };
         let wake_up = match WakeUp::new() {
@@ -88,8 +90,14 @@ impl Maildrop {
             index,
             disk,
         });
+        shared.resume_removals()?;
         let mut engine = Engine::new(Arc::clone(&shared), quirks);
-        engine.open_session().map_err(refuse)?;
+        if let Err(fault) = engine.open_session() {
+            let is_allowed = shared.state.lock().is_offline();
+            if !is_allowed || !shared.begin_with_last_listing()? {
+                return Err(refuse(fault));
+            }
+        }
         let thread = std::thread::Builder::new().name("engine".to_owned());
         let thread = thread
             .spawn(move || engine.run())
@@ -177,6 +185,18 @@ impl Maildrop {
         self.shared.state.lock().connection.clone()
     }
 
+    /// Since when the server is away. None while it is not, and without [`OfflineMode::Auto`].
+    #[must_use]
+    pub fn offline_since(&self) -> Option<SystemTime> {
+        self.shared.state.lock().offline
+    }
+
+    /// When the server sent the last listing, in Unix seconds.
+    #[must_use]
+    pub fn listing_taken(&self) -> i64 {
+        self.shared.state.lock().listing_taken
+    }
+
     /// The age of the last listing.
     #[must_use]
     pub fn listing_age(&self) -> Duration {
@@ -195,15 +215,16 @@ impl Maildrop {
         self.shared.settings.login.timeout
     }
 
-    /// Orders a new listing if the last one is older than the `refresh` setting and the engine is
-    /// idle. Otherwise answers the waiter at once. It also does so if the engine has been fetching
+    /// Orders a new listing if the last one is older than the `refresh` setting, the engine is idle
+    /// and the server is not away. Otherwise answers the waiter at once. It also does so if the engine has been fetching
     /// a listing for `patience` or longer.
     pub fn want_fresh_listing(&self, patience: Duration, waiter: Waiter<()>) {
         let mut state = self.shared.state.lock();
         let is_slow = state
             .renewing
             .is_some_and(|since| since.elapsed() >= patience);
-        if is_slow || state.listed_at.elapsed() < self.shared.settings.refresh || !state.is_idle() {
+        let is_young = state.listed_at.elapsed() < self.shared.settings.refresh;
+        if is_slow || is_young || state.is_offline() || !state.is_idle() {
             drop(state);
             return waiter.answer(Ok(()));
         }
@@ -264,7 +285,7 @@ impl Maildrop {
         let mut state = self.shared.state.lock();
         // If a commit is running, only its end tells what it has deleted, so wait for it.
         let nothing_to_do = state.committing.is_empty()
-            && (farewell == Farewell::Discard || state.has_no_deletions());
+            && (!matches!(farewell, Farewell::Commit(_)) || state.has_no_deletions());
         state.orders.note_waiting();
         state.orders.ending = Some(Ending { farewell, tell });
         // Requests for files that are still open are answered until the process ends.
@@ -280,6 +301,13 @@ impl Maildrop {
             let _ended = engine.join();
             verdict
         };
+        match (farewell, &verdict) {
+            (Farewell::Commit(_), Err(_)) if self.shared.settings.offline == OfflineMode::Auto => {
+                self.shared.remember_pending();
+            }
+            (Farewell::Discard, _) => self.shared.forget_removals(),
+            (Farewell::Commit(_) | Farewell::Abandon, _) => {}
+        }
         let mut state = self.shared.state.lock();
         state.phase = Phase::Over;
         self.shared.wake_engine(state);

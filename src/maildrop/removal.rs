@@ -12,7 +12,8 @@ use crate::maildrop::shared::change::Change;
 use crate::maildrop::shared::waiter::Waiter;
 
 impl Maildrop {
-    /// Removes the message from the directory. The next commit deletes it.
+    /// Removes the message from the directory. The next commit deletes it. While the server is away,
+    /// this waits until the removal is on disk.
     ///
     /// # Errors
     /// [`Fault::Departed`] if it is not in the directory, [`Fault::Ending`] if the mount is ending.
@@ -21,7 +22,11 @@ impl Maildrop {
         state.change_standing(id, Standing::Listed, Standing::Unlinked)?;
         state.catalogue.note_remover(id, remover);
         let inode = state.catalogue.get(id).inode;
+        let is_offline = state.is_offline();
         drop(state);
+        if is_offline {
+            self.shared.remember_pending();
+        }
         self.shared.tell(Change::Unlisted { inode });
         Ok(())
     }
@@ -50,6 +55,18 @@ impl Maildrop {
             .collect()
     }
 
+    /// The names of the pending deletions that the next mount will know of, whatever happens to this
+    /// one; in directory order.
+    #[must_use]
+    pub fn remembered(&self) -> Vec<String> {
+        let state = self.shared.state.lock();
+        let unlinked = state.catalogue.unlinked().into_iter();
+        unlinked
+            .filter(|id| state.remembered.contains(id))
+            .map(|id| state.catalogue.get(id).name())
+            .collect()
+    }
+
     /// How many deletions the running commit is carrying out.
     #[must_use]
     pub fn committing(&self) -> u64 {
@@ -66,6 +83,7 @@ impl Maildrop {
             .state
             .lock()
             .change_standing(id, Standing::Unlinked, Standing::Listed)?;
+        self.shared.forget_settled();
         self.shared.tell(Change::Directory);
         Ok(())
     }

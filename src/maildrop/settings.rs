@@ -26,12 +26,24 @@ pub struct Settings {
     /// How many messages one commit may delete that the removing program had not read. `None` for
     /// no limit.
     pub max_delete: Option<u32>,
+    /// What a mount does while its server is away.
+    pub offline: OfflineMode,
     /// Where the mtime of a message comes from.
     pub dating: Dating,
     /// Makes a readable title for a message from its headers.
     pub titling: fn(&[u8]) -> String,
     /// Makes the outline of the headers that is kept. `None` if none is kept.
     pub outlining: Option<fn(&[u8]) -> String>,
+}
+
+/// What a mount does while its server cannot be reached or is busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfflineMode {
+    /// It cannot begin then, and its end forgets removals that it could not commit.
+    Off,
+    /// It begins with the last listing, tries to log in again and again, and has the next mount
+    /// remember removals that it could not commit.
+    Auto,
 }
 
 /// Where the mtime of a message comes from.

@@ -142,6 +142,24 @@ pub enum FileFault {
 }
 
 impl NetError {
+    /// Whether the network or the server is at fault, and neither this system nor an option.
+    #[must_use]
+    pub fn is_of_the_network(&self) -> bool {
+        match self {
+            Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::Silence(_)
+            | Self::Closed
+            | Self::Broken(_)
+            | Self::Proxy { .. }
+            | Self::Handshake { .. } => true,
+            Self::CaFile { .. }
+            | Self::ClientCertificate { .. }
+            | Self::NoTls(_)
+            | Self::System { .. } => false,
+        }
+    }
+
     /// What an error of the socket says about the connection.
     pub(super) fn from_socket(error: io::Error) -> Self {
         match error.kind() {

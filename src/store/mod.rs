@@ -31,6 +31,6 @@ pub use account::{AccountCache, CacheFolder};
 pub use bodies::{Bodies, Body, BodyKey, BodyReader, Disk, Eol, FoundBody, Incoming, Usage};
 pub use error::StoreError;
 pub use index::{
-    DEPARTED_MOST, DEPARTED_OCTETS_MOST, Index, LastListing, Removal, RemovedMessage, Row,
+    DEPARTED_MOST, DEPARTED_OCTETS_MOST, Index, LastListing, Removal, RemovedMessage, Row, Storing,
 };
 pub use search::{FoundMessage, Indexed, Offer, Pins, SearchEntry, SearchIndex};

@@ -23,7 +23,9 @@ pub(super) use ask::{ControlError, ask, ask_for_long};
 pub(super) use search::FoundRow;
 pub(super) use search::{SearchDetail, SearchReport};
 pub(super) use server::{ControlReply, ControlServing, Server};
-pub(super) use status::{Cached, MountStatus, Opens, PastEvent, SessionStatus, StoredBodies};
+pub(super) use status::{
+    Cached, MountStatus, OfflineStatus, Opens, PastEvent, SessionStatus, StoredBodies,
+};
 
 use crate::cli::failure::Failure;
 use crate::maildrop::{Consent, Depth, Farewell, Progress};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::cli::control::sentences::verdict_in_words;
 use crate::cli::control::{
-    Cached, ControlResponse, MountStatus, Opens, PastEvent, RequestOutcome, SessionStatus,
-    StoredBodies,
+    Cached, ControlResponse, MountStatus, OfflineStatus, Opens, PastEvent, RequestOutcome,
+    SessionStatus, StoredBodies,
 };
 use crate::cli::failure::Advice;
 use crate::cli::shown::{self, counted, size};
@@ -32,6 +32,10 @@ pub(in crate::cli) fn status(
         messages: totals.messages,
         octets: totals.octets,
         listing_age_seconds: Some(maildrop.listing_age().as_secs()),
+        offline: maildrop.offline_since().map(|since| OfflineStatus {
+            since: unix_seconds(since),
+            listed: u64::try_from(maildrop.listing_taken()).unwrap_or(0),
+        }),
         in_flight: maildrop.in_flight(),
         pending_octets: pending_octets(maildrop, &pending),
         pending,
@@ -127,8 +131,12 @@ pub(in crate::cli) fn summary(status: &MountStatus) -> String {
         0 => String::new(),
         _ => format!(", {} pending", deletions(status)),
     };
+    let offline = match status.offline {
+        Some(OfflineStatus { since, .. }) => format!(", offline since {}", shown::time(since)),
+        None => String::new(),
+    };
     format!(
-        "{} on {}: {messages}{pending}",
+        "{} on {}: {messages}{pending}{offline}",
         status.source, status.mountpoint
     )
 }
@@ -143,6 +151,11 @@ pub(in crate::cli) fn print_status(
     writeln!(out, "{source} on {dir} (process {pid})")?;
     let mut line = |name: &str, text: &str| writeln!(out, "{name:<13}{text}");
     line("listing", &listing(status))?;
+    if let Some(OfflineStatus { since, listed }) = status.offline {
+        let (since, listed) = (shown::time(since), shown::time(listed));
+        let text = format!("since {since}; the listing is of {listed}");
+        line("offline", &text)?;
+    }
     line("session", &session(status))?;
     if let Some(capabilities) = &status.capabilities {
         line("offers", capabilities)?;
@@ -252,11 +265,7 @@ fn opened(opens: Opens) -> String {
 }
 
 fn happened(event: &PastEvent) -> String {
-    let at = UNIX_EPOCH.checked_add(Duration::from_secs(event.at));
-    let at = at.map_or_else(String::new, |at| {
-        humantime::format_rfc3339_seconds(at).to_string()
-    });
-    format!("{at} {}", event.lines.join("; "))
+    format!("{} {}", shown::time(event.at), event.lines.join("; "))
 }
 
 #[cfg(test)]
@@ -271,6 +280,7 @@ mod tests {
             messages: 3,
             octets: 4096,
             listing_age_seconds: Some(12),
+            offline: None,
             session: SessionStatus::Open,
             fault: None,
             tls: Some("TLSv1.3".to_owned()),
@@ -336,6 +346,21 @@ mod tests {
         assert!(shown.contains("session      closed: the server is away\n"));
         assert!(shown.contains("disk         nothing is kept"), "{shown}");
         assert!(shown.contains("opened       no message\n"), "{shown}");
+    }
+
+    #[test]
+    fn an_offline_mount_says_since_when_and_of_when_its_listing_is() {
+        let status = MountStatus {
+            offline: Some(OfflineStatus {
+                since: 86_400,
+                listed: 3600,
+            }),
+            ..example()
+        };
+        let expected =
+            "offline      since 1970-01-02T00:00:00Z; the listing is of 1970-01-01T01:00:00Z\n";
+        assert!(printed(&status).contains(expected));
+        assert!(summary(&status).ends_with(", offline since 1970-01-02T00:00:00Z"));
     }
 
     #[test]

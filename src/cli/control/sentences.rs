@@ -5,10 +5,14 @@ use std::path::Path;
 use crate::cli::control::{ControlResponse, RequestOutcome};
 use crate::cli::failure::{Advice, Failure};
 use crate::cli::shown::{self, counted, first};
-use crate::maildrop::{Farewell, Fault, Fetched, Held, Kept, Verdict, Whereabouts};
+use crate::maildrop::{
+    Connection, Farewell, Fault, Fetched, Held, Kept, Maildrop, Verdict, Whereabouts,
+};
 
 /// How many failed messages a fetch names.
 const MOST_FAILURES: usize = 10;
+/// How many messages are named whose removal outlives a mount.
+const MOST_REMEMBERED: usize = 10;
 /// How many messages are named of a commit that is held back.
 const MOST_NAMES: usize = 3;
 
@@ -62,6 +66,8 @@ pub(in crate::cli) struct PendingCounts {
     pub(in crate::cli) before: usize,
     /// After the last commit, if there was one.
     pub(in crate::cli) left: usize,
+    /// How many of those the next mount will know of.
+    pub(in crate::cli) remembered: usize,
 }
 
 /// What becomes of the messages that a failed commit has not deleted.
@@ -71,6 +77,8 @@ enum AfterFailure {
     StayPending,
     /// The mount is over, and forgets the removals.
     Forgotten,
+    /// The mount is over, and the next one knows of the removals.
+    Remembered,
 }
 
 impl AfterFailure {
@@ -78,6 +86,9 @@ impl AfterFailure {
         match self {
             Self::StayPending => {
                 "what the server still has stays removed here: the next `pop3fs commit` or `pop3fs umount` deletes it"
+            }
+            Self::Remembered => {
+                "what the server still has stays removed: the end of the next mount deletes it, `pop3fs restore` there takes it back"
             }
             Self::Forgotten => {
                 "what was removed here may still be on the server, and is shown at the next mount"
@@ -93,14 +104,24 @@ pub(in crate::cli) fn farewell_in_words(
     pending: PendingCounts,
     verdict: Result<Verdict, Fault>,
 ) -> ControlResponse {
-    let PendingCounts { before, left } = pending;
+    let PendingCounts {
+        before,
+        left,
+        remembered,
+    } = pending;
+    let after_failure = match remembered > 0 && remembered == left {
+        true => AfterFailure::Remembered,
+        false => AfterFailure::Forgotten,
+    };
     match (farewell, verdict) {
-        (Farewell::Discard, _) if left < before => ControlResponse::done(format!(
-            "a commit was under way: {} deleted on the server, {} removed here stay there",
-            counted(before - left, "message"),
-            counted(left, "message")
-        )),
-        (Farewell::Discard, _) if before > 0 => ControlResponse::done(format!(
+        (Farewell::Discard | Farewell::Abandon, _) if left < before => {
+            ControlResponse::done(format!(
+                "a commit was under way: {} deleted on the server, {} removed here stay there",
+                counted(before - left, "message"),
+                counted(left, "message")
+            ))
+        }
+        (Farewell::Discard | Farewell::Abandon, _) if before > 0 => ControlResponse::done(format!(
             "nothing was deleted: {} removed here stay on the server",
             counted(before, "message")
         )),
@@ -111,16 +132,71 @@ pub(in crate::cli) fn farewell_in_words(
                 shown::path(mountpoint)
             ),
         ),
-        (_, verdict) => in_words(verdict, AfterFailure::Forgotten),
+        (_, verdict) => in_words(verdict, after_failure),
+    }
+}
+
+/// Adds to the sentences about the end of a mount which removals the next one will know of.
+pub(in crate::cli) fn remembered_in_words(
+    mut response: ControlResponse,
+    remembered: &[String],
+) -> ControlResponse {
+    if !remembered.is_empty() {
+        response.lines.push(format!(
+            "{} pending again in the next mount: {}",
+            counted_with_verb(remembered.len()),
+            first(remembered, MOST_REMEMBERED)
+        ));
+    }
+    response
+}
+
+/// What the user is to be told of a mount that has begun: that it shows an old listing, and which
+/// removals of earlier mounts are pending.
+pub(in crate::cli) fn cautions_in_words(maildrop: &Maildrop, mountpoint: &Path) -> Vec<String> {
+    let mut cautions = Vec::new();
+    if let Some(why) = offline_in_words(maildrop) {
+        cautions.push(why);
+    }
+    let remembered = maildrop.remembered();
+    if !remembered.is_empty() {
+        cautions.push(format!(
+            "{} pending since an earlier mount: {}; `pop3fs restore {}` takes them back",
+            counted_with_verb(remembered.len()),
+            first(&remembered, MOST_REMEMBERED),
+            shown::path(mountpoint)
+        ));
+    }
+    cautions
+}
+
+fn offline_in_words(maildrop: &Maildrop) -> Option<String> {
+    maildrop.offline_since()?;
+    let fault = match maildrop.connection() {
+        Connection::Failed { fault, .. } => fault.sentence(),
+        Connection::Closed | Connection::Open(_) => "the server is away".to_owned(),
+    };
+    let listed = shown::time(u64::try_from(maildrop.listing_taken()).unwrap_or(0));
+    Some(format!(
+        "offline: {fault}; what is shown is the listing of {listed}, and only cached messages can be read"
+    ))
+}
+
+fn counted_with_verb(removals: usize) -> String {
+    match removals {
+        1 => "1 removal is".to_owned(),
+        several => format!("{several} removals are"),
     }
 }
 
 /// The sentences about a mount that is over although nobody has unmounted it: nothing is committed then. `before` is how many
-/// deletions were pending, `left` the names of those that still are: a commit may have been under way.
+/// deletions were pending, `left` the names of those that still are: a commit may have been under way. The next mount knows of
+/// those in `remembered`.
 pub(in crate::cli) fn still_mounted_in_words(
     mountpoint: &Path,
     before: usize,
     left: &[String],
+    remembered: &[String],
 ) -> ControlResponse {
     let why = format!(
         "{} ended without an unmount (its FUSE connection was aborted, as `umount -f` does, or it could not be unmounted)",
@@ -137,14 +213,16 @@ pub(in crate::cli) fn still_mounted_in_words(
         ),
     };
     let mut response = ControlResponse::failed(Failure::Uncommitted, format!("{why}: {deleted}"));
-    if !left.is_empty() {
+    let is_forgotten = |name: &&String| !remembered.contains(name);
+    let forgotten: Vec<String> = left.iter().filter(is_forgotten).cloned().collect();
+    if !forgotten.is_empty() {
         response.lines.push(format!(
             "{} removed here may still be on the server, and shown at the next mount: {}",
-            counted(left.len(), "message"),
-            first(left, MOST_NAMES)
+            counted(forgotten.len(), "message"),
+            first(&forgotten, MOST_NAMES)
         ));
     }
-    response
+    remembered_in_words(response, remembered)
 }
 
 /// The sentences about a commit of a mount that goes on.

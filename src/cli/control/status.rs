@@ -18,6 +18,9 @@ pub(in crate::cli) struct MountStatus {
     pub octets: u64,
     /// Seconds since the listing was last renewed; none before the first listing.
     pub listing_age_seconds: Option<u64>,
+    /// Whether the server is away, and since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offline: Option<OfflineStatus>,
     /// Whether a session is open now.
     pub session: SessionStatus,
     /// Why the last attempt to open a session failed; none if it succeeded.
@@ -65,6 +68,16 @@ pub(in crate::cli) enum SessionStatus {
     Closed,
     /// Logged in.
     Open,
+}
+
+/// A mount whose server is away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::cli) struct OfflineStatus {
+    /// Since when.
+    pub since: u64,
+    /// When the server sent the listing that is shown.
+    pub listed: u64,
 }
 
 /// Bodies at hand.

@@ -90,8 +90,8 @@ pub(in crate::cli) fn foreground() -> ReadyNotice {
 }
 
 impl Launcher {
-    /// Waits for the verdict, or the end of the daemon.
-    pub(in crate::cli) fn verdict(self) -> Result<(), LaunchError> {
+    /// Waits for the verdict, or the end of the daemon. Returns what the user is to be told of the mount.
+    pub(in crate::cli) fn verdict(self) -> Result<String, LaunchError> {
         // Ctrl-C reaches both processes: the daemon ends, and this one reports it with the exit status for it.
         if let Err(errno) = SigSet::from_iter([Signal::SIGINT]).thread_block() {
             log::debug!("cannot block SIGINT: {errno}");
@@ -104,15 +104,15 @@ impl Launcher {
 }
 
 impl ReadyNotice {
-    /// Leaves the terminal, the session and the working directory, and ends the launcher.
+    /// Leaves the terminal, the session and the working directory, and ends the launcher, which tells the user `cautions`.
     ///
     /// An error means that the launcher is gone, for example by Ctrl-C: then the user does not want the mount.
-    pub(in crate::cli) fn succeeded(self) -> io::Result<()> {
+    pub(in crate::cli) fn succeeded(self, cautions: &str) -> io::Result<()> {
         let Some(mut word) = self.0 else {
             return Ok(());
         };
         leave_terminal()?;
-        word.write_all(&[SUCCESS])
+        word.write_all(&[&[SUCCESS], cautions.as_bytes()].concat())
     }
 
     /// Prints `why` on one line, by the launcher if there is one. Both processes end with the exit status of `failure`.
@@ -128,12 +128,12 @@ impl ReadyNotice {
 }
 
 /// None where the daemon ended without a verdict.
-fn read_verdict(pipe: impl Read) -> Option<Result<(), LaunchError>> {
+fn read_verdict(pipe: impl Read) -> Option<Result<String, LaunchError>> {
     let mut text = Vec::new();
     // Octets that came before an error still count.
     let _ = pipe.take(LONGEST).read_to_end(&mut text);
     match text.split_first()? {
-        (&SUCCESS, _) => Some(Ok(())),
+        (&SUCCESS, cautions) => Some(Ok(String::from_utf8_lossy(cautions).into_owned())),
         (&status, why) => Some(Err(LaunchError::Failed(
             Failure::of_status(status),
             String::from_utf8_lossy(why).into_owned(),
@@ -187,7 +187,9 @@ mod tests {
 
     #[test]
     fn a_success_is_a_success() {
-        assert_eq!(read_verdict(&[SUCCESS][..]), Some(Ok(())));
+        assert_eq!(read_verdict(&[SUCCESS][..]), Some(Ok(String::new())));
+        let cautions = read_verdict(&[&[SUCCESS], &b"the server is away"[..]].concat()[..]);
+        assert_eq!(cautions, Some(Ok("the server is away".to_owned())));
     }
 
     #[test]

@@ -20,7 +20,10 @@ use crate::cli::account::server_access::{AccessError, ServerAccess};
 use crate::cli::account::source::{Source, SourceError};
 use crate::cli::account::target::{Target, TargetError};
 use crate::cli::arguments::{MountArguments, RunMode};
-use crate::cli::control::sentences::{PendingCounts, farewell_in_words, still_mounted_in_words};
+use crate::cli::control::sentences::{
+    PendingCounts, cautions_in_words, farewell_in_words, remembered_in_words,
+    still_mounted_in_words,
+};
 use crate::cli::control::{self, ControlResponse};
 use crate::cli::daemon::background::{self, ForkRole, LaunchError, ReadyNotice};
 use crate::cli::daemon::descriptors::{self, DescriptorError};
@@ -38,7 +41,7 @@ use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::options::{Caching, Options};
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
 use crate::fs::{Filesystem, KernelSession, Searches};
-use crate::maildrop::{Farewell, Maildrop, OpenError, reach};
+use crate::maildrop::{Farewell, Maildrop, OfflineMode, OpenError, reach};
 
 /// Everything that a mount needs to begin.
 #[derive(Debug)]
@@ -137,7 +140,10 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
         RunMode::Foreground => background::foreground(),
         RunMode::Background => match background::background().map_err(system("to fork"))? {
             ForkRole::Launcher(launcher) => {
-                launcher.verdict()?;
+                let cautions = launcher.verdict()?;
+                cautions
+                    .lines()
+                    .for_each(|line| eprintln!("pop3fs: {line}"));
                 caution(&log);
                 return Ok(ExitCode::SUCCESS);
             }
@@ -157,7 +163,15 @@ fn check_server(
     access: &ServerAccess,
 ) -> Result<(), ServeError> {
     let login = login_without_password(source, options, access)?;
-    Ok(reach(&login)?)
+    let is_absence = |error: &OpenError| {
+        let failure = Failure::from(error);
+        matches!(failure, Failure::Unreachable | Failure::Busy)
+    };
+    match reach(&login) {
+        // The mount may begin without the server, and needs the password when that is there again.
+        Err(error) if options.offline == OfflineMode::Auto && is_absence(&error) => Ok(()),
+        reached => Ok(reached?),
+    }
 }
 
 fn caution(log: &Log) {
@@ -243,7 +257,7 @@ impl MountedMaildrop {
                 Ok((mounted, serving))
             }
             Err(error) => {
-                let _nothing_is_pending = maildrop.close(Farewell::Discard);
+                let _nothing_is_committed = maildrop.close(Farewell::Abandon);
                 Err(error)
             }
         }
@@ -289,18 +303,22 @@ impl MountedMaildrop {
 
     fn give_up(self) {
         // Close first: at the limit of processes, fusermount3 needs the place of its thread.
-        let _nothing_is_pending = self.maildrop.close(Farewell::Discard);
+        let _nothing_is_committed = self.maildrop.close(Farewell::Abandon);
         detach(&self.mount);
     }
 
     /// Tells the launcher, the service manager and the user that the mount works.
     fn announce(&self, ready: ReadyNotice, announce: impl FnOnce(&Path)) {
-        if let Err(error) = ready.succeeded() {
+        let cautions = cautions_in_words(&self.maildrop, self.mount.mountpoint());
+        for caution in &cautions {
+            log::warn!("{caution}");
+        }
+        if let Err(error) = ready.succeeded(&cautions.join("\n")) {
             // The launcher is gone, for example by Ctrl-C.
             log::warn!("the launcher has gone ({error}): unmounting");
             detach(&self.mount);
         }
-        systemd::ready(&self.source.to_string(), self.maildrop.totals().messages);
+        systemd::serving(&self.source.to_string(), &self.maildrop);
         announce(self.mount.mountpoint());
     }
 
@@ -320,14 +338,21 @@ impl MountedMaildrop {
         let before = self.maildrop.pending().len();
         let verdict = self.maildrop.close(farewell);
         let left = self.maildrop.pending().len();
-        let counts = PendingCounts { before, left };
-        farewell_in_words(farewell, self.mount.mountpoint(), counts, verdict)
+        let remembered = self.maildrop.remembered();
+        let counts = PendingCounts {
+            before,
+            left,
+            remembered: remembered.len(),
+        };
+        let response = farewell_in_words(farewell, self.mount.mountpoint(), counts, verdict);
+        remembered_in_words(response, &remembered)
     }
 
     fn delete_nothing(&self) -> ControlResponse {
         let before = self.maildrop.pending().len();
-        let _a_commit_under_way_is_called_off = self.maildrop.close(Farewell::Discard);
-        still_mounted_in_words(self.mount.mountpoint(), before, &self.maildrop.pending())
+        let _a_commit_under_way_is_called_off = self.maildrop.close(Farewell::Abandon);
+        let (left, remembered) = (self.maildrop.pending(), self.maildrop.remembered());
+        still_mounted_in_words(self.mount.mountpoint(), before, &left, &remembered)
     }
 }
 

@@ -179,6 +179,7 @@ pub(in crate::cli) fn maildrop_settings(
         memory: options.memory.get(),
         max_message: options.max_message.get(),
         max_delete: options.max_delete,
+        offline: options.offline,
         dating: match options.mtime {
             Mtime::Received => {
                 Dating::Headers(|headers| arrival(headers, DatePreference::Received))

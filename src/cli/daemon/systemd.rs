@@ -4,13 +4,18 @@ use sd_notify::NotifyState;
 
 use crate::cli::control::ControlResponse;
 use crate::cli::shown::counted;
+use crate::maildrop::Maildrop;
 
 /// The mount works.
-pub(in crate::cli) fn ready(source: &str, messages: u64) {
-    let messages = counted(messages, "message");
+pub(in crate::cli) fn serving(source: &str, maildrop: &Maildrop) {
+    let messages = counted(maildrop.totals().messages, "message");
+    let offline = match maildrop.offline_since() {
+        Some(_) => ", offline",
+        None => "",
+    };
     tell(&[
         NotifyState::Ready,
-        NotifyState::Status(&format!("{messages} of {source}")),
+        NotifyState::Status(&format!("{messages} of {source}{offline}")),
     ]);
 }
 

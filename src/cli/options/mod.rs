@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::home;
 use crate::fs::mount::{Access, Visibility};
 use crate::fs::{Eol, Polling, ViewId, Xattrs};
-use crate::maildrop::Pipeline;
+use crate::maildrop::{OfflineMode, Pipeline};
 use crate::net::{Fingerprint, Proxy, Trust};
 pub(super) use command_line::LIST;
 pub use command_line::OptionArguments;
@@ -53,6 +53,8 @@ pub struct Options {
     pub keepalive: Option<Duration>,
     /// 1 s to 1 day.
     pub refresh: Duration,
+    /// What the mount does while the server is away.
+    pub offline: OfflineMode,
     /// The most commands in flight.
     pub pipeline: Pipeline,
     /// Whether anything is kept on disk.
@@ -158,6 +160,7 @@ impl Default for Options {
             idle_timeout: Duration::from_secs(60),
             keepalive: None,
             refresh: Duration::from_secs(60),
+            offline: OfflineMode::Off,
             pipeline: Pipeline::Auto,
             cache: Caching::On,
             cache_dir: None,
@@ -189,6 +192,7 @@ impl Options {
         }
         options.check_pins()?;
         options.check_own_secrets()?;
+        options.check_cache()?;
         Ok(options)
     }
 
@@ -238,6 +242,16 @@ impl Options {
             return Ok(());
         };
         Err(OptionError::Contradiction(contradiction))
+    }
+
+    /// Refuses options that need the cache on disk where there is none.
+    fn check_cache(&self) -> Result<(), OptionError> {
+        if self.cache == Caching::Off && self.offline == OfflineMode::Auto {
+            return Err(OptionError::Contradiction(
+                "offline=auto shows what the cache has, and with cache=off it has nothing: leave out one of them",
+            ));
+        }
+        Ok(())
     }
 
     fn apply(&mut self, RawOption { name, value }: &RawOption) -> Result<(), OptionError> {
@@ -332,6 +346,7 @@ mod tests {
             "idle_timeout",
             "keepalive",
             "refresh",
+            "offline",
             "pipeline",
             "cache",
             "memory",
@@ -377,6 +392,7 @@ mod tests {
             idle_timeout: Duration::from_secs(10),
             keepalive: Some(Duration::from_secs(240)),
             refresh: Duration::from_secs(3600),
+            offline: OfflineMode::Off,
             pipeline: Pipeline::Off,
             cache: Caching::Off,
             cache_dir: Some("/c".into()),
@@ -558,6 +574,15 @@ mod tests {
         ] {
             assert_eq!(sentence(list), expected);
         }
+    }
+
+    #[test]
+    fn an_offline_mount_needs_the_cache() {
+        assert_eq!(parse("offline=auto").unwrap().offline, OfflineMode::Auto);
+        assert!(sentence("offline=auto,cache=off").contains("leave out one of them"));
+        assert!(parse("offline=auto,cache=off,offline=no").is_ok());
+        let unknown = "invalid value 'on' for offline: expected auto or no";
+        assert_eq!(sentence("offline=on"), unknown);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{Options, PasswordSource};
 use crate::cli::home;
 use crate::fs::mount::{Access, Visibility};
 use crate::fs::{Eol, Polling, ViewId, Xattrs};
-use crate::maildrop::Pipeline;
+use crate::maildrop::{OfflineMode, Pipeline};
 use crate::net::{Fingerprint, NoFingerprint, NoProxy, Proxy};
 
 const SECOND: TimeSpan = TimeSpan::seconds(1);
@@ -265,6 +265,14 @@ pub static TABLE: &[OptionRow] = &[
         },
     },
     OptionRow {
+        name: "offline",
+        group: OptionGroup::Server,
+        kind: OptionKind::Value("AUTO|NO"),
+        default: "no",
+        help: "auto: where the server is away, show the last listing and the cached messages, and keep what is removed for the next mount",
+        set: |options, text| offline(text).map(|value| options.offline = value),
+    },
+    OptionRow {
         name: "pipeline",
         group: OptionGroup::Server,
         kind: OptionKind::Value("MOST"),
@@ -482,6 +490,7 @@ pub(super) fn suggestions(name: &str) -> Vec<String> {
         "cache" => word_list::<Caching>(),
         "mtime" => word_list::<Mtime>(),
         "eol" => own(&["crlf", "lf"]),
+        "offline" => own(&["auto", "no"]),
         "pipeline" | "poll" => own(&["auto", "off"]),
         "proxy" => own(&["socks5://"]),
         "keepalive" | "max_delete" => own(&["off"]),
@@ -521,6 +530,14 @@ fn poll(text: &str) -> Result<Polling, String> {
         "auto" => Ok(Polling::InBursts),
         "off" => Ok(Polling::Off),
         _ => Err("auto or off".to_owned()),
+    }
+}
+
+fn offline(text: &str) -> Result<OfflineMode, String> {
+    match text {
+        "auto" => Ok(OfflineMode::Auto),
+        "no" => Ok(OfflineMode::Off),
+        _ => Err("auto or no".to_owned()),
     }
 }
 

@@ -31,6 +31,7 @@ impl Coverage {
 }
 
 /// An entry of a listing, with its identity.
+#[derive(Clone, Debug)]
 pub(crate) struct Listed {
     pub(crate) name: String,
     /// The position in the listing, from 0, in maildrop order.

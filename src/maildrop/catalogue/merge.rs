@@ -1,29 +1,32 @@
 //! Merges a session's listing into the catalogue. Both are sorted by name, so one walk is enough.
 
+//!
+//! The numbers of new messages come from the index, so that all mounts of the account use the same.
+//! The index may have to wait for the disk, which nobody does with the catalogue locked. So the walk
+//! makes a plan, the caller has the index store the new messages, and the plan is carried out.
+
 use std::collections::HashSet;
 
 use crate::maildrop::catalogue::changes::Changes;
 use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::inode::Room;
 use crate::maildrop::catalogue::listing::{Coverage, Entry, Group, Listed, listed_by_name};
-use crate::maildrop::catalogue::message::Standing;
+use crate::maildrop::catalogue::message::{Message, Standing, unix_now};
 use crate::maildrop::catalogue::pending::Absence;
 use crate::maildrop::catalogue::{Catalogue, inode};
 use crate::pop3::UniqueId;
+use crate::store::Row;
 
 impl Catalogue {
-    /// Takes in a session's listing. Returns the message of each entry, in maildrop order, and the
-    /// changes.
+    /// Takes in a listing that has no messages of which another mount may know. Returns the message
+    /// of each entry, in maildrop order, and the changes.
     pub(crate) fn update(
         &mut self,
         listing: Vec<Entry>,
         coverage: Coverage,
     ) -> (Vec<MessageId>, Changes) {
-        self.begin_listing();
-        let mut listed = listed_by_name(listing);
-        find_shifted(self, &mut listed);
-        let updated = Merge::new(self, listed.len(), coverage).run(listed);
-        self.unnamed = coverage.unnamed();
-        updated
+        let plan = self.plan(listing, coverage);
+        self.merge(plan, Numbering::AsWished)
     }
 
     /// Gives the twins of deleted messages the names that the next listing gives them. The server
@@ -53,6 +56,154 @@ impl Catalogue {
             Standing::Departed => false,
         }
     }
+
+    /// Compares a session's listing with the catalogue, and changes nothing.
+    pub(crate) fn plan(&self, listing: Vec<Entry>, coverage: Coverage) -> MergePlan {
+        let mut listed = listed_by_name(listing);
+        find_shifted(self, &mut listed);
+        let walk = Walk {
+            catalogue: self,
+            steps: Vec::with_capacity(listed.len().max(self.messages.len())),
+            last_known: None,
+            fresh: Vec::new(),
+            greatest: self.greatest,
+        };
+        MergePlan {
+            entries: listed.len(),
+            steps: walk.run(listed),
+            coverage,
+        }
+    }
+
+    /// The rows of listed messages that the plan finds missing.
+    pub(crate) fn departing(&self, plan: &MergePlan) -> Vec<Row> {
+        let missing = plan.steps.iter().filter_map(|step| match step {
+            Step::Missing(id) => Some(self.get(*id)),
+            Step::Known(..) | Step::Fresh(..) => None,
+        });
+        missing
+            .filter(|message| message.standing == Standing::Listed)
+            .map(|message| Row {
+                departed: Some(unix_now()),
+                ..message.row()
+            })
+            .collect()
+    }
+
+    /// Carries out a plan. No other listing may come between. Returns the message of each entry, in
+    /// maildrop order, and the changes.
+    pub(crate) fn merge(
+        &mut self,
+        plan: MergePlan,
+        numbering: Numbering,
+    ) -> (Vec<MessageId>, Changes) {
+        self.begin_listing();
+        let mut assigned = self.usable(numbering).into_iter();
+        let mut order = vec![MessageId::default(); plan.entries];
+        let mut by_name = Vec::with_capacity(plan.steps.len());
+        let mut changes = Changes::default();
+        for step in plan.steps {
+            by_name.push(match step {
+                Step::Known(id, listed) => {
+                    order[listed.place] = id;
+                    self.note_listed(id, &listed, &mut changes);
+                    id
+                }
+                Step::Missing(id) => {
+                    self.note_missing(id, plan.coverage, &mut changes);
+                    id
+                }
+                Step::Fresh(listed, wish) => {
+                    let place = listed.place;
+                    let id = self.add(listed, wish, assigned.next(), &mut changes);
+                    order[place] = id;
+                    id
+                }
+            });
+        }
+        self.by_name = by_name;
+        self.sort_by_inode();
+        self.unnamed = plan.coverage.unnamed();
+        (order, changes)
+    }
+
+    /// Adds a message that the catalogue does not have. `assigned` is its row if the index has
+    /// stored it, with what other mounts know of it.
+    fn add(
+        &mut self,
+        listed: Listed,
+        wish: u64,
+        assigned: Option<Row>,
+        changes: &mut Changes,
+    ) -> MessageId {
+        let Some(row) = assigned else {
+            let id = self.push(Message::new(listed, wish));
+            self.set_standing(id, Standing::Listed);
+            changes.appeared.push(id);
+            changes.unknown.push(id);
+            return id;
+        };
+        let id = self.push(Message::remembered(&row));
+        if let Some(outline) = row.outline {
+            self.outlines.insert(id, outline);
+        }
+        self.note_listed(id, &listed, changes);
+        id
+    }
+
+    /// The rows, if their numbers can be used. A message here may have one of them without a row in
+    /// the index, where its row could not be written.
+    fn usable(&self, numbering: Numbering) -> Vec<Row> {
+        let is_free =
+            |row: &Row| inode::is_message(row.inode) && self.by_inode(row.inode).is_none();
+        match numbering {
+            Numbering::Assigned(rows) if rows.iter().all(is_free) => rows,
+            Numbering::Assigned(_) | Numbering::AsWished => Vec::new(),
+        }
+    }
+}
+
+/// What a listing will change in the catalogue.
+#[derive(Debug)]
+pub(crate) struct MergePlan {
+    /// How many entries the listing has.
+    entries: usize,
+    /// Sorted by name.
+    steps: Vec<Step>,
+    coverage: Coverage,
+}
+
+/// What happens to one message.
+#[derive(Debug)]
+enum Step {
+    Known(MessageId, Listed),
+    Missing(MessageId),
+    /// With the inode number that it should have.
+    Fresh(Listed, u64),
+}
+
+/// The inode numbers of new messages.
+#[derive(Debug)]
+pub(crate) enum Numbering {
+    /// The rows of [`MergePlan::new_rows`], as the index has stored them.
+    Assigned(Vec<Row>),
+    /// The numbers that were wished for. The index does not have the messages yet.
+    AsWished,
+}
+
+impl MergePlan {
+    /// The rows of messages that are new here, with the inode numbers that they should have.
+    pub(crate) fn new_rows(&self) -> Vec<Row> {
+        let fresh = self.steps.iter().filter_map(|step| match step {
+            Step::Fresh(listed, wish) => {
+                let mut message = Message::new(listed.clone(), *wish);
+                message.standing = Standing::Listed;
+                Some(message.row())
+            }
+            Step::Known(..) | Step::Missing(_) => None,
+        });
+        fresh.collect()
+    }
 }
 
 /// Marks the groups of twins in which an ordinal may belong to another message now.
@@ -73,73 +224,53 @@ fn find_shifted(catalogue: &Catalogue, listed: &mut [Listed]) {
 }
 
 /// The walk over the known names and the listed names.
-struct Merge<'a> {
-    catalogue: &'a mut Catalogue,
-    coverage: Coverage,
-    /// All messages so far, by name.
-    by_name: Vec<MessageId>,
-    /// The message of each entry of the listing.
-    order: Vec<MessageId>,
+struct Walk<'a> {
+    catalogue: &'a Catalogue,
+    steps: Vec<Step>,
+    last_known: Option<MessageId>,
     /// New messages in a row. They get inode numbers when the walk reaches the next known message,
     /// because the numbers lie between those of the two known neighbours.
     fresh: Vec<Listed>,
-    changes: Changes,
+    /// The greatest inode number given or wished for so far.
+    greatest: u64,
 }
 
-impl<'a> Merge<'a> {
-    fn new(catalogue: &'a mut Catalogue, listed: usize, coverage: Coverage) -> Self {
-        let by_name = Vec::with_capacity(listed.max(catalogue.messages.len()));
-        Self {
-            catalogue,
-            coverage,
-            by_name,
-            order: vec![MessageId::default(); listed],
-            fresh: Vec::new(),
-            changes: Changes::default(),
-        }
-    }
-
-    fn run(mut self, listed: Vec<Listed>) -> (Vec<MessageId>, Changes) {
+impl Walk<'_> {
+    fn run(mut self, listed: Vec<Listed>) -> Vec<Step> {
         let mut listed = listed.into_iter().peekable();
-        for id in std::mem::take(&mut self.catalogue.by_name) {
+        for &id in &self.catalogue.by_name {
             let name = self.catalogue.get(id).name();
             while let Some(new) = listed.next_if(|next| next.name < name) {
                 self.fresh.push(new);
             }
             self.number_fresh(Some(id));
-            match listed.next_if(|next| next.name == name) {
-                Some(known) => {
-                    self.order[known.place] = id;
-                    self.catalogue.note_listed(id, &known, &mut self.changes);
-                }
-                None => self
-                    .catalogue
-                    .note_missing(id, self.coverage, &mut self.changes),
-            }
-            self.by_name.push(id);
+            self.steps
+                .push(match listed.next_if(|next| next.name == name) {
+                    Some(known) => Step::Known(id, known),
+                    None => Step::Missing(id),
+                });
+            self.last_known = Some(id);
         }
         self.fresh.extend(listed);
         self.number_fresh(None);
-        self.catalogue.by_name = self.by_name;
-        self.catalogue.sort_by_inode();
-        (self.order, self.changes)
+        self.steps
     }
 
-    /// Adds the waiting new messages to the catalogue. `next` is the known message behind them.
+    /// Plans the waiting new messages. `next` is the known message behind them.
     fn number_fresh(&mut self, next: Option<MessageId>) {
         if self.fresh.is_empty() {
             return;
         }
-        let room = self.catalogue.room(self.by_name.last().copied(), next);
-        let inodes = inode::numbers(room, self.fresh.len() as u64, self.catalogue.greatest);
-        for (new, inode) in self.fresh.drain(..).zip(inodes) {
-            let place = new.place;
-            let id = self.catalogue.push(new, inode);
-            self.order[place] = id;
-            self.changes.appeared.push(id);
-            self.changes.unknown.push(id);
-            self.by_name.push(id);
+        let room = self.catalogue.room(self.last_known, next);
+        let count = self.fresh.len() as u64;
+        let mut inodes = inode::numbers(room, count, self.greatest);
+        if inodes.iter().any(|&inode| inode <= self.catalogue.used_up) {
+            inodes = inode::numbers(Room::After, count, self.greatest);
         }
+        self.greatest = inodes.iter().copied().fold(self.greatest, u64::max);
+        let numbered = self.fresh.drain(..).zip(inodes);
+        self.steps
+            .extend(numbered.map(|(listed, inode)| Step::Fresh(listed, inode)));
     }
 }
 
@@ -147,7 +278,6 @@ impl<'a> Merge<'a> {
 mod tests {
     use super::*;
     use crate::maildrop::catalogue::{Extent, Totals};
-    use crate::store::Row;
 
     impl Catalogue {
         fn update_all(&mut self, listing: Vec<Entry>) -> (Vec<MessageId>, Changes) {
@@ -204,6 +334,47 @@ mod tests {
                 .by_name("c.eml", Standing::Listed)
                 .map(|id| catalogue.get(id).inode)
         );
+    }
+
+    #[test]
+    fn new_mail_has_the_number_and_the_facts_that_the_index_gives() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        catalogue.update_all(entries(&[("b", 1)]));
+        let plan = catalogue.plan(entries(&[("a", 5), ("b", 1), ("c", 6)]), Coverage::Complete);
+        let mut rows = plan.new_rows();
+        assert!(rows.iter().all(|row| row.departed.is_none()));
+        rows[0].inode -= 7;
+        rows[0].arrived = Some(99);
+        let expected: Vec<u64> = rows.iter().map(|row| row.inode).collect();
+        let (order, changes) = catalogue.merge(plan, Numbering::Assigned(rows));
+        let given = [order[0], order[2]].map(|id| catalogue.get(id).inode);
+        assert_eq!(given.as_slice(), expected);
+        assert_eq!(catalogue.get(order[0]).arrived, Some(99));
+        assert_eq!((changes.appeared.len(), changes.unknown.len()), (2, 0));
+        assert_eq!(catalogue.totals().messages, 3);
+    }
+
+    #[test]
+    fn a_number_that_a_message_here_has_is_not_given_twice() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("b", 1)]));
+        let plan = catalogue.plan(entries(&[("a", 5), ("b", 1)]), Coverage::Complete);
+        let mut rows = plan.new_rows();
+        rows[0].inode = catalogue.get(order[0]).inode;
+        let (order, changes) = catalogue.merge(plan, Numbering::Assigned(rows));
+        let [new, known] = [order[0], order[1]].map(|id| catalogue.get(id).inode);
+        assert!(new < known);
+        assert_eq!(changes.unknown, [order[0]]);
+    }
+
+    #[test]
+    fn no_number_is_wished_for_that_was_used_up() {
+        let mut catalogue = Catalogue::remembered(&[]);
+        let (order, _) = catalogue.update_all(entries(&[("b", 1)]));
+        let used_up = catalogue.get(order[0]).inode + 5;
+        catalogue.use_up(used_up);
+        let plan = catalogue.plan(entries(&[("a", 5), ("b", 1), ("c", 1)]), Coverage::Complete);
+        assert!(plan.new_rows().iter().all(|row| row.inode > used_up));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::maildrop::catalogue::listing::{Entry, Group, Listed};
 use crate::maildrop::catalogue::name::file_name;
 use crate::maildrop::catalogue::pending::ShownBefore;
 use crate::pop3::UniqueId;
-use crate::store::{Body, BodyKey, Eol, Row};
+use crate::store::{Body, BodyKey, Eol, RemovedMessage, Row};
 
 /// The largest size that is shown, even if LIST gives a greater one. The kernel accepts no file of
 /// 2^63 octets, and with this limit the sizes of a whole maildrop add up to less than that.
@@ -355,6 +355,16 @@ impl Message {
     #[must_use]
     pub fn tag(&self) -> Tag {
         Tag(self.body_key().prefix())
+    }
+
+    /// The unique-id and the ordinal, by which the index knows it.
+    pub(crate) fn identity(&self) -> RemovedMessage {
+        (self.uidl.as_bytes().into(), self.ordinal)
+    }
+
+    /// LIST's octets.
+    pub(crate) fn listed_octets(&self) -> u64 {
+        self.listed
     }
 
     /// The key of its body in the cache on disk.

@@ -50,6 +50,7 @@ pub(crate) mod message;
 mod messages;
 pub(crate) mod name;
 pub(crate) mod pending;
+mod remembered;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
@@ -81,8 +82,11 @@ pub(crate) struct Catalogue {
     untagged: Vec<MessageId>,
     /// Summaries of headers, for the messages whose headers were seen with summaries enabled.
     outlines: HashMap<MessageId, Box<str>>,
-    /// The greatest inode number of any message.
+    /// The greatest inode number that any message has or had.
     pub(crate) greatest: u64,
+    /// No new message gets an inode number up to this one: messages that the index has forgotten
+    /// had them.
+    pub(crate) used_up: u64,
     /// When the directory last changed. This is the root's mtime.
     pub(crate) changed: SystemTime,
     /// When a mail reader last set flags. Directories that show flags have this mtime if it is
@@ -95,6 +99,8 @@ pub(crate) struct Catalogue {
     serial: ListingSerial,
     /// How many messages the last listing did not identify.
     pub(crate) unnamed: usize,
+    /// The messages of the last session's listing, in maildrop order.
+    pub(crate) order: Vec<MessageId>,
     /// Messages that departed while their deletion was pending.
     went_unlinked: HashSet<MessageId>,
 }
@@ -123,6 +129,7 @@ impl Catalogue {
                 .unwrap_or(0),
             messages,
             by_name,
+            used_up: 0,
             by_inode: Vec::new(),
             by_tag: HashMap::new(),
             outlines: outlines(rows, &ids),
@@ -133,6 +140,7 @@ impl Catalogue {
             pending: HashMap::new(),
             serial: ListingSerial::default(),
             unnamed: 0,
+            order: Vec::new(),
             went_unlinked: HashSet::new(),
         };
         catalogue.sort_by_inode();
@@ -504,12 +512,19 @@ impl Catalogue {
         }
     }
 
-    /// Adds a message that was never listed before.
-    pub(crate) fn push(&mut self, listed: Listed, inode: u64) -> MessageId {
-        self.greatest = self.greatest.max(inode);
-        let id = self.messages.push(Message::new(listed, inode));
+    /// Gives no new message an inode number up to this one.
+    pub(crate) fn use_up(&mut self, inode: u64) {
+        if inode::is_message(inode) {
+            self.used_up = inode;
+            self.greatest = self.greatest.max(inode);
+        }
+    }
+
+    /// Adds a message that was never listed in this mount.
+    fn push(&mut self, message: Message) -> MessageId {
+        self.greatest = self.greatest.max(message.inode);
+        let id = self.messages.push(message);
         self.untagged.push(id);
-        self.set_standing(id, Standing::Listed);
         id
     }
 

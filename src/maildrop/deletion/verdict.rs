@@ -13,6 +13,9 @@ pub enum Farewell {
     Commit(Consent),
     /// It forgets them. All messages stay on the server.
     Discard,
+    /// It commits none, because nobody has asked for the end. The next mount knows of those that
+    /// the index keeps.
+    Abandon,
 }
 
 /// The result of the pending deletions.

@@ -148,7 +148,7 @@ impl<'a> Commit<'a> {
     fn is_called_off(&self) -> bool {
         let state = self.shared.state.lock();
         let ending = state.orders.ending.as_ref();
-        ending.is_some_and(|ending| ending.farewell == Farewell::Discard)
+        ending.is_some_and(|ending| !matches!(ending.farewell, Farewell::Commit(_)))
     }
 
     /// Sends DELE for each pending message that the session has and shows again. Without the QUIT behind it this deletes

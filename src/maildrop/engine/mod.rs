@@ -62,6 +62,8 @@ enum Task {
     End(Ending),
     Commit(CommitOrder),
     Refresh(Vec<Waiter<()>>),
+    /// Look whether the server is there again.
+    Reconnect,
     Fetch,
     Rest,
 }
@@ -94,6 +96,7 @@ impl Engine {
                     let renewed = self.refresh();
                     answer_all(waiters, &renewed);
                 }
+                Task::Reconnect => self.reconnect(),
                 Task::Fetch => self.fetch(),
                 Task::Rest => self.rest(),
             }
@@ -113,9 +116,17 @@ impl Engine {
             return Task::Refresh(std::mem::take(&mut state.orders.refresh));
         }
         match state.wants.is_empty(self.shared.least_urgency()) {
+            true if state.is_offline() && self.sessions.is_retry_due() => Task::Reconnect,
             true => Task::Rest,
             false => Task::Fetch,
         }
+    }
+
+    /// Tries to log in while the server is away, although nobody waits for it: the directory then
+    /// shows new mail to whoever looks next.
+    fn reconnect(&mut self) {
+        // A failure is in the log, and the next attempt comes after a longer pause.
+        let _is_away = self.sessions.ensure(&self.shared);
     }
 
     fn commit(&mut self, consent: Consent) -> Result<Verdict, Fault> {
@@ -134,7 +145,7 @@ impl Engine {
                 let verdict = self.commit(consent.max(last));
                 (verdict.clone(), verdict)
             }
-            Farewell::Discard => (Ok(Verdict::default()), Err(Fault::Ending)),
+            Farewell::Discard | Farewell::Abandon => (Ok(Verdict::default()), Err(Fault::Ending)),
         };
         answer_all(waiters, &told);
         self.sessions.leave(&self.shared);
@@ -159,6 +170,10 @@ impl Engine {
     }
 
     fn rest(&mut self) {
+        let is_offline = self.shared.state.lock().is_offline();
+        if is_offline && !self.sessions.is_open() {
+            return sleep(self.sessions.retry_at(), &self.shared);
+        }
         if self.shared.state.lock().wants.is_empty(Urgency::Ahead) {
             return self.sessions.rest(&self.shared);
         }

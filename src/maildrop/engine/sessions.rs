@@ -78,6 +78,18 @@ impl Sessions {
         self.backoff.next_for_readers()
     }
 
+    /// When the next login is due while the server is away. None after a refused login.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        let until = self.backoff.until()?;
+        Some(self.earliest_login().map_or(until, |at| at.max(until)))
+    }
+
+    /// Whether no session is open, and the pause after the last failure is over.
+    pub(super) fn is_retry_due(&self) -> bool {
+        let due = self.retry_at();
+        !self.is_open() && due.is_some_and(|due| due <= Instant::now())
+    }
+
     /// Notes why the next session is opened.
     pub(super) fn reopen_because(&mut self, reason: OpenReason) {
         self.next_reason = reason;
@@ -147,6 +159,8 @@ impl Sessions {
                     fault: fault.clone(),
                     retry: self.backoff.until(),
                 };
+                drop(state);
+                shared.note_absence(&fault);
                 Err(fault)
             }
         }

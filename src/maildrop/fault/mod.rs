@@ -201,6 +201,16 @@ impl Fault {
         self.passes() || (self.is_of_the_link() && !self.is_silence())
     }
 
+    /// Whether the server cannot be reached or is busy, so that a mount may do without it for a
+    /// while. A refused login is something else: only the user can mend it.
+    pub(crate) fn is_absence(&self) -> bool {
+        match self {
+            Self::Link(error) => error.is_of_the_network(),
+            Self::Protocol(_) => true,
+            fault => fault.passes(),
+        }
+    }
+
     /// Whether another attempt cannot help or does harm. Servers lock accounts after a few refused
     /// passwords.
     pub(crate) fn is_final(&self) -> bool {

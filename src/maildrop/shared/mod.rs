@@ -1,5 +1,6 @@
 //! The data that the handlers' threads and the engine's thread share.
 
+pub(crate) mod away;
 pub(crate) mod change;
 pub(crate) mod history;
 pub(crate) mod orders;

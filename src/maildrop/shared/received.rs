@@ -9,6 +9,7 @@ use crate::maildrop::catalogue::digest::{HeaderDigest, HeaderSource};
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
 use crate::maildrop::catalogue::learnt::Learnt;
+use crate::maildrop::catalogue::merge::{MergePlan, Numbering};
 use crate::maildrop::catalogue::message::{Extent, Standing, unix_now};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::numbers::Numbers;
@@ -267,8 +268,13 @@ impl Shared {
     /// Returns the number of each message in this session.
     pub(crate) fn take_listing(&self, listing: Listing, terms: Terms) -> Numbers {
         let coverage = listing.coverage();
+        let state = self.state.lock();
+        let plan = state.catalogue.plan(listing.entries, coverage);
+        let departing = state.catalogue.departing(&plan);
+        drop(state);
+        let numbering = self.number(&plan, departing);
         let mut state = self.state.lock();
-        let (messages, changes) = state.catalogue.update(listing.entries, coverage);
+        let (messages, changes) = state.catalogue.merge(plan, numbering);
         for (&message, arrived) in messages.iter().zip(listing.arrivals) {
             if let Some(arrived) = arrived {
                 state.catalogue.learn_arrival(message, arrived);
@@ -276,10 +282,33 @@ impl Shared {
         }
         state.connection = Connection::Open(terms);
         state.listed_at = Instant::now();
+        state.listing_taken = unix_now();
+        state.catalogue.order.clone_from(&messages);
+        if state.offline.take().is_some() {
+            log::info!("the server is there again");
+        }
         let serial = state.catalogue.serial();
         drop(state);
         self.take_changes(&changes);
         Numbers::new(serial, &messages, &listing.numbers)
+    }
+
+    /// Has the index number the new messages of a listing, which take the space of those that
+    /// depart. Only the engine's thread changes which messages there are, so the plan stays valid
+    /// meanwhile.
+    fn number(&self, plan: &MergePlan, departing: Vec<Row>) -> Numbering {
+        let rows = plan.new_rows();
+        if rows.is_empty() {
+            return Numbering::AsWished;
+        }
+        self.index.learn(departing);
+        match self.index.assign(rows) {
+            Ok(rows) => Numbering::Assigned(rows),
+            Err(error) => {
+                log::warn!("{error}; inode numbers of new messages may change");
+                Numbering::AsWished
+            }
+        }
     }
 
     /// Carries out the changes that a listing made in the catalogue.
@@ -308,11 +337,13 @@ impl Shared {
             told.extend([Change::Unlisted { inode }, Change::Gone { name }]);
         }
         state.catalogue.forget_departed();
+        let listing = state.last_listing();
         drop(state);
         if changes.change_the_directory() {
             told.push(Change::Directory);
         }
-        self.index.learn(rows);
+        self.index.keep_listing(rows, listing);
+        self.forget_settled();
         self.tell_all(told);
     }
 
@@ -377,8 +408,10 @@ impl Shared {
             rows.push(state.catalogue.retire(id));
             state.committing.remove(&id);
         }
+        let listing = state.last_listing();
         drop(state);
-        self.index.learn(rows);
+        self.index.keep_listing(rows, listing);
+        self.forget_settled();
     }
 
     /// Gives the twins of messages that a commit has deleted their new names, so that a reader who
@@ -410,6 +443,7 @@ impl Shared {
             told.push(Change::Directory);
         }
         self.index.learn(rows);
+        self.forget_settled();
         self.tell_all(told);
     }
 }

@@ -1,7 +1,7 @@
 //! The state that the handlers and the engine share, behind one lock.
 
 use std::collections::HashSet;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
@@ -64,6 +64,12 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     pub(crate) connection: Connection,
     pub(crate) listed_at: Instant,
+    /// When the server sent the listing, in Unix seconds.
+    pub(crate) listing_taken: i64,
+    /// Since when the server is away. None while it is not, and without `OfflineMode::Auto`.
+    pub(crate) offline: Option<SystemTime>,
+    /// The unlinked messages whose removal the index keeps for the next mount.
+    pub(crate) remembered: HashSet<MessageId>,
     /// Since when the engine has been fetching a new listing.
     pub(crate) renewing: Option<Instant>,
     pub(crate) history: History,
@@ -90,6 +96,9 @@ impl State {
             phase: Phase::Serving,
             connection: Connection::Closed,
             listed_at: Instant::now(),
+            listing_taken: 0,
+            offline: None,
+            remembered: HashSet::new(),
             renewing: None,
             history: History::default(),
             committing: HashSet::new(),
@@ -99,6 +108,9 @@ impl State {
     /// Notes an access to a body that was read ahead or is not in memory. Returns whether more
     /// bodies are now planned to be read ahead.
     pub(crate) fn read_bodies_ahead(&mut self, id: MessageId) -> bool {
+        if self.is_offline() {
+            return false;
+        }
         let schedule = self.body_walks.access(id, &self.catalogue, |message| {
             Some(message.expected_octets())
         });
@@ -118,6 +130,9 @@ impl State {
     /// Notes an access to the arrival of a message. Returns whether headers are now planned to be
     /// read ahead. A [`HeaderAccess::Passing`] access continues a walk but never begins one.
     pub(crate) fn read_headers_ahead(&mut self, id: MessageId, access: HeaderAccess) -> bool {
+        if self.is_offline() {
+            return false;
+        }
         let unknown = |message: &Message| (!message.is_arrival_known()).then_some(HEADER_OCTETS);
         let schedule = match access {
             HeaderAccess::Asked => self.header_walks.access(id, &self.catalogue, unknown),
@@ -134,6 +149,9 @@ impl State {
     /// Notes an access to the summary of a message's headers, and plans reading ahead. Messages
     /// whose body is in memory are left out, because no fetch is needed for their headers.
     pub(crate) fn read_outlines_ahead(&mut self, id: MessageId) {
+        if self.is_offline() {
+            return;
+        }
         let catalogue = &self.catalogue;
         let unknown = |message: &Message| {
             let id = catalogue.by_inode(message.inode)?;

@@ -644,6 +644,7 @@ mod tests {
     ordinal INTEGER NOT NULL,
     listed INTEGER NOT NULL,
     twins INTEGER NOT NULL,
+    resized INTEGER NOT NULL,
     read INTEGER NOT NULL,
     top_digest BLOB,
     body_digest BLOB,

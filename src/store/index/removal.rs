@@ -16,6 +16,8 @@ pub struct Removal {
     pub listed: u64,
     /// How many messages shared the unique-id.
     pub twins: u32,
+    /// Whether LIST has given it another size since it was removed.
+    pub resized: bool,
     /// Whether the program that removed it had read it.
     pub read: bool,
     /// A digest of the headers as TOP showed them.
@@ -39,6 +41,7 @@ pub(super) fn remember(connection: &mut Connection, removals: &[Removal]) -> rus
             removal.ordinal,
             removal.listed.cast_signed(),
             removal.twins,
+            removal.resized,
             removal.read,
             removal.top_digest,
             removal.body_digest,
@@ -83,10 +86,11 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Removal> {
         ordinal: row.get(1)?,
         listed: row.get::<_, i64>(2)?.cast_unsigned(),
         twins: row.get(3)?,
-        read: row.get(4)?,
-        top_digest: row.get(5)?,
-        body_digest: row.get(6)?,
-        twin_digest: row.get(7)?,
+        resized: row.get(4)?,
+        read: row.get(5)?,
+        top_digest: row.get(6)?,
+        body_digest: row.get(7)?,
+        twin_digest: row.get(8)?,
     })
 }
 
@@ -102,6 +106,7 @@ mod tests {
             ordinal,
             listed: u64::MAX,
             twins: 2,
+            resized: true,
             read: true,
             top_digest: Some([1; 16]),
             body_digest: None,
@@ -114,9 +119,8 @@ mod tests {
         let folder = IndexFolder::new();
         let (one, other) = (removal(b"a\0", 1), removal(b"a\0", 2));
         let index = folder.open();
-        index
-            .remember_removals(vec![one.clone(), other.clone()])
-            .unwrap();
+        let storing = index.remember_removals(vec![one.clone(), other.clone()]);
+        storing.wait().unwrap();
         drop(index);
         assert_eq!(
             folder.open().removals().unwrap(),
@@ -131,7 +135,8 @@ mod tests {
     #[test]
     fn a_removal_is_not_remembered_without_a_file() {
         let index = Index::in_memory();
-        index.remember_removals(vec![removal(b"a", 1)]).unwrap();
+        let storing = index.remember_removals(vec![removal(b"a", 1)]);
+        storing.wait().unwrap();
         assert_eq!(index.removals().unwrap(), []);
     }
 
@@ -139,7 +144,8 @@ mod tests {
     fn only_a_mount_that_is_alone_has_the_removals() {
         let folder = IndexFolder::new();
         let first = folder.open();
-        first.remember_removals(vec![removal(b"a", 1)]).unwrap();
+        let storing = first.remember_removals(vec![removal(b"a", 1)]);
+        storing.wait().unwrap();
         let second = folder.open();
         assert_eq!(second.removals().unwrap(), []);
         drop((first, second));

@@ -47,6 +47,7 @@ CREATE TABLE removal (
     ordinal INTEGER NOT NULL,
     listed INTEGER NOT NULL,
     twins INTEGER NOT NULL,
+    resized INTEGER NOT NULL,
     read INTEGER NOT NULL,
     top_digest BLOB,
     body_digest BLOB,
@@ -122,12 +123,13 @@ pub(super) const STORE_LISTING: &str = "INSERT INTO listing (taken, unnamed, ino
     VALUES (?1, ?2, ?3, ?4)";
 
 /// All remembered removals.
-pub(super) const REMOVALS: &str = "SELECT uidl, ordinal, listed, twins, read, top_digest,
-    body_digest, twin_digest FROM removal";
+pub(super) const REMOVALS: &str = "SELECT uidl, ordinal, listed, twins, resized, read,
+    top_digest, body_digest, twin_digest FROM removal";
 
 /// Stores a removal, with the columns of [`REMOVALS`].
 pub(super) const REMEMBER: &str = "INSERT OR REPLACE INTO removal (uidl, ordinal, listed, twins,
-    read, top_digest, body_digest, twin_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    resized, read, top_digest, body_digest, twin_digest)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// Deletes the removal of one message.
 pub(super) const FORGET: &str = "DELETE FROM removal WHERE uidl = ?1 AND ordinal = ?2";
@@ -171,6 +173,7 @@ const FROM_FORMAT_4: &str = "BEGIN IMMEDIATE;
         ordinal INTEGER NOT NULL,
         listed INTEGER NOT NULL,
         twins INTEGER NOT NULL,
+        resized INTEGER NOT NULL,
         read INTEGER NOT NULL,
         top_digest BLOB,
         body_digest BLOB,

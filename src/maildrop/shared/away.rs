@@ -1,0 +1,156 @@
+//! A mount whose server is away: it begins with the last listing, and removals outlive it.
+//!
+//! | event, with `OfflineMode::Auto` | what the index keeps |
+//! |---|---|
+//! | the server goes away, or the last commit fails | every removal that is pending |
+//! | the user removes a message while the server is away | that removal |
+//! | a commit or a listing settles a removal, or the user takes it back | nothing of it any more |
+//!
+//! The next mount of the account begins with these removals pending, as if it had always been there.
+//! What was known of each message when it was removed is kept with it, so the commit that deletes it
+//! compares the message with that.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::maildrop::catalogue::message::unix_now;
+use crate::maildrop::fault::Fault;
+use crate::maildrop::settings::OfflineMode;
+use crate::maildrop::shared::Shared;
+use crate::maildrop::shared::state::State;
+use crate::store::{LastListing, RemovedMessage, StoreError, Storing};
+
+impl Shared {
+    /// Shows the last listing of an earlier mount. Returns false if the index has none.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub(crate) fn begin_with_last_listing(&self) -> Result<bool, StoreError> {
+        let Some(listing) = self.index.last_listing()? else {
+            return Ok(false);
+        };
+        let mut state = self.state.lock();
+        let has_begun = state.begin_with(&listing);
+        drop(state);
+        self.forget_settled();
+        Ok(has_begun)
+    }
+
+    /// Makes the removals pending that earlier mounts have left. To be called before the first
+    /// listing, which then treats them as its own.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub(crate) fn resume_removals(&self) -> Result<(), StoreError> {
+        let removals = self.index.removals()?;
+        let mut outdated: Vec<RemovedMessage> = Vec::new();
+        let mut state = self.state.lock();
+        for removal in removals {
+            match state.catalogue.resume(&removal) {
+                Some(id) => {
+                    state.remembered.insert(id);
+                }
+                None => outdated.push((removal.uidl, removal.ordinal)),
+            }
+        }
+        drop(state);
+        self.index.forget_removals(outdated);
+        Ok(())
+    }
+
+    /// Notes that no session could be opened.
+    pub(crate) fn note_absence(&self, fault: &Fault) {
+        if self.settings.offline == OfflineMode::Off || !fault.is_absence() {
+            return;
+        }
+        let mut state = self.state.lock();
+        if state.offline.is_some() {
+            return;
+        }
+        state.offline = Some(SystemTime::now());
+        drop(state);
+        self.remember_pending();
+    }
+
+    /// Has the index keep all pending removals for the next mount. Waits for the disk.
+    pub(crate) fn remember_pending(&self) {
+        let mut state = self.state.lock();
+        let storing = state.remember_pending(&self.index);
+        drop(state);
+        warn_if_lost(storing);
+    }
+
+    /// Forgets the removals that are not pending any more.
+    pub(crate) fn forget_settled(&self) {
+        let settled = self.state.lock().take_settled();
+        self.index.forget_removals(settled);
+    }
+
+    /// Forgets all removals that the index keeps, because the user discards them.
+    pub(crate) fn forget_removals(&self) {
+        let mut state = self.state.lock();
+        let remembered = std::mem::take(&mut state.remembered);
+        let messages = remembered
+            .into_iter()
+            .map(|id| state.catalogue.get(id).identity())
+            .collect();
+        drop(state);
+        self.index.forget_removals(messages);
+    }
+}
+
+impl State {
+    /// Whether the server is away. The engine tries to reach it by itself then, so nobody who reads
+    /// the directory has to wait for that.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.offline.is_some()
+    }
+
+    /// The messages that the server has, as far as is known.
+    pub(crate) fn last_listing(&self) -> LastListing {
+        LastListing {
+            taken: self.listing_taken,
+            unnamed: u32::try_from(self.catalogue.unnamed).unwrap_or(u32::MAX),
+            inodes: self.catalogue.on_server(),
+        }
+    }
+
+    fn begin_with(&mut self, listing: &LastListing) -> bool {
+        if !self.catalogue.begin_with(listing) {
+            return false;
+        }
+        self.listing_taken = listing.taken;
+        let age = u64::try_from(unix_now() - listing.taken).unwrap_or(0);
+        let now = Instant::now();
+        self.listed_at = now.checked_sub(Duration::from_secs(age)).unwrap_or(now);
+        true
+    }
+
+    /// Has the index keep the pending removals that it does not have.
+    fn remember_pending(&mut self, index: &crate::store::Index) -> Storing {
+        let pending = self.catalogue.unlinked();
+        let new: Vec<_> = pending
+            .into_iter()
+            .filter(|id| !self.remembered.contains(id))
+            .filter_map(|id| Some((id, self.catalogue.removal(id)?)))
+            .collect();
+        self.remembered.extend(new.iter().map(|&(id, _)| id));
+        let new = new.into_iter().map(|(_, removal)| removal).collect();
+        index.remember_removals(new)
+    }
+
+    /// The remembered removals that are not pending any more. They count as forgotten from now on.
+    fn take_settled(&mut self) -> Vec<RemovedMessage> {
+        let catalogue = &self.catalogue;
+        let settled = self
+            .remembered
+            .extract_if(|&id| catalogue.pending(id).is_none());
+        settled.map(|id| catalogue.get(id).identity()).collect()
+    }
+}
+
+/// Waits until removals are stored. If they cannot be, only this mount knows of them.
+pub(crate) fn warn_if_lost(storing: Storing) {
+    if let Err(error) = storing.wait() {
+        log::warn!("{error}; if the mount ends without its server, the removal is forgotten");
+    }
+}
