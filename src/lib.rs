@@ -31,7 +31,8 @@
 //!   ones that the user removed, and QUIT. What the server answers is the verdict that the user sees. Removing many
 //!   messages unasked needs that the removing program has read them (`maildrop/deletion/limit.rs`).
 //! * **A view** (`fs/views`) shows the same messages in another form, in a hidden directory. A pure function of [`message`]
-//!   makes it from the body when it is opened, in a thread of its own. `.search/QUERY` lists what a query of [`search`]
+//!   makes it from the body when it is first opened, in a thread of its own; later it is made only if the kernel has lost
+//!   its pages. Headers come from the body where it is at hand, else from TOP. `.search/QUERY` lists what a query of [`search`]
 //!   finds in the full-text index.
 //! * **Accesses in directory order** have what comes next fetched ahead, in one pipeline, up to a window of octets.
 //! * **Without the server** the last complete listing is shown ([`store::LastListing`]), and removals are kept in the index

@@ -11,8 +11,8 @@
 
 use std::ops::Range;
 
+use crate::fs::open_files::OpenContent;
 use crate::fs::view_cache::Revision;
-use crate::store::BodyReader;
 
 /// The size of a page of the kernel's cache.
 const PAGE: u64 = 4096;
@@ -55,7 +55,7 @@ pub struct KernelView {
     inode: u64,
     revision: Revision,
     shown: ShownSize,
-    content: BodyReader,
+    content: OpenContent,
     /// The file shows headers, which need not come from the body.
     is_of_headers: bool,
 }
@@ -65,7 +65,7 @@ impl KernelView {
         inode: u64,
         revision: Revision,
         shown: ShownSize,
-        content: BodyReader,
+        content: OpenContent,
     ) -> Self {
         Self {
             inode,
@@ -130,9 +130,10 @@ impl KernelView {
         Some((offset, page.to_vec()))
     }
 
-    /// Where [`KernelView::missing_tail`] is in the file.
+    /// Where [`KernelView::missing_tail`] is in the file. None for a file that is yet to be made: the
+    /// kernel was told of its size when it was made before.
     pub(in crate::fs) fn missing_tail_range(&self) -> Option<Range<u64>> {
-        let ShownSize::AtLeast(shown) = self.shown else {
+        let (ShownSize::AtLeast(shown), OpenContent::Ready(_)) = (self.shown, &self.content) else {
             return None;
         };
         let size = self.content.len();
@@ -148,10 +149,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::store::Body;
+    use crate::store::{Body, BodyReader};
 
     fn view(revision: u32, shown: ShownSize, length: usize) -> KernelView {
         let content = BodyReader::as_it_is(Arc::new(Body::new(vec![b'x'; length])));
+        let content = OpenContent::Ready(content);
         let revision = Revision {
             message: 1 << 20,
             number: revision,

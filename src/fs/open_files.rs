@@ -4,8 +4,12 @@
 //! A message in the cache on disk is not read when it is opened. The handle keeps the file of the
 //! cache open, so that neither a commit nor an eviction takes the octets away. If they turn out to
 //! be damaged, the message is fetched again (operations/open.rs).
+//!
+//! What a view makes of a message is not made when it is opened, if its size is known: the kernel
+//! may have its pages, and never ask for it.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,13 +18,86 @@ use parking_lot::Mutex;
 use crate::fs::view_cache::Revision;
 use crate::fs::views::PartTree;
 use crate::maildrop::MessageId;
-use crate::store::BodyReader;
+use crate::store::{Body, BodyReader};
 
 /// An open file.
 #[derive(Clone, Debug)]
 pub(in crate::fs) struct OpenFile {
-    pub(in crate::fs) content: BodyReader,
+    pub(in crate::fs) content: OpenContent,
     pub(in crate::fs) source: ContentSource,
+}
+
+/// The content of an open file.
+#[derive(Clone, Debug)]
+pub(in crate::fs) enum OpenContent {
+    Ready(BodyReader),
+    /// It is made when a program reads it.
+    Unmade(UnmadeFile),
+}
+
+/// A file that a view has yet to make of a message.
+#[derive(Clone)]
+pub(in crate::fs) struct UnmadeFile {
+    pub(in crate::fs) id: MessageId,
+    /// It stays readable whatever happens to the message.
+    pub(in crate::fs) body: Arc<Body>,
+    pub(in crate::fs) make: MakeFile,
+    pub(in crate::fs) keeping: Keeping,
+    pub(in crate::fs) inode: u64,
+    pub(in crate::fs) revision: Revision,
+    /// In octets: what is made must have it.
+    pub(in crate::fs) size: u64,
+}
+
+/// Whether what was made is kept for others who open it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::fs) enum Keeping {
+    /// A text is kept: it takes long to make.
+    Kept,
+    /// A part is not: a message may have a thousand.
+    NotKept,
+}
+
+/// Makes the content of a file of a message.
+pub(in crate::fs) type MakeFile = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
+impl OpenContent {
+    /// Its length in octets.
+    pub(in crate::fs) fn len(&self) -> u64 {
+        match self {
+            Self::Ready(reader) => reader.len(),
+            Self::Unmade(file) => file.size,
+        }
+    }
+
+    pub(in crate::fs) fn has_own_file(&self) -> bool {
+        match self {
+            Self::Ready(reader) => reader.has_own_file(),
+            Self::Unmade(_) => false,
+        }
+    }
+
+    /// As [`BodyReader::read_at`].
+    ///
+    /// # Errors
+    /// As there; [`io::ErrorKind::WouldBlock`] if it is yet to be made.
+    pub(in crate::fs) fn read_at<'a>(
+        &'a self,
+        offset: u64,
+        length: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> io::Result<&'a [u8]> {
+        match self {
+            Self::Ready(reader) => reader.read_at(offset, length, buffer),
+            Self::Unmade(_) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl std::fmt::Debug for UnmadeFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UnmadeFile({} octets)", self.size)
+    }
 }
 
 /// Where the content of an open file comes from.
@@ -56,7 +133,7 @@ impl OpenHandles {
     /// Has later reads take the same octets from here, if the file is still open.
     pub(in crate::fs) fn replace_content(&self, handle: u64, content: &BodyReader) {
         if let Some(file) = self.files.lock().get_mut(&handle) {
-            file.content = content.clone();
+            file.content = OpenContent::Ready(content.clone());
         }
     }
 

@@ -12,6 +12,7 @@ mod requests;
 mod search;
 mod tools;
 mod trees;
+mod unmade;
 
 use std::fs;
 use std::path::Path;

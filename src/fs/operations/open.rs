@@ -7,14 +7,17 @@ use std::sync::Arc;
 use crate::fs::error::Error;
 use crate::fs::kernel_view::{KernelView, Pages, ShownSize};
 use crate::fs::nodes::{self, FileNode};
-use crate::fs::open_files::{ContentSource, OpenFile, OpenHandles};
+use crate::fs::open_files::{
+    ContentSource, Keeping, MakeFile, OpenContent, OpenFile, OpenHandles, UnmadeFile,
+};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::operations::stat::FileKind;
 use crate::fs::readings::{FileContent, FileOpener, PageUse, Readings};
 use crate::fs::reply::deferred::KernelReply;
 use crate::fs::view_cache::{Revision, ViewCache};
 use crate::fs::views::{HEADERS_PART, PartTree, ViewForm, ViewId};
-use crate::maildrop::{Fault, Message, MessageId};
+use crate::maildrop::{Fault, Maildrop, Message, MessageId};
+use crate::message::parts::File;
 use crate::store::{Body, BodyReader, Eol};
 
 /// The largest message that a view is made of, in octets. The whole message is in memory meanwhile.
@@ -64,6 +67,24 @@ impl ReadRange {
         self.readings
             .note_read(self.handle, self.thread, self.offset..end);
         Ok(octets)
+    }
+
+    /// The octets, of which later reads get more from there as well.
+    fn read_from(
+        &mut self,
+        content: &BodyReader,
+        open_files: &OpenHandles,
+    ) -> Result<Vec<u8>, Error> {
+        if content.len() != self.file.content.len() {
+            return Err(Error::Cache);
+        }
+        open_files.replace_content(self.handle, content);
+        self.file.content = OpenContent::Ready(content.clone());
+        let mut buffer = Vec::new();
+        match self.octets(&mut buffer) {
+            Ok(octets) => Ok(octets.to_vec()),
+            Err(error) => Err(cache_error(&error)),
+        }
     }
 }
 
@@ -128,7 +149,7 @@ impl Filesystem {
         }
     }
 
-    /// Opens a file that a view makes of a message.
+    /// Opens a file that a view makes of a message. It is made now only if its size is not known.
     fn open_made(
         &self,
         inode: u64,
@@ -141,8 +162,17 @@ impl Filesystem {
             let shown = least_shown(&self.maildrop.message(id));
             return reply.send(Ok(opener.open_view(file, shown)));
         }
+        let size = self.view_cache.size(inode);
+        let found = match (size, self.find_body(id, size)) {
+            (Some(size), Some(body)) if !body.has_own_file() => {
+                let shown = least_shown(&self.maildrop.read_message(id, &body));
+                let file = opener.unmade(id, body, Arc::new(make), Keeping::Kept, size);
+                return reply.send(opener.open_unmade(file, shown));
+            }
+            (_, found) => found,
+        };
         let (maildrop, cache) = (Arc::clone(&self.maildrop), Arc::clone(&self.view_cache));
-        self.with_body(id, reply, move |body| {
+        self.with_found_body(found, id, reply, move |body| {
             let made = match cache.file(inode) {
                 Some(file) => file,
                 None => maildrop.derive(&make(&whole(body)?))?,
@@ -155,13 +185,31 @@ impl Filesystem {
     }
 
     fn open_part(&self, id: MessageId, part: u16, reply: KernelReply<OpenedFile>) {
-        let inode = nodes::part_inode(part, self.maildrop.message(id).inode);
+        let message = self.maildrop.message(id).inode;
+        let inode = nodes::part_inode(part, message);
         if part == HEADERS_PART {
             return self.open_headers(inode, id, Eol::Crlf, reply);
         }
         let opener = self.opener(inode, id, reply.caller());
+        let tree = self.view_cache.tree(message);
+        let size = tree
+            .as_ref()
+            .and_then(|tree| tree.file(part))
+            .map(File::size);
+        let found = match (size, self.find_body(id, size), tree) {
+            (Some(size), Some(body), Some(tree)) if !body.has_own_file() => {
+                self.maildrop.read_message(id, &body);
+                let make = move |octets: &[u8]| {
+                    let file = tree.file(part);
+                    file.map_or_else(Vec::new, |file| file.octets(octets).into_owned())
+                };
+                let file = opener.unmade(id, body, Arc::new(make), Keeping::NotKept, size);
+                return reply.send(opener.open_unmade(file, ShownSize::Right));
+            }
+            (_, found, _) => found,
+        };
         let (maildrop, cache) = (Arc::clone(&self.maildrop), Arc::clone(&self.view_cache));
-        self.with_body(id, reply, move |body| {
+        self.with_found_body(found, id, reply, move |body| {
             let octets = whole(body)?;
             let tree = tree_of(&cache, opener.revision, &octets)?;
             let file = tree.file(part).ok_or(Error::Stale)?;
@@ -169,6 +217,15 @@ impl Filesystem {
             maildrop.read_message(id, body);
             Ok(opener.open_view(file, ShownSize::Right))
         });
+    }
+
+    /// The body, if it is in memory or on disk. If the size of what is made of it is known, it is not
+    /// read.
+    fn find_body(&self, id: MessageId, size: Option<u64>) -> Option<Arc<Body>> {
+        match size {
+            Some(_) => self.maildrop.open_body(id),
+            None => self.maildrop.load_body(id),
+        }
     }
 
     /// Passes the parts of a message to `then`, which makes the reply of them.
@@ -196,13 +253,24 @@ impl Filesystem {
         reply: KernelReply<T>,
         then: impl FnOnce(&Body) -> Result<T, Error> + Send + 'static,
     ) {
+        self.with_found_body(self.maildrop.load_body(id), id, reply, then);
+    }
+
+    /// The same for a body that was looked for and perhaps found.
+    fn with_found_body<T: Send + 'static>(
+        &self,
+        found: Option<Arc<Body>>,
+        id: MessageId,
+        reply: KernelReply<T>,
+        then: impl FnOnce(&Body) -> Result<T, Error> + Send + 'static,
+    ) {
         let waiter = reply.defer_to(
             &self.view_maker,
             &self.watchdog,
             self.silence_limit(),
             move |body: Result<Arc<Body>, Fault>| then(&*body?),
         );
-        match self.maildrop.load_body(id) {
+        match found {
             Some(body) => waiter.answer(Ok(body)),
             None => self.maildrop.want_body(id, waiter),
         }
@@ -243,38 +311,55 @@ impl Filesystem {
         })
     }
 
-    /// Answers a read that has failed with this error. The message is fetched again, unless the
-    /// cache has it elsewhere by now. The reply is the octets, or an error: never fewer of them.
+    /// Answers a read that has failed with this error. A view makes what it has yet to make. A message
+    /// is fetched again, unless the cache has it elsewhere by now. The reply is the octets, or an
+    /// error: never fewer of them.
     pub fn read_again(&self, mut range: ReadRange, error: &io::Error, reply: KernelReply<Vec<u8>>) {
-        let ContentSource::Message(id, revision) = range.file.source else {
-            return reply.send(Err(cache_error(error)));
+        let (id, revision, reader) = match (range.file.source, &range.file.content) {
+            (_, OpenContent::Unmade(file)) => {
+                let file = file.clone();
+                return self.make_and_read(range, file, reply);
+            }
+            (ContentSource::View, OpenContent::Ready(_)) => {
+                return reply.send(Err(cache_error(error)));
+            }
+            (ContentSource::Message(id, revision), OpenContent::Ready(reader)) => {
+                (id, revision, reader.clone())
+            }
         };
+        let unreadable = Arc::clone(reader.body());
         log::debug!("a message that is open cannot be read from the cache: {error}");
-        let unreadable = Arc::clone(range.file.content.body());
         let (open_files, cache) = (Arc::clone(&self.open_files), Arc::clone(&self.view_cache));
         let limit = self.silence_limit();
         let waiter = reply.defer(&self.watchdog, limit, move |body: Result<_, Fault>| {
-            let body = match body {
-                // To the program the file is there: it is open.
-                Err(Fault::Departed) => return Err(Error::Cache),
-                body => body?,
-            };
+            let body = body.map_err(fetch_error)?;
             // Octets of two contents must not mix in one file.
             cache.check(revision).map_err(|_other| Error::Cache)?;
-            let content = range.file.content.with_body(body);
-            if content.len() != range.file.content.len() {
-                return Err(Error::Cache);
-            }
-            open_files.replace_content(range.handle, &content);
-            range.file.content = content;
-            let mut buffer = Vec::new();
-            let octets = range.octets(&mut buffer);
-            octets.map_or_else(
-                |error| Err(cache_error(&error)),
-                |octets| Ok(octets.to_vec()),
-            )
+            range.read_from(&reader.with_body(body), &open_files)
         });
         self.maildrop.want_again(id, &unreadable, waiter);
+    }
+
+    /// Makes the file, and answers the read from it.
+    fn make_and_read(&self, mut range: ReadRange, file: UnmadeFile, reply: KernelReply<Vec<u8>>) {
+        let (open_files, cache) = (Arc::clone(&self.open_files), Arc::clone(&self.view_cache));
+        let maildrop = Arc::clone(&self.maildrop);
+        let (id, kept) = (file.id, Arc::clone(&file.body));
+        let waiter = reply.defer_to(
+            &self.view_maker,
+            &self.watchdog,
+            self.silence_limit(),
+            move |body: Result<Arc<Body>, Fault>| {
+                let body = body.map_err(fetch_error)?;
+                let made = make_file(&file, &body, &cache, &maildrop)?;
+                range.read_from(&BodyReader::as_it_is(made), &open_files)
+            },
+        );
+        // The first read verifies all of it.
+        match kept.read_at(0, 1, &mut Vec::new()) {
+            Ok(_) => waiter.answer(Ok(kept)),
+            Err(_) => self.maildrop.want_again(id, &kept, waiter),
+        }
     }
 
     /// Closes a file.
@@ -303,17 +388,46 @@ impl Opener {
 
     fn open_message(&self, id: MessageId, content: BodyReader, shown: ShownSize) -> OpenedFile {
         let source = ContentSource::Message(id, self.revision);
+        let content = OpenContent::Ready(content);
         self.open(OpenFile { content, source }, shown)
     }
 
     fn open_view(&self, file: Arc<Body>, shown: ShownSize) -> OpenedFile {
-        let content = BodyReader::as_it_is(file);
+        let content = OpenContent::Ready(BodyReader::as_it_is(file));
         let source = ContentSource::View;
         self.open(OpenFile { content, source }, shown)
     }
 
+    /// The file of that size that is made of the body when it is read.
+    fn unmade(
+        &self,
+        id: MessageId,
+        body: Arc<Body>,
+        make: MakeFile,
+        keeping: Keeping,
+        size: u64,
+    ) -> UnmadeFile {
+        UnmadeFile {
+            id,
+            body,
+            make,
+            keeping,
+            inode: self.inode,
+            revision: self.revision,
+            size,
+        }
+    }
+
+    fn open_unmade(&self, file: UnmadeFile, shown: ShownSize) -> Result<OpenedFile, Error> {
+        self.check()?;
+        let content = OpenContent::Unmade(file);
+        let source = ContentSource::View;
+        Ok(self.open(OpenFile { content, source }, shown))
+    }
+
     /// Opens a file that shows headers.
     pub(super) fn open_headers(&self, content: BodyReader, shown: ShownSize) -> OpenedFile {
+        let content = OpenContent::Ready(content);
         let kernel_view = self.kernel_view(&content, shown).of_headers();
         let source = ContentSource::View;
         self.open_as(OpenFile { content, source }, kernel_view)
@@ -324,7 +438,7 @@ impl Opener {
         self.open_as(file, kernel_view)
     }
 
-    fn kernel_view(&self, content: &BodyReader, shown: ShownSize) -> KernelView {
+    fn kernel_view(&self, content: &OpenContent, shown: ShownSize) -> KernelView {
         KernelView::new(self.inode, self.revision, shown, content.clone())
     }
 
@@ -359,6 +473,39 @@ impl Opener {
             self.readings.note_stored(file, tail);
         }
     }
+}
+
+/// Why the message of an open file cannot be fetched again. To the program the file is there.
+fn fetch_error(fault: Fault) -> Error {
+    match fault {
+        Fault::Departed => Error::Cache,
+        fault => fault.into(),
+    }
+}
+
+/// Makes a file of the body that its handle has kept, or of a copy that was fetched again.
+fn make_file(
+    file: &UnmadeFile,
+    body: &Arc<Body>,
+    cache: &ViewCache,
+    maildrop: &Maildrop,
+) -> Result<Arc<Body>, Error> {
+    if file.keeping == Keeping::Kept
+        && let Some(made) = cache.file(file.inode)
+        && cache.check(file.revision).is_ok()
+    {
+        return Ok(made);
+    }
+    let made = maildrop.derive(&(file.make)(&whole(body)?))?;
+    let is_current = cache.check(file.revision).is_ok();
+    if !is_current && !Arc::ptr_eq(body, &file.body) {
+        // Octets of two contents must not mix in one file.
+        return Err(Error::Cache);
+    }
+    if file.keeping == Keeping::Kept {
+        cache.keep_file(file.revision, file.inode, &made);
+    }
+    Ok(made)
 }
 
 /// The least size that the kernel was shown for a file before a view made it: until then the size

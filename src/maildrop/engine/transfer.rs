@@ -31,7 +31,6 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Announced;
 use crate::maildrop::connection::quirks::{Notice, Quirks};
 use crate::maildrop::engine::in_flight::{InFlight, Reply, SentFetch, Unchecked};
@@ -45,7 +44,6 @@ use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::wants::{NextWant, Want};
 use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
 use crate::pop3::{Command, Event};
-use crate::store::Body;
 
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
@@ -540,17 +538,9 @@ fn keep(reply: Unconfirmed, sessions: &mut Sessions, shared: &Shared) {
         }
     }
     match reply.content {
-        ReplyContent::Headers if is_useless(id, &reply.body, shared) => {
-            shared.state.lock().wants.ask_for_body(id);
-        }
         ReplyContent::Headers => shared.receive_headers(id, reply.body),
         ReplyContent::Announced | ReplyContent::OtherSize => shared.receive_body(id, reply.body),
     }
-}
-
-/// Whether TOP has shown nothing at all to somebody who waits for the headers themselves.
-fn is_useless(id: MessageId, headers: &Body, shared: &Shared) -> bool {
-    headers.is_empty() && shared.state.lock().wants.are_octets_awaited(id)
 }
 
 /// Writes the command of a want.

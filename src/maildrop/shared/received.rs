@@ -191,33 +191,41 @@ impl Shared {
         }
     }
 
-    /// Takes in confirmed headers, which TOP showed. If somebody waits for their octets they go to
-    /// the disk as well: most callers only need what the headers tell, and that is in the index.
+    /// Takes in confirmed headers, which TOP showed.
     pub(crate) fn receive_headers(&self, id: MessageId, headers: Body) {
         let headers = Arc::new(headers);
         self.learn(id, self.learnt(&headers, HeaderSource::Top));
-        let mut state = self.state.lock();
-        let message = state.catalogue.get(id);
-        let (inode, key) = (message.inode, message.headers_key());
         if !headers.is_empty() {
+            let mut state = self.state.lock();
+            let inode = state.catalogue.get(id).inode;
             state.tops.insert(inode, Arc::clone(&headers));
         }
+        self.hand_out_headers(id, headers);
+    }
+
+    /// Does without the headers of a message: it has the time of its first sight.
+    pub(crate) fn do_without_headers(&self, id: MessageId) {
+        let none = Arc::new(Body::new(Vec::new()));
+        self.learn(id, self.learnt(&none, HeaderSource::Top));
+        self.hand_out_headers(id, none);
+    }
+
+    /// Answers those who wait for headers. If somebody waits for their octets they go to the disk as
+    /// well: most callers only need what the headers tell, and that is in the index. If there are no
+    /// octets, whoever waits for them waits for the body from now on.
+    fn hand_out_headers(&self, id: MessageId, headers: Arc<Body>) {
+        let mut state = self.state.lock();
         let are_octets_awaited = state.wants.are_octets_awaited(id);
+        if are_octets_awaited && headers.is_empty() {
+            return state.wants.ask_for_body(id);
+        }
+        let key = state.catalogue.get(id).headers_key();
         let waiters = state.wants.take_headers(id);
         drop(state);
         if are_octets_awaited {
             self.disk.keep(key, &headers);
         }
         answer_headers(waiters, &Ok(headers));
-    }
-
-    /// Does without the headers of a message, which nobody needs to see: the message has the time of
-    /// its first sight.
-    pub(crate) fn do_without_headers(&self, id: MessageId) {
-        let none = Arc::new(Body::new(Vec::new()));
-        self.learn(id, self.learnt(&none, HeaderSource::Top));
-        let waiters = self.state.lock().wants.take_headers(id);
-        answer_headers(waiters, &Ok(none));
     }
 
     /// Reads the headers. If they have no date, the arrival is the present time.
