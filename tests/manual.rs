@@ -46,6 +46,10 @@ fn man_finds_nothing_to_warn_of_in_the_page() {
         "NAME",
         "SYNOPSIS",
         "OPTIONS",
+        "VIEWS",
+        "ATTRIBUTES",
+        "DELETING",
+        "LIMITS",
         "EXAMPLES",
         "EXIT STATUS",
         "ENVIRONMENT",
@@ -56,6 +60,30 @@ fn man_finds_nothing_to_warn_of_in_the_page() {
             "{section}: {shown}"
         );
     }
+}
+
+#[test]
+fn the_manual_has_every_view_and_every_attribute() {
+    let manual = manual();
+    let views = ["text", "parts", "named", "maildir"].map(|name| format!(".{name}/"));
+    for view in views
+        .iter()
+        .map(String::as_str)
+        .chain([".deleted/", ".search/QUERY/"])
+    {
+        assert!(manual.contains(view), "{view}");
+    }
+    let page = include_str!("../contrib/doc/views.md");
+    let attributes: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("user."))
+        .filter_map(|line| Some(line.split_once('=')?.0))
+        .collect();
+    assert!(attributes.len() > 4, "{attributes:?}");
+    for attribute in attributes {
+        assert!(manual.contains(attribute), "{attribute}");
+    }
+    assert!(manual.contains("pop3fs man"), "the synopsis");
 }
 
 #[test]

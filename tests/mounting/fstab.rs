@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use pop3fs::cli::Failure;
 
 use crate::common::{PROGRAM, Reply, assert_failed, output_within};
+use crate::users::{NOBODY, as_nobody};
 use crate::{Ground, LIMIT, assert_says, liar, stderr, stdout};
 
 const UMOUNT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/umount.fuse.pop3fs");
@@ -84,6 +85,43 @@ fn a_line_of_fstab_mounts_and_its_umount_waits_for_the_verdict() {
         stdout(&output),
         "liar-1.eml\nliar-2.eml\n1 message deleted on the server\n"
     );
+}
+
+#[test]
+fn a_remount_takes_away_the_right_to_remove_and_gives_it_back() {
+    let (ground, liar) = (ground(), liar(3));
+    let options = format!("tls=off,password_file={}", password_file(&ground));
+    let script = "\
+        pop3fs -o \"$1\" \"$2\" \"$3\" 2>/dev/null; rm -f \"$3\"/liar-1.eml; \
+        mount -o remount,ro \"$3\"; ! rm -f \"$3\"/liar-2.eml; ls \"$3\"; \
+        mount -o remount,rw \"$3\"; rm -f \"$3\"/liar-3.eml; umount \"$3\" -c";
+    let output = run(&ground, script, &[&options, &liar.source(), ground.dir()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_says(&stderr(&output), &["liar-2.eml", "Read-only file system"]);
+    let shown = "liar-2.eml\nliar-3.eml\n2 messages deleted on the server\n";
+    assert_eq!(stdout(&output), shown);
+    assert_eq!(liar.left_serials(), [2]);
+}
+
+#[test]
+fn a_remount_of_nothing_is_refused() {
+    let ground = ground();
+    let arguments = ["-o", "remount,ro", "pops://al@h", ground.dir()];
+    let output = ground.pop3fs(&arguments);
+    assert_failed(&output, Failure::NotMounted);
+    assert_says(&stderr(&output), &["nothing is mounted at", ground.dir()]);
+}
+
+#[test]
+fn only_root_can_remount() {
+    let (ground, program) = Ground::given_to(NOBODY);
+    let liar = liar(1);
+    let mounted = format!("{program} -o tls=off {} {}", liar.source(), ground.dir());
+    let remount = format!("{program} -o remount,ro {} {}", liar.source(), ground.dir());
+    let script = format!("{mounted} 2>/dev/null; exec {remount}");
+    let output = as_nobody(&ground, "666", &["sh", "-c", &script]);
+    assert_failed(&output, Failure::Usage);
+    assert_says(&stderr(&output), &["only root can remount"]);
 }
 
 /// Mounts, removes a message, and unmounts by a command that finds the helper.

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use roff::{Roff, bold, roman};
 
 use super::pages::{
-    COMMITTING, DESCRIPTION, ENVIRONMENT, EXAMPLES, FILES, LAST_CHANGED, LOG, OF_MOUNT, SEE_ALSO,
-    SOURCE, SUCCESS,
+    ATTRIBUTES, COMMITTING, DESCRIPTION, ENVIRONMENT, EXAMPLES, FILES, LAST_CHANGED, LIMITS, LOG,
+    OF_MOUNT, OF_VIEWS, SEE_ALSO, SOURCE, SUCCESS, VIEWS,
 };
 use crate::cli::arguments::help::{about_of, help_of, is_short, spelling, wrap};
 use crate::cli::arguments::{MOUNT_USAGE, command_line};
@@ -38,7 +38,10 @@ fn page() -> Roff {
     list(&mut page, "SOURCE", SOURCE);
     commands(&mut page);
     options(&mut page);
+    views(&mut page);
+    list(&mut page, "ATTRIBUTES", ATTRIBUTES);
     prose(&mut page, "DELETING", COMMITTING);
+    prose(&mut page, "LIMITS", LIMITS);
     prose(&mut page, "LOG", LOG);
     examples(&mut page);
     exit_status(&mut page);
@@ -65,6 +68,8 @@ fn synopsis(page: &mut Roff) {
             roman(usage_of(command)),
         ]);
     }
+    page.control("br", []);
+    page.text([bold("pop3fs man")]);
 }
 
 fn commands(page: &mut Roff) {
@@ -162,6 +167,14 @@ fn options(page: &mut Roff) {
         for row in TABLE.iter().filter(|row| row.group == group) {
             entry(page, &row.spelling(), &format!("{}.", row.explanation()));
         }
+    }
+}
+
+fn views(page: &mut Roff) {
+    section(page, "VIEWS");
+    paragraph(page, OF_VIEWS);
+    for (term, text) in VIEWS {
+        entry(page, term, text);
     }
 }
 

@@ -282,6 +282,25 @@ impl MountArguments {
         &self.operands.mountpoint
     }
 
+    /// `-o remount,ro` or `-o remount,rw`, which mount(8) hands on together with all other options of the mount. Those
+    /// cannot be changed, so they have no effect.
+    pub(super) fn remount(&self) -> Option<Access> {
+        let names = || {
+            self.options
+                .as_slice()
+                .iter()
+                .map(|option| option.name.as_str())
+        };
+        if !names().any(|name| name == "remount") {
+            return None;
+        }
+        let last = names().rfind(|name| matches!(*name, "ro" | "rw"));
+        match last == Some("ro") || self.operands.read_only {
+            true => Some(Access::ReadOnly),
+            false => Some(Access::ReadWrite),
+        }
+    }
+
     /// What SOURCE names, with all `-o` and `--name` options in their order, and `-r`.
     pub(super) fn target(&self) -> Result<Target, TargetError> {
         let source = &self.operands.source;

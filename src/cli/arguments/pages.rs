@@ -1,7 +1,7 @@
 //! The prose of pop3fs(1). [`super::manual`] makes the other parts from definitions.
 
 /// When something here last changed.
-pub(super) const LAST_CHANGED: &str = "2026-11-22";
+pub(super) const LAST_CHANGED: &str = "2026-11-29";
 
 pub(super) const DESCRIPTION: &[&str] = &[
     "pop3fs shows a POP3 mailbox as a directory with one file a message, so that ls, grep, rsync, tar and rm work on mail. It \
@@ -41,6 +41,71 @@ pub(super) const COMMITTING: &[&str] = &[
      deletes nothing.",
     "Removing many messages that the removing program itself has not read (more than max_delete allows, or more than ten and \
      nearly all of a maildrop) needs a confirmation: --yes lets the commit through, --discard unmounts without it.",
+];
+
+pub(super) const VIEWS: &[(&str, &str)] = &[
+    (
+        ".text/NAME.txt",
+        "what a person would read: headers, text and attachments of text, decoded, in UTF-8.",
+    ),
+    (
+        ".parts/NAME/",
+        "headers, text, attachments and nested messages, as files and directories.",
+    ),
+    (
+        ".named/",
+        "the messages under names with date, sender and subject.",
+    ),
+    (
+        ".maildir/",
+        "a Maildir, for mail readers and indexers; flags are kept on this machine.",
+    ),
+    (
+        ".deleted/",
+        "what was removed and is not committed; mv out of it takes a message back.",
+    ),
+    (
+        ".search/QUERY/",
+        "what a full-text query finds, with views of its own; pop3fs search says what is wrong with a query. touch \
+         .search/QUERY keeps it in the listing of .search.",
+    ),
+];
+
+pub(super) const OF_VIEWS: &str = "These directories of MOUNTPOINT are in no listing: they are there when they are asked for by name. A message that \
+     is removed in one of them is removed in all. -o view=NAME shows one of the first four in the root.";
+
+pub(super) const ATTRIBUTES: &[(&str, &str)] = &[
+    (
+        "mtime",
+        "when the message arrived: its topmost Received header, else its Date, else when this machine first saw it; see -o \
+         mtime.",
+    ),
+    (
+        "ctime",
+        "when this machine first listed the message, also in a later mount with the same cache. find -cnewer and tar --newer \
+         go by it.",
+    ),
+    (
+        "size",
+        "what LIST says until the message was opened once, and exact from then on.",
+    ),
+    (
+        "user.pop3.uidl, user.mime_type, user.xdg.origin.email.subject, user.xdg.origin.email.from, \
+         user.xdg.origin.email.message-id",
+        "extended attributes, only with -o xattr: see getfattr(1).",
+    ),
+];
+
+pub(super) const LIMITS: &[&str] = &[
+    "Only the user who mounted sees the files, unless -o allow_other; and of that user only processes with the group of the mount.",
+    "A server that lets in one program at a time stays locked while a session is open; idle_timeout closes it.",
+    "An attachment cannot be deleted alone: rm in .parts hides it until the mount ends.",
+    "The mount cannot be re-exported by NFS or Samba: their clients get a stale file handle.",
+    "mount -o remount,ro and remount,rw, which only root may use, change whether the kernel passes removals on, and nothing else; \
+     what is mounted with -o ro stays read-only.",
+    "Where pop3fs runs in another pid namespace than a reader, kill -9 of the reader does not end its request, which goes on until \
+     it is answered or timeout is over; and removals by such a program count as those of one that has not read.",
+    "32-bit programs need large-file support.",
 ];
 
 pub(super) const LOG: &[&str] = &[
@@ -143,5 +208,6 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-pub(super) const SEE_ALSO: &[&str] =
-    &["fusermount3(1), rsync(1), systemctl(1), fuse(4), fstab(5), mount(8), umount(8)"];
+pub(super) const SEE_ALSO: &[&str] = &[
+    "fusermount3(1), getfattr(1), rsync(1), systemctl(1), fuse(4), fstab(5), mount(8), umount(8), umount.fuse.pop3fs(8)",
+];

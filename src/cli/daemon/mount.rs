@@ -39,7 +39,7 @@ use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::daemon::systemd;
 use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::options::{Caching, Options};
-use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted};
+use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted, RemountError};
 use crate::fs::{Filesystem, KernelSession, Searches};
 use crate::maildrop::{Farewell, Maildrop, OfflineMode, OpenError, reach};
 
@@ -76,6 +76,8 @@ pub(in crate::cli) enum ServeError {
     Open(#[from] OpenError),
     #[error("{}", .0.sentence())]
     Mount(#[from] MountError),
+    #[error(transparent)]
+    Remount(#[from] RemountError),
     #[error("this system refused {what} ({source})")]
     System {
         what: &'static str,
@@ -94,6 +96,7 @@ impl From<&ServeError> for Failure {
             ServeError::Launch(error) => error.into(),
             ServeError::Open(error) => error.into(),
             ServeError::Mount(error) => error.into(),
+            ServeError::Remount(error) => error.into(),
         }
     }
 }
@@ -107,6 +110,10 @@ pub fn mount(arguments: &MountArguments) -> ExitCode {
 }
 
 fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
+    if let Some(access) = arguments.remount() {
+        mount::remount(arguments.mountpoint(), access)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let Target { source, options } = arguments.target()?;
     let mountpoint =
         std::path::absolute(arguments.mountpoint()).map_err(system("the current directory"))?;

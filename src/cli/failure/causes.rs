@@ -5,7 +5,7 @@ use std::io;
 use super::Failure;
 use crate::cli::account::secret::PasswordError;
 use crate::cli::account::server_access::AccessError;
-use crate::fs::mount::{MountError, UnmountError};
+use crate::fs::mount::{FindError, MountError, RemountError, UnmountError};
 use crate::maildrop::{Fault, FetchError, OpenError};
 use crate::net::NetError;
 use crate::store::StoreError;
@@ -128,6 +128,18 @@ impl From<&MountError> for Failure {
             | MountError::Handshake(_)
             | MountError::System { .. } => Failure::System,
             MountError::Refused { .. } => Failure::Other,
+        }
+    }
+}
+
+impl From<&RemountError> for Failure {
+    fn from(error: &RemountError) -> Failure {
+        match error {
+            RemountError::Find(FindError::Lookup { .. }) | RemountError::System { .. } => {
+                Failure::System
+            }
+            RemountError::Find(_) => Failure::NotMounted,
+            RemountError::NotPermitted { .. } => Failure::Usage,
         }
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
+use super::mountinfo::FindError;
+
 /// The device of FUSE.
 pub(super) const DEVICE: &str = "/dev/fuse";
 
@@ -81,6 +83,28 @@ pub enum MountError {
     #[error("cannot mount on {}: {errno}", path.display())]
     System {
         /// Where.
+        path: PathBuf,
+        /// What mount(2) said.
+        errno: Errno,
+    },
+}
+
+/// Why a mount was not made read-only, or read-write again.
+#[derive(Debug, thiserror::Error)]
+pub enum RemountError {
+    /// No pop3fs is mounted there.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// The user's.
+    #[error("only root can remount {}: unmount it, and mount it again", path.display())]
+    NotPermitted {
+        /// The mount point.
+        path: PathBuf,
+    },
+    /// The system's: mount(2) failed.
+    #[error("cannot remount {}: {errno}", path.display())]
+    System {
+        /// The mount point.
         path: PathBuf,
         /// What mount(2) said.
         errno: Errno,

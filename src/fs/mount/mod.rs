@@ -21,7 +21,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{getgid, getuid};
 
 use error::DEVICE;
-pub use error::{MountError, UnmountError};
+pub use error::{MountError, RemountError, UnmountError};
 pub use mountinfo::{DeviceNumber, FILESYSTEM_TYPE, FindError, FoundMount, all, find};
 use mountinfo::{MountId, MountTable};
 pub use presence::Presence;
@@ -34,6 +34,18 @@ pub enum Access {
     /// The kernel answers EROFS by itself.
     ReadOnly,
 }
+
+impl Access {
+    fn flags(self) -> MsFlags {
+        match self {
+            Self::ReadWrite => MsFlags::empty(),
+            Self::ReadOnly => MsFlags::MS_RDONLY,
+        }
+    }
+}
+
+/// The flags of every mount.
+const ALWAYS: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 
 /// Who can use the mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +137,22 @@ pub fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Mounted, Mount
         MountMethod::SystemCall => mount_by_system_call(&path, options),
         MountMethod::Fusermount => mount_by_fusermount(&path, options),
     }
+}
+
+/// Has the kernel refuse removals from now on, or pass them on again. What was removed before is
+/// committed all the same. The daemon learns nothing of it, so one that was started read-only stays
+/// so.
+///
+/// # Errors
+/// No pop3fs is mounted there, or this process may not remount it.
+pub fn remount(mountpoint: &Path, access: Access) -> Result<(), RemountError> {
+    let FoundMount { path, .. } = find(mountpoint)?;
+    let flags = access.flags() | ALWAYS | MsFlags::MS_REMOUNT;
+    let nothing = None::<&str>;
+    nix::mount::mount(nothing, &path, nothing, flags, nothing).map_err(|errno| match errno {
+        Errno::EPERM => RemountError::NotPermitted { path },
+        _ => RemountError::System { path, errno },
+    })
 }
 
 /// Checks what can be checked before a mount: the directory, and the FUSE device.
@@ -262,15 +290,11 @@ fn unmount_by_system_call(path: &Path, how: Unmount) -> Result<(), UnmountError>
 
 fn mount_by_system_call(path: &Path, options: &MountOptions) -> Result<Mounted, MountError> {
     let device = OwnedFd::from(open_device()?);
-    let flags = match options.access {
-        Access::ReadWrite => MsFlags::empty(),
-        Access::ReadOnly => MsFlags::MS_RDONLY,
-    };
     nix::mount::mount(
         Some(options.fsname.as_str()),
         path,
         Some(FILESYSTEM_TYPE),
-        flags | MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
+        options.access.flags() | ALWAYS,
         Some(mount_data(&device, options.visibility).as_str()),
     )
     .map_err(|errno| mount_failed(path, errno))?;
