@@ -70,7 +70,7 @@ pub use login::{
     AuthenticationError, Credential, Login, Mechanism, Method, Renewal, SaslMechanism, Secret,
     Security,
 };
-pub use probe::{Finding, Outlook, Rating, probe, reach};
+pub use probe::{Finding, Rating, Remedy, Report, probe, reach};
 pub use session::terms::{Connection, Terms};
 pub use settings::{Dating, OfflineMode, Settings};
 pub use shared::change::Change;

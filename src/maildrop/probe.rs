@@ -37,6 +37,17 @@ pub struct Finding {
     pub rating: Rating,
     /// One or two sentences. The server's words in them are escaped.
     pub told: String,
+    /// What a mount can do about it.
+    pub remedy: Option<Remedy>,
+}
+
+/// What a mount can do about a server's weakness. The command line says how to ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Take no times from the headers.
+    NoDates,
+    /// Send one command at a time.
+    NoPipelining,
 }
 
 /// What a finding means for a mount.
@@ -52,7 +63,7 @@ pub enum Rating {
 
 /// Whether a mount would work.
 #[derive(Clone, Debug)]
-pub enum Outlook {
+pub enum Report {
     /// A mount would work.
     Works,
     /// A mount would not work. The last finding has reported this fault.
@@ -61,7 +72,7 @@ pub enum Outlook {
 
 /// Checks the server, and passes each finding to `tell` as soon as it is known. Blocks until all
 /// steps are done; a server that is silent for the timeout makes a step fail.
-pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Outlook {
+pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Report {
     let mut probe = Probe {
         settings,
         quirks: Quirks::default(),
@@ -69,8 +80,8 @@ pub fn probe(settings: &Settings, tell: &mut dyn FnMut(&Finding)) -> Outlook {
         tell,
     };
     match probe.run() {
-        Ok(()) => Outlook::Works,
-        Err(Failed(fault)) => Outlook::Fails(fault),
+        Ok(()) => Report::Works,
+        Err(Failed(fault)) => Report::Fails(fault),
     }
 }
 
@@ -193,7 +204,7 @@ impl Probe<'_> {
             Some(Err(since)) => self.warn(
                 "TLS",
                 &format!(
-                    "{told}: it expired {} days ago, and is accepted only because of tls_pin",
+                    "{told}: it expired {} days ago, and is accepted only because it is pinned",
                     days(since.duration())
                 ),
             ),
@@ -238,7 +249,7 @@ impl Probe<'_> {
         let octets: u64 = entries.iter().map(|entry| entry.octets).sum();
         self.good(
             "maildrop",
-            &format!("{} messages, {octets} octets", entries.len()),
+            &format!("{}, {octets} octets", messages(entries.len())),
         );
         match self.quirks.identity {
             Some(Identity::Headers) => self.warn(
@@ -252,8 +263,8 @@ impl Probe<'_> {
             self.warn(
                 "LIST",
                 &format!(
-                    "{} messages have no permanent name: they are not shown",
-                    listing.unnamed
+                    "{} without a permanent name, which a mount does not show",
+                    messages(listing.unnamed)
                 ),
             );
         }
@@ -266,11 +277,10 @@ impl Probe<'_> {
             .octets(&Command::Top { message, lines: 0 }, most);
         match self.report_failure("TOP", answer)? {
             Ok(_) => self.good("TOP", "works"),
-            Err(text) => self.warn(
+            Err(text) => self.advise(
                 "TOP",
-                &format!(
-                    "refused ({text}): messages are fetched for their dates, unless -o mtime=none"
-                ),
+                &format!("refused ({text}): messages are fetched for their dates"),
+                Remedy::NoDates,
             ),
         }
         Ok(())
@@ -283,11 +293,10 @@ impl Probe<'_> {
         if !session.capabilities.pipelining {
             self.good(STEP, "not offered: one command at a time");
         } else if self.settings.pipeline == Pipeline::Off {
-            self.good(STEP, "offered, and not used (pipeline=off)");
+            self.good(STEP, "offered, and not used");
         } else if let Err(fault) = session.link.answers_three_at_once() {
-            let told =
-                format!("three commands at once failed ({fault}): mount with -o pipeline=off");
-            return self.warn(STEP, &told);
+            let told = format!("three commands at once failed ({fault})");
+            return self.advise(STEP, &told, Remedy::NoPipelining);
         } else {
             self.good(STEP, "works");
         }
@@ -321,24 +330,29 @@ impl Probe<'_> {
         result: Result<T, Fault>,
     ) -> Result<T, Failed> {
         result.map_err(|fault| {
-            self.tell(step, Rating::Failure, &fault.to_string());
+            self.tell(step, Rating::Failure, &fault.to_string(), None);
             Failed(fault)
         })
     }
 
     fn good(&mut self, step: &'static str, told: &str) {
-        self.tell(step, Rating::Good, told);
+        self.tell(step, Rating::Good, told, None);
     }
 
     fn warn(&mut self, step: &'static str, told: &str) {
-        self.tell(step, Rating::Warning, told);
+        self.tell(step, Rating::Warning, told, None);
     }
 
-    fn tell(&mut self, step: &'static str, rating: Rating, told: &str) {
+    fn advise(&mut self, step: &'static str, told: &str, remedy: Remedy) {
+        self.tell(step, Rating::Warning, told, Some(remedy));
+    }
+
+    fn tell(&mut self, step: &'static str, rating: Rating, told: &str, remedy: Option<Remedy>) {
         (self.tell)(&Finding {
             step,
             rating,
             told: told.to_owned(),
+            remedy,
         });
     }
 }
@@ -382,6 +396,13 @@ impl Link {
             self.reply(|_| ())?;
         }
         Ok(())
+    }
+}
+
+fn messages(count: usize) -> String {
+    match count {
+        1 => "1 message".to_owned(),
+        _ => format!("{count} messages"),
     }
 }
 

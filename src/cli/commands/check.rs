@@ -10,16 +10,16 @@ use crate::cli::daemon::mount::ServeError;
 use crate::cli::daemon::setup::maildrop_settings;
 use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::options::OptionArguments;
-use crate::maildrop::{Finding, Outlook, Rating, probe};
+use crate::maildrop::{Finding, Rating, Remedy, Report, probe};
 
 /// Prints a line after each step. Succeeds if a mount would work.
 pub fn check(source: &str, options: &OptionArguments) -> ExitCode {
     match report(source, options) {
-        Ok(Outlook::Works) => {
+        Ok(Report::Works) => {
             stdout::line("A mount would work.");
             ExitCode::SUCCESS
         }
-        Ok(Outlook::Fails(fault)) => {
+        Ok(Report::Fails(fault)) => {
             if let Some(advice) = fault.advice() {
                 stdout::line(columns("help", "remedy", &advice));
             }
@@ -30,7 +30,7 @@ pub fn check(source: &str, options: &OptionArguments) -> ExitCode {
     }
 }
 
-fn report(source: &str, options: &OptionArguments) -> Result<Outlook, ServeError> {
+fn report(source: &str, options: &OptionArguments) -> Result<Report, ServeError> {
     let Target { source, options } = Target::resolve(source, options.as_slice())?;
     let access = ServerAccess::obtain(&options)?;
     let password = password::obtain(&options, &source, || Ok::<(), ServeError>(()))?;
@@ -46,7 +46,12 @@ fn line(finding: &Finding) -> String {
         Rating::Warning => "warning",
         Rating::Failure => "FAILED",
     };
-    columns(rating, finding.step, &finding.told)
+    let told = match finding.remedy {
+        None => finding.told.clone(),
+        Some(Remedy::NoDates) => format!("{}, unless -o mtime=none", finding.told),
+        Some(Remedy::NoPipelining) => format!("{}: mount with -o pipeline=off", finding.told),
+    };
+    columns(rating, finding.step, &told)
 }
 
 fn columns(rating: &str, step: &str, told: &str) -> String {
@@ -63,6 +68,7 @@ mod tests {
             step: "TLS",
             rating: Rating::Warning,
             told: "none".to_owned(),
+            remedy: None,
         };
         assert_eq!(line(&finding), "warning  TLS          none");
     }

@@ -67,16 +67,19 @@ impl fmt::Display for Held {
         let Self {
             pending, unread, ..
         } = self;
-        if unread == pending {
-            write!(
+        let removers = match unread {
+            1 => "a program that had not read it",
+            _ => "programs that had not read them",
+        };
+        match (pending, unread) {
+            (1, _) => write!(f, "1 message was removed by {removers}")?,
+            _ if pending == unread => {
+                write!(f, "{pending} messages were removed by {removers}")?;
+            }
+            _ => write!(
                 f,
-                "{pending} messages were removed by programs that had not read them"
-            )?;
-        } else {
-            write!(
-                f,
-                "{pending} messages were removed, {unread} of them by programs that had not read them"
-            )?;
+                "{pending} messages were removed, {unread} of them by {removers}"
+            )?,
         }
         match self.excess {
             Excess::Many { max_delete } => {

@@ -140,7 +140,8 @@ impl Shared {
         let (readers, others) = state.wants.take(want);
         state.history.note_fault(fault);
         drop(state);
-        if !fault.is_of_the_link() {
+        // The end of the mount is no news, and the link has a line of its own.
+        if !fault.is_of_the_link() && !matches!(fault, Fault::Ending) {
             log::warn!("{name}: {fault}");
         }
         answer_all(readers, &Err(fault.clone()));
