@@ -29,6 +29,7 @@ main() {
     mount_the_demo
     look_around
     look_at_other_forms
+    search_for_something
     copy_twice
     delete_one_and_unmount
 }
@@ -83,8 +84,20 @@ look_around() {
 # The hidden directories.
 look_at_other_forms() {
     show grep -rl invoice mail/.text
+    show cat mail/.text/04-invoice.txt
     show ls mail/.parts/04-invoice/attachments
     show ls mail/.named
+}
+
+# A query is a directory. The demo indexes its mails by itself, in a moment.
+search_for_something() {
+    wait_until is_indexed || fail_with_log "no index after $PATIENCE seconds"
+    show ls mail/.search/from:repairs
+    show pop3fs search mail subject:invoice OR attachment:png
+}
+
+is_indexed() {
+    pop3fs status mail | grep -q '^indexed .*15 of 15'
 }
 
 copy_twice() {

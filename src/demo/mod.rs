@@ -107,6 +107,8 @@ impl fmt::Debug for DemoServer {
 pub fn suggestions(dir: &Path) -> String {
     let mails = shell_word(dir);
     let contents = shell_word(&dir.join(""));
+    let text = shell_word(&dir.join(".text"));
+    let search = shell_word(&dir.join(".search/subject:invoice"));
     let raffle = shell_word(&dir.join("15-raffle.eml"));
     let commands = [
         (format!("ls -l {mails}"), "every message is a file"),
@@ -114,6 +116,11 @@ pub fn suggestions(dir: &Path) -> String {
             format!("grep -r invoice {mails}"),
             "a file holds what the server sent",
         ),
+        (
+            format!("grep -r invoice {text}"),
+            "the same as a person would read it",
+        ),
+        (format!("ls {search}"), "a query is a directory"),
         (
             format!("rsync -a {contents} backup/"),
             "the second time, nothing is left to copy",

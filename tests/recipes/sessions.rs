@@ -5,12 +5,19 @@ use crate::pages::block;
 
 /// Mounts the demo at ~/mail, where the machine's zone and the length of the log are the same everywhere.
 const DEMO: &str = "mkdir ~/mail; pop3fs demo ~/mail >~/said 2>&1 & \
-                    until grep -q Ctrl-C ~/said 2>/dev/null; do kill -0 %1; done; export TZ=UTC; ";
+                    until grep -q Ctrl-C ~/said 2>/dev/null; do kill -0 %1; done; \
+                    until pop3fs status ~/mail | grep -q \"^indexed.*15 of 15\"; do kill -0 %1; done; export TZ=UTC; ";
 
 #[test]
 fn the_views_show_what_their_page_shows() {
     let session = block("views.md", "# Views", "console");
     assert_eq!(lasting(&played(&session)), lasting(&session));
+}
+
+#[test]
+fn the_searches_find_what_their_page_shows() {
+    let session = block("search.md", "# Search", "console");
+    assert_eq!(played(&session).trim_end(), session.trim_end());
 }
 
 #[test]

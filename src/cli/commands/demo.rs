@@ -14,7 +14,7 @@ use crate::cli::daemon::logging::Log;
 use crate::cli::daemon::mount::{Plan, ServeError, serve};
 use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::failure::refuse;
-use crate::cli::options::{Caching, Options, TlsPolicy};
+use crate::cli::options::{Indexing, Options, TlsPolicy};
 use crate::demo::{DemoServer, USER, suggestions};
 
 /// Serves the demo until it is unmounted or Ctrl-C is pressed.
@@ -33,10 +33,13 @@ fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
     let server = DemoServer::start().map_err(refused("a server on loopback"))?;
     let mountpoint = DemoDirectory::make(dir).map_err(refused("the directory of the demo"))?;
     let source: Source = format!("pop://{USER}@{}", server.address()).parse()?;
+    let cache = tempfile::Builder::new().prefix("pop3fs-demo-").tempdir();
+    let cache = cache.map_err(refused("a folder for the demo's cache"))?;
     let plan = Plan {
         source: source.with_tls(TlsPolicy::Off),
         options: Options {
-            cache: Caching::Off,
+            cache_dir: Some(cache.path().to_owned()),
+            index: Indexing::Full,
             ..Options::default()
         },
         access: ServerAccess::default(),
@@ -52,8 +55,8 @@ fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
         stdout::line(suggestions(dir));
         stdout::line("Ctrl-C ends it.");
     });
-    // The server must live until the last commit.
-    drop(server);
+    // The server and the cache must live until the last commit.
+    drop((server, cache));
     Ok(code)
 }
 
