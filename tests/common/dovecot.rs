@@ -1,4 +1,7 @@
-//! Dovecot's POP3 server on loopback.
+//! Dovecot's POP3 server on loopback: 2.3, as in Debian 12, or 2.4, as in Debian 13, whose settings
+//! have other names.
+
+mod since_2_4;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use nix::unistd::{Gid, Group, Uid, User};
 use tempfile::TempDir;
 
+use super::command::stdout_of;
 use super::launch::{
     Launched, free_port, give_to_mail_owner, is_root, launch, mail_owner, program, server_folder,
 };
@@ -33,9 +37,13 @@ pub struct DovecotOptions {
     /// How the messages are kept.
     pub store: Store,
     /// Another password than [`Dovecot::PASSWORD`], in any octets.
-    pub password: Option<&'static [u8]>,
+    pub password: Option<Vec<u8>>,
     /// Offer STLS on the plain port and TLS from the first byte on another, with this certificate.
     pub tls: Option<Certificate>,
+    /// Offer TLS from the first octet also on port 995 of this address.
+    pub secure_address: Option<String>,
+    /// Make a unique-id of the message's id in hexadecimal digits, between these texts.
+    pub uidl_around_id: Option<[&'static str; 2]>,
     /// Demand a client certificate of the authority that signed the server's.
     pub demand_client_certificate: bool,
     /// Allow only one session at a time (`pop3_lock_session`).
@@ -78,6 +86,7 @@ impl Dovecot {
     pub fn start(messages: &[Vec<u8>], options: &DovecotOptions) -> Self {
         program(&["/usr/lib/dovecot/pop3"], "dovecot-pop3d");
         let dovecot = program(&["/usr/sbin/dovecot"], "dovecot-core");
+        let version = Version::of(&dovecot);
         let folder = server_folder();
         let mail = MailStore::create(options.store, folder.path(), messages);
         let identity = options
@@ -90,6 +99,7 @@ impl Dovecot {
                 port,
                 tls_port,
                 identity: identity.as_ref(),
+                version,
                 options,
             };
             configuration.write_token_key();
@@ -170,6 +180,15 @@ impl Dovecot {
         self.launched.processes.kill();
     }
 
+    /// The lines of Dovecot's log so far about successful logins.
+    pub fn logins(&self) -> Vec<String> {
+        // Until Dovecot 2.3, and since 2.4.
+        let words = ["Login: ", "Logged in: "];
+        let is_login = |line: &&str| words.iter().any(|word| line.contains(word));
+        let log = self.log();
+        log.lines().filter(is_login).map(str::to_owned).collect()
+    }
+
     /// Dovecot's log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("output")).expect("Dovecot's log")
@@ -195,21 +214,47 @@ fn spool(folder: &Path) -> PathBuf {
     folder.join("spool")
 }
 
+/// Which names the settings have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Until2_3,
+    Since2_4,
+}
+
+impl Version {
+    fn of(dovecot: &Path) -> Self {
+        let program = dovecot.to_str().expect("a path in ASCII");
+        match stdout_of(&[program, "--version"]).starts_with("2.3.") {
+            true => Self::Until2_3,
+            false => Self::Since2_4,
+        }
+    }
+}
+
 struct Configuration<'a> {
     folder: &'a Path,
     port: u16,
     tls_port: u16,
     identity: Option<&'a Identity>,
+    version: Version,
     options: &'a DovecotOptions,
 }
 
 impl Configuration<'_> {
     fn text(&self) -> String {
+        let of_the_version = match self.version {
+            Version::Until2_3 => [
+                self.base(),
+                self.mechanisms(),
+                self.mail_location(),
+                self.certificates(),
+            ],
+            Version::Since2_4 => self.since_2_4(),
+        };
         [
-            self.base(),
-            self.mechanisms(),
-            self.mail_location(),
+            of_the_version.join("\n"),
             self.login_service(),
+            self.uidl_format(),
             self.without_root(),
             self.lock_session(),
             self.options.extra.clone(),
@@ -232,16 +277,8 @@ impl Configuration<'_> {
     /// mechanisms.
     fn mechanisms(&self) -> String {
         let folder = self.folder.display();
-        let password = self
-            .options
-            .password
-            .unwrap_or(Dovecot::PASSWORD.as_bytes());
-        let password = format!("{{PLAIN.b64}}{}", STANDARD.encode(password));
-        let (tokens, passwords): (Vec<&str>, Vec<&str>) = ["plain"]
-            .into_iter()
-            .chain(self.options.mechanisms.iter().copied())
-            .partition(|name| Dovecot::TOKEN_MECHANISMS.contains(name));
-        let (tokens, passwords) = (tokens.join(" "), passwords.join(" "));
+        let password = self.password();
+        let (tokens, passwords) = self.mechanism_names();
         let database_of_tokens = if tokens.is_empty() {
             String::new()
         } else {
@@ -253,6 +290,22 @@ impl Configuration<'_> {
             "auth_mechanisms = {passwords} {tokens}\n{database_of_tokens}\
              passdb {{\n driver = static\n mechanisms = {passwords}\n args = password={password}\n}}"
         )
+    }
+
+    /// As Dovecot stores it.
+    fn password(&self) -> String {
+        let default = || Dovecot::PASSWORD.as_bytes().to_vec();
+        let octets = self.options.password.clone().unwrap_or_else(default);
+        format!("{{PLAIN.b64}}{}", STANDARD.encode(octets))
+    }
+
+    /// The mechanisms that take a token, and those that take a password.
+    fn mechanism_names(&self) -> (String, String) {
+        let (tokens, passwords): (Vec<&str>, Vec<&str>) = ["plain"]
+            .into_iter()
+            .chain(self.options.mechanisms.iter().copied())
+            .partition(|name| Dovecot::TOKEN_MECHANISMS.contains(name));
+        (tokens.join(" "), passwords.join(" "))
     }
 
     /// Writes the key with which Dovecot checks token signatures locally.
@@ -279,11 +332,9 @@ impl Configuration<'_> {
         }
     }
 
-    fn login_service(&self) -> String {
-        let chroot = if is_root() { "" } else { "chroot =" };
-        let plain = format!("inet_listener pop3 {{\n port = {}\n}}", self.port);
+    fn certificates(&self) -> String {
         let Some(identity) = self.identity else {
-            return format!("ssl = no\nservice pop3-login {{\n{chroot}\n{plain}\n}}");
+            return "ssl = no".to_owned();
         };
         let demand = match self.options.demand_client_certificate {
             false => String::new(),
@@ -294,12 +345,42 @@ impl Configuration<'_> {
             ),
         };
         format!(
-            "ssl = yes\nssl_cert = <{}\nssl_key = <{}\n{demand}\
-             service pop3-login {{\n{chroot}\n{plain}\ninet_listener pop3s {{\n port = {}\n ssl = yes\n}}\n}}",
+            "ssl = yes\nssl_cert = <{}\nssl_key = <{}\n{demand}",
             identity.certificate.display(),
-            identity.key.display(),
-            self.tls_port
+            identity.key.display()
         )
+    }
+
+    fn login_service(&self) -> String {
+        let chroot = if is_root() { "" } else { "chroot =" };
+        let plain = format!("inet_listener pop3 {{\n port = {}\n}}", self.port);
+        let secure = match self.identity {
+            None => String::new(),
+            Some(_) => format!(
+                "inet_listener pop3s {{\n port = {}\n ssl = yes\n}}",
+                self.tls_port
+            ),
+        };
+        let address = match self.version {
+            Version::Until2_3 => "address",
+            Version::Since2_4 => "listen",
+        };
+        let other = self.options.secure_address.as_ref().map(|host| {
+            format!("inet_listener other {{\n {address} = {host}\n port = 995\n ssl = yes\n}}")
+        });
+        let other = other.unwrap_or_default();
+        format!("service pop3-login {{\n{chroot}\n{plain}\n{secure}\n{other}\n}}")
+    }
+
+    fn uidl_format(&self) -> String {
+        let hexadecimal = match self.version {
+            Version::Until2_3 => "%Xu",
+            Version::Since2_4 => "%{uid | hex}",
+        };
+        match self.options.uidl_around_id {
+            None => String::new(),
+            Some([before, after]) => format!("pop3_uidl_format = {before}{hexadecimal}{after}"),
+        }
     }
 
     /// Without root, all of Dovecot runs as the test's own user and cannot call chroot.

@@ -44,10 +44,10 @@ impl Way {
     }
 }
 
-/// A Dovecot that accepts this password besides its default one.
+/// A Dovecot that accepts this password.
 fn dovecot(password: &str) -> Dovecot {
     let options = DovecotOptions {
-        extra: format!("passdb {{\n driver = static\n args = password={password}\n}}"),
+        password: Some(password.as_bytes().to_vec()),
         ..DovecotOptions::default()
     };
     Dovecot::start(&corpus::realistic(22, 1), &options)

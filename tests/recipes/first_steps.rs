@@ -93,8 +93,8 @@ fn mail_is_backed_up() {
 #[test]
 fn removed_mail_is_shown_and_taken_back() {
     // Dovecot gives the message with the id 11 the name that the block has.
-    let settings = "pop3_uidl_format = 0000002%Xu66d6c3f1\n";
-    let home = Home::with_server_settings(&everyday(COUNT), settings);
+    let around = ["0000002", "66d6c3f1"];
+    let home = Home::with_unique_ids(&everyday(COUNT), Some(around));
     let check = "ls ~/mail | wc -l";
     let shown = home.run(&block("README.md", "## Delete", "sh"), check);
     assert!(shown.starts_with("0000002b66d6c3f1.eml\n"), "{shown}");

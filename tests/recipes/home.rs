@@ -45,17 +45,16 @@ pub(crate) struct Home {
 impl Home {
     /// Her maildrop holds the messages. mail.example.org is an address of this test alone, with POP3 over TLS on port 995.
     pub(crate) fn new(messages: &[Vec<u8>]) -> Self {
-        Self::with_server_settings(messages, "")
+        Self::with_unique_ids(messages, None)
     }
 
-    /// The same with more lines in Dovecot's configuration.
-    pub(crate) fn with_server_settings(messages: &[Vec<u8>], settings: &str) -> Self {
+    /// The same where unique-ids are the hexadecimal ids of the messages between these texts.
+    pub(crate) fn with_unique_ids(messages: &[Vec<u8>], around: Option<[&'static str; 2]>) -> Self {
         let address = address();
-        let listener =
-            format!("inet_listener recipes {{\n address = {address}\n port = 995\n ssl = yes\n }}");
         let options = DovecotOptions {
             tls: Some(Certificate::Good),
-            extra: format!("service pop3-login {{\n {listener}\n}}\n{settings}"),
+            secure_address: Some(address.clone()),
+            uidl_around_id: around,
             ..DovecotOptions::default()
         };
         let server = Dovecot::start(messages, &options);
