@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use pop3fs::cli::{
     Format, Invocation, UserCommand, cache, check, commit, complete, completions, demo, fetch,
-    keep_memory_secret, manual, mount, restore, search, status, umount, umount_all,
+    keep_memory_secret, manual, mount, restore, search, status, umount, umount_all, watch,
 };
 use pop3fs::maildrop::{Consent, Depth, Farewell};
 
@@ -33,6 +33,7 @@ fn run(command: &UserCommand) -> ExitCode {
         UserCommand::Restore { dir, names } => restore(dir, names),
         UserCommand::Fetch { dir, headers } => fetch(dir, depth(*headers)),
         UserCommand::Search { dir, words, json } => search(dir, words, format(*json, false)),
+        UserCommand::Watch { dir, exec } => watch(dir, exec.as_deref()),
         UserCommand::Status { dir, json, names } => status(dir.as_deref(), format(*json, *names)),
         UserCommand::Cache { cache_dir, command } => cache(cache_dir.as_deref(), command.as_ref()),
         UserCommand::Check { source, options } => check(source, options),

@@ -22,7 +22,7 @@ pub use arguments::manual::manual;
 pub use arguments::{CacheCommand, Invocation, MountArguments, UserCommand};
 pub use commands::{
     Format, cache, check, commit, complete, demo, fetch, restore, search, status, umount,
-    umount_all,
+    umount_all, watch,
 };
 pub use daemon::{keep_memory_secret, mount};
 pub use failure::Failure;

@@ -140,7 +140,9 @@ impl Maildrop {
         }
     }
 
-    fn has_ended(&self) -> bool {
+    /// Whether the end of the mount has begun.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
         self.engine.lock().is_none()
     }
 }

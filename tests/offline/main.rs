@@ -1,5 +1,5 @@
 //! A mount without its server: it begins with the last listing, reads what is cached, and keeps what
-//! is removed until the server is there again.
+//! is removed until the server is there again. And what is told of messages that come and go.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -8,6 +8,7 @@ mod listings;
 mod numbers;
 mod removals;
 mod starts;
+mod watch;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};

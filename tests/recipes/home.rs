@@ -20,6 +20,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const MACHINE: &str = r#"
 mount -t tmpfs none "$1/scratch"; mkdir "$1/scratch/bin" "$1/scratch/etc"; cp "$2" "$1/scratch/bin/pop3fs"
 printf '#!/bin/sh\necho secret\n' >"$1/scratch/bin/secret-tool"; cp "$1/scratch/bin/secret-tool" "$1/scratch/bin/pass"; chmod 755 "$1/scratch/bin/"*
+printf '#!/bin/sh\necho "$*" >>~/notified\n' >"$1/scratch/bin/notify-send"; chmod 755 "$1/scratch/bin/notify-send"
 cp "$1"/etc/* "$1/scratch/etc"; mknod -m 666 "$1/scratch/fuse" c 10 229
 mount --bind "$1/scratch/fuse" /dev/fuse
 mount -t overlay overlay -o lowerdir="$1/scratch/bin":/usr/bin /usr/bin

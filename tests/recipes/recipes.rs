@@ -214,3 +214,19 @@ fn mail_older_than_a_fortnight_is_deleted() {
     assert!(shown.contains("Subject: of today\n"), "{shown}");
     assert_eq!(home.left(), 1);
 }
+
+#[test]
+fn new_mail_is_shown_on_the_desktop() {
+    let home = Home::with_everyday_mail(COUNT);
+    // Mail that was taken away arrives when it is taken back.
+    let before = "mkdir ~/mail; pop3fs pops://alice@mail.example.org ~/mail 2>/dev/null; \
+        ls ~/mail | head -1 | xargs -I NAME rm -f ~/mail/NAME; \
+        { until pop3fs status --json ~/mail | grep -q watches.:1; do sleep 0.1; done; \
+        pop3fs restore ~/mail; until test -s ~/notified; do sleep 0.1; done; \
+        pop3fs umount ~/mail; } >/dev/null & ";
+    let block = block("recipes.md", "## A notification of new mail", "sh");
+    let shown = home.run_bare(&block, before, "cat ~/notified");
+    let notified = lines_with(&shown, "-- ");
+    assert_eq!(notified.len(), 1, "{shown}");
+    assert!(notified[0].contains('@'), "{shown}");
+}

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use crate::cli::options::{LIST, OptionGroup, OptionRow, TABLE};
 
 /// The options that the help explains. It only names the others.
-const EXPLAINED: &[&str] = &["tls", "password_command", "password_file", "ro"];
+const EXPLAINED: &[&str] = &["tls", "password_command", "ro"];
 
 /// Columns of the whole text.
 const WIDTH: usize = 100;

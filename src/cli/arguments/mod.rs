@@ -140,6 +140,15 @@ pub enum UserCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Tell of each message that arrives or departs, as lines of JSON
+    Watch {
+        /// The mount point
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Run it by `sh -c` for each message instead: POP3FS_EVENT, POP3FS_NAME, POP3FS_SUBJECT … are in its environment
+        #[arg(long, value_name = "COMMAND")]
+        exec: Option<String>,
+    },
     /// Show what is mounted and what is pending
     Status {
         /// The mount point; without it, all of your mounts are listed

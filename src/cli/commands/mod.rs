@@ -11,6 +11,7 @@ mod search;
 mod status;
 mod stdout;
 mod umount;
+mod watch;
 
 pub use cache::cache;
 pub use check::check;
@@ -21,3 +22,4 @@ pub use restore::restore;
 pub use search::search;
 pub use status::{Format, status};
 pub use umount::{commit, umount, umount_all};
+pub use watch::watch;

@@ -1,13 +1,14 @@
 //! The client's end of the control socket.
 
 use std::io::{self, BufReader};
+use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
 use super::server::{next_line, write_line};
-use super::{ControlResponse, Request, RequestOutcome, folder};
+use super::{ControlResponse, MessageChange, Request, RequestOutcome, folder};
 use crate::cli::failure::Failure;
 use crate::fs::mount::{DeviceNumber, FindError, FoundMount, find};
 use crate::maildrop::Progress;
@@ -54,13 +55,44 @@ pub(in crate::cli) fn ask_for_long(
     request: &Request,
     going: &mut dyn FnMut(Progress),
 ) -> Result<ControlResponse, ControlError> {
+    let mut progress = |response: ControlResponse| {
+        response.progress.into_iter().for_each(&mut *going);
+        ControlFlow::Continue(())
+    };
+    ask_in_parts(dir, request, &mut progress)
+}
+
+/// Watches the mount at `dir` until it ends, or `told` breaks.
+pub(in crate::cli) fn ask_to_watch(
+    dir: &Path,
+    told: &mut dyn FnMut(MessageChange) -> ControlFlow<()>,
+) -> Result<ControlResponse, ControlError> {
+    let mut parts = |response: ControlResponse| match response.change {
+        Some(change) => told(change),
+        None => ControlFlow::Continue(()),
+    };
+    match ask_in_parts(dir, &Request::Watch, &mut parts) {
+        // The daemon need not find the time to say good-bye.
+        Err(ControlError::Unanswered { .. }) if find(dir).is_err() => {
+            Ok(ControlResponse::done("the mount has ended"))
+        }
+        answered => answered,
+    }
+}
+
+/// Asks, and hands on each response that precedes the answer, until `part` breaks.
+fn ask_in_parts(
+    dir: &Path,
+    request: &Request,
+    part: &mut dyn FnMut(ControlResponse) -> ControlFlow<()>,
+) -> Result<ControlResponse, ControlError> {
     let mount = find(dir)?;
     check_owner(&mount)?;
-    match ask_first(&sockets_of(&mount), &mount.path, request, going) {
+    match ask_first(&sockets_of(&mount), &mount.path, request, part) {
         // The mount table shows a mount before its daemon listens. The daemon answers the kernel after that, so metadata()
         // waits until it listens.
         Err(ControlError::Gone { .. }) if mount.path.metadata().is_ok() => {
-            ask_first(&sockets_of(&mount), &mount.path, request, going)
+            ask_first(&sockets_of(&mount), &mount.path, request, part)
         }
         answered => answered,
     }
@@ -103,7 +135,7 @@ fn ask_first(
     sockets: &[PathBuf],
     path: &Path,
     request: &Request,
-    going: &mut dyn FnMut(Progress),
+    part: &mut dyn FnMut(ControlResponse) -> ControlFlow<()>,
 ) -> Result<ControlResponse, ControlError> {
     let connected = sockets
         .iter()
@@ -122,9 +154,11 @@ fn ask_first(
         let line = next_line(&mut answers).map_err(unanswered)?;
         let response: ControlResponse =
             serde_json::from_slice(&line).map_err(ControlError::Garbled)?;
-        match (response.outcome, response.progress) {
-            (RequestOutcome::Going, progress) => progress.into_iter().for_each(&mut *going),
-            _ => return Ok(response),
+        if response.outcome != RequestOutcome::Going {
+            return Ok(response);
+        }
+        if part(response).is_break() {
+            return Ok(ControlResponse::done("enough"));
         }
     }
 }
@@ -160,7 +194,9 @@ mod tests {
 
     fn ask_in(folder: &Path, request: &Request) -> Result<ControlResponse, ControlError> {
         let sockets = sockets_in(&[folder.to_owned()], geteuid().as_raw(), DEVICE);
-        ask_first(&sockets, Path::new("/mnt"), request, &mut |_| ())
+        ask_first(&sockets, Path::new("/mnt"), request, &mut |_| {
+            ControlFlow::Continue(())
+        })
     }
 
     /// A handler that leaves each request with the receiver of the channel.
@@ -246,7 +282,9 @@ mod tests {
             ..Progress::default()
         };
         let handler: Handler = Arc::new(move |_, mut reply: ControlReply| {
-            (1..=3).for_each(|messages| reply.going(far(messages)).unwrap());
+            for messages in 1..=3 {
+                reply.going(&ControlResponse::going(far(messages))).unwrap();
+            }
             reply.send(&ControlResponse::done("all"));
         });
         let _serving = Server::listen_in(dir.path(), DEVICE)
@@ -255,7 +293,10 @@ mod tests {
             .unwrap();
         let sockets = sockets_in(&[dir.path().to_owned()], geteuid().as_raw(), DEVICE);
         let mut told = Vec::new();
-        let mut going = |progress| told.push(progress);
+        let mut going = |response: ControlResponse| {
+            told.extend(response.progress);
+            ControlFlow::Continue(())
+        };
         let request = Request::Fetch { depth: Depth::Body };
         let response = ask_first(&sockets, Path::new("/mnt"), &request, &mut going).unwrap();
         assert_eq!(response, ControlResponse::done("all"));

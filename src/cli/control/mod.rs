@@ -4,7 +4,7 @@
 //! `MAJOR:MINOR-PID.sock`: two daemons can have the same device number while one of them still commits after its unmount.
 //!
 //! The client sends a [`Request`] as a line of JSON, and the daemon answers with a [`ControlResponse`] when it is done.
-//! Responses about the progress of a fetch, [`RequestOutcome::Going`], may precede it.
+//! Responses about the progress of a fetch or of a watch, [`RequestOutcome::Going`], may precede it.
 
 mod ask;
 mod folder;
@@ -13,12 +13,13 @@ pub(super) mod search;
 pub(super) mod sentences;
 mod server;
 mod status;
+pub(super) mod watch;
 
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use ask::{ControlError, ask, ask_for_long};
+pub(super) use ask::{ControlError, ask, ask_for_long, ask_to_watch};
 #[cfg(test)]
 pub(super) use search::FoundRow;
 pub(super) use search::{SearchDetail, SearchReport};
@@ -26,6 +27,8 @@ pub(super) use server::{ControlReply, ControlServing, Server};
 pub(super) use status::{
     Cached, MountStatus, OfflineStatus, Opens, PastEvent, SessionStatus, StoredBodies,
 };
+
+pub(super) use watch::{ChangeKind, MessageChange};
 
 use crate::cli::failure::Failure;
 use crate::maildrop::{Consent, Depth, Farewell, Progress};
@@ -64,6 +67,8 @@ pub(super) enum Request {
         /// How much to tell of each message.
         detail: SearchDetail,
     },
+    /// Tell of each message that arrives or departs, until the mount ends.
+    Watch,
     /// Describe the state of the mount.
     Status,
 }
@@ -85,6 +90,9 @@ pub(super) struct ControlResponse {
     /// The progress of a fetch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// What a watch has noticed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<MessageChange>,
 }
 
 /// How a request ended.
@@ -110,6 +118,7 @@ impl ControlResponse {
             status: None,
             search: None,
             progress: None,
+            change: None,
         }
     }
 
@@ -160,6 +169,14 @@ impl ControlResponse {
         Self {
             search: Some(report),
             ..Self::of(RequestOutcome::Done, Vec::new())
+        }
+    }
+
+    /// What a watch has noticed.
+    pub(super) fn changed(change: MessageChange) -> Self {
+        Self {
+            change: Some(change),
+            ..Self::of(RequestOutcome::Going, Vec::new())
         }
     }
 

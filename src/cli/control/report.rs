@@ -176,6 +176,12 @@ pub(in crate::cli) fn print_status(
             &format!("{indexed} of {}", counted(status.messages, "message")),
         )?;
     }
+    if status.watches > 0 {
+        line(
+            "watched",
+            &format!("by {}", counted(status.watches, "program")),
+        )?;
+    }
     line("opened", &opened(status.opens))?;
     line("pending", &deletions(status))?;
     for name in status.pending.iter().take(most_names) {
@@ -302,6 +308,7 @@ mod tests {
                 limit: 4000,
             }),
             indexed: Some(2),
+            watches: 0,
             opens: Opens { total: 3, hits: 2 },
             last_commit: Some(PastEvent {
                 at: 86_400,
@@ -390,7 +397,7 @@ mod tests {
              \"listing_age_seconds\":12,\"session\":\"open\",\"tls\":\"TLSv1.3\",\"login\":\"PLAIN\",\
              \"capabilities\":\"TOP, UIDL\",\"in_flight\":2,\"pending\":[\"a\\u001b.eml\"],\"pending_octets\":2048,\"committing\":0,\"held\":null,\
              \"cached\":{\"messages\":1,\"octets\":99},\"disk\":{\"messages\":2,\"octets\":300,\"limit\":4000},\
-             \"indexed\":2,\"opens\":{\"total\":3,\"hits\":2},\
+             \"indexed\":2,\"watches\":0,\"opens\":{\"total\":3,\"hits\":2},\
              \"last_commit\":{\"at\":86400,\"failed\":false,\"lines\":[\"1 message deleted on the server\"]},\
              \"last_error\":null}"
         );

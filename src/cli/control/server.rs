@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, poll};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
 
 use super::{ControlResponse, LONGEST_REQUEST, Request, folder};
 use crate::cli::failure::Failure;
 use crate::fs::mount::DeviceNumber;
-use crate::maildrop::Progress;
 
 /// The longest silence of a client before its request is complete, and while it takes the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -209,11 +209,33 @@ impl ControlReply {
         self.send_once(response);
     }
 
-    /// Reports progress. An error means that the client is gone.
-    pub(in crate::cli) fn going(&mut self, progress: Progress) -> io::Result<()> {
+    /// Sends a response before the answer. An error means that the client is gone.
+    pub(in crate::cli) fn going(&mut self, response: &ControlResponse) -> io::Result<()> {
         match &mut self.0 {
-            Some(client) => write_line(client, &ControlResponse::going(progress)),
+            Some(client) => write_line(client, response),
             None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// From now on the client may take its time for each response.
+    pub(in crate::cli) fn wait_for_slow_client(&mut self) {
+        if let Some(client) = &self.0
+            && let Err(error) = client.set_write_timeout(None)
+        {
+            log::debug!("a slow client may be dropped: {error}");
+        }
+    }
+
+    /// Waits so long, or until the client leaves. Returns whether it has.
+    pub(in crate::cli) fn has_left_within(&self, time: Duration) -> bool {
+        let Some(client) = &self.0 else {
+            return true;
+        };
+        let mut polled = [PollFd::new(client.as_fd(), PollFlags::empty())];
+        let time = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+        match poll(&mut polled, time) {
+            Ok(_) => polled[0].any().unwrap_or(true),
+            Err(errno) => errno != Errno::EINTR,
         }
     }
 
@@ -277,10 +299,14 @@ fn attend(client: UnixStream, handler: &Handler, place: Places) -> io::Result<()
         .name("control client".to_owned())
         .spawn(move || {
             match receive(&client) {
-                Ok(request) => handler(request, ControlReply(Some(client))),
+                Ok(request) => {
+                    // A watch lasts as long as the mount, and must not keep other clients out.
+                    let place = (request != Request::Watch).then_some(place);
+                    handler(request, ControlReply(Some(client)));
+                    drop(place);
+                }
                 Err(error) => log::warn!("a client of the control socket: {error}"),
             }
-            drop(place);
         })?;
     Ok(())
 }

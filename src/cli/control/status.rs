@@ -51,6 +51,8 @@ pub(in crate::cli) struct MountStatus {
     pub disk: Option<StoredBodies>,
     /// How many messages can be searched; none with `index=off`.
     pub indexed: Option<u64>,
+    /// How many `pop3fs watch` are running. They have the listing renewed.
+    pub watches: u64,
     /// How often messages were opened.
     pub opens: Opens,
     /// The last commit that had something to delete.

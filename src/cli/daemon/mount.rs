@@ -24,6 +24,7 @@ use crate::cli::control::sentences::{
     PendingCounts, cautions_in_words, farewell_in_words, remembered_in_words,
     still_mounted_in_words,
 };
+use crate::cli::control::watch::Watchers;
 use crate::cli::control::{self, ControlResponse};
 use crate::cli::daemon::background::{self, ForkRole, LaunchError, ReadyNotice};
 use crate::cli::daemon::descriptors::{self, DescriptorError};
@@ -285,6 +286,7 @@ impl MountedMaildrop {
             searches: self.searches.clone(),
             mount: self.mount.clone(),
             leaver: Arc::clone(&leaver),
+            watchers: Watchers::default(),
         };
         let control = match start_threads(serving, handler, tell) {
             Ok(control) => control,

@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use crate::cli::control::report::status;
 use crate::cli::control::search::search;
 use crate::cli::control::sentences::{fetched_in_words, held_in_words, verdict_in_words};
-use crate::cli::control::{ControlReply, ControlResponse, Request, RequestOutcome};
+use crate::cli::control::watch::{Watchers, watch};
+use crate::cli::control::{ControlReply, ControlResponse, MountStatus, Request, RequestOutcome};
 use crate::cli::failure::{Advice, Failure};
 use crate::fs::Searches;
 use crate::fs::mount::{Mount, Unmount, UnmountError};
@@ -58,6 +59,7 @@ pub(in crate::cli) struct RequestHandler {
     pub(in crate::cli) searches: Option<Arc<Searches>>,
     pub(in crate::cli) mount: Mount,
     pub(in crate::cli) leaver: Arc<Leaver>,
+    pub(in crate::cli) watchers: Watchers,
 }
 
 impl RequestHandler {
@@ -70,13 +72,17 @@ impl RequestHandler {
                 let searches = self.searches.as_ref();
                 reply.send(&search(&self.maildrop, searches, &query, detail));
             }
+            Request::Watch => watch(&self.maildrop, &self.watchers, reply),
             Request::Restore { names } => reply.send(&self.restore(names)),
-            Request::Status => reply.send(&ControlResponse::status(status(
-                &self.source,
-                self.mount.mountpoint(),
-                &self.maildrop,
-                self.searches.as_deref(),
-            ))),
+            Request::Status => reply.send(&ControlResponse::status(MountStatus {
+                watches: self.watchers.count() as u64,
+                ..status(
+                    &self.source,
+                    self.mount.mountpoint(),
+                    &self.maildrop,
+                    self.searches.as_deref(),
+                )
+            })),
         }
     }
 
@@ -102,12 +108,12 @@ impl RequestHandler {
 
     /// Runs on the thread of the client. Ends when the client goes away.
     fn fetch(&self, depth: Depth, mut reply: ControlReply) {
-        let fetched = self
-            .maildrop
-            .fetch(depth, &mut |progress| match reply.going(progress) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            });
+        let fetched = self.maildrop.fetch(depth, &mut |progress| match reply
+            .going(&ControlResponse::going(progress))
+        {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        });
         reply.send(&match fetched {
             Ok(fetched) => fetched_in_words(&fetched, self.mount.mountpoint()),
             Err(error) => ControlResponse::failed(Failure::from(&error), error.sentence()),

@@ -170,6 +170,9 @@ impl State {
         id: MessageId,
         is_stored: impl Fn(&Message) -> bool,
     ) -> bool {
+        if self.is_offline() {
+            return false;
+        }
         let (bodies, tops) = (&self.bodies, &self.tops);
         let missing = |message: &Message| {
             let is_in_memory = tops.contains(message.inode) || bodies.contains(message.inode);
