@@ -7,6 +7,7 @@
 //! | no UIDL; no UIDL and no TOP; UIDL refused when empty | `identity` |
 //! | STAT, LIST and UIDL disagree | `listing` |
 //! | no TOP | `dates` |
+//! | TOP refused, cut or never answered for one message | `tops` |
 //! | `+ERR`, bare status lines, spaces, escape sequences | `replies` |
 //! | lines, listings and bodies that never end; one octet a second | `endless` |
 //! | EXPIRE 0, EXPIRENEVER | `expire` |
@@ -33,6 +34,7 @@ mod login;
 mod refusals;
 mod replies;
 mod security;
+mod tops;
 
 use std::fs;
 use std::io;

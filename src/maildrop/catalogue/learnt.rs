@@ -9,8 +9,8 @@ pub(crate) struct Learnt {
     pub(crate) source: HeaderSource,
     /// `None` if the headers were cut.
     pub(crate) digest: Option<HeaderDigest>,
-    /// When the message arrived, in Unix seconds.
-    pub(crate) arrived: i64,
+    /// When the message arrived, in Unix seconds. `None` if the headers have no date.
+    pub(crate) arrived: Option<i64>,
     /// The sender and the subject, as one line for people.
     pub(crate) title: String,
     /// A summary of the headers, if this mount keeps summaries.

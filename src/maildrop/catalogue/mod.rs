@@ -62,7 +62,7 @@ use crate::maildrop::catalogue::id::{ListingSerial, MessageId, Tag};
 use crate::maildrop::catalogue::inode::Room;
 use crate::maildrop::catalogue::learnt::{HeaderNews, Learnt};
 use crate::maildrop::catalogue::listing::{Coverage, Group, Listed};
-use crate::maildrop::catalogue::message::{Extent, Message, Standing};
+use crate::maildrop::catalogue::message::{Extent, Message, Standing, unix_now};
 use crate::maildrop::catalogue::messages::Messages;
 use crate::maildrop::catalogue::name::file_name;
 use crate::maildrop::catalogue::pending::{Absence, Likeness, PendingDeletion, Remover};
@@ -285,7 +285,8 @@ impl Catalogue {
         message.content = ContentSince::Unchanged;
     }
 
-    /// Keeps what the headers say. A date and a title that were shown before stay. But if the
+    /// Keeps what the headers say. If they have no date, the message has the time of its first
+    /// listing. A date and a title that were shown before stay. But if the
     /// digests show that the headers are those of another message, the older date, title and flags
     /// are dropped.
     pub(crate) fn learn_headers(&mut self, id: MessageId, learnt: Learnt) -> HeaderNews {
@@ -303,7 +304,11 @@ impl Catalogue {
             message.digests = digests;
             news = HeaderNews::OtherMessage;
         }
-        message.arrived.get_or_insert(learnt.arrived);
+        let first_listed = message.first_listed;
+        message.arrived.get_or_insert_with(|| {
+            let arrived = learnt.arrived.or(first_listed);
+            arrived.unwrap_or_else(unix_now)
+        });
         message.content = ContentSince::Unchanged;
         message.title.get_or_insert(learnt.title.into_boxed_str());
         if let Some(outline) = learnt.outline {

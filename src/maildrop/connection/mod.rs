@@ -8,3 +8,4 @@ pub(crate) mod pipelining;
 pub(crate) mod quirks;
 pub(crate) mod reply_rate;
 mod secrets;
+pub(crate) mod tops;

@@ -34,6 +34,11 @@
 //! - It notes in the headers which messages were read (servers with mbox files). pop3fs leaves
 //!   those fields out of the digest. (`identity`)
 //! - It has no TOP (mpopd). pop3fs fetches a small message to learn its date. (`transfer`)
+//! - It refuses TOP for single messages, or ends or stalls the session over it (NetEase and others).
+//!   pop3fs takes the date of such a message from the body, or from when it was first listed.
+//!   (`tops`, `transfer`, `scan`, `confirm`)
+//! - It cuts the headers in TOP (some). pop3fs does without TOP for such a message. (`transfer`)
+//! - It lists a small message with a huge size (some). pop3fs tries to fetch it. (`transfer`)
 //! - It changes its sizes when UIDL runs (mailutils). pop3fs sends LIST last. (`scan`)
 //! - It counts a line end as one octet in LIST, or estimates (mpopd, Dovecot, Exchange). pop3fs
 //!   takes the size of the body once it has it. (`listed_sizes`, `received`)
@@ -72,6 +77,7 @@ use crate::maildrop::catalogue::identity::Identity;
 use crate::maildrop::connection::capa::CapaHistory;
 use crate::maildrop::connection::listed_sizes::ListedSizes;
 use crate::maildrop::connection::pipelining::Pipelining;
+use crate::maildrop::connection::tops::Tops;
 
 /// What this mount has learnt about its server. It is kept from one session to the next.
 #[derive(Debug, Default)]
@@ -85,6 +91,8 @@ pub(crate) struct Quirks {
     pub(crate) pipelining: Pipelining,
     /// How the sizes in LIST relate to those of the bodies.
     pub(crate) sizes: ListedSizes,
+    /// Whether TOP works, and for which messages it does not.
+    pub(crate) tops: Tops,
     /// Whether to send CAPA.
     pub(crate) capa: CapaHistory,
     /// The warnings given in this mount.

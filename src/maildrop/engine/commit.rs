@@ -29,6 +29,7 @@ use std::time::Instant;
 use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Standing;
+use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::deletion::limit::{self, Consent, Held};
 use crate::maildrop::deletion::verdict::{Farewell, Kept, Verdict, Whereabouts};
 use crate::maildrop::engine::confirm::{Confirmation, ToConfirm};
@@ -40,6 +41,8 @@ use crate::maildrop::session::{FAREWELL, Session};
 use crate::maildrop::shared::Shared;
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
+/// How many attempts may fail over TOP of one message, besides the others: then that TOP is not sent.
+const MOST_LESSONS: u32 = 2;
 /// A server may be silent for so many time-outs while it deletes.
 const QUIT_PATIENCE: u32 = 5;
 
@@ -113,23 +116,27 @@ impl<'a> Commit<'a> {
 
     fn carry_out(&self, sessions: &mut Sessions) -> Result<Verdict, Fault> {
         let mut attempt = 1;
+        let mut lessons = 0;
         let give_up = Instant::now() + self.shared.timeout();
         let (marked, verdict) = loop {
             if self.is_called_off() {
                 return Err(Fault::Ending);
             }
-            match self.mark(sessions) {
+            let breaks = sessions.quirks.tops.breaks();
+            let fault = match self.mark(sessions) {
                 Ok(marked) => break marked,
-                Err(fault) if attempt < ATTEMPTS && fault.is_of_the_link() => {
-                    log::warn!("the deletions are tried again: {fault}");
-                    sessions.wait_for_retry(give_up);
-                    attempt += 1;
-                }
-                Err(fault) if fault.passes() && sessions.wait_for_retry(give_up) => {
-                    log::warn!("the deletions are tried again: {fault}");
-                }
-                Err(fault) => return Err(fault),
+                Err(fault) => fault,
+            };
+            let has_learnt = sessions.quirks.tops.breaks() > breaks;
+            if has_learnt && lessons < MOST_LESSONS {
+                lessons += 1;
+            } else if fault.is_of_the_link() && attempt < ATTEMPTS {
+                sessions.wait_for_retry(give_up);
+                attempt += 1;
+            } else if !fault.passes() || !sessions.wait_for_retry(give_up) {
+                return Err(fault);
             }
+            log::warn!("the deletions are tried again: {fault}");
         };
         if self.is_called_off() {
             // Without QUIT the server deletes nothing.
@@ -163,7 +170,7 @@ impl<'a> Commit<'a> {
             return Err(Fault::Ending);
         };
         let survey = self.survey(session);
-        let marked = self.mark_in(session, &survey.to_confirm);
+        let marked = self.mark_in(session, quirks, &survey.to_confirm);
         quirks.pipelining.note_pipeline(&session.link, &marked);
         match marked {
             Ok(marked) => Ok((marked, survey.verdict)),
@@ -183,12 +190,17 @@ impl<'a> Commit<'a> {
         survey
     }
 
-    fn mark_in(&self, session: &mut Session, to_confirm: &[ToConfirm]) -> Result<Marked, Fault> {
+    fn mark_in(
+        &self,
+        session: &mut Session,
+        quirks: &mut Quirks,
+        to_confirm: &[ToConfirm],
+    ) -> Result<Marked, Fault> {
         let Confirmation {
             confirmed,
             replaced,
             unsure,
-        } = Confirmation::ask(to_confirm, session, self.shared)?;
+        } = Confirmation::ask(to_confirm, session, &mut quirks.tops, self.shared)?;
         let mut marked = delete(&confirmed, session)?;
         let kept = replaced.iter().chain(&unsure);
         marked

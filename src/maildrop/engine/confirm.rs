@@ -16,10 +16,10 @@
 use crate::maildrop::catalogue::digest::HeaderDigest;
 use crate::maildrop::catalogue::id::{ListingSerial, MessageId};
 use crate::maildrop::catalogue::pending::{Likeness, PendingDeletion, ShownBefore};
+use crate::maildrop::connection::tops::{TopOf, Tops};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::Session;
 use crate::maildrop::session::headers::HeaderBuffer;
-use crate::maildrop::session::top::Top;
 use crate::maildrop::shared::Shared;
 use crate::pop3::{Command, Event, MessageNumber};
 
@@ -100,9 +100,10 @@ impl Confirmation {
     pub(super) fn ask(
         to_confirm: &[ToConfirm],
         session: &mut Session,
+        tops: &mut Tops,
         shared: &Shared,
     ) -> Result<Self, Fault> {
-        let digests = ask_top(to_confirm, session, shared)?;
+        let digests = ask_top(to_confirm, session, tops, shared)?;
         let judged = to_confirm.iter().zip(digests);
         let mut judged: Vec<(&ToConfirm, Resemblance)> = judged
             .map(|(message, top)| (message, message.judge(top)))
@@ -128,35 +129,48 @@ impl Confirmation {
 fn ask_top(
     to_confirm: &[ToConfirm],
     session: &mut Session,
+    tops: &mut Tops,
     shared: &Shared,
 ) -> Result<Vec<Option<HeaderDigest>>, Fault> {
     let mut digests = vec![None; to_confirm.len()];
-    if session.top == Top::Missing {
-        return Ok(digests);
-    }
-    let is_asked = |(_, message): &(usize, &ToConfirm)| message.shown.headers.is_known();
+    let is_asked = |(_, message): &(usize, &ToConfirm)| {
+        message.shown.headers.is_known() && !tops.avoid(TopOf::Known(message.id))
+    };
     let to_ask = to_confirm.iter().enumerate().filter(is_asked);
     let to_ask: Vec<(usize, MessageNumber)> =
         to_ask.map(|(at, message)| (at, message.number)).collect();
     let mut buffer = HeaderBuffer::default();
     let max_message = shared.settings.max_message;
-    let (ahead, top) = (session.ahead(), &mut session.top);
+    let ahead = session.ahead();
+    let mut unanswered = to_ask.iter();
     let command = |&(_, message): &(usize, MessageNumber)| Command::Top { message, lines: 0 };
-    session
+    let outcome = session
         .link
         .pipeline(&to_ask, ahead, command, |&(at, _), event| {
             match event {
                 Event::Body(octets) => buffer.take(octets, max_message)?,
                 Event::End => {
-                    *top = Top::Works;
+                    unanswered.next();
                     let HeaderBuffer { kept, .. } = std::mem::take(&mut buffer);
                     digests[at] = HeaderDigest::of_complete_headers(&kept);
+                    if digests[at].is_some() {
+                        tops.note_shown(TopOf::Known(to_confirm[at].id));
+                    }
+                }
+                Event::Done(_) => {
+                    unanswered.next();
                 }
                 _ => {}
             }
             Ok(())
-        })?;
-    Ok(digests)
+        });
+    if let (Err(fault), Some(&(at, _))) = (&outcome, unanswered.next())
+        && fault.is_of_the_link()
+        && !session.link.is_amid_several()
+    {
+        tops.note_break(TopOf::Known(to_confirm[at].id));
+    }
+    outcome.map(|()| digests)
 }
 
 /// Decides of the messages whose headers were seen by RETR alone, and that TOP shows with others.

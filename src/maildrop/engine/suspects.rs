@@ -78,6 +78,11 @@ impl Suspects {
         self.waiting.len()
     }
 
+    /// The want of the first that is not judged yet.
+    pub(super) fn first(&self) -> Option<Want> {
+        self.waiting.front().map(|suspect| suspect.want)
+    }
+
     /// The wants of those that are not judged yet, in order.
     pub(super) fn wants(&self) -> impl Iterator<Item = Want> {
         self.waiting.iter().map(|suspect| suspect.want)

@@ -25,20 +25,24 @@
 //! a NOOP behind the window is enough. A reply that breaks the protocol discards what is unconfirmed; it is fetched again one
 //! command at a time.
 //!
+//! A message whose TOP is refused, is cut or breaks two sessions does without it: a small one is fetched for its date, any
+//! other has the time of its first listing.
+//!
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
 //! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
+use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Announced;
 use crate::maildrop::connection::quirks::{Notice, Quirks};
+use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::engine::in_flight::{InFlight, Reply, SentFetch, Unchecked};
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::engine::suspects::{Judgement, ReplyContent, Suspects, Unconfirmed};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::headers::HeaderBuffer;
-use crate::maildrop::session::top::Top;
 use crate::maildrop::session::{OpenReason, Session};
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::wants::{NextWant, Want};
@@ -70,6 +74,8 @@ pub(super) struct Transfer {
     suspects: Suspects,
     /// Replies and octets, in flight or here, that no check in flight will confirm.
     unchecked: Unchecked,
+    /// LIST's octets of messages that proved to be larger than `max_message`.
+    too_large: HashMap<MessageId, u64>,
     /// After replies were discarded each is asked for alone, until one check has confirmed that they are in step.
     is_careful: bool,
 }
@@ -137,10 +143,11 @@ impl Transfer {
         log::info!("lost the session: {fault}");
         shared.state.lock().history.note_fault(fault);
         self.note_breakdown(fault, sessions);
+        let broken_top = self.top_due().filter(|_| fault.is_of_the_link());
         sessions.drop_current(shared);
         let (front, behind) = self.take_lost();
         for want in behind.into_iter().rev() {
-            match fault.is_silence() {
+            match fault.is_silence() && broken_top.is_none() {
                 // It may have been asked for a moment ago.
                 true => try_again(want, fault, shared),
                 // The connection broke over the reply in front of it.
@@ -148,14 +155,40 @@ impl Transfer {
             }
         }
         self.give_back_unconfirmed(fault, shared);
+        if let Some(message) = broken_top {
+            sessions.quirks.tops.note_break(TopOf::Known(message));
+            // The next time it is asked for alone, so that nothing else can be the cause.
+            self.is_careful = true;
+            return front
+                .into_iter()
+                .for_each(|want| lose_top(want, sessions, shared));
+        }
         if fault.is_silence() {
             fail_those_kept_waiting(fault, shared);
         }
         let Some(front) = front else { return };
         if fault.is_silence() || !fault.is_of_the_link() {
-            return shared.fail(front, fault);
+            self.note_too_large(front, fault, shared);
+            return give_up(front, fault, shared);
         }
         try_again(front, fault, shared);
+    }
+
+    /// The message whose TOP is to be answered next.
+    fn top_due(&self) -> Option<MessageId> {
+        match self.in_flight.front()? {
+            InFlight::Fetch(fetch) => (!fetch.is_whole).then_some(fetch.want.message()),
+            InFlight::ShowAgain(_) => self.suspects.first().map(Want::message),
+            InFlight::Check => None,
+        }
+    }
+
+    /// Notes that LIST is right about a message that is too large. It is not fetched again.
+    fn note_too_large(&mut self, want: Want, fault: &Fault, shared: &Shared) {
+        if let (Want::Body(id), Fault::TooLarge) = (want, fault) {
+            let announced = shared.state.lock().catalogue.get(id).announced();
+            self.too_large.insert(id, announced.listed);
+        }
     }
 
     /// Nothing is in flight: asks for what confirms the replies that are here.
@@ -166,6 +199,7 @@ impl Transfer {
     ) -> Result<(), Fault> {
         let most = self.most_in_flight(sessions, shared);
         if self.unconfirmed.is_empty() {
+            self.judge_those_without_top(sessions, shared);
             self.have_suspects_shown(most, sessions)?;
         }
         let is_nothing_left = self.unconfirmed.is_empty() && self.suspects.is_empty();
@@ -175,14 +209,21 @@ impl Transfer {
         self.send_check(sessions)
     }
 
+    /// Judges the first suspects, as far as TOP is not to be sent for them.
+    fn judge_those_without_top(&mut self, sessions: &Sessions, shared: &Shared) {
+        let tops = &sessions.quirks.tops;
+        let is_without_top = |want: Want| tops.avoid(TopOf::Known(want.message()));
+        while self.suspects.first().is_some_and(is_without_top) {
+            self.judge_suspect(None, shared);
+        }
+    }
+
     fn have_suspects_shown(&mut self, most: usize, sessions: &mut Sessions) -> Result<(), Fault> {
-        let Some((session, _)) = sessions.current_mut() else {
+        let Some((session, quirks)) = sessions.current_mut() else {
             return Ok(());
         };
-        if session.top == Top::Missing {
-            return Ok(());
-        }
-        for want in self.suspects.wants().take(most) {
+        let may_ask = |want: &Want| !quirks.tops.avoid(TopOf::Known(want.message()));
+        for want in self.suspects.wants().take(most).take_while(may_ask) {
             let message = session.number_of(want.message());
             let message = message.ok_or(Fault::Departed)?;
             session.link.queue(&Command::Top { message, lines: 0 })?;
@@ -306,11 +347,16 @@ impl Transfer {
         let Some((session, quirks)) = sessions.current_mut() else {
             return Err(Fault::Ending);
         };
-        if is_too_dear(&next, session, shared) {
-            shared.do_without_headers(next.want.message());
+        let message = next.want.message();
+        if is_too_dear(&next, quirks, shared) {
+            shared.do_without_headers(message);
             return Ok(());
         }
-        match send(&next, session, shared) {
+        if self.too_large.get(&message) == Some(&next.announced.listed) {
+            give_up(next.want, &Fault::TooLarge, shared);
+            return Ok(());
+        }
+        match send(&next, session, quirks, shared) {
             Ok(fetch) => {
                 self.push(fetch, quirks);
                 Ok(())
@@ -362,6 +408,11 @@ impl Transfer {
             let Some(current) = self.in_flight.front_mut() else {
                 return Ok(None);
             };
+            if let (Event::Done(status), InFlight::Fetch(fetch)) = (&event, &*current)
+                && !fetch.is_whole
+            {
+                quirks.tops.note_refused(status);
+            }
             let refusal = match (event, current) {
                 (Event::Body(octets), InFlight::Fetch(fetch)) => {
                     fetch.take(octets, shared.settings.max_message)?;
@@ -418,7 +469,7 @@ impl Transfer {
             }
             Reply::ShownAgain(headers) => self.judge_suspect(headers.as_deref(), shared),
             Reply::Received(fetch) if fetch.is_whole && fetch.is_empty_by_fault() => {
-                shared.fail(fetch.want, &Fault::EmptyBody);
+                give_up(fetch.want, &Fault::EmptyBody, shared);
             }
             Reply::Received(fetch) => self.take_received(fetch, sessions, shared)?,
             Reply::Refused(fetch, fault) => {
@@ -508,18 +559,13 @@ impl Transfer {
                 self.is_careful = true;
                 shared.state.lock().wants.put_back(want);
             }
-            Some(Judgement::GiveUp(want)) => shared.fail(want, &Fault::Unconfirmed),
+            Some(Judgement::GiveUp(want)) => give_up(want, &Fault::Unconfirmed, shared),
         }
     }
 
     /// A check has followed what bore them out.
     fn keep_borne_out(&mut self, sessions: &mut Sessions, shared: &Shared) {
-        if sessions
-            .current()
-            .is_none_or(|session| session.top == Top::Missing)
-        {
-            (0..self.suspects.waiting()).for_each(|_| self.judge_suspect(None, shared));
-        }
+        self.judge_those_without_top(sessions, shared);
         for reply in self.suspects.take_borne_out() {
             keep(reply, sessions, shared);
         }
@@ -529,29 +575,39 @@ impl Transfer {
 /// Hands a confirmed reply to those who wait, and to the caches.
 fn keep(reply: Unconfirmed, sessions: &mut Sessions, shared: &Shared) {
     let id = reply.want.message();
-    if let Some((session, quirks)) = sessions.current_mut() {
+    if let Some((session, _)) = sessions.current_mut() {
         session.made_progress = true;
-        match reply.content {
-            ReplyContent::Headers => session.top = Top::Works,
-            ReplyContent::Announced => {}
-            ReplyContent::OtherSize => quirks.sizes.note_wrong(reply.announced, &reply.body),
-        }
     }
+    let quirks = &mut sessions.quirks;
     match reply.content {
-        ReplyContent::Headers => shared.receive_headers(id, reply.body),
-        ReplyContent::Announced | ReplyContent::OtherSize => shared.receive_body(id, reply.body),
+        ReplyContent::Headers if shared.has_all_headers(&reply.body) => {
+            quirks.tops.note_shown(TopOf::Known(id));
+            shared.receive_headers(id, reply.body);
+        }
+        ReplyContent::Headers => {
+            quirks.tops.note_failure();
+            do_without_top(reply.want, sessions, shared);
+        }
+        ReplyContent::Announced => shared.receive_body(id, reply.body),
+        ReplyContent::OtherSize => {
+            quirks.sizes.note_wrong(reply.announced, &reply.body);
+            shared.receive_body(id, reply.body);
+        }
     }
 }
 
 /// Writes the command of a want.
-fn send(next: &NextWant, session: &mut Session, shared: &Shared) -> Result<SentFetch, Fault> {
+fn send(
+    next: &NextWant,
+    session: &mut Session,
+    quirks: &Quirks,
+    shared: &Shared,
+) -> Result<SentFetch, Fault> {
     let NextWant { want, announced } = *next;
     let message = session.number_of(want.message()).ok_or(Fault::Departed)?;
-    let is_whole = matches!(want, Want::Body(_)) || session.top == Top::Missing;
-    let octets = announced.octets();
-    if is_whole && octets > shared.settings.max_message {
-        return Err(Fault::TooLarge);
-    }
+    let is_whole = matches!(want, Want::Body(_)) || quirks.tops.avoid(TopOf::Known(want.message()));
+    // LIST may be wrong about a message that seems to be too large.
+    let octets = announced.octets().min(shared.settings.max_message);
     let (command, expected) = match is_whole {
         true => (Command::Retr(message), octets),
         false => (Command::Top { message, lines: 0 }, HEADER_OCTETS),
@@ -569,8 +625,8 @@ fn send(next: &NextWant, session: &mut Session, shared: &Shared) -> Result<SentF
 }
 
 /// True for a large message of which only the date is wanted and only RETR gives it.
-fn is_too_dear(next: &NextWant, session: &Session, shared: &Shared) -> bool {
-    session.top == Top::Missing
+fn is_too_dear(next: &NextWant, quirks: &Quirks, shared: &Shared) -> bool {
+    quirks.tops.avoid(TopOf::Known(next.want.message()))
         && matches!(next.want, Want::Headers(_))
         && next.announced.octets() > most_for_a_date(shared)
         && !shared
@@ -584,28 +640,42 @@ fn most_for_a_date(shared: &Shared) -> u64 {
     MOST_FOR_A_DATE.min(shared.settings.max_message)
 }
 
-/// A server that has no TOP, or refuses it for one message, is asked for the body, which tells the headers too, unless that
-/// is large.
+/// TOP does not show the headers of a message. The body tells them too, and is fetched unless it is
+/// large.
 fn do_without_top(want: Want, sessions: &mut Sessions, shared: &Shared) {
-    let most = most_for_a_date(shared);
+    if sessions.quirks.tops.are_missing() {
+        sessions.quirks.tell(Notice::NoTop);
+    }
     let mut state = shared.state.lock();
     let octets = state.catalogue.get(want.message()).expected_octets();
-    let Some((session, quirks)) = sessions.current_mut() else {
-        return state.wants.put_back(want);
-    };
     let is_date_enough = !state.wants.are_octets_awaited(want.message());
-    match session.top {
-        Top::Works if octets > most && is_date_enough => {
-            drop(state);
-            shared.do_without_headers(want.message());
-        }
-        Top::Works => state.wants.ask_for_body(want.message()),
-        Top::Untried | Top::Missing => {
-            session.top = Top::Missing;
-            state.wants.put_back(want);
-            quirks.tell(Notice::NoTop);
-        }
+    if octets > most_for_a_date(shared) && is_date_enough {
+        drop(state);
+        return shared.do_without_headers(want.message());
     }
+    state.wants.ask_for_body(want.message());
+}
+
+/// The session broke over TOP of this message. All others go first, before the next session tries
+/// it again.
+fn lose_top(want: Want, sessions: &Sessions, shared: &Shared) {
+    match sessions.quirks.tops.avoid(TopOf::Known(want.message())) {
+        true => shared.do_without_headers(want.message()),
+        false => shared.state.lock().wants.put_last(want),
+    }
+}
+
+/// The message cannot be fetched. Those who only want its date get the time of its first listing.
+fn give_up(want: Want, fault: &Fault, shared: &Shared) {
+    let id = want.message();
+    let is_for_date = match want {
+        Want::Headers(_) => true,
+        Want::Body(_) => shared.state.lock().wants.is_body_for_headers(id),
+    };
+    if is_for_date && fault.is_of_the_message() {
+        shared.do_without_headers(id);
+    }
+    shared.fail(want, fault);
 }
 
 fn refused(want: Want, fault: &Fault, sessions: &Sessions, shared: &Shared) -> Relisting {
@@ -613,7 +683,7 @@ fn refused(want: Want, fault: &Fault, sessions: &Sessions, shared: &Shared) -> R
         // It was only read ahead.
         0 => {}
         1 if !fault.passes() && may_have_gone(sessions, shared) => return Relisting::Needed,
-        _ => shared.fail(want, fault),
+        _ => give_up(want, fault, shared),
     }
     Relisting::NotNeeded
 }

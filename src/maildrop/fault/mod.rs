@@ -3,6 +3,7 @@
 pub(crate) mod authentication;
 pub(crate) mod in_use;
 pub(crate) mod passing;
+pub(crate) mod unknown_command;
 
 use std::sync::Arc;
 
@@ -193,6 +194,14 @@ impl Fault {
     /// Whether the server says that a later attempt may succeed.
     pub(crate) fn passes(&self) -> bool {
         matches!(self, Self::Busy(_) | Self::TooSoon(_) | Self::Passing(_))
+    }
+
+    /// Whether the server does not give this message, or not as it is. Others may be well.
+    pub(crate) fn is_of_the_message(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::TooLarge | Self::EmptyBody | Self::Unconfirmed => true,
+            fault => fault.passes(),
+        }
     }
 
     /// Whether the next attempt may succeed by itself within a short time. A server that was silent

@@ -4,7 +4,6 @@ pub(crate) mod headers;
 pub(crate) mod numbers;
 pub(crate) mod scan;
 pub(crate) mod terms;
-pub(crate) mod top;
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +17,13 @@ use crate::maildrop::login::mechanism::Method;
 use crate::maildrop::session::numbers::Numbers;
 use crate::maildrop::session::scan::{Listing, Scan};
 use crate::maildrop::session::terms::Terms;
-use crate::maildrop::session::top::Top;
 use crate::maildrop::settings::Settings;
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
 /// The most commands of a listing or a commit that may be in flight, whatever the user allows.
 const MOST_IN_FLIGHT: usize = 256;
+/// How often to log in and list until a listing succeeds.
+const MOST_LISTINGS: u32 = 8;
 /// How long to wait for the server to close the connection after QUIT.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -35,7 +35,6 @@ pub(crate) struct Session {
     pub(crate) capabilities: Capabilities,
     method: Method,
     numbers: Numbers,
-    pub(crate) top: Top,
     /// The client has sent RETR.
     pub(crate) has_retrieved: bool,
     retention: Retention,
@@ -85,25 +84,29 @@ impl Session {
         Self::enter(logged_in, settings, last_heard, quirks)
     }
 
-    /// Lists the maildrop. If the connection fails with several commands in flight, this logs in
-    /// and lists again, in the end with one command at a time. It does not retry if the server
-    /// announces LOGIN-DELAY.
+    /// Lists the maildrop. If the connection fails with several commands in flight, or over one TOP,
+    /// this logs in and lists again, in the end with one command at a time and without that TOP. It
+    /// does not retry if the server announces LOGIN-DELAY.
     pub(crate) fn enter(
         mut logged_in: LoggedIn,
         settings: &Settings,
         last_heard: &LastHeard,
         quirks: &mut Quirks,
     ) -> Result<(Self, Listing), Fault> {
-        loop {
-            let pipelining = quirks.pipelining;
+        for _ in 1..MOST_LISTINGS {
+            let before = (quirks.pipelining, quirks.tops.breaks());
             match Self::list(logged_in, settings, quirks) {
-                Err(fault) if quirks.pipelining != pipelining && quirks.login_delay.is_none() => {
+                Err(fault)
+                    if (quirks.pipelining, quirks.tops.breaks()) != before
+                        && quirks.login_delay.is_none() =>
+                {
                     log::info!("logging in again to list the maildrop: {fault}");
                 }
                 entered => return entered,
             }
             logged_in = settings.login.open(last_heard, quirks)?;
         }
+        Self::list(logged_in, settings, quirks)
     }
 
     /// Lists the maildrop once.
@@ -124,15 +127,9 @@ impl Session {
         }
         let pipeline = quirks.pipelining.limit(settings.pipeline);
         let ahead = pipeline.most_in_flight(&capabilities, MOST_IN_FLIGHT);
-        let mut top = if capabilities.top {
-            Top::Works
-        } else {
-            Top::Untried
-        };
         let scan = Scan {
             link: &mut link,
             quirks,
-            top: &mut top,
             ahead,
             max_message: settings.max_message,
             dating: &settings.dating,
@@ -143,7 +140,6 @@ impl Session {
             capabilities,
             method,
             numbers: Numbers::default(),
-            top,
             has_retrieved: false,
             retention,
             unnamed: listing.unnamed,

@@ -13,16 +13,20 @@ use crate::maildrop::catalogue::identity::Identity;
 use crate::maildrop::catalogue::listing::{Coverage, Entry};
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::quirks::{Notice, Quirks};
+use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::fault::Fault;
+use crate::maildrop::fault::unknown_command::speaks_of_an_unknown_command;
 use crate::maildrop::session::headers::HeaderBuffer;
-use crate::maildrop::session::top::Top;
 use crate::maildrop::settings::Dating;
 use crate::pop3::reply::{list_line, stat, uidl_line};
-use crate::pop3::{Command, Event, MessageNumber, ProtocolError, UniqueId};
+use crate::pop3::{Command, Event, MessageNumber, ProtocolError, Status, UniqueId};
 
 /// The limit on a size in LIST. A larger one is cut to this, so that the sum over a million
 /// messages does not overflow.
 const MOST_OCTETS: u64 = 1 << 40;
+
+/// After so many refusals, and no headers, nothing is asked for any more.
+const MOST_REFUSED: usize = 64;
 
 /// The messages that a session lists, in maildrop order.
 #[derive(Debug, Default)]
@@ -40,7 +44,6 @@ pub(crate) struct Listing {
 pub(crate) struct Scan<'a> {
     pub(crate) link: &'a mut Link,
     pub(crate) quirks: &'a mut Quirks,
-    pub(crate) top: &'a mut Top,
     /// How many TOP commands may be in flight.
     pub(crate) ahead: usize,
     /// The limit on the reply to one TOP, in octets.
@@ -158,39 +161,48 @@ impl Scan<'_> {
     /// Fetches the headers of every message with TOP. Every session does this again, so DELE is
     /// sent only for a number whose headers the same session has received.
     fn by_headers(&mut self, sizes: &Sizes) -> Result<Listing, Fault> {
+        let may_ask = |&&(number, octets): &&(MessageNumber, u64)| {
+            !self.quirks.tops.avoid(TopOf::Listed(number, octets))
+        };
+        let asked: Vec<(MessageNumber, u64)> =
+            sizes.found.iter().filter(may_ask).copied().collect();
         let mut listing = Listing {
-            unnamed: sizes.lost,
+            unnamed: sizes.lost + sizes.found.len() - asked.len(),
             ..Listing::default()
         };
         let mut headers = HeaderBuffer::default();
-        let (top, dating, max_message) = (&mut *self.top, self.dating, self.max_message);
+        let mut unanswered = asked.iter();
+        let (tops, dating, max_message) = (&mut self.quirks.tops, self.dating, self.max_message);
         let command = |&(message, _): &(MessageNumber, u64)| Command::Top { message, lines: 0 };
-        let asked = self.link.pipeline(
-            &sizes.found,
-            self.ahead,
-            command,
-            |&(number, octets), event| {
-                match event {
-                    Event::Body(octets) => headers.take(octets, max_message)?,
-                    Event::End => {
-                        *top = Top::Works;
-                        let HeaderBuffer { kept, .. } = std::mem::take(&mut headers);
-                        let uidl = identity::of_headers(&kept);
-                        listing.push(number, Entry { uidl, octets }, dating.of(&kept));
+        let outcome =
+            self.link
+                .pipeline(&asked, self.ahead, command, |&(number, octets), event| {
+                    match event {
+                        Event::Body(octets) => headers.take(octets, max_message)?,
+                        Event::End => {
+                            unanswered.next();
+                            tops.note_shown(TopOf::Listed(number, octets));
+                            let HeaderBuffer { kept, .. } = std::mem::take(&mut headers);
+                            let uidl = identity::of_headers(&kept);
+                            listing.push(number, Entry { uidl, octets }, dating.of(&kept));
+                        }
+                        Event::Done(status) => {
+                            unanswered.next();
+                            tops.note_refused(&status);
+                            listing.note_refused_headers(number, &status)?;
+                        }
+                        _ => {}
                     }
-                    Event::Done(_) if *top == Top::Untried => return Err(no_permanent_names()),
-                    Event::Done(status) => {
-                        let text = status.server_text();
-                        log::info!("the server refused TOP {number} ({text})");
-                        listing.unnamed += 1;
-                    }
-                    _ => {}
-                }
-                Ok(())
-            },
-        );
-        self.quirks.pipelining.note_pipeline(self.link, &asked);
-        asked?;
+                    Ok(())
+                });
+        self.quirks.pipelining.note_pipeline(self.link, &outcome);
+        if let (Err(fault), Some(&(number, octets))) = (&outcome, unanswered.next())
+            && fault.is_of_the_link()
+            && !self.link.is_amid_several()
+        {
+            self.quirks.tops.note_break(TopOf::Listed(number, octets));
+        }
+        outcome?;
         if listing.entries.is_empty() && listing.unnamed > 0 {
             return Err(no_permanent_names());
         }
@@ -219,6 +231,25 @@ impl Listing {
         let sizes = self.entries.iter().map(|entry| entry.octets);
         let numbered = self.numbers.iter().copied().zip(sizes);
         numbered.min_by_key(|&(_, octets)| octets)
+    }
+
+    /// Leaves out a message whose headers the server refuses.
+    ///
+    /// # Errors
+    /// The server refuses the headers of every message.
+    fn note_refused_headers(
+        &mut self,
+        number: MessageNumber,
+        status: &Status<'_>,
+    ) -> Result<(), Fault> {
+        let text = status.server_text();
+        log::info!("the server refused TOP {number} ({text})");
+        self.unnamed += 1;
+        let is_unknown = speaks_of_an_unknown_command(text.as_str());
+        if self.entries.is_empty() && (is_unknown || self.unnamed >= MOST_REFUSED) {
+            return Err(no_permanent_names());
+        }
+        Ok(())
     }
 
     fn push(&mut self, number: MessageNumber, entry: Entry, arrived: Option<i64>) {

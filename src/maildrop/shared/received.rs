@@ -45,6 +45,12 @@ impl Shared {
             }
             let (want, urgency) = state.wants.next(self.least_urgency())?;
             let announced = state.catalogue.get(want.message()).announced();
+            let is_too_large = announced.octets() > self.settings.max_message;
+            if is_too_large && urgency == Urgency::Ahead && matches!(want, Want::Body(_)) {
+                // Only a reader makes the engine try whether LIST is right.
+                state.wants.put_back(want);
+                continue;
+            }
             drop(state);
             let next = NextWant { want, announced };
             let is_here = match (want, urgency) {
@@ -192,6 +198,15 @@ impl Shared {
         }
     }
 
+    /// Whether TOP has shown all headers of a message: up to the empty line, or more than are kept.
+    pub(crate) fn has_all_headers(&self, top: &Body) -> bool {
+        let mut buffer = Vec::new();
+        let read = top.read_at(0, LONGEST_HEADERS, &mut buffer);
+        let is_cut_here = top.len() > LONGEST_HEADERS as u64;
+        let ends = |octets: &[u8]| HeaderDigest::of_complete_headers(octets).is_some();
+        is_cut_here || read.is_ok_and(|octets| !octets.is_empty() && ends(octets))
+    }
+
     /// Takes in confirmed headers, which TOP showed.
     pub(crate) fn receive_headers(&self, id: MessageId, headers: Body) {
         let headers = Arc::new(headers);
@@ -204,7 +219,7 @@ impl Shared {
         self.hand_out_headers(id, headers);
     }
 
-    /// Does without the headers of a message: it has the time of its first sight.
+    /// Does without the headers of a message: it has the time of its first listing.
     pub(crate) fn do_without_headers(&self, id: MessageId) {
         let none = Arc::new(Body::new(Vec::new()));
         self.learn(id, self.learnt(&none, HeaderSource::Top));
@@ -229,7 +244,7 @@ impl Shared {
         answer_headers(waiters, &Ok(headers));
     }
 
-    /// Reads the headers. If they have no date, the arrival is the present time.
+    /// Reads the headers.
     fn learnt(&self, message: &Body, source: HeaderSource) -> Learnt {
         let mut buffer = Vec::new();
         let read = message.read_at(0, LONGEST_HEADERS, &mut buffer);
@@ -237,7 +252,7 @@ impl Shared {
         Learnt {
             source,
             digest: HeaderDigest::of_complete_headers(headers),
-            arrived: self.settings.dating.of(headers).unwrap_or_else(unix_now),
+            arrived: self.settings.dating.of(headers),
             title: (self.settings.titling)(headers),
             outline: self.settings.outlining.map(|outline| outline(headers)),
         }

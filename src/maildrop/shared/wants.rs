@@ -248,6 +248,21 @@ impl Wants {
         self.asked.push_front(want);
     }
 
+    /// Puts a want that was in flight back at the end of the queue, so that all others go first.
+    /// Drops it if no one waits for it.
+    pub(crate) fn put_last(&mut self, want: Want) {
+        if !self.is_waited_for(want) {
+            return self.drop_want(want);
+        }
+        self.set_stage(want, Stage::Queued(Urgency::Asked));
+        self.asked.push_back(want);
+    }
+
+    /// Whether the headers of a message are waited for, and only its body can answer that.
+    pub(crate) fn is_body_for_headers(&self, message: MessageId) -> bool {
+        self.needs_the_body(message) && self.header_waiters.contains_key(&message)
+    }
+
     /// Counts a failure of a want that [`Wants::put_back`] has put back. Returns the number of
     /// failures, or 0 if the want was dropped.
     pub(crate) fn count_loss(&mut self, want: Want) -> u8 {

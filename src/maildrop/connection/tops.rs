@@ -1,0 +1,159 @@
+//! What this mount has learnt about TOP (RFC 1939 section 7), which servers need not have.
+//!
+//! One message that TOP fails for does not show that the server lacks TOP. So an -ERR concerns its
+//! message alone, unless the server says that it does not know the command, or TOP has failed for
+//! several messages and never worked. A message whose TOP ends or stalls two sessions is not asked
+//! for again: the first time the network may have been the cause.
+
+use std::collections::HashMap;
+
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::fault::unknown_command::speaks_of_an_unknown_command;
+use crate::pop3::{MessageNumber, Status};
+
+/// The server lacks TOP if TOP failed so often and never worked.
+const MOST_FAILURES: u8 = 3;
+/// TOP of a message is given up after so many sessions that broke over it.
+const MOST_BREAKS: u8 = 2;
+
+/// What this mount has learnt about TOP.
+#[derive(Debug, Default)]
+pub(crate) struct Tops {
+    support: TopSupport,
+    /// How many sessions broke over TOP of a message.
+    breaks: HashMap<TopOf, u8>,
+}
+
+/// Whether the server has TOP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TopSupport {
+    /// Unknown. TOP has failed for so many messages.
+    Untried {
+        failures: u8,
+    },
+    /// TOP has shown the headers of a message.
+    Works,
+    Missing,
+}
+
+/// The message that TOP asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum TopOf {
+    /// A message that is identified.
+    Known(MessageId),
+    /// On a server without UIDL: its number and its size in LIST. Sessions in a row mostly have the
+    /// same ones.
+    Listed(MessageNumber, u64),
+}
+
+impl Default for TopSupport {
+    fn default() -> Self {
+        Self::Untried { failures: 0 }
+    }
+}
+
+impl Tops {
+    /// Whether the server lacks TOP, like mpopd. The headers come from the body then.
+    pub(crate) fn are_missing(&self) -> bool {
+        self.support == TopSupport::Missing
+    }
+
+    /// Whether TOP of this message is not to be sent.
+    pub(crate) fn avoid(&self, message: TopOf) -> bool {
+        self.are_missing() || self.breaks.get(&message) >= Some(&MOST_BREAKS)
+    }
+
+    /// How often a session broke over TOP.
+    pub(crate) fn breaks(&self) -> u64 {
+        self.breaks.values().map(|&breaks| u64::from(breaks)).sum()
+    }
+
+    /// Notes that TOP has shown all headers of this message.
+    pub(crate) fn note_shown(&mut self, message: TopOf) {
+        self.support = TopSupport::Works;
+        self.breaks.remove(&message);
+    }
+
+    /// Notes that the server refused TOP of a message.
+    pub(crate) fn note_refused(&mut self, status: &Status<'_>) {
+        let is_unknown = speaks_of_an_unknown_command(status.server_text().as_str());
+        match self.support {
+            TopSupport::Untried { .. } if is_unknown => self.support = TopSupport::Missing,
+            _ => self.note_failure(),
+        }
+    }
+
+    /// Notes that TOP has not shown the headers of a message.
+    pub(crate) fn note_failure(&mut self) {
+        if let TopSupport::Untried { failures } = self.support {
+            self.support = match failures + 1 {
+                MOST_FAILURES.. => TopSupport::Missing,
+                failures => TopSupport::Untried { failures },
+            };
+        }
+    }
+
+    /// Notes that a session ended or stalled while TOP of this message was to be answered.
+    pub(crate) fn note_break(&mut self, message: TopOf) {
+        let breaks = self.breaks.entry(message).or_default();
+        *breaks = breaks.saturating_add(1);
+        if *breaks == MOST_BREAKS {
+            self.note_failure();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(line: &[u8]) -> Status<'_> {
+        Status::parse(line).unwrap()
+    }
+
+    fn message(number: u32) -> TopOf {
+        TopOf::Listed(MessageNumber::new(number).unwrap(), 100)
+    }
+
+    #[test]
+    fn top_is_missing_if_the_server_does_not_know_it() {
+        let mut tops = Tops::default();
+        tops.note_refused(&status(b"-ERR unknown command"));
+        assert!(tops.are_missing() && tops.avoid(message(1)));
+    }
+
+    #[test]
+    fn top_is_missing_if_it_failed_for_several_messages_and_never_worked() {
+        let mut tops = Tops::default();
+        for _ in 1..MOST_FAILURES {
+            tops.note_refused(&status(b"-ERR cannot get the letter"));
+            assert!(!tops.are_missing());
+        }
+        tops.note_failure();
+        assert!(tops.are_missing());
+    }
+
+    #[test]
+    fn top_that_worked_once_is_never_missing() {
+        let mut tops = Tops::default();
+        tops.note_shown(message(1));
+        for _ in 0..10 {
+            tops.note_refused(&status(b"-ERR unknown command"));
+        }
+        assert!(!tops.are_missing());
+    }
+
+    #[test]
+    fn top_of_one_message_is_given_up_after_two_breaks() {
+        let mut tops = Tops::default();
+        for _ in 0..MOST_BREAKS {
+            assert!(!tops.avoid(message(1)));
+            tops.note_break(message(1));
+        }
+        assert!(tops.avoid(message(1)) && !tops.avoid(message(2)));
+        tops.note_break(message(2));
+        tops.note_shown(message(2));
+        tops.note_break(message(2));
+        assert!(!tops.avoid(message(2)));
+    }
+}
