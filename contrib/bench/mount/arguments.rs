@@ -68,6 +68,8 @@ pub(crate) enum Scenario {
     Remount,
     /// rsync -a with nothing new after a remount
     Rsync,
+    /// The end of a mount from which every message was removed, beside every DELE at once
+    Commit,
     /// cat of one message while grep -r runs
     Interactive,
     /// One large message beside curl

@@ -88,9 +88,18 @@ impl Pop3fs {
     }
 
     /// `pop3fs umount`, and the end of the process.
-    pub(crate) fn umount(mut self) -> Result<()> {
+    pub(crate) fn umount(self) -> Result<()> {
+        self.end(&["umount"])
+    }
+
+    /// As [`Pop3fs::umount`], however many messages were removed.
+    pub(crate) fn umount_and_delete(self) -> Result<()> {
+        self.end(&["umount", "--yes"])
+    }
+
+    fn end(mut self, words: &[&str]) -> Result<()> {
         let mut command = program(&self.folder, &self.sockets);
-        command::run(command.arg("umount").arg(self.path()), PATIENCE)?;
+        command::run(command.args(words).arg(self.path()), PATIENCE)?;
         let status = self.served.process.wait(PATIENCE)?;
         ensure!(status.success(), "pop3fs ended with {status}");
         Ok(())

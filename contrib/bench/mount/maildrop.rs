@@ -1,6 +1,7 @@
 //! Seeded maildrops on disk, made once: a Maildir each, for Dovecot.
 
 mod author;
+mod linked;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 pub(crate) use author::{Kind, NEEDLE, Seed};
+pub(crate) use linked::LinkedMaildrop;
 
 use crate::servers::mail_owner;
 

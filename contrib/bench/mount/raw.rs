@@ -1,5 +1,7 @@
 //! The raw limit: one connection, every command sent at once, what comes thrown away.
 
+mod deletions;
+
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};

@@ -1,5 +1,6 @@
 //! What is measured. All sides of a comparison run in turn, as often as asked, and the median of each counts.
 
+mod commit;
 mod grep;
 mod headers;
 mod interactive;
@@ -29,6 +30,7 @@ impl Scenario {
             Self::Headers => headers::measure(place, report),
             Self::Remount => remount::measure(place, report),
             Self::Rsync => rsync::measure(place, report),
+            Self::Commit => commit::measure(place, report),
             Self::Interactive => interactive::measure(place, report),
             Self::Large => large::measure(place, report),
         }
