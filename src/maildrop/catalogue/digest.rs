@@ -59,6 +59,21 @@ impl HeaderDigest {
     }
 }
 
+/// The digest of a whole body, made while the server sends it.
+#[derive(Debug, Default)]
+pub(crate) struct BodyDigest(Sha256);
+
+impl BodyDigest {
+    pub(crate) fn take(&mut self, octets: &[u8]) {
+        self.0.update(octets);
+    }
+
+    /// The digest of what was taken. Begins again.
+    pub(crate) fn finish(&mut self) -> HeaderDigest {
+        HeaderDigest::from_sha256(std::mem::take(&mut self.0))
+    }
+}
+
 impl Digests {
     /// The digest of the fields that this command showed.
     pub(crate) fn by(self, source: HeaderSource) -> Option<HeaderDigest> {

@@ -1,19 +1,21 @@
 //! Whether a removed message is still the one that the user removed.
 //!
-//! A server may exchange unique-ids, or give one to other mail once it is free (RFC 1939 section 7 forbids this, and rebuilt
-//! mailboxes do it). mbox servers change LIST's octets when they note in the headers what was read. So the session that
-//! deletes shows each message again by TOP, and what it shows is compared with what was shown before:
+//! A server may exchange unique-ids, or give one to other mail once it is free (RFC 1939 section 7
+//! forbids this, and rebuilt mailboxes do it). mbox servers change LIST's octets when they note in
+//! the headers what was read. So the session that deletes shows each message again by TOP, and what
+//! it shows is compared with what was shown before:
 //!
 //! | known before | the message is the same if |
 //! |---|---|
-//! | its headers by TOP | TOP gives the same |
-//! | its headers by RETR alone | TOP gives the same; where this server's TOP differs from its RETR, if unique-id and octets are as they were |
+//! | its headers | TOP gives the same |
 //! | no headers, or the server has no TOP | unique-id and octets are as they were |
 //!
-//! Fields that servers write themselves do not count (identity.rs). Of messages that share a unique-id, one whose body was
-//! seen is fetched again, since their headers are often equal.
+//! Where TOP and RETR of this server differ, unique-id and octets decide. One RETR tells that.
+//!
+//! Fields that servers write themselves do not count (identity.rs). Of messages that share a
+//! unique-id, one whose body was seen is fetched again, since their headers are often equal.
 
-use crate::maildrop::catalogue::digest::HeaderDigest;
+use crate::maildrop::catalogue::digest::{BodyDigest, HeaderDigest};
 use crate::maildrop::catalogue::id::{ListingSerial, MessageId};
 use crate::maildrop::catalogue::pending::{Likeness, PendingDeletion, ShownBefore};
 use crate::maildrop::connection::tops::{TopOf, Tops};
@@ -125,7 +127,8 @@ impl Confirmation {
     }
 }
 
-/// The digest of each message's headers as TOP shows them now; of those whose headers were never seen none is asked for.
+/// The digest of each message's headers as TOP shows them now; of those whose headers were never
+/// seen none is asked for.
 fn ask_top(
     to_confirm: &[ToConfirm],
     session: &mut Session,
@@ -215,29 +218,59 @@ fn has_same_by_top(judged: &[(&ToConfirm, Resemblance)]) -> bool {
     })
 }
 
-/// Messages that share a unique-id often have equal headers: those whose body was seen are fetched again.
+/// Messages that share a unique-id often have equal headers: those whose body was seen are fetched
+/// again, as many ahead as the server lets us pipeline.
 fn settle_twins(
     judged: &mut [(&ToConfirm, Resemblance)],
     session: &mut Session,
     shared: &Shared,
 ) -> Result<(), Fault> {
-    for (message, judgement) in judged {
-        let Some(before) = message.shown.twin_body else {
-            continue;
-        };
-        if !message.is_doubtful_twin || *judgement != Resemblance::Same {
-            continue;
-        }
-        *judgement = match retrieve(message.number, session, shared)? {
-            Some(body) if HeaderDigest::of_body(&body) == before => Resemblance::Same,
-            Some(_) => Resemblance::Replaced,
-            None => Resemblance::Unsure,
-        };
+    let doubtful = judged.iter_mut().filter_map(|(message, judgement)| {
+        let before = message.shown.twin_body?;
+        let is_open = message.is_doubtful_twin && *judgement == Resemblance::Same;
+        is_open.then_some((message.number, before, judgement))
+    });
+    let (mut numbers, mut settled) = (Vec::new(), Vec::new());
+    for (number, before, judgement) in doubtful {
+        *judgement = Resemblance::Unsure;
+        numbers.push((settled.len(), number));
+        settled.push((before, judgement));
     }
-    Ok(())
+    if session.deletes_what_was_read() || numbers.is_empty() {
+        return Ok(());
+    }
+    session.has_retrieved = true;
+    let (mut body, mut received) = (BodyDigest::default(), 0);
+    let max_message = shared.settings.max_message;
+    let retrieve = |&(_, number): &(usize, MessageNumber)| Command::Retr(number);
+    let ahead = session.ahead();
+    session
+        .link
+        .pipeline(&numbers, ahead, retrieve, |&(at, _), event| {
+            match event {
+                Event::Body(octets) => {
+                    received += octets.len() as u64;
+                    if received > max_message {
+                        return Err(Fault::TooLarge);
+                    }
+                    body.take(octets);
+                }
+                Event::End => {
+                    received = 0;
+                    let (before, judgement) = &mut settled[at];
+                    **judgement = match body.finish() == *before {
+                        true => Resemblance::Same,
+                        false => Resemblance::Replaced,
+                    };
+                }
+                _ => {}
+            }
+            Ok(())
+        })
 }
 
-/// The body as the server has it now. None where it refuses, or where QUIT may delete what was retrieved (`EXPIRE 0`).
+/// The body as the server has it now. None where it refuses, or where QUIT may delete what was
+/// retrieved (`EXPIRE 0`).
 fn retrieve(
     number: MessageNumber,
     session: &mut Session,

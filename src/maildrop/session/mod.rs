@@ -20,8 +20,9 @@ use crate::maildrop::session::terms::Terms;
 use crate::maildrop::settings::Settings;
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
-/// The most commands of a listing or a commit that may be in flight, whatever the user allows.
-const MOST_IN_FLIGHT: usize = 256;
+/// The most commands of a listing or a commit that may be in flight, whatever the user allows. A
+/// commit of ten thousand deletions waits for little more than one round trip then.
+const MOST_IN_FLIGHT: usize = 8192;
 /// How often to log in and list until a listing succeeds.
 const MOST_LISTINGS: u32 = 8;
 /// How long to wait for the server to close the connection after QUIT.
