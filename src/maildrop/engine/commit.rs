@@ -10,19 +10,21 @@
 //!                                                       another session: what UIDL still names is kept, the rest deleted
 //! ```
 //!
-//! The session that deletes first shows each message again (confirm.rs), and a DELE goes out only for what is the message that
-//! the user removed.
+//! The session that deletes first shows each message again (confirm.rs), and a DELE goes out only
+//! for what is the message that the user removed.
 //!
-//! A server may take its time to delete thousands of messages before it answers QUIT. Where it is silent for longer than even
-//! that may take, what the other session names stays pending: the server may be deleting it yet.
+//! A server may take its time to delete thousands of messages before it answers QUIT. Where it is
+//! silent for longer than even that may take, what the other session names stays pending: the
+//! server may be deleting it yet.
 //!
-//! The server also refuses a DELE where another session has deleted the message since ours began: then the next session tells
-//! what is left.
+//! The server also refuses a DELE where another session has deleted the message since ours began:
+//! then the next session tells what is left.
 //!
-//! Where the link fails over several DELEs twice, the third attempt sends one at a time (pipelining.rs).
+//! Where the link fails over several DELEs twice, the third attempt sends one at a time
+//! (pipelining.rs).
 //!
-//! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the link alone was at fault, or
-//! the server did not tell which message it is: then it stays pending.
+//! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the
+//! link alone was at fault, or the server did not tell which message it is: then it stays pending.
 
 use std::time::Instant;
 
@@ -158,8 +160,8 @@ impl<'a> Commit<'a> {
         ending.is_some_and(|ending| !matches!(ending.farewell, Farewell::Commit(_)))
     }
 
-    /// Sends DELE for each pending message that the session has and shows again. Without the QUIT behind it this deletes
-    /// nothing.
+    /// Sends DELE for each pending message that the session has and shows again. Without the QUIT
+    /// behind it this deletes nothing.
     fn mark(&self, sessions: &mut Sessions) -> Result<(Marked, Verdict), Fault> {
         if sessions.current().is_some_and(Session::must_not_quit) {
             // Dropped without QUIT: the server keeps what was read in it.

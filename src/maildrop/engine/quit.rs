@@ -15,7 +15,8 @@ pub(super) enum QuitAnswer {
 
 /// Why it is not known what QUIT did.
 pub(super) enum QuitDoubt {
-    /// The server refused it, or closed the connection: by now it has deleted what it is going to delete.
+    /// The server refused it, or closed the connection: by now it has deleted what it is going to
+    /// delete.
     Over(ServerText),
     /// The server said nothing: it may be deleting yet.
     Silent(ServerText),

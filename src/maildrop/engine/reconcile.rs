@@ -124,15 +124,16 @@ impl<'a> Reconcile<'a> {
         Ok(())
     }
 
-    /// Whether a message that the open session does not name is not there: the session that deleted named it, and had as many
-    /// unnamed.
+    /// Whether a message that the open session does not name is not there: the session that deleted
+    /// named it, and had as many unnamed.
     fn names_as_many(&self, sessions: &Sessions) -> bool {
         sessions
             .current()
             .is_some_and(|session| session.unnamed <= self.marked.unnamed)
     }
 
-    /// Sorts messages by what the open session shows: those that the server still has or may have, and those that have gone.
+    /// Sorts messages by what the open session shows: those that the server still has or may have,
+    /// and those that have gone.
     fn look_for(
         &self,
         messages: Refused,
@@ -156,8 +157,9 @@ impl<'a> Reconcile<'a> {
         (left, gone)
     }
 
-    /// Where a message is; `None` if the server has no message with its unique-id. Twins take each other's names when one
-    /// has gone, so only their number tells: if it is another than it must be, any of them may have gone.
+    /// Where a message is; `None` if the server has no message with its unique-id. Twins take each
+    /// other's names when one has gone, so only their number tells: if it is another than it must
+    /// be, any of them may have gone.
     fn find(
         &self,
         id: MessageId,

@@ -1,7 +1,8 @@
 //! Bodies of another size than LIST announced, from a server whose LIST is right for others.
 //!
-//! Such a body may be the reply to another command. It is kept if TOP shows the headers that it has, or if RETR gives the same
-//! octets again when nothing else is in flight. TOP alone does not bear it out
+//! Such a body may be the reply to another command. It is kept if TOP shows the headers that it
+//! has, or if RETR gives the same octets again when nothing else is in flight. TOP alone does not
+//! bear it out
 //!
 //! * where it holds nothing but headers: it may be a reply to TOP, or
 //! * where it has the size of another suspect: copies of one message have equal headers.
