@@ -149,6 +149,8 @@ impl Run {
             Operation::Commit { refused, quit } => self.commit(refused, quit),
             Operation::Remount(parting) => self.remount(parting),
             Operation::Damage(damage) => {
+                // What was verified when it was first read is not verified again.
+                self.held = None;
                 mounted::damage(&self.cache(), damage);
                 self.is_damaged = true;
                 Ok(())
