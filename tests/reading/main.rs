@@ -23,6 +23,7 @@ mod refusals;
 mod renewal;
 mod requests;
 mod search;
+mod search_tools;
 mod sizes;
 mod views;
 mod xattrs;
