@@ -85,6 +85,7 @@ look_around() {
 look_at_other_forms() {
     show grep -rl invoice mail/.text
     show cat mail/.text/04-invoice.txt
+    show grep -h ^From: mail/.headers/04-invoice.txt
     show ls mail/.parts/04-invoice/attachments
     show ls mail/.named
 }

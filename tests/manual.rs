@@ -65,7 +65,7 @@ fn man_finds_nothing_to_warn_of_in_the_page() {
 #[test]
 fn the_manual_has_every_view_and_every_attribute() {
     let manual = manual();
-    let views = ["text", "parts", "named", "maildir"].map(|name| format!(".{name}/"));
+    let views = ["text", "headers", "parts", "named", "maildir"].map(|name| format!(".{name}/"));
     for view in views
         .iter()
         .map(String::as_str)

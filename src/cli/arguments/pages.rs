@@ -49,6 +49,10 @@ pub(super) const VIEWS: &[(&str, &str)] = &[
         "what a person would read: headers, text and attachments of text, decoded, in UTF-8.",
     ),
     (
+        ".headers/NAME.txt",
+        "the headers alone, unchanged. They cost a TOP, and not the message.",
+    ),
+    (
         ".parts/NAME/",
         "headers, text, attachments and nested messages, as files and directories.",
     ),
@@ -72,7 +76,7 @@ pub(super) const VIEWS: &[(&str, &str)] = &[
 ];
 
 pub(super) const OF_VIEWS: &str = "These directories of MOUNTPOINT are in no listing: they are there when they are asked for by name. A message that \
-     is removed in one of them is removed in all. -o view=NAME shows one of the first four in the root.";
+     is removed in one of them is removed in all. -o view=NAME shows one of the first five in the root.";
 
 pub(super) const ATTRIBUTES: &[(&str, &str)] = &[
     (
