@@ -1,4 +1,4 @@
-//! Fetches all messages into the cache on disk, for `pop3fs fetch`.
+//! Fetches all messages into the cache on disk: at once for `pop3fs fetch`, with pauses for a mirror.
 //!
 //! A fetch wants a limited number of messages at a time. Readers go first: the engine sends their
 //! wants before these. The limit also keeps the fetch from outrunning the disk. If the fetch is
@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,15 @@ use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::waiter::Waiter;
 use crate::store::Body;
 
+/// The most octets that a mirror wants at a time.
+const MIRROR_OCTETS: u64 = 512 * 1024;
+/// The most messages that a mirror wants at a time.
+const MIRROR_MESSAGES: usize = 16;
+/// The longest pause of a mirror. Otherwise it pauses for as long as the fetch before has taken, so
+/// that it uses half of the link at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often a mirror looks whether the readers have what they wait for.
+const READERS_LOOK: Duration = Duration::from_millis(20);
 /// The most octets wanted at a time. A connection of 600 Mbit/s carries this much in 100 ms. It is
 /// also less than the backlog at which the disk cache stops keeping bodies.
 const WINDOW_OCTETS: u64 = 8 * 1024 * 1024;
@@ -41,6 +51,15 @@ pub enum Depth {
     Body,
     /// The headers, which tell the arrival that `ls -l` shows.
     Headers,
+}
+
+/// How much a fetch leaves to readers and other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// As fast as the link and the disk allow.
+    Full,
+    /// A few messages at a time, newest first, none while a reader waits, and with pauses.
+    Considerate,
 }
 
 /// How far a fetch has come.
@@ -106,10 +125,43 @@ impl Maildrop {
             self.check_room()?;
         }
         let (missing, progress) = self.shared.missing(depth);
+        Ok(self.fetch_all(missing, progress, depth, Pace::Full, going))
+    }
+
+    /// Fetches the bodies that are missing, newest first, as many as the cache has room for. Readers
+    /// go first, and pauses leave the link usable. Blocks until that is done.
+    ///
+    /// # Errors
+    /// [`FetchError::NoCache`]. Later faults are in [`Fetched`].
+    pub fn mirror(
+        &self,
+        going: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Fetched, FetchError> {
+        let room = self.shared.disk.room().ok_or(FetchError::NoCache)?;
+        let (missing, progress) = self.shared.missing_newest_first(room);
+        Ok(self.fetch_all(missing, progress, Depth::Body, Pace::Considerate, going))
+    }
+
+    /// The octets of bodies that the cache on disk is certain to keep. `None` without such a cache.
+    #[must_use]
+    pub fn cache_room(&self) -> Option<u64> {
+        self.shared.disk.room()
+    }
+
+    fn fetch_all(
+        &self,
+        missing: VecDeque<(MessageId, u64)>,
+        progress: Progress,
+        depth: Depth,
+        pace: Pace,
+        going: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Fetched {
         let (tell, told) = mpsc::channel();
         let mut fetch = Fetch {
             maildrop: self,
             depth,
+            pace,
+            begun: Instant::now(),
             missing,
             in_flight: Vec::new(),
             fetched: Fetched {
@@ -123,12 +175,12 @@ impl Maildrop {
         fetch.run(&told, going);
         fetch.is_going.store(false, Ordering::Relaxed);
         let Fetch { mut fetched, .. } = fetch;
-        if depth == Depth::Body && fetched.stopped.is_none() {
+        if depth == Depth::Body && pace == Pace::Full && fetched.stopped.is_none() {
             self.shared.disk.flush();
             let left = self.shared.missing(depth).0.len() as u64;
             fetched.unkept = left.saturating_sub(fetched.failed.len() as u64);
         }
-        Ok(fetched)
+        fetched
     }
 
     fn check_room(&self) -> Result<(), FetchError> {
@@ -151,6 +203,9 @@ impl Maildrop {
 struct Fetch<'a> {
     maildrop: &'a Maildrop,
     depth: Depth,
+    pace: Pace,
+    /// When the messages in flight were wanted.
+    begun: Instant,
     /// Not wanted yet, with the octets expected.
     missing: VecDeque<(MessageId, u64)>,
     /// Wanted and not answered yet, with the octets expected.
@@ -197,10 +252,18 @@ impl Fetch<'_> {
 
     /// Wants more messages, up to the limits.
     fn fill_window(&mut self) {
+        let (most_octets, most_messages) = match self.pace {
+            Pace::Full => (WINDOW_OCTETS, WINDOW_MESSAGES),
+            Pace::Considerate if !self.in_flight.is_empty() => return,
+            Pace::Considerate => (MIRROR_OCTETS, MIRROR_MESSAGES),
+        };
+        if self.pace == Pace::Considerate && !self.missing.is_empty() {
+            self.pause();
+        }
         let shared = &self.maildrop.shared;
         let mut octets: u64 = self.in_flight.iter().map(|(_, octets)| octets).sum();
-        while octets < WINDOW_OCTETS
-            && self.in_flight.len() < WINDOW_MESSAGES
+        while octets < most_octets
+            && self.in_flight.len() < most_messages
             && let Some((id, expected)) = self.missing.pop_front()
         {
             octets += expected;
@@ -212,6 +275,15 @@ impl Fetch<'_> {
             }
         }
         shared.wake_up.ring();
+    }
+
+    /// Leaves the link to others for a while, and until no reader waits.
+    fn pause(&mut self) {
+        thread::sleep(self.begun.elapsed().min(LONGEST_PAUSE));
+        while self.maildrop.is_somebody_waiting() && !self.maildrop.has_ended() {
+            thread::sleep(READERS_LOOK);
+        }
+        self.begun = Instant::now();
     }
 
     fn waiter<T: 'static>(
@@ -280,6 +352,33 @@ impl Shared {
                 progress.total_messages += 1;
                 progress.total_octets += octets;
                 if is_here {
+                    progress.messages += 1;
+                    progress.octets += octets;
+                } else {
+                    missing.push_back((id, octets));
+                }
+            }
+        }
+        (missing, progress)
+    }
+
+    /// The messages in the directory whose bodies are not cached, newest first. Those for which the
+    /// cache has no room do not count.
+    fn missing_newest_first(&self, room: u64) -> (VecDeque<(MessageId, u64)>, Progress) {
+        let newest_first = self.state.lock().catalogue.newest_first();
+        let (mut progress, mut missing) = (Progress::default(), VecDeque::new());
+        for ids in newest_first.chunks(SCAN_BATCH) {
+            let state = self.state.lock();
+            for &id in ids {
+                let message = state.catalogue.get(id);
+                let octets = message.expected_octets();
+                if message.standing != Standing::Listed || progress.total_octets + octets > room {
+                    continue;
+                }
+                let is_known = message.exact_size().is_some();
+                progress.total_messages += 1;
+                progress.total_octets += octets;
+                if is_known && self.disk.contains(&message.body_key()) {
                     progress.messages += 1;
                     progress.octets += octets;
                 } else {

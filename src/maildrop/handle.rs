@@ -17,6 +17,7 @@ use crate::maildrop::shared::history::History;
 use crate::maildrop::shared::orders::Ending;
 use crate::maildrop::shared::state::{Phase, State};
 use crate::maildrop::shared::waiter::Waiter;
+use crate::maildrop::shared::wants::Urgency;
 use crate::net::Endpoint;
 use crate::net::WakeUp;
 use crate::store::Bodies;
@@ -230,6 +231,18 @@ impl Maildrop {
         }
         state.orders.refresh.push(waiter);
         self.shared.wake_engine(state);
+    }
+
+    /// Renews a listing that is older than the `refresh` setting, if the engine is idle. Nobody waits
+    /// for it.
+    pub fn renew_listing(&self) {
+        self.want_fresh_listing(Duration::ZERO, Waiter::new(|| true, |_renewed_or_not| ()));
+    }
+
+    /// Whether a reader waits for something from the server.
+    #[must_use]
+    pub fn is_somebody_waiting(&self) -> bool {
+        !self.shared.state.lock().wants.is_empty(Urgency::Asked)
     }
 
     /// How many wants are queued or in flight.

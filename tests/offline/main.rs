@@ -5,6 +5,7 @@
 mod common;
 
 mod listings;
+mod mirror;
 mod numbers;
 mod removals;
 mod starts;

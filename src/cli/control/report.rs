@@ -12,7 +12,7 @@ use crate::cli::control::{
 use crate::cli::failure::Advice;
 use crate::cli::shown::{self, counted, size};
 use crate::fs::Searches;
-use crate::maildrop::{Connection, Fault, Maildrop, Standing, Verdict};
+use crate::maildrop::{Connection, Fault, Maildrop, Progress, Standing, Verdict};
 
 /// Collects the state of the mount.
 pub(in crate::cli) fn status(
@@ -176,6 +176,9 @@ pub(in crate::cli) fn print_status(
             &format!("{indexed} of {}", counted(status.messages, "message")),
         )?;
     }
+    if let Some(progress) = status.mirror {
+        line("mirror", &mirrored(progress))?;
+    }
     if status.watches > 0 {
         line(
             "watched",
@@ -240,6 +243,12 @@ fn session(status: &MountStatus) -> String {
         (SessionStatus::Open, Some(tls), _) => format!("open, {tls}{login}"),
         (SessionStatus::Open, None, _) => format!("open, in the clear{login}"),
     }
+}
+
+fn mirrored(progress: Progress) -> String {
+    let messages = counted(progress.total_messages, "message");
+    let (octets, all) = (size(progress.octets), size(progress.total_octets));
+    format!("{} of {messages}, {octets} of {all}", progress.messages)
 }
 
 fn messages_and_size(messages: u64, octets: u64) -> String {
@@ -308,6 +317,7 @@ mod tests {
                 limit: 4000,
             }),
             indexed: Some(2),
+            mirror: None,
             watches: 0,
             opens: Opens { total: 3, hits: 2 },
             last_commit: Some(PastEvent {
@@ -353,6 +363,21 @@ mod tests {
         assert!(shown.contains("session      closed: the server is away\n"));
         assert!(shown.contains("disk         nothing is kept"), "{shown}");
         assert!(shown.contains("opened       no message\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_mirror_says_how_far_it_is() {
+        let status = MountStatus {
+            mirror: Some(Progress {
+                messages: 2,
+                total_messages: 3,
+                octets: 1024,
+                total_octets: 4096,
+            }),
+            ..example()
+        };
+        let expected = "mirror       2 of 3 messages, 1 KiB of 4 KiB\n";
+        assert!(printed(&status).contains(expected));
     }
 
     #[test]

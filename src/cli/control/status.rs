@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::maildrop::Progress;
+
 /// The state of a mount. Programs read it: fields may be added, never renamed. Times are Unix seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -51,6 +53,9 @@ pub(in crate::cli) struct MountStatus {
     pub disk: Option<StoredBodies>,
     /// How many messages can be searched; none with `index=off`.
     pub indexed: Option<u64>,
+    /// How far the mirror is; none without `-o mirror`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Progress>,
     /// How many `pop3fs watch` are running. They have the listing renewed.
     pub watches: u64,
     /// How often messages were opened.

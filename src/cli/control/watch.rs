@@ -69,7 +69,7 @@ pub(in crate::cli) fn watch(
     let _counted = watchers.clone();
     reply.wait_for_slow_client();
     while !maildrop.has_ended() {
-        maildrop.want_fresh_listing(Duration::ZERO, Waiter::new(|| true, |_renewed_or_not| ()));
+        maildrop.renew_listing();
         for change in watch.changes() {
             if reply.going(&ControlResponse::changed(change)).is_err() {
                 return;

@@ -3,6 +3,7 @@
 mod descriptors;
 mod ending;
 mod ends;
+mod mirror;
 mod no_core_dump;
 mod requests;
 mod syslog;

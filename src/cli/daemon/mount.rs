@@ -31,6 +31,7 @@ use crate::cli::daemon::descriptors::{self, DescriptorError};
 use crate::cli::daemon::ending::{Stake, detach, end_at_a_panic, end_at_signals};
 use crate::cli::daemon::ends::{End, Ends, LastLook, watch_mount_table};
 use crate::cli::daemon::logging::{Log, LogError};
+use crate::cli::daemon::mirror::Mirror;
 use crate::cli::daemon::requests::{Leaver, RequestHandler};
 use crate::cli::daemon::setup::{
     NewCache, SetupError, appearance, cache_folder, login_without_password, maildrop_settings,
@@ -39,7 +40,7 @@ use crate::cli::daemon::setup::{
 use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::daemon::systemd;
 use crate::cli::failure::{Advice, Failure, refuse};
-use crate::cli::options::{Caching, Options};
+use crate::cli::options::{Caching, Mirroring, Options};
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted, RemountError};
 use crate::fs::{Filesystem, KernelSession, Searches};
 use crate::maildrop::{Farewell, Maildrop, OfflineMode, OpenError, reach};
@@ -218,6 +219,7 @@ struct MountedMaildrop {
     source: Source,
     maildrop: Arc<Maildrop>,
     searches: Option<Arc<Searches>>,
+    mirror: Option<Arc<Mirror>>,
     mount: Mount,
     stake: Stake,
 }
@@ -255,10 +257,13 @@ impl MountedMaildrop {
         };
         match begin_mount(filesystem, &source, &options, &mountpoint, &stake) {
             Ok((mount, serving)) => {
+                let mirror = (options.mirroring == Mirroring::All)
+                    .then(|| Mirror::start(&maildrop, source.to_string()));
                 let mounted = MountedMaildrop {
                     source,
                     maildrop,
                     searches,
+                    mirror,
                     mount,
                     stake,
                 };
@@ -287,6 +292,7 @@ impl MountedMaildrop {
             mount: self.mount.clone(),
             leaver: Arc::clone(&leaver),
             watchers: Watchers::default(),
+            mirror: self.mirror.clone(),
         };
         let control = match start_threads(serving, handler, tell) {
             Ok(control) => control,
@@ -318,7 +324,8 @@ impl MountedMaildrop {
 
     /// Tells the launcher, the service manager and the user that the mount works.
     fn announce(&self, ready: ReadyNotice, announce: impl FnOnce(&Path)) {
-        let cautions = cautions_in_words(&self.maildrop, self.mount.mountpoint());
+        let mut cautions = cautions_in_words(&self.maildrop, self.mount.mountpoint());
+        cautions.extend(self.mirror.as_ref().and_then(|mirror| mirror.caution()));
         for caution in &cautions {
             log::warn!("{caution}");
         }

@@ -10,6 +10,7 @@ use crate::cli::control::search::search;
 use crate::cli::control::sentences::{fetched_in_words, held_in_words, verdict_in_words};
 use crate::cli::control::watch::{Watchers, watch};
 use crate::cli::control::{ControlReply, ControlResponse, MountStatus, Request, RequestOutcome};
+use crate::cli::daemon::mirror::Mirror;
 use crate::cli::failure::{Advice, Failure};
 use crate::fs::Searches;
 use crate::fs::mount::{Mount, Unmount, UnmountError};
@@ -60,6 +61,7 @@ pub(in crate::cli) struct RequestHandler {
     pub(in crate::cli) mount: Mount,
     pub(in crate::cli) leaver: Arc<Leaver>,
     pub(in crate::cli) watchers: Watchers,
+    pub(in crate::cli) mirror: Option<Arc<Mirror>>,
 }
 
 impl RequestHandler {
@@ -76,6 +78,7 @@ impl RequestHandler {
             Request::Restore { names } => reply.send(&self.restore(names)),
             Request::Status => reply.send(&ControlResponse::status(MountStatus {
                 watches: self.watchers.count() as u64,
+                mirror: self.mirror.as_ref().map(|mirror| mirror.progress()),
                 ..status(
                     &self.source,
                     self.mount.mountpoint(),

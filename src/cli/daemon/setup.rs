@@ -14,7 +14,7 @@ use crate::cli::account::secret::Password;
 use crate::cli::account::server_access::ServerAccess;
 use crate::cli::account::source::Source;
 use crate::cli::failure::{Advice, Failure};
-use crate::cli::options::{Auth, Caching, Indexing, Mtime, Options, TlsPolicy};
+use crate::cli::options::{Auth, Caching, Indexing, Mirroring, Mtime, Options, TlsPolicy};
 use crate::fs::{Appearance, FileOwner, Searches, Xattrs};
 use crate::maildrop::{
     Credential, Dating, Depth, Login, Maildrop, Mechanism, Method, SaslMechanism, Secret, Security,
@@ -132,7 +132,8 @@ pub(in crate::cli) fn searches(
     }
     let folder = CacheFolder::open(&options.cache_folder()?, &source.account());
     let searches = folder.and_then(|folder| Searches::start(maildrop, &folder));
-    if options.index == Indexing::Full {
+    // A mirror fetches all of them anyway.
+    if options.index == Indexing::Full && options.mirroring == Mirroring::Off {
         fetch_all(Arc::clone(maildrop));
     }
     searches

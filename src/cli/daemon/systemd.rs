@@ -4,7 +4,7 @@ use sd_notify::NotifyState;
 
 use crate::cli::control::ControlResponse;
 use crate::cli::shown::counted;
-use crate::maildrop::Maildrop;
+use crate::maildrop::{Maildrop, Progress};
 
 /// The mount works.
 pub(in crate::cli) fn serving(source: &str, maildrop: &Maildrop) {
@@ -17,6 +17,19 @@ pub(in crate::cli) fn serving(source: &str, maildrop: &Maildrop) {
         NotifyState::Ready,
         NotifyState::Status(&format!("{messages} of {source}{offline}")),
     ]);
+}
+
+/// How far the mirror of a mount is.
+pub(in crate::cli) fn mirroring(source: &str, progress: Progress) {
+    let Progress {
+        messages,
+        total_messages,
+        ..
+    } = progress;
+    tell(&[NotifyState::Status(&format!(
+        "{messages} of {} of {source} mirrored",
+        counted(total_messages, "message")
+    ))]);
 }
 
 /// The mount has ended, and `pending` deletions are going to be committed.

@@ -19,7 +19,7 @@ pub use command_line::OptionArguments;
 pub use setting::RawOption;
 pub use table::{OptionGroup, OptionKind, OptionRow, TABLE};
 pub use values::{DataSize, TimeSpan, Unreadable};
-pub use words::{Auth, Caching, Indexing, Mtime, TlsPolicy, words};
+pub use words::{Auth, Caching, Indexing, Mirroring, Mtime, TlsPolicy, words};
 
 /// How alike two names must be for a suggestion; 1 means equal.
 const ALIKE: f64 = 0.6;
@@ -65,6 +65,8 @@ pub struct Options {
     pub cache_size: DataSize,
     /// Whether messages are indexed, to be searched.
     pub index: Indexing,
+    /// Whether all messages are fetched in the background.
+    pub mirroring: Mirroring,
     /// For bodies in memory: 1 MiB to 1 TiB.
     pub memory: DataSize,
     /// 1 KiB to 1 TiB.
@@ -166,6 +168,7 @@ impl Default for Options {
             cache_dir: None,
             cache_size: DataSize::gib(1),
             index: Indexing::On,
+            mirroring: Mirroring::Off,
             memory: DataSize::mib(64),
             max_message: DataSize::gib(1),
             max_delete: Some(1000),
@@ -246,9 +249,17 @@ impl Options {
 
     /// Refuses options that need the cache on disk where there is none.
     fn check_cache(&self) -> Result<(), OptionError> {
-        if self.cache == Caching::Off && self.offline == OfflineMode::Auto {
+        if self.cache == Caching::On {
+            return Ok(());
+        }
+        if self.offline == OfflineMode::Auto {
             return Err(OptionError::Contradiction(
                 "offline=auto shows what the cache has, and with cache=off it has nothing: leave out one of them",
+            ));
+        }
+        if self.mirroring == Mirroring::All {
+            return Err(OptionError::Contradiction(
+                "mirror fills the cache on disk, and with cache=off there is none: leave out one of them",
             ));
         }
         Ok(())
@@ -398,6 +409,7 @@ mod tests {
             cache_dir: Some("/c".into()),
             cache_size: DataSize::gib(3),
             index: Indexing::Full,
+            mirroring: Mirroring::Off,
             memory: DataSize::gib(1),
             max_message: DataSize::mib(2),
             max_delete: None,
@@ -574,6 +586,12 @@ mod tests {
         ] {
             assert_eq!(sentence(list), expected);
         }
+    }
+
+    #[test]
+    fn a_mirror_needs_the_cache() {
+        assert_eq!(parse("mirror").unwrap().mirroring, Mirroring::All);
+        assert!(sentence("mirror,cache=off").contains("leave out one of them"));
     }
 
     #[test]

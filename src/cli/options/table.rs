@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::values::{self, DataSize, TimeSpan};
-use super::words::{Auth, Caching, Mtime, TlsPolicy, word_list, words};
+use super::words::{Auth, Caching, Mirroring, Mtime, TlsPolicy, word_list, words};
 use super::{Options, PasswordSource};
 use crate::cli::home;
 use crate::fs::mount::{Access, Visibility};
@@ -313,6 +313,17 @@ pub static TABLE: &[OptionRow] = &[
         default: "on",
         help: "What .search looks into: on, the messages that were fetched anyway; full, all, which are fetched for that; or off",
         set: |options, text| word(text).map(|value| options.index = value),
+    },
+    OptionRow {
+        name: "mirror",
+        group: OptionGroup::Cache,
+        kind: OptionKind::Flag,
+        default: "",
+        help: "Fetch all messages in the background, newest first, and new mail as it comes",
+        set: |options, _| {
+            options.mirroring = Mirroring::All;
+            Ok(())
+        },
     },
     OptionRow {
         name: "memory",

@@ -71,6 +71,15 @@ pub enum Caching {
     Off,
 }
 
+/// Whether messages are fetched although nobody reads them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mirroring {
+    /// Only what is read, and what is read ahead.
+    Off,
+    /// All of them.
+    All,
+}
+
 /// Whether the words of the messages are indexed, to be searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Indexing {

@@ -23,6 +23,11 @@ impl Catalogue {
         ids.map(|id| self.get(id).inode).collect()
     }
 
+    /// The messages of the last session's listing, the newest first.
+    pub(crate) fn newest_first(&self) -> Vec<MessageId> {
+        self.order.iter().rev().copied().collect()
+    }
+
     /// Lists the messages of a listing of an earlier mount. Messages whose deletion is pending stay
     /// out of the directory. Returns false, and changes nothing, if a message is unknown here.
     pub(crate) fn begin_with(&mut self, listing: &LastListing) -> bool {
