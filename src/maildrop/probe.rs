@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! resolve ─▶ connect, TLS ─▶ CAPA ─▶ login ─▶ STAT, UIDL, LIST
-//!         ─▶ TOP, RETR of the smallest message ─▶ PIPELINING
+//!         ─▶ TOP of the smallest message, RETR of several ─▶ PIPELINING
 //! ```
 //! The last command is QUIT, unless QUIT may delete the message that was retrieved.
 
@@ -27,6 +27,8 @@ const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The check fetches no message of more octets than this.
 const MOST_FETCHED: u64 = 1024 * 1024;
+/// So many messages of different sizes show whether LIST is right.
+const MOST_COMPARED: usize = 5;
 
 /// The result of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,12 +122,18 @@ impl Probe<'_> {
         let (mut session, listing) = self.log_in()?;
         self.rate_capabilities(&session.capabilities);
         self.rate_listing(&listing);
-        match listing.smallest() {
-            Some((number, listed)) if listed <= MOST_FETCHED => {
-                self.try_top(&mut session, number)?;
-                self.try_retr(&mut session, number, listed)?;
+        // QUIT may delete what was read, so no more is read than is needed.
+        let most = match session.deletes_what_was_read() {
+            true => 1,
+            false => MOST_COMPARED,
+        };
+        let samples = listing.samples(MOST_FETCHED, most);
+        match samples.first() {
+            Some(&(smallest, _)) => {
+                self.try_top(&mut session, smallest)?;
+                self.try_retr(&mut session, &samples)?;
             }
-            _ => self.good(
+            None => self.good(
                 "messages",
                 "no message is small enough to try TOP and RETR on",
             ),
@@ -303,22 +311,40 @@ impl Probe<'_> {
         session.leave();
     }
 
+    /// Fetches the samples, and compares their sizes with those in LIST.
     fn try_retr(
         &mut self,
         session: &mut Session,
-        message: MessageNumber,
-        listed: u64,
+        samples: &[(MessageNumber, u64)],
     ) -> Result<(), Failed> {
         let most = self.settings.max_message;
         session.has_retrieved = true;
-        let answer = session.link.octets(&Command::Retr(message), most);
-        match self.report_failure("RETR", answer)? {
-            Ok(octets) if octets == listed => self.good("RETR", "works, and LIST gives the size"),
-            Ok(octets) => self.warn(
+        let (mut fetched, mut wrong, mut example) = (0, 0, None);
+        for &(message, listed) in samples {
+            let answer = session.link.octets(&Command::Retr(message), most);
+            match self.report_failure("RETR", answer)? {
+                Ok(octets) => {
+                    fetched += 1;
+                    if octets != listed {
+                        wrong += 1;
+                        example = Some((octets, listed));
+                    }
+                }
+                Err(text) => self.warn("RETR", &format!("refused for message {message} ({text})")),
+            }
+        }
+        match example {
+            Some((octets, listed)) => self.warn(
                 "RETR",
-                &format!("{octets} octets where LIST says {listed}: file sizes are exact only after a message was opened"),
+                &format!(
+                    "LIST gives a wrong size for {wrong} of {fetched} messages, such as {octets} octets where LIST says {listed}: file sizes are exact only after a message was opened"
+                ),
             ),
-            Err(text) => self.warn("RETR", &format!("refused for message {message} ({text})")),
+            None if fetched > 0 => self.good(
+                "RETR",
+                &format!("works, and LIST gives the right size for {fetched} of {fetched} messages"),
+            ),
+            None => {}
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Shared by the integration tests: real POP3 servers, a lying server, an independent client, the
 //! mount.
 //!
-//! Real servers: [`Dovecot`], [`Mailutils`], [`Mpopd`]. A server that lies on demand: [`Liar`],
+//! Real servers: [`Dovecot`], [`Mailutils`], [`Mpopd`]; in front of them [`Nginx`], [`Perdition`]. A server that lies on demand: [`Liar`],
 //! built on [`Scripted`], which knows no protocol. What a server really has: [`retr_all`]. The
 //! program under test: [`Mount`]. Any other program, with a time limit: [`run`].
 #![allow(
@@ -21,6 +21,7 @@ pub mod gathered;
 mod ground;
 mod launch;
 mod liar;
+mod mail_proxy;
 mod maildir;
 mod mailutils;
 mod mbox;
@@ -41,6 +42,7 @@ pub use dovecot::{Dovecot, DovecotOptions, Store};
 pub use ground::Ground;
 pub use launch::free_port;
 pub use liar::{Liar, Received, Reply, RetrFault};
+pub use mail_proxy::{Nginx, Perdition, closed_port};
 pub use mailutils::{Mailutils, MailutilsOptions};
 pub use mount::{Ended, Mount, MountBuilder, PROGRAM, Place};
 pub use mpopd::Mpopd;

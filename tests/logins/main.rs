@@ -6,6 +6,7 @@ mod common;
 mod choice;
 mod dovecot;
 mod guard;
+mod outages;
 mod scram;
 mod tokens;
 

@@ -142,6 +142,17 @@ fn check_warns_of_sizes_that_are_only_a_hint() {
 }
 
 #[test]
+fn check_compares_the_sizes_of_several_messages() {
+    let liar = liar(9);
+    let shown = good(&liar.source(), &["-o", "tls=off"]);
+    assert_says(line(&shown, "RETR"), &["right size for 5 of 5 messages"]);
+    assert_eq!(liar.count("RETR"), 5);
+    (1..=9).for_each(|serial| liar.set_list_offset(serial, 1));
+    let shown = good(&liar.source(), &["-o", "tls=off"]);
+    assert_says(line(&shown, "RETR"), &["wrong size for 5 of 5 messages"]);
+}
+
+#[test]
 fn check_accepts_a_server_without_top_and_pipelining() {
     let mpopd = Mpopd::start(&corpus::realistic(43, 2));
     let shown = good(&mpopd.source(), &["-o", "tls=off"]);

@@ -226,11 +226,17 @@ impl Listing {
         }
     }
 
-    /// The number of the smallest message, and its size in LIST.
-    pub(crate) fn smallest(&self) -> Option<(MessageNumber, u64)> {
+    /// The number and the size in LIST of at most `most` messages that are spread over the sizes up
+    /// to `limit`. The smallest is the first.
+    pub(crate) fn samples(&self, limit: u64, most: usize) -> Vec<(MessageNumber, u64)> {
         let sizes = self.entries.iter().map(|entry| entry.octets);
         let numbered = self.numbers.iter().copied().zip(sizes);
-        numbered.min_by_key(|&(_, octets)| octets)
+        let mut sorted: Vec<(MessageNumber, u64)> =
+            numbered.filter(|&(_, octets)| octets <= limit).collect();
+        sorted.sort_by_key(|&(_, octets)| octets);
+        let (count, last) = (sorted.len().min(most), sorted.len().saturating_sub(1));
+        let gaps = count.saturating_sub(1).max(1);
+        (0..count).map(|step| sorted[last * step / gaps]).collect()
     }
 
     /// Leaves out a message whose headers the server refuses.
