@@ -18,6 +18,7 @@ use crate::maildrop::shared::orders::Ending;
 use crate::maildrop::shared::state::{Phase, State};
 use crate::maildrop::shared::waiter::Waiter;
 use crate::maildrop::shared::wants::Urgency;
+use crate::maildrop::shared::window::MEMORY_OF_READERS;
 use crate::net::Endpoint;
 use crate::net::WakeUp;
 use crate::store::Bodies;
@@ -87,9 +88,9 @@ impl Maildrop {
             state: Mutex::new(state),
             on_change: OnceLock::new(),
             on_body: OnceLock::new(),
+            disk: disk.with_memory(settings.memory.saturating_add(MEMORY_OF_READERS)),
             settings,
             index,
-            disk,
         });
         shared.resume_removals()?;
         let mut engine = Engine::new(Arc::clone(&shared), quirks);

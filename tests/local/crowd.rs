@@ -1,11 +1,16 @@
-//! A thousand readers while the server does not answer.
+//! A thousand readers while the server does not answer, many open messages, and a server whose LIST
+//! makes large messages look small: memory and disk stay bounded.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::process::Command;
 
 use nix::errno::Errno;
 
 use crate::common::{
-    Dovecot, DovecotOptions, Liar, Mount, Reply, corpus, output_within, readers, retr_all,
+    Dovecot, DovecotOptions, Liar, Mount, Reply, corpus, eventually, output_within, readers,
+    retr_all, stdout_of,
 };
 use crate::{AT_ONCE, errno, messages, mounted, resident, stderr};
 
@@ -54,6 +59,76 @@ fn a_thousand_readers_get_their_mail_when_the_server_resumes() {
         "{} of {before}",
         resident(&mount)
     );
+}
+
+/// Each is below what a single message may take of memory.
+#[test]
+fn many_open_messages_take_little_memory_with_and_without_a_cache() {
+    const COUNT: usize = 24;
+    let messages: Vec<Vec<u8>> = (0..COUNT)
+        .map(|number| corpus::large(3_800_000 + number))
+        .collect();
+    let liar = Liar::start(&messages);
+    for options in [&["memory=1M"][..], &["memory=1M", "cache=off"]] {
+        let mut mount = mounted(&liar.source(), options);
+        crate::assert_reads(mount.path(), 1, &messages[0]);
+        let before = resident(&mount);
+        // Fetched when they are opened; from the cache the second time.
+        for _ in 0..2 {
+            let open: Vec<File> = (1..=COUNT as u64)
+                .map(|serial| File::open(mount.join(crate::name(serial))).expect("a message"))
+                .collect();
+            for (file, message) in open.iter().zip(&messages) {
+                let mut octets = vec![0; message.len()];
+                file.read_exact_at(&mut octets, 0).expect("a message");
+                assert!(octets == *message);
+            }
+            let all_open = resident(&mount);
+            assert!(all_open < before + MOST_MEMORY, "{all_open} of {before}");
+            drop(open);
+            eventually("the memory to be given back", || {
+                (resident(&mount) < before + MOST_MEMORY / 2).then_some(())
+            });
+        }
+        crate::umount(&mut mount);
+    }
+}
+
+/// The octets of the files in a folder, as far as they have names.
+fn octets_in(folder: &Path) -> u64 {
+    let sizes = stdout_of(&[
+        "find".as_ref(),
+        folder.as_os_str(),
+        "-type".as_ref(),
+        "f".as_ref(),
+        "-printf".as_ref(),
+        "%s\n".as_ref(),
+    ]);
+    let size = |line: &str| line.parse::<u64>().expect("a size");
+    sizes.lines().map(size).sum()
+}
+
+#[test]
+fn what_is_read_ahead_is_bounded_though_list_says_1() {
+    const COUNT: usize = 30;
+    const LONG: usize = 5_000_000;
+    const CACHE: u64 = 1024 * 1024;
+    /// Octets that may be on their way at a time.
+    const WINDOW: u64 = 32 * 1024 * 1024;
+    let messages = vec![corpus::large(LONG); COUNT];
+    let liar = Liar::start(&messages);
+    for serial in 1..=COUNT as u64 {
+        liar.set_list_offset(serial, i64::MIN / 2);
+    }
+    let mount = mounted(&liar.source(), &["cache_size=1M", "index=off"]);
+    // In the order of the directory.
+    for (read, serial) in (1..).zip([1, 10, 11, 12, 13]) {
+        crate::assert_reads(mount.path(), serial, &messages[0]);
+        let ahead = liar.count("RETR") - read;
+        assert!(ahead * LONG <= WINDOW as usize + LONG, "{ahead} too early");
+        let kept = octets_in(&mount.cache_dir());
+        assert!(kept <= CACHE + WINDOW, "{kept} octets in the cache");
+    }
 }
 
 #[test]

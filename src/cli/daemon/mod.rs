@@ -1,5 +1,6 @@
 //! The life of a mount: the start in the background, the log, signals, the requests of clients, the end.
 
+mod allocator;
 mod descriptors;
 mod ending;
 mod ends;

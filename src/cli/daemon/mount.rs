@@ -26,6 +26,7 @@ use crate::cli::control::sentences::{
 };
 use crate::cli::control::watch::Watchers;
 use crate::cli::control::{self, ControlResponse};
+use crate::cli::daemon::allocator;
 use crate::cli::daemon::background::{self, ForkRole, LaunchError, ReadyNotice};
 use crate::cli::daemon::descriptors::{self, DescriptorError};
 use crate::cli::daemon::ending::{Stake, detach, end_at_a_panic, end_at_signals};
@@ -130,6 +131,7 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
     })?;
     // Not before: a password_command should not inherit the higher limit.
     descriptors::raise_limit()?;
+    allocator::give_back_large_blocks();
     let log_file = options.log_file.as_deref();
     let log = Log::open(
         arguments.place(),

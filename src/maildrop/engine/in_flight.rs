@@ -1,5 +1,6 @@
 //! Commands that are written, and what has come of their replies.
 
+use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
 use crate::maildrop::catalogue::message::Announced;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::headers::HeaderBuffer;
@@ -34,6 +35,8 @@ pub(super) struct SentFetch {
     /// The octets that the window counts.
     pub(super) expected: u64,
     pub(super) received: Incoming,
+    /// The octets of the reply so far, kept or not.
+    pub(super) octets: u64,
     /// RETR was sent, also where headers are wanted and the server has no TOP.
     pub(super) is_whole: bool,
     /// The bodies asked for around this one have other sizes.
@@ -58,15 +61,63 @@ impl Unchecked {
 }
 
 impl SentFetch {
+    /// Takes the next octets of the reply, which may have `most` of them.
     pub(super) fn take(&mut self, octets: &[u8], most: u64) -> Result<(), Fault> {
-        if self.received.len() + octets.len() as u64 > most {
+        self.octets += octets.len() as u64;
+        if self.octets > most {
             return Err(Fault::TooLarge);
         }
-        self.received.push(octets).map_err(Fault::no_room)
+        let kept = match self.is_whole {
+            true => octets,
+            false => self.within_headers(octets),
+        };
+        self.received.push(kept).map_err(Fault::no_room)
+    }
+
+    /// What is kept of a reply to TOP. Some servers send the whole message.
+    fn within_headers<'a>(&self, octets: &'a [u8]) -> &'a [u8] {
+        let room = (LONGEST_HEADERS as u64).saturating_sub(self.received.len());
+        &octets[..octets.len().min(room as usize)]
     }
 
     /// Exchange answers RETR of some messages with an empty body.
     pub(super) fn is_empty_by_fault(&self) -> bool {
         self.received.is_empty() && self.announced.octets() > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maildrop::catalogue::id::MessageId;
+    use crate::store::Disk;
+
+    const MOST: u64 = 1_000_000;
+
+    fn sent(is_whole: bool) -> SentFetch {
+        SentFetch {
+            want: Want::Headers(MessageId::default()),
+            announced: Announced {
+                listed: MOST,
+                exact: None,
+            },
+            expected: MOST,
+            received: Disk::off().incoming(MOST),
+            octets: 0,
+            is_whole,
+            is_distinct: false,
+        }
+    }
+
+    #[test]
+    fn a_reply_to_top_is_kept_as_far_as_headers_may_reach() {
+        for (is_whole, kept) in [(true, MOST), (false, LONGEST_HEADERS as u64)] {
+            let mut fetch = sent(is_whole);
+            for _ in 0..10 {
+                assert!(fetch.take(&[b'x'; MOST as usize / 10], MOST).is_ok());
+            }
+            assert_eq!(fetch.received.len(), kept);
+            assert!(matches!(fetch.take(b"x", MOST), Err(Fault::TooLarge)));
+        }
     }
 }

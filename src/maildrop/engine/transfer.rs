@@ -603,11 +603,13 @@ fn send(
     quirks: &Quirks,
     shared: &Shared,
 ) -> Result<SentFetch, Fault> {
-    let NextWant { want, announced } = *next;
+    let NextWant {
+        want, announced, ..
+    } = *next;
     let message = session.number_of(want.message()).ok_or(Fault::Departed)?;
     let is_whole = matches!(want, Want::Body(_)) || quirks.tops.avoid(TopOf::Known(want.message()));
     // LIST may be wrong about a message that seems to be too large.
-    let octets = announced.octets().min(shared.settings.max_message);
+    let octets = next.expected.min(shared.settings.max_message);
     let (command, expected) = match is_whole {
         true => (Command::Retr(message), octets),
         false => (Command::Top { message, lines: 0 }, HEADER_OCTETS),
@@ -619,6 +621,7 @@ fn send(
         announced,
         expected,
         received: shared.disk.incoming(expected),
+        octets: 0,
         is_whole,
         is_distinct: is_whole,
     })

@@ -6,6 +6,7 @@ pub(crate) mod history;
 pub(crate) mod orders;
 pub(crate) mod read_ahead;
 pub(crate) mod received;
+pub(crate) mod size_estimate;
 pub(crate) mod state;
 pub(crate) mod waiter;
 pub(crate) mod wants;

@@ -51,8 +51,13 @@ impl Shared {
                 state.wants.put_back(want);
                 continue;
             }
+            let expected = state.sizes.octets(announced);
             drop(state);
-            let next = NextWant { want, announced };
+            let next = NextWant {
+                want,
+                announced,
+                expected,
+            };
             let is_here = match (want, urgency) {
                 (Want::Body(id), Urgency::Asked) => self.answer_from_cache(id),
                 (Want::Body(id), Urgency::Ahead) => self.is_cached(id),
@@ -173,6 +178,8 @@ impl Shared {
             let digest = HeaderDigest::of_body(&octets);
             state.catalogue.learn_twin_body(id, digest);
         }
+        let announced = state.catalogue.get(id).announced();
+        state.sizes.note(announced, body.len());
         let resized = state.catalogue.learn_size(id, Some(extent));
         let rows = state.learn_headers(id, learnt);
         let message = state.catalogue.get(id);

@@ -12,6 +12,7 @@ use crate::maildrop::session::terms::Connection;
 use crate::maildrop::shared::history::History;
 use crate::maildrop::shared::orders::Orders;
 use crate::maildrop::shared::read_ahead::{Beginning, ReadAhead, Schedule};
+use crate::maildrop::shared::size_estimate::SizeEstimate;
 use crate::maildrop::shared::wants::{Want, Wants};
 use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
 use crate::store::{Bodies, Row};
@@ -59,6 +60,7 @@ pub(crate) struct State {
     pub(crate) bodies: Bodies,
     /// What TOP has shown, by inode number.
     pub(crate) tops: Bodies,
+    pub(crate) sizes: SizeEstimate,
     pub(crate) wants: Wants,
     pub(crate) orders: Orders,
     pub(crate) phase: Phase,
@@ -91,6 +93,7 @@ impl State {
             top_walks: ReadAhead::new(Beginning::FirstMessage, tops.limit() / HEADER_RESERVE),
             bodies,
             tops,
+            sizes: SizeEstimate::default(),
             wants: Wants::default(),
             orders: Orders::default(),
             phase: Phase::Serving,
@@ -111,8 +114,9 @@ impl State {
         if self.is_offline() {
             return false;
         }
+        let sizes = &self.sizes;
         let schedule = self.body_walks.access(id, &self.catalogue, |message| {
-            Some(message.expected_octets())
+            Some(sizes.octets(message.announced()))
         });
         for id in schedule.abandoned {
             self.wants.abandon(Want::Body(id));

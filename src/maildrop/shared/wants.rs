@@ -48,6 +48,8 @@ impl Want {
 pub(crate) struct NextWant {
     pub(crate) want: Want,
     pub(crate) announced: Announced,
+    /// The octets that RETR takes of the window.
+    pub(crate) expected: u64,
 }
 
 /// Why something is wanted.

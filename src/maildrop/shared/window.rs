@@ -12,3 +12,6 @@ pub(crate) const HEADER_OCTETS: u64 = 4 * 1024;
 pub(crate) const CHECK_COMMANDS: usize = 256;
 /// A NOOP follows after this many octets expected from such commands.
 pub(crate) const CHECK_OCTETS: u64 = WINDOW_OCTETS / 8;
+/// The octets of memory for bodies that readers hold or that wait to be written, beyond those that
+/// are kept. Once they take more, bodies arrive in files.
+pub(crate) const MEMORY_OF_READERS: u64 = WINDOW_OCTETS / 2;

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use tempfile::TempPath;
 
+use super::budget::MemoryShare;
 use super::format::{BodyKey, Header, RecordContent};
 use super::line_ends::{self, LineEnds};
 use super::record::SegmentBody;
@@ -22,6 +23,8 @@ enum Storage {
         octets: Box<[u8]>,
         /// Counted at the first use.
         line_ends: OnceLock<LineEnds>,
+        /// Gives the memory back. None for a body that no budget counts.
+        _share: Option<MemoryShare>,
     },
     File(FileBody),
     Segment(SegmentBody),
@@ -53,6 +56,17 @@ impl Body {
         Self(Storage::Memory {
             octets: octets.into(),
             line_ends: OnceLock::new(),
+            _share: None,
+        })
+    }
+
+    /// A body in memory, which a budget counts.
+    pub(super) fn in_memory_of(octets: Vec<u8>, mut share: MemoryShare) -> Self {
+        share.resize(octets.len() as u64);
+        Self(Storage::Memory {
+            octets: octets.into(),
+            line_ends: OnceLock::new(),
+            _share: Some(share),
         })
     }
 
@@ -76,7 +90,9 @@ impl Body {
     /// How many CRLFs it has.
     pub fn crlfs(&self) -> u64 {
         match &self.0 {
-            Storage::Memory { octets, line_ends } => counted(octets, line_ends).crlfs(),
+            Storage::Memory {
+                octets, line_ends, ..
+            } => counted(octets, line_ends).crlfs(),
             Storage::File(file) => file.line_ends.crlfs(),
             Storage::Segment(record) => record.crlfs(),
         }
@@ -159,7 +175,9 @@ impl Body {
 
     fn line_ends(&self) -> io::Result<&LineEnds> {
         match &self.0 {
-            Storage::Memory { octets, line_ends } => Ok(counted(octets, line_ends)),
+            Storage::Memory {
+                octets, line_ends, ..
+            } => Ok(counted(octets, line_ends)),
             Storage::File(file) => Ok(&file.line_ends),
             Storage::Segment(record) => record.line_ends(),
         }
@@ -182,6 +200,13 @@ impl Body {
                 record.read_exact_at(&mut read, 0)?;
                 Ok(Cow::Owned(read))
             }
+        }
+    }
+
+    /// The cache does not keep it: its file loses its name, and goes with its last reader.
+    pub(super) fn leave_cache(&self) {
+        if let Err(OnDisk::File(file)) = self.octets() {
+            drop(file.temporary.lock().take());
         }
     }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
+use super::budget::MemoryBudget;
 use super::contents::{SharedContents, WriterTask};
 use super::format::{BodyKey, HEADER};
 use super::incoming::SpoolFolder;
@@ -30,7 +31,11 @@ use crate::store::{CacheFolder, StoreError};
 
 /// The bodies of one account on disk, or nothing if the user wants no mail on disk.
 #[derive(Debug)]
-pub struct Disk(Option<DiskCache>);
+pub struct Disk {
+    cache: Option<DiskCache>,
+    /// For bodies that arrive.
+    budget: MemoryBudget,
+}
 
 #[derive(Debug)]
 struct DiskCache {
@@ -68,7 +73,7 @@ impl Disk {
             .name("disk".to_owned())
             .spawn(move || writer.run(&queue))
             .map_err(StoreError::io("start the thread that writes to", &folder))?;
-        Ok(Self(Some(DiskCache {
+        Ok(Self::with_cache(Some(DiskCache {
             folder,
             limit,
             contents,
@@ -79,12 +84,29 @@ impl Disk {
 
     /// A disk that keeps nothing.
     pub fn off() -> Self {
-        Self(None)
+        Self::with_cache(None)
+    }
+
+    fn with_cache(cache: Option<DiskCache>) -> Self {
+        Self {
+            cache,
+            budget: MemoryBudget::new(u64::MAX),
+        }
+    }
+
+    /// Has bodies arrive in files once those that arrived before, and are still held, take this many
+    /// octets of memory. By default there is no such limit.
+    #[must_use]
+    pub fn with_memory(self, limit: u64) -> Self {
+        Self {
+            budget: MemoryBudget::new(limit),
+            ..self
+        }
     }
 
     /// Whether the body is there. Whether it is undamaged shows only when it is read.
     pub fn contains(&self, key: &BodyKey) -> bool {
-        self.0.as_ref().is_some_and(|cache| {
+        self.cache.as_ref().is_some_and(|cache| {
             let contents = cache.contents.lock();
             contents.waiting.contains_key(key) || contents.locations.contains(key)
         })
@@ -110,7 +132,7 @@ impl Disk {
     /// If it turns out to be damaged, [`Body::read_at`] fails. Then [`Disk::load`] finds the damage,
     /// too, and the body counts as missing.
     pub fn open_small(&self, key: &BodyKey, octets: u64, crlfs: u64) -> Option<Arc<Body>> {
-        let cache = self.0.as_ref()?;
+        let cache = self.cache.as_ref()?;
         let contents = cache.contents.lock();
         if let Some(body) = contents.waiting.get(key) {
             return (body.len() == octets).then(|| Arc::clone(body));
@@ -142,7 +164,7 @@ impl Disk {
         key: &BodyKey,
         is_wanted: impl Fn(&BodyLocation) -> bool,
     ) -> Option<Arc<Body>> {
-        let cache = self.0.as_ref()?;
+        let cache = self.cache.as_ref()?;
         let contents = cache.contents.lock();
         if let Some(body) = contents.waiting.get(key) {
             return Some(Arc::clone(body));
@@ -161,10 +183,13 @@ impl Disk {
     /// Queues a body to be written. It is not kept if the disk is far behind, if it would evict all
     /// others, or if there was no room for it when it arrived.
     pub fn keep(&self, key: BodyKey, body: &Arc<Body>) {
-        let Some(cache) = &self.0 else { return };
+        let Some(cache) = &self.cache else { return };
         let mut contents = cache.contents.lock();
         let octets = HEADER as u64 + body.len();
-        if octets > room(cache.limit) || body.is_settled() || contents.waiting_octets > FAR_BEHIND {
+        if octets > room(cache.limit) {
+            return body.leave_cache();
+        }
+        if body.is_settled() || contents.waiting_octets > FAR_BEHIND {
             return;
         }
         contents.add_waiting(key, body);
@@ -174,7 +199,7 @@ impl Disk {
 
     /// Removes the body of a message whose content has changed.
     pub fn forget(&self, key: &BodyKey) {
-        let Some(cache) = &self.0 else { return };
+        let Some(cache) = &self.cache else { return };
         let mut contents = cache.contents.lock();
         contents.remove_waiting(key);
         contents.locations.remove(key);
@@ -185,13 +210,13 @@ impl Disk {
     /// The octets of bodies that fit for certain, in whatever order they arrive; none without a
     /// disk.
     pub fn room(&self) -> Option<u64> {
-        self.0.as_ref().map(|cache| room(cache.limit))
+        self.cache.as_ref().map(|cache| room(cache.limit))
     }
 
     /// What is there now, including what other mounts of the account have written; none without a
     /// disk, or if the folder cannot be read.
     pub fn usage(&self) -> Option<Usage> {
-        let cache = self.0.as_ref()?;
+        let cache = self.cache.as_ref()?;
         let mut octets = 0;
         for entry in fs::read_dir(&cache.folder).ok()?.flatten() {
             // Another mount may have removed the file by now.
@@ -206,7 +231,7 @@ impl Disk {
 
     /// Whether so much waits to be written that nothing should be fetched ahead.
     pub fn is_behind(&self) -> bool {
-        self.0
+        self.cache
             .as_ref()
             .is_some_and(|cache| cache.contents.lock().waiting_octets > BEHIND)
     }
@@ -215,16 +240,16 @@ impl Disk {
     /// known. A large body goes through a file in this cache. Without a cache, or without room in
     /// it, that is an unlinked file in the system's folder for temporary files.
     pub fn incoming(&self, expected: u64) -> Incoming {
-        let folder = self.0.as_ref().map(|cache| SpoolFolder {
+        let folder = self.cache.as_ref().map(|cache| SpoolFolder {
             path: cache.folder.clone(),
             contents: Arc::clone(&cache.contents),
         });
-        Incoming::new(folder, expected)
+        Incoming::new(folder, &self.budget, expected)
     }
 
     /// Waits until everything that was kept so far is written.
     pub fn flush(&self) {
-        let Some(cache) = &self.0 else { return };
+        let Some(cache) = &self.cache else { return };
         let (reply, done) = mpsc::channel();
         cache.submit(WriterTask::Flush(reply));
         // If the writer has ended, nothing is left to wait for.

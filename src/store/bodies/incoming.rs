@@ -11,17 +11,18 @@ use tempfile::TempPath;
 
 use super::Body;
 use super::body::FileBody;
+use super::budget::{MemoryBudget, MemoryShare};
 use super::contents::SharedContents;
 use super::format::{HEADER, TEMPORARY};
 use super::line_ends::LineEnds;
-
-/// A body of more octets goes through a file, however much memory the user allows.
-const MOST_IN_MEMORY: usize = 4 * 1024 * 1024;
 
 /// The octets of a body so far: in memory, or in a temporary file if there are many.
 #[derive(Debug)]
 pub struct Incoming {
     memory: Vec<u8>,
+    budget: MemoryBudget,
+    /// Of the octets in memory.
+    share: MemoryShare,
     file: Option<Spool>,
     length: u64,
     /// The octets that are expected in all.
@@ -49,9 +50,11 @@ struct Spool {
 }
 
 impl Incoming {
-    pub(super) fn new(cache: Option<SpoolFolder>, expected: u64) -> Self {
+    pub(super) fn new(cache: Option<SpoolFolder>, budget: &MemoryBudget, expected: u64) -> Self {
         Self {
             memory: Vec::new(),
+            budget: budget.clone(),
+            share: budget.share(),
             file: None,
             length: 0,
             expected: usize::try_from(expected).unwrap_or(usize::MAX),
@@ -75,9 +78,10 @@ impl Incoming {
     /// The body is too large for memory, and neither the cache nor the system's folder for
     /// temporary files has room for it.
     pub fn push(&mut self, octets: &[u8]) -> io::Result<()> {
-        if self.file.is_none() && self.memory.len() + octets.len() > MOST_IN_MEMORY {
+        if self.file.is_none() && self.memory.len() + octets.len() > self.budget.most_for_one() {
             self.file = Some(self.begin_spool()?);
             self.memory = Vec::new();
+            self.share.resize(0);
         }
         match &mut self.file {
             Some(spool) => {
@@ -119,16 +123,17 @@ impl Incoming {
     /// a server may announce any size.
     fn push_to_memory(&mut self, octets: &[u8]) {
         if self.memory.is_empty() {
-            let expected = self.expected.min(MOST_IN_MEMORY);
+            let expected = self.expected.min(self.budget.most_for_one());
             self.memory.reserve_exact(expected.max(octets.len()));
         }
         self.memory.extend_from_slice(octets);
+        self.share.resize(self.memory.capacity() as u64);
     }
 
     /// The complete body.
     pub fn finish(self) -> Body {
         match self.file {
-            None => Body::new(self.memory),
+            None => Body::in_memory_of(self.memory, self.share),
             Some(spool) => spool.finish(self.length),
         }
     }

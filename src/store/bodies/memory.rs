@@ -11,6 +11,9 @@ use super::Body;
 
 /// The most bodies in files that are kept open; each takes a descriptor.
 const MOST_FILES: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+/// The most octets of bodies in files that are kept open, if there are several. A file that is not
+/// in the cache takes room on disk as long as it is open.
+const MOST_FILE_OCTETS: u64 = 32 * 1024 * 1024;
 
 /// Complete bodies by inode number, bounded in octets. The least recently used is evicted first,
 /// but never one that was read ahead and has not been used yet. The owner locks it.
@@ -81,7 +84,7 @@ impl Bodies {
     pub fn insert(&mut self, inode: u64, body: Arc<Body>) {
         self.remove(inode);
         if body.in_memory() < body.len() {
-            self.files.put(inode, body);
+            self.keep_file(inode, body);
         } else if self.make_room(body.in_memory()) {
             self.octets += body.in_memory();
             self.used.put(inode, body);
@@ -135,6 +138,16 @@ impl Bodies {
         self.len() == 0
     }
 
+    fn keep_file(&mut self, inode: u64, body: Arc<Body>) {
+        self.files.put(inode, body);
+        let octets = |files: &LruCache<u64, Arc<Body>>| -> u64 {
+            files.iter().map(|(_, body)| body.len()).sum()
+        };
+        while self.files.len() > 1 && octets(&self.files) > MOST_FILE_OCTETS {
+            self.files.pop_lru();
+        }
+    }
+
     fn use_ahead(&mut self, inode: u64) -> Option<Arc<Body>> {
         let body = self.ahead.remove(&inode)?;
         self.ahead_octets -= body.in_memory();
@@ -168,6 +181,7 @@ impl fmt::Debug for Bodies {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Disk;
     use super::*;
 
     fn body(length: usize) -> Arc<Body> {
@@ -249,6 +263,19 @@ mod tests {
         bodies.release_ahead(2);
         bodies.insert(8, body(10));
         assert!(!bodies.contains(2) && bodies.contains(1));
+    }
+
+    #[test]
+    fn of_large_files_only_a_few_are_kept_open() {
+        let large = |disk: &Disk| {
+            let mut incoming = disk.incoming(0);
+            (0..3).for_each(|_| incoming.push(&[b'x'; 4_000_000]).unwrap());
+            Arc::new(incoming.finish())
+        };
+        let (disk, mut bodies) = (Disk::off(), Bodies::new(30));
+        (1..=5).for_each(|inode| bodies.insert(inode, large(&disk)));
+        let kept: Vec<u64> = (1..=5).filter(|&inode| bodies.contains(inode)).collect();
+        assert_eq!((kept, bodies.octets()), (vec![4, 5], 0));
     }
 
     proptest! {

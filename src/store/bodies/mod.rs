@@ -1,6 +1,7 @@
 //! Complete bodies: in memory, on disk, and on their way from the server.
 
 mod body;
+mod budget;
 mod contents;
 mod disk;
 mod format;

@@ -215,6 +215,34 @@ fn a_body_over_the_limit_leaves_no_file_behind() {
     assert!(fixture.files().is_empty());
 }
 
+#[test]
+fn a_body_that_is_not_kept_has_no_name_while_it_is_read() {
+    let fixture = Fixture::new();
+    let disk = fixture.disk(1_000_000);
+    let body = incoming(&disk, &patterned(5_000_000));
+    assert_eq!(fixture.files().len(), 1);
+    disk.keep(key(1), &body);
+    assert!(fixture.files().is_empty());
+    assert!(octets(&body) == patterned(5_000_000));
+}
+
+#[test]
+fn bodies_that_readers_hold_count_against_the_memory() {
+    let fixture = Fixture::new();
+    for disk in [fixture.disk(ENOUGH), Disk::off()] {
+        let disk = disk.with_memory(1_000_000);
+        let mut held: Vec<Arc<Body>> = (0..20)
+            .map(|_| incoming(&disk, &patterned(300_000)))
+            .collect();
+        let in_memory: u64 = held.iter().map(|body| body.in_memory()).sum();
+        assert!(in_memory <= 1_300_000, "{in_memory}");
+        assert!(held.iter().all(|body| octets(body) == patterned(300_000)));
+        assert_eq!(incoming(&disk, &patterned(60_000)).in_memory(), 60_000);
+        held.clear();
+        assert_eq!(incoming(&disk, &patterned(300_000)).in_memory(), 300_000);
+    }
+}
+
 fn open_descriptors(fixture: &Fixture) -> usize {
     let open = fs::read_dir("/proc/self/fd").unwrap();
     let open = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
