@@ -1,6 +1,7 @@
 #!/bin/bash
-# Measures pop3fs beside raw POP3, mpop, curl, bindfs and local folders, and prints a table of ratios; run.sh --help says
-# what can be chosen. Wants a Rust toolchain and /dev/fuse; whatever else is missing is installed with apt.
+# Measures pop3fs beside raw POP3, mpop, curl, bindfs, the smallest fuser filesystem, local folders and another pop3fs (--other
+# PROGRAM), and prints a table of ratios; run.sh --help says what can be chosen. Wants a Rust toolchain and /dev/fuse; whatever
+# else is missing is installed with apt.
 # Leaves a table and the maildrops in target/bench, and the chart round-trip.svg beside this file.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

@@ -1,5 +1,6 @@
 //! The command line of the bench.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -43,6 +44,9 @@ pub(crate) struct Arguments {
     /// Seconds that any one program may take
     #[arg(long, default_value_t = 600)]
     limit: u64,
+    /// Another pop3fs, which grep and remount measure in turn with this one
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) other: Option<PathBuf>,
     /// More -o options for pop3fs
     #[arg(short = 'o', value_name = "OPTIONS")]
     pub(crate) options: Vec<String>,
@@ -64,8 +68,10 @@ pub(crate) enum Scenario {
     Million,
     /// Cold ls -l beside every TOP at once; the second one beside a local folder
     Headers,
-    /// grep -rl after a remount beside bindfs, and again beside a local folder
+    /// grep -rl after a remount, and again, beside the floor, bindfs and a local folder
     Remount,
+    /// ls and grep of the views beside those of the root, after a remount and again
+    Views,
     /// rsync -a with nothing new after a remount
     Rsync,
     /// The end of a mount from which every message was removed, beside every DELE at once

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 
 use crate::started::{Group, Role};
 
@@ -14,6 +16,8 @@ use crate::started::{Group, Role};
 pub(crate) struct Finished {
     pub(crate) stdout: Vec<u8>,
     pub(crate) seconds: f64,
+    /// Seconds of CPU time.
+    pub(crate) cpu: f64,
 }
 
 impl Finished {
@@ -27,10 +31,12 @@ impl Finished {
 ///
 /// Its output goes to a file: for `/dev/null` grep stops at the first match, and a pipe would cost our time, too.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Finished> {
+    let cpu_before = cpu_of_children()?;
     let begun = Instant::now();
     let mut running = Running::start(command)?;
     let status = running.group.wait(limit)?;
     let seconds = begun.elapsed().as_secs_f64();
+    let cpu = cpu_of_children()? - cpu_before;
     let stderr = contents(&mut running.stderr)?;
     ensure!(
         status.success(),
@@ -38,7 +44,18 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Finished> {
         String::from_utf8_lossy(&stderr).trim_end()
     );
     let stdout = contents(&mut running.stdout)?;
-    Ok(Finished { stdout, seconds })
+    Ok(Finished {
+        stdout,
+        seconds,
+        cpu,
+    })
+}
+
+/// Of the children that have ended.
+fn cpu_of_children() -> Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Ok(micros as f64 / 1e6)
 }
 
 /// A command that works while something else is measured. Dropping it kills it.

@@ -1,4 +1,4 @@
-//! pop3fs, and bindfs for comparison.
+//! pop3fs, and bindfs and the floor for comparison.
 
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
@@ -8,20 +8,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::unistd::{SysconfVar, sysconf};
 
 use crate::command;
+use crate::floor;
 use crate::servers::{PASSWORD, USER};
 use crate::started::{Group, MountPoint, Role};
 
 /// How long a filesystem may take to mount, or to end. A million messages have to be listed, at a round-trip time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_pop3fs");
-
 /// A mounted maildrop. Dropping it kills the process and takes the mount away.
 #[derive(Debug)]
 pub(crate) struct Pop3fs {
     served: Served,
+    program: PathBuf,
     folder: PathBuf,
     sockets: PathBuf,
     mount_seconds: f64,
@@ -39,6 +40,7 @@ pub(crate) struct Memory {
 impl Pop3fs {
     /// Mounts in `folder`, where the cache is, too.
     pub(crate) fn mount(
+        program: &Path,
         folder: &Path,
         sockets: &Path,
         port: u16,
@@ -50,7 +52,7 @@ impl Pop3fs {
             .recursive(true)
             .mode(0o700)
             .create(folder.join("cache"))?;
-        let mut command = program(folder, sockets);
+        let mut command = at_home(program, folder, sockets);
         command.args(["-f", "-o", "tls=off"]);
         for option in options {
             command.args(["-o", option]);
@@ -63,6 +65,7 @@ impl Pop3fs {
         let served = Served::start(&mut command, mount_point, &folder.join("log"))?;
         Ok(Self {
             served,
+            program: program.to_owned(),
             folder: folder.to_owned(),
             sockets: sockets.to_owned(),
             mount_seconds: begun.elapsed().as_secs_f64(),
@@ -76,6 +79,11 @@ impl Pop3fs {
     /// From the start of the program until the kernel showed the mount.
     pub(crate) fn mount_seconds(&self) -> f64 {
         self.mount_seconds
+    }
+
+    /// Of the process that serves the mount, so far.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        self.served.cpu_seconds()
     }
 
     pub(crate) fn memory(&self) -> Result<Memory> {
@@ -98,7 +106,7 @@ impl Pop3fs {
     }
 
     fn end(mut self, words: &[&str]) -> Result<()> {
-        let mut command = program(&self.folder, &self.sockets);
+        let mut command = at_home(&self.program, &self.folder, &self.sockets);
         command::run(command.args(words).arg(self.path()), PATIENCE)?;
         let status = self.served.process.wait(PATIENCE)?;
         ensure!(status.success(), "pop3fs ended with {status}");
@@ -107,8 +115,8 @@ impl Pop3fs {
 }
 
 /// pop3fs without the user's own settings and folders.
-fn program(folder: &Path, sockets: &Path) -> Command {
-    let mut command = Command::new(PROGRAM);
+fn at_home(program: &Path, folder: &Path, sockets: &Path) -> Command {
+    let mut command = Command::new(program);
     command
         .env("HOME", folder)
         .env("XDG_CACHE_HOME", folder.join("cache"))
@@ -129,24 +137,42 @@ fn mebibytes(status: &str, field: &str) -> Result<f64> {
     Ok(kibibytes / 1024.0)
 }
 
-/// A folder shown at another place by bindfs. Dropping it takes the mount away.
+/// A folder shown at another place by another filesystem. Dropping it takes the mount away.
 #[derive(Debug)]
-pub(crate) struct Bindfs {
+pub(crate) struct ShownFolder {
     served: Served,
 }
 
-impl Bindfs {
-    pub(crate) fn mount(folder: &Path, mount_point: PathBuf) -> Result<Self> {
+impl ShownFolder {
+    /// By bindfs.
+    pub(crate) fn by_bindfs(folder: &Path, mount_point: PathBuf) -> Result<Self> {
+        let mut command = Command::new("bindfs");
+        command.arg("-f");
+        Self::mount(command, folder, mount_point)
+    }
+
+    /// By the floor, which has the files in memory.
+    pub(crate) fn by_floor(folder: &Path, mount_point: PathBuf) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["--bench", floor::WORD]);
+        Self::mount(command, folder, mount_point)
+    }
+
+    fn mount(mut command: Command, folder: &Path, mount_point: PathBuf) -> Result<Self> {
         let log = mount_point.with_extension("log");
         let mount_point = MountPoint::create(mount_point)?;
-        let mut command = Command::new("bindfs");
-        command.arg("-f").arg(folder).arg(mount_point.path());
+        command.arg(folder).arg(mount_point.path());
         let served = Served::start(&mut command, mount_point, &log)?;
         Ok(Self { served })
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.served.mount_point.path()
+    }
+
+    /// Of the process that serves the mount, so far.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        self.served.cpu_seconds()
     }
 }
 
@@ -182,4 +208,21 @@ impl Served {
             mount_point,
         })
     }
+
+    fn cpu_seconds(&self) -> Result<f64> {
+        let path = format!("/proc/{}/stat", self.process.pid());
+        let stat = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+        let ticks_a_second = sysconf(SysconfVar::CLK_TCK)?.context("the length of a tick")?;
+        let ticks = ticks(&stat).with_context(|| format!("no times in {path}"))?;
+        Ok(ticks as f64 / ticks_a_second as f64)
+    }
+}
+
+/// The 14th and 15th fields (proc_pid_stat(5)): what the process has used in user mode and in the kernel.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    let mut fields = behind_name.split_ascii_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let kernel: u64 = fields.next()?.parse().ok()?;
+    Some(user + kernel)
 }

@@ -7,6 +7,7 @@ mod arguments;
 mod chart;
 mod command;
 mod filesystems;
+mod floor;
 mod maildrop;
 mod peers;
 mod place;
@@ -37,6 +38,10 @@ fn main() -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some((folder, mount_point)) = asked_for_floor() {
+        floor::serve(&folder, &mount_point).context("the floor")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let arguments = Arguments::parse();
     started::end_everything_on_signals()?;
     let place = Place::create(arguments)?;
@@ -52,6 +57,13 @@ fn main() -> Result<ExitCode> {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
     })
+}
+
+/// The folder and the mount point, if this process is to be the floor.
+fn asked_for_floor() -> Option<(PathBuf, PathBuf)> {
+    let mut words = std::env::args_os().skip_while(|word| word != floor::WORD);
+    words.next()?;
+    Some((words.next()?.into(), words.next()?.into()))
 }
 
 /// The table to standard output and `target/bench/result.md`, the chart to its place.

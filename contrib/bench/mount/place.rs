@@ -10,10 +10,13 @@ use anyhow::{Context, Result, ensure};
 
 use crate::arguments::Arguments;
 use crate::command::{self, Finished};
-use crate::filesystems::{Bindfs, Pop3fs};
+use crate::filesystems::{Pop3fs, ShownFolder};
 use crate::maildrop::{Kind, Maildrop, NEEDLE};
 use crate::servers::{Dovecot, mail_owner};
 use crate::started::Folder;
+
+/// The pop3fs that was built with the bench.
+const BUILT: &str = env!("CARGO_BIN_EXE_pop3fs");
 
 /// The folders and the arguments of a run.
 #[derive(Debug)]
@@ -95,7 +98,12 @@ impl Place {
 
     /// Seconds of `grep -rl` in a folder, which must find what there is to find.
     pub(crate) fn grep(&self, folder: &Path, maildrop: &Maildrop) -> Result<f64> {
-        let finished = self.run(Command::new("grep").args(["-rl", NEEDLE]).arg(folder))?;
+        Ok(self.grep_all(folder, maildrop)?.seconds)
+    }
+
+    /// `grep -rl` in a folder, which must find what there is to find.
+    pub(crate) fn grep_all(&self, folder: &Path, maildrop: &Maildrop) -> Result<Finished> {
+        let finished = self.grep_any(folder)?;
         ensure!(
             finished.lines() == maildrop.needles(),
             "grep found {} instead of {} messages in {}",
@@ -103,7 +111,12 @@ impl Place {
             maildrop.needles(),
             folder.display()
         );
-        Ok(finished.seconds)
+        Ok(finished)
+    }
+
+    /// `grep -rl` in a folder, whatever it finds: a view shows other octets.
+    pub(crate) fn grep_any(&self, folder: &Path) -> Result<Finished> {
+        self.run(Command::new("grep").args(["-rl", NEEDLE]).arg(folder))
     }
 
     /// Seconds of `ls` with the option, which must show so many messages.
@@ -112,7 +125,7 @@ impl Place {
         let listed = finished
             .stdout
             .split(|&octet| octet == b'\n')
-            .filter(|line| line.ends_with(b".eml"))
+            .filter(|line| line.ends_with(b".eml") || line.ends_with(b".txt"))
             .count();
         ensure!(
             u32::try_from(listed) == Ok(messages),
@@ -123,16 +136,40 @@ impl Place {
 
     /// pop3fs on the maildrop at a port of loopback.
     pub(crate) fn mount(&self, port: u16, cache: Cache) -> Result<Pop3fs> {
-        let folder = self.folder("pop3fs")?;
+        self.mount_program(Path::new(BUILT), "pop3fs", port, cache)
+    }
+
+    /// The same by another pop3fs, with a cache of its own. None if no other was given.
+    pub(crate) fn mount_other(&self, port: u16, cache: Cache) -> Result<Option<Pop3fs>> {
+        let other = self.arguments.other.as_deref();
+        other
+            .map(|program| self.mount_program(program, "other-pop3fs", port, cache))
+            .transpose()
+    }
+
+    fn mount_program(
+        &self,
+        program: &Path,
+        folder: &str,
+        port: u16,
+        cache: Cache,
+    ) -> Result<Pop3fs> {
+        let folder = self.folder(folder)?;
         if cache == Cache::Empty {
             empty(&folder.join("cache"))?;
         }
-        Pop3fs::mount(&folder, self.sockets.path(), port, &self.arguments.options)
+        let options = &self.arguments.options;
+        Pop3fs::mount(program, &folder, self.sockets.path(), port, options)
     }
 
     /// bindfs on a folder.
-    pub(crate) fn bind(&self, folder: &Path) -> Result<Bindfs> {
-        Bindfs::mount(folder, self.work.path().join("bindfs"))
+    pub(crate) fn bind(&self, folder: &Path) -> Result<ShownFolder> {
+        ShownFolder::by_bindfs(folder, self.work.path().join("bindfs"))
+    }
+
+    /// The floor on a folder.
+    pub(crate) fn floor(&self, folder: &Path) -> Result<ShownFolder> {
+        ShownFolder::by_floor(folder, self.work.path().join("floor"))
     }
 
     /// The files of the realistic maildrop as pop3fs shows them, in a local folder.

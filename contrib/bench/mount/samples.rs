@@ -11,6 +11,10 @@ impl Samples {
         self.0.push(value);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The value in the middle, the lower one of two; NaN of nothing.
     pub(crate) fn median(&self) -> f64 {
         let mut sorted = self.0.clone();

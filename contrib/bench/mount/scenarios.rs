@@ -9,6 +9,7 @@ mod listing;
 mod relay;
 mod remount;
 mod rsync;
+mod views;
 
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ impl Scenario {
             Self::Million => listing::of_synthetic_messages(place, report),
             Self::Headers => headers::measure(place, report),
             Self::Remount => remount::measure(place, report),
+            Self::Views => views::measure(place, report),
             Self::Rsync => rsync::measure(place, report),
             Self::Commit => commit::measure(place, report),
             Self::Interactive => interactive::measure(place, report),

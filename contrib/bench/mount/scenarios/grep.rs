@@ -42,6 +42,7 @@ struct Sides {
     curl: Samples,
     grep: Samples,
     mount_and_grep: Samples,
+    other: Samples,
     peak: Samples,
 }
 
@@ -62,6 +63,11 @@ impl Sides {
             settle();
             sides.pop3fs(place, maildrop, link.port())?;
             settle();
+            if let Some(other) = place.mount_other(link.port(), Cache::Empty)? {
+                sides.other.push(place.grep(other.path(), maildrop)?);
+                other.umount()?;
+                settle();
+            }
             let (fetching, maildir) = peers::mpop(place, link.port())?;
             sides.mpop.push(fetching + place.grep(&maildir, maildrop)?);
             // It waits for each reply before the next command: at a distance it has nothing to tell.
@@ -95,6 +101,14 @@ impl Sides {
                 aim: Some(aim),
             },
         });
+        if !self.other.is_empty() {
+            report.add(Row {
+                what: what.to_owned(),
+                ours: self.grep.seconds(),
+                beside: Some(("other pop3fs", self.other.seconds())),
+                demand: Demand::Reported,
+            });
+        }
         report.add(Row {
             what: format!("mount and {what}"),
             ours: self.mount_and_grep.seconds(),
