@@ -246,6 +246,12 @@ impl Maildrop {
         !self.shared.state.lock().wants.is_empty(Urgency::Asked)
     }
 
+    /// Whether the engine fetches, lists or commits anything, or is about to.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.shared.state.lock().has_work()
+    }
+
     /// How many wants are queued or in flight.
     #[must_use]
     pub fn in_flight(&self) -> u64 {

@@ -104,10 +104,10 @@ impl Filesystem {
         }
     }
 
-    /// Whether the engine has nothing to fetch.
+    /// Whether the engine has nothing to fetch, to list or to commit.
     #[must_use]
     pub fn is_engine_idle(&self) -> bool {
-        self.maildrop.in_flight() == 0
+        !self.maildrop.has_work()
     }
 
     /// Answers access(2). Messages can be removed, so that `W_OK` is granted: rm(1) would ask for

@@ -212,6 +212,11 @@ impl State {
         self.wants.is_idle() && self.orders.is_empty() && self.committing.is_empty()
     }
 
+    /// Whether the engine fetches, lists or commits anything, or is about to.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.is_idle() || self.renewing.is_some() || self.phase == Phase::Ending
+    }
+
     /// Whether no deletion is pending.
     pub(crate) fn has_no_deletions(&self) -> bool {
         self.catalogue.after(0, Standing::Unlinked).next().is_none()
@@ -239,5 +244,34 @@ impl State {
         }
         self.catalogue.set_standing(id, to);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maildrop::shared::orders::CommitOrder;
+    use crate::maildrop::shared::waiter::Waiter;
+
+    fn state() -> State {
+        State::new(&[], Bodies::new(0))
+    }
+
+    #[test]
+    fn the_engine_has_work_while_it_fetches_lists_or_commits() {
+        let id = MessageId::default();
+        assert!(!state().has_work());
+        for work in [
+            (|state, id| state.wants.plan(Want::Body(id))) as fn(&mut State, MessageId),
+            |state, _| state.orders.refresh.push(Waiter::new(|| true, |_| {})),
+            |state, _| state.orders.commit = Some(CommitOrder::default()),
+            |state, id| state.committing.extend([id]),
+            |state, _| state.renewing = Some(Instant::now()),
+            |state, _| state.phase = Phase::Ending,
+        ] {
+            let mut state = state();
+            work(&mut state, id);
+            assert!(state.has_work());
+        }
     }
 }
