@@ -163,3 +163,16 @@ fn writing_is_refused_by_programs_too() {
     assert_eq!(listed(mount.path()), [1, 2].map(name));
     assert_reads_all(mount.path(), &messages);
 }
+
+/// Of a reply to TOP 256 KiB are kept. A part of the headers is not shown as if it were all.
+#[test]
+fn very_long_headers_are_shown_from_the_body() {
+    let line = format!("X-Long: {}\r\n", "x".repeat(990));
+    let headers = line.repeat(300);
+    let message = format!("{headers}\r\nbody\r\n").into_bytes();
+    let liar = Liar::start(std::slice::from_ref(&message));
+    let mount = mounted(&liar.source(), &[]);
+    let shown = fs::read(mount.join(".headers/liar-1.txt")).expect("the headers");
+    assert!(shown.starts_with(headers.as_bytes()), "{}", shown.len());
+    assert_reads(mount.path(), 1, &message);
+}
