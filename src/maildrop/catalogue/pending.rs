@@ -21,8 +21,8 @@ pub(crate) struct PendingDeletion {
     pub(crate) absence: Absence,
 }
 
-/// Digests of what the server has shown of a message. Headers seen after the removal are included
-/// if they agree with the ones before ([`PendingDeletion::add_evidence`]).
+/// Digests of what the server has shown of a message, as a rule before its removal
+/// ([`PendingDeletion::add_evidence`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShownBefore {
     /// Of its headers, if this machine ever saw them.
@@ -77,11 +77,10 @@ impl PendingDeletion {
         }
     }
 
-    /// Adds headers that were seen after the removal, and do not contradict those seen before. If
-    /// none were seen before, they are evidence only while LIST still gives the same size:
-    /// otherwise they may be those of other mail.
+    /// Adds headers that were seen after the removal, if none were seen before and LIST still gives
+    /// the same size: otherwise they may be those of other mail.
     pub(crate) fn add_evidence(&mut self, headers: Digests) {
-        if self.shown.headers.is_known() || self.likeness == Likeness::Same {
+        if !self.shown.headers.is_known() && self.likeness == Likeness::Same {
             self.shown.headers = headers;
         }
     }
