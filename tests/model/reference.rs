@@ -37,7 +37,8 @@ pub(crate) struct Known {
     /// Whether the name has meant different messages. The mount then shows the date of one of them,
     /// and that of the current one once it knows it.
     pub(crate) may_redate: bool,
-    /// The message whose headers the mount has shown last under this name.
+    /// The message whose headers the mount has shown last under this name, since its twins last
+    /// changed.
     pub(crate) shown: Option<Mail>,
     /// Whether the name was gone before the operation or in a listing since then.
     pub(crate) was_absent: bool,
@@ -192,7 +193,9 @@ impl Known {
             self.standing = Standing::Listed;
         }
         if is_regrouped || is_shifted {
+            // Which of the twins the name means now, only a new look at its headers tells.
             self.arrived = None;
+            self.shown = None;
         }
     }
 
