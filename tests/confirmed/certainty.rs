@@ -263,6 +263,18 @@ fn a_commit_downloads_no_body() {
     assert_eq!(liar.count("DELE"), 40);
 }
 
+/// Message numbers do not change within a session.
+#[test]
+fn a_session_shows_a_message_once_before_it_deletes_it() {
+    let liar = Liar::start(&of_different_sizes(40));
+    let mut mount = mounted(&liar, &["timeout=5s", "max_delete=off"]);
+    list_with_dates(&mount);
+    stdout_of(&["sh", "-euc", "rm -- \"$1\"/*", "sh", mount.arg()]);
+    let (status, said) = umount(&mut mount);
+    assert_eq!((status, liar.left_serials().len()), (Some(0), 0), "{said}");
+    assert_eq!((liar.count("TOP"), liar.count("DELE")), (40, 40));
+}
+
 /// Reads all messages once; returns how often the server got RETR and NOOP.
 fn commands_of_one_reading(offset: i64) -> (usize, usize) {
     let messages = of_different_sizes(60);

@@ -291,6 +291,11 @@ impl Message {
         self.announced().octets()
     }
 
+    /// Digests of the headers when they were last seen.
+    pub(crate) fn digests(&self) -> Digests {
+        self.digests
+    }
+
     /// What a session has to show again before it deletes the message.
     pub(super) fn shown(&self) -> ShownBefore {
         ShownBefore {

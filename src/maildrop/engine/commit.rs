@@ -244,14 +244,9 @@ impl Survey {
         let first = catalogue.first_twin(id);
         let reason: &[u8] = match (session.number_of(id), shown) {
             (Some(number), Some(pending)) => {
-                let is_twin = catalogue.get(id).twins() > 1;
-                return self.to_confirm.push(ToConfirm::new(
-                    id,
-                    number,
-                    pending,
-                    is_twin,
-                    session.serial(),
-                ));
+                let message = catalogue.get(id);
+                let to_confirm = ToConfirm::new(id, number, pending, message, session);
+                return self.to_confirm.push(to_confirm);
             }
             (Some(_), None) => CHANGED,
             (None, Some(_)) => b"the server did not tell which message it is",

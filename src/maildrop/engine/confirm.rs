@@ -2,8 +2,8 @@
 //!
 //! A server may exchange unique-ids, or give one to other mail once it is free (RFC 1939 section 7
 //! forbids this, and rebuilt mailboxes do it). mbox servers change LIST's octets when they note in
-//! the headers what was read. So the session that deletes shows each message again by TOP, and what
-//! it shows is compared with what was shown before:
+//! the headers what was read. So the session that deletes shows each message again by TOP, unless it
+//! has shown it already, and what it shows is compared with what was shown before:
 //!
 //! | known before | the message is the same if |
 //! |---|---|
@@ -15,8 +15,9 @@
 //! Fields that servers write themselves do not count (identity.rs). Of messages that share a
 //! unique-id, one whose body was seen is fetched again, since their headers are often equal.
 
-use crate::maildrop::catalogue::digest::{BodyDigest, HeaderDigest};
-use crate::maildrop::catalogue::id::{ListingSerial, MessageId};
+use crate::maildrop::catalogue::digest::{BodyDigest, HeaderDigest, HeaderSource};
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::message::Message;
 use crate::maildrop::catalogue::pending::{Likeness, PendingDeletion, ShownBefore};
 use crate::maildrop::connection::tops::{TopOf, Tops};
 use crate::maildrop::fault::Fault;
@@ -32,6 +33,8 @@ pub(super) struct ToConfirm {
     number: MessageNumber,
     shown: ShownBefore,
     likeness: Likeness,
+    /// This session has shown the headers that were known when it was removed.
+    is_shown: bool,
     /// It shares its unique-id, and this session is not the one that listed it when it was removed.
     is_doubtful_twin: bool,
 }
@@ -62,20 +65,32 @@ impl ToConfirm {
         id: MessageId,
         number: MessageNumber,
         pending: &PendingDeletion,
-        is_twin: bool,
-        session: ListingSerial,
+        message: &Message,
+        session: &Session,
     ) -> Self {
+        let (known, now) = (pending.shown.headers, message.digests());
+        let is_shown_by = |&source: &HeaderSource| {
+            session.shown.contains(id, source)
+                && known.by(source).is_some()
+                && known.by(source) == now.by(source)
+        };
         Self {
             id,
             number,
             shown: pending.shown.clone(),
             likeness: pending.likeness,
-            is_doubtful_twin: is_twin && pending.removed_in != session,
+            is_shown: [HeaderSource::Top, HeaderSource::Body]
+                .iter()
+                .any(is_shown_by),
+            is_doubtful_twin: message.twins() > 1 && pending.removed_in != session.serial(),
         }
     }
 
     /// By what TOP shows now; `None` where it shows nothing, or not all.
     fn judge(&self, top: Option<HeaderDigest>) -> Resemblance {
+        if self.is_shown {
+            return Resemblance::Same;
+        }
         let known = self.shown.headers;
         let Some(now) = top else {
             return self.judge_by_listing();
@@ -127,8 +142,8 @@ impl Confirmation {
     }
 }
 
-/// The digest of each message's headers as TOP shows them now; of those whose headers were never
-/// seen none is asked for.
+/// The digest of each message's headers as TOP shows them now. None is asked for if the headers
+/// were never seen, or this session has shown them.
 fn ask_top(
     to_confirm: &[ToConfirm],
     session: &mut Session,
@@ -137,7 +152,8 @@ fn ask_top(
 ) -> Result<Vec<Option<HeaderDigest>>, Fault> {
     let mut digests = vec![None; to_confirm.len()];
     let is_asked = |(_, message): &(usize, &ToConfirm)| {
-        message.shown.headers.is_known() && !tops.avoid(TopOf::Known(message.id))
+        let is_needed = !message.is_shown && message.shown.headers.is_known();
+        is_needed && !tops.avoid(TopOf::Known(message.id))
     };
     let to_ask = to_confirm.iter().enumerate().filter(is_asked);
     let to_ask: Vec<(usize, MessageNumber)> =
@@ -214,7 +230,8 @@ fn settle_differences(
 fn has_same_by_top(judged: &[(&ToConfirm, Resemblance)]) -> bool {
     judged.iter().any(|(message, judgement)| {
         let known = message.shown.headers;
-        *judgement == Resemblance::Same && known.by_top.is_none() && known.by_body.is_some()
+        let is_same = *judgement == Resemblance::Same && !message.is_shown;
+        is_same && known.by_top.is_none() && known.by_body.is_some()
     })
 }
 

@@ -9,7 +9,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::maildrop::catalogue::digest::HeaderDigest;
+use crate::maildrop::catalogue::digest::{HeaderDigest, HeaderSource};
 use crate::maildrop::catalogue::message::Announced;
 use crate::maildrop::shared::wants::Want;
 use crate::store::Body;
@@ -66,6 +66,16 @@ pub(super) enum ReplyContent {
     Announced,
     /// A body of another size.
     OtherSize,
+}
+
+impl ReplyContent {
+    /// The command that it answers.
+    pub(super) fn source(self) -> HeaderSource {
+        match self {
+            Self::Headers => HeaderSource::Top,
+            Self::Announced | Self::OtherSize => HeaderSource::Body,
+        }
+    }
 }
 
 impl Suspects {

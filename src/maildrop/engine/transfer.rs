@@ -578,21 +578,24 @@ fn keep(reply: Unconfirmed, sessions: &mut Sessions, shared: &Shared) {
     if let Some((session, _)) = sessions.current_mut() {
         session.made_progress = true;
     }
-    let quirks = &mut sessions.quirks;
-    match reply.content {
+    let (quirks, source) = (&mut sessions.quirks, reply.content.source());
+    let shown = match reply.content {
         ReplyContent::Headers if shared.has_all_headers(&reply.body) => {
             quirks.tops.note_shown(TopOf::Known(id));
-            shared.receive_headers(id, reply.body);
+            shared.receive_headers(id, reply.body)
         }
         ReplyContent::Headers => {
             quirks.tops.note_failure();
-            do_without_top(reply.want, sessions, shared);
+            return do_without_top(reply.want, sessions, shared);
         }
         ReplyContent::Announced => shared.receive_body(id, reply.body),
         ReplyContent::OtherSize => {
             quirks.sizes.note_wrong(reply.announced, &reply.body);
-            shared.receive_body(id, reply.body);
+            shared.receive_body(id, reply.body)
         }
+    };
+    if let (Some(_), Some((session, _))) = (shown, sessions.current_mut()) {
+        session.shown.note(id, source);
     }
 }
 

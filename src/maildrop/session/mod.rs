@@ -3,6 +3,7 @@
 pub(crate) mod headers;
 pub(crate) mod numbers;
 pub(crate) mod scan;
+pub(crate) mod shown;
 pub(crate) mod terms;
 
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::maildrop::login::LoggedIn;
 use crate::maildrop::login::mechanism::Method;
 use crate::maildrop::session::numbers::Numbers;
 use crate::maildrop::session::scan::{Listing, Scan};
+use crate::maildrop::session::shown::ShownHeaders;
 use crate::maildrop::session::terms::Terms;
 use crate::maildrop::settings::Settings;
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
@@ -36,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) capabilities: Capabilities,
     method: Method,
     numbers: Numbers,
+    /// What it has shown, and was confirmed.
+    pub(crate) shown: ShownHeaders,
     /// The client has sent RETR.
     pub(crate) has_retrieved: bool,
     retention: Retention,
@@ -141,6 +145,7 @@ impl Session {
             capabilities,
             method,
             numbers: Numbers::default(),
+            shown: ShownHeaders::default(),
             has_retrieved: false,
             retention,
             unnamed: listing.unnamed,

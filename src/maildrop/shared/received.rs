@@ -167,10 +167,12 @@ impl Shared {
         state.wants.count_loss(want)
     }
 
-    /// Takes in a complete and confirmed body, and answers all waiters of the message.
-    pub(crate) fn receive_body(&self, id: MessageId, body: Body) {
+    /// Takes in a complete and confirmed body, and answers all waiters of the message. Returns the
+    /// digest of its headers, if it has all of them.
+    pub(crate) fn receive_body(&self, id: MessageId, body: Body) -> Option<HeaderDigest> {
         let body = Arc::new(body);
         let (learnt, extent) = (self.learnt(&body, HeaderSource::Body), Extent::of(&body));
+        let shown = learnt.digest;
         let mut state = self.state.lock();
         if state.catalogue.get(id).twins() > 1
             && let Ok(octets) = body.whole()
@@ -203,6 +205,7 @@ impl Shared {
         if let Some(tell) = self.on_body.get() {
             tell(id);
         }
+        shown
     }
 
     /// Whether TOP has shown all headers of a message: up to the empty line, or more than are kept.
@@ -214,16 +217,19 @@ impl Shared {
         is_cut_here || read.is_ok_and(|octets| !octets.is_empty() && ends(octets))
     }
 
-    /// Takes in confirmed headers, which TOP showed.
-    pub(crate) fn receive_headers(&self, id: MessageId, headers: Body) {
+    /// Takes in confirmed headers, which TOP showed. Returns their digest, if they are complete.
+    pub(crate) fn receive_headers(&self, id: MessageId, headers: Body) -> Option<HeaderDigest> {
         let headers = Arc::new(headers);
-        self.learn(id, self.learnt(&headers, HeaderSource::Top));
+        let learnt = self.learnt(&headers, HeaderSource::Top);
+        let shown = learnt.digest;
+        self.learn(id, learnt);
         if !headers.is_empty() {
             let mut state = self.state.lock();
             let inode = state.catalogue.get(id).inode;
             state.tops.insert(inode, Arc::clone(&headers));
         }
         self.hand_out_headers(id, headers);
+        shown
     }
 
     /// Does without the headers of a message: it has the time of its first listing.
