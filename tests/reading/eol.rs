@@ -259,7 +259,8 @@ fn downgrade(index: &Path) {
             ALTER TABLE message DROP COLUMN first_listed; ALTER TABLE message DROP COLUMN departed;
              ALTER TABLE message DROP COLUMN top_digest;
              ALTER TABLE message DROP COLUMN body_digest;
-            DROP TABLE watermark; PRAGMA user_version = 2;",
+            DROP TABLE watermark; DROP TABLE listing; DROP TABLE removal;
+            PRAGMA user_version = 2;",
         )
         .expect("an older index");
 }
