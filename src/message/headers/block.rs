@@ -23,7 +23,8 @@ pub(in crate::message) enum Owner {
 /// none.
 ///
 /// A line that is no field ends the headers too, if no field follows it or if it is a boundary:
-/// some mailers forget the blank line. A line of white space counts as the blank line where text
+/// some mailers forget the blank line. But where such a line is between two fields, those above the
+/// blank line are header lines, too. A line of white space counts as the blank line where text
 /// follows it. Lines end in CRLF or LF; in a message without LF a bare CR ends a line.
 pub fn header_block(message: &[u8]) -> &[u8] {
     let block = &message[..length(&with_lf(message), Owner::Message)];
@@ -81,6 +82,9 @@ struct Scan {
     has_fields: bool,
     /// Where the first line begins that is no field, after the last field.
     junk: Option<usize>,
+    /// Whether there is such a line between two fields: continuation lines may have lost their
+    /// indentation.
+    has_inner_junk: bool,
     /// Where the first line of white space ends, after the last field.
     white_space: Option<usize>,
     /// Whether the last line was in `white_space`.
@@ -93,6 +97,7 @@ impl Scan {
             owner,
             has_fields: false,
             junk: None,
+            has_inner_junk: false,
             white_space: None,
             is_behind_white_space: false,
         }
@@ -105,7 +110,11 @@ impl Scan {
         if content.is_empty() {
             let is_leading = self.owner == Owner::Nested && !self.has_fields && self.junk.is_none();
             let end = start + line.len();
-            return (!is_leading).then(|| self.cut().unwrap_or(end));
+            let cut = match self.has_inner_junk {
+                true => None,
+                false => self.cut(),
+            };
+            return (!is_leading).then(|| cut.unwrap_or(end));
         }
         let was_behind_white_space = std::mem::take(&mut self.is_behind_white_space);
         if content.trim_ascii().is_empty() {
@@ -114,6 +123,7 @@ impl Scan {
         } else if self.is_boundary(content) {
             return Some(self.without_blank_line(start));
         } else if self.is_field(content) {
+            self.has_inner_junk |= self.has_fields && self.junk.is_some();
             self.has_fields = true;
             self.junk = None;
             self.white_space = None;
@@ -350,6 +360,7 @@ mod tests {
     #[test]
     fn junk_between_fields_does_not_end_the_headers() {
         for block in [
+            "Received: from a\r\nby b\r\nSubject: c\r\nReceived: from d\r\nby e;\r\nMon\r\n\r\n",
             "A: b\r\njunk\r\nSubject: c\r\n\r\n",
             "A: b\r\n \r\nSubject: c\r\n\r\n",
             "   \r\nSubject: c\r\n\r\n",
