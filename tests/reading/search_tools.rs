@@ -1,7 +1,7 @@
 //! Programs in the directory of a query: mutt, cp, rm, and a shell that stays there while mail comes.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::common::{Liar, Mount, eventually, run, stderr, stdout, stdout_of};
 use super::{in_clear, listed, read};
@@ -37,7 +37,7 @@ fn result(mount: &Mount, query: &str) -> PathBuf {
     mount.join(".search").join(query)
 }
 
-fn names(directory: &PathBuf) -> Vec<String> {
+fn names(directory: &Path) -> Vec<String> {
     let directory = directory.to_str().expect("UTF-8");
     stdout_of(&["ls", directory])
         .lines()
@@ -78,7 +78,7 @@ fn cp_of_a_result_copies_the_messages() {
     let script = "cp \"$0\"/.search/budget/* \"$1\"; cd \"$1\"; for name in *; do cmp \"$name\" \"$0/$name\"; done";
     let to = out.path().to_str().expect("UTF-8");
     stdout_of(&["sh", "-euc", script, mount.arg(), to]);
-    assert_eq!(names(&out.path().to_owned()), listed(&mount)[1..]);
+    assert_eq!(names(out.path()), listed(&mount)[1..]);
 }
 
 #[test]
