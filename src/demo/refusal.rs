@@ -21,3 +21,20 @@ pub(super) enum DemoRefusal {
     #[error("no such message")]
     NoSuchMessage,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_is_wrong() {
+        for (refusal, words) in [
+            (DemoRefusal::TooLong, "the line is too long"),
+            (DemoRefusal::BeforeLogin, "log in first"),
+            (DemoRefusal::NoUser, "send USER first"),
+            (DemoRefusal::WrongLogin, "wrong user name or password"),
+        ] {
+            assert_eq!(refusal.to_string(), words);
+        }
+    }
+}

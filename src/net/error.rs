@@ -134,7 +134,7 @@ pub enum FileFault {
     #[error("can be read by others, so it is not used: `chmod 600` it first")]
     Exposed,
     /// The certificate is of another key.
-    #[error("its private key is not the one of its first certificate")]
+    #[error("has a private key that is not the one of its first certificate")]
     OtherKey,
     /// The file is neither PEM nor PKCS#12.
     #[error("is neither PEM nor PKCS#12")]

@@ -444,4 +444,12 @@ mod tests {
         let sentence = format!("nothing is mounted at {}: ", dir.path().display());
         assert!(error.to_string().starts_with(&sentence), "{error}");
     }
+
+    #[test]
+    fn an_answer_of_another_version_is_named_as_that() {
+        let garbled = serde_json::from_str::<ControlResponse>("x").unwrap_err();
+        let said = ControlError::Garbled(garbled).to_string();
+        assert!(said.starts_with("the answer is not readable ("), "{said}");
+        assert!(said.ends_with("): the pop3fs that mounted is of another version"));
+    }
 }

@@ -48,4 +48,13 @@ mod tests {
         assert!(raised >= soft && raised >= hard.min(ENOUGH));
         assert_eq!(same, hard);
     }
+
+    #[test]
+    fn a_limit_that_the_system_keeps_is_told_with_its_words() {
+        let refused = DescriptorError::System(io::Error::other("no"));
+        assert_eq!(
+            refused.to_string(),
+            "the limit of open files cannot be raised (no)"
+        );
+    }
 }
