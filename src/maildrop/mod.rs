@@ -72,7 +72,7 @@ pub use login::{
 };
 pub use probe::{Finding, Rating, Remedy, Report, probe, reach};
 pub use session::terms::{Connection, Terms};
-pub use settings::{Dating, OfflineMode, Settings};
+pub use settings::{Dating, LoginPatience, OfflineMode, Settings};
 pub use shared::change::Change;
 pub use shared::history::History;
 pub use shared::waiter::Waiter;

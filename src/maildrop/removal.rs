@@ -1,5 +1,7 @@
 //! Removes messages from the directory, restores them, and commits the deletions.
 
+use std::time::{Duration, Instant};
+
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Standing;
 use crate::maildrop::catalogue::pending::Remover;
@@ -8,6 +10,7 @@ use crate::maildrop::deletion::limit::{Consent, Held};
 use crate::maildrop::deletion::verdict::Verdict;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::handle::Maildrop;
+use crate::maildrop::session::terms::Connection;
 use crate::maildrop::shared::change::Change;
 use crate::maildrop::shared::waiter::Waiter;
 
@@ -94,6 +97,20 @@ impl Maildrop {
         let max_delete = self.shared.settings.max_delete;
         let state = self.shared.state.lock();
         limit::check(&state.catalogue, max_delete, Consent::Unsaid).err()
+    }
+
+    /// How long the server allows no login (LOGIN-DELAY), if deletions are pending and the last
+    /// commit would not wait so long.
+    #[must_use]
+    pub fn commit_delay(&self) -> Option<Duration> {
+        let state = self.shared.state.lock();
+        if state.has_no_deletions() || matches!(state.connection, Connection::Open(_)) {
+            return None;
+        }
+        let wait = state
+            .login_allowed_at?
+            .checked_duration_since(Instant::now())?;
+        (wait > self.shared.commit_patience()).then_some(wait)
     }
 
     /// Orders a commit, which deletes all unlinked messages on the server.

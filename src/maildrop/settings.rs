@@ -28,6 +28,9 @@ pub struct Settings {
     pub max_delete: Option<u32>,
     /// What a mount does while its server is away.
     pub offline: OfflineMode,
+    /// Whether a mount that begins waits this long, because the server demands a pause after an
+    /// earlier login (LOGIN-DELAY).
+    pub at_login_delay: fn(Duration) -> LoginPatience,
     /// Where the mtime of a message comes from.
     pub dating: Dating,
     /// Makes a readable title for a message from its headers.
@@ -44,6 +47,15 @@ pub enum OfflineMode {
     /// It begins with the last listing, tries to log in again and again, and has the next mount
     /// remember removals that it could not commit.
     Auto,
+}
+
+/// Whether a mount that begins waits until the server allows a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginPatience {
+    /// It waits.
+    Wait,
+    /// It ends, and says how long to wait.
+    Fail,
 }
 
 /// Where the mtime of a message comes from.

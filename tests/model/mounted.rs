@@ -14,8 +14,8 @@ use pop3fs::fs::{
     OpenedDirectory, OpenedFile, ROOT, Xattrs,
 };
 use pop3fs::maildrop::{
-    Consent, Credential, Dating, Farewell, Fault, Login, Maildrop, Mechanism, Method, OfflineMode,
-    OpenError, Secret, Security, Settings, Verdict, Waiter,
+    Consent, Credential, Dating, Farewell, Fault, Login, LoginPatience, Maildrop, Mechanism,
+    Method, OfflineMode, OpenError, Secret, Security, Settings, Verdict, Waiter,
 };
 use pop3fs::net::{Endpoint, Route};
 use pop3fs::store::{CacheFolder, Disk, Index};
@@ -98,6 +98,7 @@ impl Mounting {
             memory: self.setting.memory,
             max_message: 1 << 30,
             max_delete: None,
+            at_login_delay: |_| LoginPatience::Fail,
             offline: OfflineMode::Off,
             dating: Dating::Headers(mail::arrived),
             titling: pop3fs::message::title,

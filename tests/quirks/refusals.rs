@@ -6,7 +6,7 @@ use pop3fs::cli::Failure;
 
 use crate::common::{
     Dovecot, DovecotOptions, Liar, Mailutils, MailutilsOptions, Mount, MountBuilder, Mpopd,
-    ReferenceClient, Reply, assert_failed, corpus, stdout,
+    ReferenceClient, Reply, assert_failed, corpus, stderr, stdout,
 };
 use crate::{
     assert_fails, assert_reads, assert_says, eventually_reads, listed, mounted, refusal, remove,
@@ -280,6 +280,70 @@ fn no_login_is_sooner_than_the_server_allows() {
     assert_eq!(umount(&mut mount).0, Some(0));
     assert_eq!(liar.left_serials(), [1, 3]);
     assert_eq!(liar.logins_too_soon(), 0);
+}
+
+#[test]
+fn a_commit_waits_for_a_login_delay_of_several_timeouts() {
+    let liar = liar(3);
+    liar.set_login_delay(2);
+    let mut mount = mounted(&liar, &["timeout=1s"]);
+    remove(&mount, "liar-2.eml");
+    liar.server().cut_all();
+    assert_eq!(umount(&mut mount).0, Some(0));
+    assert_eq!(
+        (liar.left_serials(), liar.logins_too_soon()),
+        (vec![1, 3], 0)
+    );
+}
+
+#[test]
+fn umount_is_refused_while_a_long_login_delay_forbids_to_delete() {
+    let liar = liar(3);
+    liar.set_login_delay(900);
+    let mut mount = mounted(&liar, &["timeout=1s"]);
+    remove(&mount, "liar-1.eml");
+    let commit = mount.subcommand(&["commit", mount.arg()]);
+    assert!(commit.status.success(), "{commit:?}");
+    remove(&mount, "liar-2.eml");
+    let refused = mount.umount();
+    assert_failed(&refused, Failure::HeldBack);
+    assert_says(
+        &stderr(&refused),
+        &["LOGIN-DELAY", "still mounted", "--discard"],
+    );
+    assert_eq!(listed(&mount), ["liar-3.eml"]);
+    let discarded = mount.subcommand(&["umount", "--discard", mount.arg()]);
+    assert!(discarded.status.success(), "{discarded:?}");
+    mount.wait();
+    assert_eq!(
+        (liar.left_serials(), liar.logins_too_soon()),
+        (vec![2, 3], 0)
+    );
+}
+
+#[test]
+fn a_mount_that_may_not_log_in_yet_says_for_how_long() {
+    let liar = liar(1);
+    liar.set_login_delay(900);
+    let mut mount = mounted(&liar, &[]);
+    assert_eq!(umount(&mut mount).0, Some(0));
+    assert_says(&refusal(&liar, &[]), &["LOGIN-DELAY", " s more"]);
+}
+
+#[test]
+fn a_mount_that_somebody_watches_waits_until_it_may_log_in() {
+    let liar = liar(1);
+    liar.set_login_delay(2);
+    let mut mount = mounted(&liar, &[]);
+    assert_eq!(umount(&mut mount).0, Some(0));
+    let socket = tempfile::tempdir().expect("a folder");
+    let path = socket.path().join("notify");
+    let _manager = std::os::unix::net::UnixDatagram::bind(&path).expect("a socket");
+    let mount = MountBuilder::new(&liar.source())
+        .option("tls=off")
+        .environment("NOTIFY_SOCKET", &path.to_string_lossy())
+        .mount();
+    assert_eq!(listed(&mount), ["liar-1.eml"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The sentences about a finished request or mount, for the user, the log and the service manager.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::cli::control::{ControlResponse, RequestOutcome};
 use crate::cli::failure::{Advice, Failure};
@@ -58,6 +59,18 @@ pub(in crate::cli) fn fetched_in_words(fetched: &Fetched, mountpoint: &Path) -> 
 /// The answer to a commit that is held back. The client adds what the user can do.
 pub(in crate::cli) fn held_in_words(held: &Held, pending: &[String]) -> ControlResponse {
     ControlResponse::held(vec![format!("{held}: {}", first(pending, MOST_NAMES))])
+}
+
+/// The answer to an unmount while the server allows no login that could delete.
+pub(in crate::cli) fn delayed_in_words(delay: Duration, pending: usize) -> ControlResponse {
+    let deletions = counted(pending, "deletion");
+    let seconds = delay.as_secs() + 1;
+    ControlResponse::failed(
+        Failure::HeldBack,
+        format!(
+            "the server allows the next login in {seconds} s (LOGIN-DELAY), and {deletions} are pending: still mounted; umount again then, or with --discard, which keeps the messages"
+        ),
+    )
 }
 
 /// How many deletions were pending at the end of a mount.

@@ -7,7 +7,9 @@ use parking_lot::Mutex;
 
 use crate::cli::control::report::status;
 use crate::cli::control::search::search;
-use crate::cli::control::sentences::{fetched_in_words, held_in_words, verdict_in_words};
+use crate::cli::control::sentences::{
+    delayed_in_words, fetched_in_words, held_in_words, verdict_in_words,
+};
 use crate::cli::control::watch::{Watchers, watch};
 use crate::cli::control::{ControlReply, ControlResponse, MountStatus, Request, RequestOutcome};
 use crate::cli::daemon::mirror::Mirror;
@@ -95,6 +97,11 @@ impl RequestHandler {
             && let Some(held) = self.maildrop.held_back()
         {
             return reply.send(&held_in_words(&held, &self.maildrop.pending()));
+        }
+        if matches!(farewell, Farewell::Commit(_))
+            && let Some(delay) = self.maildrop.commit_delay()
+        {
+            return reply.send(&delayed_in_words(delay, self.maildrop.pending().len()));
         }
         self.leaver
             .leave(farewell, reply, || self.mount.unmount(Unmount::IfIdle));

@@ -1,5 +1,6 @@
 //! Turns options into the settings of the maildrop, the store and the filesystem.
 
+use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,12 +14,13 @@ use crate::cli::account::password;
 use crate::cli::account::secret::Password;
 use crate::cli::account::server_access::ServerAccess;
 use crate::cli::account::source::Source;
+use crate::cli::daemon::systemd;
 use crate::cli::failure::{Advice, Failure};
 use crate::cli::options::{Auth, Caching, Indexing, Mirroring, Mtime, Options, TlsPolicy};
 use crate::fs::{Appearance, FileOwner, Searches, Xattrs};
 use crate::maildrop::{
-    Credential, Dating, Depth, Login, Maildrop, Mechanism, Method, SaslMechanism, Secret, Security,
-    Settings,
+    Credential, Dating, Depth, Login, LoginPatience, Maildrop, Mechanism, Method, SaslMechanism,
+    Secret, Security, Settings,
 };
 use crate::message::{DatePreference, arrival, outline, title};
 use crate::net::{Endpoint, NetError, Route, Tls};
@@ -181,6 +183,7 @@ pub(in crate::cli) fn maildrop_settings(
         max_message: options.max_message.get(),
         max_delete: options.max_delete,
         offline: options.offline,
+        at_login_delay: wait_for_login,
         dating: match options.mtime {
             Mtime::Received => {
                 Dating::Headers(|headers| arrival(headers, DatePreference::Received))
@@ -191,6 +194,19 @@ pub(in crate::cli) fn maildrop_settings(
         titling: title,
         outlining: (options.xattrs == Xattrs::Shown).then_some(outline),
     })
+}
+
+/// Waits where somebody sees that: at a terminal, and under a service manager.
+fn wait_for_login(delay: Duration) -> LoginPatience {
+    let seconds = delay.as_secs() + 1;
+    if systemd::waiting_for_login(delay) {
+        return LoginPatience::Wait;
+    }
+    if !io::stderr().is_terminal() {
+        return LoginPatience::Fail;
+    }
+    eprintln!("pop3fs: the server allows the next login in {seconds} s (LOGIN-DELAY): waiting");
+    LoginPatience::Wait
 }
 
 fn login(

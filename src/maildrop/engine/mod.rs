@@ -36,11 +36,11 @@ use crate::maildrop::deletion::limit::Consent;
 use crate::maildrop::deletion::verdict::{Farewell, Verdict};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::OpenReason;
+use crate::maildrop::settings::LoginPatience;
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::orders::{CommitOrder, Ending};
 use crate::maildrop::shared::waiter::{Waiter, answer_all};
 use crate::maildrop::shared::wants::{NextWant, Urgency};
-use crate::pop3::ServerText;
 use commit::Commit;
 use sessions::{Sessions, sleep};
 use transfer::{Relisting, Transfer};
@@ -78,9 +78,24 @@ impl Engine {
         }
     }
 
-    /// Opens the first session.
+    /// Opens the first session. If the server demands a pause after an earlier login, this waits for
+    /// it where the caller lets it, or says how long it is.
     pub(crate) fn open_session(&mut self) -> Result<(), Fault> {
-        self.sessions.open(&self.shared)
+        let fault = match self.sessions.open(&self.shared) {
+            Err(fault @ Fault::TooSoon(_)) => fault,
+            opened => return opened,
+        };
+        let Some(earliest) = self.sessions.earliest_login() else {
+            return Err(fault);
+        };
+        let wait = earliest.saturating_duration_since(Instant::now());
+        match (self.shared.settings.at_login_delay)(wait) {
+            LoginPatience::Fail => Err(Fault::of_login_delay(wait)),
+            LoginPatience::Wait => {
+                std::thread::sleep(wait);
+                self.sessions.open(&self.shared)
+            }
+        }
     }
 
     /// Works until the order to end.
@@ -219,8 +234,7 @@ impl Engine {
         if wait < self.shared.timeout() {
             return self.keep_waiting(earliest);
         }
-        let text = format!("LOGIN-DELAY, {} s more", wait.as_secs());
-        self.fail_all(&Fault::TooSoon(ServerText::from(text.as_bytes())));
+        self.fail_all(&Fault::of_login_delay(wait));
     }
 
     /// Sleeps with all wants queued, except those that the cache has: they need no session.

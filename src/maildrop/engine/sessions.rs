@@ -120,8 +120,8 @@ impl Sessions {
         self.open_or_warn(shared)
     }
 
-    /// Opens a session for a commit, unless one is open. A user waits for it, so only a refused login stands in the way, and
-    /// LOGIN-DELAY is waited for up to one time-out.
+    /// Opens a session for a commit, unless one is open. A user waits for it, so only a refused login stands in the way, or a
+    /// LOGIN-DELAY that is longer than [`Shared::commit_patience`].
     pub(super) fn ensure_for_commit(&mut self, shared: &Shared) -> Result<(), Fault> {
         if self.is_open() {
             return Ok(());
@@ -131,7 +131,11 @@ impl Sessions {
             return Err(fault.clone());
         }
         if let Some(earliest) = self.backoff.earliest(now) {
-            std::thread::sleep((earliest - now).min(shared.settings.login.timeout));
+            let wait = earliest - now;
+            if wait > shared.commit_patience() {
+                return Err(Fault::of_login_delay(wait));
+            }
+            std::thread::sleep(wait);
         }
         self.open_or_warn(shared)
     }
@@ -142,6 +146,16 @@ impl Sessions {
         if let Some(seconds) = self.quirks.login_delay {
             self.backoff.note_delay(seconds);
         }
+        let opened = self.note_outcome(opened, shared);
+        shared.state.lock().login_allowed_at = self.earliest_login();
+        opened
+    }
+
+    fn note_outcome(
+        &mut self,
+        opened: Result<(Session, Listing), Fault>,
+        shared: &Shared,
+    ) -> Result<(), Fault> {
         match opened {
             Ok((session, listing)) => {
                 self.backoff.note_login(Instant::now());

@@ -144,6 +144,12 @@ impl Fault {
         }
     }
 
+    /// The server announces LOGIN-DELAY, and allows the next login only after this time.
+    pub(crate) fn of_login_delay(wait: std::time::Duration) -> Self {
+        let text = format!("LOGIN-DELAY, {} s more", wait.as_secs());
+        Self::TooSoon(ServerText::from(text.as_bytes()))
+    }
+
     pub(crate) fn no_room(error: std::io::Error) -> Self {
         Self::NoRoom(Arc::new(error))
     }

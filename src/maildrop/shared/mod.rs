@@ -45,6 +45,12 @@ impl Shared {
         self.settings.login.timeout
     }
 
+    /// How long a commit waits for LOGIN-DELAY. Two more timeouts are left for its session, so that
+    /// an unmount ends within five.
+    pub(crate) fn commit_patience(&self) -> Duration {
+        self.timeout() * 3
+    }
+
     /// Unlocks the state and wakes the engine, which then looks at the wants and orders. If the
     /// engine has ended, this fails all of them instead.
     pub(crate) fn wake_engine(&self, state: MutexGuard<'_, State>) {

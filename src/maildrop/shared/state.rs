@@ -75,6 +75,8 @@ pub(crate) struct State {
     /// Since when the engine has been fetching a new listing.
     pub(crate) renewing: Option<Instant>,
     pub(crate) history: History,
+    /// The server allows no login before (LOGIN-DELAY).
+    pub(crate) login_allowed_at: Option<Instant>,
     /// The messages that the running commit deletes. They can no longer be restored.
     pub(crate) committing: HashSet<MessageId>,
 }
@@ -104,6 +106,7 @@ impl State {
             remembered: HashSet::new(),
             renewing: None,
             history: History::default(),
+            login_allowed_at: None,
             committing: HashSet::new(),
         }
     }
