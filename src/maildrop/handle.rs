@@ -134,6 +134,12 @@ impl Maildrop {
         self.shared.state.lock().catalogue.by_inode(inode)
     }
 
+    /// The inode number of a message, which never changes.
+    #[must_use]
+    pub fn inode(&self, id: MessageId) -> u64 {
+        self.shared.state.lock().catalogue.get(id).inode
+    }
+
     /// A copy of what is known of a message now.
     #[must_use]
     pub fn message(&self, id: MessageId) -> Message {

@@ -137,7 +137,7 @@ impl Filesystem {
     }
 
     fn open_in_view(&self, view: ViewId, id: MessageId, reply: KernelReply<OpenedFile>) {
-        let inode = nodes::in_view_inode(view, self.maildrop.message(id).inode);
+        let inode = nodes::in_view_inode(view, self.maildrop.inode(id));
         let form = view.view().form();
         if let Some(eol) = form.eol(self.appearance.eol) {
             return self.open_message(inode, id, eol, reply);
@@ -185,7 +185,7 @@ impl Filesystem {
     }
 
     fn open_part(&self, id: MessageId, part: u16, reply: KernelReply<OpenedFile>) {
-        let message = self.maildrop.message(id).inode;
+        let message = self.maildrop.inode(id);
         let inode = nodes::part_inode(part, message);
         if part == HEADERS_PART {
             return self.open_headers(inode, id, Eol::Crlf, reply);
@@ -235,7 +235,7 @@ impl Filesystem {
         reply: KernelReply<T>,
         then: impl FnOnce(&Arc<PartTree>) -> Result<T, Error> + Send + 'static,
     ) {
-        let message = self.maildrop.message(id).inode;
+        let message = self.maildrop.inode(id);
         let revision = self.view_cache.revision(message);
         if let Some(tree) = self.view_cache.tree(message) {
             return reply.send(then(&tree));
@@ -277,7 +277,7 @@ impl Filesystem {
     }
 
     pub(super) fn opener(&self, inode: u64, id: MessageId, thread: u32) -> Opener {
-        let message = self.maildrop.message(id).inode;
+        let message = self.maildrop.inode(id);
         Opener {
             open_files: Arc::clone(&self.open_files),
             cache: Arc::clone(&self.view_cache),
