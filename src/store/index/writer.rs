@@ -333,8 +333,11 @@ fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<Sto
         deleted: 0,
     };
     for run in rows.chunk_by(|one, next| one.departed.is_some() == next.departed.is_some()) {
+        // Only pruning raises it, behind a run.
+        let used_up = watermark(transaction)?;
         for row in run {
-            stored.rows.push(store_one(transaction, row.clone())?);
+            let row = store_one(transaction, row.clone(), used_up)?;
+            stored.rows.push(row);
         }
         if run.iter().any(|row| row.departed.is_some()) {
             stored.deleted += prune(transaction)?;
@@ -343,8 +346,9 @@ fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<Sto
     Ok(stored)
 }
 
-/// Merges the row with the stored one, or gives a new message an inode number that is free.
-fn store_one(transaction: &Transaction<'_>, learnt: Row) -> rusqlite::Result<Row> {
+/// Merges the row with the stored one, or gives a new message an inode number that is free and
+/// above `used_up`.
+fn store_one(transaction: &Transaction<'_>, learnt: Row, used_up: i64) -> rusqlite::Result<Row> {
     if let Some(old) = find(transaction, &learnt)? {
         let row = learnt.over(old);
         put(transaction, &row)?;
@@ -352,7 +356,7 @@ fn store_one(transaction: &Transaction<'_>, learnt: Row) -> rusqlite::Result<Row
     }
     let mut row = learnt;
     // Inode numbers from older versions may have any 64 bits.
-    if (1..=watermark(transaction)?).contains(&row.inode.cast_signed()) {
+    if (1..=used_up).contains(&row.inode.cast_signed()) {
         let greatest: i64 = transaction.query_row(GREATEST_INODE, [], |row| row.get(0))?;
         row.inode = (greatest + 1).cast_unsigned();
     }
