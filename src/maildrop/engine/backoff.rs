@@ -145,7 +145,7 @@ impl Backoff {
     pub(crate) fn fail(&mut self, fault: &Fault, now: Instant, chance: f64) {
         let before = self.failure.take();
         let pauses = Pauses::after(fault, before.as_ref().map(|before| &before.fault));
-        let wait = before.as_ref().map_or(pauses.first, |before| {
+        let mut wait = before.as_ref().map_or(pauses.first, |before| {
             (before.wait * 2).clamp(pauses.first, pauses.longest)
         });
         let since = before.map_or(now, |before| before.since);
@@ -153,6 +153,8 @@ impl Backoff {
         let give_up = since + self.patience;
         if pauses == Pauses::OUTAGE && now < give_up {
             until = until.min(now + LONGEST_FOR_READERS).min(give_up);
+            // Pauses grow from here once nobody waits: the server may be back in a moment.
+            wait = wait.min(until - now);
         }
         self.failure = Some(LoginFailure {
             fault: fault.clone(),
@@ -264,7 +266,8 @@ mod tests {
             backoff.fail(&closed(), now, 1.0);
         }
         assert_eq!(now, begin + patience);
-        assert!(backoff.until().unwrap() > now + LONGEST_FOR_READERS);
+        assert!(backoff.until().unwrap() > now);
+        assert!(backoff.until().unwrap() <= now + LONGEST_FOR_READERS * 3);
     }
 
     #[test]
