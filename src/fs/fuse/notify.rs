@@ -95,9 +95,9 @@ impl KernelNotices {
         }
     }
 
-    /// Runs `reply` once the kernel knows the right size of the file. It is told only once for each
-    /// version of a file: when it is told while a program reads, it does not believe a short read,
-    /// and shows zeros behind the end.
+    /// Runs `reply` once the kernel knows the right size of the file. The kernel is told once for
+    /// each version of a file. If it were told again while a program reads, it would take the end
+    /// of the file for a short read, and show zeros behind it.
     pub(super) fn correct_size_then(
         &self,
         view: KernelView,
@@ -185,7 +185,7 @@ impl Corrections {
                     }
                 };
             }
-            Some(correction) => correction.progress.take_waiting(),
+            Some(correction) => correction.progress.end(),
         };
         waiting.push(reply);
         let progress = CorrectionProgress::Running(waiting);
@@ -197,7 +197,7 @@ impl Corrections {
     /// Gives the replies that have waited. None if a later version has taken them over.
     fn finish(&mut self, version: FileVersion) -> Vec<OpenReply> {
         match self.0.get_mut(&version.inode) {
-            Some(correction) if correction.version == version => correction.progress.take_waiting(),
+            Some(correction) if correction.version == version => correction.progress.end(),
             _ => Vec::new(),
         }
     }
@@ -210,7 +210,8 @@ impl Corrections {
 }
 
 impl CorrectionProgress {
-    fn take_waiting(&mut self) -> Vec<OpenReply> {
+    /// The kernel knows the size now. Returns the replies that waited for that.
+    fn end(&mut self) -> Vec<OpenReply> {
         match std::mem::replace(self, Self::Done) {
             Self::Running(waiting) => waiting,
             Self::Done => Vec::new(),
@@ -238,7 +239,8 @@ fn forget_attributes(notifier: &Notifier, inode: u64) {
     log_failure(notifier.inval_inode(INodeNo(inode), -1, 0));
 }
 
-/// The kernel may not know the file or the name, which is no failure.
+/// Logs a refused notification for whoever debugs: often the kernel just does not know the file or
+/// the name.
 fn log_failure(told: io::Result<()>) {
     if let Err(error) = told {
         log::debug!("the kernel did not take a notification: {error}");
