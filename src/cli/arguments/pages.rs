@@ -76,7 +76,7 @@ pub(super) const VIEWS: &[(&str, &str)] = &[
 ];
 
 pub(super) const OF_VIEWS: &str = "These directories of MOUNTPOINT are in no listing: they are there when they are asked for by name. A message that \
-     is removed in one of them is removed in all. -o view=NAME shows one of the first five in the root.";
+     is removed in one of them is removed in all. -o view=NAME shows one of them in the root, but not .deleted or .search.";
 
 pub(super) const ATTRIBUTES: &[(&str, &str)] = &[
     (

@@ -2,7 +2,7 @@
 //! server.
 //!
 //! Each entry says what a server does (and which servers do it), what pop3fs does about it, and in
-//! which modules.
+//! which modules of maildrop/ (`scan` is session/scan.rs).
 //!
 //! CAPA and the login:
 //! - It refuses CAPA (old servers). pop3fs tries each command. (`login`)
@@ -46,12 +46,12 @@
 //!   and one of the others include it. (`scan`)
 //! - It gives two messages the same unique-id (three of eight servers). pop3fs numbers them.
 //!   (`catalogue`)
-//!
 //! - It sends lines in LIST or UIDL that are empty or no numbers (some). pop3fs loses only what those
 //!   lines were to tell. (`scan`)
 //!
 //! Replies:
-//! - It sends an empty line before a reply (some). pop3fs steps over it. (`pop3`)
+//! - It answers `+ERR` instead of `-ERR` (some). pop3fs takes it for a refusal. (pop3/reply.rs)
+//! - It sends an empty line before a reply (some). pop3fs steps over it. (pop3/decoder.rs)
 //!
 //! Pipelined commands:
 //! - It loses or mixes up replies (a few). pop3fs sends one command at a time from then on.
@@ -61,7 +61,7 @@
 //!
 //! The end of a session:
 //! - It sends an `-ERR` that no command asked for, and closes (Dovecot, mailutils). pop3fs does not
-//!   take it for the reply to the next command. (`pop3`)
+//!   take it for the reply to the next command. (`link`)
 //! - It deletes or hides messages that were read, at QUIT (`EXPIRE 0`) (Gmail). pop3fs ends the
 //!   session without QUIT. (`session`)
 //! - It answers QUIT before it deletes (mpopd). pop3fs waits until the server closes the
