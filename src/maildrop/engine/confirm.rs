@@ -69,19 +69,20 @@ impl ToConfirm {
         session: &Session,
     ) -> Self {
         let (known, now) = (pending.shown.headers, message.digests());
+        // Other mail may have come between a TOP and a RETR of different sessions.
         let is_shown_by = |&source: &HeaderSource| {
-            session.shown.contains(id, source)
-                && known.by(source).is_some()
-                && known.by(source) == now.by(source)
+            let is_same = known.by(source) == now.by(source);
+            known.by(source).is_none() || is_same && session.shown.contains(id, source)
         };
         Self {
             id,
             number,
             shown: pending.shown.clone(),
             likeness: pending.likeness,
-            is_shown: [HeaderSource::Top, HeaderSource::Body]
-                .iter()
-                .any(is_shown_by),
+            is_shown: known.is_known()
+                && [HeaderSource::Top, HeaderSource::Body]
+                    .iter()
+                    .all(is_shown_by),
             is_doubtful_twin: message.twins() > 1 && pending.removed_in != session.serial(),
         }
     }
