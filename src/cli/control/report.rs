@@ -186,6 +186,24 @@ pub(in crate::cli) fn print_status(
         )?;
     }
     line("opened", &opened(status.opens))?;
+    print_removals(status, most_names, &mut line)?;
+    for (name, event) in [
+        ("last commit", &status.last_commit),
+        ("last error", &status.last_error),
+    ] {
+        if let Some(event) = event {
+            line(name, &happened(event))?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints what was removed, by `line` with a name and a text.
+fn print_removals(
+    status: &MountStatus,
+    most_names: usize,
+    line: &mut impl FnMut(&str, &str) -> io::Result<()>,
+) -> io::Result<()> {
     line("pending", &deletions(status))?;
     for name in status.pending.iter().take(most_names) {
         line("", &shown::name(name))?;
@@ -198,19 +216,11 @@ pub(in crate::cli) fn print_status(
         line("under way", &format!("a commit of {deleting}"))?;
     }
     if let Some(held) = &status.held {
-        let dir = shown::path(Path::new(dir));
+        let dir = shown::path(Path::new(&status.mountpoint));
         let remedy = format!(
             "`pop3fs commit --yes {dir}` deletes them, `pop3fs restore {dir}` takes them back"
         );
         line("held back", &format!("{held}: {remedy}"))?;
-    }
-    for (name, event) in [
-        ("last commit", &status.last_commit),
-        ("last error", &status.last_error),
-    ] {
-        if let Some(event) = event {
-            line(name, &happened(event))?;
-        }
     }
     Ok(())
 }
