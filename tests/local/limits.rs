@@ -3,13 +3,14 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use nix::errno::Errno;
 
 use pop3fs::cli::Failure;
 
-use crate::common::{Liar, corpus, output_within, stdout_of};
+use crate::common::{Liar, corpus, eventually, output_within, stdout_of};
 use crate::{
     Ground, LIMIT, assert_reads_all, assert_says, errno, listed, mounted, name, sentence, stderr,
     stdout,
@@ -52,11 +53,17 @@ fn an_open_without_a_descriptor_fails_and_harms_no_other() {
     const COUNT: u64 = 12;
     let message = corpus::large(4_200_000);
     let liar = Liar::start(&vec![message.clone(); COUNT as usize]);
-    let mount = mounted(&liar.source(), &["cache=off"]);
+    let mount = mounted(&liar.source(), &["cache=off", "poll=off"]);
     let pid = mount.pid();
-    let open = fs::read_dir(format!("/proc/{pid}/fd"))
-        .expect("descriptors")
-        .count();
+    // The last descriptor that a mount opens for as long as it lasts is that of the mount table.
+    let open = eventually("the descriptors of a mount that has started", || {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("descriptors");
+        let open: Vec<PathBuf> = open
+            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+            .collect();
+        let has_started = open.iter().any(|path| path.ends_with("mountinfo"));
+        has_started.then_some(open.len())
+    });
     let (pid, limit) = (
         format!("--pid={pid}"),
         format!("--nofile={0}:{0}", open + 5),
