@@ -1,5 +1,5 @@
-//! The protocol against transcripts of the RFCs and of real servers, in every way of cutting them into chunks, and against
-//! generated input.
+//! The protocol against transcripts of the RFCs and of real servers, in every way of cutting them
+//! into chunks, and against generated input.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "common/decoding.rs"]
@@ -82,8 +82,8 @@ impl<'a> Transcript<'a> {
         }
     }
 
-    /// Plays the session after a greeting is expected; `chunks` cuts what the server writes between two commands, which
-    /// begins at an offset of all that it writes.
+    /// Plays the session after a greeting is expected; `chunks` cuts what the server writes between
+    /// two commands, which begins at an offset of all that it writes.
     fn play(&self, chunks: impl Fn(usize, &[u8]) -> Vec<Vec<u8>>) -> Vec<String> {
         let mut session = Session::expecting(&[Shape::Status]);
         let mut offset = 0;

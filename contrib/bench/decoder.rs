@@ -1,4 +1,5 @@
-//! How many octets of bodies a second the decoder takes, by what the bodies look like and how the socket cuts them.
+//! How many octets of bodies a second the decoder takes, by what the bodies look like and how the
+//! socket cuts them.
 //!
 //! `cargo bench --bench decoder`
 
@@ -98,7 +99,8 @@ fn decode(bencher: Bencher<'_, '_>, input: &Input, read: usize) {
         .bench(|| body_octets(black_box(input), read));
 }
 
-/// How many octets the bodies have. Panics where the decoder takes the input for broken: then nothing was measured.
+/// How many octets the bodies have. Panics where the decoder takes the input for broken: then
+/// nothing was measured.
 fn body_octets(input: &Input, read: usize) -> usize {
     let mut decoder = Decoder::new();
     (0..input.replies).for_each(|_| decoder.expect(Shape::Body));

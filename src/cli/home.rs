@@ -1,6 +1,7 @@
 //! The home directory of the user who runs us, and the folders below it.
 //!
-//! HOME cannot be trusted: mount(8) with `setuid=alice` in fstab starts us as alice with `HOME=/root`.
+//! HOME cannot be trusted: mount(8) with `setuid=alice` in fstab starts us as alice with
+//! `HOME=/root`.
 
 use std::env;
 use std::ffi::OsString;
@@ -30,8 +31,8 @@ pub(super) fn cache() -> Option<PathBuf> {
     Some(folder(env::var_os("XDG_CACHE_HOME"), home, ".cache")?.join("pop3fs"))
 }
 
-/// Whether the group has no members but this user, as the groups that many systems make for each user. With them the umask
-/// is 002, and every file of the user can be written by that group.
+/// Whether the group has no members but this user, as the groups that many systems make for each
+/// user. With them the umask is 002, and every file of the user can be written by that group.
 pub(super) fn is_own_private_group(gid: u32) -> bool {
     let user = User::from_uid(geteuid()).ok().flatten();
     let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten();

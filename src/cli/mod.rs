@@ -3,8 +3,9 @@
 //! ```text
 //! home, shown ◀─ options ◀─ account ◀─ failure ◀─ control ◀─ arguments ◀─ daemon ◀─ commands
 //! ```
-//! Each folder imports only what stands left of it. No other module of the crate knows how an option or a command is
-//! written: errors of the lower layers say what happened, and `failure` adds what the user can do.
+//! Each folder imports only what stands left of it. No other module of the crate knows how an
+//! option or a command is written: errors of the lower layers say what happened, and `failure` adds
+//! what the user can do.
 
 pub mod account;
 pub mod options;

@@ -12,7 +12,8 @@ pub(super) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: 
     }
 }
 
-/// `99 bytes`, `1.5 KiB`, `267 KiB`: in the largest unit of which there is one, with a digit after the point below 10.
+/// `99 bytes`, `1.5 KiB`, `267 KiB`: in the largest unit of which there is one, with a digit after
+/// the point below 10.
 pub(super) fn size(octets: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if octets < 1024 {

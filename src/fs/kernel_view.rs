@@ -130,8 +130,8 @@ impl KernelView {
         Some((offset, page.to_vec()))
     }
 
-    /// Where [`KernelView::missing_tail`] is in the file. None for a file that is yet to be made: the
-    /// kernel was told of its size when it was made before.
+    /// Where [`KernelView::missing_tail`] is in the file. None for a file that is yet to be made:
+    /// the kernel was told of its size when it was made before.
     pub(in crate::fs) fn missing_tail_range(&self) -> Option<Range<u64>> {
         let (ShownSize::AtLeast(shown), OpenContent::Ready(_)) = (self.shown, &self.content) else {
             return None;

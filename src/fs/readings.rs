@@ -3,8 +3,8 @@
 //! A program that moves mail reads each message itself before it removes it; `rm` reads nothing,
 //! and what another program has read is no copy. A process has read a file if it opened it and each
 //! octet of the file either went to this process, or went into the kernel's pages before it closed
-//! the file: the kernel answers reads from pages that it keeps, and the mount hears nothing of them.
-//! In doubt a process has not read the file, and the user is asked.
+//! the file: the kernel answers reads from pages that it keeps, and the mount hears nothing of
+//! them. In doubt a process has not read the file, and the user is asked.
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -13,8 +13,8 @@ use crate::maildrop::shared::waiter::{AllOf, Waiter};
 use crate::store::{Body, Disk, FoundBody};
 
 impl Maildrop {
-    /// The body, if it is in memory or on disk. One on disk is not read here: it is verified when it
-    /// is first read, and stays readable as long as it is held. If reading it fails, use
+    /// The body, if it is in memory or on disk. One on disk is not read here: it is verified when
+    /// it is first read, and stays readable as long as it is held. If reading it fails, use
     /// [`Maildrop::want_again`]. Accesses in directory order start reading ahead.
     #[must_use]
     pub fn open_body(&self, id: MessageId) -> Option<Arc<Body>> {
@@ -180,8 +180,8 @@ impl Maildrop {
 }
 
 impl Shared {
-    /// The body in the cache on disk, if it is small. It is not read. The number of lines is missing
-    /// in the index of an older version: then the body is read.
+    /// The body in the cache on disk, if it is small. It is not read. The number of lines is
+    /// missing in the index of an older version: then the body is read.
     fn open_on_disk(&self, id: MessageId) -> Option<Arc<Body>> {
         let state = self.state.lock();
         let message = state.catalogue.get(id);

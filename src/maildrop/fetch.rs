@@ -1,4 +1,5 @@
-//! Fetches all messages into the cache on disk: at once for `pop3fs fetch`, with pauses for a mirror.
+//! Fetches all messages into the cache on disk: at once for `pop3fs fetch`, with pauses for a
+//! mirror.
 //!
 //! A fetch wants a limited number of messages at a time. Readers go first: the engine sends their
 //! wants before these. The limit also keeps the fetch from outrunning the disk. If the fetch is
@@ -128,8 +129,8 @@ impl Maildrop {
         Ok(self.fetch_all(missing, progress, depth, Pace::Full, going))
     }
 
-    /// Fetches the bodies that are missing, newest first, as many as the cache has room for. Readers
-    /// go first, and pauses leave the link usable. Blocks until that is done.
+    /// Fetches the bodies that are missing, newest first, as many as the cache has room for.
+    /// Readers go first, and pauses leave the link usable. Blocks until that is done.
     ///
     /// # Errors
     /// [`FetchError::NoCache`]. Later faults are in [`Fetched`].

@@ -37,9 +37,9 @@ use std::time::SystemTime;
 /// The maildrop.
 ///
 /// Only [`Maildrop::open`], [`Maildrop::fetch`] and [`Maildrop::close`] wait for the server.
-/// Besides them only [`Maildrop::open_body`], [`Maildrop::load_body`], [`Maildrop::access_headers`],
-/// [`Maildrop::want_outline`], [`Maildrop::derive`], [`Maildrop::peek_body`] and
-/// [`Maildrop::stored`] may access the disk.
+/// Besides them only [`Maildrop::open_body`], [`Maildrop::load_body`],
+/// [`Maildrop::access_headers`], [`Maildrop::want_outline`], [`Maildrop::derive`],
+/// [`Maildrop::peek_body`] and [`Maildrop::stored`] may access the disk.
 #[derive(Debug)]
 pub struct Maildrop {
     pub(crate) shared: Arc<Shared>,
@@ -224,8 +224,8 @@ impl Maildrop {
     }
 
     /// Orders a new listing if the last one is older than the `refresh` setting, the engine is idle
-    /// and the server is not away. Otherwise answers the waiter at once. It also does so if the engine has been fetching
-    /// a listing for `patience` or longer.
+    /// and the server is not away. Otherwise answers the waiter at once. It also does so if the
+    /// engine has been fetching a listing for `patience` or longer.
     pub fn want_fresh_listing(&self, patience: Duration, waiter: Waiter<()>) {
         let mut state = self.shared.state.lock();
         let is_slow = state
@@ -240,8 +240,8 @@ impl Maildrop {
         self.shared.wake_engine(state);
     }
 
-    /// Renews a listing that is older than the `refresh` setting, if the engine is idle. Nobody waits
-    /// for it.
+    /// Renews a listing that is older than the `refresh` setting, if the engine is idle. Nobody
+    /// waits for it.
     pub fn renew_listing(&self) {
         self.want_fresh_listing(Duration::ZERO, Waiter::new(|| true, |_renewed_or_not| ()));
     }

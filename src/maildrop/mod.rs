@@ -1,4 +1,5 @@
-//! The maildrop as it stands across sessions: what is listed, what is wanted, what is to be deleted.
+//! The maildrop as it stands across sessions: what is listed, what is wanted, what is to be
+//! deleted.
 //!
 //! # Theory of operation
 //!
@@ -11,12 +12,13 @@
 //!                                 catalogue, bodies ◀─────────── what was confirmed; then the waiters are answered
 //! ```
 //!
-//! The lock is held for moments, never over input or output. Only the engine waits for the network. It answers a [`Waiter`]
-//! with no lock held.
+//! The lock is held for moments, never over input or output. Only the engine waits for the network.
+//! It answers a [`Waiter`] with no lock held.
 //!
-//! A [`MessageId`] is a message for as long as the mount. Only a session knows message numbers: after each login UIDL maps
-//! the messages again. A DELE is sent only for a message that is [`Standing::Unlinked`], by the number that this session's
-//! UIDL gave it, with QUIT right behind. Where the server has no UIDL, the headers do its work.
+//! A [`MessageId`] is a message for as long as the mount. Only a session knows message numbers:
+//! after each login UIDL maps the messages again. A DELE is sent only for a message that is
+//! [`Standing::Unlinked`], by the number that this session's UIDL gave it, with QUIT right behind.
+//! Where the server has no UIDL, the headers do its work.
 //!
 //! # Floors
 //!

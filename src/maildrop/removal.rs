@@ -15,8 +15,8 @@ use crate::maildrop::shared::change::Change;
 use crate::maildrop::shared::waiter::Waiter;
 
 impl Maildrop {
-    /// Removes the message from the directory. The next commit deletes it. While the server is away,
-    /// this waits until the removal is on disk.
+    /// Removes the message from the directory. The next commit deletes it. While the server is
+    /// away, this waits until the removal is on disk.
     ///
     /// # Errors
     /// [`Fault::Departed`] if it is not in the directory, [`Fault::Ending`] if the mount is ending.
@@ -58,8 +58,8 @@ impl Maildrop {
             .collect()
     }
 
-    /// The names of the pending deletions that the next mount will know of, whatever happens to this
-    /// one; in directory order.
+    /// The names of the pending deletions that the next mount will know of, whatever happens to
+    /// this one; in directory order.
     #[must_use]
     pub fn remembered(&self) -> Vec<String> {
         let state = self.shared.state.lock();

@@ -66,8 +66,8 @@ impl Proxy {
     /// Has the proxy connect this socket to the server.
     ///
     /// # Errors
-    /// [`NetError::Proxy`] if the proxy refuses, [`NetError::Connect`] if the server does not answer
-    /// it, [`NetError::Silence`] if the proxy does not answer until the deadline.
+    /// [`NetError::Proxy`] if the proxy refuses, [`NetError::Connect`] if the server does not
+    /// answer it, [`NetError::Silence`] if the proxy does not answer until the deadline.
     pub(super) fn connect_through(
         &self,
         socket: &TcpStream,

@@ -1,8 +1,8 @@
 //! Connects to the first of several addresses that answers (RFC 8305, "happy eyeballs").
 //!
-//! A host whose IPv6 is broken often has an IPv6 address first. If each address were given the whole
-//! timeout, every login would take that long. So the next attempt starts when the last one has
-//! failed, or after a short time, and the first connection wins.
+//! A host whose IPv6 is broken often has an IPv6 address first. If each address were given the
+//! whole timeout, every login would take that long. So the next attempt starts when the last one
+//! has failed, or after a short time, and the first connection wins.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};

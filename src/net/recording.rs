@@ -146,7 +146,8 @@ fn supported_version(mut extensions: &[u8]) -> Option<u16> {
     None
 }
 
-/// The handshake messages in the records at the front (RFC 5246 section 6.2.1), without the records.
+/// The handshake messages in the records at the front (RFC 5246 section 6.2.1), without the
+/// records.
 fn handshake_messages(recorded: &[u8]) -> Vec<u8> {
     let (mut messages, mut rest) = (Vec::new(), recorded);
     while let [HANDSHAKE, _, _, high, low, behind @ ..] = rest {

@@ -28,7 +28,8 @@ pub(super) enum Piece<'a> {
 #[derive(Debug)]
 pub(super) struct BodyDecoder {
     position: LinePosition,
-    /// As the server ended the status line. A message's author controls how the lines of the body end.
+    /// As the server ended the status line. A message's author controls how the lines of the body
+    /// end.
     line_end: LineEnd,
 }
 

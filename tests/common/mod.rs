@@ -1,9 +1,10 @@
 //! Shared by the integration tests: real POP3 servers, a lying server, an independent client, the
 //! mount.
 //!
-//! Real servers: [`Dovecot`], [`Mailutils`], [`Mpopd`]; in front of them [`Nginx`], [`Perdition`]. A server that lies on demand: [`Liar`],
-//! built on [`Scripted`], which knows no protocol. What a server really has: [`retr_all`]. The
-//! program under test: [`Mount`]. Any other program, with a time limit: [`run`].
+//! Real servers: [`Dovecot`], [`Mailutils`], [`Mpopd`]; in front of them [`Nginx`], [`Perdition`].
+//! A server that lies on demand: [`Liar`], built on [`Scripted`], which knows no protocol. What a
+//! server really has: [`retr_all`]. The program under test: [`Mount`]. Any other program, with a
+//! time limit: [`run`].
 #![allow(
     dead_code,
     unreachable_pub,

@@ -1,5 +1,5 @@
-//! The delete limit: many messages are deleted only after the user confirms, unless the program that
-//! removed them had read them.
+//! The delete limit: many messages are deleted only after the user confirms, unless the program
+//! that removed them had read them.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -36,7 +36,8 @@ fn read(mount: &Mount, names: &[String]) {
     }
 }
 
-/// The test's own process removes the messages. (`rm` is a process of its own, which reads nothing.)
+/// The test's own process removes the messages. (`rm` is a process of its own, which reads
+/// nothing.)
 fn unlink(mount: &Mount, names: &[String]) {
     for name in names {
         fs::remove_file(mount.join(name)).expect("a removal");

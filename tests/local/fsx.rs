@@ -88,7 +88,8 @@ fn map(random: &mut Rng, file: &File, octets: &[u8]) -> io::Result<bool> {
         return Ok(true);
     };
     let (at, expected, _) = slice(random, octets);
-    // SAFETY: a new private mapping of a file that is as long, read before it is unmapped and nowhere else.
+    // SAFETY: a new private mapping of a file that is as long, read before it is unmapped and
+    // nowhere else.
     #[allow(unsafe_code)]
     let is_right = unsafe {
         let view = mmap(

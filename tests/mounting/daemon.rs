@@ -40,7 +40,8 @@ fn the_daemon_leaves_the_terminal_its_session_and_the_directory() {
     assert_eq!(link_of(pid, "cwd"), "/");
 }
 
-/// The number of the controlling terminal, 0 for none: the fifth field after the name in /proc/PID/stat.
+/// The number of the controlling terminal, 0 for none: the fifth field after the name in
+/// /proc/PID/stat.
 fn terminal_of(pid: Pid) -> i64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
     let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");

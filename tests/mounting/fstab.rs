@@ -12,8 +12,8 @@ use crate::{Ground, LIMIT, assert_says, liar, stderr, stdout};
 
 const UMOUNT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/umount.fuse.pop3fs");
 
-/// Installs the program $1 and the helper $2 where mount(8) and umount(8) look regardless of PATH: below the folder $3, and
-/// only in this namespace.
+/// Installs the program $1 and the helper $2 where mount(8) and umount(8) look regardless of PATH:
+/// below the folder $3, and only in this namespace.
 const INSTALLED: &str = "\
     mount -t tmpfs none /run; mount -t tmpfs none \"$3\"; mkdir \"$3/bin\" \"$3/sbin\"; cp \"$1\" \"$3/bin\"; cp \"$2\" \"$3/sbin\"; \
     for name in bin sbin; do mount -t overlay overlay -o lowerdir=\"$3/$name\":/usr/$name /usr/$name; done; shift 3; ";
@@ -176,8 +176,8 @@ fn a_lazy_umount_waits_for_nothing() {
     assert_eq!(liar.left_serials(), [1, 3]);
 }
 
-/// Root mounts for the user games, whose home has the password. mount(8) leaves HOME as root's. Then `"$@"` runs the rest
-/// as games.
+/// Root mounts for the user games, whose home has the password. mount(8) leaves HOME as root's.
+/// Then `"$@"` runs the rest as games.
 const OF_ANOTHER: &str = "\
     chmod 755 \"$4\"; chown -R games \"$4\"; chown games \"$3\"; mount -t tmpfs -o mode=755 none /usr/games; chown games /usr/games; \
     mknod -m 666 /usr/games/fuse c 10 229; mount --bind /usr/games/fuse /dev/fuse; rm /usr/games/fuse; \

@@ -1,4 +1,5 @@
-//! Servers that cannot be reached or logged in to: the mount is refused with the reason and the remedy.
+//! Servers that cannot be reached or logged in to: the mount is refused with the reason and the
+//! remedy.
 
 use std::net::{Ipv4Addr, TcpListener};
 

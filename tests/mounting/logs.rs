@@ -266,7 +266,8 @@ fn the_highest_level_has_both_sides_of_the_protocol_and_no_mail() {
     assert!(!said.contains(subject.expect("a subject")), "{said}");
 }
 
-/// Operations that programs try on a file besides reading: is it a terminal, has it holes, is it ready, can it be cloned?
+/// Operations that programs try on a file besides reading: is it a terminal, has it holes, is it
+/// ready, can it be cloned?
 const QUESTIONS: &str = "\
 import errno, fcntl, os, select, sys
 file = os.open(sys.argv[1], os.O_RDONLY)

@@ -1,4 +1,5 @@
-//! The life of a mount: refused mounts, sources of the password, the daemon, and the commands that talk to it.
+//! The life of a mount: refused mounts, sources of the password, the daemon, and the commands that
+//! talk to it.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -185,7 +185,8 @@ fn the_terminal() {
     assert_eq!(fs::read_dir(ground.dir()).expect("the root").count(), 2);
 }
 
-/// Mounts on a terminal, and types `keys` when the prompt is there. Returns what the terminal showed, and the exit status.
+/// Mounts on a terminal, and types `keys` when the prompt is there. Returns what the terminal
+/// showed, and the exit status.
 fn typed_at_the_prompt(ground: &Ground, source: &str, dir: &str, keys: &[u8]) -> (String, i32) {
     let arguments = format!("-o tls=off {source} {dir}");
     typed(ground, &arguments, "Password for", keys)

@@ -1,4 +1,5 @@
-//! Refused mounts: one line says what is wrong and what to do, the exit status is 1, and nothing is left behind.
+//! Refused mounts: one line says what is wrong and what to do, the exit status is 1, and nothing is
+//! left behind.
 
 use std::fs;
 use std::process::{Command, Output};

@@ -24,7 +24,8 @@ enum Way {
 }
 
 impl Way {
-    /// A password that nothing else contains by chance, not even the process of a test that runs at the same time.
+    /// A password that nothing else contains by chance, not even the process of a test that runs at
+    /// the same time.
     fn password(self) -> String {
         format!("correct-horse-{self:?}-{}", std::process::id())
     }
@@ -84,8 +85,8 @@ fn password_command(file: &Path, seen: &Path) -> String {
     )
 }
 
-/// The arguments and environments of all processes, except the one that got the password in its environment. Only root can
-/// read that one, as `users` tests.
+/// The arguments and environments of all processes, except the one that got the password in its
+/// environment. Only root can read that one, as `users` tests.
 fn assert_no_process_shows_it(way: Way, but: Option<Pid>) {
     for entry in fs::read_dir("/proc").expect("/proc") {
         let path = entry.expect("an entry").path();

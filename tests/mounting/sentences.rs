@@ -1,5 +1,6 @@
-//! The messages about wrong arguments, configurations, passwords, mount points and caches: what is wrong, and what to do.
-//! The messages about servers are tested in tests/tls, logins, faults and quirks.
+//! The messages about wrong arguments, configurations, passwords, mount points and caches: what is
+//! wrong, and what to do. The messages about servers are tested in tests/tls, logins, faults and
+//! quirks.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -152,7 +153,8 @@ fn of_mount_points() {
 fn a_mount_point_with_another_fuse_filesystem_is_refused() {
     let liar = liar(1);
     let ground = Ground::new();
-    // No process serves the descriptor, and none asks: mount(2) alone makes an entry in the mount table.
+    // No process serves the descriptor, and none asks: mount(2) alone makes an entry in the mount
+    // table.
     let script = "\
         exec 7<>/dev/fuse; \
         mount -i -t fuse.other -o fd=7,rootmode=40000,user_id=0,group_id=0 other \"$5\"; \

@@ -80,8 +80,8 @@ fn a_signal_to_a_lazily_unmounted_mount_spares_a_newer_one() {
     assert_eq!(fs::read_dir(ground.dir()).expect("the root").count(), 3);
 }
 
-/// Hides the mounts of other tests in this mount namespace, then mounts $2 and $3 below the folder $4, removes a message,
-/// and lists and unmounts all.
+/// Hides the mounts of other tests in this mount namespace, then mounts $2 and $3 below the folder
+/// $4, removes a message, and lists and unmounts all.
 const ALL: &str = "\
     awk '/ - fuse.pop3fs /{print $5}' /proc/self/mountinfo | while read -r dir; do umount -l \"$dir\"; done; \
     \"$1\" status; mkdir \"$4/one\" \"$4/two\"; \

@@ -1,4 +1,5 @@
-//! Exit statuses, which scripts, mount(8) and service managers read. The tests provoke each failure of the table.
+//! Exit statuses, which scripts, mount(8) and service managers read. The tests provoke each failure
+//! of the table.
 
 use std::fs;
 

@@ -13,7 +13,8 @@ const UNIT: &str = concat!(
     "/contrib/systemd/pop3fs@.service"
 );
 
-/// Starts a user's service manager, as on a machine that systemd has booted, and waits until it works.
+/// Starts a user's service manager, as on a machine that systemd has booted, and waits until it
+/// works.
 const MANAGER: &str = "\
     mount -t tmpfs none /run; mkdir -p /run/systemd/system; mkdir -m 700 /run/user; export XDG_RUNTIME_DIR=/run/user; \
     /usr/lib/systemd/systemd --user --unit=basic.target >/dev/null 2>&1 & \

@@ -11,7 +11,8 @@ use crate::{Ground, assert_says, liar, sentence, stderr, stdout};
 /// Debian's `nobody` and `nogroup`.
 pub(crate) const NOBODY: u32 = 65534;
 
-/// Runs the rest as that user. $1 is the program, $2 a folder; /dev/fuse has the mode $MODE in this namespace.
+/// Runs the rest as that user. $1 is the program, $2 a folder; /dev/fuse has the mode $MODE in this
+/// namespace.
 const AS_NOBODY: &str = "\
     mount -t tmpfs none \"$2\"; mknod -m \"$MODE\" \"$2/fuse\" c 10 229; mount --bind \"$2/fuse\" /dev/fuse; \
     umount \"$2\"; shift 2; \

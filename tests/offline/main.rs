@@ -1,5 +1,5 @@
-//! A mount without its server: it begins with the last listing, reads what is cached, and keeps what
-//! is removed until the server is there again. And what is told of messages that come and go.
+//! A mount without its server: it begins with the last listing, reads what is cached, and keeps
+//! what is removed until the server is there again. And what is told of messages that come and go.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,5 @@
-//! Programs in the directory of a query: mutt, cp, rm, and a shell that stays there while mail comes.
+//! Programs in the directory of a query: mutt, cp, rm, and a shell that stays there while mail
+//! comes.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

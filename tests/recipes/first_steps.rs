@@ -78,7 +78,8 @@ fn mail_is_searched_raw_decoded_and_by_date() {
     let texts = lines_with(&shown, "/home/alice/mail/.text/").len();
     assert_eq!(texts, holding("invoice"), "{shown}");
     let messages = lines_with(&shown, ".eml").len();
-    // The first message came with the first second of the year; only the others are newer than that.
+    // The first message came with the first second of the year; only the others are newer than
+    // that.
     assert_eq!(messages, holding("invoice") + COUNT - 1, "{shown}");
 }
 

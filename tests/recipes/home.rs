@@ -1,4 +1,5 @@
-//! The machine of alice, whom the pages tell of: her user, her home, and the server mail.example.org, in namespaces of its own.
+//! The machine of alice, whom the pages tell of: her user, her home, and the server
+//! mail.example.org, in namespaces of its own.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -15,8 +16,8 @@ use crate::common::{
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// $1 is the folder of this test, $2 the program. Both may lie in /tmp or /home, which the script replaces, so it copies the
-/// program first and moves the folder back to its place.
+/// $1 is the folder of this test, $2 the program. Both may lie in /tmp or /home, which the script
+/// replaces, so it copies the program first and moves the folder back to its place.
 const MACHINE: &str = r#"
 mount -t tmpfs none "$1/scratch"; mkdir "$1/scratch/bin" "$1/scratch/etc"; cp "$2" "$1/scratch/bin/pop3fs"
 printf '#!/bin/sh\necho secret\n' >"$1/scratch/bin/secret-tool"; cp "$1/scratch/bin/secret-tool" "$1/scratch/bin/pass"; chmod 755 "$1/scratch/bin/"*
@@ -44,7 +45,8 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// Her maildrop holds the messages. mail.example.org is an address of this test alone, with POP3 over TLS on port 995.
+    /// Her maildrop holds the messages. mail.example.org is an address of this test alone, with
+    /// POP3 over TLS on port 995.
     pub(crate) fn new(messages: &[Vec<u8>]) -> Self {
         Self::with_unique_ids(messages, None)
     }
@@ -74,8 +76,8 @@ impl Home {
         self.server.messages_left().len()
     }
 
-    /// Runs a block of a page at her terminal with her mail at ~/mail, then `check`; returns what they wrote. A command that
-    /// fails, fails the test.
+    /// Runs a block of a page at her terminal with her mail at ~/mail, then `check`; returns what
+    /// they wrote. A command that fails, fails the test.
     pub(crate) fn run(&self, block: &str, check: &str) -> String {
         let mount = "mkdir ~/mail; pop3fs pops://alice@mail.example.org ~/mail 2>/dev/null; ";
         let unmount = "; pop3fs umount ~/mail >/dev/null";
@@ -141,7 +143,8 @@ impl Home {
         fs::write(self.path("etc/fstab"), line).expect("fstab");
     }
 
-    /// Copies a file of the project into the folder, where its commands find it whatever hides the project.
+    /// Copies a file of the project into the folder, where its commands find it whatever hides the
+    /// project.
     pub(crate) fn copy(&self, path: &str) {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         let name = source.file_name().expect("a file name");

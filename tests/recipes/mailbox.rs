@@ -9,7 +9,8 @@ pub(crate) const COUNT: usize = 12;
 const SEED: u64 = 77;
 
 impl Home {
-    /// A machine with everyday mail: the first messages of the corpus, an hour apart from the first second of 2024 on.
+    /// A machine with everyday mail: the first messages of the corpus, an hour apart from the first
+    /// second of 2024 on.
     pub(crate) fn with_everyday_mail(count: usize) -> Self {
         Self::new(&everyday(count))
     }

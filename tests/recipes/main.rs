@@ -1,4 +1,5 @@
-//! The blocks of README.md and contrib/doc, character by character as they stand there, by an ordinary user on a terminal.
+//! The blocks of README.md and contrib/doc, character by character as they stand there, by an
+//! ordinary user on a terminal.
 
 #[path = "../common/mod.rs"]
 mod common;

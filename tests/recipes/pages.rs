@@ -1,4 +1,5 @@
-//! README.md and the pages of contrib/doc as data: their headings, their fenced blocks, their links, the table of messages.
+//! README.md and the pages of contrib/doc as data: their headings, their fenced blocks, their
+//! links, the table of messages.
 
 use std::fs;
 use std::path::Path;

@@ -18,7 +18,8 @@ fn mail_is_searched() {
 fn mail_is_found_by_its_date() {
     let home = Home::with_everyday_mail(COUNT);
     let shown = home.run(&block("recipes.md", "## Find by date", "sh"), "true");
-    // The first message came with the first second of the year; only the others are newer than that.
+    // The first message came with the first second of the year; only the others are newer than
+    // that.
     assert_eq!(lines_with(&shown, "/home/alice/mail/").len(), COUNT - 1);
 }
 

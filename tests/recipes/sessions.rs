@@ -3,7 +3,8 @@
 use crate::home::{Home, succeeded};
 use crate::pages::block;
 
-/// Mounts the demo at ~/mail, where the machine's zone and the length of the log are the same everywhere.
+/// Mounts the demo at ~/mail, where the machine's zone and the length of the log are the same
+/// everywhere.
 const DEMO: &str = "mkdir ~/mail; pop3fs demo ~/mail >~/said 2>&1 & \
                     until grep -q Ctrl-C ~/said 2>/dev/null; do kill -0 %1; done; \
                     until pop3fs status ~/mail | grep -q \"^indexed.*15 of 15\"; do kill -0 %1; done; export TZ=UTC; ";

@@ -30,7 +30,8 @@ fn own_file(path: &Path, octets: &[u8]) {
     fs::set_permissions(path, Permissions::from_mode(0o600)).expect("a mode");
 }
 
-/// The option for a PEM file with the server's own certificate and key, which is as good as any of its authority.
+/// The option for a PEM file with the server's own certificate and key, which is as good as any of
+/// its authority.
 fn own_certificate(folder: &TempDir, dovecot: &Dovecot) -> String {
     let identity = dovecot.identity();
     let parts = [&identity.certificate, &identity.key];

@@ -1,4 +1,5 @@
-//! Certificates that are verified: the chain, the dates and the host, against the system's authorities or `ca_file`.
+//! Certificates that are verified: the chain, the dates and the host, against the system's
+//! authorities or `ca_file`.
 
 use std::fs;
 

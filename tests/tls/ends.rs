@@ -1,4 +1,5 @@
-//! The end of a connection under TLS, without the alert that announces it (RFC 8446 section 6.1): many servers send none.
+//! The end of a connection under TLS, without the alert that announces it (RFC 8446 section 6.1):
+//! many servers send none.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -15,7 +16,8 @@ use crate::common::{Certificate, Liar, Mount, Reply, Scripted, corpus};
 /// The longest record of TLS.
 const RECORD: usize = 16 * 1024;
 
-/// TLS in front of a server in clear. Where that closes, the client sees the end of the stream, and no alert.
+/// TLS in front of a server in clear. Where that closes, the client sees the end of the stream, and
+/// no alert.
 struct Front {
     server: Scripted,
     folder: TempDir,

@@ -26,7 +26,8 @@ fn dovecot(certificate: Certificate) -> Dovecot {
     Dovecot::start(&corpus::realistic(31, 1), &options)
 }
 
-/// The same server with TLS from the first octet and with STLS, by the name that good certificates are for.
+/// The same server with TLS from the first octet and with STLS, by the name that good certificates
+/// are for.
 fn sources(dovecot: &Dovecot) -> [String; 2] {
     let starttls = format!("pop://{}@localhost:{}", Dovecot::USER, dovecot.port());
     [dovecot.tls_source(), starttls]

@@ -5,7 +5,8 @@ use std::io;
 use crate::common::{Liar, Peer, Reply, Scripted, corpus};
 use crate::{assert_says, refusal};
 
-/// A server that offers STLS and answers it with these octets, after which the client must say nothing and leave.
+/// A server that offers STLS and answers it with these octets, after which the client must say
+/// nothing and leave.
 fn answering_stls(answer: &'static [u8]) -> Scripted {
     Scripted::start(move |peer| {
         peer.send(b"+OK ready\r\n")?;

@@ -29,7 +29,8 @@ impl Finished {
 
 /// Runs the command, which must succeed within `limit`.
 ///
-/// Its output goes to a file: for `/dev/null` grep stops at the first match, and a pipe would cost our time, too.
+/// Its output goes to a file: for `/dev/null` grep stops at the first match, and a pipe would cost
+/// our time, too.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Finished> {
     let cpu_before = cpu_of_children()?;
     let begun = Instant::now();

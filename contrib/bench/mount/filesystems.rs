@@ -15,7 +15,8 @@ use crate::floor;
 use crate::servers::{PASSWORD, USER};
 use crate::started::{Group, MountPoint, Role};
 
-/// How long a filesystem may take to mount, or to end. A million messages have to be listed, at a round-trip time.
+/// How long a filesystem may take to mount, or to end. A million messages have to be listed, at a
+/// round-trip time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A mounted maildrop. Dropping it kills the process and takes the mount away.
@@ -218,7 +219,8 @@ impl Served {
     }
 }
 
-/// The 14th and 15th fields (proc_pid_stat(5)): what the process has used in user mode and in the kernel.
+/// The 14th and 15th fields (proc_pid_stat(5)): what the process has used in user mode and in the
+/// kernel.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, behind_name) = stat.rsplit_once(')')?;
     let mut fields = behind_name.split_ascii_whitespace().skip(11);

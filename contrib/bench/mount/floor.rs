@@ -1,6 +1,7 @@
-//! The floor: the smallest filesystem that can be made of fuser, with the files of a folder in memory. It does what saves
-//! requests (readdirplus, long-lived attributes, pages that the kernel keeps), and nothing else. Whatever pop3fs takes more is
-//! its own work, and whatever it takes less is because it does not sleep between requests.
+//! The floor: the smallest filesystem that can be made of fuser, with the files of a folder in
+//! memory. It does what saves requests (readdirplus, long-lived attributes, pages that the kernel
+//! keeps), and nothing else. Whatever pop3fs takes more is its own work, and whatever it takes less
+//! is because it does not sleep between requests.
 
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};

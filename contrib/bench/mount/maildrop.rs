@@ -18,7 +18,8 @@ use crate::servers::mail_owner;
 /// Counted up whenever the same seed makes other messages.
 const EDITION: u32 = 1;
 
-/// The time in the first message's file name, in Unix seconds; each next message is one second younger.
+/// The time in the first message's file name, in Unix seconds; each next message is one second
+/// younger.
 const FIRST_DELIVERY: usize = 1_700_000_000;
 
 /// Every hundredth message holds the needle.
@@ -70,7 +71,8 @@ impl Maildrop {
             .count()
     }
 
-    /// The first message from `index` on, in maildrop order and counted from 0, that takes at most so many octets on disk.
+    /// The first message from `index` on, in maildrop order and counted from 0, that takes at most
+    /// so many octets on disk.
     pub(crate) fn first_within(&self, octets: u64, index: usize) -> Result<usize> {
         let maildir = self.maildir();
         for index in index..self.messages as usize {

@@ -1,7 +1,8 @@
 //! pop3fs beside raw POP3, mpop, curl, bindfs and local folders: `contrib/bench/run.sh`.
 //!
-//! Every comparison is made in one run on one machine, its sides in turn, and told as a ratio: the absolute times are the
-//! machine's. The messages are the same for the same seed. A relay adds the round-trip time, since not every kernel has netem.
+//! Every comparison is made in one run on one machine, its sides in turn, and told as a ratio: the
+//! absolute times are the machine's. The messages are the same for the same seed. A relay adds the
+//! round-trip time, since not every kernel has netem.
 
 mod arguments;
 mod chart;

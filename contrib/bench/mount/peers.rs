@@ -11,7 +11,8 @@ use anyhow::Result;
 use crate::place::Place;
 use crate::servers::{PASSWORD, USER};
 
-/// Seconds that mpop takes to fetch every message into the Maildir that it returns, which was empty.
+/// Seconds that mpop takes to fetch every message into the Maildir that it returns, which was
+/// empty.
 pub(crate) fn mpop(place: &Place, port: u16) -> Result<(f64, PathBuf)> {
     let folder = place.empty_folder("mpop")?;
     let maildir = folder.join("Maildir");
@@ -32,7 +33,8 @@ pub(crate) fn mpop(place: &Place, port: u16) -> Result<(f64, PathBuf)> {
     Ok((finished.seconds, maildir))
 }
 
-/// Seconds that one process of curl takes to fetch every message into the folder that it returns, which was empty.
+/// Seconds that one process of curl takes to fetch every message into the folder that it returns,
+/// which was empty.
 pub(crate) fn curl(place: &Place, port: u16, messages: u32) -> Result<(f64, PathBuf)> {
     let folder = place.empty_folder("curl")?;
     let settings = place.folder("settings")?.join("curlrc");

@@ -41,7 +41,8 @@ pub(crate) enum Cache {
 }
 
 impl Place {
-    /// Everything goes to `bench` in Cargo's target folder, and all but the maildrops and the results goes away again.
+    /// Everything goes to `bench` in Cargo's target folder, and all but the maildrops and the
+    /// results goes away again.
     pub(crate) fn create(arguments: Arguments) -> Result<Self> {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .parent()

@@ -116,7 +116,8 @@ impl RawSession {
         self.status()
     }
 
-    /// Nothing follows the line, since nothing more was asked for: a buffer for it alone loses nothing.
+    /// Nothing follows the line, since nothing more was asked for: a buffer for it alone loses
+    /// nothing.
     fn status(&mut self) -> Result<String> {
         let mut line = String::new();
         BufReader::new(&self.stream)

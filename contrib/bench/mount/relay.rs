@@ -1,4 +1,5 @@
-//! A link with a round-trip time: everything that passes arrives half of it later, as much a second as ever.
+//! A link with a round-trip time: everything that passes arrives half of it later, as much a second
+//! as ever.
 
 mod line;
 

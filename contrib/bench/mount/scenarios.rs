@@ -1,4 +1,5 @@
-//! What is measured. All sides of a comparison run in turn, as often as asked, and the median of each counts.
+//! What is measured. All sides of a comparison run in turn, as often as asked, and the median of
+//! each counts.
 
 mod commit;
 mod grep;

@@ -12,7 +12,8 @@ pub(crate) use synthetic::Synthetic;
 pub(crate) const USER: &str = "alice";
 pub(crate) const PASSWORD: &str = "secret";
 
-/// The user and group id that mail belongs to, as chown(2) takes it: `nobody` under root, as whom Dovecot serves nobody.
+/// The user and group id that mail belongs to, as chown(2) takes it: `nobody` under root, as whom
+/// Dovecot serves nobody.
 pub(crate) fn mail_owner() -> Option<u32> {
     const NOBODY: u32 = 65534;
     is_root().then_some(NOBODY)

@@ -1,7 +1,9 @@
-//! What the bench has started and must not leave behind, whichever way it ends: processes, mounts, folders.
+//! What the bench has started and must not leave behind, whichever way it ends: processes, mounts,
+//! folders.
 //!
-//! Each thing is in one list from before it exists until after it is gone. In order it goes by being dropped, in a panic
-//! too; at a signal a thread of its own takes the list, ends everything on it and exits.
+//! Each thing is in one list from before it exists until after it is gone. In order it goes by
+//! being dropped, in a panic too; at a signal a thread of its own takes the list, ends everything
+//! on it and exits.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,7 +44,8 @@ pub(crate) enum Role {
     Server,
 }
 
-/// From here on SIGINT, SIGTERM and SIGHUP end the bench and everything it started. To be called before any thread runs.
+/// From here on SIGINT, SIGTERM and SIGHUP end the bench and everything it started. To be called
+/// before any thread runs.
 pub(crate) fn end_everything_on_signals() -> Result<()> {
     let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
     signals.thread_block().context("block signals")?;
@@ -115,12 +118,14 @@ impl Group {
     /// Waits for the first process, without the delay of looking again and again.
     ///
     /// # Errors
-    /// It outlived `limit` and was killed. So were all filesystems, or it might hang in one for ever.
+    /// It outlived `limit` and was killed. So were all filesystems, or it might hang in one for
+    /// ever.
     pub(crate) fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
         let pid = self.pid();
         let (ended, watch) = channel::<()>();
         let watchdog = thread::spawn(move || watch_over(pid, &watch, limit));
-        // Not reaped before the watchdog is gone, so that it cannot kill a stranger of the same number.
+        // Not reaped before the watchdog is gone, so that it cannot kill a stranger of the same
+        // number.
         let waited = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
         drop(ended);
         let outlived = watchdog.join().unwrap_or(Outlived::No);
@@ -171,7 +176,8 @@ pub(crate) struct MountPoint {
 }
 
 impl MountPoint {
-    /// An empty folder, made if it is missing. The path must be as the kernel shows it: absolute, without symbolic links.
+    /// An empty folder, made if it is missing. The path must be as the kernel shows it: absolute,
+    /// without symbolic links.
     pub(crate) fn create(path: PathBuf) -> Result<Self> {
         STARTED.lock().mount_points.insert(path.clone());
         fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;

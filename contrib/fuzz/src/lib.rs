@@ -8,7 +8,8 @@ use std::path::Path;
 
 use targets::Target;
 
-/// Puts the seeds of a target into the corpus that cargo-fuzz reads. Code makes them, so that the repository holds no seed.
+/// Puts the seeds of a target into the corpus that cargo-fuzz reads. Code makes them, so that the
+/// repository holds no seed.
 pub fn sow(target: Target) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("corpus")

@@ -13,8 +13,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use zeroize::Zeroizing;
 
-/// How often to check whether the command has ended while a process that it started holds its output open, in
-/// milliseconds.
+/// How often to check whether the command has ended while a process that it started holds its
+/// output open, in milliseconds.
 const BETWEEN_LOOKS: u16 = 50;
 /// How many octets are read of standard output before it is closed.
 const MOST_READ: usize = 64 * 1024;
@@ -46,7 +46,8 @@ impl CommandOutput {
 /// Runs the command until it ends. Processes that it leaves behind may hold its output open.
 ///
 /// # Errors
-/// `TimedOut` after `limit`. The process group of the command is then killed, so it must have one of its own.
+/// `TimedOut` after `limit`. The process group of the command is then killed, so it must have one
+/// of its own.
 pub(super) fn run(command: &mut Command, limit: Option<Duration>) -> io::Result<CommandOutput> {
     let mut child = command
         .stdout(Stdio::piped())

@@ -1,4 +1,5 @@
-//! Which maildrop to use, and as which user: SOURCE, the accounts of the configuration file, the password.
+//! Which maildrop to use, and as which user: SOURCE, the accounts of the configuration file, the
+//! password.
 
 pub mod source;
 

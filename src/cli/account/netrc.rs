@@ -3,8 +3,9 @@
 //! ```text
 //! netrc = *( ("machine" HOST / "default") *( "login" USER / "password" PASSWORD / "account" WORD ) / "macdef" NAME lines )
 //! ```
-//! White space separates words; one in double quotes may hold it, and `\` there takes the next octet as it is. A macro ends
-//! with an empty line. A word that begins with `#` where a keyword is due begins a comment.
+//! White space separates words; one in double quotes may hold it, and `\` there takes the next
+//! octet as it is. A macro ends with an empty line. A word that begins with `#` where a keyword is
+//! due begins a comment.
 
 use zeroize::Zeroizing;
 

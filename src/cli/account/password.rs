@@ -1,4 +1,5 @@
-//! Getting the password of the maildrop. It never comes from an argument: every user of the machine can read those.
+//! Getting the password of the maildrop. It never comes from an argument: every user of the machine
+//! can read those.
 
 use std::env;
 use std::ffi::OsString;
@@ -30,12 +31,12 @@ const SOURCES: SourceOptions = SourceOptions {
     file: "password_file",
 };
 
-/// Gets the password: from where `options` say, else POP3FS_PASSWORD, else the credentials that systemd gives a service,
-/// else `~/.netrc`, else by asking on the terminal. Before it asks, it calls `check`, so that nobody types a password in
-/// vain.
+/// Gets the password: from where `options` say, else POP3FS_PASSWORD, else the credentials that
+/// systemd gives a service, else `~/.netrc`, else by asking on the terminal. Before it asks, it
+/// calls `check`, so that nobody types a password in vain.
 ///
-/// Removes POP3FS_PASSWORD from the environment, so that no child process inherits it. (The kernel still shows it to root
-/// in /proc.) The process must have a single thread.
+/// Removes POP3FS_PASSWORD from the environment, so that no child process inherits it. (The kernel
+/// still shows it to root in /proc.) The process must have a single thread.
 pub(in crate::cli) fn obtain<E: From<PasswordError>>(
     options: &Options,
     source: &Source,
@@ -54,7 +55,8 @@ pub(in crate::cli) fn obtain<E: From<PasswordError>>(
     }
 }
 
-/// A credential of the service (systemd.exec(5)), else an entry of `~/.netrc`. None where neither is found.
+/// A credential of the service (systemd.exec(5)), else an entry of `~/.netrc`. None where neither
+/// is found.
 fn from_places(source: &Source) -> Option<Result<Password, PasswordError>> {
     let credential = env::var_os("CREDENTIALS_DIRECTORY")
         .and_then(|folder| File::open(Path::new(&folder).join(CREDENTIAL)).ok());
@@ -86,8 +88,8 @@ pub(super) fn from_netrc(host: &str, user: &str) -> Option<Result<Password, Pass
 
 /// How to get the next token without asking anybody. None for sources that give only one.
 ///
-/// A command runs in the directory in which this is called: the daemon itself moves to `/`. It is killed after
-/// [`RENEWAL_LIMIT`].
+/// A command runs in the directory in which this is called: the daemon itself moves to `/`. It is
+/// killed after [`RENEWAL_LIMIT`].
 pub(in crate::cli) fn renewal(
     from: &PasswordSource,
 ) -> Option<Box<dyn Fn() -> Result<Password, PasswordError> + Send + Sync>> {
@@ -108,7 +110,8 @@ pub(in crate::cli) fn renewal(
 
 fn take_variable() -> Option<Zeroizing<Vec<u8>>> {
     let value: OsString = env::var_os(VARIABLE)?;
-    // SAFETY: the callers of `obtain` have a single thread, so no other thread reads the environment meanwhile.
+    // SAFETY: the callers of `obtain` have a single thread, so no other thread reads the
+    // environment meanwhile.
     #[allow(unsafe_code)]
     unsafe {
         env::remove_var(VARIABLE);

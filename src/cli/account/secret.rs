@@ -1,4 +1,5 @@
-//! One line that must stay secret, and the places that give one: a command, a file, standard input, the terminal.
+//! One line that must stay secret, and the places that give one: a command, a file, standard input,
+//! the terminal.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -20,17 +21,19 @@ use crate::cli::options::PasswordSource;
 /// The variable with the password of the maildrop. No child process inherits it.
 pub(super) const VARIABLE: &str = "POP3FS_PASSWORD";
 
-/// The longest password, in octets; tokens are of this order. A command line of POP3 takes far less.
+/// The longest password, in octets; tokens are of this order. A command line of POP3 takes far
+/// less.
 const LONGEST: usize = 16 * 1024;
 
-/// How long a password_command may take to print the next token while the mount's connection waits for it.
+/// How long a password_command may take to print the next token while the mount's connection waits
+/// for it.
 const RENEWAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long reading a password_file may take: nobody may be writing to a FIFO.
 const FILE_LIMIT: Duration = Duration::from_secs(10);
 
-/// A password or passphrase: any octets but CR, LF and NUL, which would inject commands, and at least one. Dropping it
-/// wipes it from memory, and Debug does not show it.
+/// A password or passphrase: any octets but CR, LF and NUL, which would inject commands, and at
+/// least one. Dropping it wipes it from memory, and Debug does not show it.
 pub(in crate::cli) struct Password(Zeroizing<Vec<u8>>);
 
 /// Why there is no password.

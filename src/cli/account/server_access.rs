@@ -1,4 +1,5 @@
-//! What a connection to the server needs before anybody logs in: the proxy, and the user's own certificate.
+//! What a connection to the server needs before anybody logs in: the proxy, and the user's own
+//! certificate.
 //!
 //! Both may need a secret of their own, and then it is asked for before the server is tried.
 
@@ -36,8 +37,8 @@ pub(in crate::cli) enum AccessError {
 }
 
 impl ServerAccess {
-    /// Reads the certificate, and gets the secrets: from where `options` say, the proxy's else from `~/.netrc`, else by
-    /// asking on the terminal.
+    /// Reads the certificate, and gets the secrets: from where `options` say, the proxy's else from
+    /// `~/.netrc`, else by asking on the terminal.
     pub(in crate::cli) fn obtain(options: &Options) -> Result<Self, AccessError> {
         let proxy = options.proxy.clone();
         Ok(Self {

@@ -13,7 +13,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 
 use crate::cli::options::{Auth, TlsPolicy, words};
 
-/// At Gmail, a user name with this prefix sees the mail of the last 30 days, even if another client fetched it.
+/// At Gmail, a user name with this prefix sees the mail of the last 30 days, even if another client
+/// fetched it.
 const RECENT: &str = "recent:";
 
 /// The characters that a user name in a URL must escape.
@@ -45,7 +46,8 @@ enum Host {
     Ipv6(Ipv6Addr),
 }
 
-/// Why a SOURCE is refused. All are the caller's fault. No message shows the URL: it may hold a password.
+/// Why a SOURCE is refused. All are the caller's fault. No message shows the URL: it may hold a
+/// password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// Neither a URL nor a command.
@@ -119,12 +121,14 @@ impl Source {
         }
     }
 
-    /// The port of the URL, else 995 for implicit TLS and 110 otherwise (RFC 8314 section 3.3, RFC 1939 section 3).
+    /// The port of the URL, else 995 for implicit TLS and 110 otherwise (RFC 8314 section 3.3, RFC
+    /// 1939 section 3).
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(self.tls.default_port())
     }
 
-    /// Combines a URL without a user with a user name, which is taken literally: `@` and `%` have no meaning in it.
+    /// Combines a URL without a user with a user name, which is taken literally: `@` and `%` have
+    /// no meaning in it.
     pub fn of_user(url: &str, user: &str) -> Result<Self, SourceError> {
         let (scheme, server) = url.split_once("://").ok_or(SourceError::NotAUrl)?;
         if server.contains('@') {
@@ -140,12 +144,14 @@ impl Source {
         })
     }
 
-    /// The same account under another policy (`-o tls=`). A port that the URL does not name follows the policy.
+    /// The same account under another policy (`-o tls=`). A port that the URL does not name follows
+    /// the policy.
     pub fn with_tls(self, tls: TlsPolicy) -> Self {
         Self { tls, ..self }
     }
 
-    /// `user@host:port`, the name of the account in the cache. Every spelling of the same URL gives the same name.
+    /// `user@host:port`, the name of the account in the cache. Every spelling of the same URL gives
+    /// the same name.
     pub fn account(&self) -> String {
         format!("{}@{}:{}", self.user, self.host, self.port())
     }

@@ -42,7 +42,8 @@ impl TargetError {
 }
 
 impl Target {
-    /// Parses SOURCE and the options. Reads the configuration only where SOURCE may be the name of an account.
+    /// Parses SOURCE and the options. Reads the configuration only where SOURCE may be the name of
+    /// an account.
     pub(in crate::cli) fn resolve(
         source: &str,
         settings: &[RawOption],
@@ -68,7 +69,8 @@ impl Target {
     }
 }
 
-/// Whether `source` may be the name of an account. Anything else may hold a password, and no message repeats it.
+/// Whether `source` may be the name of an account. Anything else may hold a password, and no
+/// message repeats it.
 fn is_name(source: &str) -> bool {
     let allowed = |c: char| c.is_alphanumeric() || "._-".contains(c);
     !source.is_empty() && source.chars().all(allowed)

@@ -1,4 +1,5 @@
-//! Asking for the password on the terminal, without echo. Ctrl-C and Ctrl-D leave the terminal as it was.
+//! Asking for the password on the terminal, without echo. Ctrl-C and Ctrl-D leave the terminal as
+//! it was.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};

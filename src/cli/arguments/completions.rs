@@ -1,5 +1,5 @@
-//! The shell completions, made from the definition of the command line. The scripts ask `pop3fs complete` for the accounts
-//! and mounts that there are.
+//! The shell completions, made from the definition of the command line. The scripts ask `pop3fs
+//! complete` for the accounts and mounts that there are.
 
 use std::process::ExitCode;
 
@@ -58,7 +58,8 @@ fn script(shell: Shell) -> String {
     let mut generated = Vec::new();
     clap_complete::generate(generator, &mut command_line(), "pop3fs", &mut generated);
     let generated = String::from_utf8_lossy(&generated).into_owned();
-    // The function is defined once. What stands behind it registers or calls it, so ours goes in front.
+    // The function is defined once. What stands behind it registers or calls it, so ours goes in
+    // front.
     match generated.split_once("_pop3fs() {") {
         Some((before, after)) => format!("{before}{}\n_pop3fs_generated() {{{after}", names.trim()),
         None => generated + names,

@@ -1,4 +1,5 @@
-//! clap's errors in the style of all other errors: one line that says what is wrong, and what to write instead.
+//! clap's errors in the style of all other errors: one line that says what is wrong, and what to
+//! write instead.
 
 use std::ffi::OsString;
 

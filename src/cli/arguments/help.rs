@@ -1,4 +1,5 @@
-//! `--help`: what most people need, on a screen and a half. The manual ([`super::manual`]) has the rest.
+//! `--help`: what most people need, on a screen and a half. The manual ([`super::manual`]) has the
+//! rest.
 
 use std::fmt::{self, Write};
 

@@ -99,7 +99,8 @@ fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
         .filter(|found| !found.is_hide_set())
 }
 
-/// The arguments of a command, each with a space in front: ` DIR [NAME...]`, ` [--cache-dir DIR] [list | clear]`.
+/// The arguments of a command, each with a space in front: ` DIR [NAME...]`, ` [--cache-dir DIR]
+/// [list | clear]`.
 fn usage_of(command: &clap::Command) -> String {
     let own = command.get_arguments();
     let mut words: Vec<String> = own
@@ -233,7 +234,8 @@ fn entry(page: &mut Roff, term: &str, text: &str) {
     paragraph(page, text);
 }
 
-/// Formatters fill lines again. mandoc(1) warns of long lines in the source, so the text is broken here.
+/// Formatters fill lines again. mandoc(1) warns of long lines in the source, so the text is broken
+/// here.
 fn paragraph(page: &mut Roff, text: &str) {
     for line in wrap(text, 70) {
         page.text([roman(line)]);

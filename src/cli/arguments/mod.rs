@@ -95,7 +95,8 @@ pub enum UserCommand {
         /// Unmount all of your mounts
         #[arg(long)]
         all: bool,
-        /// Delete even if programs removed more messages, without reading them, than max_delete allows
+        /// Delete even if programs removed more messages, without reading them, than max_delete
+        /// allows
         #[arg(short, long)]
         yes: bool,
         /// Delete nothing: what was removed here stays on the server
@@ -107,7 +108,8 @@ pub enum UserCommand {
         /// The mount point
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
-        /// Delete even if programs removed more messages, without reading them, than max_delete allows
+        /// Delete even if programs removed more messages, without reading them, than max_delete
+        /// allows
         #[arg(short, long)]
         yes: bool,
     },
@@ -133,7 +135,8 @@ pub enum UserCommand {
         /// The mount point
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
-        /// Words, "phrases", OR, -word, from:alice, after:2024-05, size:>1M, has:attachment, is:unread …
+        /// Words, "phrases", OR, -word, from:alice, after:2024-05, size:>1M, has:attachment,
+        /// is:unread …
         #[arg(value_name = "QUERY", required = true, allow_hyphen_values = true)]
         words: Vec<String>,
         /// For programs
@@ -145,7 +148,8 @@ pub enum UserCommand {
         /// The mount point
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
-        /// Run it by `sh -c` for each message instead: POP3FS_EVENT, POP3FS_NAME, POP3FS_SUBJECT … are in its environment
+        /// Run it by `sh -c` for each message instead: POP3FS_EVENT, POP3FS_NAME, POP3FS_SUBJECT …
+        /// are in its environment
         #[arg(long, value_name = "COMMAND")]
         exec: Option<String>,
     },
@@ -172,7 +176,8 @@ pub enum UserCommand {
     /// List the caches of accounts, or remove them
     Cache {
         /// The folder of the caches, instead of the usual one
-        // An id of its own: the option cache_dir of a mount has that name, and a value of another type.
+        // An id of its own: the option cache_dir of a mount has that name, and a value of another
+        // type.
         #[arg(id = "base", long = "cache-dir", value_name = "DIR", global = true)]
         cache_dir: Option<PathBuf>,
         /// What to do; without it, the caches are listed
@@ -249,7 +254,8 @@ impl Invocation {
     /// Reads the process's arguments.
     ///
     /// # Errors
-    /// The exit status, where the arguments are wrong or only ask for help or the version. The text is already printed.
+    /// The exit status, where the arguments are wrong or only ask for help or the version. The text
+    /// is already printed.
     pub fn from_process() -> Result<Self, ExitCode> {
         let words: Vec<OsString> = std::env::args_os().collect();
         Self::parse(words.iter()).map_err(|error| match error.use_stderr() {
@@ -291,8 +297,8 @@ impl MountArguments {
         &self.operands.mountpoint
     }
 
-    /// `-o remount,ro` or `-o remount,rw`, which mount(8) hands on together with all other options of the mount. Those
-    /// cannot be changed, so they have no effect.
+    /// `-o remount,ro` or `-o remount,rw`, which mount(8) hands on together with all other options
+    /// of the mount. Those cannot be changed, so they have no effect.
     pub(super) fn remount(&self) -> Option<Access> {
         let names = || {
             self.options

@@ -82,7 +82,8 @@ fn clear(dir: Option<&Path>, account: &str) -> Result<(), CacheError> {
     Ok(())
 }
 
-/// Finds a cache by its listed name, or by the SOURCE of a mount. The account may name a cache folder of its own.
+/// Finds a cache by its listed name, or by the SOURCE of a mount. The account may name a cache
+/// folder of its own.
 fn find(dir: Option<&Path>, account: &str) -> Result<AccountCache, CacheError> {
     let base = base(dir)?;
     let listed = AccountCache::all(&base)?;

@@ -18,7 +18,8 @@ const OF_BODIES: &str =
     "{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left, {msg}";
 const OF_HEADERS: &str = "{bar:30} {pos} of {len} messages, {rate}, {eta} left";
 
-/// `pop3fs fetch DIR [--headers]`: waits until all is fetched. Ctrl-C ends it; what was fetched is kept.
+/// `pop3fs fetch DIR [--headers]`: waits until all is fetched. Ctrl-C ends it; what was fetched is
+/// kept.
 pub fn fetch(dir: &Path, depth: Depth) -> ExitCode {
     let mut shown = FetchDisplay::new(depth);
     let request = Request::Fetch { depth };
@@ -35,7 +36,8 @@ struct FetchDisplay {
     last_line: Instant,
 }
 
-/// Whether the first progress has come. Its messages were in the cache before, and do not count for the rate.
+/// Whether the first progress has come. Its messages were in the cache before, and do not count for
+/// the rate.
 enum Begun {
     NotYet,
     Yes,

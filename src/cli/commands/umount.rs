@@ -1,5 +1,5 @@
-//! `pop3fs umount` and `pop3fs commit`. On a terminal they say what will be deleted, and ask for consent where the delete
-//! limit holds it back.
+//! `pop3fs umount` and `pop3fs commit`. On a terminal they say what will be deleted, and ask for
+//! consent where the delete limit holds it back.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
@@ -20,7 +20,8 @@ pub fn umount(dir: &Path, farewell: Farewell) -> ExitCode {
     print(&conclude(dir, &Request::Umount { farewell }))
 }
 
-/// `pop3fs umount --all`: unmounts all of the user's mounts. Returns the exit status of the last failure.
+/// `pop3fs umount --all`: unmounts all of the user's mounts. Returns the exit status of the last
+/// failure.
 pub fn umount_all(farewell: Farewell) -> ExitCode {
     let mounts = match own_mounts() {
         Ok(mounts) => mounts,
@@ -67,8 +68,8 @@ fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Says what will be deleted, while the user can still press Ctrl-C. Errors are left to the request that follows, and so
-/// are deletions that are held back.
+/// Says what will be deleted, while the user can still press Ctrl-C. Errors are left to the request
+/// that follows, and so are deletions that are held back.
 fn announce(dir: &Path) {
     let status = ask(dir, &Request::Status).ok();
     let status = status.and_then(|response| response.status);
@@ -86,7 +87,8 @@ fn announce(dir: &Path) {
     }
 }
 
-/// Asks the user. Returns the request with consent, or another request; none for no, or without a terminal.
+/// Asks the user. Returns the request with consent, or another request; none for no, or without a
+/// terminal.
 fn consent_of_the_user(held: &ControlResponse, request: &Request) -> Option<Request> {
     if !is_terminal() {
         return None;

@@ -1,4 +1,5 @@
-//! `pop3fs watch`: tells of each message that arrives or departs, as a line of JSON or by a command.
+//! `pop3fs watch`: tells of each message that arrives or departs, as a line of JSON or by a
+//! command.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -10,7 +11,8 @@ use crate::cli::control::{
     ChangeKind, ControlResponse, MessageChange, RequestOutcome, ask_to_watch,
 };
 
-/// `pop3fs watch DIR [--exec COMMAND]`: until the mount ends, or the reader of standard output leaves.
+/// `pop3fs watch DIR [--exec COMMAND]`: until the mount ends, or the reader of standard output
+/// leaves.
 pub fn watch(dir: &Path, command: Option<&str>) -> ExitCode {
     let answered = ask_to_watch(dir, &mut |change| match command {
         Some(command) => {
@@ -37,7 +39,8 @@ fn print_line(change: &MessageChange) -> io::Result<()> {
     out.flush()
 }
 
-/// Runs the command, and waits for it. A failure of one message does not keep the others from being told.
+/// Runs the command, and waits for it. A failure of one message does not keep the others from being
+/// told.
 fn run(command: &str, dir: &Path, change: &MessageChange) {
     let status = Command::new("sh")
         .args(["-c", command])

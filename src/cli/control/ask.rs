@@ -44,7 +44,8 @@ impl From<&ControlError> for Failure {
     }
 }
 
-/// Asks the daemon behind the mount at `dir`, and waits for its answer: a commit takes as long as the server does.
+/// Asks the daemon behind the mount at `dir`, and waits for its answer: a commit takes as long as
+/// the server does.
 pub(in crate::cli) fn ask(dir: &Path, request: &Request) -> Result<ControlResponse, ControlError> {
     ask_for_long(dir, request, &mut |_| ())
 }
@@ -89,8 +90,8 @@ fn ask_in_parts(
     let mount = find(dir)?;
     check_owner(&mount)?;
     match ask_first(&sockets_of(&mount), &mount.path, request, part) {
-        // The mount table shows a mount before its daemon listens. The daemon answers the kernel after that, so metadata()
-        // waits until it listens.
+        // The mount table shows a mount before its daemon listens. The daemon answers the kernel
+        // after that, so metadata() waits until it listens.
         Err(ControlError::Gone { .. }) if mount.path.metadata().is_ok() => {
             ask_first(&sockets_of(&mount), &mount.path, request, part)
         }
@@ -130,7 +131,8 @@ fn sockets_in(folders: &[PathBuf], uid: u32, device: DeviceNumber) -> Vec<PathBu
         .collect()
 }
 
-/// Asks the first socket that accepts a connection. Daemons that were killed leave sockets that accept none.
+/// Asks the first socket that accepts a connection. Daemons that were killed leave sockets that
+/// accept none.
 fn ask_first(
     sockets: &[PathBuf],
     path: &Path,

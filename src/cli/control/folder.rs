@@ -11,8 +11,8 @@ use nix::unistd::geteuid;
 
 use crate::fs::mount::DeviceNumber;
 
-/// The folders for our own sockets, the preferred first: `$XDG_RUNTIME_DIR/pop3fs`, `/run/user/UID/pop3fs`,
-/// `/run/pop3fs` for root, `/tmp/pop3fs-UID`.
+/// The folders for our own sockets, the preferred first: `$XDG_RUNTIME_DIR/pop3fs`,
+/// `/run/user/UID/pop3fs`, `/run/pop3fs` for root, `/tmp/pop3fs-UID`.
 pub(super) fn own() -> Vec<PathBuf> {
     let named = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let mut folders = Vec::new();
@@ -50,9 +50,11 @@ pub(super) fn socket_name(device: DeviceNumber, pid: u32) -> String {
     format!("{device}-{pid}.sock")
 }
 
-/// The sockets in `folder` of the daemons of `device`, the newest first. The daemons may have ended.
+/// The sockets in `folder` of the daemons of `device`, the newest first. The daemons may have
+/// ended.
 ///
-/// Returns none from a folder that other users than `uid` can use: a socket there could be anybody's.
+/// Returns none from a folder that other users than `uid` can use: a socket there could be
+/// anybody's.
 pub(super) fn sockets(folder: &Path, uid: u32, device: DeviceNumber) -> Vec<PathBuf> {
     if check_private(folder, uid).is_err() {
         return Vec::new();

@@ -1,10 +1,13 @@
-//! The control socket: how `pop3fs umount`, `commit`, `restore` and `status` reach the daemon behind a mount.
+//! The control socket: how `pop3fs umount`, `commit`, `restore` and `status` reach the daemon
+//! behind a mount.
 //!
-//! It lies outside the mount, so that it works while the server hangs and after the unmount. Its name is
-//! `MAJOR:MINOR-PID.sock`: two daemons can have the same device number while one of them still commits after its unmount.
+//! It lies outside the mount, so that it works while the server hangs and after the unmount. Its
+//! name is `MAJOR:MINOR-PID.sock`: two daemons can have the same device number while one of them
+//! still commits after its unmount.
 //!
-//! The client sends a [`Request`] as a line of JSON, and the daemon answers with a [`ControlResponse`] when it is done.
-//! Responses about the progress of a fetch or of a watch, [`RequestOutcome::Going`], may precede it.
+//! The client sends a [`Request`] as a line of JSON, and the daemon answers with a
+//! [`ControlResponse`] when it is done. Responses about the progress of a fetch or of a watch,
+//! [`RequestOutcome::Going`], may precede it.
 
 mod ask;
 mod folder;
@@ -33,7 +36,8 @@ pub(super) use watch::{ChangeKind, MessageChange};
 use crate::cli::failure::Failure;
 use crate::maildrop::{Consent, Depth, Farewell, Progress};
 
-/// The longest request, in octets: a `Restore` may name thousands of messages. An answer may be of any length.
+/// The longest request, in octets: a `Restore` may name thousands of messages. An answer may be of
+/// any length.
 const LONGEST_REQUEST: u64 = 8 * 1024 * 1024;
 
 /// A request of a client.
@@ -105,7 +109,8 @@ pub(super) enum RequestOutcome {
     Failed(Failure),
     /// Not done yet: another response follows.
     Going,
-    /// The delete limit holds the deletions back: the lines say why. The client may ask again with the consent of the user.
+    /// The delete limit holds the deletions back: the lines say why. The client may ask again with
+    /// the consent of the user.
     Held,
 }
 

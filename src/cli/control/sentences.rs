@@ -202,9 +202,9 @@ fn counted_with_verb(removals: usize) -> String {
     }
 }
 
-/// The sentences about a mount that is over although nobody has unmounted it: nothing is committed then. `before` is how many
-/// deletions were pending, `left` the names of those that still are: a commit may have been under way. The next mount knows of
-/// those in `remembered`.
+/// The sentences about a mount that is over although nobody has unmounted it: nothing is committed
+/// then. `before` is how many deletions were pending, `left` the names of those that still are: a
+/// commit may have been under way. The next mount knows of those in `remembered`.
 pub(in crate::cli) fn still_mounted_in_words(
     mountpoint: &Path,
     before: usize,

@@ -86,7 +86,8 @@ enum Woken {
 }
 
 impl Server {
-    /// Makes the control socket of the mount with this device number, in the first folder that can be used.
+    /// Makes the control socket of the mount with this device number, in the first folder that can
+    /// be used.
     pub(in crate::cli) fn listen(device: DeviceNumber) -> io::Result<Self> {
         let mut failure = io::Error::from(io::ErrorKind::NotFound);
         for folder in folder::own() {
@@ -172,8 +173,8 @@ impl Server {
         attend(client, handler, self.clients.clone())
     }
 
-    /// Makes the socket again if its file is gone. logind removes `/run/user/UID` at the last log-out, while a mount from
-    /// fstab stays.
+    /// Makes the socket again if its file is gone. logind removes `/run/user/UID` at the last
+    /// log-out, while a mount from fstab stays.
     fn renew(&mut self) {
         if self.file.is_there() {
             return;

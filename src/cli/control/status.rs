@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::maildrop::Progress;
 
-/// The state of a mount. Programs read it: fields may be added, never renamed. Times are Unix seconds.
+/// The state of a mount. Programs read it: fields may be added, never renamed. Times are Unix
+/// seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(in crate::cli) struct MountStatus {

@@ -1,5 +1,6 @@
-//! `pop3fs watch`: the daemon compares what the directory shows with what it showed, and tells the client of each
-//! difference. The kernel has no call by which a FUSE server could raise inotify events.
+//! `pop3fs watch`: the daemon compares what the directory shows with what it showed, and tells the
+//! client of each difference. The kernel has no call by which a FUSE server could raise inotify
+//! events.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -14,12 +15,14 @@ use crate::maildrop::{Fault, Maildrop, Message, MessageId, Standing, Waiter};
 use crate::message::summary;
 use crate::store::Body;
 
-/// How often the daemon looks whether the directory has changed, and whether the client is still there.
+/// How often the daemon looks whether the directory has changed, and whether the client is still
+/// there.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// Of how many new messages at a time the headers are fetched, to tell sender and subject.
 const HEADERS_FETCHED_MOST: usize = 100;
 
-/// A message that has come into the directory or left it. Programs read it: fields may be added, never renamed.
+/// A message that has come into the directory or left it. Programs read it: fields may be added,
+/// never renamed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::cli) struct MessageChange {
     /// Which of both.
@@ -58,8 +61,8 @@ impl Watchers {
     }
 }
 
-/// Tells the client of each change until it leaves or the mount ends. Has the listing renewed as often as `refresh` and the
-/// server allow.
+/// Tells the client of each change until it leaves or the mount ends. Has the listing renewed as
+/// often as `refresh` and the server allow.
 pub(in crate::cli) fn watch(
     maildrop: &Arc<Maildrop>,
     watchers: &Watchers,
@@ -122,7 +125,8 @@ impl<'a> Watch<'a> {
         departed.chain(arrived).collect()
     }
 
-    /// The headers of new messages. They are fetched if there are few, and waited for as long as the server may be silent.
+    /// The headers of new messages. They are fetched if there are few, and waited for as long as
+    /// the server may be silent.
     fn headers_of(&self, arrived: &[MessageId]) -> Vec<Option<Arc<Body>>> {
         let here: Vec<Option<Arc<Body>>> = arrived
             .iter()

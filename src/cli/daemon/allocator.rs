@@ -5,8 +5,8 @@
 const LARGE_BLOCK: i32 = 128 * 1024;
 
 /// Has the memory of large messages go back to the system as soon as nobody holds them. By itself
-/// glibc raises its threshold to the largest block that was ever freed, and then keeps the memory of
-/// all smaller ones (mallopt(3), M_MMAP_THRESHOLD).
+/// glibc raises its threshold to the largest block that was ever freed, and then keeps the memory
+/// of all smaller ones (mallopt(3), M_MMAP_THRESHOLD).
 #[cfg(target_env = "gnu")]
 pub(super) fn give_back_large_blocks() {
     // SAFETY: mallopt(3) may be called at any time; it takes no pointer.

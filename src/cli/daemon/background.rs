@@ -1,11 +1,12 @@
-//! Starting in the background: the shell gets its prompt and the exit status when the mount works or has failed.
+//! Starting in the background: the shell gets its prompt and the exit status when the mount works
+//! or has failed.
 //!
 //! ```text
 //! launcher   fork ─┬─ wait for the verdict ──────────────────────── exit 0 / the error line, its exit status
 //! daemon           └─ password, connect, log in, mount ── verdict ── serve until unmounted
 //! ```
-//! The fork comes before any thread, TLS session or mount, because none of them survives a fork. The daemon keeps its
-//! terminal until its verdict, so that Ctrl-C interrupts it.
+//! The fork comes before any thread, TLS session or mount, because none of them survives a fork.
+//! The daemon keeps its terminal until its verdict, so that Ctrl-C interrupts it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -71,8 +72,8 @@ impl From<&LaunchError> for Failure {
 /// Forks. The process must have a single thread.
 pub(in crate::cli) fn background() -> io::Result<ForkRole> {
     let (verdict, word) = pipe2(OFlag::O_CLOEXEC)?;
-    // SAFETY: the process has a single thread (the caller guarantees it), so the child's copies of memory and locks are
-    // consistent.
+    // SAFETY: the process has a single thread (the caller guarantees it), so the child's copies of
+    // memory and locks are consistent.
     #[allow(unsafe_code)]
     let forked = unsafe { fork() }?;
     Ok(match forked {
@@ -90,9 +91,11 @@ pub(in crate::cli) fn foreground() -> ReadyNotice {
 }
 
 impl Launcher {
-    /// Waits for the verdict, or the end of the daemon. Returns what the user is to be told of the mount.
+    /// Waits for the verdict, or the end of the daemon. Returns what the user is to be told of the
+    /// mount.
     pub(in crate::cli) fn verdict(self) -> Result<String, LaunchError> {
-        // Ctrl-C reaches both processes: the daemon ends, and this one reports it with the exit status for it.
+        // Ctrl-C reaches both processes: the daemon ends, and this one reports it with the exit
+        // status for it.
         if let Err(errno) = SigSet::from_iter([Signal::SIGINT]).thread_block() {
             log::debug!("cannot block SIGINT: {errno}");
         }
@@ -104,9 +107,11 @@ impl Launcher {
 }
 
 impl ReadyNotice {
-    /// Leaves the terminal, the session and the working directory, and ends the launcher, which tells the user `cautions`.
+    /// Leaves the terminal, the session and the working directory, and ends the launcher, which
+    /// tells the user `cautions`.
     ///
-    /// An error means that the launcher is gone, for example by Ctrl-C: then the user does not want the mount.
+    /// An error means that the launcher is gone, for example by Ctrl-C: then the user does not want
+    /// the mount.
     pub(in crate::cli) fn succeeded(self, cautions: &str) -> io::Result<()> {
         let Some(mut word) = self.0 else {
             return Ok(());
@@ -115,7 +120,8 @@ impl ReadyNotice {
         word.write_all(&[&[SUCCESS], cautions.as_bytes()].concat())
     }
 
-    /// Prints `why` on one line, by the launcher if there is one. Both processes end with the exit status of `failure`.
+    /// Prints `why` on one line, by the launcher if there is one. Both processes end with the exit
+    /// status of `failure`.
     pub(in crate::cli) fn failed(self, failure: Failure, why: &str) {
         let said = match self.0 {
             Some(mut word) => word.write_all(&[&[failure.status()], why.as_bytes()].concat()),

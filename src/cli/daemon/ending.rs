@@ -15,10 +15,12 @@ use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::failure::Failure;
 use crate::fs::mount::{Mount, MountError, Mounted, Unmount, UnmountError};
 
-/// How long a panic waits for the lock of the mount: the thread that mounts may be the one that panics. Also how long to
-/// retry fusermount3 at the user's limit of processes: a thread of ours that ends makes room.
+/// How long a panic waits for the lock of the mount: the thread that mounts may be the one that
+/// panics. Also how long to retry fusermount3 at the user's limit of processes: a thread of ours
+/// that ends makes room.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// A signal that comes so soon after another is the same one: timeout(1) sends it to the process and to its group.
+/// A signal that comes so soon after another is the same one: timeout(1) sends it to the process
+/// and to its group.
 const SAME_SIGNAL: Duration = Duration::from_millis(50);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
@@ -35,7 +37,8 @@ struct StakeState {
 }
 
 impl Stake {
-    /// Mounts. Meanwhile a thread that wants to end the process waits: otherwise the mount would be left.
+    /// Mounts. Meanwhile a thread that wants to end the process waits: otherwise the mount would be
+    /// left.
     pub(in crate::cli) fn mount(
         &self,
         mount: impl FnOnce() -> Result<Mounted, MountError>,
@@ -81,9 +84,9 @@ pub(in crate::cli) fn end_at_a_panic(stake: Stake) {
     }));
 }
 
-/// From now on a signal unmounts and tells it, or ends the process at once where nothing is mounted. A second SIGTERM or
-/// SIGINT ends the process at once too, and deletes nothing. SIGHUP does not count: the shell and the kernel both send it
-/// when a terminal goes away.
+/// From now on a signal unmounts and tells it, or ends the process at once where nothing is
+/// mounted. A second SIGTERM or SIGINT ends the process at once too, and deletes nothing. SIGHUP
+/// does not count: the shell and the kernel both send it when a terminal goes away.
 pub(in crate::cli) fn end_at_signals(
     signals: EndingSignals,
     stake: Stake,
@@ -113,7 +116,8 @@ pub(in crate::cli) fn end_at_signals(
     Ok(())
 }
 
-/// Ends the process. The kernel closes the connection without QUIT, so the server deletes nothing more.
+/// Ends the process. The kernel closes the connection without QUIT, so the server deletes nothing
+/// more.
 fn end_at_once(signal: Signal, mount: &Mount, stake: &Stake) -> ! {
     let status = match stake.0.verdict.get() {
         Some(None) => 0,

@@ -7,8 +7,8 @@
 //!   a signal ────── unmounts ───────────────── LAST_READS later ───┴─▶ is our mount in the mount table? ──▶ no: commit
 //!                                                                                                     └─▶ yes: delete nothing
 //! ```
-//! After the commit, programs that still have the filesystem can read what they have open, until they let go of it or a
-//! signal ends the process.
+//! After the commit, programs that still have the filesystem can read what they have open, until
+//! they let go of it or a signal ends the process.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 
 use crate::fs::mount::{Mount, Presence};
 
-/// How long open files may delay the last commit after a signal or a lazy unmount, and the end of the process after a signal.
+/// How long open files may delay the last commit after a signal or a lazy unmount, and the end of
+/// the process after a signal.
 pub(in crate::cli) const LAST_READS: Duration = Duration::from_secs(5);
-/// How long the kernel may take between an unmount and the end of its session, and the other way round: `umount -f` ends
-/// the session first.
+/// How long the kernel may take between an unmount and the end of its session, and the other way
+/// round: `umount -f` ends the session first.
 const SETTLING: Duration = Duration::from_millis(500);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
@@ -40,7 +41,8 @@ pub(in crate::cli) enum End {
 pub(in crate::cli) enum LastLook {
     /// Somebody unmounted it: the pending deletions are wanted.
     Unmounted,
-    /// Nobody has unmounted it: the FUSE connection was aborted, for example by `umount -f`, or the unmount failed.
+    /// Nobody has unmounted it: the FUSE connection was aborted, for example by `umount -f`, or the
+    /// unmount failed.
     StillMounted,
 }
 
@@ -93,7 +95,8 @@ impl Ends {
         self.look(mount)
     }
 
-    /// After the last commit: waits until nobody uses the filesystem any more, or a signal has ended the wait.
+    /// After the last commit: waits until nobody uses the filesystem any more, or a signal has
+    /// ended the wait.
     pub(in crate::cli) fn wait_for_last_reads(&mut self) {
         while self.session == SessionState::Running {
             if self.next(self.overdue).is_none() {

@@ -42,8 +42,8 @@ enum Sink {
 }
 
 impl Log {
-    /// Opens the log of a mount. Every entry in the journal has the field POP3FS_MOUNTPOINT with `mountpoint`, the path as
-    /// the mount table shows it.
+    /// Opens the log of a mount. Every entry in the journal has the field POP3FS_MOUNTPOINT with
+    /// `mountpoint`, the path as the mount table shows it.
     ///
     /// # Errors
     /// The file cannot be opened.

@@ -15,8 +15,8 @@ use crate::maildrop::{FetchError, Maildrop, Progress};
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 /// How often the service manager is told how far the mirror is.
 const BETWEEN_REPORTS: Duration = Duration::from_secs(5);
-/// How often what is missing is fetched after one change of the listing. More than once, because the cache may have removed
-/// messages to make room.
+/// How often what is missing is fetched after one change of the listing. More than once, because
+/// the cache may have removed messages to make room.
 const MOST_PASSES: u32 = 3;
 
 /// A running mirror.

@@ -1,4 +1,5 @@
-//! The life of a mount: the start in the background, the log, signals, the requests of clients, the end.
+//! The life of a mount: the start in the background, the log, signals, the requests of clients, the
+//! end.
 
 mod allocator;
 mod descriptors;

@@ -5,8 +5,8 @@
 //!                                                                                        │
 //!            exit code, answer to `pop3fs umount` ◀─ verdict ◀─ commit, QUIT ◀───────────┘
 //! ```
-//! At the end, deletions are committed only here, after the mount has left the mount table. A crash, a kill or a panic
-//! never gets here, so the server keeps everything.
+//! At the end, deletions are committed only here, after the mount has left the mount table. A
+//! crash, a kill or a panic never gets here, so the server keeps everything.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -227,7 +227,8 @@ struct MountedMaildrop {
 }
 
 impl MountedMaildrop {
-    /// Mounts. The kernel gets no answer before [`MountedMaildrop::serve`]. A failed first mount leaves no cache.
+    /// Mounts. The kernel gets no answer before [`MountedMaildrop::serve`]. A failed first mount
+    /// leaves no cache.
     fn begin(plan: Plan, stake: Stake) -> Result<(MountedMaildrop, KernelSession), ServeError> {
         let new_cache = NewCache::expect(&plan.options, &plan.source);
         let begun = Self::log_in_and_mount(plan, stake);

@@ -18,7 +18,8 @@ use crate::fs::Searches;
 use crate::fs::mount::{Mount, Unmount, UnmountError};
 use crate::maildrop::{Consent, Depth, Farewell, Fault, Maildrop, Standing, Waiter};
 
-/// The client of `pop3fs umount` that has ended the mount, if there is one. It gets the verdict at the end.
+/// The client of `pop3fs umount` that has ended the mount, if there is one. It gets the verdict at
+/// the end.
 #[derive(Default)]
 pub(in crate::cli) struct Leaver(Mutex<Option<(Farewell, ControlReply)>>);
 
@@ -91,7 +92,8 @@ impl RequestHandler {
         }
     }
 
-    /// Stays mounted where the commit would be held back: an unmount would forget the pending deletions.
+    /// Stays mounted where the commit would be held back: an unmount would forget the pending
+    /// deletions.
     fn umount(&self, farewell: Farewell, reply: ControlReply) {
         if farewell == Farewell::Commit(Consent::Unsaid)
             && let Some(held) = self.maildrop.held_back()

@@ -93,7 +93,8 @@ impl NewCache {
         })
     }
 
-    /// Removes the cache of a mount that has failed, and its folder if that is new and holds nothing else.
+    /// Removes the cache of a mount that has failed, and its folder if that is new and holds
+    /// nothing else.
     pub(in crate::cli) fn remove(self) {
         if let Some(cache) = AccountCache::of(&self.base, &self.account)
             && let Err(error) = cache.clear()
@@ -144,7 +145,8 @@ pub(in crate::cli) fn searches(
         .map(Arc::new)
 }
 
-/// Fetches what is missing in the cache, now and whenever the listing has changed, behind all that somebody waits for.
+/// Fetches what is missing in the cache, now and whenever the listing has changed, behind all that
+/// somebody waits for.
 fn fetch_all(maildrop: Arc<Maildrop>) {
     let fetch = move || {
         loop {

@@ -1,5 +1,6 @@
-//! The signals that end a mount. All threads block them and one waits for them, so no signal handler is needed. Signals
-//! that were ignored at the start stay ignored: nohup(1) ignores SIGHUP, and a shell script ignores SIGINT for `&`.
+//! The signals that end a mount. All threads block them and one waits for them, so no signal
+//! handler is needed. Signals that were ignored at the start stay ignored: nohup(1) ignores SIGHUP,
+//! and a shell script ignores SIGINT for `&`.
 //!
 //! Rust's runtime ignores SIGPIPE, and resets it for child processes.
 
@@ -12,7 +13,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::cli::failure::Failure;
 
-/// The signals that ask a daemon to end: SIGTERM (service managers), SIGINT (Ctrl-C), SIGHUP (the terminal is gone).
+/// The signals that ask a daemon to end: SIGTERM (service managers), SIGINT (Ctrl-C), SIGHUP (the
+/// terminal is gone).
 const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
 /// The ending signals, blocked in this thread and in all threads that it starts.
@@ -20,8 +22,8 @@ const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 pub(in crate::cli) struct EndingSignals(SigSet);
 
 impl EndingSignals {
-    /// Blocks them. Must be called before any other thread runs, and after the password was asked for: until then Ctrl-C
-    /// ends the process at once.
+    /// Blocks them. Must be called before any other thread runs, and after the password was asked
+    /// for: until then Ctrl-C ends the process at once.
     pub(in crate::cli) fn block() -> Result<Self, Errno> {
         let set = SigSet::from_iter(ENDING.into_iter().filter(|&signal| !is_ignored(signal)));
         set.thread_block()?;
@@ -46,8 +48,8 @@ impl EndingSignals {
         Ok(())
     }
 
-    /// Ends the process: after Ctrl-C with the exit status for it, else by the signal, so that the parent process sees
-    /// which one it was.
+    /// Ends the process: after Ctrl-C with the exit status for it, else by the signal, so that the
+    /// parent process sees which one it was.
     pub(in crate::cli) fn die_of(&self, signal: Signal) -> ! {
         if signal == Signal::SIGINT {
             process::exit(Failure::Interrupted.status().into());

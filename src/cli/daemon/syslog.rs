@@ -38,7 +38,8 @@ impl log::Log for Syslog {
 
     fn log(&self, record: &Record<'_>) {
         let line = c_line(record.args().to_string());
-        // SAFETY: both are C strings that live until the call returns, and the format takes exactly one argument.
+        // SAFETY: both are C strings that live until the call returns, and the format takes exactly
+        // one argument.
         #[allow(unsafe_code)]
         unsafe {
             libc::syslog(priority(record.level()), c"%s".as_ptr(), line.as_ptr());

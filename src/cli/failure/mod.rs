@@ -1,9 +1,10 @@
 //! The exit statuses, and what the user can do about each error.
 //!
-//! mount(8) and umount(8) run us through mount.fuse(8) and a helper, and exit with our status. Their statuses are bits: 1
-//! wrong invocation or no permission, 2 system error, 8 interrupted by the user, 32 mount failed, 64 *some mounts
-//! succeeded*. We use their number where they have one, and 32 to 63 for every other cause, so that the bit 32 is set.
-//! The numbers of sysexits.h will not do: all of them have the bit 64.
+//! mount(8) and umount(8) run us through mount.fuse(8) and a helper, and exit with our status.
+//! Their statuses are bits: 1 wrong invocation or no permission, 2 system error, 8 interrupted by
+//! the user, 32 mount failed, 64 *some mounts succeeded*. We use their number where they have one,
+//! and 32 to 63 for every other cause, so that the bit 32 is set. The numbers of sysexits.h will
+//! not do: all of them have the bit 64.
 
 mod advice;
 mod causes;

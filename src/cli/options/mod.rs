@@ -24,14 +24,16 @@ pub use words::{Auth, Caching, Indexing, Mirroring, Mtime, TlsPolicy, words};
 /// How alike two names must be for a suggestion; 1 means equal.
 const ALIKE: f64 = 0.6;
 
-/// The options that the user gave, and the defaults of the table for the others. Paths are absolute.
+/// The options that the user gave, and the defaults of the table for the others. Paths are
+/// absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Overrides the policy of the scheme.
     pub tls: Option<TlsPolicy>,
     /// PEM certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// The server's certificate must be one of these. Each `tls_pin` adds one. With any, nothing else is checked.
+    /// The server's certificate must be one of these. Each `tls_pin` adds one. With any, nothing
+    /// else is checked.
     pub tls_pins: Vec<Fingerprint>,
     /// The user's own certificate and private key, in PEM or PKCS#12.
     pub client_cert: Option<PathBuf>,
@@ -71,7 +73,8 @@ pub struct Options {
     pub memory: DataSize,
     /// 1 KiB to 1 TiB.
     pub max_message: DataSize,
-    /// The most messages that one commit deletes if the removing program had not read them; none for no limit.
+    /// The most messages that one commit deletes if the removing program had not read them; none
+    /// for no limit.
     pub max_delete: Option<u32>,
     /// Where a message's time comes from.
     pub mtime: Mtime,
@@ -108,8 +111,8 @@ pub enum PasswordSource {
     StandardInput,
 }
 
-/// Why options are refused. All are the caller's fault. No message shows the value of an unknown option: it may be a
-/// password.
+/// Why options are refused. All are the caller's fault. No message shows the value of an unknown
+/// option: it may be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
     /// Neither an option of the table nor a word of mount(8).
@@ -134,7 +137,8 @@ pub enum OptionError {
     /// Two options of which one would have no effect.
     #[error("{0}")]
     Contradiction(&'static str),
-    /// Unreadable or out of range. A value with an `@` is not shown, for a password may stand in front of it.
+    /// Unreadable or out of range. A value with an `@` is not shown, for a password may stand in
+    /// front of it.
     #[error("invalid value{} for {name}: expected {allowed}", quoted(.value))]
     Invalid {
         /// Of the table.
@@ -187,7 +191,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Parses options in their order: a later one overrides an earlier one, except that each `tls_pin` adds one.
+    /// Parses options in their order: a later one overrides an earlier one, except that each
+    /// `tls_pin` adds one.
     pub fn from_settings(settings: &[RawOption]) -> Result<Self, OptionError> {
         let mut options = Self::default();
         for setting in settings {
@@ -208,13 +213,14 @@ impl Options {
         }
     }
 
-    /// Where to keep things on disk: `cache_dir`, else `$XDG_CACHE_HOME/pop3fs`, else `~/.cache/pop3fs`.
-    /// `None` where there is not even a home.
+    /// Where to keep things on disk: `cache_dir`, else `$XDG_CACHE_HOME/pop3fs`, else
+    /// `~/.cache/pop3fs`. `None` where there is not even a home.
     pub fn cache_folder(&self) -> Option<PathBuf> {
         self.cache_dir.clone().or_else(home::cache)
     }
 
-    /// Refuses options that contradict a pin: it replaces the authorities of `ca_file`, and needs TLS.
+    /// Refuses options that contradict a pin: it replaces the authorities of `ca_file`, and needs
+    /// TLS.
     fn check_pins(&self) -> Result<(), OptionError> {
         if self.tls_pins.is_empty() {
             return Ok(());

@@ -444,7 +444,8 @@ pub static TABLE: &[OptionRow] = &[
     },
 ];
 
-/// Whether `word` is an option of mount(8) and fstab(5) that we ignore: mount(8) acts on it, or it is true here anyway.
+/// Whether `word` is an option of mount(8) and fstab(5) that we ignore: mount(8) acts on it, or it
+/// is true here anyway.
 pub(super) fn is_for_mount(word: &str) -> bool {
     const WORDS: &[&str] = &[
         "_netdev",

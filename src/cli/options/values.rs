@@ -10,7 +10,8 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
-/// A size in octets: `64M`, `1G`, or the plain number. The letters `K M G T` count in powers of 1,024.
+/// A size in octets: `64M`, `1G`, or the plain number. The letters `K M G T` count in powers of
+/// 1,024.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DataSize(u64);
 
@@ -110,8 +111,8 @@ impl fmt::Display for TimeSpan {
 #[error("not readable")]
 pub struct Unreadable;
 
-/// Makes a path absolute, because the daemon's working directory is `/`. Replaces `~/` by the home, because no shell expands
-/// it in `-o password_file=~/x`. None where the home is unknown.
+/// Makes a path absolute, because the daemon's working directory is `/`. Replaces `~/` by the home,
+/// because no shell expands it in `-o password_file=~/x`. None where the home is unknown.
 pub(super) fn path(text: &str, home: Option<&Path>) -> Option<PathBuf> {
     let path = match text.strip_prefix("~/") {
         Some(rest) => home?.join(rest),

@@ -26,8 +26,8 @@ impl TlsPolicy {
 /// How to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Auth {
-    /// The strongest mechanism that the server offers, of those that take a password and do not help an eavesdropper to
-    /// guess it.
+    /// The strongest mechanism that the server offers, of those that take a password and do not
+    /// help an eavesdropper to guess it.
     Auto,
     /// USER and PASS (RFC 1939 section 7).
     User,

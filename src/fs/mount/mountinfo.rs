@@ -210,8 +210,8 @@ impl MountTable {
 
     /// The mount of that id, if it shows the filesystem of that device number.
     ///
-    /// The system gives the id and the device number to the next mount that comes, which may be another pop3fs. Its source
-    /// is another then.
+    /// The system gives the id and the device number to the next mount that comes, which may be
+    /// another pop3fs. Its source is another then.
     pub(super) fn find(
         &self,
         id: MountId,

@@ -50,8 +50,8 @@ impl Mount {
         Ok(())
     }
 
-    /// The kernel gives the table in several pieces. A table that changes meanwhile may lack a mount that is there, so it is
-    /// read again.
+    /// The kernel gives the table in several pieces. A table that changes meanwhile may lack a
+    /// mount that is there, so it is read again.
     fn is_here(&self, changes: &TableChanges) -> io::Result<bool> {
         loop {
             let table = MountTable::read()?;
@@ -67,7 +67,8 @@ impl Mount {
         }
     }
 
-    /// Reads the table of each mount namespace once. The tables of other users' processes cannot be read without root.
+    /// Reads the table of each mount namespace once. The tables of other users' processes cannot be
+    /// read without root.
     fn is_elsewhere(&self) -> io::Result<bool> {
         let mut namespaces = HashSet::new();
         for process in fs::read_dir("/proc")? {

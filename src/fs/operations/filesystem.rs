@@ -71,8 +71,9 @@ impl Filesystem {
         Self { searches, ..self }
     }
 
-    /// Deletes on the server what was unlinked. The reply tells whether everything was deleted. Until it comes the kernel
-    /// keeps the directory locked, and `ls` waits: it comes within one timeout, and the commit may go on.
+    /// Deletes on the server what was unlinked. The reply tells whether everything was deleted.
+    /// Until it comes the kernel keeps the directory locked, and `ls` waits: it comes within one
+    /// timeout, and the commit may go on.
     pub fn fsyncdir(&self, reply: KernelReply<()>) {
         let limit = WaitLimit::Total(self.maildrop.timeout() + GRACE, Err(Error::CommitGoesOn));
         let waiter = reply.defer(&self.watchdog, limit, |verdict: Result<Verdict, Fault>| {
@@ -123,7 +124,8 @@ impl Filesystem {
         Ok(())
     }
 
-    /// Notes that bodies in files of their own are opened with direct I/O. By default the kernel keeps their pages.
+    /// Notes that bodies in files of their own are opened with direct I/O. By default the kernel
+    /// keeps their pages.
     pub(in crate::fs) fn note_direct_io(&self) {
         let _the_same_before = self.disk_pages.set(PageUse::Bypassed);
     }
@@ -148,8 +150,8 @@ impl Filesystem {
     /// What the inode number stands for.
     ///
     /// # Errors
-    /// [`Error::Stale`], after which the kernel looks the name up again. A message that is not listed
-    /// is in no view any more, but a file that is still open keeps its attributes.
+    /// [`Error::Stale`], after which the kernel looks the name up again. A message that is not
+    /// listed is in no view any more, but a file that is still open keeps its attributes.
     pub(in crate::fs) fn node(&self, inode: u64) -> Result<FileNode, Error> {
         let node = FileNode::by_inode(inode, &self.maildrop)?;
         match node {

@@ -76,9 +76,10 @@ impl Filesystem {
 
     /// How long the kernel may keep what a name in the directory stands for.
     ///
-    /// In all directories but the root names come and go without a request for that directory. In
-    /// a flat view a name lasts as long as its message is listed. When that ends the kernel is told to
-    /// ask for the attributes again, the answer is [`Error::Stale`], and it looks the name up again.
+    /// In all directories but the root names come and go without a request for that directory. In a
+    /// flat view a name lasts as long as its message is listed. When that ends the kernel is told
+    /// to ask for the attributes again, the answer is [`Error::Stale`], and it looks the name up
+    /// again.
     #[must_use]
     pub fn name_validity(&self, directory: u64) -> Validity {
         let Ok(FileNode::Fixed(directory)) = self.node(directory) else {

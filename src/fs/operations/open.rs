@@ -219,8 +219,8 @@ impl Filesystem {
         });
     }
 
-    /// The body, if it is in memory or on disk. If the size of what is made of it is known, it is not
-    /// read.
+    /// The body, if it is in memory or on disk. If the size of what is made of it is known, it is
+    /// not read.
     fn find_body(&self, id: MessageId, size: Option<u64>) -> Option<Arc<Body>> {
         match size {
             Some(_) => self.maildrop.open_body(id),
@@ -311,9 +311,9 @@ impl Filesystem {
         })
     }
 
-    /// Answers a read that has failed with this error. A view makes what it has yet to make. A message
-    /// is fetched again, unless the cache has it elsewhere by now. The reply is the octets, or an
-    /// error: never fewer of them.
+    /// Answers a read that has failed with this error. A view makes what it has yet to make. A
+    /// message is fetched again, unless the cache has it elsewhere by now. The reply is the octets,
+    /// or an error: never fewer of them.
     pub fn read_again(&self, mut range: ReadRange, error: &io::Error, reply: KernelReply<Vec<u8>>) {
         let (id, revision, reader) = match (range.file.source, &range.file.content) {
             (_, OpenContent::Unmade(file)) => {

@@ -216,8 +216,8 @@ pub(super) fn removal_error(fault: Fault) -> Error {
 }
 
 /// Whether the process that removes a message in this directory has read it: the message itself in
-/// any form that shows it unchanged, or what it removes, a text or all parts. Who has read the headers
-/// has not read the message.
+/// any form that shows it unchanged, or what it removes, a text or all parts. Who has read the
+/// headers has not read the message.
 pub(super) fn remover(
     readings: &Readings,
     cache: &ViewCache,

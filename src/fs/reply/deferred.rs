@@ -227,8 +227,8 @@ enum ReplyState {
 }
 
 trait WatchedReply: Send {
-    /// Sends the reply if its time is over or its caller has to stop waiting. `resumed` is when the process went on after it
-    /// was last stopped.
+    /// Sends the reply if its time is over or its caller has to stop waiting. `resumed` is when the
+    /// process went on after it was last stopped.
     fn check(&mut self, last_heard: Instant, resumed: Instant) -> ReplyState;
 }
 

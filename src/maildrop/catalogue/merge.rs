@@ -2,8 +2,8 @@
 
 //!
 //! The numbers of new messages come from the index, so that all mounts of the account use the same.
-//! The index may have to wait for the disk, which nobody does with the catalogue locked. So the walk
-//! makes a plan, the caller has the index store the new messages, and the plan is carried out.
+//! The index may have to wait for the disk, which nobody does with the catalogue locked. So the
+//! walk makes a plan, the caller has the index store the new messages, and the plan is carried out.
 
 use std::collections::HashSet;
 

@@ -8,8 +8,8 @@
 //! - It refuses CAPA (old servers). pop3fs tries each command. (`login`)
 //! - It closes the connection on CAPA (old servers), never answers it, or sends +OK without a list.
 //!   pop3fs logs in without CAPA, and in the end never sends it again. Without CAPA it cannot know
-//!   whether QUIT deletes messages that were read, so it sends no QUIT after RETR. (`capa`, `login`,
-//!   `session`)
+//!   whether QUIT deletes messages that were read, so it sends no QUIT after RETR. (`capa`,
+//!   `login`, `session`)
 //! - It offers PIPELINING only after the login (Gmail). pop3fs sends CAPA again then. (`login`)
 //! - It sends a challenge in plain words where none is needed (`+ go ahead`). pop3fs ignores the
 //!   words. (`sasl`)
@@ -34,9 +34,9 @@
 //! - It notes in the headers which messages were read (servers with mbox files). pop3fs leaves
 //!   those fields out of the digest. (`identity`)
 //! - It has no TOP (mpopd). pop3fs fetches a small message to learn its date. (`transfer`)
-//! - It refuses TOP for single messages, or ends or stalls the session over it (NetEase and others).
-//!   pop3fs takes the date of such a message from the body, or from when it was first listed.
-//!   (`tops`, `transfer`, `scan`, `confirm`)
+//! - It refuses TOP for single messages, or ends or stalls the session over it (NetEase and
+//!   others). pop3fs takes the date of such a message from the body, or from when it was first
+//!   listed. (`tops`, `transfer`, `scan`, `confirm`)
 //! - It cuts the headers in TOP (some). pop3fs does without TOP for such a message. (`transfer`)
 //! - It lists a small message with a huge size (some). pop3fs tries to fetch it. (`transfer`)
 //! - It changes its sizes when UIDL runs (mailutils). pop3fs sends LIST last. (`scan`)
@@ -46,8 +46,8 @@
 //!   and one of the others include it. (`scan`)
 //! - It gives two messages the same unique-id (three of eight servers). pop3fs numbers them.
 //!   (`catalogue`)
-//! - It sends lines in LIST or UIDL that are empty or no numbers (some). pop3fs loses only what those
-//!   lines were to tell. (`scan`)
+//! - It sends lines in LIST or UIDL that are empty or no numbers (some). pop3fs loses only what
+//!   those lines were to tell. (`scan`)
 //!
 //! Replies:
 //! - It answers `+ERR` instead of `-ERR` (some). pop3fs takes it for a refusal. (pop3/reply.rs)

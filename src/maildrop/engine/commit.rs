@@ -43,7 +43,8 @@ use crate::maildrop::session::{FAREWELL, Session};
 use crate::maildrop::shared::Shared;
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
-/// How many attempts may fail over TOP of one message, besides the others: then that TOP is not sent.
+/// How many attempts may fail over TOP of one message, besides the others: then that TOP is not
+/// sent.
 const MOST_LESSONS: u32 = 2;
 /// A server may be silent for so many time-outs while it deletes.
 const QUIT_PATIENCE: u32 = 5;

@@ -2,8 +2,8 @@
 //!
 //! A server may exchange unique-ids, or give one to other mail once it is free (RFC 1939 section 7
 //! forbids this, and rebuilt mailboxes do it). mbox servers change LIST's octets when they note in
-//! the headers what was read. So the session that deletes shows each message again by TOP, unless it
-//! has shown it already, and what it shows is compared with what was shown before:
+//! the headers what was read. So the session that deletes shows each message again by TOP, unless
+//! it has shown it already, and what it shows is compared with what was shown before:
 //!
 //! | known before | the message is the same if |
 //! |---|---|

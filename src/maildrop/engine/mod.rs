@@ -15,8 +15,9 @@
 //!    rest ──────────────────────────── drop the session, put back ──────┘
 //! ```
 //!
-//! The engine is this loop. [`Sessions`] owns the session and decides when the next one is opened; [`Transfer`] fetches;
-//! [`Commit`] deletes. What they receive goes to [`Shared`], which keeps it and answers the waiters.
+//! The engine is this loop. [`Sessions`] owns the session and decides when the next one is opened;
+//! [`Transfer`] fetches; [`Commit`] deletes. What they receive goes to [`Shared`], which keeps it
+//! and answers the waiters.
 
 pub(crate) mod backoff;
 mod commit;
@@ -45,8 +46,8 @@ use commit::Commit;
 use sessions::{Sessions, sleep};
 use transfer::{Relisting, Transfer};
 
-/// How often the engine looks whether the disk has caught up, while only read-ahead is left to fetch: the disk's thread wakes
-/// nobody.
+/// How often the engine looks whether the disk has caught up, while only read-ahead is left to
+/// fetch: the disk's thread wakes nobody.
 const DISK_LOOKS: Duration = Duration::from_millis(20);
 
 /// The loop and the choice of the next task.
@@ -78,8 +79,8 @@ impl Engine {
         }
     }
 
-    /// Opens the first session. If the server demands a pause after an earlier login, this waits for
-    /// it where the caller lets it, or says how long it is.
+    /// Opens the first session. If the server demands a pause after an earlier login, this waits
+    /// for it where the caller lets it, or says how long it is.
     pub(crate) fn open_session(&mut self) -> Result<(), Fault> {
         let fault = match self.sessions.open(&self.shared) {
             Err(fault @ Fault::TooSoon(_)) => fault,
@@ -167,8 +168,8 @@ impl Engine {
         let _nobody_listens = ending.tell.send(verdict);
     }
 
-    /// Lists again in a new session. The listing stays as it is where the server allows no login yet, or where it was
-    /// renewed since somebody asked.
+    /// Lists again in a new session. The listing stays as it is where the server allows no login
+    /// yet, or where it was renewed since somebody asked.
     fn refresh(&mut self) -> Result<(), Fault> {
         let mut state = self.shared.state.lock();
         if self.sessions.earliest_login().is_some()

@@ -1,4 +1,5 @@
-//! The session with the server: opened when something needs it, kept for the next need, given up when it fails.
+//! The session with the server: opened when something needs it, kept for the next need, given up
+//! when it fails.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,8 @@ use crate::maildrop::shared::Shared;
 use crate::net::wait;
 use crate::pop3::Command;
 
-/// Back off after this many sessions in a row that fetched nothing. Two readers then have had their three attempts.
+/// Back off after this many sessions in a row that fetched nothing. Two readers then have had their
+/// three attempts.
 const MOST_FRUITLESS: u8 = 6;
 
 /// The current session, and what decides when the next one may be opened.
@@ -109,7 +111,8 @@ impl Sessions {
         shared.state.lock().connection = Connection::Closed;
     }
 
-    /// Opens a session, unless one is open. Soon after a failure it gives the same failure without another attempt.
+    /// Opens a session, unless one is open. Soon after a failure it gives the same failure without
+    /// another attempt.
     pub(super) fn ensure(&mut self, shared: &Shared) -> Result<(), Fault> {
         if self.is_open() {
             return Ok(());
@@ -120,8 +123,8 @@ impl Sessions {
         self.open_or_warn(shared)
     }
 
-    /// Opens a session for a commit, unless one is open. A user waits for it, so only a refused login stands in the way, or a
-    /// LOGIN-DELAY that is longer than [`Shared::commit_patience`].
+    /// Opens a session for a commit, unless one is open. A user waits for it, so only a refused
+    /// login stands in the way, or a LOGIN-DELAY that is longer than [`Shared::commit_patience`].
     pub(super) fn ensure_for_commit(&mut self, shared: &Shared) -> Result<(), Fault> {
         if self.is_open() {
             return Ok(());
@@ -191,7 +194,8 @@ impl Sessions {
         }
     }
 
-    /// Notes that the session broke down. After a few in a row that fetched nothing the next login has to wait.
+    /// Notes that the session broke down. After a few in a row that fetched nothing the next login
+    /// has to wait.
     pub(super) fn note_breakdown(&mut self, fault: &Fault) {
         let Some(session) = &self.current else { return };
         self.fruitless = match session.made_progress {
@@ -203,7 +207,8 @@ impl Sessions {
         }
     }
 
-    /// Waits until a handler wakes the engine. Closes the session when it was idle for too long, or the server ends it.
+    /// Waits until a handler wakes the engine. Closes the session when it was idle for too long, or
+    /// the server ends it.
     pub(super) fn rest(&mut self, shared: &Shared) {
         let until = self.current.as_ref().map(|session| {
             let used = session.link.heard();
@@ -242,8 +247,8 @@ impl Sessions {
         self.current = Some(session);
     }
 
-    /// When an unused session is closed, or the server hears from us (`keepalive`). A session that could not be opened
-    /// again, for LOGIN-DELAY, is kept.
+    /// When an unused session is closed, or the server hears from us (`keepalive`). A session that
+    /// could not be opened again, for LOGIN-DELAY, is kept.
     fn idle_until(&self, used: Instant, shared: &Shared) -> Instant {
         if let Some(keepalive) = shared.settings.keepalive {
             return used + keepalive;

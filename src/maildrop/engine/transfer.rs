@@ -1,4 +1,5 @@
-//! Fetching: commands written ahead, replies matched to them, and nothing kept that is not confirmed.
+//! Fetching: commands written ahead, replies matched to them, and nothing kept that is not
+//! confirmed.
 //!
 //! # Theory of operation
 //!
@@ -9,27 +10,31 @@
 //!              └──── confirmed ◀── unconfirmed ◀── replies, in order
 //! ```
 //!
-//! Commands are written ahead as long as their count and the octets expected of them fit the window; those that somebody
-//! waits for go first. Writing and reading go on at once, so neither side's buffers can fill up for good. An order lets no
-//! new command out: it waits for what is in flight, and for no more.
+//! Commands are written ahead as long as their count and the octets expected of them fit the
+//! window; those that somebody waits for go first. Writing and reading go on at once, so neither
+//! side's buffers can fill up for good. An order lets no new command out: it waits for what is in
+//! flight, and for no more.
 //!
-//! A complete reply may still be the reply to a neighbour: some servers send one reply too many or too few, or end a body at
-//! a dot line that they did not stuff. So a reply stays *unconfirmed*, and reaches neither a reader nor the cache, until the
-//! session has shown that its replies are in step. It shows that
+//! A complete reply may still be the reply to a neighbour: some servers send one reply too many or
+//! too few, or end a body at a dot line that they did not stuff. So a reply stays *unconfirmed*,
+//! and reaches neither a reader nor the cache, until the session has shown that its replies are in
+//! step. It shows that
 //!
 //! * by a body of the size that LIST gives, if the bodies asked for around it have other sizes, or
 //! * by a NOOP that is answered with one line and nothing around it.
 //!
-//! Where LIST gives true sizes no NOOP is sent for bodies. A body of another size is a *suspect*: it is kept if TOP shows the
-//! headers that it has, or if RETR alone gives the same octets again. Once this has shown that LIST is a guess on this server,
-//! a NOOP behind the window is enough. A reply that breaks the protocol discards what is unconfirmed; it is fetched again one
-//! command at a time.
+//! Where LIST gives true sizes no NOOP is sent for bodies. A body of another size is a *suspect*:
+//! it is kept if TOP shows the headers that it has, or if RETR alone gives the same octets again.
+//! Once this has shown that LIST is a guess on this server, a NOOP behind the window is enough. A
+//! reply that breaks the protocol discards what is unconfirmed; it is fetched again one command at
+//! a time.
 //!
-//! A message whose TOP is refused, is cut or breaks two sessions does without it: a small one is fetched for its date, any
-//! other has the time of its first listing.
+//! A message whose TOP is refused, is cut or breaks two sessions does without it: a small one is
+//! fetched for its date, any other has the time of its first listing.
 //!
-//! When the session breaks down, a want that somebody waits for goes back to the front of the queue and is fetched by the
-//! next session; the third loss is final, and so is a silence of a whole time-out, for all that wait so long.
+//! When the session breaks down, a want that somebody waits for goes back to the front of the queue
+//! and is fetched by the next session; the third loss is final, and so is a silence of a whole
+//! time-out, for all that wait so long.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -51,7 +56,8 @@ use crate::pop3::{Command, Event};
 
 /// How often a want may be lost with its connection.
 const MOST_LOSSES: u8 = 3;
-/// The largest message that is fetched for the sake of its date, where the server has no TOP: about what headers cost.
+/// The largest message that is fetched for the sake of its date, where the server has no TOP: about
+/// what headers cost.
 const MOST_FOR_A_DATE: u64 = 64 * 1024;
 /// No command is sent while so many bodies of another size wait to be shown again.
 const MOST_SUSPECTS: usize = 16;
@@ -76,7 +82,8 @@ pub(super) struct Transfer {
     unchecked: Unchecked,
     /// LIST's octets of messages that proved to be larger than `max_message`.
     too_large: HashMap<MessageId, u64>,
-    /// After replies were discarded each is asked for alone, until one check has confirmed that they are in step.
+    /// After replies were discarded each is asked for alone, until one check has confirmed that
+    /// they are in step.
     is_careful: bool,
 }
 
@@ -100,7 +107,8 @@ impl Transfer {
         self.first.take()
     }
 
-    /// Fetches until nothing is in flight and nothing is to be sent, or an order has waited for what was in flight.
+    /// Fetches until nothing is in flight and nothing is to be sent, or an order has waited for
+    /// what was in flight.
     pub(super) fn run(
         &mut self,
         sessions: &mut Sessions,
@@ -138,7 +146,8 @@ impl Transfer {
         }
     }
 
-    /// The session broke down. What was in flight or unconfirmed is fetched again, or fails with the fault.
+    /// The session broke down. What was in flight or unconfirmed is fetched again, or fails with
+    /// the fault.
     pub(super) fn lose(&mut self, fault: &Fault, sessions: &mut Sessions, shared: &Shared) {
         log::info!("lost the session: {fault}");
         shared.state.lock().history.note_fault(fault);
@@ -269,7 +278,8 @@ impl Transfer {
         (front, wants.collect())
     }
 
-    /// What was received since the last confirmation is not believed. It is fetched again, each alone.
+    /// What was received since the last confirmation is not believed. It is fetched again, each
+    /// alone.
     fn give_back_unconfirmed(&mut self, fault: &Fault, shared: &Shared) {
         let mut discarded = std::mem::take(&mut self.unconfirmed);
         discarded.append(&mut self.suspects.take_all());
@@ -321,7 +331,8 @@ impl Transfer {
         has_few_suspects && self.in_flight.len() < most && self.expected < WINDOW_OCTETS
     }
 
-    /// Nothing more is to be sent for now. What only a check confirms gets one at once, which costs no round trip.
+    /// Nothing more is to be sent for now. What only a check confirms gets one at once, which costs
+    /// no round trip.
     fn check_behind_the_last(&mut self, most: usize, sessions: &mut Sessions) -> Result<(), Fault> {
         if most > self.in_flight.len() && !self.in_flight.is_empty() && self.unchecked.needs_check {
             return self.send_check(sessions);
@@ -452,8 +463,8 @@ impl Transfer {
         })
     }
 
-    /// Gives what came to those who wait, once it is confirmed. A message that is refused may have gone: a new session tells,
-    /// for all at once.
+    /// Gives what came to those who wait, once it is confirmed. A message that is refused may have
+    /// gone: a new session tells, for all at once.
     fn settle(
         &mut self,
         reply: Reply,
@@ -539,8 +550,8 @@ impl Transfer {
         }
     }
 
-    /// The session has shown that its replies are in step. Bodies of another size than announced are still suspects, unless
-    /// LIST is a guess.
+    /// The session has shown that its replies are in step. Bodies of another size than announced
+    /// are still suspects, unless LIST is a guess.
     fn confirm_in_step(&mut self, sessions: &mut Sessions, shared: &Shared) {
         let is_guessed = sessions.quirks.sizes.is_guessed();
         for reply in std::mem::take(&mut self.unconfirmed) {
@@ -694,8 +705,9 @@ fn refused(want: Want, fault: &Fault, sessions: &Sessions, shared: &Shared) -> R
     Relisting::NotNeeded
 }
 
-/// Whether a message that is refused may no longer be there. A session that was opened after a refusal has looked a moment
-/// ago; else each message that the server refuses for reasons of its own would cost a login.
+/// Whether a message that is refused may no longer be there. A session that was opened after a
+/// refusal has looked a moment ago; else each message that the server refuses for reasons of its
+/// own would cost a login.
 fn may_have_gone(sessions: &Sessions, shared: &Shared) -> bool {
     let is_for_demand = sessions
         .current()
@@ -712,7 +724,8 @@ fn refuse_what_follows(sessions: &mut Sessions) -> Result<(), Fault> {
     }
 }
 
-/// The silence was theirs too, though another's command had to bear it: the next session would keep them as long.
+/// The silence was theirs too, though another's command had to bear it: the next session would keep
+/// them as long.
 fn fail_those_kept_waiting(silence: &Fault, shared: &Shared) {
     let Some(begin) = Instant::now().checked_sub(shared.timeout()) else {
         return;

@@ -44,7 +44,8 @@ const OF_THE_SERVER: [&str; 32] = [
     "shutting down",
 ];
 
-/// Words that ask the client to wait. They do not count if the text also finds fault with the login.
+/// Words that ask the client to wait. They do not count if the text also finds fault with the
+/// login.
 const OF_LIMITS: [&str; 22] = [
     "try again",
     "try later",

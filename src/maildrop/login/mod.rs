@@ -101,9 +101,9 @@ impl From<Fault> for LoginStop {
 
 impl Login {
     /// Logs in on a new connection. A token that the server accepted earlier and now refuses has
-    /// expired, so a fresh token is tried once. A connection that broke while the answer to a secret
-    /// was due is tried once more, because the network may have broken it. Any other refused secret
-    /// is not tried again here.
+    /// expired, so a fresh token is tried once. A connection that broke while the answer to a
+    /// secret was due is tried once more, because the network may have broken it. Any other refused
+    /// secret is not tried again here.
     pub(super) fn open(
         &self,
         last_heard: &LastHeard,

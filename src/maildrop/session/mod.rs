@@ -89,9 +89,9 @@ impl Session {
         Self::enter(logged_in, settings, last_heard, quirks)
     }
 
-    /// Lists the maildrop. If the connection fails with several commands in flight, or over one TOP,
-    /// this logs in and lists again, in the end with one command at a time and without that TOP. It
-    /// does not retry if the server announces LOGIN-DELAY.
+    /// Lists the maildrop. If the connection fails with several commands in flight, or over one
+    /// TOP, this logs in and lists again, in the end with one command at a time and without that
+    /// TOP. It does not retry if the server announces LOGIN-DELAY.
     pub(crate) fn enter(
         mut logged_in: LoggedIn,
         settings: &Settings,

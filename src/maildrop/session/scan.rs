@@ -5,8 +5,8 @@
 //! GNU mailutils changes every size when UIDL runs.
 //!
 //! The three answers may disagree. A message is listed if UIDL and one of the others include it. A
-//! message without a unique-id is not listed, because the next session could not recognize it. A line
-//! that cannot be read loses only what it was to tell.
+//! message without a unique-id is not listed, because the next session could not recognize it. A
+//! line that cannot be read loses only what it was to tell.
 
 use crate::maildrop::catalogue::identity;
 use crate::maildrop::catalogue::identity::Identity;

@@ -6,9 +6,9 @@
 //! | the user removes a message while the server is away | that removal |
 //! | a commit or a listing settles a removal, or the user takes it back | nothing of it any more |
 //!
-//! The next mount of the account begins with these removals pending, as if it had always been there.
-//! What was known of each message when it was removed is kept with it, so the commit that deletes it
-//! compares the message with that.
+//! The next mount of the account begins with these removals pending, as if it had always been
+//! there. What was known of each message when it was removed is kept with it, so the commit that
+//! deletes it compares the message with that.
 
 use std::time::{Duration, Instant, SystemTime};
 

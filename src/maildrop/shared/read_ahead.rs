@@ -2,9 +2,9 @@
 //!
 //! # Theory of operation
 //!
-//! Tools walk a directory in its order. A [`Walk`] is one such walk. What comes next is scheduled from its second access
-//! on, or, where that costs little, from its first if that is to the first message of the directory; up to a window of
-//! octets that grows with each access until its limit.
+//! Tools walk a directory in its order. A [`Walk`] is one such walk. What comes next is scheduled
+//! from its second access on, or, where that costs little, from its first if that is to the first
+//! message of the directory; up to a window of octets that grows with each access until its limit.
 //!
 //! ```text
 //!        last access            reach
@@ -12,11 +12,12 @@
 //!           └─ scheduled, ≤ window ┘
 //! ```
 //!
-//! Scheduling waits until a quarter of the window was accessed, so that the engine is woken, and commands are written, for many
-//! messages at once.
+//! Scheduling waits until a quarter of the window was accessed, so that the engine is woken, and
+//! commands are written, for many messages at once.
 //!
-//! An access that no stream expects begins a stream of its own, so a single `cat` does not end the walk of a `grep -r`.
-//! There are few streams; the one not used for the longest time makes room, and what it had scheduled is abandoned.
+//! An access that no stream expects begins a stream of its own, so a single `cat` does not end the
+//! walk of a `grep -r`. There are few streams; the one not used for the longest time makes room,
+//! and what it had scheduled is abandoned.
 
 use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
@@ -35,7 +36,8 @@ const FIRST_WINDOW: u64 = 128 * 1024;
 /// From when on accesses count as a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beginning {
-    /// From one to the first message of the directory on, as the kernel takes a read at offset 0; or as below.
+    /// From one to the first message of the directory on, as the kernel takes a read at offset 0;
+    /// or as below.
     FirstMessage,
     /// From the second in directory order on.
     SecondAccess,
@@ -82,7 +84,8 @@ impl ReadAhead {
         }
     }
 
-    /// Notes an access. `cost` is what fetching a message costs in octets, none where it need not be fetched.
+    /// Notes an access. `cost` is what fetching a message costs in octets, none where it need not
+    /// be fetched.
     pub(crate) fn access(
         &mut self,
         id: MessageId,

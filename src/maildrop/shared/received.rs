@@ -95,9 +95,9 @@ impl Shared {
         true
     }
 
-    /// Answers the waiters of headers from a body in memory or on disk, if any of them waits for the
-    /// octets. Returns false if the body is in neither. (A caller has looked in vain before it asked,
-    /// but not for a large body on disk.)
+    /// Answers the waiters of headers from a body in memory or on disk, if any of them waits for
+    /// the octets. Returns false if the body is in neither. (A caller has looked in vain before it
+    /// asked, but not for a large body on disk.)
     fn answer_headers_from_cache(&self, id: MessageId) -> bool {
         if !self.state.lock().wants.are_octets_awaited(id) {
             return false;
@@ -239,9 +239,9 @@ impl Shared {
         self.hand_out_headers(id, none);
     }
 
-    /// Answers those who wait for headers. If somebody waits for their octets they go to the disk as
-    /// well: most callers only need what the headers tell, and that is in the index. If there are no
-    /// octets, whoever waits for them waits for the body from now on.
+    /// Answers those who wait for headers. If somebody waits for their octets they go to the disk
+    /// as well: most callers only need what the headers tell, and that is in the index. If there
+    /// are no octets, whoever waits for them waits for the body from now on.
     fn hand_out_headers(&self, id: MessageId, headers: Arc<Body>) {
         let mut state = self.state.lock();
         let are_octets_awaited = state.wants.are_octets_awaited(id);

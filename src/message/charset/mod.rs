@@ -34,8 +34,8 @@ pub(super) fn decode(label: Option<&str>, octets: &[u8]) -> String {
 }
 
 /// The text of octets that have no label of their own: UTF-8 if they are that (RFC 6532), else in
-/// the charset of the message. Only escape sequences tell that US-ASCII is something else: an address
-/// may have the plus sign of UTF-7.
+/// the charset of the message. Only escape sequences tell that US-ASCII is something else: an
+/// address may have the plus sign of UTF-7.
 pub(super) fn decode_unlabelled(message: Option<&str>, octets: &[u8]) -> String {
     let charset = message.and_then(Charset::of_label);
     let is_utf_8 = str::from_utf8(octets).is_ok();

@@ -94,8 +94,8 @@ impl Disk {
         }
     }
 
-    /// Has bodies arrive in files once those that arrived before, and are still held, take this many
-    /// octets of memory. By default there is no such limit.
+    /// Has bodies arrive in files once those that arrived before, and are still held, take this
+    /// many octets of memory. By default there is no such limit.
     #[must_use]
     pub fn with_memory(self, limit: u64) -> Self {
         Self {
@@ -125,12 +125,12 @@ impl Disk {
         })
     }
 
-    /// The body, without reading it: it is verified and read when a reader asks for its octets. None
-    /// if it is missing, if it is large, or if its length is not `octets`. `crlfs` says how many
-    /// CRLFs it has.
+    /// The body, without reading it: it is verified and read when a reader asks for its octets.
+    /// None if it is missing, if it is large, or if its length is not `octets`. `crlfs` says how
+    /// many CRLFs it has.
     ///
-    /// If it turns out to be damaged, [`Body::read_at`] fails. Then [`Disk::load`] finds the damage,
-    /// too, and the body counts as missing.
+    /// If it turns out to be damaged, [`Body::read_at`] fails. Then [`Disk::load`] finds the
+    /// damage, too, and the body counts as missing.
     pub fn open_small(&self, key: &BodyKey, octets: u64, crlfs: u64) -> Option<Arc<Body>> {
         let cache = self.cache.as_ref()?;
         let contents = cache.contents.lock();

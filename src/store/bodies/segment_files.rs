@@ -26,8 +26,8 @@ impl SegmentFiles {
     /// The open file.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if another mount has removed it, even if it is still open here; or it
-    /// cannot be opened.
+    /// [`ErrorKind::NotFound`] if another mount has removed it, even if it is still open here; or
+    /// it cannot be opened.
     pub(super) fn get(&self, path: &Path) -> io::Result<Arc<File>> {
         let mut files = self.0.lock();
         let file = match files.get(path) {

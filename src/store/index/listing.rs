@@ -1,9 +1,9 @@
 //! The last complete listing of an account, from which a mount can begin without its server.
 //!
-//! A part of a listing must never pass for all of it: `rsync --delete` would then delete the rest of
-//! a backup. So the listing and the rows of its messages are written in one transaction, and a
-//! digest covers the account, the order of the messages, and the unique-id and inode number of each.
-//! A listing whose digest is wrong, or of which a row is missing, counts as none.
+//! A part of a listing must never pass for all of it: `rsync --delete` would then delete the rest
+//! of a backup. So the listing and the rows of its messages are written in one transaction, and a
+//! digest covers the account, the order of the messages, and the unique-id and inode number of
+//! each. A listing whose digest is wrong, or of which a row is missing, counts as none.
 
 use std::collections::HashSet;
 

@@ -27,8 +27,8 @@ const DEPARTED_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const DEPARTED_MOST: u32 = 10_000;
 /// The most octets of the unique-ids of departed messages that are kept.
 pub const DEPARTED_OCTETS_MOST: u32 = 1 << 20;
-/// After so many rows were deleted, the file is compacted: B-trees with many gaps would take twice the
-/// room.
+/// After so many rows were deleted, the file is compacted: B-trees with many gaps would take twice
+/// the room.
 const ROWS_BEFORE_COMPACTION: usize = 10_000;
 /// The file is compacted after the writer had nothing to do for so long, or when it ends.
 const IDLE_BEFORE_COMPACTION: Duration = Duration::from_secs(5);

@@ -213,7 +213,8 @@ impl Author {
         self.line(&format!("--{boundary}--"));
     }
 
-    /// Lines up to that length of the message. A line in 40 begins with a dot, which POP3 has to stuff.
+    /// Lines up to that length of the message. A line in 40 begins with a dot, which POP3 has to
+    /// stuff.
     fn prose(&mut self, end: usize) {
         while self.text.len() < end {
             if self.random.u32(..40) == 0 {

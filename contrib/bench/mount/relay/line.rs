@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-/// The most that is on its way: what passes in 100 ms at 2.5 GB a second. A receiver that does not read stops the sender.
+/// The most that is on its way: what passes in 100 ms at 2.5 GB a second. A receiver that does not
+/// read stops the sender.
 const ROOM: usize = 256 << 20;
 
 /// Octets, each with the time at which it arrives.

@@ -1,5 +1,5 @@
-//! Searching a maildrop that was never seen before: `grep -rl`, beside fetching it as fast as the server can send it, and
-//! beside fetching it by mpop or curl and then searching the files.
+//! Searching a maildrop that was never seen before: `grep -rl`, beside fetching it as fast as the
+//! server can send it, and beside fetching it by mpop or curl and then searching the files.
 
 use std::time::{Duration, Instant};
 
@@ -70,7 +70,8 @@ impl Sides {
             }
             let (fetching, maildir) = peers::mpop(place, link.port())?;
             sides.mpop.push(fetching + place.grep(&maildir, maildrop)?);
-            // It waits for each reply before the next command: at a distance it has nothing to tell.
+            // It waits for each reply before the next command: at a distance it has nothing to
+            // tell.
             if round_trip.is_zero() {
                 settle();
                 let (fetching, folder) = peers::curl(place, link.port(), maildrop.messages())?;

@@ -1,4 +1,5 @@
-//! `ls -l`: cold beside TOP of every message at once, and the second time beside the same files in a local folder.
+//! `ls -l`: cold beside TOP of every message at once, and the second time beside the same files in
+//! a local folder.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use crate::report::{Demand, Report, Row};
 use crate::samples::Samples;
 use crate::servers::Dovecot;
 
-/// How often the second listing is measured in a mount: one alone takes too little time to tell much.
+/// How often the second listing is measured in a mount: one alone takes too little time to tell
+/// much.
 const LOOKS: u32 = 5;
 
 pub(super) fn measure(place: &Place, report: &mut Report) -> Result<()> {

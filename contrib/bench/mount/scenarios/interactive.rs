@@ -20,7 +20,8 @@ use crate::servers::Dovecot;
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// Where in the directory the messages stand that are read, in hundredths: far from where grep begins, the farthest first.
+/// Where in the directory the messages stand that are read, in hundredths: far from where grep
+/// begins, the farthest first.
 const POSITIONS: [usize; 3] = [95, 85, 75];
 
 /// Everyday mail: its own octets must not count.

@@ -1,5 +1,5 @@
-//! `grep -rl` of what an earlier mount has fetched, and once more in the same mount, beside the same files shown by the floor, by
-//! bindfs and by the local filesystem.
+//! `grep -rl` of what an earlier mount has fetched, and once more in the same mount, beside the
+//! same files shown by the floor, by bindfs and by the local filesystem.
 
 use std::path::Path;
 use std::time::Duration;
@@ -47,7 +47,8 @@ struct Sides {
     local: Side,
 }
 
-/// The seconds of two passes over the same files, and the seconds of CPU time of grep and the filesystem together.
+/// The seconds of two passes over the same files, and the seconds of CPU time of grep and the
+/// filesystem together.
 #[derive(Default)]
 struct Side {
     first: Samples,

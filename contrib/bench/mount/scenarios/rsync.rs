@@ -1,4 +1,5 @@
-//! `rsync -a` with nothing new, after a remount, beside rsync of the same files from a local folder.
+//! `rsync -a` with nothing new, after a remount, beside rsync of the same files from a local
+//! folder.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The views of what an earlier mount has fetched, beside the root: `ls -l` of `.named` and `.text`, `grep -rl` of `.text`, and
-//! `find .parts`.
+//! The views of what an earlier mount has fetched, beside the root: `ls -l` of `.named` and
+//! `.text`, `grep -rl` of `.text`, and `find .parts`.
 
 use std::path::Path;
 use std::process::Command;

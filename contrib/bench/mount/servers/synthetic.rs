@@ -1,4 +1,5 @@
-//! A server whose messages are made while they are sent: as many or as large ones as one likes, at the speed of memory.
+//! A server whose messages are made while they are sent: as many or as large ones as one likes, at
+//! the speed of memory.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

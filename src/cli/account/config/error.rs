@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use crate::cli::account::source::SourceError;
 use crate::cli::options::{OptionError, did_you_mean};
 
-/// Why the configuration cannot be used. All are the user's fault. No message shows the value of an unknown key: it may be
-/// a password. A `place` is a file, and mostly an account in it.
+/// Why the configuration cannot be used. All are the user's fault. No message shows the value of an
+/// unknown key: it may be a password. A `place` is a file, and mostly an account in it.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum ConfigError {
     /// The file exists but cannot be read.

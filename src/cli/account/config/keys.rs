@@ -8,7 +8,8 @@ use crate::cli::options::{OptionKind, RawOption, TABLE, nearest_of};
 /// The keys of an account that are no options.
 pub(super) const URL: &str = "url";
 pub(super) const USER: &str = "user";
-/// How the options begin of which an account has one at most, and the secret whose source they name.
+/// How the options begin of which an account has one at most, and the secret whose source they
+/// name.
 const SOURCES: [(&str, &str); 3] = [
     ("password_", "password"),
     ("passphrase_", "passphrase"),
@@ -35,7 +36,8 @@ pub(super) fn settings(table: &Table, place: &str) -> Result<Vec<RawOption>, Con
     Ok(settings)
 }
 
-/// The options that a key stands for: none for a flag that is false, one for each element of a list.
+/// The options that a key stands for: none for a flag that is false, one for each element of a
+/// list.
 fn of_key(name: &str, value: &Value, place: &str) -> Result<Vec<RawOption>, ConfigError> {
     if name == PASSWORD {
         return Err(ConfigError::Password {

@@ -13,8 +13,8 @@
 //! url = "pops://mail.example.net"
 //! user = "alice@example.net"             # as it is, without %XX
 //! ```
-//! Each option of a mount is a key. The user's file is searched first, then `/etc/pop3fs.toml`, which fstab needs. There is
-//! no key for a password.
+//! Each option of a mount is a key. The user's file is searched first, then `/etc/pop3fs.toml`,
+//! which fstab needs. There is no key for a password.
 
 mod error;
 mod keys;
@@ -58,8 +58,8 @@ struct ConfigFile {
 }
 
 impl Config {
-    /// Reads the user's file (`$XDG_CONFIG_HOME/pop3fs/config.toml`, else `~/.config/pop3fs/config.toml`) and
-    /// `/etc/pop3fs.toml`, as far as they are there.
+    /// Reads the user's file (`$XDG_CONFIG_HOME/pop3fs/config.toml`, else
+    /// `~/.config/pop3fs/config.toml`) and `/etc/pop3fs.toml`, as far as they are there.
     pub(in crate::cli) fn load() -> Result<Self, ConfigError> {
         let own = home::config().map(|folder| folder.join("pop3fs/config.toml"));
         let paths = own.into_iter().chain([PathBuf::from(SYSTEM)]);
