@@ -339,6 +339,7 @@ fn a_silent_server_keeps_only_those_who_ask_for_headers() {
         assert_eq!(raw_getxattr(&path, NAMES[1], 1000), "6");
         assert_eq!(listed(&mount).len(), 2);
         let told = waiting.join().expect("an answer");
-        assert_eq!(told, format!("errno {}", libc::ETIMEDOUT));
+        // The engine gives up TOP for a message over which two sessions broke.
+        assert_eq!(told, format!("errno {}", libc::ENODATA));
     });
 }
