@@ -140,21 +140,32 @@ impl Run {
         if told + untold > pending.len() {
             return Err(format!("{untold} of {pending:?} left, says {verdict:?}"));
         }
-        self.check_what_is_claimed(pending, verdict)?;
+        self.check_what_is_claimed(pending, update, verdict)?;
         if update.has_quit && !update.was_looked_at {
             self.reference.take_listing(&update.left());
         }
         Ok(())
     }
 
-    /// The mount must not claim that more messages have gone than have.
-    fn check_what_is_claimed(&self, pending: &BTreeMap<String, Mail>, verdict: &Verdict) -> Check {
+    /// The mount must not claim that more messages have gone than have. A message has gone if no
+    /// copy of it is left, or if the commit deleted it and another client brought a copy.
+    fn check_what_is_claimed(
+        &self,
+        pending: &BTreeMap<String, Mail>,
+        update: &CommitOutcome,
+        verdict: &Verdict,
+    ) -> Check {
         let left = &self.reference.mailbox;
-        let is_left = |mail: &&Mail| {
-            left.iter()
-                .any(|other| other.is_the_same_for_a_client(mail))
+        let mut deleted: Vec<&Mail> = update.deleted.iter().collect();
+        let mut has_gone = |mail: &Mail| {
+            let is_copy = |other: &Mail| other.is_the_same_for_a_client(mail);
+            if !left.iter().any(is_copy) {
+                return true;
+            }
+            let own = deleted.iter().position(|other| is_copy(other));
+            own.map(|at| deleted.swap_remove(at)).is_some()
         };
-        let gone = pending.len() - pending.values().filter(is_left).count();
+        let gone = pending.values().filter(|mail| has_gone(mail)).count();
         if verdict.deleted + verdict.gone > gone {
             return Err(format!("{gone} of {pending:?} have gone, says {verdict:?}"));
         }
