@@ -134,7 +134,7 @@ run_tests_as_root
 make_work_folder
 
 # Most tests wait for a server most of the time.
-threads=$(($(nproc) * 2))
+threads=$(($(nproc) * 3))
 export RUST_TEST_THREADS=$((threads > 8 ? 8 : threads))
 
 step cargo fmt --check
@@ -143,9 +143,9 @@ step cargo clippy --all-targets --locked -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 step cargo test --locked
 # What a user sees does not depend on how many commands are in flight.
-for pipeline in off 3; do
-    step env POP3FS_TEST_OPTIONS="pipeline=$pipeline" cargo test --locked --test reading --test deleting --test faults --test tools
-done
+step env POP3FS_TEST_OPTIONS="pipeline=off" cargo test --locked --test reading --test deleting --test faults --test tools
+# Readers get the same from a window of three as from a full one. What is lost in it differs.
+step env POP3FS_TEST_OPTIONS="pipeline=3" cargo test --locked --test deleting --test faults
 step_as_user --test reading --test deleting --test faults --test tools
 check_demo
 step cargo install --path . --locked --debug --root target/installed
