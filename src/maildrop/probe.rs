@@ -20,7 +20,7 @@ use crate::maildrop::session::Session;
 use crate::maildrop::session::scan::Listing;
 use crate::maildrop::settings::Settings;
 use crate::net::{Accepted, ShownCertificate, Stream, TlsVersion};
-use crate::pop3::{Capabilities, Command, Event, Expire, MessageNumber, ServerText};
+use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
 /// The check warns of a certificate that expires within this time.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -282,7 +282,7 @@ impl Probe<'_> {
         let most = self.settings.max_message;
         let answer = session
             .link
-            .octets(&Command::Top { message, lines: 0 }, most);
+            .body(&Command::Top { message, lines: 0 }, most, |_| ());
         match self.report_failure("TOP", answer)? {
             Ok(_) => self.good("TOP", "works"),
             Err(text) => self.advise(
@@ -302,7 +302,7 @@ impl Probe<'_> {
             self.good(STEP, "not offered: one command at a time");
         } else if self.settings.pipeline == Pipeline::Off {
             self.good(STEP, "offered, and not used");
-        } else if let Err(fault) = session.link.answers_three_at_once() {
+        } else if let Err(fault) = answers_three_at_once(&mut session.link) {
             let told = format!("three commands at once failed ({fault})");
             return self.advise(STEP, &told, Remedy::NoPipelining);
         } else {
@@ -321,7 +321,7 @@ impl Probe<'_> {
         session.has_retrieved = true;
         let (mut fetched, mut wrong, mut example) = (0, 0, None);
         for &(message, listed) in samples {
-            let answer = session.link.octets(&Command::Retr(message), most);
+            let answer = session.link.body(&Command::Retr(message), most, |_| ());
             match self.report_failure("RETR", answer)? {
                 Ok(octets) => {
                     fetched += 1;
@@ -383,46 +383,14 @@ impl Probe<'_> {
     }
 }
 
-impl Link {
-    /// Sends the command and counts the octets of the reply's body. Returns the server's words if
-    /// it answers -ERR.
-    ///
-    /// # Errors
-    /// [`Fault::TooLarge`] if the body has more than `most` octets.
-    fn octets(
-        &mut self,
-        command: &Command<'_>,
-        most: u64,
-    ) -> Result<Result<u64, ServerText>, Fault> {
-        self.queue(command)?;
-        let mut received = 0;
-        loop {
-            match self.next_event()? {
-                Some(Event::Body(octets)) => {
-                    received += octets.len() as u64;
-                    if received > most {
-                        return Err(Fault::TooLarge);
-                    }
-                }
-                Some(Event::End) => return Ok(Ok(received)),
-                Some(Event::Done(status)) => return Ok(Err(status.server_text())),
-                Some(_) => {}
-                None => {
-                    self.exchange(None, None)?;
-                }
-            }
-        }
+fn answers_three_at_once(link: &mut Link) -> Result<(), Fault> {
+    for command in [Command::Noop, Command::Stat, Command::Noop] {
+        link.queue(&command)?;
     }
-
-    fn answers_three_at_once(&mut self) -> Result<(), Fault> {
-        for command in [Command::Noop, Command::Stat, Command::Noop] {
-            self.queue(&command)?;
-        }
-        for _ in 0..3 {
-            self.reply(|_| ())?;
-        }
-        Ok(())
+    for _ in 0..3 {
+        link.reply(|_| ())?;
     }
+    Ok(())
 }
 
 fn messages(count: usize) -> String {

@@ -11,7 +11,7 @@ use crate::maildrop::connection::reply_rate::ReplyRate;
 use crate::maildrop::connection::secrets::Secrets;
 use crate::maildrop::fault::Fault;
 use crate::net::{Interest, IoOutcome, NetError, Protection, Ready, Stream, Tls, WakeUp, wait};
-use crate::pop3::{Command, Decoder, Event, Status};
+use crate::pop3::{Command, Decoder, Event, ServerText, Status};
 
 /// The most octets that one read takes. A large body needs few system calls then.
 const READ_OCTETS: usize = 256 * 1024;
@@ -308,8 +308,8 @@ impl Link {
         Ok(())
     }
 
-    /// Queues a command whose reply has a body, and returns the whole body. `None` if the server
-    /// answers -ERR.
+    /// Sends a command whose reply has a body, and passes the body to `take` in pieces. Returns how
+    /// many octets it has, or the server's words if it answers -ERR.
     ///
     /// # Errors
     /// [`Fault::TooLarge`] if the body has more than `most` octets.
@@ -317,17 +317,21 @@ impl Link {
         &mut self,
         command: &Command<'_>,
         most: u64,
-    ) -> Result<Option<Vec<u8>>, Fault> {
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<Result<u64, ServerText>, Fault> {
         self.queue(command)?;
-        let mut body = Vec::new();
+        let mut received = 0;
         loop {
             match self.next_event()? {
-                Some(Event::Body(octets)) if body.len() as u64 + octets.len() as u64 > most => {
-                    return Err(Fault::TooLarge);
+                Some(Event::Body(octets)) => {
+                    received += octets.len() as u64;
+                    if received > most {
+                        return Err(Fault::TooLarge);
+                    }
+                    take(octets);
                 }
-                Some(Event::Body(octets)) => body.extend_from_slice(octets),
-                Some(Event::End) => return Ok(Some(body)),
-                Some(Event::Done(_)) => return Ok(None),
+                Some(Event::End) => return Ok(Ok(received)),
+                Some(Event::Done(status)) => return Ok(Err(status.server_text())),
                 Some(Event::Opened(_) | Event::Line(_) | Event::Challenge(_)) => {}
                 None => {
                     self.exchange(None, None)?;

@@ -298,7 +298,9 @@ fn retrieve(
         return Ok(None);
     }
     session.has_retrieved = true;
-    session
-        .link
-        .body(&Command::Retr(number), shared.settings.max_message)
+    let mut body = Vec::new();
+    let take = |octets: &[u8]| body.extend_from_slice(octets);
+    let most = shared.settings.max_message;
+    let answer = session.link.body(&Command::Retr(number), most, take)?;
+    Ok(answer.is_ok().then_some(body))
 }
