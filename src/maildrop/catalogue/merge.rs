@@ -61,7 +61,7 @@ impl Catalogue {
     pub(crate) fn plan(&self, listing: Vec<Entry>, coverage: Coverage) -> MergePlan {
         let mut listed = listed_by_name(listing);
         find_shifted(self, &mut listed);
-        let walk = Walk {
+        let walk = MergeWalk {
             catalogue: self,
             steps: Vec::with_capacity(listed.len().max(self.messages.len())),
             last_known: None,
@@ -224,7 +224,7 @@ fn find_shifted(catalogue: &Catalogue, listed: &mut [Listed]) {
 }
 
 /// The walk over the known names and the listed names.
-struct Walk<'a> {
+struct MergeWalk<'a> {
     catalogue: &'a Catalogue,
     steps: Vec<Step>,
     last_known: Option<MessageId>,
@@ -235,7 +235,7 @@ struct Walk<'a> {
     greatest: u64,
 }
 
-impl Walk<'_> {
+impl MergeWalk<'_> {
     fn run(mut self, listed: Vec<Listed>) -> Vec<Step> {
         let mut listed = listed.into_iter().peekable();
         for &id in &self.catalogue.by_name {

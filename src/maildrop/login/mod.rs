@@ -33,7 +33,7 @@ use crate::net::{Protection, Route, Stream, Tls};
 use crate::pop3::reply::greeting_timestamp;
 use crate::pop3::{Capabilities, Command, Indicator, Status};
 use authentication::Attempt;
-use secret::Refusal;
+use secret::RefusedSecret;
 
 /// How to log in. It can be used any number of times.
 #[derive(Debug)]
@@ -267,8 +267,8 @@ impl Login {
             }
             Err(fault) if !fault.is_refusal() => Err(fault),
             Err(refusal) => Err(match self.credential.note_refused() {
-                Refusal::AtFirst => refusal,
-                Refusal::AfterAcceptance => refusal.after_acceptance(),
+                RefusedSecret::AtFirst => refusal,
+                RefusedSecret::AfterAcceptance => refusal.after_acceptance(),
             }),
         }
     }

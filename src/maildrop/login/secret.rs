@@ -31,7 +31,7 @@ struct CurrentSecret {
 
 /// What a refusal of a secret means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum RefusedSecret {
     /// The server has never accepted a secret: this one is wrong.
     AtFirst,
     /// The server has accepted a secret before, so the refusal may pass.
@@ -116,7 +116,7 @@ impl Credential {
     }
 
     /// Notes that the server refused the secret. Returns what that means.
-    pub(super) fn note_refused(&self) -> Refusal {
+    pub(super) fn note_refused(&self) -> RefusedSecret {
         let mut current = self.current.lock();
         current.trial = match current.trial {
             Trial::Accepted => Trial::Expired,
@@ -124,8 +124,8 @@ impl Credential {
             trial => trial,
         };
         match current.has_logged_in {
-            true => Refusal::AfterAcceptance,
-            false => Refusal::AtFirst,
+            true => RefusedSecret::AfterAcceptance,
+            false => RefusedSecret::AtFirst,
         }
     }
 
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_token_is_renewed_only_if_the_server_accepted_it_before() {
         let credential = numbered();
-        assert_eq!(credential.note_refused(), Refusal::AtFirst);
+        assert_eq!(credential.note_refused(), RefusedSecret::AtFirst);
         assert!(!credential.has_expired(), "it was never accepted");
         credential.note_accepted();
         assert_eq!(credential.secret().unwrap().as_bytes(), b"token 0");
@@ -189,9 +189,9 @@ mod tests {
     fn a_fresh_token_that_is_refused_is_replaced_at_the_next_login() {
         let credential = numbered();
         credential.note_accepted();
-        assert_eq!(credential.note_refused(), Refusal::AfterAcceptance);
+        assert_eq!(credential.note_refused(), RefusedSecret::AfterAcceptance);
         assert_eq!(credential.secret().unwrap().as_bytes(), b"token 1");
-        assert_eq!(credential.note_refused(), Refusal::AfterAcceptance);
+        assert_eq!(credential.note_refused(), RefusedSecret::AfterAcceptance);
         assert!(!credential.has_expired(), "not within the same login");
         assert_eq!(credential.secret().unwrap().as_bytes(), b"token 2");
     }
