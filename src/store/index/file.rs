@@ -602,8 +602,13 @@ mod tests {
     }
 
     #[test]
-    fn an_index_without_its_watermark_is_set_aside() {
-        for damage in ["DROP TABLE watermark", "DELETE FROM watermark"] {
+    fn an_index_that_lacks_a_later_table_is_set_aside() {
+        for damage in [
+            "DROP TABLE watermark",
+            "DELETE FROM watermark",
+            "DROP TABLE listing",
+            "DROP TABLE removal",
+        ] {
             let folder = IndexFolder::new();
             drop(folder.open());
             let outside = Connection::open(folder.file()).unwrap();
@@ -683,18 +688,6 @@ mod tests {
             (index.watermark().unwrap(), index.removals().unwrap()),
             (3, vec![])
         );
-    }
-
-    #[test]
-    fn an_index_without_a_later_table_is_set_aside() {
-        for damage in ["DROP TABLE listing", "DROP TABLE removal"] {
-            let folder = IndexFolder::new();
-            drop(folder.open());
-            let outside = Connection::open(folder.file()).unwrap();
-            outside.execute_batch(damage).unwrap();
-            drop(outside);
-            assert_set_aside_and_replaced(&folder);
-        }
     }
 
     #[test]
