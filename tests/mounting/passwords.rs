@@ -194,7 +194,8 @@ fn typed_at_the_prompt(ground: &Ground, source: &str, dir: &str, keys: &[u8]) ->
 
 /// The same with these arguments and this prompt.
 fn typed(ground: &Ground, arguments: &str, prompt: &str, keys: &[u8]) -> (String, i32) {
-    let line = format!("{} {arguments}", crate::PROGRAM);
+    // Without `exec`, dash(1) would take Ctrl-C for itself too, and end with a status of its own.
+    let line = format!("exec {} {arguments}", crate::PROGRAM);
     let mut command = ground.0.at_home(Command::new("timeout"));
     command
         .args([
