@@ -8,6 +8,7 @@ mod listings;
 mod mirror;
 mod numbers;
 mod removals;
+mod search;
 mod sequences;
 mod starts;
 mod watch;

@@ -2,7 +2,9 @@
 //! comes.
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use super::common::{Liar, Mount, eventually, run, stderr, stdout, stdout_of};
 use super::{in_clear, listed, read};
@@ -127,4 +129,97 @@ fn a_result_has_the_form_of_the_root() {
     let text = fs::read_to_string(directory.join(name)).expect("a text");
     assert!(text.contains("The budget review is on Monday."), "{text}");
     assert_eq!(text, fs::read_to_string(mount.join(name)).expect("a text"));
+}
+
+/// A shell whose working directory is a result.
+struct Visitor {
+    shell: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Visitor {
+    fn enter(directory: &Path) -> Self {
+        let mut shell = Command::new("sh")
+            .current_dir(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let lines = BufReader::new(shell.stdout.take().expect("its output"));
+        Self { shell, lines }
+    }
+
+    /// What `ls` shows where the shell is.
+    fn ls(&mut self) -> Vec<String> {
+        let stdin = self.shell.stdin.as_mut().expect("its input");
+        writeln!(stdin, "ls; echo end").expect("a living shell");
+        let lines = self.lines.by_ref().lines();
+        lines
+            .map(|line| line.expect("a line"))
+            .take_while(|line| line != "end")
+            .collect()
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        self.shell.wait().expect("the end of the shell");
+    }
+}
+
+#[test]
+fn a_shell_in_a_result_sees_what_comes_and_goes() {
+    let liar = Liar::start(&letters());
+    let mount = searchable(&liar, &["refresh=1s"]);
+    let mut visitor = Visitor::enter(&result(&mount, "budget"));
+    let before = visitor.ls();
+    assert_eq!(before, listed(&mount)[1..]);
+    liar.add(&letter("Dave", "New", "Another budget."));
+    liar.remove(2);
+    let after = eventually("another result", || {
+        let shown = visitor.ls();
+        (shown.len() == 2 && shown != before).then_some(shown)
+    });
+    assert_eq!(after[0], before[1]);
+    assert_eq!(after, listed(&mount)[1..]);
+    let departed = result(&mount, "budget").join(&before[0]);
+    assert!(!departed.exists());
+}
+
+#[test]
+fn new_mail_appears_in_a_result_in_the_form_of_the_root() {
+    let liar = Liar::start(&letters());
+    let mount = searchable(&liar, &["refresh=1s", "view=text"]);
+    let mut visitor = Visitor::enter(&result(&mount, "budget"));
+    assert_eq!(visitor.ls().len(), 2);
+    liar.add(&letter("Dave", "New", "Another budget."));
+    let shown = eventually("the new message", || {
+        let shown = visitor.ls();
+        (shown.len() == 3).then_some(shown)
+    });
+    assert_eq!(shown, listed(&mount)[1..]);
+}
+
+#[test]
+fn queries_that_differ_in_case_and_blanks_find_the_same() {
+    let liar = Liar::start(&letters());
+    let mount = searchable(&liar, &[]);
+    let root = listed(&mount);
+    for query in [
+        "budget review",
+        "BUDGET Review",
+        "budget+review",
+        "  budget   review ",
+        "Review+Budget",
+        "FROM:alice Budget",
+    ] {
+        assert_eq!(names(&result(&mount, query)), root[1..2], "{query}");
+    }
+    for query in ["budget", "Budget", "budget "] {
+        stdout_of(&["touch".as_ref(), result(&mount, query).as_os_str()]);
+    }
+    assert_eq!(names(&mount.join(".search")).len(), 3);
+    fs::remove_dir(result(&mount, "Budget")).expect("to unpin it");
+    assert_eq!(names(&mount.join(".search")), ["budget", "budget "]);
 }
