@@ -94,6 +94,32 @@ fn a_refused_copy_deleted_elsewhere_is_not_said_to_be_there() {
     assert_eq!(liar.left_serials(), [3]);
 }
 
+/// Another client exchanges unique-ids: the second of three removed twins becomes the first, and
+/// other mail the second. The server has no TOP, so the mount notices only what it has read.
+#[test]
+fn a_twin_deleted_under_another_name_is_not_said_to_be_there() {
+    let text = |serial| message(serial, "the same text\r\n");
+    let liar = Liar::start(&[text(1), text(2), text(3), text(4)]);
+    liar.set_capabilities(None);
+    liar.on("TOP", Reply::Err("unknown command"));
+    for serial in [1, 2, 4] {
+        liar.set_uidl(serial, b"same");
+    }
+    let mut mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
+    list_with_dates(&mount);
+    fs::read(mount.join("same~2.eml")).expect("the second twin");
+    for twin in ["same.eml", "same~2.eml", "same~3.eml"] {
+        remove(&mount, twin);
+    }
+    liar.exchange_uidls(1, 3);
+    end_session(&liar);
+    let (status, said) = umount(&mut mount);
+    assert_eq!(status, crate::uncommitted(), "{said}");
+    assert!(said.contains("2 messages deleted"), "{said}");
+    assert!(said.contains("same~2.eml is possibly still"), "{said}");
+    assert_eq!(liar.left_serials(), [1, 3]);
+}
+
 #[test]
 fn copies_that_another_client_deleted_are_reported_as_gone() {
     let (liar, mut mount) = twins(&copies(2));

@@ -335,3 +335,44 @@ fn a_mount_held_elsewhere_can_be_read_and_not_changed() {
         ],
     );
 }
+
+/// Another client exchanges unique-ids, so the second of three removed twins has other mail in its
+/// place and the name of the first. The commit deletes it by that name.
+#[test]
+fn a_twin_that_took_a_removed_name_is_not_said_to_be_left() {
+    let hostile = Draft {
+        uidl: UidlForm::Hostile,
+        ..MAIL
+    };
+    let without_top = Setting {
+        offers: Offers {
+            pipelining: false,
+            top: false,
+            expire_at_once: false,
+        },
+        ..setting()
+    };
+    let close = Fault {
+        how: Break::Close,
+        after: 0,
+        within: Within::Everything,
+    };
+    let mails = [MAIL, MAIL, hostile, MAIL, MAIL, MAIL, MAIL, MAIL, MAIL];
+    succeeds_with(
+        without_top,
+        &mails,
+        &[
+            Operation::Copy(47),
+            Operation::Fault(close),
+            Operation::Cat(0),
+            Operation::Unlink(91),
+            Operation::Arrive(MAIL),
+            Operation::Arrive(MAIL),
+            Operation::Arrive(MAIL),
+            Operation::Unlink(55),
+            Operation::Exchange(171, 36),
+            Operation::Refresh,
+            Operation::Unlink(253),
+        ],
+    );
+}

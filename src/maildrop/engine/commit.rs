@@ -35,7 +35,9 @@ use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::deletion::limit::{self, Consent, Held};
 use crate::maildrop::deletion::verdict::{Farewell, Kept, Verdict, Whereabouts};
 use crate::maildrop::engine::confirm::{Confirmation, ToConfirm};
-use crate::maildrop::engine::quit::{ATTEMPTS, Marked, QuitAnswer, QuitDoubt};
+use crate::maildrop::engine::quit::{
+    ATTEMPTS, Marked, QuitAnswer, QuitDoubt, ShownIdentity, Unmarked,
+};
 use crate::maildrop::engine::reconcile::{Reconcile, twins_in};
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
@@ -206,9 +208,11 @@ impl<'a> Commit<'a> {
         } = Confirmation::ask(to_confirm, session, &mut quirks.tops, self.shared)?;
         let mut marked = delete(&confirmed, session)?;
         let kept = replaced.iter().chain(&unsure);
-        marked
-            .refused
-            .extend(kept.map(|&id| (id, ServerText::from(CHANGED))));
+        marked.unmarked.extend(kept.map(|&id| Unmarked {
+            id,
+            identity: ShownIdentity::Doubtful,
+            reason: ServerText::from(CHANGED),
+        }));
         marked.replaced = replaced;
         Ok(marked)
     }
@@ -283,7 +287,11 @@ fn delete(
         .pipeline(confirmed, ahead, dele, |&(id, _), event| {
             match event {
                 Event::Done(status) if status.is_ok() => marked.accepted.push(id),
-                Event::Done(status) => marked.refused.push((id, status.server_text())),
+                Event::Done(status) => marked.unmarked.push(Unmarked {
+                    id,
+                    identity: ShownIdentity::Same,
+                    reason: status.server_text(),
+                }),
                 _ => {}
             }
             Ok(())

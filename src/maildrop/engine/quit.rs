@@ -43,15 +43,29 @@ impl QuitDoubt {
 pub(super) struct Marked {
     /// QUIT deletes these.
     pub(super) accepted: Vec<MessageId>,
-    pub(super) refused: Refused,
+    pub(super) unmarked: Vec<Unmarked>,
     /// Messages that are not the ones that were removed: other mail has their place now.
     pub(super) replaced: Vec<MessageId>,
     /// How many messages the session did not name.
     pub(super) unnamed: usize,
 }
 
-/// Messages that are not marked, and why: in the server's words, or ours.
-pub(super) type Refused = Vec<(MessageId, ServerText)>;
+/// A message that is not marked.
+pub(super) struct Unmarked {
+    pub(super) id: MessageId,
+    pub(super) identity: ShownIdentity,
+    /// Why, in the server's words, or ours.
+    pub(super) reason: ServerText,
+}
+
+/// What the session that deletes has shown of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ShownIdentity {
+    /// It is the one that the user removed.
+    Same,
+    /// It may be another by now.
+    Doubtful,
+}
 
 /// Messages that share a unique-id in the session that deletes.
 #[derive(Clone, Copy, Default)]
@@ -60,4 +74,12 @@ pub(super) struct TwinsBefore {
     pub(super) listed: usize,
     /// How many of them took DELE.
     pub(super) accepted: usize,
+}
+
+impl TwinsBefore {
+    /// Whether the unique-id means one message. Among several, one that may be another by now may
+    /// be any of those that took DELE.
+    pub(super) fn tells_apart(self, identity: ShownIdentity) -> bool {
+        self.listed <= 1 || identity == ShownIdentity::Same
+    }
 }

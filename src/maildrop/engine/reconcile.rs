@@ -8,7 +8,9 @@ use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Standing;
 use crate::maildrop::catalogue::pending::Likeness;
 use crate::maildrop::deletion::verdict::{Kept, Verdict, Whereabouts};
-use crate::maildrop::engine::quit::{ATTEMPTS, Marked, QuitDoubt, Refused, TwinsBefore};
+use crate::maildrop::engine::quit::{
+    ATTEMPTS, Marked, QuitDoubt, ShownIdentity, TwinsBefore, Unmarked,
+};
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::Session;
@@ -19,7 +21,7 @@ use crate::pop3::ServerText;
 pub(super) struct Reconcile<'a> {
     shared: &'a Shared,
     marked: Marked,
-    /// The twins of each message that is marked or refused, by the first of them.
+    /// The twins of each message that was to be deleted, by the first of them.
     before: HashMap<MessageId, TwinsBefore>,
     verdict: Verdict,
 }
@@ -53,17 +55,17 @@ impl<'a> Reconcile<'a> {
         if self.before.values().any(|twins| twins.listed > 1) {
             self.shared.renumber_twins();
         }
-        if self.marked.refused.is_empty() {
+        if self.marked.unmarked.is_empty() {
             return self.verdict;
         }
-        let refused = std::mem::take(&mut self.marked.refused);
+        let unmarked = std::mem::take(&mut self.marked.unmarked);
         let left = match sessions.ensure_for_commit(self.shared) {
             Ok(()) if self.names_as_many(sessions) => {
-                let (left, gone) = self.look_for(refused, Update::Done, sessions);
+                let (left, gone) = self.look_for(unmarked, Update::Done, sessions);
                 self.verdict.gone += gone.len();
                 left
             }
-            _ => refused.into_iter().map(still_on_server).collect(),
+            _ => self.assume_left(unmarked),
         };
         self.keep(left)
     }
@@ -83,7 +85,11 @@ impl<'a> Reconcile<'a> {
             )));
         }
         let accepted = std::mem::take(&mut self.marked.accepted);
-        let accepted = accepted.into_iter().map(|id| (id, reason.clone()));
+        let accepted = accepted.into_iter().map(|id| Unmarked {
+            id,
+            identity: ShownIdentity::Same,
+            reason: reason.clone(),
+        });
         let (mut left, gone) = self.look_for(accepted.collect(), Update::Unknown, sessions);
         self.verdict.deleted += gone.len();
         self.shared.retire(&gone);
@@ -94,10 +100,10 @@ impl<'a> Reconcile<'a> {
                 "{reason}; it may be deleting yet what it still has"
             )));
         }
-        let refused = std::mem::take(&mut self.marked.refused);
-        let (refused, gone) = self.look_for(refused, Update::Unknown, sessions);
+        let unmarked = std::mem::take(&mut self.marked.unmarked);
+        let (unmarked, gone) = self.look_for(unmarked, Update::Unknown, sessions);
         self.verdict.gone += gone.len();
-        left.extend(refused);
+        left.extend(unmarked);
         Ok(self.keep(left))
     }
 
@@ -136,25 +142,36 @@ impl<'a> Reconcile<'a> {
     /// and those that have gone.
     fn look_for(
         &self,
-        messages: Refused,
+        messages: Vec<Unmarked>,
         update: Update,
         sessions: &Sessions,
     ) -> (Vec<LeftBehind>, Vec<MessageId>) {
         let Some(session) = sessions.current() else {
-            return (
-                messages.into_iter().map(still_on_server).collect(),
-                Vec::new(),
-            );
+            return (self.assume_left(messages), Vec::new());
         };
         let state = self.shared.state.lock();
         let (mut left, mut gone) = (Vec::new(), Vec::new());
-        for (id, reason) in messages {
-            match self.find(id, update, &state.catalogue, session) {
-                Some(whereabouts) => left.push((id, whereabouts, reason)),
-                None => gone.push(id),
+        for message in messages {
+            match self.find(&message, update, &state.catalogue, session) {
+                Some(whereabouts) => left.push((message.id, whereabouts, message.reason)),
+                None => gone.push(message.id),
             }
         }
         (left, gone)
+    }
+
+    /// Where messages are that no session has looked for: the server refused to delete them.
+    fn assume_left(&self, messages: Vec<Unmarked>) -> Vec<LeftBehind> {
+        let state = self.shared.state.lock();
+        let left = messages.into_iter().map(|message| {
+            let before = self.before_of(message.id, &state.catalogue);
+            let whereabouts = match before.tells_apart(message.identity) {
+                true => Whereabouts::OnServer,
+                false => Whereabouts::Unknown,
+            };
+            (message.id, whereabouts, message.reason)
+        });
+        left.collect()
     }
 
     /// Where a message is; `None` if the server has no message with its unique-id. Twins take each
@@ -162,24 +179,30 @@ impl<'a> Reconcile<'a> {
     /// be, any of them may have gone.
     fn find(
         &self,
-        id: MessageId,
+        message: &Unmarked,
         update: Update,
         catalogue: &Catalogue,
         session: &Session,
     ) -> Option<Whereabouts> {
-        let first = catalogue.first_twin(id);
-        let before = self.before.get(&first).copied().unwrap_or_default();
-        let pending = catalogue.pending(id);
+        let before = self.before_of(message.id, catalogue);
+        let pending = catalogue.pending(message.id);
         let is_shifted = pending.is_some_and(|pending| pending.likeness == Likeness::Shifted);
         let are_all_there = |listed: usize| match update {
             Update::Done => listed + before.accepted == before.listed,
             Update::Unknown => listed == before.listed && !is_shifted,
         };
-        match twins_in(session, first, catalogue) {
+        match twins_in(session, catalogue.first_twin(message.id), catalogue) {
             0 => None,
-            listed if are_all_there(listed) => Some(Whereabouts::OnServer),
+            listed if are_all_there(listed) && before.tells_apart(message.identity) => {
+                Some(Whereabouts::OnServer)
+            }
             _ => Some(Whereabouts::Unknown),
         }
+    }
+
+    fn before_of(&self, id: MessageId, catalogue: &Catalogue) -> TwinsBefore {
+        let before = self.before.get(&catalogue.first_twin(id));
+        before.copied().unwrap_or_default()
     }
 
     /// Lists again what the server kept, unless a listing since has told otherwise.
@@ -205,15 +228,11 @@ impl<'a> Reconcile<'a> {
 /// A message that is not known to be deleted, and why it is not.
 type LeftBehind = (MessageId, Whereabouts, ServerText);
 
-fn still_on_server((id, reason): (MessageId, ServerText)) -> LeftBehind {
-    (id, Whereabouts::OnServer, reason)
-}
-
 fn twins_before(marked: &Marked, catalogue: &Catalogue) -> HashMap<MessageId, TwinsBefore> {
     let mut before: HashMap<MessageId, TwinsBefore> = HashMap::new();
     let accepted = marked.accepted.iter().map(|&id| (id, 1));
-    let refused = marked.refused.iter().map(|&(id, _)| (id, 0));
-    for (id, accepted) in accepted.chain(refused) {
+    let unmarked = marked.unmarked.iter().map(|message| (message.id, 0));
+    for (id, accepted) in accepted.chain(unmarked) {
         let twins = before.entry(catalogue.first_twin(id)).or_default();
         twins.listed = catalogue.get(id).twins() as usize;
         twins.accepted += accepted;
