@@ -34,6 +34,8 @@ pub(crate) struct Known {
     /// Earlier messages behind the name with the same unique-id and size as the current one. The
     /// mount may still show one of them, because nothing but the headers tells them apart.
     pub(crate) former: Vec<Mail>,
+    /// The same when the operation began: what was read may be older than the last listing.
+    former_at_begin: Vec<Mail>,
     /// Whether the name has meant different messages. The mount then shows the date of one of them,
     /// and that of the current one once it knows it.
     pub(crate) may_redate: bool,
@@ -59,6 +61,7 @@ impl Reference {
     pub(crate) fn begin_operation(&mut self) {
         for known in self.known.values_mut() {
             known.lately = vec![known.mail.clone()];
+            known.former_at_begin.clone_from(&known.former);
             known.was_absent = known.standing == Standing::Departed;
         }
     }
@@ -170,6 +173,7 @@ impl Known {
             arrived: None,
             lately: vec![mail.clone()],
             former: Vec::new(),
+            former_at_begin: Vec::new(),
             may_redate: false,
             shown: None,
             was_absent: true,
@@ -246,7 +250,8 @@ impl Known {
 
     /// The messages that the mount may show under this name.
     pub(crate) fn possible(&self) -> impl Iterator<Item = &Mail> {
-        self.lately.iter().chain(&self.former)
+        let former = self.former.iter().chain(&self.former_at_begin);
+        self.lately.iter().chain(former)
     }
 
     /// Whether the mount may show this date, as Unix time, in place of the one that it has shown.
