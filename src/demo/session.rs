@@ -24,11 +24,11 @@ const CAPABILITIES: &[u8] =
 pub(super) struct DemoSession<'a> {
     maildrop: &'a Mutex<DemoMaildrop>,
     password: &'a str,
-    state: State<'a>,
+    state: DemoState<'a>,
 }
 
 /// RFC 1939 section 3. QUIT enters UPDATE and leaves it at once.
-enum State<'a> {
+enum DemoState<'a> {
     Authorization { user: Option<String> },
     Transaction(Transaction<'a>),
     Over,
@@ -54,13 +54,13 @@ impl<'a> DemoSession<'a> {
         Self {
             maildrop,
             password,
-            state: State::Authorization { user: None },
+            state: DemoState::Authorization { user: None },
         }
     }
 
     /// Whether the session has answered QUIT.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.state, State::Over)
+        matches!(self.state, DemoState::Over)
     }
 
     /// Carries out `command` and returns the reply.
@@ -68,17 +68,17 @@ impl<'a> DemoSession<'a> {
         match (command, &mut self.state) {
             (DemoCommand::Capa, _) => Ok(lines("my capabilities", CAPABILITIES.into())),
             (DemoCommand::Quit, _) => Ok(self.quit()),
-            (DemoCommand::User(name), State::Authorization { user }) => {
+            (DemoCommand::User(name), DemoState::Authorization { user }) => {
                 *user = Some(name);
                 Ok(line("and the password?"))
             }
-            (DemoCommand::Pass(password), State::Authorization { user }) => {
+            (DemoCommand::Pass(password), DemoState::Authorization { user }) => {
                 let user = user.take().ok_or(DemoRefusal::NoUser)?;
                 self.log_in(&user, &password)
             }
-            (_, State::Authorization { .. }) => Err(DemoRefusal::BeforeLogin),
-            (command, State::Transaction(transaction)) => transaction.answer(&command),
-            (_, State::Over) => Err(DemoRefusal::NotUnderstood),
+            (_, DemoState::Authorization { .. }) => Err(DemoRefusal::BeforeLogin),
+            (command, DemoState::Transaction(transaction)) => transaction.answer(&command),
+            (_, DemoState::Over) => Err(DemoRefusal::NotUnderstood),
         }
     }
 
@@ -95,18 +95,18 @@ impl<'a> DemoSession<'a> {
             deleted: BTreeSet::new(),
         };
         let reply = line(transaction.summary());
-        self.state = State::Transaction(transaction);
+        self.state = DemoState::Transaction(transaction);
         Ok(reply)
     }
 
     /// Enters UPDATE if the client had logged in. The maildrop is unlocked before the client can
     /// read the reply.
     fn quit(&mut self) -> DemoReply {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Transaction(transaction) => {
+        match std::mem::replace(&mut self.state, DemoState::Over) {
+            DemoState::Transaction(transaction) => {
                 line(format!("goodbye, {} removed", transaction.update()))
             }
-            State::Authorization { .. } | State::Over => line("goodbye"),
+            DemoState::Authorization { .. } | DemoState::Over => line("goodbye"),
         }
     }
 }

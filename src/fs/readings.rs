@@ -57,7 +57,7 @@ struct ReadingsState {
     /// By handle.
     open: HashMap<u64, OpenReading>,
     /// What may be in the kernel's pages.
-    pages: LruCache<FileContent, Coverage>,
+    pages: LruCache<FileContent, ReadRanges>,
     /// Files that a process has read to their end, and when it had opened them, since boot.
     complete: LruCache<(ProcessId, FileContent), Duration>,
 }
@@ -71,7 +71,7 @@ struct OpenReading {
     /// In octets.
     size: u64,
     pages: PageUse,
-    read: Coverage,
+    read: ReadRanges,
 }
 
 impl Readings {
@@ -105,7 +105,7 @@ impl Readings {
             file,
             size,
             pages,
-            read: Coverage::default(),
+            read: ReadRanges::default(),
         };
         self.0.lock().open.insert(handle, reading);
     }
@@ -176,7 +176,7 @@ impl Readings {
 impl ReadingsState {
     fn cover_pages(&mut self, file: FileContent, range: Range<u64>) {
         self.pages
-            .get_or_insert_mut(file, Coverage::default)
+            .get_or_insert_mut(file, ReadRanges::default)
             .cover(range);
         if self.pages.len() > FILES_IN_PAGES {
             self.pages.pop_lru();
@@ -210,9 +210,9 @@ impl ReadingsState {
 
 /// Ranges of a file, none of which touches another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Coverage(Vec<Range<u64>>);
+struct ReadRanges(Vec<Range<u64>>);
 
-impl Coverage {
+impl ReadRanges {
     /// Adds a range, unless there are too many already.
     fn cover(&mut self, mut range: Range<u64>) {
         self.0.retain(|known| {
@@ -338,10 +338,10 @@ mod tests {
 
     #[test]
     fn many_separate_ranges_take_bounded_memory() {
-        let mut coverage = Coverage::default();
-        (0..1000).for_each(|at| coverage.cover(at * 10..at * 10 + 5));
-        assert_eq!(coverage.0.len(), RANGES);
-        coverage.cover(0..10_000);
-        assert!(coverage.is_whole(10_000));
+        let mut ranges = ReadRanges::default();
+        (0..1000).for_each(|at| ranges.cover(at * 10..at * 10 + 5));
+        assert_eq!(ranges.0.len(), RANGES);
+        ranges.cover(0..10_000);
+        assert!(ranges.is_whole(10_000));
     }
 }

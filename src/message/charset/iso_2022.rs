@@ -73,7 +73,7 @@ impl Stateful {
         if self == Self::Hz {
             return hz(octets);
         }
-        let mut decoder = Decoder::of(self);
+        let mut decoder = StatefulDecoder::of(self);
         let mut rest = octets;
         while let Some((&octet, behind)) = rest.split_first() {
             rest = match octet {
@@ -92,7 +92,7 @@ impl Stateful {
     }
 }
 
-struct Decoder {
+struct StatefulDecoder {
     text: String,
     /// Octets of the current set that are not decoded yet.
     run: Vec<u8>,
@@ -103,7 +103,7 @@ struct Decoder {
     single: Option<Set>,
 }
 
-impl Decoder {
+impl StatefulDecoder {
     fn of(charset: Stateful) -> Self {
         Self {
             text: String::new(),
@@ -230,7 +230,7 @@ fn with_prefix(encoding: &'static Encoding, prefix: &[u8], run: &[u8], octets: u
 
 /// `~{` begins GB 2312, `~}` ends it, `~~` is a tilde, and a tilde at a line's end joins the lines.
 fn hz(octets: &[u8]) -> String {
-    let mut decoder = Decoder::of(Stateful::Hz);
+    let mut decoder = StatefulDecoder::of(Stateful::Hz);
     let mut rest = octets;
     while let Some((&octet, behind)) = rest.split_first() {
         let length = match (rest, decoder.set) {

@@ -61,7 +61,7 @@ fn has_bare_cr_lines(message: &[u8]) -> bool {
 
 /// How many octets are headers, with the blank line.
 pub(in crate::message) fn length(octets: &[u8], owner: Owner) -> usize {
-    let mut scan = Scan::new(owner);
+    let mut scan = BlockScan::new(owner);
     let mut start = 0;
     for end in memchr_iter(b'\n', octets).map(|at| at + 1) {
         if let Some(length) = scan.line(&octets[start..end], start) {
@@ -77,7 +77,7 @@ pub(in crate::message) fn length(octets: &[u8], owner: Owner) -> usize {
 }
 
 /// Goes through the lines of a header block.
-struct Scan {
+struct BlockScan {
     owner: Owner,
     has_fields: bool,
     /// Where the first line begins that is no field, after the last field.
@@ -91,7 +91,7 @@ struct Scan {
     is_behind_white_space: bool,
 }
 
-impl Scan {
+impl BlockScan {
     fn new(owner: Owner) -> Self {
         Self {
             owner,

@@ -46,10 +46,10 @@ struct Page {
     preformatted: usize,
     /// The open element whose text is not shown.
     unseen: Option<Vec<u8>>,
-    link: Option<Link>,
+    link: Option<Hyperlink>,
 }
 
-struct Link {
+struct Hyperlink {
     target: String,
     /// Where its words begin in the shown text.
     start: usize,
@@ -163,7 +163,7 @@ impl Page {
             .any(|scheme| {
                 target.len() > scheme.len() && target.to_ascii_lowercase().starts_with(scheme)
             });
-        self.link = leads.then_some(Link {
+        self.link = leads.then_some(Hyperlink {
             target,
             start: self.shown.len(),
         });
