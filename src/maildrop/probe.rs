@@ -127,7 +127,8 @@ impl Probe<'_> {
             true => 1,
             false => MOST_COMPARED,
         };
-        let samples = listing.samples(MOST_FETCHED, most);
+        let largest = MOST_FETCHED.min(self.settings.max_message);
+        let samples = listing.samples(largest, most);
         match samples.first() {
             Some(&(smallest, _)) => {
                 self.try_top(&mut session, smallest)?;
@@ -199,12 +200,12 @@ impl Probe<'_> {
         match left {
             None => self.good("TLS", &told),
             Some(Ok(left)) if left > SOON => {
-                self.good("TLS", &format!("{told}, for {} more days", days(left)));
+                self.good("TLS", &format!("{told}, valid for {}", days(left)));
             }
             Some(Ok(left)) => self.warn(
                 "TLS",
                 &format!(
-                    "{told}: it expires in {} days, and the server's administrator must renew it",
+                    "{told}: it expires in {}, and the server's administrator must renew it",
                     days(left)
                 ),
             ),
@@ -212,7 +213,7 @@ impl Probe<'_> {
             Some(Err(since)) => self.warn(
                 "TLS",
                 &format!(
-                    "{told}: it expired {} days ago, and is accepted only because it is pinned",
+                    "{told}: it expired {} ago, and is accepted only because it is pinned",
                     days(since.duration())
                 ),
             ),
@@ -265,7 +266,7 @@ impl Probe<'_> {
                 "the server has none: messages are identified by their headers, which each session fetches again",
             ),
             Some(Identity::Uidl) => self.good("UIDL", "works"),
-            None => self.good("UIDL", "not tried on an empty maildrop"),
+            None => self.good("UIDL", "refused, as some servers do while the maildrop is empty"),
         }
         if listing.unnamed > 0 {
             self.warn(
@@ -303,7 +304,7 @@ impl Probe<'_> {
         } else if self.settings.pipeline == Pipeline::Off {
             self.good(STEP, "offered, and not used");
         } else if let Err(fault) = answers_three_at_once(&mut session.link) {
-            let told = format!("three commands at once failed ({fault})");
+            let told = format!("three commands at once: {fault}");
             return self.advise(STEP, &told, Remedy::NoPipelining);
         } else {
             self.good(STEP, "works");
@@ -400,6 +401,9 @@ fn messages(count: usize) -> String {
     }
 }
 
-fn days(time: Duration) -> u64 {
-    time.as_secs() / DAY.as_secs()
+fn days(time: Duration) -> String {
+    match time.as_secs() / DAY.as_secs() {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
 }
