@@ -229,6 +229,22 @@ fn commands() -> Vec<(String, Vec<String>)> {
 }
 
 #[test]
+fn the_help_says_how_to_write_options_and_where_the_rest_is() {
+    let help = stdout_of(&[PROGRAM, "--help"]);
+    for line in [
+        "Usage: pop3fs [-f] [-d] [-r] [-v] [-o opt[,opt…]] SOURCE MOUNTPOINT\n       pop3fs COMMAND\n",
+        "This text (`man pop3fs` has all); the version\n",
+        "\nCommands (`pop3fs help COMMAND` tells more):\n",
+        "\nOptions, as -o name=value[,name=value…] or --name value (\\, is a comma):\n",
+    ] {
+        assert!(help.contains(line), "{help}");
+    }
+    let of_check = stdout_of(&[PROGRAM, "help", "check"]);
+    let list = "Options, as -o name=value; a comma in a value is \\,";
+    assert!(of_check.contains(list), "{of_check}");
+}
+
+#[test]
 fn the_page_and_the_manual_have_every_command_and_its_options() {
     let (manual, page) = (manual(), section("\n## Commands\n"));
     assert!(commands().len() > 8);

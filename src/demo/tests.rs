@@ -81,6 +81,11 @@ fn the_server_greets_and_lists_its_capabilities() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::connect(&server);
     assert!(client.line().starts_with("+OK "));
+    assert_eq!(client.ask("USER demo"), "+OK and the password?");
+    assert!(client.ask("CAPA").starts_with("+OK my capabilities"));
+    while client.line() != "." {}
+    let wrong = client.ask("PASS no");
+    assert!(wrong.starts_with("-ERR "), "{wrong}");
     let capabilities = client.ask_for_text("CAPA");
     for capability in [
         "TOP",
@@ -101,6 +106,7 @@ fn the_server_greets_and_lists_its_capabilities() {
 fn list_gives_the_size_that_retr_sends() {
     let server = DemoServer::start().unwrap();
     let mut client = Client::logged_in(&server);
+    assert_eq!(client.ask("NOOP"), "+OK nothing done");
     let listing = client.ask_for_text("LIST");
     let mut total = 0;
     for entry in listing.lines() {

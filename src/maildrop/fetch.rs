@@ -99,7 +99,7 @@ pub enum FetchError {
     #[error("this mount keeps nothing on disk")]
     NoCache,
     /// The cache is too small: later messages would displace earlier ones.
-    #[error("the maildrop has {octets} octets, and the cache has room for {room}")]
+    #[error("the maildrop does not fit into the cache")]
     TooSmall {
         /// Octets of all messages in the directory.
         octets: u64,

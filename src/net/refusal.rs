@@ -192,6 +192,7 @@ mod tests {
             ("Hostname mismatch", Distrust::OtherHost),
             ("hostname mismatch", Distrust::OtherHost),
             ("IP address mismatch", Distrust::OtherHost),
+            ("ip address mismatch", Distrust::OtherHost),
             ("EE certificate key too weak", Distrust::Weak),
         ] {
             let said = format!("{failed} ({words})");
@@ -221,6 +222,44 @@ mod tests {
             "tlsv1 alert unknown ca",
         ] {
             assert_eq!(of(words), Refusal::CertificateRefused, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_handshake_that_fails_otherwise_is_explained() {
+        for (words, refusal) in [
+            ("alert unsupported certificate", Refusal::CertificateRefused),
+            ("tlsv1 alert protocol version", Refusal::Version),
+            ("unsupported protocol", Refusal::Version),
+            ("sslv3 alert handshake failure", Refusal::Cipher),
+            ("wrong version number", Refusal::NotTls),
+            ("packet length too long", Refusal::NotTls),
+            ("unexpected eof while reading", Refusal::Closed),
+        ] {
+            assert_eq!(Refusal::from_openssl(words), refusal, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_distrusted_certificate_is_explained() {
+        for (distrust, sentence) in [
+            (Distrust::Expired, "the certificate has expired"),
+            (
+                Distrust::NotYetValid,
+                "the certificate is not valid yet: is this machine's clock right?",
+            ),
+            (Distrust::OtherHost, "the certificate is for another host"),
+            (Distrust::SelfSigned, "the certificate is self-signed"),
+            (
+                Distrust::UnknownIssuer,
+                "the certificate is not trusted, for no known authority signed it",
+            ),
+            (
+                Distrust::Weak,
+                "the certificate's key or signature is too weak for this system: the server's administrator must replace it",
+            ),
+        ] {
+            assert_eq!(of_certificate(distrust).to_string(), sentence);
         }
     }
 

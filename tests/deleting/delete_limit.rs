@@ -261,7 +261,7 @@ fn a_yes_on_the_terminal_deletes() {
     assert_eq!(code, Some(0), "{shown}");
     for part in [
         "had not read them, and none would be left on the server: liar-1.eml",
-        "[y]es",
+        "Delete them? [y]es, [k]eep them on the server and unmount, [N]o: ",
         "11 messages deleted",
     ] {
         assert!(shown.contains(part), "{shown}");
@@ -285,9 +285,16 @@ fn what_is_going_to_be_deleted_is_shown_on_the_terminal() {
 #[test]
 fn any_other_answer_on_the_terminal_deletes_nothing() {
     let (liar, mut mount) = emptied(11, &[]);
-    for (command, typed) in [("umount", "\n"), ("umount", "no\n"), ("commit", "what\n")] {
+    let of_umount = "nothing was deleted, and it is still mounted: ";
+    let of_commit = "Delete them? [y/N]: ";
+    for (command, typed, part) in [
+        ("umount", "\n", of_umount),
+        ("umount", "no\n", of_umount),
+        ("commit", "what\n", of_commit),
+    ] {
         let (code, shown) = on_a_terminal(&mount, command, typed);
         assert_eq!(code, HELD_BACK, "{shown}");
+        assert!(shown.contains(part), "{shown}");
         assert!(mount.is_mounted());
     }
     let (code, shown) = on_a_terminal(&mount, "umount", "k\n");

@@ -148,6 +148,14 @@ fn of_the_protocol() {
             "the user name is empty",
         ),
         (
+            CommandError::ForbiddenSpace(Argument::Digest),
+            "the APOP digest holds a space, which this command cannot carry",
+        ),
+        (
+            CommandError::Empty(Argument::InitialResponse),
+            "the initial SASL response is empty",
+        ),
+        (
             CommandError::BadMechanism(words()),
             "no is not a name of a SASL mechanism",
         ),
@@ -219,7 +227,7 @@ fn of_the_maildrop() {
         (FetchError::NoCache, "this mount keeps nothing on disk"),
         (
             FetchError::TooSmall { octets: 9, room: 8 },
-            "the maildrop has 9 octets, and the cache has room for 8",
+            "the maildrop does not fit into the cache",
         ),
     ]);
     let thread = OpenError::Thread(broken());

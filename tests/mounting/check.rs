@@ -48,7 +48,13 @@ fn dovecot_in_clear() {
     for (step, parts) in [
         ("resolve", &["ok", "127.0.0.1"][..]),
         ("connect", &["ok", "127.0.0.1:"]),
-        ("TLS", &["warning", "none"]),
+        (
+            "TLS",
+            &[
+                "warning",
+                "none: anyone on the network can read the mail, and with most login methods the password",
+            ],
+        ),
         ("log-in", &["ok", "PLAIN"]),
         ("CAPA", &["ok", "UIDL", "PIPELINING"]),
         ("maildrop", &["ok", "3 messages"]),
@@ -73,7 +79,7 @@ fn check_reports_the_tls_version_and_the_certificate() {
     let starttls = dovecot.source().replace("127.0.0.1", "localhost");
     for source in [dovecot.tls_source(), starttls] {
         let shown = good(&source, &["-o", &authority]);
-        let parts = ["TLSv1.3", "localhost", "sha256:", "day"];
+        let parts = ["TLSv1.3", "localhost", "sha256:", ", valid for "];
         assert_says(line(&shown, "TLS"), &parts);
     }
     let shown = bad(&dovecot.tls_source(), &[]);
@@ -166,7 +172,42 @@ fn check_finds_a_server_that_closes_on_pipelined_commands() {
     let liar = liar(1);
     liar.on("NOOP", Reply::Close);
     let shown = good(&liar.source(), &["-o", "tls=off"]);
-    assert_says(line(&shown, "PIPELINING"), &["warning", "pipeline=off"]);
+    let parts = [
+        "warning",
+        "three commands at once: ",
+        ": mount with -o pipeline=off",
+    ];
+    assert_says(line(&shown, "PIPELINING"), &parts);
+}
+
+#[test]
+fn check_says_what_it_left_out() {
+    let liar = liar(2);
+    let shown = good(&liar.source(), &["-o", "tls=off,pipeline=off"]);
+    assert_says(line(&shown, "PIPELINING"), &["ok", "offered, and not used"]);
+    liar.on("CAPA", Reply::Err("what"));
+    liar.once("RETR", Reply::Err("not now"));
+    let shown = good(&liar.source(), &["-o", "tls=off"]);
+    let announced = "the server does not announce its capabilities";
+    assert_says(line(&shown, "CAPA"), &["ok", announced]);
+    assert_says(line(&shown, "RETR"), &["warning", "refused for message "]);
+    let large = Liar::start(&[[b"\r\n", &b"x".repeat(2000)[..], b"\r\n"].concat()]);
+    let shown = good(&large.source(), &["-o", "tls=off,max_message=1K"]);
+    let left_out = "no message is small enough to try TOP and RETR on";
+    assert_says(line(&shown, "messages"), &["ok", left_out]);
+}
+
+#[test]
+fn check_warns_of_a_certificate_that_only_a_pin_makes_good() {
+    let options = DovecotOptions {
+        tls: Some(Certificate::Expired),
+        ..DovecotOptions::default()
+    };
+    let dovecot = Dovecot::start(&corpus::realistic(44, 1), &options);
+    let pin = format!("tls_pin=sha256:{}", dovecot.identity().fingerprint());
+    let shown = good(&dovecot.tls_source(), &["-o", &pin]);
+    let parts = ["warning", " ago, and is accepted only because it is pinned"];
+    assert_says(line(&shown, "TLS"), &parts);
 }
 
 #[test]
@@ -176,6 +217,8 @@ fn check_accepts_a_server_without_uidl_and_pipelining() {
     liar.refuse_pipelining();
     let shown = good(&liar.source(), &["-o", "tls=off"]);
     assert_says(line(&shown, "maildrop"), &["5 messages"]);
+    let identified = "the server has none: messages are identified by their headers, which each session fetches again";
+    assert_says(line(&shown, "UIDL"), &["warning", identified]);
     assert_says(line(&shown, "PIPELINING"), &["warning", "pipeline=off"]);
 }
 
@@ -194,6 +237,10 @@ fn an_empty_maildrop() {
     let liar = Liar::start(&[]);
     let shown = good(&liar.source(), &["-o", "tls=off"]);
     assert_says(line(&shown, "maildrop"), &["0 messages"]);
+    liar.on("UIDL", Reply::Err("nothing to list"));
+    let refusing = good(&liar.source(), &["-o", "tls=off"]);
+    let words = "refused, as some servers do while the maildrop is empty";
+    assert_says(line(&refusing, "UIDL"), &["ok", words]);
     assert_eq!((liar.count("RETR"), liar.count("TOP")), (0, 0));
 }
 

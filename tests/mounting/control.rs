@@ -1,6 +1,8 @@
 //! `umount`, `commit`, `restore` and `status` of a mount, and where nothing is mounted.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::Signal;
 
@@ -185,6 +187,24 @@ fn a_daemon_makes_its_removed_socket_folder_again() {
     assert_eq!(stdout(&output), "1 message deleted on the server\n");
     mount.wait();
     assert_eq!(fs::read_dir(&sockets).expect("the folder").count(), 0);
+}
+
+#[test]
+fn a_request_of_another_version_is_answered_with_the_remedy() {
+    let liar = liar(1);
+    let mount = in_clear(&liar.source());
+    mount.status();
+    let sockets = mount.cache_dir().with_file_name("run").join("pop3fs");
+    let mut sockets = fs::read_dir(sockets).expect("a folder");
+    let socket = sockets.next().expect("a socket").expect("an entry");
+    let mut client = UnixStream::connect(socket.path()).expect("a connection");
+    client
+        .write_all(b"{\"request\":\"unheard of\"}\n")
+        .expect("a request");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("an answer");
+    let words = "the pop3fs that serves this mount is of another version and does not know the request: use its own program, or unmount and mount again";
+    assert_says(&answer, &[words]);
 }
 
 #[test]

@@ -29,10 +29,17 @@ fn demo_mails_can_be_searched_removed_and_committed() {
     assert_says(
         &demo.stdout(),
         &[
-            "is mounted at",
+            "The demo maildrop is mounted at ",
             ground.dir(),
-            "grep -r invoice",
-            "pop3fs umount",
+            "Try, in another terminal:\n  ls -l ",
+            "# every message is a file\n  grep -r invoice ",
+            "# a file holds what the server sent\n  grep -r invoice ",
+            "# the same as a person would read it\n  ls ",
+            "# a query is a directory\n  rsync -a ",
+            "# the second time, nothing is left to copy\n  rm ",
+            "# nothing happens on the server yet\n  pop3fs umount ",
+            "# now it does, and you see what the server answers\n",
+            "Ctrl-C ends it.\n",
         ],
     );
     let before = stdout_of(&["ls", ground.dir()]).lines().count();

@@ -124,6 +124,15 @@ fn a_credential_of_a_service() {
 }
 
 #[test]
+fn an_empty_credential_of_a_service_is_refused() {
+    let (ground, liar) = (Ground::new(), liar(2));
+    file(&ground, "pop3fs-password", "", 0o400);
+    let folder = ground.0.folder().to_str().expect("a path in ASCII");
+    let said = sentence(&mount_with(&ground, &liar, Some(folder)));
+    assert_says(&said, &["the credential pop3fs-password is empty"]);
+}
+
+#[test]
 fn a_line_of_netrc() {
     let (ground, liar) = (Ground::new(), liar(2));
     let netrc = "machine 127.0.0.1 login bob password other\nmachine 127.0.0.1 login alice password secret\n";
@@ -149,7 +158,9 @@ fn a_service_without_a_password_is_told_what_to_write() {
     let said = sentence(&mount_with(&ground, &liar, Some(folder)));
     assert_says(
         &said,
-        &["no terminal", "LoadCredential=pop3fs-password:FILE"],
+        &[
+            "no password, and no terminal to ask on: give -o password_command=…, password_file=… or password_stdin, or set POP3FS_PASSWORD; a service of systemd has LoadCredential=pop3fs-password:FILE",
+        ],
     );
     assert_eq!(liar.server().connections(), 0);
 }
@@ -284,7 +295,10 @@ fn the_password_of_a_proxy_is_asked_for() {
     command.args(["--wait", crate::PROGRAM, "-o", proxy]);
     command.args(["pops://al@h.invalid", ground.dir()]);
     let said = sentence(&output_within(LIMIT, &mut command));
-    let parts = ["no password for bob at the proxy", "proxy_password_command"];
+    let parts = [
+        "no password for bob at the proxy socks5://127.0.0.1:1, and no terminal to ask on: ",
+        "give -o proxy_password_command=… or proxy_password_file=…, or write it into ~/.netrc",
+    ];
     assert_says(&said, &parts);
 }
 

@@ -82,6 +82,12 @@ fn of_the_configuration() {
             &["more than one source", "keep only one"],
         ),
         (
+            format!(
+                "[account.work]\n{URL}\nproxy_password_command = \"a\"\nproxy_password_file = \"b\""
+            ),
+            &["more than one source of the proxy password: keep only one"],
+        ),
+        (
             "[account.work]\nurl = \"imaps://al@h\"".to_owned(),
             &["[account.work]", "not a scheme"],
         ),
@@ -137,6 +143,18 @@ fn an_unreadable_standard_input_is_refused() {
         .stdin(folder);
     let said = sentence(&output_within(LIMIT, &mut command));
     assert_says(&said, &["cannot read the password from", "standard input"]);
+}
+
+#[test]
+fn of_a_current_directory_that_is_gone() {
+    let ground = Ground::new();
+    let gone = ground.0.folder().join("gone");
+    fs::create_dir(&gone).expect("a folder");
+    let mut shell = ground.0.at_home(Command::new("sh"));
+    let script = "rmdir \"$PWD\"; exec \"$0\" pops://al@h.invalid mail";
+    shell.args(["-c", script, PROGRAM]).current_dir(&gone);
+    let said = sentence(&output_within(LIMIT, &mut shell));
+    assert_says(&said, &["cannot find the current directory ("]);
 }
 
 #[test]

@@ -154,7 +154,8 @@ fn an_encrypted_key_without_a_terminal_names_the_options() {
     command.args(["--wait", crate::common::PROGRAM, "-o", &encrypted]);
     command.args(["pops://alice@h.invalid", ground.dir()]);
     let output = crate::common::output_within(crate::common::PATIENCE, &mut command);
-    let parts = ["no passphrase for", "no terminal", "passphrase_command"];
+    let remedy = "no terminal to ask on: give -o passphrase_command=… or passphrase_file=…";
+    let parts = ["no passphrase for", remedy];
     assert_says(&sentence(&output), &parts);
 }
 
@@ -195,7 +196,7 @@ fn the_password_of_a_proxy_comes_from_a_file_or_netrc() {
     let output = crate::common::output_within(crate::common::PATIENCE, &mut command);
     let shown = stdout(&output);
     assert!(output.status.success(), "{shown}{}", stderr(&output));
-    assert_says(&shown, &["of the proxy socks5://127.0.0.1"]);
+    assert_says(&shown, &[", of the proxy socks5://127.0.0.1"]);
 }
 
 #[test]
@@ -210,7 +211,9 @@ fn what_is_wrong_with_a_proxy_is_said_with_the_remedy() {
     };
     own_file(&file, b"wrong\n");
     let from_file = format!("proxy_password_file={}", file.display());
-    let parts = ["refuses the user name", "proxy_password_command"];
+    let remedy =
+        "check the user in -o proxy= and what proxy_password_command or proxy_password_file gives";
+    let parts = ["refuses the user name", remedy];
     assert_says(&refused(&[&option, &from_file]), &parts);
     let anonymous = format!("proxy=socks5://127.0.0.1:{}", proxy.port);
     let parts = ["demands a login", "proxy=socks5://USER@"];

@@ -1,6 +1,6 @@
 //! `tls_pin`: a certificate that is known by itself, whatever its chain, dates and host.
 
-use crate::common::{Certificate, eventually};
+use crate::common::{Certificate, MountBuilder, eventually};
 use crate::{assert_says, assert_trusted, dovecot, refusal, refusals};
 
 /// Of no certificate.
@@ -22,6 +22,18 @@ fn the_pinned_certificate_is_trusted_whatever_else_is_wrong_with_it() {
 }
 
 #[test]
+fn what_a_pin_leaves_unverified_is_logged() {
+    let dovecot = dovecot(Certificate::SelfSigned);
+    let pin = format!("tls_pin=sha256:{}", dovecot.identity().fingerprint());
+    let mount = MountBuilder::new(&dovecot.tls_source())
+        .flag("-v")
+        .option(&pin)
+        .mount();
+    let parts = ["localhost has a pinned certificate; nothing else in it is verified"];
+    assert_says(&mount.stderr(), &parts);
+}
+
+#[test]
 fn a_pin_without_colons_and_in_small_letters_is_the_same() {
     let dovecot = dovecot(Certificate::SelfSigned);
     let digits = dovecot.identity().fingerprint().replace(':', "");
@@ -35,7 +47,8 @@ fn another_certificate_than_the_pinned_one_is_refused_and_named() {
     let wrong = format!("tls_pin=sha256:{ZEROS}");
     let right = format!("tls_pin=sha256:{}", dovecot.identity().fingerprint());
     for said in refusals(&dovecot, &[&wrong]) {
-        assert_says(&said, &["not a pinned one", &format!("-o {right}")]);
+        let remedy = "if its administrator has renewed the certificate, write -o tls_pin=sha256:";
+        assert_says(&said, &["not a pinned one", remedy, &format!("-o {right}")]);
     }
     // Whoever was refused has not logged in: the one log-in is that of the trusted mount.
     let source = dovecot.tls_source();

@@ -27,14 +27,13 @@ pub fn demo(dir: Option<&Path>) -> ExitCode {
 
 fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
     Log::on_stderr().begin();
-    let refused = |what| move |source| ServeError::System { what, source };
-    let signals =
-        EndingSignals::block().map_err(|errno| refused("to block signals")(errno.into()))?;
-    let server = DemoServer::start().map_err(refused("a server on loopback"))?;
-    let mountpoint = DemoDirectory::make(dir).map_err(refused("the directory of the demo"))?;
+    let refused = |doing| move |source| ServeError::System { doing, source };
+    let signals = EndingSignals::block().map_err(|errno| refused("block signals")(errno.into()))?;
+    let server = DemoServer::start().map_err(refused("start a server on loopback"))?;
+    let mountpoint = DemoDirectory::make(dir).map_err(refused("make the directory of the demo"))?;
     let source: Source = format!("pop://{USER}@{}", server.address()).parse()?;
     let cache = tempfile::Builder::new().prefix("pop3fs-demo-").tempdir();
-    let cache = cache.map_err(refused("a folder for the demo's cache"))?;
+    let cache = cache.map_err(refused("make a folder for the demo's cache"))?;
     let plan = Plan {
         source: source.with_tls(TlsPolicy::Off),
         options: Options {

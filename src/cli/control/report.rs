@@ -371,8 +371,38 @@ mod tests {
         };
         let shown = printed(&status);
         assert!(shown.contains("session      closed: the server is away\n"));
-        assert!(shown.contains("disk         nothing is kept"), "{shown}");
+        let disk = "disk         nothing is kept (cache=off)\n";
+        assert!(shown.contains(disk), "{shown}");
         assert!(shown.contains("opened       no message\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_failed_login_says_when_the_next_attempt_is() {
+        assert_eq!(next_attempt(None), "this mount does not log in again");
+        let now = next_attempt(Some(Instant::now()));
+        assert_eq!(now, "the next request tries again");
+        let later = next_attempt(Some(Instant::now() + Duration::from_secs(3600)));
+        assert!(later.ends_with(" s at the earliest"), "{later}");
+    }
+
+    #[test]
+    fn a_commit_under_way_and_what_is_held_back_are_told() {
+        let status = MountStatus {
+            committing: 1,
+            held: Some("too many".to_owned()),
+            one_at_a_time: true,
+            watches: 1,
+            ..example()
+        };
+        let shown = printed(&status);
+        for line in [
+            "pipeline     one command at a time: the server's replies were out of step\n",
+            "watched      by 1 program\n",
+            "under way    a commit of 1 message\n",
+            "held back    too many: `pop3fs commit --yes /mnt` deletes them, `pop3fs restore /mnt` takes them back\n",
+        ] {
+            assert!(shown.contains(line), "{shown}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(in crate::cli) fn fetched_in_words(fetched: &Fetched, mountpoint: &Path) -> 
         fail(
             fault.into(),
             format!(
-                "stopped: {}; what was fetched is kept, and `pop3fs fetch {}` continues",
+                "stopped: {}; what was fetched is kept: `pop3fs fetch {}` continues",
                 fault.sentence(),
                 shown::path(mountpoint)
             ),
@@ -50,7 +50,10 @@ pub(in crate::cli) fn fetched_in_words(fetched: &Fetched, mountpoint: &Path) -> 
     if let unkept @ 1.. = fetched.unkept {
         fail(
             Failure::System,
-            format!("{unkept} of them could not be kept in the cache: is its disk full?"),
+            format!(
+                "{} could not be kept in the cache: is its disk full?",
+                counted(unkept, "message")
+            ),
         );
     }
     response
@@ -68,7 +71,7 @@ pub(in crate::cli) fn delayed_in_words(delay: Duration, pending: usize) -> Contr
     ControlResponse::failed(
         Failure::HeldBack,
         format!(
-            "the server allows the next login in {seconds} s (LOGIN-DELAY), and {deletions} are pending: still mounted; umount again then, or with --discard, which keeps the messages"
+            "still mounted with {deletions} pending: the server allows the next login in {seconds} s (LOGIN-DELAY); umount again then, or with --discard, which keeps the messages"
         ),
     )
 }
@@ -285,4 +288,171 @@ fn success_in_words(verdict: &Verdict) -> ControlResponse {
         });
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maildrop::Excess;
+    use crate::pop3::ServerText;
+
+    const DIR: &str = "/m";
+
+    fn lines(response: &ControlResponse) -> Vec<&str> {
+        response.lines.iter().map(String::as_str).collect()
+    }
+
+    fn names(count: usize) -> Vec<String> {
+        (1..=count).map(|serial| format!("{serial}.eml")).collect()
+    }
+
+    #[test]
+    fn a_fetch_says_what_failed_and_how_to_go_on() {
+        let failed = names(12).into_iter().map(|name| (name, Fault::TooLarge));
+        let fetched = Fetched {
+            present: 2,
+            fetched: 1,
+            failed: failed.collect(),
+            unkept: 1,
+            stopped: Some(Fault::Ending),
+        };
+        let told = fetched_in_words(&fetched, Path::new(DIR));
+        let told = lines(&told);
+        assert_eq!(
+            told[..3],
+            [
+                "1 message fetched, 2 already cached",
+                "stopped: the mount is ending; what was fetched is kept: `pop3fs fetch /m` continues",
+                "1.eml: the message is larger than max_message: -o max_message= allows larger ones",
+            ]
+        );
+        assert_eq!(
+            told[12..],
+            [
+                "2 more failed",
+                "1 message could not be kept in the cache: is its disk full?",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mount_that_waits_for_a_login_says_how_long() {
+        let told = delayed_in_words(Duration::from_secs(9), 1);
+        assert_eq!(
+            lines(&told),
+            [
+                "still mounted with 1 deletion pending: the server allows the next login in 10 s (LOGIN-DELAY); umount again then, or with --discard, which keeps the messages"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_failed_commit_says_what_becomes_of_the_removals() {
+        let pending = |remembered| PendingCounts {
+            before: 2,
+            left: 2,
+            remembered,
+        };
+        let fault = || Err(Fault::OutcomeUnknown("why".to_owned()));
+        let unmounted = |remembered| {
+            let farewell = Farewell::Commit(crate::maildrop::Consent::Unsaid);
+            farewell_in_words(farewell, Path::new(DIR), pending(remembered), fault())
+        };
+        for (told, last) in [
+            (
+                verdict_in_words(fault()),
+                "what the server still has stays removed here: the next `pop3fs commit` or `pop3fs umount` deletes it",
+            ),
+            (
+                unmounted(2),
+                "what the server still has stays removed: the end of the next mount deletes it, `pop3fs restore` there takes it back",
+            ),
+            (
+                unmounted(0),
+                "what was removed here may still be on the server, and is shown at the next mount",
+            ),
+        ] {
+            let told = lines(&told);
+            let why = "it is not known whether the deletions were committed: ";
+            assert!(told[0].starts_with(why), "{told:?}");
+            assert_eq!(told[1..], [last]);
+        }
+        let refused = verdict_in_words(Err(Fault::Departed));
+        let why = "the deletions were not committed: the message is no longer on the server";
+        assert_eq!(lines(&refused)[0], why);
+    }
+
+    #[test]
+    fn an_unmount_that_holds_deletions_back_says_how_to_let_them_through() {
+        let held = Held {
+            pending: 2,
+            unread: 2,
+            excess: Excess::Many { max_delete: 1 },
+        };
+        let counts = PendingCounts {
+            before: 2,
+            left: 2,
+            remembered: 0,
+        };
+        let farewell = Farewell::Commit(crate::maildrop::Consent::Unsaid);
+        let told = farewell_in_words(farewell, Path::new(DIR), counts, Err(held.into()));
+        let told = lines(&told)[0];
+        let remedy = ": nothing was deleted; `pop3fs umount --yes /m` would have deleted them, -o max_delete=NUMBER sets how many need no confirmation, and -o max_delete=off removes the limit";
+        assert!(told.ends_with(remedy), "{told}");
+    }
+
+    #[test]
+    fn a_mount_that_nobody_unmounted_says_why_nothing_is_deleted() {
+        let told = still_mounted_in_words(Path::new(DIR), 0, &[], &[]);
+        assert_eq!(
+            lines(&told),
+            [
+                "/m ended without an unmount (its FUSE connection was aborted, as `umount -f` does, or it could not be unmounted); nothing to delete"
+            ]
+        );
+        let told = still_mounted_in_words(Path::new(DIR), 3, &names(2), &names(1));
+        assert_eq!(
+            lines(&told)[1..],
+            [
+                "1 message removed here may still be on the server, and shown at the next mount: 2.eml",
+                "1 removal is pending again in the next mount: 1.eml",
+            ]
+        );
+        assert!(
+            lines(&told)[0].ends_with(": a commit was under way: 1 message deleted on the server")
+        );
+    }
+
+    #[test]
+    fn removals_of_an_earlier_mount_are_counted() {
+        let told = remembered_in_words(ControlResponse::done("done"), &names(2));
+        let pending = "2 removals are pending again in the next mount: 1.eml, 2.eml";
+        assert_eq!(lines(&told), ["done", pending]);
+    }
+
+    #[test]
+    fn a_verdict_names_what_was_kept_and_why() {
+        let kept = |name: &str, whereabouts| Kept {
+            name: name.to_owned(),
+            whereabouts,
+            reason: ServerText::from(&b"no"[..]),
+        };
+        let verdict = Verdict {
+            deleted: 1,
+            gone: 2,
+            kept: vec![
+                kept("a.eml", Whereabouts::OnServer),
+                kept("b.eml", Whereabouts::Unknown),
+            ],
+        };
+        let told = verdict_in_words(Ok(verdict));
+        assert_eq!(
+            lines(&told),
+            [
+                "1 message deleted on the server, 2 already gone",
+                "a.eml is still on the server: no",
+                "b.eml is possibly still on the server: no",
+            ]
+        );
+    }
 }

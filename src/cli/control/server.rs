@@ -254,7 +254,7 @@ impl Drop for ControlReply {
     fn drop(&mut self) {
         self.send_once(&ControlResponse::failed(
             Failure::Other,
-            "pop3fs dropped the request: see its log",
+            "the pop3fs that serves this mount gave no answer: see its log",
         ));
     }
 }
@@ -320,7 +320,7 @@ fn receive(client: &UnixStream) -> io::Result<Request> {
     serde_json::from_slice(&line).map_err(|error| {
         ControlReply(client.try_clone().ok()).send(&ControlResponse::failed(
             Failure::Other,
-            "this pop3fs does not know the request: it is of another version than the one that mounted",
+            "the pop3fs that serves this mount is of another version and does not know the request: use its own program, or unmount and mount again",
         ));
         error.into()
     })

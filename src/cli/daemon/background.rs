@@ -101,7 +101,7 @@ impl Launcher {
         }
         match read_verdict(self.verdict) {
             Some(verdict) => verdict,
-            None => Err(how_it_ended(self.daemon)),
+            None => Err(LaunchError::of(waitpid(self.daemon, None))),
         }
     }
 }
@@ -147,18 +147,21 @@ fn read_verdict(pipe: impl Read) -> Option<Result<String, LaunchError>> {
     }
 }
 
-fn how_it_ended(daemon: Pid) -> LaunchError {
-    LaunchError::Died(match waitpid(daemon, None) {
-        Ok(WaitStatus::Signaled(_, Signal::SIGINT, _)) => return LaunchError::Interrupted,
-        Ok(WaitStatus::Exited(_, code)) if code == i32::from(Failure::Interrupted.status()) => {
-            return LaunchError::Interrupted;
+impl LaunchError {
+    /// Why a daemon ended without a verdict, by what waitpid(2) tells.
+    fn of(ended: nix::Result<WaitStatus>) -> Self {
+        match ended {
+            Ok(WaitStatus::Signaled(_, Signal::SIGINT, _)) => Self::Interrupted,
+            Ok(WaitStatus::Exited(_, code)) if code == i32::from(Failure::Interrupted.status()) => {
+                Self::Interrupted
+            }
+            Ok(WaitStatus::Signaled(_, signal, _)) => Self::Died(signal.to_string()),
+            Ok(WaitStatus::Exited(_, code)) => Self::Died(format!("exit status {code}")),
+            // waitpid(2) returns neither without WUNTRACED and WNOHANG.
+            Ok(stopped_or_alive) => Self::Died(format!("{stopped_or_alive:?}")),
+            Err(errno) => Self::Died(errno.to_string()),
         }
-        Ok(WaitStatus::Signaled(_, signal, _)) => signal.to_string(),
-        Ok(WaitStatus::Exited(_, code)) => format!("exit code {code}"),
-        // waitpid(2) returns neither without WUNTRACED and WNOHANG.
-        Ok(_stopped_or_alive) => "it was stopped".to_owned(),
-        Err(errno) => errno.to_string(),
-    })
+    }
 }
 
 fn leave_terminal() -> io::Result<()> {
@@ -203,6 +206,32 @@ mod tests {
         let (pipe, ready) = ready();
         drop(ready);
         assert_eq!(read_verdict(pipe), None);
+    }
+
+    #[test]
+    fn the_end_of_a_daemon_is_told_with_its_cause() {
+        let ended = |status| LaunchError::of(Ok(status)).to_string();
+        let daemon = Pid::from_raw(1);
+        for (status, sentence) in [
+            (
+                WaitStatus::Exited(daemon, 3),
+                "ended before the mount was ready (exit status 3): run it again with -d to see where",
+            ),
+            (
+                WaitStatus::Signaled(daemon, Signal::SIGKILL, false),
+                "ended before the mount was ready (SIGKILL): run it again with -d to see where",
+            ),
+            (
+                WaitStatus::Signaled(daemon, Signal::SIGINT, false),
+                "interrupted: nothing is mounted",
+            ),
+            (
+                WaitStatus::Exited(daemon, Failure::Interrupted.status().into()),
+                "interrupted: nothing is mounted",
+            ),
+        ] {
+            assert_eq!(ended(status), sentence);
+        }
     }
 
     #[test]

@@ -107,7 +107,7 @@ pub(in crate::cli) fn end_at_signals(
             log::info!("{signal}: unmounting");
             thread::sleep(SAME_SIGNAL);
             if let Err(errno) = signals.forget_pending() {
-                log::warn!("signals that came twice: {errno}");
+                log::warn!("cannot tell signals that came twice: {errno}");
             }
             unmount(&mount);
             let _main_may_have_ended = tell.send(End::Signal);
@@ -124,7 +124,7 @@ fn end_at_once(signal: Signal, mount: &Mount, stake: &Stake) -> ! {
         Some(Some(failure)) => failure.status(),
         None => {
             log::error!(
-                "{signal} again: ended at once, before the server had confirmed any deletion"
+                "{signal} again: ended at once, although the server had not confirmed the deletions"
             );
             Failure::Uncommitted.status()
         }

@@ -87,7 +87,7 @@ impl Ends {
                 }
                 Some(End::Session(_)) => {}
                 None => {
-                    log::warn!("files are still open");
+                    log::warn!("files are still open: they are not waited for any longer");
                     break;
                 }
             }

@@ -103,7 +103,7 @@ impl Mirror {
         let fetched = fetched.map_err(FetchOutcome::Impossible)?;
         systemd::mirroring(&self.source, self.progress());
         for (name, fault) in &fetched.failed {
-            log::info!("{name} is not mirrored: {fault}");
+            log::info!("cannot mirror {name}: {fault}");
         }
         if let Some(fault) = &fetched.stopped {
             log::info!("the mirror waits: {fault}");

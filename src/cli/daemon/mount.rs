@@ -81,9 +81,9 @@ pub(in crate::cli) enum ServeError {
     Mount(#[from] MountError),
     #[error(transparent)]
     Remount(#[from] RemountError),
-    #[error("this system refused {what} ({source})")]
+    #[error("cannot {doing} ({source})")]
     System {
-        what: &'static str,
+        doing: &'static str,
         source: io::Error,
     },
 }
@@ -118,8 +118,8 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
         return Ok(ExitCode::SUCCESS);
     }
     let Target { source, options } = arguments.target()?;
-    let mountpoint =
-        std::path::absolute(arguments.mountpoint()).map_err(system("the current directory"))?;
+    let mountpoint = std::path::absolute(arguments.mountpoint())
+        .map_err(system("find the current directory"))?;
     if options.cache == Caching::On {
         cache_folder(&options)?;
     }
@@ -149,7 +149,7 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
     };
     let ready = match arguments.place() {
         RunMode::Foreground => background::foreground(),
-        RunMode::Background => match background::background().map_err(system("to fork"))? {
+        RunMode::Background => match background::background().map_err(system("fork"))? {
             ForkRole::Launcher(launcher) => {
                 let cautions = launcher.verdict()?;
                 cautions
@@ -162,8 +162,7 @@ fn run(arguments: &MountArguments) -> Result<ExitCode, ServeError> {
         },
     };
     log.begin();
-    let signals =
-        EndingSignals::block().map_err(|errno| system("to block signals")(errno.into()))?;
+    let signals = EndingSignals::block().map_err(|errno| system("block signals")(errno.into()))?;
     Ok(serve(plan, signals, ready, |_| {}))
 }
 
@@ -202,7 +201,7 @@ pub(in crate::cli) fn serve(
     end_at_a_panic(stake.clone());
     let (tell, ends) = Ends::new();
     let begun = end_at_signals(signals, stake.clone(), tell.clone())
-        .map_err(system("a thread"))
+        .map_err(system("start a thread"))
         .and_then(|()| MountedMaildrop::begin(plan, stake));
     match begun {
         Ok((mounted, serving)) => mounted.serve(serving, tell, ends, ready, announce),
@@ -301,7 +300,10 @@ impl MountedMaildrop {
             Ok(control) => control,
             Err(error) => {
                 self.give_up();
-                return fail(ready, &system("a thread or the control socket")(error));
+                return fail(
+                    ready,
+                    &system("start a thread or the control socket")(error),
+                );
             }
         };
         self.announce(ready, announce);
@@ -408,7 +410,7 @@ fn begin_mount(
     stake: &Stake,
 ) -> Result<(Mount, KernelSession), ServeError> {
     let filesystem = Filesystem::new(Arc::clone(parts.maildrop), appearance(options))
-        .map_err(system("a thread"))?;
+        .map_err(system("start a thread"))?;
     let filesystem = filesystem.with_searches(parts.searches);
     let how = MountOptions {
         fsname: source.to_string(),
@@ -420,7 +422,7 @@ fn begin_mount(
         Ok(serving) => Ok((mount, serving)),
         Err(error) => {
             detach(&mount);
-            Err(system("the FUSE device")(error))
+            Err(system("prepare the FUSE device")(error))
         }
     }
 }
@@ -439,6 +441,6 @@ fn report(response: &ControlResponse) -> ExitCode {
     }
 }
 
-fn system(what: &'static str) -> impl FnOnce(io::Error) -> ServeError {
-    move |source| ServeError::System { what, source }
+fn system(doing: &'static str) -> impl FnOnce(io::Error) -> ServeError {
+    move |source| ServeError::System { doing, source }
 }

@@ -153,7 +153,8 @@ fn fetch_all(maildrop: Arc<Maildrop>) {
             let listing = maildrop.changed();
             let fetched = maildrop.fetch(Depth::Body, &mut |_| ControlFlow::Continue(()));
             if let Err(error) = fetched {
-                return log::warn!("not all messages can be searched: {error}");
+                let why = error.sentence();
+                return log::warn!("not all messages can be searched: {why}");
             }
             while maildrop.changed() == listing {
                 thread::sleep(BETWEEN_LOOKS);

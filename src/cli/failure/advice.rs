@@ -5,6 +5,7 @@
 use std::fmt::Display;
 
 use crate::cli::account::server_access::AccessError;
+use crate::cli::shown::size;
 use crate::fs::mount::MountError;
 use crate::maildrop::{AuthenticationError, Fault, FetchError, OpenError};
 use crate::net::{Distrust, FileFault, NetError, ProxyRefusal, Refusal, ShownCertificate};
@@ -48,9 +49,9 @@ impl Advice for FileFault {
             Self::NoCertificate | Self::NoKey | Self::NeitherFormat => {
                 "-o client_cert=FILE takes a certificate and its private key, in PEM or PKCS#12"
             }
-            Self::OtherKey => "put the certificate of the key first",
+            Self::OtherKey => "put the certificate that belongs to the key first",
             Self::Encrypted | Self::WrongPassphrase => {
-                "-o passphrase_command=… or passphrase_file=… gives it"
+                "give it by -o passphrase_command=… or passphrase_file=…"
             }
             Self::Io(_) | Self::OldCipher | Self::Exposed => return None,
         };
@@ -63,9 +64,9 @@ impl Advice for ProxyRefusal {
         let advice = match self {
             Self::LoginDemanded => "name a user in -o proxy=socks5://USER@HOST:PORT",
             Self::LoginRefused => {
-                "is the user in -o proxy= right, and what proxy_password_command or proxy_password_file gives?"
+                "check the user in -o proxy= and what proxy_password_command or proxy_password_file gives"
             }
-            Self::NotSocks5 => "-o proxy= takes a SOCKS5 proxy, and none of another kind",
+            Self::NotSocks5 => "-o proxy= takes only a SOCKS5 proxy",
             Self::LoginTooLong | Self::Forbidden | Self::NameTooLong => return None,
         };
         Some(advice.to_owned())
@@ -86,7 +87,7 @@ impl Advice for Refusal {
         match self {
             Self::Certificate(distrust, shown) => advice_on(*distrust, shown.as_ref()),
             Self::NotPinned(shown) => Some(format!(
-                "if the certificate was replaced by right, the option is now {}",
+                "if its administrator has renewed the certificate, write {}",
                 pin(Some(shown))
             )),
             Self::NotTls => Some(
@@ -118,7 +119,7 @@ fn advice_on(distrust: Distrust, shown: Option<&ShownCertificate>) -> Option<Str
             "the server's administrator must renew it; {pin} trusts it as it is"
         )),
         Distrust::OtherHost => Some(format!(
-            "write the name that it was made for into SOURCE; {pin} trusts it as it is"
+            "write a name that it was made for into SOURCE; {pin} trusts it as it is"
         )),
         Distrust::SelfSigned => Some(format!(
             "if you know it, {pin} trusts it, or -o ca_file=FILE if FILE holds it"
@@ -142,7 +143,7 @@ impl Advice for StoreError {
     fn advice(&self) -> Option<String> {
         let advice = match self {
             Self::Io { .. } => {
-                "make it possible, name another folder with -o cache_dir=DIR, or set -o cache=off"
+                "mend that, name another folder with -o cache_dir=DIR, or set -o cache=off"
             }
             Self::NotAFolder { .. } | Self::AnotherOwner { .. } => {
                 "remove it, or name another folder with -o cache_dir=DIR"
@@ -229,7 +230,7 @@ impl Advice for AuthenticationError {
             Self::NothingUnasked(_) => "set -o auth= to one of these",
             Self::NoTimestamp => "set -o auth=auto",
             Self::MechanismRefused { .. } | Self::Unusable { .. } | Self::BadChallenge { .. } => {
-                "set -o auth= to another"
+                "set -o auth= to another mechanism"
             }
             Self::ServerUnproven | Self::TokenRefused { .. } | Self::NoFreshToken(_) => {
                 return None;
@@ -243,7 +244,11 @@ impl Advice for FetchError {
     fn advice(&self) -> Option<String> {
         Some(match self {
             Self::NoCache => "mount it without -o cache=off to fetch messages ahead".to_owned(),
-            Self::TooSmall { .. } => "mount with a larger -o cache_size=".to_owned(),
+            Self::TooSmall { octets, room } => format!(
+                "mount with a larger -o cache_size= (the maildrop has {}, the cache holds {})",
+                size(*octets),
+                size(*room)
+            ),
         })
     }
 }
@@ -266,6 +271,182 @@ mod tests {
         );
         let in_use = StoreError::InUse { path };
         assert!(in_use.sentence().contains("pop3fs umount"));
+    }
+
+    fn assert_advises<E: Advice>(advice: &[(E, &str)]) {
+        for (error, words) in advice {
+            assert_eq!(error.advice().as_deref(), Some(*words), "{error}");
+        }
+    }
+
+    #[test]
+    fn advice_on_the_cache_names_what_to_change() {
+        let path = || PathBuf::from("/c");
+        let source = std::io::Error::other("broken");
+        let doing = "read";
+        assert_advises(&[
+            (
+                StoreError::Io {
+                    doing,
+                    path: path(),
+                    source,
+                },
+                "mend that, name another folder with -o cache_dir=DIR, or set -o cache=off",
+            ),
+            (
+                StoreError::Sqlite {
+                    path: path(),
+                    source: rusqlite::Error::InvalidQuery,
+                },
+                "make room or repair the disk, name another folder with -o cache_dir=DIR, or set -o cache=off",
+            ),
+            (
+                StoreError::NotAFolder { path: path() },
+                "remove it, or name another folder with -o cache_dir=DIR",
+            ),
+            (StoreError::NotAFile { path: path() }, "remove it"),
+            (
+                StoreError::InUse { path: path() },
+                "`pop3fs umount` it first",
+            ),
+        ]);
+        assert_advises(&[
+            (
+                FetchError::NoCache,
+                "mount it without -o cache=off to fetch messages ahead",
+            ),
+            (
+                FetchError::TooSmall {
+                    octets: 3 << 20,
+                    room: 1 << 20,
+                },
+                "mount with a larger -o cache_size= (the maildrop has 3 MiB, the cache holds 1 MiB)",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn advice_on_the_way_to_the_server_names_the_option() {
+        assert_advises(&[
+            (
+                FileFault::NoKey,
+                "-o client_cert=FILE takes a certificate and its private key, in PEM or PKCS#12",
+            ),
+            (
+                FileFault::OtherKey,
+                "put the certificate that belongs to the key first",
+            ),
+            (
+                FileFault::Encrypted,
+                "give it by -o passphrase_command=… or passphrase_file=…",
+            ),
+        ]);
+        assert_advises(&[
+            (
+                ProxyRefusal::LoginDemanded,
+                "name a user in -o proxy=socks5://USER@HOST:PORT",
+            ),
+            (
+                ProxyRefusal::LoginRefused,
+                "check the user in -o proxy= and what proxy_password_command or proxy_password_file gives",
+            ),
+            (
+                ProxyRefusal::NotSocks5,
+                "-o proxy= takes only a SOCKS5 proxy",
+            ),
+        ]);
+        let path = PathBuf::from("/c");
+        let reason = "is a folder".to_owned();
+        assert_advises(&[(
+            NetError::CaFile { path, reason },
+            "-o ca_file=FILE takes certificates in PEM",
+        )]);
+    }
+
+    #[test]
+    fn advice_on_a_certificate_names_the_pin() {
+        let of = |distrust| Refusal::Certificate(distrust, None);
+        assert_advises(&[
+            (
+                of(Distrust::Expired),
+                "the server's administrator must renew it; -o tls_pin=sha256:… trusts it as it is",
+            ),
+            (
+                of(Distrust::OtherHost),
+                "write a name that it was made for into SOURCE; -o tls_pin=sha256:… trusts it as it is",
+            ),
+            (
+                of(Distrust::SelfSigned),
+                "if you know it, -o tls_pin=sha256:… trusts it, or -o ca_file=FILE if FILE holds it",
+            ),
+            (
+                of(Distrust::UnknownIssuer),
+                "-o ca_file=FILE names another authority; if you know the certificate, -o tls_pin=sha256:… trusts it",
+            ),
+            (
+                Refusal::NotTls,
+                "try the pop:// scheme (STLS, port 110), or pops:// with another port (995)",
+            ),
+            (
+                Refusal::CertificateDemanded,
+                "-o client_cert=FILE names yours, with its private key",
+            ),
+            (
+                Refusal::CertificateRefused,
+                "its administrator knows which authority has to sign the one in -o client_cert=",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn advice_on_a_server_names_the_option_to_try() {
+        let unusable = AuthenticationError::Unusable {
+            mechanism: "PLAIN",
+            reason: "why".to_owned(),
+        };
+        let text = || crate::pop3::ServerText::from(&b"no"[..]);
+        let not_offered = AuthenticationError::NotOffered {
+            wanted: "PLAIN",
+            offered: text(),
+        };
+        assert_advises(&[
+            (not_offered, "set -o auth=auto, or auth= to one of these"),
+            (
+                AuthenticationError::NothingUnasked(text()),
+                "set -o auth= to one of these",
+            ),
+            (unusable, "set -o auth= to another mechanism"),
+        ]);
+        assert_advises(&[
+            (
+                Fault::StlsRefused,
+                "try the pops:// scheme, or -o tls=off if the password may go in the clear",
+            ),
+            (Fault::TooLarge, "-o max_message= allows larger ones"),
+        ]);
+        let advises = |fault: Fault, words: &str| {
+            assert_eq!(
+                advice_at_mounting(&fault).as_deref(),
+                Some(words),
+                "{fault}"
+            );
+        };
+        advises(
+            NetError::Silence(std::time::Duration::from_secs(1)).into(),
+            "is that the port of the scheme (pops:// 995, pop:// 110)? -o timeout= waits longer",
+        );
+        advises(
+            NetError::Closed.into(),
+            "try again in a while, and see whether the port is that of the scheme (pops:// 995, pop:// 110)",
+        );
+        let command = "STAT";
+        advises(
+            Fault::Refused {
+                command,
+                text: text(),
+            },
+            "try again in a while, or ask the server's administrator",
+        );
     }
 
     #[test]

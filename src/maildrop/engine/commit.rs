@@ -108,13 +108,13 @@ impl<'a> Commit<'a> {
         drop(state);
         match &result {
             Ok(verdict) => log::info!(
-                "{} messages deleted, {} gone already, {} kept by the server",
+                "committed: {} deleted, {} already gone, {} kept by the server",
                 verdict.deleted,
                 verdict.gone,
                 verdict.kept.len()
             ),
             Err(fault @ Fault::HeldBack(_)) => log::warn!("nothing is deleted: {fault}"),
-            Err(fault) => log::error!("nothing is known to be deleted: {fault}"),
+            Err(fault) => log::error!("the commit failed: {fault}"),
         }
         result
     }

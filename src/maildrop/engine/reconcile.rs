@@ -77,11 +77,11 @@ impl<'a> Reconcile<'a> {
         sessions: &mut Sessions,
     ) -> Result<Verdict, Fault> {
         let reason = doubt.reason();
-        log::warn!("QUIT was not confirmed ({reason}): looking what is left");
+        log::warn!("QUIT was not confirmed ({reason}): asking the server what it still has");
         self.open_session_to_look(doubt, sessions)?;
         if !self.names_as_many(sessions) {
             return Err(Fault::OutcomeUnknown(format!(
-                "{reason}; nor does it tell what is left"
+                "{reason}; then the server did not name all messages that it has"
             )));
         }
         let accepted = std::mem::take(&mut self.marked.accepted);
@@ -97,7 +97,7 @@ impl<'a> Reconcile<'a> {
             && !left.is_empty()
         {
             return Err(Fault::OutcomeUnknown(format!(
-                "{reason}; it may be deleting yet what it still has"
+                "{reason}; the server may still be deleting them"
             )));
         }
         let unmarked = std::mem::take(&mut self.marked.unmarked);
@@ -122,7 +122,7 @@ impl<'a> Reconcile<'a> {
             if attempt == ATTEMPTS {
                 let reason = doubt.reason();
                 return Err(Fault::OutcomeUnknown(format!(
-                    "{reason}; then, asked what is left: {fault}"
+                    "{reason}; then it could not be asked what it still has: {fault}"
                 )));
             }
             attempt += 1;

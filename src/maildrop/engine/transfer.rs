@@ -288,7 +288,7 @@ impl Transfer {
         }
         self.is_careful = true;
         log::warn!(
-            "{} replies are discarded and asked for again, since nothing confirmed them: {fault}",
+            "replies that nothing confirmed are discarded and asked for again ({}): {fault}",
             discarded.len()
         );
         for reply in discarded.into_iter().rev() {

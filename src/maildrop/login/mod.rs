@@ -324,7 +324,7 @@ fn without_failing_capa<T>(
     let outcome = loop {
         match attempt(quirks, capa) {
             Err(LoginStop::AtCapa(time, fault)) if quirks.capa.may_cause(&fault, time) => {
-                log::info!("the server fails on CAPA ({fault}): connecting again without it");
+                log::info!("the server failed on CAPA ({fault}): connecting again without it");
                 capa = time.left_out();
                 failure = Some((time, fault));
             }
@@ -361,13 +361,16 @@ fn ask_capa(
     quirks: &mut Quirks,
 ) -> Result<Capabilities, LoginStop> {
     let mut found = Capabilities::new();
-    let refuse = |_: &Status<'_>| Fault::Unsupported("the server has no CAPA");
+    let refuse = |status: &Status<'_>| Fault::Refused {
+        command: "CAPA",
+        text: status.server_text(),
+    };
     let answer = link.lines(&Command::Capa, refuse, |line| {
         found.add(line);
         Ok(())
     });
     match answer {
-        Ok(()) | Err(Fault::Unsupported(_)) => {
+        Ok(()) | Err(Fault::Refused { .. }) => {
             quirks.capa.note_answer(time);
             quirks.login_delay = found.login_delay.or(quirks.login_delay);
             Ok(found)

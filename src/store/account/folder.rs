@@ -145,7 +145,7 @@ fn close_to_others(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
         return Ok(());
     }
     fs::set_permissions(path, Permissions::from_mode(0o700))
-        .map_err(StoreError::io("close to others", path))
+        .map_err(StoreError::io("forbid others to enter", path))
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub(super) fn open(folder: &CacheFolder) -> Result<Connection, StoreError> {
     make_private_file(&path)?;
     match connect(&path, Use::Write) {
         Err(error) if is_damage(&error) => {
-            log::warn!("{} is damaged ({error}); it is made anew", path.display());
+            log::warn!("{} is damaged ({error}); it is made again", path.display());
         }
         Err(source) => return Err(StoreError::Sqlite { path, source }),
         Ok(connection) => match state(&connection) {
@@ -75,7 +75,7 @@ pub(super) fn open(folder: &CacheFolder) -> Result<Connection, StoreError> {
                 let known = FORMAT;
                 return Err(StoreError::NewerFormat { path, found, known });
             }
-            FileState::Unusable => log::info!("{} is made anew", path.display()),
+            FileState::Unusable => log::info!("{} is made again", path.display()),
         },
     }
     renew(&path)

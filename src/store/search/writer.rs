@@ -150,7 +150,7 @@ impl SearchWriter {
     }
 
     fn begin_anew(&mut self) {
-        log::warn!("{} is damaged; it is made anew", self.path().display());
+        log::warn!("{} is damaged; it is made again", self.path().display());
         match open_anew(&self.folder) {
             Ok(connection) => self.use_connection(connection),
             Err(error) => log::warn!("{error}"),

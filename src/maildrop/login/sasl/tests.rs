@@ -124,6 +124,26 @@ fn scram_refuses_malformed_and_costly_first_messages() {
 }
 
 #[test]
+fn a_malformed_first_message_of_scram_is_explained() {
+    for (rest, reason) in [
+        ("x", "its first message has no nonce and salt"),
+        (
+            "x,s=QSXCR+Q6sek8bf92,i=1",
+            "it asks for too few or too many iterations",
+        ),
+    ] {
+        let mut exchange = exchange(SaslMechanism::ScramSha256);
+        let message = server_first(&mut exchange, rest);
+        let error = respond(&mut exchange, &message).unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    }
+    let mut digest = exchange(SaslMechanism::CramMd5);
+    assert!(digest.opening(|_| true).is_none());
+    let error = respond(&mut digest, b"").unwrap_err();
+    assert!(error.contains("its challenge is empty"), "{error}");
+}
+
+#[test]
 fn a_scram_server_without_a_valid_signature_is_refused() {
     let mut opened = exchange(SaslMechanism::ScramSha256);
     opening(&mut opened);
