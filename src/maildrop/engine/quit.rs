@@ -77,9 +77,9 @@ pub(super) struct TwinsBefore {
 }
 
 impl TwinsBefore {
-    /// Whether the unique-id means one message. Among several, one that may be another by now may
-    /// be any of those that took DELE.
+    /// Whether a message that was not marked is none of those that took DELE. A twin that may be
+    /// another by now may be one of them.
     pub(super) fn tells_apart(self, identity: ShownIdentity) -> bool {
-        self.listed <= 1 || identity == ShownIdentity::Same
+        self.accepted == 0 || identity == ShownIdentity::Same
     }
 }
