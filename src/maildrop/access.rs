@@ -80,13 +80,13 @@ impl Maildrop {
     /// As [`Maildrop::want_body`], in place of a body that cannot be read from the disk. The engine
     /// verifies what is on disk, and fetches the message if that is damaged.
     pub fn want_again(&self, id: MessageId, unreadable: &Arc<Body>, waiter: Waiter<Arc<Body>>) {
-        let mut state = self.shared.state.lock();
-        let inode = state.catalogue.get(id).inode;
-        let kept = state.bodies.peek(inode);
-        if kept.is_some_and(|kept| Arc::ptr_eq(kept, unreadable)) {
-            state.bodies.remove(inode);
-        }
-        drop(state);
+        self.shared.change(|state, _| {
+            let inode = state.catalogue.get(id).inode;
+            let kept = state.bodies.peek(inode);
+            if kept.is_some_and(|kept| Arc::ptr_eq(kept, unreadable)) {
+                state.bodies.remove(inode);
+            }
+        });
         self.want_body(id, waiter);
     }
 
@@ -168,14 +168,14 @@ impl Maildrop {
     /// counts as read, also in later mounts. Returns what is known of the message.
     pub fn read_message(&self, id: MessageId, body: &Body) -> Message {
         let extent = Extent::of(body);
-        let mut state = self.shared.state.lock();
-        let is_new = state.catalogue.learn_read(id) | state.catalogue.learn_lines(id, extent);
-        let message = state.catalogue.get(id).clone();
-        drop(state);
-        if is_new {
-            self.shared.index.learn(vec![message.row()]);
-        }
-        message
+        self.shared.change(|state, effects| {
+            let is_new = state.catalogue.learn_read(id) | state.catalogue.learn_lines(id, extent);
+            let message = state.catalogue.get(id).clone();
+            if is_new {
+                effects.rows.push(message.row());
+            }
+            message
+        })
     }
 }
 
@@ -183,10 +183,10 @@ impl Shared {
     /// The body in the cache on disk, if it is small. It is not read. The number of lines is
     /// missing in the index of an older version: then the body is read.
     fn open_on_disk(&self, id: MessageId) -> Option<Arc<Body>> {
-        let state = self.state.lock();
-        let message = state.catalogue.get(id);
-        let (extent, key) = (message.extent()?, message.body_key());
-        drop(state);
+        let (extent, key) = self.look(|state| {
+            let message = state.catalogue.get(id);
+            Some((message.extent()?, message.body_key()))
+        })?;
         match extent.crlfs {
             Some(crlfs) => self.disk.open_small(&key, extent.octets, crlfs),
             None => self.body_on_disk(id, Disk::load_small),

@@ -21,16 +21,16 @@ impl Maildrop {
     /// # Errors
     /// [`Fault::Departed`] if it is not in the directory, [`Fault::Ending`] if the mount is ending.
     pub fn unlink(&self, id: MessageId, remover: Remover) -> Result<(), Fault> {
-        let mut state = self.shared.state.lock();
-        state.change_standing(id, Standing::Listed, Standing::Unlinked)?;
-        state.catalogue.note_remover(id, remover);
-        let inode = state.catalogue.get(id).inode;
-        let is_offline = state.is_offline();
-        drop(state);
+        let is_offline = self.shared.change(|state, effects| {
+            state.change_standing(id, Standing::Listed, Standing::Unlinked)?;
+            state.catalogue.note_remover(id, remover);
+            let inode = state.catalogue.get(id).inode;
+            effects.told.push(Change::Unlisted { inode });
+            Ok::<bool, Fault>(state.is_offline())
+        })?;
         if is_offline {
             self.shared.remember_pending();
         }
-        self.shared.tell(Change::Unlisted { inode });
         Ok(())
     }
 

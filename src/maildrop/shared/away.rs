@@ -28,9 +28,7 @@ impl Shared {
         let Some(listing) = self.index.last_listing()? else {
             return Ok(false);
         };
-        let mut state = self.state.lock();
-        let has_begun = state.begin_with(&listing);
-        drop(state);
+        let has_begun = self.state.lock().begin_with(&listing);
         self.forget_settled();
         Ok(has_begun)
     }
@@ -42,17 +40,18 @@ impl Shared {
     /// The index cannot be read.
     pub(crate) fn resume_removals(&self) -> Result<(), StoreError> {
         let removals = self.index.removals()?;
-        let mut outdated: Vec<RemovedMessage> = Vec::new();
-        let mut state = self.state.lock();
-        for removal in removals {
-            match state.catalogue.resume(&removal) {
-                Some(id) => {
-                    state.remembered.insert(id);
+        let outdated = self.change(|state, _| {
+            let mut outdated: Vec<RemovedMessage> = Vec::new();
+            for removal in removals {
+                match state.catalogue.resume(&removal) {
+                    Some(id) => {
+                        state.remembered.insert(id);
+                    }
+                    None => outdated.push((removal.uidl, removal.ordinal)),
                 }
-                None => outdated.push((removal.uidl, removal.ordinal)),
             }
-        }
-        drop(state);
+            outdated
+        });
         self.index.forget_removals(outdated);
         Ok(())
     }
@@ -62,20 +61,19 @@ impl Shared {
         if self.settings.offline == OfflineMode::Off || !fault.is_absence() {
             return;
         }
-        let mut state = self.state.lock();
-        if state.offline.is_some() {
-            return;
+        let is_news = self.change(|state, _| {
+            let is_news = state.offline.is_none();
+            state.offline.get_or_insert_with(SystemTime::now);
+            is_news
+        });
+        if is_news {
+            self.remember_pending();
         }
-        state.offline = Some(SystemTime::now());
-        drop(state);
-        self.remember_pending();
     }
 
     /// Has the index keep all pending removals for the next mount. Waits for the disk.
     pub(crate) fn remember_pending(&self) {
-        let mut state = self.state.lock();
-        let storing = state.remember_pending(&self.index);
-        drop(state);
+        let storing = self.state.lock().remember_pending(&self.index);
         warn_if_lost(storing);
     }
 
@@ -87,13 +85,11 @@ impl Shared {
 
     /// Forgets all removals that the index keeps, because the user discards them.
     pub(crate) fn forget_removals(&self) {
-        let mut state = self.state.lock();
-        let remembered = std::mem::take(&mut state.remembered);
-        let messages = remembered
-            .into_iter()
-            .map(|id| state.catalogue.get(id).identity())
-            .collect();
-        drop(state);
+        let messages = self.change(|state, _| {
+            let remembered = std::mem::take(&mut state.remembered).into_iter();
+            let identity = |id| state.catalogue.get(id).identity();
+            remembered.map(identity).collect()
+        });
         self.index.forget_removals(messages);
     }
 }

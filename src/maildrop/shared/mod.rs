@@ -2,6 +2,7 @@
 
 pub(crate) mod away;
 pub(crate) mod change;
+pub(crate) mod effects;
 pub(crate) mod history;
 pub(crate) mod orders;
 pub(crate) mod read_ahead;
@@ -65,10 +66,10 @@ impl Shared {
     /// Answers all waiters for transfers and new listings with this fault. Waiters for a commit are
     /// not included; the last commit answers them.
     pub(crate) fn fail_everything(&self, fault: &Fault) {
-        let mut state = self.state.lock();
-        let refresh = std::mem::take(&mut state.orders.refresh);
-        let wants = state.wants.all();
-        drop(state);
+        let (refresh, wants) = self.change(|state, _| {
+            let refresh = std::mem::take(&mut state.orders.refresh);
+            (refresh, state.wants.all())
+        });
         answer_all(refresh, &Err(fault.clone()));
         for want in wants {
             self.fail(want, fault);

@@ -18,9 +18,9 @@ use crate::maildrop::session::terms::{Connection, Terms};
 use crate::maildrop::settings::Dating;
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::change::Change;
+use crate::maildrop::shared::effects::{Answer, Effects};
 use crate::maildrop::shared::state::State;
-use crate::maildrop::shared::waiter::answer_all;
-use crate::maildrop::shared::wants::{NextWant, Urgency, Want, answer_headers};
+use crate::maildrop::shared::wants::{NextWant, Urgency, Want};
 use crate::store::{Body, BodyKey, Disk, FoundBody, Row};
 
 impl Shared {
@@ -73,25 +73,31 @@ impl Shared {
 
     /// Answers the waiters of a body from memory or disk. Returns false if it is in neither.
     fn answer_from_cache(&self, id: MessageId) -> bool {
-        let mut state = self.state.lock();
-        let inode = state.catalogue.get(id).inode;
-        let in_memory = state.bodies.get(inode).map(FoundBody::body);
-        drop(state);
-        let Some(body) = in_memory.or_else(|| self.body_on_disk(id, Disk::load)) else {
+        let in_memory = |state: &mut State, _: &mut Effects| {
+            let inode = state.catalogue.get(id).inode;
+            state.bodies.get(inode).map(FoundBody::body)
+        };
+        let found = self.change(in_memory);
+        let Some(body) = found.or_else(|| self.body_on_disk(id, Disk::load)) else {
             return false;
         };
-        let mut state = self.state.lock();
-        // A small body on disk takes no memory here: the page cache has it.
-        if body.has_own_file() {
-            state.bodies.insert(inode, Arc::clone(&body));
-        }
-        let (readers, others) = state.wants.take(Want::Body(id));
-        drop(state);
-        if !others.is_empty() {
-            self.learn(id, self.learnt(&body, HeaderSource::Body));
-        }
-        answer_all(readers, &Ok(Arc::clone(&body)));
-        answer_headers(others, &Ok(body));
+        let learnt = self.learnt(&body, HeaderSource::Body);
+        self.change(|state, effects| {
+            // A small body on disk takes no memory here: the page cache has it.
+            if body.has_own_file() {
+                let inode = state.catalogue.get(id).inode;
+                state.bodies.insert(inode, Arc::clone(&body));
+            }
+            let (readers, of_headers) = state.wants.take(Want::Body(id));
+            if !of_headers.is_empty() {
+                effects.rows = state.learn_headers(id, learnt);
+            }
+            effects.answers.push(Answer {
+                readers,
+                of_headers,
+                result: Ok(body),
+            });
+        });
         true
     }
 
@@ -99,33 +105,35 @@ impl Shared {
     /// the octets. Returns false if the body is in neither. (A caller has looked in vain before it
     /// asked, but not for a large body on disk.)
     fn answer_headers_from_cache(&self, id: MessageId) -> bool {
-        if !self.state.lock().wants.are_octets_awaited(id) {
+        if !self.look(|state| state.wants.are_octets_awaited(id)) {
             return false;
         }
         let Some(body) = self.peek_body(id, Disk::load) else {
             return false;
         };
-        self.learn(id, self.learnt(&body, HeaderSource::Body));
-        let waiters = self.state.lock().wants.take_headers(id);
-        answer_headers(waiters, &Ok(body));
+        let learnt = self.learnt(&body, HeaderSource::Body);
+        self.change(|state, effects| {
+            effects.rows = state.learn_headers(id, learnt);
+            effects.answers.push(Answer {
+                readers: Vec::new(),
+                of_headers: state.wants.take_headers(id),
+                result: Ok(body),
+            });
+        });
         true
-    }
-
-    /// Keeps what was read from headers, in the catalogue and in the index.
-    fn learn(&self, id: MessageId, learnt: Learnt) {
-        let mut state = self.state.lock();
-        let rows = state.learn_headers(id, learnt);
-        drop(state);
-        self.index.learn(rows);
     }
 
     /// Whether the body is in memory or on disk.
     fn is_cached(&self, id: MessageId) -> bool {
-        let state = self.state.lock();
-        let message = state.catalogue.get(id);
-        let (key, is_known) = (message.body_key(), message.exact_size().is_some());
-        let is_in_memory = state.bodies.contains(message.inode);
-        drop(state);
+        let (is_in_memory, key, is_known) = self.look(|state| {
+            let message = state.catalogue.get(id);
+            let is_in_memory = state.bodies.contains(message.inode);
+            (
+                is_in_memory,
+                message.body_key(),
+                message.exact_size().is_some(),
+            )
+        });
         is_in_memory || (is_known && self.disk.contains(&key))
     }
 
@@ -137,26 +145,29 @@ impl Shared {
         id: MessageId,
         load: impl FnOnce(&Disk, &BodyKey) -> Option<Arc<Body>>,
     ) -> Option<Arc<Body>> {
-        let state = self.state.lock();
-        let message = state.catalogue.get(id);
-        let (size, key) = (message.exact_size()?, message.body_key());
-        drop(state);
+        let (size, key) = self.look(|state| {
+            let message = state.catalogue.get(id);
+            Some((message.exact_size()?, message.body_key()))
+        })?;
         load(&self.disk, &key).filter(|body| body.len() == size)
     }
 
     /// Answers all waiters of a want with this fault.
     pub(crate) fn fail(&self, want: Want, fault: &Fault) {
-        let mut state = self.state.lock();
-        let name = state.catalogue.get(want.message()).name();
-        let (readers, others) = state.wants.take(want);
-        state.history.note_fault(fault);
-        drop(state);
         // The end of the mount is no news, and the link has a line of its own.
         if !fault.is_of_the_link() && !matches!(fault, Fault::Ending) {
+            let name = self.look(|state| state.catalogue.get(want.message()).name());
             log::warn!("{name}: {fault}");
         }
-        answer_all(readers, &Err(fault.clone()));
-        answer_headers(others, &Err(fault.clone()));
+        self.change(|state, effects| {
+            state.history.note_fault(fault);
+            let (readers, of_headers) = state.wants.take(want);
+            effects.answers.push(Answer {
+                readers,
+                of_headers,
+                result: Err(fault.clone()),
+            });
+        });
     }
 
     /// Queues a failed want again. Returns how often it has failed, or 0 if no one waits for it any
@@ -173,35 +184,30 @@ impl Shared {
         let body = Arc::new(body);
         let (learnt, extent) = (self.learnt(&body, HeaderSource::Body), Extent::of(&body));
         let shown = learnt.digest;
-        let mut state = self.state.lock();
-        if state.catalogue.get(id).twins() > 1
-            && let Ok(octets) = body.whole()
-        {
-            let digest = HeaderDigest::of_body(&octets);
-            state.catalogue.learn_twin_body(id, digest);
-        }
-        let announced = state.catalogue.get(id).announced();
-        state.sizes.note(announced, body.len());
-        let resized = state.catalogue.learn_size(id, Some(extent));
-        let rows = state.learn_headers(id, learnt);
-        let message = state.catalogue.get(id);
-        let (inode, key) = (message.inode, message.body_key());
-        let is_orphaned = state.wants.is_orphaned(Want::Body(id));
-        let readers = state.wants.take_body(id);
-        let others = state.wants.take_headers(id);
-        if readers.is_empty() && !is_orphaned {
-            state.bodies.insert_ahead(inode, Arc::clone(&body));
-        } else {
-            state.bodies.insert(inode, Arc::clone(&body));
-        }
-        drop(state);
-        self.index.learn(rows);
-        self.disk.keep(key, &body);
-        for eol in resized {
-            self.tell(Change::Size { inode, eol });
-        }
-        answer_all(readers, &Ok(Arc::clone(&body)));
-        answer_headers(others, &Ok(body));
+        self.change(|state, effects| {
+            note_twin_body(id, &body, state);
+            let announced = state.catalogue.get(id).announced();
+            state.sizes.note(announced, body.len());
+            let resized = state.catalogue.learn_size(id, Some(extent));
+            effects.rows = state.learn_headers(id, learnt);
+            let message = state.catalogue.get(id);
+            let (inode, key) = (message.inode, message.body_key());
+            let size = |eol| Change::Size { inode, eol };
+            effects.told.extend(resized.into_iter().map(size));
+            let is_orphaned = state.wants.is_orphaned(Want::Body(id));
+            let readers = state.wants.take_body(id);
+            if readers.is_empty() && !is_orphaned {
+                state.bodies.insert_ahead(inode, Arc::clone(&body));
+            } else {
+                state.bodies.insert(inode, Arc::clone(&body));
+            }
+            effects.kept = Some((key, Arc::clone(&body)));
+            effects.answers.push(Answer {
+                readers,
+                of_headers: state.wants.take_headers(id),
+                result: Ok(body),
+            });
+        });
         if let Some(tell) = self.on_body.get() {
             tell(id);
         }
@@ -222,39 +228,25 @@ impl Shared {
         let headers = Arc::new(headers);
         let learnt = self.learnt(&headers, HeaderSource::Top);
         let shown = learnt.digest;
-        self.learn(id, learnt);
-        if !headers.is_empty() {
-            let mut state = self.state.lock();
-            let inode = state.catalogue.get(id).inode;
-            state.tops.insert(inode, Arc::clone(&headers));
-        }
-        self.hand_out_headers(id, headers);
+        self.change(|state, effects| {
+            effects.rows = state.learn_headers(id, learnt);
+            if !headers.is_empty() {
+                let inode = state.catalogue.get(id).inode;
+                state.tops.insert(inode, Arc::clone(&headers));
+            }
+            hand_out_headers(id, headers, state, effects);
+        });
         shown
     }
 
     /// Does without the headers of a message: it has the time of its first listing.
     pub(crate) fn do_without_headers(&self, id: MessageId) {
         let none = Arc::new(Body::new(Vec::new()));
-        self.learn(id, self.learnt(&none, HeaderSource::Top));
-        self.hand_out_headers(id, none);
-    }
-
-    /// Answers those who wait for headers. If somebody waits for their octets they go to the disk
-    /// as well: most callers only need what the headers tell, and that is in the index. If there
-    /// are no octets, whoever waits for them waits for the body from now on.
-    fn hand_out_headers(&self, id: MessageId, headers: Arc<Body>) {
-        let mut state = self.state.lock();
-        let are_octets_awaited = state.wants.are_octets_awaited(id);
-        if are_octets_awaited && headers.is_empty() {
-            return state.wants.ask_for_body(id);
-        }
-        let key = state.catalogue.get(id).headers_key();
-        let waiters = state.wants.take_headers(id);
-        drop(state);
-        if are_octets_awaited {
-            self.disk.keep(key, &headers);
-        }
-        answer_headers(waiters, &Ok(headers));
+        let learnt = self.learnt(&none, HeaderSource::Top);
+        self.change(|state, effects| {
+            effects.rows = state.learn_headers(id, learnt);
+            hand_out_headers(id, none, state, effects);
+        });
     }
 
     /// Reads the headers.
@@ -277,10 +269,10 @@ impl Shared {
         id: MessageId,
         load: impl FnOnce(&Disk, &BodyKey) -> Option<Arc<Body>>,
     ) -> Option<Arc<Body>> {
-        let state = self.state.lock();
-        let in_memory = state.bodies.peek(state.catalogue.get(id).inode);
-        let in_memory = in_memory.map(Arc::clone);
-        drop(state);
+        let in_memory = self.look(|state| {
+            let body = state.bodies.peek(state.catalogue.get(id).inode);
+            body.map(Arc::clone)
+        });
         in_memory.or_else(|| self.body_on_disk(id, load))
     }
 
@@ -290,43 +282,48 @@ impl Shared {
             return false;
         };
         let learnt = self.learnt(&body, HeaderSource::Body);
-        let mut state = self.state.lock();
-        // A listing may have shown in the meantime that the message is another one.
-        if state.catalogue.get(id).exact_size() != Some(body.len()) {
-            return false;
-        }
-        let rows = state.learn_headers(id, learnt);
-        drop(state);
-        self.index.learn(rows);
-        true
+        self.change(|state, effects| {
+            // A listing may have shown in the meantime that the message is another one.
+            let is_same = state.catalogue.get(id).exact_size() == Some(body.len());
+            if is_same {
+                effects.rows = state.learn_headers(id, learnt);
+            }
+            is_same
+        })
     }
 
     /// Takes in a session's listing: drops the content that it makes void, and notifies the kernel.
     /// Returns the number of each message in this session.
     pub(crate) fn take_listing(&self, listing: Listing, terms: Terms) -> Numbers {
         let coverage = listing.coverage();
-        let state = self.state.lock();
-        let plan = state.catalogue.plan(listing.entries, coverage);
-        let departing = state.catalogue.departing(&plan);
-        drop(state);
+        let (plan, departing) = self.look(|state| {
+            let plan = state.catalogue.plan(listing.entries, coverage);
+            let departing = state.catalogue.departing(&plan);
+            (plan, departing)
+        });
         let numbering = self.number(&plan, departing);
-        let mut state = self.state.lock();
-        let (messages, changes) = state.catalogue.merge(plan, numbering);
-        for (&message, arrived) in messages.iter().zip(listing.arrivals) {
-            if let Some(arrived) = arrived {
-                state.catalogue.learn_arrival(message, arrived);
+        let (messages, serial, was_away) = self.change(|state, effects| {
+            let (messages, changes) = state.catalogue.merge(plan, numbering);
+            for (&message, arrived) in messages.iter().zip(listing.arrivals) {
+                if let Some(arrived) = arrived {
+                    state.catalogue.learn_arrival(message, arrived);
+                }
             }
-        }
-        state.connection = Connection::Open(terms);
-        state.listed_at = Instant::now();
-        state.listing_taken = unix_now();
-        state.catalogue.order.clone_from(&messages);
-        if state.offline.take().is_some() {
+            state.connection = Connection::Open(terms);
+            state.listed_at = Instant::now();
+            state.listing_taken = unix_now();
+            state.catalogue.order.clone_from(&messages);
+            self.take_changes(&changes, state, effects);
+            (
+                messages,
+                state.catalogue.serial(),
+                state.offline.take().is_some(),
+            )
+        });
+        if was_away {
             log::info!("the server is there again");
         }
-        let serial = state.catalogue.serial();
-        drop(state);
-        self.take_changes(&changes);
+        self.forget_settled();
         Numbers::new(serial, &messages, &listing.numbers)
     }
 
@@ -348,40 +345,26 @@ impl Shared {
         }
     }
 
-    /// Carries out the changes that a listing made in the catalogue.
-    fn take_changes(&self, changes: &Changes) {
-        let mut state = self.state.lock();
-        let rows = self.rows_of(changes, &mut state);
-        let mut told = Vec::new();
+    /// Drops the content that a listing makes void, and notes what it changes outside.
+    fn take_changes(&self, changes: &Changes, state: &mut State, effects: &mut Effects) {
+        effects.rows = self.rows_of(changes, state);
         for &id in &changes.altered {
-            told.push(self.drop_content(id, &mut state));
+            drop_content(id, state, effects);
         }
-        for &id in &changes.reprieved {
-            log::warn!(
-                "{} is not deleted: it changed on the server since it was removed",
-                state.catalogue.get(id).name()
-            );
-        }
-        for &id in &changes.returned {
-            log::warn!(
-                "{} was removed, then was missing, and is on the server again: it is listed again",
-                state.catalogue.get(id).name()
-            );
-        }
+        let name = |&id: &MessageId| state.catalogue.get(id).name();
+        effects.changed.extend(changes.reprieved.iter().map(name));
+        effects.returned.extend(changes.returned.iter().map(name));
         for &id in &changes.vanished {
             let message = state.catalogue.get(id);
             let (inode, name) = (message.inode, message.name());
-            told.extend([Change::Unlisted { inode }, Change::Gone { name }]);
+            let gone = [Change::Unlisted { inode }, Change::Gone { name }];
+            effects.told.extend(gone);
+        }
+        if changes.change_the_directory() {
+            effects.told.push(Change::Directory);
         }
         state.catalogue.forget_departed();
-        let listing = state.last_listing();
-        drop(state);
-        if changes.change_the_directory() {
-            told.push(Change::Directory);
-        }
-        self.index.keep_listing(rows, listing);
-        self.forget_settled();
-        self.tell_all(told);
+        effects.listing = Some(state.last_listing());
     }
 
     /// The rows to write to the index after a listing.
@@ -414,73 +397,86 @@ impl Shared {
         voided.chain(known).collect()
     }
 
-    /// Drops the cached content of a message. Returns the change for the kernel.
-    fn drop_content(&self, id: MessageId, state: &mut State) -> Change {
-        let message = state.catalogue.get(id);
-        let (inode, key) = (message.inode, message.body_key());
-        state.bodies.remove(inode);
-        state.tops.remove(inode);
-        self.disk.forget(&key);
-        Change::Content { inode }
-    }
-
-    /// Notifies the kernel of a change that did not come from one of its own requests.
-    pub(crate) fn tell(&self, change: Change) {
-        if let Some(tell) = self.on_change.get() {
-            tell(change);
-        }
-    }
-
-    fn tell_all(&self, changes: Vec<Change>) {
-        for change in changes {
-            self.tell(change);
-        }
-    }
-
     /// Marks messages as departed that a commit has deleted.
     pub(crate) fn retire(&self, deleted: &[MessageId]) {
-        let mut state = self.state.lock();
-        let mut rows = Vec::with_capacity(deleted.len());
-        for &id in deleted {
-            rows.push(state.catalogue.retire(id));
-            state.committing.remove(&id);
-        }
-        let listing = state.last_listing();
-        drop(state);
-        self.index.keep_listing(rows, listing);
+        self.change(|state, effects| {
+            for &id in deleted {
+                effects.rows.push(state.catalogue.retire(id));
+                state.committing.remove(&id);
+            }
+            effects.listing = Some(state.last_listing());
+        });
         self.forget_settled();
     }
 
     /// Gives the twins of messages that a commit has deleted their new names, so that a reader who
     /// lists the directory before the next session opens what it has seen there.
     pub(crate) fn renumber_twins(&self) {
-        let changes = self.state.lock().catalogue.renumber_twins();
-        self.take_changes(&changes);
+        self.change(|state, effects| {
+            let changes = state.catalogue.renumber_twins();
+            self.take_changes(&changes, state, effects);
+        });
+        self.forget_settled();
     }
 
     /// Lists messages again that a commit has not deleted. `replaced` are those of them in whose
     /// place the server has shown other mail. Everything known of these is dropped.
     pub(crate) fn list_again(&self, pending: &[MessageId], replaced: &[MessageId]) {
-        let mut state = self.state.lock();
-        let mut rows = Vec::new();
-        let mut told = Vec::new();
-        for &id in replaced {
-            told.push(self.drop_content(id, &mut state));
-            rows.push(state.catalogue.void_row(id));
-            state.catalogue.mark_replaced(id);
-            rows.push(state.catalogue.get(id).row());
-        }
-        let mut has_changed = false;
-        for &id in pending {
-            has_changed |= state.catalogue.set_standing(id, Standing::Listed);
-            state.committing.remove(&id);
-        }
-        drop(state);
-        if has_changed {
-            told.push(Change::Directory);
-        }
-        self.index.learn(rows);
+        self.change(|state, effects| {
+            for &id in replaced {
+                drop_content(id, state, effects);
+                effects.rows.push(state.catalogue.void_row(id));
+                state.catalogue.mark_replaced(id);
+                effects.rows.push(state.catalogue.get(id).row());
+            }
+            let mut has_changed = false;
+            for &id in pending {
+                has_changed |= state.catalogue.set_standing(id, Standing::Listed);
+                state.committing.remove(&id);
+            }
+            if has_changed {
+                effects.told.push(Change::Directory);
+            }
+        });
         self.forget_settled();
-        self.tell_all(told);
     }
+}
+
+/// Keeps the digest of a body that only its content tells from those with the same unique-id.
+fn note_twin_body(id: MessageId, body: &Body, state: &mut State) {
+    if state.catalogue.get(id).twins() > 1
+        && let Ok(octets) = body.whole()
+    {
+        let digest = HeaderDigest::of_body(&octets);
+        state.catalogue.learn_twin_body(id, digest);
+    }
+}
+
+/// Answers those who wait for headers. If somebody waits for their octets they go to the disk as
+/// well: most callers only need what the headers tell, and that is in the index. If there are no
+/// octets, whoever waits for them waits for the body from now on.
+fn hand_out_headers(id: MessageId, headers: Arc<Body>, state: &mut State, effects: &mut Effects) {
+    let are_octets_awaited = state.wants.are_octets_awaited(id);
+    if are_octets_awaited && headers.is_empty() {
+        return state.wants.ask_for_body(id);
+    }
+    if are_octets_awaited {
+        let key = state.catalogue.get(id).headers_key();
+        effects.kept = Some((key, Arc::clone(&headers)));
+    }
+    effects.answers.push(Answer {
+        readers: Vec::new(),
+        of_headers: state.wants.take_headers(id),
+        result: Ok(headers),
+    });
+}
+
+/// Drops the cached content of a message.
+fn drop_content(id: MessageId, state: &mut State, effects: &mut Effects) {
+    let message = state.catalogue.get(id);
+    let (inode, key) = (message.inode, message.body_key());
+    state.bodies.remove(inode);
+    state.tops.remove(inode);
+    effects.void.push(key);
+    effects.told.push(Change::Content { inode });
 }
