@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use common::{PROGRAM, run, stdout_of};
@@ -94,38 +94,77 @@ fn mandoc_finds_nothing_to_say_of_the_page() {
     assert_silent(&output);
 }
 
-#[test]
-fn bash_completes_commands_and_options() {
-    let (_folder, script) = printed(&["completions", "bash"], "pop3fs");
-    let complete = "\
-        compopt() { :; }; source \"$0\"; \
-        complete_word() { COMP_WORDS=(pop3fs \"$1\"); COMP_CWORD=1; COMPREPLY=(); _pop3fs pop3fs \"$1\" pop3fs; echo \"${COMPREPLY[@]}\"; }; \
-        complete_word um; complete_word --cache_s; COMP_WORDS=(pop3fs --tls im); COMP_CWORD=2; COMPREPLY=(); _pop3fs pop3fs im --tls; echo \"${COMPREPLY[@]}\"; complete -p pop3fs";
-    let script = script.to_str().expect("a path in ASCII");
-    let shown = stdout_of(&["bash", "--norc", "-euc", complete, script]);
-    let lines: Vec<&str> = shown.lines().collect();
-    assert_eq!(lines[..3], ["umount", "--cache_size", "implicit"]);
-    assert!(lines[3].ends_with("-F _pop3fs pop3fs"), "{shown}");
+/// A home with the accounts `work` and `home`, and the completions for a shell.
+struct Shell {
+    folder: TempDir,
+    script: PathBuf,
 }
 
+impl Shell {
+    fn new(shell: &str, script: &str) -> Self {
+        let (folder, script) = printed(&["completions", shell], script);
+        let config = folder.path().join("config/pop3fs");
+        fs::create_dir_all(&config).expect("a folder");
+        let accounts =
+            ["work", "home"].map(|name| format!("[account.{name}]\nurl = \"pops://al@h\"\n"));
+        fs::write(config.join("config.toml"), accounts.concat()).expect("a file");
+        Self { folder, script }
+    }
+
+    /// What a program of this home prints.
+    fn shown(&self, program: &[&str]) -> String {
+        let folder = self.folder.path().display();
+        let program_folder = Path::new(PROGRAM).parent().expect("a folder").display();
+        let environment = [
+            format!("HOME={folder}"),
+            format!("XDG_CONFIG_HOME={folder}/config"),
+            format!("PATH={program_folder}:/usr/bin:/bin"),
+            "TERM=dumb".to_owned(),
+            "LC_ALL=C.UTF-8".to_owned(),
+        ];
+        let environment = environment.iter().map(String::as_str);
+        let command: Vec<&str> = ["env", "-i"]
+            .into_iter()
+            .chain(environment)
+            .chain(program.iter().copied())
+            .collect();
+        stdout_of(&command)
+    }
+}
+
+/// What is typed, and what a shell makes of the last word. bash and zsh show the word, fish all
+/// that is possible.
+const COMPLETED: &[(&str, &str)] = &[
+    ("um", "umount"),
+    ("wo", "work"),
+    ("--cache_s", "--cache_size"),
+    ("--tls im", "implicit"),
+    ("-o ti", "timeout="),
+    ("-o tls=im", "tls=implicit"),
+    ("-o ro,tls=im", "ro,tls=implicit"),
+    ("check wo", "work"),
+    ("check --tls im", "implicit"),
+    ("status --js", "--json"),
+    ("work --tls im", "implicit"),
+    ("work /mnt --xa", "--xattr"),
+    ("completions ba", "bash"),
+];
+
 #[test]
-fn bash_completes_accounts() {
-    let (folder, script) = printed(&["completions", "bash"], "pop3fs");
-    fs::create_dir(folder.path().join("pop3fs.d")).expect("a folder");
-    let config = folder.path().join("pop3fs.d/pop3fs");
-    fs::create_dir(&config).expect("a folder");
-    let text = "[account.work]\nurl = \"pops://al@h\"\n";
-    fs::write(config.join("config.toml"), text).expect("a file");
-    let program = std::path::Path::new(PROGRAM).parent().expect("a folder");
-    let complete = format!(
-        "export PATH={}:$PATH XDG_CONFIG_HOME={}; compopt() {{ :; }}; source {}; \
-         COMP_WORDS=(pop3fs wo); COMP_CWORD=1; COMPREPLY=(); _pop3fs pop3fs wo pop3fs; echo \"${{COMPREPLY[@]}}\"",
-        program.display(),
-        folder.path().join("pop3fs.d").display(),
-        script.display()
-    );
-    let shown = stdout_of(&["bash", "--norc", "-euc", &complete]);
-    assert_eq!(shown, "work\n");
+fn bash_completes_commands_options_and_accounts() {
+    let shell = Shell::new("bash", "pop3fs");
+    // bash takes `=` for a word of its own, and replaces only what is behind it.
+    let complete = "compopt() { :; }; source \"$0\"; \
+        COMP_LINE=\"pop3fs $1\"; COMP_POINT=${#COMP_LINE}; \
+        COMP_WORDS=(${COMP_LINE//=/ = }); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); \
+        word=${COMP_WORDS[COMP_CWORD]}; _pop3fs pop3fs \"$word\" \"${COMP_WORDS[COMP_CWORD-1]}\"; \
+        echo \"${COMP_LINE%\"$word\"}${COMPREPLY[*]}\"; complete -p pop3fs >/dev/null";
+    let script = shell.script.to_str().expect("a path in ASCII");
+    for (typed, completed) in COMPLETED {
+        let shown = shell.shown(&["bash", "--norc", "-euc", complete, script, typed]);
+        let last = shown.trim_end().rsplit(' ').next();
+        assert_eq!(last, Some(*completed), "{typed}: {shown}");
+    }
 }
 
 #[test]
@@ -139,19 +178,51 @@ fn zsh_takes_the_completions_for_the_program() {
     assert_eq!(output.stdout, b"_pop3fs\n");
 }
 
+/// A zsh at a terminal of its own: types each word list and Tab, and has zsh print the line.
+const TYPE_INTO_ZSH: &str = r#"
+zmodload zsh/zpty; zpty shell "zsh -f -i"
+read_until() { zpty -r -m shell seen "*$1*"; }
+zpty -w shell 'PS1= PS2=; fpath=($0 $fpath); autoload -U compinit; compinit -D -u'
+zpty -w shell 'tell() { print -r -- "<$BUFFER>"; BUFFER=; zle redisplay }; zle -N tell; bindkey "^X" tell; echo be''gin'
+read_until begin
+for typed in "$@"; do
+    zpty -w -n shell "pop3fs $typed"$'\t\x18'
+    read_until '<*>'
+    print -r -- "${${seen##*<}%%>*}"
+done
+"#;
+
 #[test]
-fn fish_completes_commands_and_options() {
-    let (folder, script) = printed(&["completions", "fish"], "pop3fs.fish");
-    let script = script.to_str().expect("a path in ASCII");
-    let home = format!("HOME={}", folder.path().display());
-    let complete =
-        format!("source {script}; complete -C 'pop3fs um'; complete -C 'pop3fs --cache_s'");
-    let shown = stdout_of(&["env", &home, "fish", "--no-config", "--command", &complete]);
-    let words: Vec<&str> = shown
-        .lines()
-        .filter_map(|line| line.split('\t').next())
-        .collect();
-    assert_eq!(words, ["umount", "--cache_size"]);
+fn zsh_completes_commands_options_and_accounts() {
+    let shell = Shell::new("zsh", "_pop3fs");
+    let folder = shell.folder.path().to_str().expect("a path in ASCII");
+    let script = TYPE_INTO_ZSH.replace("$0", folder);
+    let typed: Vec<&str> = COMPLETED.iter().map(|(typed, _)| *typed).collect();
+    let program = ["zsh", "-f", "-c", &script, "type"];
+    let shown = shell.shown(&[&program[..], &typed].concat());
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), COMPLETED.len(), "{shown}");
+    for (line, (typed, completed)) in lines.iter().zip(COMPLETED) {
+        let last = line.trim_end().rsplit(' ').next();
+        let last = last.map(|word| word.trim_end_matches('='));
+        assert_eq!(
+            last,
+            Some(completed.trim_end_matches('=')),
+            "{typed}: {line}"
+        );
+    }
+}
+
+#[test]
+fn fish_completes_commands_options_and_accounts() {
+    let shell = Shell::new("fish", "pop3fs.fish");
+    let script = shell.script.display();
+    for (typed, completed) in COMPLETED {
+        let complete = format!("source {script}; complete -C 'pop3fs {typed}'");
+        let shown = shell.shown(&["fish", "--no-config", "--command", &complete]);
+        let mut words = shown.lines().filter_map(|line| line.split('\t').next());
+        assert!(words.any(|word| word == *completed), "{typed}: {shown}");
+    }
 }
 
 /// The formatted manual with lines of any length.

@@ -212,6 +212,8 @@ pub enum CompletedNames {
     Accounts,
     /// The mount points of the user.
     Mounts,
+    /// What may stand in a list of options.
+    Options,
 }
 
 /// A shell that can complete our command line.

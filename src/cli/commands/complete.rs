@@ -6,6 +6,7 @@ use crate::cli::account::config::Config;
 use crate::cli::arguments::CompletedNames;
 use crate::cli::commands::status::own_mounts;
 use crate::cli::commands::stdout;
+use crate::cli::options::settings_to_choose;
 
 /// Prints a name a line.
 pub fn complete(names: CompletedNames) -> ExitCode {
@@ -18,6 +19,7 @@ pub fn complete(names: CompletedNames) -> ExitCode {
             .iter()
             .flatten()
             .for_each(|mount| stdout::line(mount.path.display())),
+        CompletedNames::Options => settings_to_choose().for_each(stdout::line),
     }
     ExitCode::SUCCESS
 }

@@ -17,6 +17,7 @@ use crate::net::{Fingerprint, Proxy, Trust};
 pub(super) use command_line::LIST;
 pub use command_line::OptionArguments;
 pub use setting::RawOption;
+pub(in crate::cli) use table::settings_to_choose;
 pub use table::{OptionGroup, OptionKind, OptionRow, TABLE};
 pub use values::{DataSize, TimeSpan, Unreadable};
 pub use words::{Auth, Caching, Indexing, Mirroring, Mtime, TlsPolicy, words};

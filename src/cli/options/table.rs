@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::values::{self, DataSize, TimeSpan};
-use super::words::{Auth, Caching, Mirroring, Mtime, TlsPolicy, word_list, words};
+use super::words::{Auth, Caching, Indexing, Mirroring, Mtime, TlsPolicy, word_list, words};
 use super::{Options, PasswordSource};
 use crate::cli::home;
 use crate::fs::mount::{Access, Visibility};
@@ -493,6 +493,23 @@ pub(super) fn is_for_mount(word: &str) -> bool {
     WORDS.contains(&word) || BEGINNINGS.iter().any(|start| word.starts_with(start))
 }
 
+/// What may stand in a list of options, for completion: `ro`, `tls=off`, `timeout=`.
+pub(in crate::cli) fn settings_to_choose() -> impl Iterator<Item = String> {
+    TABLE.iter().flat_map(|row| {
+        let words = match row.kind {
+            OptionKind::Flag => return vec![row.name.to_owned()],
+            OptionKind::Value(_) => suggestions(row.name),
+        };
+        match words.is_empty() {
+            true => vec![format!("{}=", row.name)],
+            false => words
+                .iter()
+                .map(|word| format!("{}={word}", row.name))
+                .collect(),
+        }
+    })
+}
+
 /// The words that the option takes, for completion.
 pub(super) fn suggestions(name: &str) -> Vec<String> {
     let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
@@ -500,6 +517,7 @@ pub(super) fn suggestions(name: &str) -> Vec<String> {
         "tls" => word_list::<TlsPolicy>(),
         "auth" => word_list::<Auth>(),
         "cache" => word_list::<Caching>(),
+        "index" => word_list::<Indexing>(),
         "mtime" => word_list::<Mtime>(),
         "eol" => own(&["crlf", "lf"]),
         "offline" => own(&["auto", "no"]),
