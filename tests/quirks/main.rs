@@ -8,6 +8,7 @@
 //! | STAT, LIST and UIDL disagree | `listing` |
 //! | no TOP | `dates` |
 //! | TOP refused, cut or never answered for one message | `tops` |
+//! | one command that breaks sessions where others are in flight | `single` |
 //! | `+ERR`, bare status lines, spaces, escape sequences | `replies` |
 //! | lines, listings and bodies that never end; one octet a second | `endless` |
 //! | EXPIRE 0, EXPIRENEVER | `expire` |
@@ -34,6 +35,7 @@ mod login;
 mod refusals;
 mod replies;
 mod security;
+mod single;
 mod tops;
 
 use std::fs;

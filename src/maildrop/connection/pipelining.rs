@@ -26,6 +26,15 @@ pub(crate) struct Pipelining {
     is_out_of_step: bool,
 }
 
+/// How a session failed with several commands in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Breakdown {
+    /// The server closed the connection.
+    Cut,
+    /// The server fell silent.
+    Silence,
+}
+
 /// Whether several commands may be in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Order {
@@ -36,16 +45,14 @@ enum Order {
     Untried,
     /// They may be, since the server has answered a whole batch.
     Pipelined,
-    /// They may not be, since pipelined replies were out of step or did not come.
-    Sequential,
 }
 
 impl Pipelining {
     /// What the user wants, unless this server cannot do it.
     pub(crate) fn limit(self, wanted: Pipeline) -> Pipeline {
-        match self.order {
-            Order::Untried | Order::Pipelined => wanted,
-            Order::Sequential => Pipeline::Off,
+        match self.is_over() {
+            false => wanted,
+            true => Pipeline::Off,
         }
     }
 
@@ -53,7 +60,7 @@ impl Pipelining {
     pub(crate) fn most_in_flight(self, window: usize) -> usize {
         match self.order {
             Order::Pipelined => window,
-            Order::Untried | Order::Sequential => window.min(TRIAL),
+            Order::Untried => window.min(TRIAL),
         }
     }
 
@@ -63,39 +70,56 @@ impl Pipelining {
     }
 
     /// Notes the outcome of a pipeline on this link, if several commands were in flight at once.
-    pub(crate) fn note_pipeline<T>(&mut self, link: &Link, outcome: &Result<T, Fault>) {
+    /// Returns what [`Pipelining::note_breakdown`] returns.
+    pub(crate) fn note_pipeline<T>(
+        &mut self,
+        link: &Link,
+        outcome: &Result<T, Fault>,
+    ) -> Option<Breakdown> {
         match outcome {
             Ok(_) if link.had_several() => self.note_all_replies(),
-            Err(fault) if link.is_amid_several() => self.note_breakdown(fault),
+            Err(fault) if link.is_amid_several() => return self.note_breakdown(fault),
             _ => {}
         }
+        None
     }
 
-    /// Notes that a session failed with several commands in flight.
-    pub(crate) fn note_breakdown(&mut self, fault: &Fault) {
+    /// Notes that a session failed with several commands in flight. Returns what was counted, for
+    /// [`Pipelining::forgive`].
+    pub(crate) fn note_breakdown(&mut self, fault: &Fault) -> Option<Breakdown> {
         if !fault.is_of_the_link() {
-            return;
+            return None;
         }
         if matches!(fault, Fault::Protocol(_)) {
-            return self.note_out_of_step();
+            self.note_out_of_step();
+            return None;
         }
-        let (count, why) = match fault.is_silence() {
-            true => (
-                &mut self.silences,
-                "the server does not answer several at once",
-            ),
-            false => (
-                &mut self.cuts,
-                "the server closes the connection on several at once",
-            ),
+        let breakdown = match fault.is_silence() {
+            true => Breakdown::Silence,
+            false => Breakdown::Cut,
         };
+        let was_over = self.is_over();
+        let count = self.count(breakdown);
         *count = count.saturating_add(1);
-        let is_too_often = *count >= MOST_BREAKDOWNS;
-        if self.order == Order::Pipelined {
-            self.order = Order::Untried;
-        }
-        if is_too_often {
-            self.slow_down(why);
+        self.order = Order::Untried;
+        self.tell_if_over(
+            was_over,
+            match breakdown {
+                Breakdown::Silence => "the server does not answer several at once",
+                Breakdown::Cut => "the server closes the connection on several at once",
+            },
+        );
+        Some(breakdown)
+    }
+
+    /// Notes that the command that was due in a breakdown has broken another session, in which it
+    /// was alone. So the breakdown was not the pipeline's fault.
+    pub(crate) fn forgive(&mut self, breakdown: Breakdown) {
+        let was_over = self.is_over();
+        let count = self.count(breakdown);
+        *count = count.saturating_sub(1);
+        if was_over && !self.is_over() {
+            log::info!("several commands at a time again: a single command broke the sessions");
         }
     }
 
@@ -116,8 +140,9 @@ impl Pipelining {
 
     /// Notes that a reply broke the protocol. From now on the server gets one command at a time.
     pub(crate) fn note_out_of_step(&mut self) {
+        let was_over = self.is_over();
         self.is_out_of_step = true;
-        self.slow_down("the server's replies were out of step");
+        self.tell_if_over(was_over, "the server's replies were out of step");
     }
 
     /// Whether the server has ever sent replies out of step in this mount.
@@ -125,10 +150,22 @@ impl Pipelining {
         self.is_out_of_step
     }
 
-    fn slow_down(&mut self, why: &str) {
-        if self.order != Order::Sequential {
+    /// Whether the server gets one command at a time, since pipelined replies were out of step or
+    /// did not come.
+    fn is_over(self) -> bool {
+        self.is_out_of_step || self.cuts.max(self.silences) >= MOST_BREAKDOWNS
+    }
+
+    fn count(&mut self, breakdown: Breakdown) -> &mut u8 {
+        match breakdown {
+            Breakdown::Cut => &mut self.cuts,
+            Breakdown::Silence => &mut self.silences,
+        }
+    }
+
+    fn tell_if_over(self, was_over: bool, why: &str) {
+        if self.is_over() && !was_over {
             log::warn!("one command at a time from now on: {why}");
-            self.order = Order::Sequential;
         }
     }
 }
@@ -198,6 +235,19 @@ mod tests {
     #[test]
     fn faults_unrelated_to_the_link_do_not_end_pipelining() {
         assert_eq!(after(&vec![Fault::TooLarge; 3]), Pipeline::Auto);
+    }
+
+    #[test]
+    fn a_breakdown_by_a_single_command_does_not_end_pipelining() {
+        for fault in [cut(), silence()] {
+            let mut pipelining = Pipelining::default();
+            let counted = [0; 2].map(|_| pipelining.note_breakdown(&fault).unwrap());
+            assert_eq!(pipelining.limit(Pipeline::Auto), Pipeline::Off);
+            pipelining.forgive(counted[0]);
+            assert_eq!(pipelining.limit(Pipeline::Auto), Pipeline::Auto);
+            pipelining.note_breakdown(&fault);
+            assert_eq!(pipelining.limit(Pipeline::Auto), Pipeline::Off);
+        }
     }
 
     #[test]

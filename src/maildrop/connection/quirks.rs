@@ -34,9 +34,9 @@
 //! - It notes in the headers which messages were read (servers with mbox files). pop3fs leaves
 //!   those fields out of the digest. (`identity`)
 //! - It has no TOP (mpopd). pop3fs fetches a small message to learn its date. (`transfer`)
-//! - It refuses TOP for single messages, or ends or stalls the session over it (NetEase and
-//!   others). pop3fs takes the date of such a message from the body, or from when it was first
-//!   listed. (`tops`, `transfer`, `scan`, `confirm`)
+//! - It refuses TOP for single messages, or ends, stalls or confuses the session over it (NetEase
+//!   and others). pop3fs asks for it once more, alone. It takes the date of such a message from the
+//!   body, or from when it was first listed. (`tops`, `transfer`, `show`, `confirm`)
 //! - It cuts the headers in TOP (some). pop3fs does without TOP for such a message. (`transfer`)
 //! - It lists a small message with a huge size (some). pop3fs tries to fetch it. (`transfer`)
 //! - It changes its sizes when UIDL runs (mailutils). pop3fs sends LIST last. (`scan`)
@@ -76,8 +76,9 @@ use std::fmt;
 use crate::maildrop::catalogue::identity::Identity;
 use crate::maildrop::connection::capa::CapaHistory;
 use crate::maildrop::connection::listed_sizes::ListedSizes;
-use crate::maildrop::connection::pipelining::Pipelining;
-use crate::maildrop::connection::tops::Tops;
+use crate::maildrop::connection::pipelining::{Breakdown, Pipelining};
+use crate::maildrop::connection::tops::{TopOf, Tops};
+use crate::maildrop::fault::Fault;
 
 /// What this mount has learnt about its server. It is kept from one session to the next.
 #[derive(Debug, Default)]
@@ -122,6 +123,24 @@ impl Quirks {
         Self {
             identity: remembered,
             ..Quirks::default()
+        }
+    }
+
+    /// Notes that a session ended with this fault while TOP of a message was to be answered, and
+    /// what of it was counted as a failure of pipelining.
+    pub(crate) fn note_top_fault(
+        &mut self,
+        message: TopOf,
+        fault: &Fault,
+        counted: Option<Breakdown>,
+    ) {
+        if matches!(fault, Fault::TooLarge) {
+            return self.tops.note_too_long(message);
+        }
+        if fault.is_of_the_link()
+            && let Some(innocent) = self.tops.note_break(message, counted)
+        {
+            self.pipelining.forgive(innocent);
         }
     }
 

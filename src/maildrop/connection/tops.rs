@@ -2,12 +2,16 @@
 //!
 //! One message that TOP fails for does not show that the server lacks TOP. So an -ERR concerns its
 //! message alone, unless the server says that it does not know the command, or TOP has failed for
-//! several messages and never worked. A message whose TOP ends or stalls two sessions is not asked
-//! for again: the first time the network may have been the cause.
+//! several messages and never worked.
+//!
+//! A message whose TOP ends, stalls or confuses two sessions is not asked for again. The first time
+//! the network may have been the cause, or the other commands in flight. So the second time it is
+//! asked for alone.
 
 use std::collections::HashMap;
 
 use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::connection::pipelining::Breakdown;
 use crate::maildrop::fault::unknown_command::speaks_of_an_unknown_command;
 use crate::pop3::{MessageNumber, Status};
 
@@ -20,8 +24,15 @@ const MOST_BREAKS: u8 = 2;
 #[derive(Debug, Default)]
 pub(crate) struct Tops {
     support: TopSupport,
-    /// How many sessions broke over TOP of a message.
-    breaks: HashMap<TopOf, u8>,
+    breaks: HashMap<TopOf, Breaks>,
+}
+
+/// The sessions that broke over TOP of one message.
+#[derive(Clone, Copy, Debug, Default)]
+struct Breaks {
+    sessions: u8,
+    /// The first one was counted as a failure of pipelining.
+    counted: Option<Breakdown>,
 }
 
 /// Whether the server has TOP.
@@ -60,17 +71,27 @@ impl Tops {
 
     /// Whether TOP of this message is not to be sent.
     pub(crate) fn avoid(&self, message: TopOf) -> bool {
-        self.are_missing() || self.breaks.get(&message) >= Some(&MOST_BREAKS)
+        self.are_missing() || self.sessions_broken_by(message) >= MOST_BREAKS
+    }
+
+    /// Whether TOP of this message is to be sent with no other command in flight.
+    pub(crate) fn is_to_go_alone(&self, message: TopOf) -> bool {
+        !self.avoid(message) && self.sessions_broken_by(message) > 0
     }
 
     /// How often a session broke over TOP.
     pub(crate) fn breaks(&self) -> u64 {
-        self.breaks.values().map(|&breaks| u64::from(breaks)).sum()
+        let sessions = |breaks: &Breaks| u64::from(breaks.sessions);
+        self.breaks.values().map(sessions).sum()
     }
 
-    /// Notes that TOP has shown all headers of this message.
-    pub(crate) fn note_shown(&mut self, message: TopOf) {
+    /// Notes that TOP has shown the headers of a message.
+    pub(crate) fn note_shown(&mut self) {
         self.support = TopSupport::Works;
+    }
+
+    /// Notes that the session was in step after the reply to TOP of this message.
+    pub(crate) fn note_in_step(&mut self, message: TopOf) {
         self.breaks.remove(&message);
     }
 
@@ -93,13 +114,36 @@ impl Tops {
         }
     }
 
-    /// Notes that a session ended or stalled while TOP of this message was to be answered.
-    pub(crate) fn note_break(&mut self, message: TopOf) {
+    /// Notes that a session broke while TOP of this message was to be answered, and what of it was
+    /// counted as a failure of pipelining. Returns what was counted the first time, once the
+    /// message is known to be the cause.
+    #[must_use]
+    pub(crate) fn note_break(
+        &mut self,
+        message: TopOf,
+        counted: Option<Breakdown>,
+    ) -> Option<Breakdown> {
         let breaks = self.breaks.entry(message).or_default();
-        *breaks = breaks.saturating_add(1);
-        if *breaks == MOST_BREAKS {
-            self.note_failure();
+        breaks.sessions = breaks.sessions.saturating_add(1);
+        if breaks.sessions < MOST_BREAKS {
+            breaks.counted = counted;
+            return None;
         }
+        let counted = breaks.counted.take();
+        self.note_failure();
+        counted
+    }
+
+    /// Notes that the reply to TOP of this message is too long to be read.
+    pub(crate) fn note_too_long(&mut self, message: TopOf) {
+        self.support = TopSupport::Works;
+        self.breaks.entry(message).or_default().sessions = MOST_BREAKS;
+    }
+
+    fn sessions_broken_by(&self, message: TopOf) -> u8 {
+        self.breaks
+            .get(&message)
+            .map_or(0, |breaks| breaks.sessions)
     }
 }
 
@@ -136,7 +180,7 @@ mod tests {
     #[test]
     fn top_that_worked_once_is_never_missing() {
         let mut tops = Tops::default();
-        tops.note_shown(message(1));
+        tops.note_shown();
         for _ in 0..10 {
             tops.note_refused(&status(b"-ERR unknown command"));
         }
@@ -148,12 +192,31 @@ mod tests {
         let mut tops = Tops::default();
         for _ in 0..MOST_BREAKS {
             assert!(!tops.avoid(message(1)));
-            tops.note_break(message(1));
+            assert_eq!(tops.note_break(message(1), None), None);
         }
         assert!(tops.avoid(message(1)) && !tops.avoid(message(2)));
-        tops.note_break(message(2));
-        tops.note_shown(message(2));
-        tops.note_break(message(2));
+        for _ in 0..2 {
+            assert_eq!(tops.note_break(message(2), None), None);
+            tops.note_in_step(message(2));
+        }
         assert!(!tops.avoid(message(2)));
+    }
+
+    #[test]
+    fn top_that_broke_a_session_goes_alone() {
+        let mut tops = Tops::default();
+        assert!(!tops.is_to_go_alone(message(1)));
+        let counted = Some(Breakdown::Cut);
+        assert_eq!(tops.note_break(message(1), counted), None);
+        assert!(tops.is_to_go_alone(message(1)) && !tops.is_to_go_alone(message(2)));
+        assert_eq!(tops.note_break(message(1), None), counted);
+        assert!(!tops.is_to_go_alone(message(1)));
+    }
+
+    #[test]
+    fn top_that_is_too_long_is_given_up_at_once() {
+        let mut tops = Tops::default();
+        tops.note_too_long(message(1));
+        assert!(tops.avoid(message(1)) && !tops.avoid(message(2)));
     }
 }

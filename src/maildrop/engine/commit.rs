@@ -45,8 +45,8 @@ use crate::maildrop::session::{FAREWELL, Session};
 use crate::maildrop::shared::Shared;
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
-/// How many attempts may fail over TOP of one message, besides the others: then that TOP is not
-/// sent.
+/// Besides the other attempts so many may fail over TOP of a message, until that TOP is not sent any
+/// more; or any number, as long as the first timeout lasts.
 const MOST_LESSONS: u32 = 2;
 /// A server may be silent for so many time-outs while it deletes.
 const QUIT_PATIENCE: u32 = 5;
@@ -133,7 +133,7 @@ impl<'a> Commit<'a> {
                 Err(fault) => fault,
             };
             let has_learnt = sessions.quirks.tops.breaks() > breaks;
-            if has_learnt && lessons < MOST_LESSONS {
+            if has_learnt && (lessons < MOST_LESSONS || Instant::now() < give_up) {
                 lessons += 1;
             } else if fault.is_of_the_link() && attempt < ATTEMPTS {
                 sessions.wait_for_retry(give_up);
@@ -175,9 +175,7 @@ impl<'a> Commit<'a> {
             return Err(Fault::Ending);
         };
         let survey = self.survey(session);
-        let marked = self.mark_in(session, quirks, &survey.to_confirm);
-        quirks.pipelining.note_pipeline(&session.link, &marked);
-        match marked {
+        match self.mark_in(session, quirks, &survey.to_confirm) {
             Ok(marked) => Ok((marked, survey.verdict)),
             Err(fault) => {
                 sessions.drop_current(self.shared);
@@ -205,8 +203,10 @@ impl<'a> Commit<'a> {
             confirmed,
             replaced,
             unsure,
-        } = Confirmation::ask(to_confirm, session, &mut quirks.tops, self.shared)?;
-        let mut marked = delete(&confirmed, session)?;
+        } = Confirmation::ask(to_confirm, session, quirks, self.shared)?;
+        let deleted = delete(&confirmed, session);
+        quirks.pipelining.note_pipeline(&session.link, &deleted);
+        let mut marked = deleted?;
         let kept = replaced.iter().chain(&unsure);
         marked.unmarked.extend(kept.map(|&id| Unmarked {
             id,

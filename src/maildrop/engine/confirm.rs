@@ -19,10 +19,11 @@ use crate::maildrop::catalogue::digest::{BodyDigest, HeaderDigest, HeaderSource}
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Message;
 use crate::maildrop::catalogue::pending::{Likeness, PendingDeletion, ShownBefore};
-use crate::maildrop::connection::tops::{TopOf, Tops};
+use crate::maildrop::connection::quirks::Quirks;
+use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::Session;
-use crate::maildrop::session::headers::HeaderBuffer;
+use crate::maildrop::session::show::{Show, TopReply, TopTarget};
 use crate::maildrop::shared::Shared;
 use crate::pop3::{Command, Event, MessageNumber};
 
@@ -37,6 +38,14 @@ pub(super) struct ToConfirm {
     is_shown: bool,
     /// It shares its unique-id, and this session is not the one that listed it when it was removed.
     is_doubtful_twin: bool,
+}
+
+/// A removed message whose headers TOP is to show.
+struct ToShow {
+    /// Its place among those to confirm.
+    at: usize,
+    id: MessageId,
+    number: MessageNumber,
 }
 
 /// What the session has shown of the removed messages.
@@ -113,21 +122,33 @@ impl ToConfirm {
     }
 }
 
+impl TopTarget for ToShow {
+    fn number(&self) -> MessageNumber {
+        self.number
+    }
+
+    fn top_of(&self) -> TopOf {
+        TopOf::Known(self.id)
+    }
+}
+
 impl Confirmation {
     /// Has the session show the messages again.
     pub(super) fn ask(
         to_confirm: &[ToConfirm],
         session: &mut Session,
-        tops: &mut Tops,
+        quirks: &mut Quirks,
         shared: &Shared,
     ) -> Result<Self, Fault> {
-        let digests = ask_top(to_confirm, session, tops, shared)?;
+        let digests = ask_top(to_confirm, session, quirks, shared)?;
         let judged = to_confirm.iter().zip(digests);
         let mut judged: Vec<(&ToConfirm, Resemblance)> = judged
             .map(|(message, top)| (message, message.judge(top)))
             .collect();
         settle_differences(&mut judged, session, shared)?;
-        settle_twins(&mut judged, session, shared)?;
+        let settled = settle_twins(&mut judged, session, shared);
+        quirks.pipelining.note_pipeline(&session.link, &settled);
+        settled?;
         let mut confirmation = Self::default();
         for (message, judgement) in judged {
             match (judgement, message.likeness) {
@@ -148,49 +169,38 @@ impl Confirmation {
 fn ask_top(
     to_confirm: &[ToConfirm],
     session: &mut Session,
-    tops: &mut Tops,
+    quirks: &mut Quirks,
     shared: &Shared,
 ) -> Result<Vec<Option<HeaderDigest>>, Fault> {
     let mut digests = vec![None; to_confirm.len()];
-    let is_asked = |(_, message): &(usize, &ToConfirm)| {
-        let is_needed = !message.is_shown && message.shown.headers.is_known();
-        is_needed && !tops.avoid(TopOf::Known(message.id))
-    };
-    let to_ask = to_confirm.iter().enumerate().filter(is_asked);
-    let to_ask: Vec<(usize, MessageNumber)> =
-        to_ask.map(|(at, message)| (at, message.number)).collect();
-    let mut buffer = HeaderBuffer::default();
-    let max_message = shared.settings.max_message;
+    let to_ask: Vec<ToShow> = to_confirm
+        .iter()
+        .enumerate()
+        .filter(|(_, message)| !message.is_shown && message.shown.headers.is_known())
+        .filter(|(_, message)| !quirks.tops.avoid(TopOf::Known(message.id)))
+        .map(|(at, message)| ToShow {
+            at,
+            id: message.id,
+            number: message.number,
+        })
+        .collect();
     let ahead = session.ahead();
-    let mut unanswered = to_ask.iter();
-    let command = |&(_, message): &(usize, MessageNumber)| Command::Top { message, lines: 0 };
-    let outcome = session
-        .link
-        .pipeline(&to_ask, ahead, command, |&(at, _), event| {
-            match event {
-                Event::Body(octets) => buffer.take(octets, max_message)?,
-                Event::End => {
-                    unanswered.next();
-                    let HeaderBuffer { kept, .. } = std::mem::take(&mut buffer);
-                    digests[at] = HeaderDigest::of_complete_headers(&kept);
-                    if digests[at].is_some() {
-                        tops.note_shown(TopOf::Known(to_confirm[at].id));
-                    }
-                }
-                Event::Done(_) => {
-                    unanswered.next();
-                }
-                _ => {}
+    let mut show = Show {
+        link: &mut session.link,
+        quirks,
+        ahead,
+        max_message: shared.settings.max_message,
+    };
+    show.ask(&to_ask, |tops, message, reply| {
+        if let TopReply::Headers(headers) = reply {
+            digests[message.at] = HeaderDigest::of_complete_headers(&headers);
+            if digests[message.at].is_some() {
+                tops.note_shown();
             }
-            Ok(())
-        });
-    if let (Err(fault), Some(&(at, _))) = (&outcome, unanswered.next())
-        && fault.is_of_the_link()
-        && !session.link.is_amid_several()
-    {
-        tops.note_break(TopOf::Known(to_confirm[at].id));
-    }
-    outcome.map(|()| digests)
+        }
+        Ok(())
+    })?;
+    Ok(digests)
 }
 
 /// Decides of the messages whose headers were seen by RETR alone, and that TOP shows with others.

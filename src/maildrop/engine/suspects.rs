@@ -104,11 +104,6 @@ impl Suspects {
         self.waiting.is_empty() && self.borne_out.is_empty()
     }
 
-    /// Whether something was not believed, and is to be asked for again.
-    pub(super) fn has_discarded(&self) -> bool {
-        !self.discarded.is_empty()
-    }
-
     /// Forgets what was not believed.
     pub(super) fn forget_discarded(&mut self) {
         self.discarded.clear();

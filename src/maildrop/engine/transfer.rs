@@ -26,8 +26,11 @@
 //! Where LIST gives true sizes no NOOP is sent for bodies. A body of another size is a *suspect*:
 //! it is kept if TOP shows the headers that it has, or if RETR alone gives the same octets again.
 //! Once this has shown that LIST is a guess on this server, a NOOP behind the window is enough. A
-//! reply that breaks the protocol discards what is unconfirmed; it is fetched again one command at
-//! a time.
+//! reply that breaks the protocol discards what is unconfirmed.
+//!
+//! What was discarded is asked for again *alone*: while nothing else is in flight or unconfirmed. So
+//! is a command over which a session broke down. If it breaks the next session as well it was the
+//! cause, and not the commands in flight behind it.
 //!
 //! A message whose TOP is refused, is cut or breaks two sessions does without it: a small one is
 //! fetched for its date, any other has the time of its first listing.
@@ -41,6 +44,7 @@ use std::time::Instant;
 
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Announced;
+use crate::maildrop::connection::pipelining::Breakdown;
 use crate::maildrop::connection::quirks::{Notice, Quirks};
 use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::engine::in_flight::{InFlight, Reply, SentFetch, Unchecked};
@@ -82,9 +86,19 @@ pub(super) struct Transfer {
     unchecked: Unchecked,
     /// LIST's octets of messages that proved to be larger than `max_message`.
     too_large: HashMap<MessageId, u64>,
-    /// After replies were discarded each is asked for alone, until one check has confirmed that
-    /// they are in step.
-    is_careful: bool,
+    /// Wants that go alone, and what was counted as a failure of pipelining when the last session
+    /// broke down over them.
+    to_go_alone: HashMap<Want, Option<Breakdown>>,
+    /// The want that goes alone now.
+    alone: Option<Alone>,
+}
+
+/// A want that is in flight or unconfirmed alone.
+#[derive(Clone, Copy, Debug)]
+struct Alone {
+    want: Want,
+    /// See [`Transfer::to_go_alone`].
+    counted: Option<Breakdown>,
 }
 
 /// Whether a new session must look at what is in the maildrop.
@@ -123,7 +137,7 @@ impl Transfer {
                 self.ask_for_confirmation(sessions, shared)?;
             }
             if self.in_flight.is_empty() {
-                self.is_careful = false;
+                self.to_go_alone.clear();
                 self.suspects.forget_discarded();
                 return Ok(relisting);
             }
@@ -151,10 +165,11 @@ impl Transfer {
     pub(super) fn lose(&mut self, fault: &Fault, sessions: &mut Sessions, shared: &Shared) {
         log::info!("lost the session: {fault}");
         shared.state.lock().history.note_fault(fault);
-        self.note_breakdown(fault, sessions);
-        let broken_top = self.top_due().filter(|_| fault.is_of_the_link());
+        let counted = self.note_breakdown(fault, sessions);
+        let alone = self.alone.take();
+        let broken_top = self.top_to_blame(alone, fault, sessions);
         sessions.drop_current(shared);
-        let (front, behind) = self.take_lost();
+        let (mut front, behind) = self.take_lost();
         for want in behind.into_iter().rev() {
             match fault.is_silence() && broken_top.is_none() {
                 // It may have been asked for a moment ago.
@@ -163,11 +178,13 @@ impl Transfer {
                 false => shared.state.lock().wants.put_back(want),
             }
         }
+        if let Some(message) = broken_top {
+            front = front.or_else(|| self.take_unconfirmed(Want::Headers(message)));
+        }
         self.give_back_unconfirmed(fault, shared);
         if let Some(message) = broken_top {
-            sessions.quirks.tops.note_break(TopOf::Known(message));
-            // The next time it is asked for alone, so that nothing else can be the cause.
-            self.is_careful = true;
+            let top = TopOf::Known(message);
+            sessions.quirks.note_top_fault(top, fault, counted);
             return front
                 .into_iter()
                 .for_each(|want| lose_top(want, sessions, shared));
@@ -180,7 +197,27 @@ impl Transfer {
             self.note_too_large(front, fault, shared);
             return give_up(front, fault, shared);
         }
+        if let Some(innocent) = alone.and_then(|alone| alone.counted) {
+            sessions.quirks.pipelining.forgive(innocent);
+        }
+        self.to_go_alone.insert(front, counted);
         try_again(front, fault, shared);
+    }
+
+    /// The message whose TOP may have broken the session.
+    fn top_to_blame(
+        &self,
+        alone: Option<Alone>,
+        fault: &Fault,
+        sessions: &Sessions,
+    ) -> Option<MessageId> {
+        if !fault.is_of_the_link() && !matches!(fault, Fault::TooLarge) {
+            return None;
+        }
+        match alone.map(|alone| alone.want) {
+            Some(Want::Headers(id)) if !sessions.quirks.tops.avoid(TopOf::Known(id)) => Some(id),
+            _ => self.top_due(),
+        }
     }
 
     /// The message whose TOP is to be answered next.
@@ -242,20 +279,20 @@ impl Transfer {
         Ok(())
     }
 
-    fn note_breakdown(&self, fault: &Fault, sessions: &mut Sessions) {
+    /// Returns what is counted as a failure of pipelining.
+    fn note_breakdown(&self, fault: &Fault, sessions: &mut Sessions) -> Option<Breakdown> {
         sessions.note_breakdown(fault);
         let nothing_came = match self.in_flight.front() {
             Some(InFlight::Fetch(front)) => front.received.is_empty(),
             Some(InFlight::ShowAgain(_) | InFlight::Check) | None => true,
         };
-        let Some((session, quirks)) = sessions.current_mut() else {
-            return;
-        };
+        let (session, quirks) = sessions.current_mut()?;
         if matches!(fault, Fault::Protocol(_)) {
             quirks.pipelining.note_out_of_step();
         } else if nothing_came && session.link.is_amid_several() {
-            quirks.pipelining.note_breakdown(fault);
+            return quirks.pipelining.note_breakdown(fault);
         }
+        None
     }
 
     /// The want whose reply was due, and those behind it in order. Nothing is in flight any more.
@@ -286,25 +323,45 @@ impl Transfer {
         if discarded.is_empty() {
             return;
         }
-        self.is_careful = true;
         log::warn!(
             "replies that nothing confirmed are discarded and asked for again ({}): {fault}",
             discarded.len()
         );
         for reply in discarded.into_iter().rev() {
+            self.to_go_alone.entry(reply.want).or_default();
             try_again(reply.want, fault, shared);
         }
+    }
+
+    /// Takes a want back whose reply nothing has confirmed.
+    fn take_unconfirmed(&mut self, want: Want) -> Option<Want> {
+        let at = self
+            .unconfirmed
+            .iter()
+            .position(|reply| reply.want == want)?;
+        Some(self.unconfirmed.remove(at).want)
     }
 
     fn fill_window(&mut self, sessions: &mut Sessions, shared: &Shared) -> Result<(), Fault> {
         if !self.in_flight.is_empty() && !sessions.quirks.pipelining.may_refill() {
             return Ok(());
         }
+        if self.is_all_settled() {
+            self.alone = None;
+        }
         let most = self.most_in_flight(sessions, shared);
-        while self.has_room(most) {
+        while self.alone.is_none() && self.has_room(most) {
             let Some(next) = self.first.take().or_else(|| shared.next_want()) else {
                 return self.check_behind_the_last(most, sessions);
             };
+            if self.goes_alone(next.want, sessions) {
+                if !self.is_all_settled() {
+                    shared.state.lock().wants.put_back(next.want);
+                    return self.check_behind_the_last(most, sessions);
+                }
+                self.send_alone(next, sessions, shared)?;
+                continue;
+            }
             self.send_or_settle(next, sessions, shared)?;
             if most > 1 && self.unchecked.is_full() {
                 self.send_check(sessions)?;
@@ -313,8 +370,24 @@ impl Transfer {
         Ok(())
     }
 
+    fn send_alone(
+        &mut self,
+        next: NextWant,
+        sessions: &mut Sessions,
+        shared: &Shared,
+    ) -> Result<(), Fault> {
+        let want = next.want;
+        let counted = self.to_go_alone.remove(&want).flatten();
+        self.alone = Some(Alone { want, counted });
+        self.send_or_settle(next, sessions, shared)?;
+        if self.in_flight.is_empty() {
+            self.alone = None;
+        }
+        Ok(())
+    }
+
     fn most_in_flight(&self, sessions: &mut Sessions, shared: &Shared) -> usize {
-        if self.is_careful {
+        if self.alone.is_some() {
             return 1;
         }
         let wanted = shared.settings.pipeline;
@@ -323,6 +396,17 @@ impl Transfer {
             let pipeline = quirks.pipelining.limit(wanted);
             pipeline.most_in_flight(&session.capabilities, most)
         })
+    }
+
+    /// Whether no reply is missing or unconfirmed.
+    fn is_all_settled(&self) -> bool {
+        self.in_flight.is_empty() && self.unconfirmed.is_empty() && self.suspects.is_empty()
+    }
+
+    fn goes_alone(&self, want: Want, sessions: &Sessions) -> bool {
+        let is_broken_top = |id| sessions.quirks.tops.is_to_go_alone(TopOf::Known(id));
+        self.to_go_alone.contains_key(&want)
+            || matches!(want, Want::Headers(id) if is_broken_top(id))
     }
 
     /// A window is filled up to its edge: the want that goes over it is the last.
@@ -474,7 +558,6 @@ impl Transfer {
         match reply {
             Reply::Checked => {
                 refuse_what_follows(sessions)?;
-                self.is_careful = self.suspects.has_discarded();
                 self.confirm_in_step(sessions, shared);
                 self.keep_borne_out(sessions, shared);
             }
@@ -567,7 +650,7 @@ impl Transfer {
         match self.suspects.judge_first(headers) {
             Some(Judgement::BorneOut) | None => {}
             Some(Judgement::AskAgain(want)) => {
-                self.is_careful = true;
+                self.to_go_alone.entry(want).or_default();
                 shared.state.lock().wants.put_back(want);
             }
             Some(Judgement::GiveUp(want)) => give_up(want, &Fault::Unconfirmed, shared),
@@ -592,7 +675,8 @@ fn keep(reply: Unconfirmed, sessions: &mut Sessions, shared: &Shared) {
     let (quirks, source) = (&mut sessions.quirks, reply.content.source());
     let shown = match reply.content {
         ReplyContent::Headers if shared.has_all_headers(&reply.body) => {
-            quirks.tops.note_shown(TopOf::Known(id));
+            quirks.tops.note_shown();
+            quirks.tops.note_in_step(TopOf::Known(id));
             shared.receive_headers(id, reply.body)
         }
         ReplyContent::Headers => {

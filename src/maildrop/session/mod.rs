@@ -3,6 +3,7 @@
 pub(crate) mod headers;
 pub(crate) mod numbers;
 pub(crate) mod scan;
+pub(crate) mod show;
 pub(crate) mod shown;
 pub(crate) mod terms;
 
@@ -26,7 +27,9 @@ use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 /// commit of ten thousand deletions waits for little more than one round trip then.
 const MOST_IN_FLIGHT: usize = 8192;
 /// How often to log in and list until a listing succeeds.
-const MOST_LISTINGS: u32 = 8;
+const MOST_LISTINGS: u32 = 64;
+/// After so many timeouts a listing that fails is not tried again.
+const MOST_TIMEOUTS: u32 = 8;
 /// How long to wait for the server to close the connection after QUIT.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -98,12 +101,14 @@ impl Session {
         last_heard: &LastHeard,
         quirks: &mut Quirks,
     ) -> Result<(Self, Listing), Fault> {
+        let give_up = Instant::now() + settings.login.timeout * MOST_TIMEOUTS;
         for _ in 1..MOST_LISTINGS {
             let before = (quirks.pipelining, quirks.tops.breaks());
             match Self::list(logged_in, settings, quirks) {
                 Err(fault)
                     if (quirks.pipelining, quirks.tops.breaks()) != before
-                        && quirks.login_delay.is_none() =>
+                        && quirks.login_delay.is_none()
+                        && Instant::now() < give_up =>
                 {
                     log::info!("logging in again to list the maildrop: {fault}");
                 }

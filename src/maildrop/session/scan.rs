@@ -16,10 +16,10 @@ use crate::maildrop::connection::quirks::{Notice, Quirks};
 use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::fault::unknown_command::speaks_of_an_unknown_command;
-use crate::maildrop::session::headers::HeaderBuffer;
+use crate::maildrop::session::show::{Show, TopReply, TopTarget};
 use crate::maildrop::settings::Dating;
 use crate::pop3::reply::{list_line, stat, uidl_line};
-use crate::pop3::{Command, Event, MessageNumber, ProtocolError, Status, UniqueId};
+use crate::pop3::{Command, MessageNumber, ProtocolError, Status, UniqueId};
 
 /// The limit on a size in LIST. A larger one is cut to this, so that the sum over a million
 /// messages does not overflow.
@@ -58,6 +58,12 @@ struct Lines<T> {
     lost: usize,
     /// Why the first of them could not.
     why: Option<ProtocolError>,
+}
+
+/// A line of LIST.
+struct ListedMessage {
+    number: MessageNumber,
+    octets: u64,
 }
 
 type Sizes = Lines<u64>;
@@ -161,48 +167,50 @@ impl Scan<'_> {
     /// Fetches the headers of every message with TOP. Every session does this again, so DELE is
     /// sent only for a number whose headers the same session has received.
     fn by_headers(&mut self, sizes: &Sizes) -> Result<Listing, Fault> {
-        let may_ask = |&&(number, octets): &&(MessageNumber, u64)| {
-            !self.quirks.tops.avoid(TopOf::Listed(number, octets))
-        };
-        let asked: Vec<(MessageNumber, u64)> =
-            sizes.found.iter().filter(may_ask).copied().collect();
+        let listed = sizes
+            .found
+            .iter()
+            .map(|&(number, octets)| ListedMessage { number, octets });
+        let asked: Vec<ListedMessage> = listed
+            .filter(|message| !self.quirks.tops.avoid(message.top_of()))
+            .collect();
         let mut listing = Listing {
             unnamed: sizes.lost + sizes.found.len() - asked.len(),
             ..Listing::default()
         };
-        let mut headers = HeaderBuffer::default();
-        let mut unanswered = asked.iter();
-        let (tops, dating, max_message) = (&mut self.quirks.tops, self.dating, self.max_message);
-        let command = |&(message, _): &(MessageNumber, u64)| Command::Top { message, lines: 0 };
-        let outcome =
-            self.link
-                .pipeline(&asked, self.ahead, command, |&(number, octets), event| {
-                    match event {
-                        Event::Body(octets) => headers.take(octets, max_message)?,
-                        Event::End => {
-                            unanswered.next();
-                            tops.note_shown(TopOf::Listed(number, octets));
-                            let HeaderBuffer { kept, .. } = std::mem::take(&mut headers);
-                            let uidl = identity::of_headers(&kept);
-                            listing.push(number, Entry { uidl, octets }, dating.of(&kept));
-                        }
-                        Event::Done(status) => {
-                            unanswered.next();
-                            tops.note_refused(&status);
-                            listing.note_refused_headers(number, &status)?;
-                        }
-                        _ => {}
-                    }
-                    Ok(())
-                });
-        self.quirks.pipelining.note_pipeline(self.link, &outcome);
-        if let (Err(fault), Some(&(number, octets))) = (&outcome, unanswered.next())
-            && fault.is_of_the_link()
-            && !self.link.is_amid_several()
-        {
-            self.quirks.tops.note_break(TopOf::Listed(number, octets));
+        let (mut shown, dating) = (Vec::new(), self.dating);
+        let mut show = Show {
+            link: self.link,
+            quirks: self.quirks,
+            ahead: self.ahead,
+            max_message: self.max_message,
+        };
+        show.ask(&asked, |tops, message, reply| match reply {
+            TopReply::Headers(headers) => {
+                tops.note_shown();
+                let (uidl, octets) = (identity::of_headers(&headers), message.octets);
+                let arrived = dating.of(&headers);
+                shown.push((message.number, Entry { uidl, octets }, arrived));
+                Ok(())
+            }
+            TopReply::Refused(status) => {
+                tops.note_refused(&status);
+                listing.unnamed += 1;
+                log::info!(
+                    "the server refused TOP {} ({})",
+                    message.number,
+                    status.server_text()
+                );
+                match shown.is_empty() && is_hopeless(listing.unnamed, &status) {
+                    true => Err(no_permanent_names()),
+                    false => Ok(()),
+                }
+            }
+        })?;
+        shown.sort_by_key(|&(number, ..)| number);
+        for (number, entry, arrived) in shown {
+            listing.push(number, entry, arrived);
         }
-        outcome?;
         if listing.entries.is_empty() && listing.unnamed > 0 {
             return Err(no_permanent_names());
         }
@@ -239,29 +247,20 @@ impl Listing {
         (0..count).map(|step| sorted[last * step / gaps]).collect()
     }
 
-    /// Leaves out a message whose headers the server refuses.
-    ///
-    /// # Errors
-    /// The server refuses the headers of every message.
-    fn note_refused_headers(
-        &mut self,
-        number: MessageNumber,
-        status: &Status<'_>,
-    ) -> Result<(), Fault> {
-        let text = status.server_text();
-        log::info!("the server refused TOP {number} ({text})");
-        self.unnamed += 1;
-        let is_unknown = speaks_of_an_unknown_command(text.as_str());
-        if self.entries.is_empty() && (is_unknown || self.unnamed >= MOST_REFUSED) {
-            return Err(no_permanent_names());
-        }
-        Ok(())
-    }
-
     fn push(&mut self, number: MessageNumber, entry: Entry, arrived: Option<i64>) {
         self.numbers.push(number);
         self.entries.push(entry);
         self.arrivals.push(arrived);
+    }
+}
+
+impl TopTarget for ListedMessage {
+    fn number(&self) -> MessageNumber {
+        self.number
+    }
+
+    fn top_of(&self) -> TopOf {
+        TopOf::Listed(self.number, self.octets)
     }
 }
 
@@ -322,6 +321,11 @@ impl Sizes {
             .binary_search_by_key(&number, |&(number, _)| number);
         Some(self.found[at.ok()?].1)
     }
+}
+
+/// Whether the server refuses the headers of every message: it has refused so many, and shown none.
+fn is_hopeless(refused: usize, status: &Status<'_>) -> bool {
+    refused >= MOST_REFUSED || speaks_of_an_unknown_command(status.server_text().as_str())
 }
 
 /// The fault of a server on which no message can be recognized in the next session.
