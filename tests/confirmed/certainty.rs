@@ -228,6 +228,39 @@ fn a_server_without_top_decides_by_unique_id_and_size() {
     assert_second_goes(&liar, &[], |_| {});
 }
 
+/// TOP works for the other messages, and the body is as it was.
+#[test]
+fn a_top_that_fails_for_one_message_prevents_no_deletion() {
+    let cut = Reply::Raw(b"+OK\r\nFrom: alice@example.org\r\n.\r\n".to_vec());
+    for reply in [
+        Reply::Err("cannot get the letter"),
+        Reply::Err("[SYS/TEMP] try again"),
+        cut,
+        Reply::Raw(b"+OK\r\n.\r\n".to_vec()),
+    ] {
+        let liar = Liar::start(&of_different_sizes(4));
+        assert_second_goes(&liar, &[], |liar| liar.on("TOP 2 0", reply.clone()));
+        assert_eq!(liar.count("RETR"), 1);
+    }
+}
+
+/// The server shows the message in no way any more. Its user is told, and removes it again.
+#[test]
+fn a_message_that_is_not_shown_is_deleted_the_second_time() {
+    let liar = Liar::start(&of_different_sizes(4));
+    let mut mount = mounted(&liar, &["timeout=3s"]);
+    list_with_dates(&mount);
+    remove(&mount, &name(2));
+    end_session(&liar);
+    liar.on("TOP 2 0", Reply::Err("cannot get the letter"));
+    liar.on("RETR 2", Reply::Err("cannot get the letter"));
+    let (status, said) = crate::said(&mount.subcommand(&["commit", mount.arg()]));
+    assert_eq!(status, crate::uncommitted(), "{said}");
+    assert_eq!(liar.count("DELE"), 0);
+    remove(&mount, &name(2));
+    assert_umount_deletes_the_second(&liar, &mut mount);
+}
+
 #[test]
 fn a_message_whose_headers_were_never_seen_is_deleted() {
     let liar = Liar::start(&of_equal_size(4));

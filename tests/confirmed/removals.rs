@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use crate::common::{Liar, Mount, assert_says, stderr};
+use crate::common::{Liar, Mount, Reply, assert_says, stderr};
 use crate::{
     end_session, list_with_dates, message, mounted, name, of_different_sizes, of_equal_size,
     remove, sync, umount,
@@ -173,6 +173,22 @@ fn a_unique_id_reused_during_the_mount_deletes_no_new_message() {
     liar.set_uidl(serial, b"liar-1");
     let (_, said) = umount(&mut mount);
     assert_eq!(liar.left_serials(), [2, 3, serial], "{said}");
+}
+
+/// The server refuses TOP of the new message, as it does where another session has removed that.
+#[test]
+fn a_refused_top_does_not_let_a_new_message_go() {
+    for refused in [&["TOP 3 0"][..], &["TOP 3 0", "RETR 3"]] {
+        let (liar, mut mount) = first_removed(&of_equal_size(3));
+        liar.remove(1);
+        let serial = liar.add(&message(9, "text of message 0009\r\n"));
+        liar.set_uidl(serial, b"liar-1");
+        for command in refused {
+            liar.on(command, Reply::Err("no such message"));
+        }
+        let (_, said) = umount(&mut mount);
+        assert_eq!(liar.left_serials(), [2, 3, serial], "{said}");
+    }
 }
 
 /// Unique-ids are case-sensitive (RFC 1939 section 7).

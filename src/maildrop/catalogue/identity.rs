@@ -85,8 +85,9 @@ pub(crate) fn is_of_uidl(unique_id: &[u8]) -> bool {
 /// The lines, without CRLF or LF.
 fn lines(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
+    let is_last_open = !octets.is_empty() && !octets.ends_with(b"\n");
     memchr_iter(b'\n', octets)
-        .chain((!octets.ends_with(b"\n")).then_some(octets.len()))
+        .chain(is_last_open.then_some(octets.len()))
         .map(move |end| {
             let line = &octets[start..end];
             start = end + 1;

@@ -7,7 +7,7 @@
 //!
 //! | known before | the message is the same if |
 //! |---|---|
-//! | its headers | TOP gives the same |
+//! | its headers | TOP gives the same; or RETR, where TOP does not show this message |
 //! | no headers, or the server has no TOP | unique-id and octets are as they were |
 //!
 //! Where TOP and RETR of this server differ, unique-id and octets decide. One RETR tells that.
@@ -20,7 +20,7 @@ use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Message;
 use crate::maildrop::catalogue::pending::{Likeness, PendingDeletion, ShownBefore};
 use crate::maildrop::connection::quirks::Quirks;
-use crate::maildrop::connection::tops::TopOf;
+use crate::maildrop::connection::tops::{TopOf, Tops};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::Session;
 use crate::maildrop::session::show::{Show, TopReply, TopTarget};
@@ -67,6 +67,8 @@ enum Resemblance {
     Unsure,
     /// TOP shows other headers than RETR did.
     TopDiffersFromBody,
+    /// TOP, which this server has, does not show its headers: it may be broken, or other mail.
+    NotShown,
 }
 
 impl ToConfirm {
@@ -97,20 +99,19 @@ impl ToConfirm {
     }
 
     /// By what TOP shows now; `None` where it shows nothing, or not all.
-    fn judge(&self, top: Option<HeaderDigest>) -> Resemblance {
+    fn judge(&self, top: Option<HeaderDigest>, tops: &Tops) -> Resemblance {
         if self.is_shown {
             return Resemblance::Same;
         }
         let known = self.shown.headers;
-        let Some(now) = top else {
-            return self.judge_by_listing();
-        };
-        match (known.by_top, known.by_body) {
-            (Some(before), _) if before == now => Resemblance::Same,
-            (Some(_), _) => Resemblance::Replaced,
-            (None, Some(before)) if before == now => Resemblance::Same,
-            (None, Some(_)) => Resemblance::TopDiffersFromBody,
-            (None, None) => self.judge_by_listing(),
+        match (top, known.by_top, known.by_body) {
+            (_, None, None) => self.judge_by_listing(),
+            (None, ..) if tops.are_missing() => self.judge_by_listing(),
+            (None, ..) => Resemblance::NotShown,
+            (Some(now), Some(before), _) if before == now => Resemblance::Same,
+            (Some(_), Some(_), _) => Resemblance::Replaced,
+            (Some(now), None, Some(before)) if before == now => Resemblance::Same,
+            (Some(_), None, Some(_)) => Resemblance::TopDiffersFromBody,
         }
     }
 
@@ -143,8 +144,9 @@ impl Confirmation {
         let digests = ask_top(to_confirm, session, quirks, shared)?;
         let judged = to_confirm.iter().zip(digests);
         let mut judged: Vec<(&ToConfirm, Resemblance)> = judged
-            .map(|(message, top)| (message, message.judge(top)))
+            .map(|(message, top)| (message, message.judge(top, &quirks.tops)))
             .collect();
+        settle_not_shown(&mut judged, session, shared)?;
         settle_differences(&mut judged, session, shared)?;
         let settled = settle_twins(&mut judged, session, shared);
         quirks.pipelining.note_pipeline(&session.link, &settled);
@@ -155,9 +157,7 @@ impl Confirmation {
                 (_, Likeness::Shifted) => confirmation.unsure.push(message.id),
                 (Resemblance::Same, _) => confirmation.confirmed.push((message.id, message.number)),
                 (Resemblance::Replaced, _) => confirmation.replaced.push(message.id),
-                (Resemblance::Unsure | Resemblance::TopDiffersFromBody, _) => {
-                    confirmation.unsure.push(message.id);
-                }
+                (_, _) => confirmation.unsure.push(message.id),
             }
         }
         Ok(confirmation)
@@ -192,15 +192,40 @@ fn ask_top(
         max_message: shared.settings.max_message,
     };
     show.ask(&to_ask, |tops, message, reply| {
-        if let TopReply::Headers(headers) = reply {
-            digests[message.at] = HeaderDigest::of_complete_headers(&headers);
-            if digests[message.at].is_some() {
-                tops.note_shown();
+        match reply {
+            TopReply::Headers(headers) => {
+                digests[message.at] = HeaderDigest::of_complete_headers(&headers);
+                if digests[message.at].is_some() {
+                    tops.note_shown();
+                }
             }
+            TopReply::Refused(status) => tops.note_refused(&status),
         }
         Ok(())
     })?;
     Ok(digests)
+}
+
+/// Decides of the messages that TOP does not show: their bodies tell. A message whose body does not
+/// come either may be any, so the next removal begins without what was known of this one.
+fn settle_not_shown(
+    judged: &mut [(&ToConfirm, Resemblance)],
+    session: &mut Session,
+    shared: &Shared,
+) -> Result<(), Fault> {
+    for (message, judgement) in judged {
+        if *judgement != Resemblance::NotShown {
+            continue;
+        }
+        let body = retrieve(message.number, session, shared)?;
+        let now = body.and_then(|body| HeaderDigest::of_complete_headers(&body));
+        let known = message.shown.headers;
+        *judgement = match now.is_some() && (now == known.by_body || now == known.by_top) {
+            true => Resemblance::Same,
+            false => Resemblance::Replaced,
+        };
+    }
+    Ok(())
 }
 
 /// Decides of the messages whose headers were seen by RETR alone, and that TOP shows with others.

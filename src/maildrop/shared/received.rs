@@ -220,7 +220,7 @@ impl Shared {
         let read = top.read_at(0, LONGEST_HEADERS, &mut buffer);
         let is_cut_here = top.len() > LONGEST_HEADERS as u64;
         let ends = |octets: &[u8]| HeaderDigest::of_complete_headers(octets).is_some();
-        is_cut_here || read.is_ok_and(|octets| !octets.is_empty() && ends(octets))
+        is_cut_here || read.is_ok_and(ends)
     }
 
     /// Takes in confirmed headers, which TOP showed. Returns their digest, if they are complete.
