@@ -1,7 +1,7 @@
 #!/bin/bash
-# Measures pop3fs beside raw POP3, mpop, curl, bindfs, the smallest fuser filesystem, local folders and another pop3fs (--other
-# PROGRAM), and prints a table of ratios; run.sh --help says what can be chosen. Wants a Rust toolchain and /dev/fuse; whatever
-# else is missing is installed with apt.
+# Measures pop3fs beside raw POP3, mpop, curl, notmuch, bindfs, the smallest fuser filesystem, local folders and another pop3fs
+# (--other PROGRAM), and prints a table of ratios; run.sh --help says what can be chosen. Wants a Rust toolchain and /dev/fuse;
+# whatever else is missing is installed with apt.
 # Leaves a table and the maildrops in target/bench, and the chart round-trip.svg beside this file.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 readonly PACKAGES=(
     gcc libc6-dev pkg-config libssl-dev                 # to build
-    dovecot-pop3d mpop curl bindfs rsync fuse3          # to measure
+    dovecot-pop3d mpop curl notmuch bindfs rsync fuse3  # to measure
 )
 
 # Prints the path of the bench, which has that of the pop3fs built with it. Cargo says itself where it is.

@@ -72,6 +72,8 @@ pub(crate) enum Scenario {
     Remount,
     /// ls and grep of the views beside those of the root, after a remount and again
     Views,
+    /// ls of a query beside notmuch; time, memory and disk that the index takes
+    Search,
     /// rsync -a with nothing new after a remount
     Rsync,
     /// The end of a mount from which every message was removed, beside every DELE at once

@@ -45,7 +45,7 @@ impl Pop3fs {
         folder: &Path,
         sockets: &Path,
         port: u16,
-        options: &[String],
+        options: &[&str],
     ) -> Result<Self> {
         let mount_point = MountPoint::create(folder.join("mail"))?;
         // It trusts no cache that others may write to.
@@ -94,6 +94,34 @@ impl Pop3fs {
             resident: mebibytes(&status, "VmRSS:")?,
             peak: mebibytes(&status, "VmHWM:")?,
         })
+    }
+
+    /// Waits until so many messages can be searched.
+    pub(crate) fn wait_for_index(&self, messages: u32) -> Result<()> {
+        const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+        let deadline = Instant::now() + PATIENCE;
+        while self.status()?["indexed"] != messages {
+            ensure!(Instant::now() < deadline, "not all messages are indexed");
+            thread::sleep(BETWEEN_LOOKS);
+        }
+        Ok(())
+    }
+
+    /// The file of the search index.
+    pub(crate) fn index_file(&self) -> Result<PathBuf> {
+        let accounts = fs::read_dir(self.folder.join("cache/pop3fs"))?;
+        let mut files = accounts
+            .filter_map(|account| Some(account.ok()?.path().join("search.sqlite")))
+            .filter(|file| file.exists());
+        files.next().context("no search index in the cache")
+    }
+
+    /// What `pop3fs status --json` says.
+    fn status(&self) -> Result<serde_json::Value> {
+        let mut command = at_home(&self.program, &self.folder, &self.sockets);
+        command.args(["status", "--json"]).arg(self.path());
+        let finished = command::run(&mut command, PATIENCE)?;
+        Ok(serde_json::from_slice(&finished.stdout)?)
     }
 
     /// `pop3fs umount`, and the end of the process.

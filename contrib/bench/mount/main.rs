@@ -1,4 +1,4 @@
-//! pop3fs beside raw POP3, mpop, curl, bindfs and local folders: `contrib/bench/run.sh`.
+//! pop3fs beside raw POP3, mpop, curl, notmuch, bindfs and local folders: `contrib/bench/run.sh`.
 //!
 //! Every comparison is made in one run on one machine, its sides in turn, and told as a ratio: the
 //! absolute times are the machine's. The messages are the same for the same seed. A relay adds the
@@ -104,6 +104,7 @@ fn surroundings(place: &Place) -> String {
         ["dovecot", "--version"],
         ["mpop", "--version"],
         ["curl", "--version"],
+        ["notmuch", "--version"],
         ["bindfs", "--version"],
         ["rsync", "--version"],
     ]

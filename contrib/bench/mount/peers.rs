@@ -1,4 +1,4 @@
-//! Downloaders, called as their manuals tell to call them.
+//! Downloaders, and an index of local mail, called as their manuals tell to call them.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::command::Finished;
 use crate::place::Place;
 use crate::servers::{PASSWORD, USER};
 
@@ -58,6 +59,40 @@ pub(crate) fn curl_to_nowhere(place: &Place, port: u16) -> Result<f64> {
     write_secret(&settings, &text)?;
     let finished = place.run(Command::new("curl").arg("--config").arg(&settings))?;
     Ok(finished.seconds)
+}
+
+/// notmuch, which has all files of a folder in its index.
+#[derive(Debug)]
+pub(crate) struct Notmuch {
+    settings: PathBuf,
+}
+
+impl Notmuch {
+    /// Indexes a folder, in a database of its own.
+    pub(crate) fn index(place: &Place, folder: &Path) -> Result<Self> {
+        let database = place.empty_folder("notmuch")?;
+        let settings = place.folder("settings")?.join("notmuchrc");
+        let text = format!(
+            "[database]\npath={}\nmail_root={}\n[new]\ntags=\n",
+            database.display(),
+            folder.display()
+        );
+        fs::write(&settings, text)?;
+        let notmuch = Self { settings };
+        place.run(notmuch.command().args(["new", "--quiet"]))?;
+        Ok(notmuch)
+    }
+
+    /// A line for each message with the word, where each is a thread of its own.
+    pub(crate) fn search(&self, place: &Place, word: &str) -> Result<Finished> {
+        place.run(self.command().args(["search", word]))
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("notmuch");
+        command.env("NOTMUCH_CONFIG", &self.settings);
+        command
+    }
 }
 
 fn curl_login() -> String {

@@ -137,14 +137,19 @@ impl Place {
 
     /// pop3fs on the maildrop at a port of loopback.
     pub(crate) fn mount(&self, port: u16, cache: Cache) -> Result<Pop3fs> {
-        self.mount_program(Path::new(BUILT), "pop3fs", port, cache)
+        self.mount_program(Path::new(BUILT), "pop3fs", port, cache, &[])
+    }
+
+    /// The same with one more `-o` option.
+    pub(crate) fn mount_with(&self, port: u16, cache: Cache, option: &str) -> Result<Pop3fs> {
+        self.mount_program(Path::new(BUILT), "pop3fs", port, cache, &[option])
     }
 
     /// The same by another pop3fs, with a cache of its own. None if no other was given.
     pub(crate) fn mount_other(&self, port: u16, cache: Cache) -> Result<Option<Pop3fs>> {
         let other = self.arguments.other.as_deref();
         other
-            .map(|program| self.mount_program(program, "other-pop3fs", port, cache))
+            .map(|program| self.mount_program(program, "other-pop3fs", port, cache, &[]))
             .transpose()
     }
 
@@ -154,13 +159,15 @@ impl Place {
         folder: &str,
         port: u16,
         cache: Cache,
+        more_options: &[&str],
     ) -> Result<Pop3fs> {
         let folder = self.folder(folder)?;
         if cache == Cache::Empty {
             empty(&folder.join("cache"))?;
         }
-        let options = &self.arguments.options;
-        Pop3fs::mount(program, &folder, self.sockets.path(), port, options)
+        let of_the_run = self.arguments.options.iter().map(String::as_str);
+        let options: Vec<&str> = of_the_run.chain(more_options.iter().copied()).collect();
+        Pop3fs::mount(program, &folder, self.sockets.path(), port, &options)
     }
 
     /// bindfs on a folder.

@@ -10,6 +10,7 @@ mod listing;
 mod relay;
 mod remount;
 mod rsync;
+mod search;
 mod views;
 
 use std::time::{Duration, Instant};
@@ -32,6 +33,7 @@ impl Scenario {
             Self::Headers => headers::measure(place, report),
             Self::Remount => remount::measure(place, report),
             Self::Views => views::measure(place, report),
+            Self::Search => search::measure(place, report),
             Self::Rsync => rsync::measure(place, report),
             Self::Commit => commit::measure(place, report),
             Self::Interactive => interactive::measure(place, report),
