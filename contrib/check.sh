@@ -13,7 +13,7 @@ readonly PACKAGES=(
     gcc libc6-dev pkg-config libssl-dev ca-certificates git   # to build
     dovecot-pop3d mailutils-pop3d mpop openssl microsocks     # servers, certificates and a proxy of the tests
     nginx-light libnginx-mod-mail perdition                   # mail proxies of the tests
-    rsync less mutt attr python3 fuse3 procps                 # programs that the tests run on a mount
+    rsync less mutt neomutt attr python3 fuse3 procps         # programs that the tests run on a mount
     notmuch borgbackup restic procmail maildir-utils          # programs of the recipes, and more that index mail
     systemd man-db groff mandoc bash-completion zsh fish      # readers of the manual, the completions and the unit
     dpkg-dev lintian shellcheck                               # to pack, and to check packages and scripts

@@ -286,6 +286,16 @@ print(box.get_message(key).get_flags())
 
 #[test]
 fn mutt_shows_reads_flags_and_deletes() {
+    shows_reads_flags_and_deletes("mutt");
+}
+
+#[test]
+fn neomutt_shows_reads_flags_and_deletes() {
+    shows_reads_flags_and_deletes("neomutt");
+}
+
+/// Without `folder` it would ask whether to create ~/Mail, and wait for an answer.
+fn shows_reads_flags_and_deletes(mail_reader: &str) {
     let messages = corpus::realistic(47, 5);
     let liar = Liar::start(&messages);
     let mut mount = in_clear(&liar.source(), &[]);
@@ -293,17 +303,17 @@ fn mutt_shows_reads_flags_and_deletes() {
     let keys = "push '<first-entry><display-message><exit><flag-message><last-entry><delete-message><quit>'";
     let folder = format!("set folder=\"{}\"", mount.arg());
     let path = maildir(&mount);
-    let mutt = run(&[
+    let shown = run(&[
         "script",
         "-qec",
         &format!(
-            "TERM=xterm mutt -n -F /dev/null -e '{folder}' -e 'set quit=yes delete=yes move=no' -e \"{keys}\" -f {}",
+            "TERM=xterm {mail_reader} -n -F /dev/null -e '{folder}' -e 'set quit=yes delete=yes move=no' -e \"{keys}\" -f {}",
             path.display()
         ),
         "/dev/null",
     ]);
-    assert!(mutt.status.success(), "{mutt:?}");
-    let screen = stdout(&mutt);
+    assert!(shown.status.success(), "{shown:?}");
+    let screen = stdout(&shown);
     for at in 0..5 {
         let subject = corpus::realistic_message(47, at).subject;
         assert!(screen.contains(&subject), "{subject}: {screen}");
