@@ -6,6 +6,7 @@ mod common;
 
 mod listings;
 mod mirror;
+mod model;
 mod numbers;
 mod removals;
 mod search;

@@ -1,6 +1,6 @@
-//! Random sequences of servers that go and come back, removals, restorations, unmounts and kills:
-//! the server loses what was removed and committed, and nothing else, and every mount shows what it
-//! must.
+//! Random sequences of servers that go and come back, removals, restorations, unmounts and kills,
+//! with the program and the kernel (model has many more without them): the server loses what was
+//! removed and committed, and nothing else, and every mount shows what it must.
 
 use std::collections::BTreeSet;
 
