@@ -124,8 +124,8 @@ fn with_few_processes_a_mount_works_or_is_refused() {
             false => last_sentence(&output),
         });
     }
-    assert_says(&said[0], &["refused to fork"]);
-    assert_says(&said[1], &["refused a thread"]);
+    assert_says(&said[0], &["cannot fork"]);
+    assert_says(&said[1], &["cannot start a thread"]);
     assert_eq!(said[MOST - 1], "nothing to delete\n", "{said:#?}");
 }
 

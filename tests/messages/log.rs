@@ -124,6 +124,20 @@ fn a_server_without_uidl_is_told_of() {
     }
 }
 
+/// Each of two messages ends two sessions: one with others behind it, and one alone.
+#[test]
+fn a_window_that_was_not_the_cause_is_told_of() {
+    let liar = liar(12);
+    liar.on("UIDL", Reply::Err("unknown command"));
+    liar.on("TOP 4 0", Reply::Close);
+    liar.on("TOP 8 0", Reply::Close);
+    let said = mounted(&liar, &["timeout=3s"]).stderr();
+    assert_logs(
+        &said,
+        "several commands at a time again: a single command broke the sessions",
+    );
+}
+
 #[test]
 fn a_refused_top_is_logged_where_it_names_the_message() {
     let liar = liar(3);
