@@ -101,15 +101,23 @@ impl Shared {
         true
     }
 
-    /// Answers the waiters of headers from a body in memory or on disk, if any of them waits for
-    /// the octets. Returns false if the body is in neither. (A caller has looked in vain before it
-    /// asked, but not for a large body on disk.)
+    /// Answers the waiters of headers from a body in memory or on disk, or from what TOP has shown,
+    /// if any of them waits for the octets. Returns false if there is neither. (A caller has looked
+    /// in vain before it asked, but not for a large body on disk, and a TOP that was sent ahead may
+    /// have been answered since.)
     fn answer_headers_from_cache(&self, id: MessageId) -> bool {
         if !self.look(|state| state.wants.are_octets_awaited(id)) {
             return false;
         }
         let Some(body) = self.peek_body(id, Disk::load) else {
-            return false;
+            return self.change(|state, effects| {
+                let inode = state.catalogue.get(id).inode;
+                let Some(top) = state.tops.peek(inode).map(Arc::clone) else {
+                    return false;
+                };
+                hand_out_headers(id, top, state, effects);
+                true
+            });
         };
         let learnt = self.learnt(&body, HeaderSource::Body);
         self.change(|state, effects| {
