@@ -1,5 +1,7 @@
 //! Commands that are written, and what has come of their replies.
 
+use std::collections::VecDeque;
+
 use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
 use crate::maildrop::catalogue::message::Announced;
 use crate::maildrop::fault::Fault;
@@ -8,13 +10,28 @@ use crate::maildrop::shared::wants::Want;
 use crate::maildrop::shared::window::{CHECK_COMMANDS, CHECK_OCTETS};
 use crate::store::Incoming;
 
+/// A reply out of step shows the size of one of so many neighbours on either side.
+const NEIGHBOURS: usize = 4;
+
+/// The commands that the server has not answered, in order.
+#[derive(Debug, Default)]
+pub(super) struct SentCommands {
+    queue: VecDeque<InFlight>,
+    /// The octets expected of them.
+    expected: u64,
+    /// What the last bodies before them were announced with.
+    answered: VecDeque<Announced>,
+    /// Replies and octets, to come or here, that no check among these commands will confirm.
+    unchecked: Unchecked,
+}
+
 /// Commands since the last check was written, and the octets that they are expected to give.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Unchecked {
-    pub(super) commands: usize,
-    pub(super) octets: u64,
+struct Unchecked {
+    commands: usize,
+    octets: u64,
     /// Only a check confirms some of them.
-    pub(super) needs_check: bool,
+    needs_check: bool,
 }
 
 /// A command that is written.
@@ -54,9 +71,130 @@ pub(super) enum Reply {
     Checked,
 }
 
-impl Unchecked {
-    pub(super) fn is_full(self) -> bool {
-        self.needs_check && (self.commands >= CHECK_COMMANDS || self.octets >= CHECK_OCTETS)
+impl SentCommands {
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The octets expected of all of them.
+    pub(super) fn expected(&self) -> u64 {
+        self.expected
+    }
+
+    /// The command whose reply is due.
+    pub(super) fn first(&self) -> Option<&InFlight> {
+        self.queue.front()
+    }
+
+    /// The command whose reply is due.
+    pub(super) fn first_mut(&mut self) -> Option<&mut InFlight> {
+        self.queue.front_mut()
+    }
+
+    /// Whether no octet has come of the reply that is due.
+    pub(super) fn nothing_came_of_first(&self) -> bool {
+        match self.queue.front() {
+            Some(InFlight::Fetch(fetch)) => fetch.received.is_empty(),
+            Some(InFlight::ShowAgain(_) | InFlight::Check) | None => true,
+        }
+    }
+
+    /// Whether only another check confirms some of the replies.
+    pub(super) fn needs_check(&self) -> bool {
+        self.unchecked.needs_check
+    }
+
+    /// Whether so much needs a check that it is to be written now.
+    pub(super) fn are_many_unchecked(&self) -> bool {
+        let Unchecked {
+            commands, octets, ..
+        } = self.unchecked;
+        self.needs_check() && (commands >= CHECK_COMMANDS || octets >= CHECK_OCTETS)
+    }
+
+    /// Adds a RETR or TOP. `are_sizes_trusted`: LIST gives true sizes on this server.
+    pub(super) fn add_fetch(&mut self, mut fetch: SentFetch, are_sizes_trusted: bool) {
+        self.tell_from_neighbours(&mut fetch);
+        self.expected += fetch.expected;
+        self.unchecked.commands += 1;
+        self.unchecked.octets += fetch.expected;
+        self.unchecked.needs_check |= !fetch.is_whole || !are_sizes_trusted;
+        self.queue.push_back(InFlight::Fetch(Box::new(fetch)));
+    }
+
+    /// Adds TOP of a suspect.
+    pub(super) fn add_show_again(&mut self) {
+        let shown = InFlight::ShowAgain(HeaderBuffer::default());
+        self.queue.push_back(shown);
+    }
+
+    /// Adds a NOOP.
+    pub(super) fn add_check(&mut self) {
+        self.queue.push_back(InFlight::Check);
+        self.unchecked = Unchecked::default();
+    }
+
+    /// Takes the first, whose reply has ended; with `refusal` if it was -ERR.
+    pub(super) fn pop(&mut self, refusal: Option<Fault>) -> Option<Reply> {
+        let fetch = match self.queue.pop_front()? {
+            InFlight::Check => return Some(Reply::Checked),
+            InFlight::ShowAgain(headers) => {
+                let shown = refusal.is_none().then_some(headers.kept);
+                return Some(Reply::ShownAgain(shown));
+            }
+            InFlight::Fetch(fetch) => *fetch,
+        };
+        self.expected -= fetch.expected;
+        Some(match refusal {
+            None => Reply::Received(fetch),
+            Some(fault) => Reply::Refused(fetch, fault),
+        })
+    }
+
+    /// Notes what a body was announced with whose reply is here.
+    pub(super) fn note_answered(&mut self, announced: Announced) {
+        self.answered.push_back(announced);
+        if self.answered.len() > NEIGHBOURS {
+            self.answered.pop_front();
+        }
+    }
+
+    /// Takes the want whose reply was due, and those behind it in order. Nothing is in flight any
+    /// more.
+    pub(super) fn take_lost(&mut self) -> (Option<Want>, Vec<Want>) {
+        let lost = std::mem::take(self).queue;
+        let is_fetch_due = matches!(lost.front(), Some(InFlight::Fetch(_)));
+        let mut wants = lost.into_iter().filter_map(|sent| match sent {
+            InFlight::Fetch(fetch) => Some(fetch.want),
+            InFlight::ShowAgain(_) | InFlight::Check => None,
+        });
+        let front = match is_fetch_due {
+            true => wants.next(),
+            false => None,
+        };
+        (front, wants.collect())
+    }
+
+    /// Notes whether a reply out of step would be seen by its size.
+    fn tell_from_neighbours(&mut self, fetch: &mut SentFetch) {
+        fetch.is_distinct = fetch.is_whole;
+        for sent in self.queue.iter_mut().rev().take(NEIGHBOURS) {
+            if let InFlight::Fetch(neighbour) = sent
+                && neighbour.announced.may_have_the_size_of(fetch.announced)
+            {
+                neighbour.is_distinct = false;
+                fetch.is_distinct = false;
+            }
+        }
+        let before = NEIGHBOURS.saturating_sub(self.queue.len());
+        let is_like = |neighbour: &Announced| neighbour.may_have_the_size_of(fetch.announced);
+        if self.answered.iter().rev().take(before).any(is_like) {
+            fetch.is_distinct = false;
+        }
     }
 }
 

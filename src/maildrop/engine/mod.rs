@@ -23,6 +23,7 @@ pub(crate) mod backoff;
 mod commit;
 mod confirm;
 mod in_flight;
+mod outcome;
 mod quit;
 mod reconcile;
 mod sessions;
@@ -43,8 +44,9 @@ use crate::maildrop::shared::orders::{CommitOrder, Ending};
 use crate::maildrop::shared::waiter::{Waiter, answer_all};
 use crate::maildrop::shared::wants::{NextWant, Urgency};
 use commit::Commit;
+use outcome::Relisting;
 use sessions::{Sessions, sleep};
-use transfer::{Relisting, Transfer};
+use transfer::Transfer;
 
 /// How often the engine looks whether the disk has caught up, while only read-ahead is left to
 /// fetch: the disk's thread wakes nobody.

@@ -39,51 +39,40 @@
 //! and is fetched by the next session; the third loss is final, and so is a silence of a whole
 //! time-out, for all that wait so long.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::maildrop::catalogue::id::MessageId;
-use crate::maildrop::catalogue::message::Announced;
 use crate::maildrop::connection::pipelining::Breakdown;
-use crate::maildrop::connection::quirks::{Notice, Quirks};
+use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::connection::tops::TopOf;
-use crate::maildrop::engine::in_flight::{InFlight, Reply, SentFetch, Unchecked};
+use crate::maildrop::engine::in_flight::{InFlight, Reply, SentCommands, SentFetch};
+use crate::maildrop::engine::outcome::{
+    Relisting, do_without_top, fail_those_kept_waiting, give_up, is_too_dear, lose_top, refused,
+    try_again,
+};
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::engine::suspects::{Judgement, ReplyContent, Suspects, Unconfirmed};
 use crate::maildrop::fault::Fault;
-use crate::maildrop::session::headers::HeaderBuffer;
-use crate::maildrop::session::{OpenReason, Session};
+use crate::maildrop::session::Session;
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::wants::{NextWant, Want};
 use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
 use crate::pop3::{Command, Event};
 
-/// How often a want may be lost with its connection.
-const MOST_LOSSES: u8 = 3;
-/// The largest message that is fetched for the sake of its date, where the server has no TOP: about
-/// what headers cost.
-const MOST_FOR_A_DATE: u64 = 64 * 1024;
 /// No command is sent while so many bodies of another size wait to be shown again.
 const MOST_SUSPECTS: usize = 16;
-/// A reply out of step shows the size of one of so many neighbours on either side.
-const NEIGHBOURS: usize = 4;
 
 /// What the server was asked for and has not answered, and what it has answered and not confirmed.
 #[derive(Debug, Default)]
 pub(super) struct Transfer {
-    in_flight: VecDeque<InFlight>,
-    /// The octets expected of what is in flight.
-    expected: u64,
+    in_flight: SentCommands,
     /// The first to be sent.
     first: Option<NextWant>,
-    /// What the last bodies before those in flight were announced with.
-    answered: VecDeque<Announced>,
     /// Complete replies that may yet prove to be another command's, in order.
     unconfirmed: Vec<Unconfirmed>,
     /// Complete bodies of another size than announced.
     suspects: Suspects,
-    /// Replies and octets, in flight or here, that no check in flight will confirm.
-    unchecked: Unchecked,
     /// LIST's octets of messages that proved to be larger than `max_message`.
     too_large: HashMap<MessageId, u64>,
     /// Wants that go alone, and what was counted as a failure of pipelining when the last session
@@ -99,15 +88,6 @@ struct Alone {
     want: Want,
     /// See [`Transfer::to_go_alone`].
     counted: Option<Breakdown>,
-}
-
-/// Whether a new session must look at what is in the maildrop.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Relisting {
-    /// A message was refused that may have gone.
-    Needed,
-    /// Every want was settled.
-    NotNeeded,
 }
 
 impl Transfer {
@@ -169,7 +149,7 @@ impl Transfer {
         let alone = self.alone.take();
         let broken_top = self.top_to_blame(alone, fault, sessions);
         sessions.drop_current(shared);
-        let (mut front, behind) = self.take_lost();
+        let (mut front, behind) = self.in_flight.take_lost();
         for want in behind.into_iter().rev() {
             match fault.is_silence() && broken_top.is_none() {
                 // It may have been asked for a moment ago.
@@ -222,7 +202,7 @@ impl Transfer {
 
     /// The message whose TOP is to be answered next.
     fn top_due(&self) -> Option<MessageId> {
-        match self.in_flight.front()? {
+        match self.in_flight.first()? {
             InFlight::Fetch(fetch) => (!fetch.is_whole).then_some(fetch.want.message()),
             InFlight::ShowAgain(_) => self.suspects.first().map(Want::message),
             InFlight::Check => None,
@@ -273,8 +253,7 @@ impl Transfer {
             let message = session.number_of(want.message());
             let message = message.ok_or(Fault::Departed)?;
             session.link.queue(&Command::Top { message, lines: 0 })?;
-            let shown = InFlight::ShowAgain(HeaderBuffer::default());
-            self.in_flight.push_back(shown);
+            self.in_flight.add_show_again();
         }
         Ok(())
     }
@@ -282,10 +261,7 @@ impl Transfer {
     /// Returns what is counted as a failure of pipelining.
     fn note_breakdown(&self, fault: &Fault, sessions: &mut Sessions) -> Option<Breakdown> {
         sessions.note_breakdown(fault);
-        let nothing_came = match self.in_flight.front() {
-            Some(InFlight::Fetch(front)) => front.received.is_empty(),
-            Some(InFlight::ShowAgain(_) | InFlight::Check) | None => true,
-        };
+        let nothing_came = self.in_flight.nothing_came_of_first();
         let (session, quirks) = sessions.current_mut()?;
         if matches!(fault, Fault::Protocol(_)) {
             quirks.pipelining.note_out_of_step();
@@ -293,26 +269,6 @@ impl Transfer {
             return quirks.pipelining.note_breakdown(fault);
         }
         None
-    }
-
-    /// The want whose reply was due, and those behind it in order. Nothing is in flight any more.
-    fn take_lost(&mut self) -> (Option<Want>, Vec<Want>) {
-        self.expected = 0;
-        self.unchecked = Unchecked::default();
-        self.answered.clear();
-        let is_fetch_due = matches!(self.in_flight.front(), Some(InFlight::Fetch(_)));
-        let mut wants =
-            std::mem::take(&mut self.in_flight)
-                .into_iter()
-                .filter_map(|sent| match sent {
-                    InFlight::Fetch(fetch) => Some(fetch.want),
-                    InFlight::ShowAgain(_) | InFlight::Check => None,
-                });
-        let front = match is_fetch_due {
-            true => wants.next(),
-            false => None,
-        };
-        (front, wants.collect())
     }
 
     /// What was received since the last confirmation is not believed. It is fetched again, each
@@ -363,7 +319,7 @@ impl Transfer {
                 continue;
             }
             self.send_or_settle(next, sessions, shared)?;
-            if most > 1 && self.unchecked.is_full() {
+            if most > 1 && self.in_flight.are_many_unchecked() {
                 self.send_check(sessions)?;
             }
         }
@@ -412,13 +368,14 @@ impl Transfer {
     /// A window is filled up to its edge: the want that goes over it is the last.
     fn has_room(&self, most: usize) -> bool {
         let has_few_suspects = self.suspects.waiting() < MOST_SUSPECTS;
-        has_few_suspects && self.in_flight.len() < most && self.expected < WINDOW_OCTETS
+        has_few_suspects && self.in_flight.len() < most && self.in_flight.expected() < WINDOW_OCTETS
     }
 
     /// Nothing more is to be sent for now. What only a check confirms gets one at once, which costs
     /// no round trip.
     fn check_behind_the_last(&mut self, most: usize, sessions: &mut Sessions) -> Result<(), Fault> {
-        if most > self.in_flight.len() && !self.in_flight.is_empty() && self.unchecked.needs_check {
+        let is_check_needed = !self.in_flight.is_empty() && self.in_flight.needs_check();
+        if is_check_needed && most > self.in_flight.len() {
             return self.send_check(sessions);
         }
         Ok(())
@@ -427,8 +384,7 @@ impl Transfer {
     fn send_check(&mut self, sessions: &mut Sessions) -> Result<(), Fault> {
         if let Some((session, _)) = sessions.current_mut() {
             session.link.queue(&Command::Noop)?;
-            self.in_flight.push_back(InFlight::Check);
-            self.unchecked = Unchecked::default();
+            self.in_flight.add_check();
         }
         Ok(())
     }
@@ -453,7 +409,7 @@ impl Transfer {
         }
         match send(&next, session, quirks, shared) {
             Ok(fetch) => {
-                self.push(fetch, quirks);
+                self.in_flight.add_fetch(fetch, quirks.sizes.is_trusted());
                 Ok(())
             }
             Err(fault) if fault.is_of_the_link() => {
@@ -467,40 +423,13 @@ impl Transfer {
         }
     }
 
-    fn push(&mut self, mut fetch: SentFetch, quirks: &Quirks) {
-        self.tell_from_neighbours(&mut fetch);
-        self.expected += fetch.expected;
-        self.unchecked.commands += 1;
-        self.unchecked.octets += fetch.expected;
-        self.unchecked.needs_check |= !fetch.is_whole || !quirks.sizes.is_trusted();
-        self.in_flight.push_back(InFlight::Fetch(Box::new(fetch)));
-    }
-
-    /// Notes whether a reply out of step would be seen by its size.
-    fn tell_from_neighbours(&mut self, fetch: &mut SentFetch) {
-        fetch.is_distinct = fetch.is_whole;
-        for sent in self.in_flight.iter_mut().rev().take(NEIGHBOURS) {
-            if let InFlight::Fetch(neighbour) = sent
-                && neighbour.announced.may_have_the_size_of(fetch.announced)
-            {
-                neighbour.is_distinct = false;
-                fetch.is_distinct = false;
-            }
-        }
-        let before = NEIGHBOURS.saturating_sub(self.in_flight.len());
-        let is_like = |neighbour: &Announced| neighbour.may_have_the_size_of(fetch.announced);
-        if self.answered.iter().rev().take(before).any(is_like) {
-            fetch.is_distinct = false;
-        }
-    }
-
     /// Takes what has come, up to the end of a reply; `None` where more must come first.
     fn absorb(&mut self, sessions: &mut Sessions, shared: &Shared) -> Result<Option<Reply>, Fault> {
         let Some((session, quirks)) = sessions.current_mut() else {
             return Ok(None);
         };
         while let Some(event) = session.link.next_event()? {
-            let Some(current) = self.in_flight.front_mut() else {
+            let Some(current) = self.in_flight.first_mut() else {
                 return Ok(None);
             };
             if let (Event::Done(status), InFlight::Fetch(fetch)) = (&event, &*current)
@@ -526,25 +455,9 @@ impl Transfer {
                 0 if session.link.had_several() => quirks.pipelining.note_all_replies(),
                 0 => {}
             }
-            return Ok(self.pop(refusal));
+            return Ok(self.in_flight.pop(refusal));
         }
         Ok(None)
-    }
-
-    fn pop(&mut self, refusal: Option<Fault>) -> Option<Reply> {
-        let fetch = match self.in_flight.pop_front()? {
-            InFlight::Check => return Some(Reply::Checked),
-            InFlight::ShowAgain(headers) => {
-                let shown = refusal.is_none().then_some(headers.kept);
-                return Some(Reply::ShownAgain(shown));
-            }
-            InFlight::Fetch(fetch) => *fetch,
-        };
-        self.expected -= fetch.expected;
-        Some(match refusal {
-            None => Reply::Received(fetch),
-            Some(fault) => Reply::Refused(fetch, fault),
-        })
     }
 
     /// Gives what came to those who wait, once it is confirmed. A message that is refused may have
@@ -616,7 +529,7 @@ impl Transfer {
             content,
             body,
         });
-        self.note_neighbour(announced);
+        self.in_flight.note_answered(announced);
         if was_alone {
             refuse_what_follows(sessions)?;
         }
@@ -624,13 +537,6 @@ impl Transfer {
             self.confirm_in_step(sessions, shared);
         }
         Ok(())
-    }
-
-    fn note_neighbour(&mut self, answered: Announced) {
-        self.answered.push_back(answered);
-        if self.answered.len() > NEIGHBOURS {
-            self.answered.pop_front();
-        }
     }
 
     /// The session has shown that its replies are in step. Bodies of another size than announced
@@ -725,103 +631,10 @@ fn send(
     })
 }
 
-/// True for a large message of which only the date is wanted and only RETR gives it.
-fn is_too_dear(next: &NextWant, quirks: &Quirks, shared: &Shared) -> bool {
-    quirks.tops.avoid(TopOf::Known(next.want.message()))
-        && matches!(next.want, Want::Headers(_))
-        && next.announced.octets() > most_for_a_date(shared)
-        && !shared
-            .state
-            .lock()
-            .wants
-            .are_octets_awaited(next.want.message())
-}
-
-fn most_for_a_date(shared: &Shared) -> u64 {
-    MOST_FOR_A_DATE.min(shared.settings.max_message)
-}
-
-/// TOP does not show the headers of a message. The body tells them too, and is fetched unless it is
-/// large.
-fn do_without_top(want: Want, sessions: &mut Sessions, shared: &Shared) {
-    if sessions.quirks.tops.are_missing() {
-        sessions.quirks.tell(Notice::NoTop);
-    }
-    let mut state = shared.state.lock();
-    let octets = state.catalogue.get(want.message()).expected_octets();
-    let is_date_enough = !state.wants.are_octets_awaited(want.message());
-    if octets > most_for_a_date(shared) && is_date_enough {
-        drop(state);
-        return shared.do_without_headers(want.message());
-    }
-    state.wants.ask_for_body(want.message());
-}
-
-/// The session broke over TOP of this message. All others go first, before the next session tries
-/// it again.
-fn lose_top(want: Want, sessions: &Sessions, shared: &Shared) {
-    match sessions.quirks.tops.avoid(TopOf::Known(want.message())) {
-        true => shared.do_without_headers(want.message()),
-        false => shared.state.lock().wants.put_last(want),
-    }
-}
-
-/// The message cannot be fetched. Those who only want its date get the time of its first listing.
-fn give_up(want: Want, fault: &Fault, shared: &Shared) {
-    let id = want.message();
-    let is_for_date = match want {
-        Want::Headers(_) => true,
-        Want::Body(_) => shared.state.lock().wants.is_body_for_headers(id),
-    };
-    if is_for_date && fault.is_of_the_message() {
-        shared.do_without_headers(id);
-    }
-    shared.fail(want, fault);
-}
-
-fn refused(want: Want, fault: &Fault, sessions: &Sessions, shared: &Shared) -> Relisting {
-    match shared.put_back(want) {
-        // It was only read ahead.
-        0 => {}
-        1 if !fault.passes() && may_have_gone(sessions, shared) => return Relisting::Needed,
-        _ => give_up(want, fault, shared),
-    }
-    Relisting::NotNeeded
-}
-
-/// Whether a message that is refused may no longer be there. A session that was opened after a
-/// refusal has looked a moment ago; else each message that the server refuses for reasons of its
-/// own would cost a login.
-fn may_have_gone(sessions: &Sessions, shared: &Shared) -> bool {
-    let is_for_demand = sessions
-        .current()
-        .is_some_and(|session| session.reason == OpenReason::Demand);
-    let age = shared.state.lock().listed_at.elapsed();
-    is_for_demand || age >= shared.settings.refresh
-}
-
 /// Where no reply is due, nothing may have come behind the last one.
 fn refuse_what_follows(sessions: &mut Sessions) -> Result<(), Fault> {
     match sessions.current_mut() {
         Some((session, _)) if session.link.owed() == 0 => session.link.refuse_what_is_unasked(),
         _ => Ok(()),
-    }
-}
-
-/// The silence was theirs too, though another's command had to bear it: the next session would keep
-/// them as long.
-fn fail_those_kept_waiting(silence: &Fault, shared: &Shared) {
-    let Some(begin) = Instant::now().checked_sub(shared.timeout()) else {
-        return;
-    };
-    let kept_waiting = shared.state.lock().wants.asked_by(begin);
-    for want in kept_waiting {
-        shared.fail(want, silence);
-    }
-}
-
-fn try_again(want: Want, fault: &Fault, shared: &Shared) {
-    if shared.put_back(want) >= MOST_LOSSES {
-        shared.fail(want, fault);
     }
 }
