@@ -118,6 +118,7 @@ fn fault_errno(fault: &Fault) -> i32 {
         | Fault::Refused { .. }
         | Fault::EmptyBody
         | Fault::Unconfirmed
+        | Fault::OfAnother
         | Fault::OutcomeUnknown(_)
         | Fault::Ending => libc::EIO,
     }

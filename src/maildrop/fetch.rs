@@ -413,6 +413,7 @@ fn concerns_one_message(fault: &Fault) -> bool {
             | Fault::TooLarge
             | Fault::EmptyBody
             | Fault::Unconfirmed
+            | Fault::OfAnother
             | Fault::Refused { .. }
     )
 }

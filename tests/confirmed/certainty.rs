@@ -321,3 +321,26 @@ fn an_inexact_list_costs_no_second_download() {
     assert_eq!(retrievals, 60);
     assert!(noops <= 60, "{noops}");
 }
+
+/// Reads a message whose size in LIST is right, and then one before it whose size is wrong by this
+/// much. Returns how often the server got RETR for that one.
+fn retrievals_of_a_wrong_size(offset: i64) -> usize {
+    let messages = of_different_sizes(20);
+    let liar = Liar::start(&messages);
+    liar.set_list_offset(9, offset);
+    let mount = mounted(&liar, &["timeout=5s", "mtime=none"]);
+    for serial in [15, 9] {
+        assert!(crate::reads_right_or_fails(&mount, serial, &messages));
+    }
+    liar.count("RETR 9")
+}
+
+#[test]
+fn a_newline_that_list_does_not_count_costs_no_second_download() {
+    assert_eq!(retrievals_of_a_wrong_size(-2), 1);
+}
+
+#[test]
+fn another_wrong_size_costs_one_second_download() {
+    assert_eq!(retrievals_of_a_wrong_size(-17), 2);
+}

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::common::{Liar, Mount, Reply, corpus, eventually, run};
 use crate::{
-    assert_all_right, assert_never_wrong, listed, message, mounted, name, of_different_sizes,
-    of_equal_size, reads_right_or_fails, sync, umount,
+    assert_all_right, assert_never_wrong, list_with_dates, listed, message, mounted, name,
+    of_different_sizes, of_equal_size, reads_right_or_fails, sync, umount,
 };
 
 const COUNT: usize = 20;
@@ -71,6 +71,62 @@ fn swapped_replies_to_retr_give_no_file_another_content() {
             swap(liar, &format!("RETR {first}"), &format!("RETR {second}"));
         });
     }
+}
+
+/// The reply to RETR with this body, which the server stuffs nothing in.
+fn body_reply(body: &[u8]) -> Reply {
+    Reply::Raw([b"+OK\r\n", body, b".\r\n"].concat())
+}
+
+#[test]
+fn a_body_that_was_cut_once_is_not_kept() {
+    let messages = of_different_sizes(COUNT);
+    for options in [&["mtime=none"][..], &["mtime=none", "pipeline=off"]] {
+        assert_right_now_and_in_the_next_mount(&messages, options, |liar| {
+            for serial in [5, 6, 12] {
+                let whole = &messages[serial - 1];
+                let part = [&whole[..whole.len() - 9], b"\r\n"].concat();
+                liar.once(&format!("RETR {serial}"), body_reply(&part));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_body_that_had_a_line_twice_once_is_not_kept() {
+    let messages = of_different_sizes(COUNT);
+    assert_right_now_and_in_the_next_mount(&messages, &["mtime=none"], |liar| {
+        let longer = [&messages[6][..], b"text again\r\n"].concat();
+        liar.once("RETR 7", body_reply(&longer));
+    });
+}
+
+#[test]
+fn swapped_replies_of_equal_size_are_told_by_their_headers() {
+    let messages = of_equal_size(COUNT);
+    for (first, second) in [(1, 2), (4, 5), (6, 15)] {
+        let liar = Liar::start(&messages);
+        let mut mount = mounted(&liar, &["timeout=2s"]);
+        list_with_dates(&mount);
+        swap(&liar, &format!("RETR {first}"), &format!("RETR {second}"));
+        assert_all_right(&mount, &messages);
+        mount.remount();
+        assert_all_right(&mount, &messages);
+    }
+}
+
+/// TOP and LIST speak against the body however often the server sends it.
+#[test]
+fn a_body_of_another_message_is_never_given_out() {
+    let messages = of_different_sizes(COUNT);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
+    liar.on("RETR 4", Reply::AnswerTo("RETR 9".to_owned()));
+    assert_never_wrong(&mount, &messages);
+    assert!(!reads_right_or_fails(&mount, 4, &messages));
+    assert!(reads_right_or_fails(&mount, 9, &messages));
+    liar.behave("RETR 4");
+    assert_all_right(&mount, &messages);
 }
 
 #[test]

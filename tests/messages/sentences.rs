@@ -218,6 +218,10 @@ fn of_the_maildrop() {
             "the server sends different content for the message each time: none of it is used",
         ),
         (
+            Fault::OfAnother,
+            "the server sends another message in place of this one: it is not used",
+        ),
+        (
             Fault::NoRoom(Arc::new(broken())),
             "there is no room for the message on this machine (broken)",
         ),

@@ -85,6 +85,7 @@ impl From<&Fault> for Failure {
             | Fault::TooLarge
             | Fault::EmptyBody
             | Fault::Unconfirmed
+            | Fault::OfAnother
             | Fault::Ending => Failure::Other,
         }
     }

@@ -390,6 +390,15 @@ impl Message {
             && known == HeaderDigest::of_complete_headers(headers)
     }
 
+    /// The digests of the headers that the body must have, unless the server changes the message.
+    /// None where LIST has already shown that it did.
+    pub(crate) fn headers_expected_of_body(&self) -> Digests {
+        match self.content {
+            ContentSince::Unchanged => self.digests,
+            ContentSince::Altered => Digests::default(),
+        }
+    }
+
     pub(crate) fn row(&self) -> Row {
         Row {
             uidl: self.uidl.as_bytes().into(),

@@ -16,6 +16,9 @@ const RIGHT_FOR_EACH_WRONG: u32 = 16;
 /// LIST counts as a guess only after this many wrong sizes.
 const FEWEST_WRONG: u32 = 3;
 
+/// The octets of the newline that Dovecot and Courier add to a message without one.
+const FINAL_NEWLINE: u64 = 2;
+
 /// How often LIST was right in this mount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListedSizes {
@@ -49,6 +52,14 @@ impl ListedSizes {
     /// step.
     pub(crate) fn is_trusted(self) -> bool {
         self.counts_lines_short || self.wrong * RIGHT_FOR_EACH_WRONG <= self.right
+    }
+
+    /// Whether nothing but LIST speaks against a body of another size: LIST was never right yet, or
+    /// the server added the newline that the message lacks at its end, and LIST does not count it.
+    pub(crate) fn may_be_wrong_about(self, announced: Announced, body: &Body) -> bool {
+        self.right == 0
+            || self.is_guessed()
+            || body.len().checked_sub(announced.listed) == Some(FINAL_NEWLINE)
     }
 
     /// Whether LIST is wrong more often than right. Its size then confirms no body; only a check

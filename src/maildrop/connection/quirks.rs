@@ -52,6 +52,8 @@
 //! Replies:
 //! - It answers `+ERR` instead of `-ERR` (some). pop3fs takes it for a refusal. (pop3/reply.rs)
 //! - It sends an empty line before a reply (some). pop3fs steps over it. (pop3/decoder.rs)
+//! - It sends a body that was cut or has grown on the way, or that of another message (proxies).
+//!   LIST or the headers tell, and pop3fs fetches it again, alone. (`suspects`)
 //!
 //! Pipelined commands:
 //! - It loses or mixes up replies (a few). pop3fs sends one command at a time from then on.

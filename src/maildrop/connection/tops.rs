@@ -24,6 +24,8 @@ const MOST_BREAKS: u8 = 2;
 #[derive(Debug, Default)]
 pub(crate) struct Tops {
     support: TopSupport,
+    /// TOP and RETR of one session have shown different headers of one message.
+    differ_from_bodies: bool,
     breaks: HashMap<TopOf, Breaks>,
 }
 
@@ -83,6 +85,18 @@ impl Tops {
     pub(crate) fn breaks(&self) -> u64 {
         let sessions = |breaks: &Breaks| u64::from(breaks.sessions);
         self.breaks.values().map(sessions).sum()
+    }
+
+    /// Whether TOP of this server is known to show other headers than RETR, like Courier's where the
+    /// client cannot have UTF8.
+    pub(crate) fn differ_from_bodies(&self) -> bool {
+        self.differ_from_bodies
+    }
+
+    /// Notes that TOP has shown other headers of a message than RETR, which gave the same octets
+    /// twice.
+    pub(crate) fn note_unlike_body(&mut self) {
+        self.differ_from_bodies = true;
     }
 
     /// Notes that TOP has shown the headers of a message.

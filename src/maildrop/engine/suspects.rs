@@ -1,16 +1,25 @@
-//! Bodies of another size than LIST announced, from a server whose LIST is right for others.
+//! Bodies that are not what was announced: of another size than LIST gave, where LIST is not known
+//! to be a guess, or with other headers than this machine knows of the message.
 //!
-//! Such a body may be the reply to another command. It is kept if TOP shows the headers that it
-//! has, or if RETR gives the same octets again when nothing else is in flight. TOP alone does not
-//! bear it out
+//! Such a body may be the reply to another command, or a part of the right one. It is kept if TOP
+//! shows the headers that it has, or if RETR gives the same octets again when nothing else is in
+//! flight. TOP alone does not bear it out
 //!
+//! * where LIST was right for other messages: the body may have been cut, or have grown on the way,
 //! * where it holds nothing but headers: it may be a reply to TOP, or
 //! * where it has the size of another suspect: copies of one message have equal headers.
+//!
+//! Where RETR gives the same octets again and TOP shows other headers, the server's TOP differs from
+//! its RETR, or it takes one message for another (transfer.rs).
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::maildrop::catalogue::digest::{HeaderDigest, HeaderSource};
-use crate::maildrop::catalogue::message::Announced;
+use crate::maildrop::catalogue::digest::{Digests, HeaderDigest, HeaderSource};
+use crate::maildrop::catalogue::id::MessageId;
+use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
+use crate::maildrop::catalogue::message::{Announced, Standing};
+use crate::maildrop::connection::quirks::Quirks;
+use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::wants::Want;
 use crate::store::Body;
 
@@ -28,10 +37,12 @@ pub(super) struct Suspects {
 }
 
 /// What becomes of a suspect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Judgement {
     /// The next check confirms it.
     BorneOut,
+    /// RETR has given the same octets again, but TOP shows other headers.
+    Contradicted(Unconfirmed),
     /// RETR has to give the same octets again, alone.
     AskAgain(Want),
     /// It is another each time.
@@ -57,6 +68,15 @@ struct Discarded {
     announced: Announced,
 }
 
+/// What it is worth that TOP shows the headers of a suspect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TopWeight {
+    /// It bears the suspect out.
+    Enough,
+    /// It does not: the size speaks against the body.
+    NotEnough,
+}
+
 /// What a complete reply holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReplyContent {
@@ -66,6 +86,8 @@ pub(super) enum ReplyContent {
     Announced,
     /// A body of another size.
     OtherSize,
+    /// A body with other headers than are known of the message, of a size that raises no doubt.
+    OtherHeaders,
 }
 
 impl ReplyContent {
@@ -73,8 +95,62 @@ impl ReplyContent {
     pub(super) fn source(self) -> HeaderSource {
         match self {
             Self::Headers => HeaderSource::Top,
-            Self::Announced | Self::OtherSize => HeaderSource::Body,
+            Self::Announced | Self::OtherSize | Self::OtherHeaders => HeaderSource::Body,
         }
+    }
+}
+
+impl Unconfirmed {
+    /// The message that it was fetched for.
+    pub(super) fn message(&self) -> MessageId {
+        self.want.message()
+    }
+
+    /// What it is worth that TOP shows its headers.
+    pub(super) fn top_weight(&self, quirks: &Quirks) -> TopWeight {
+        let may_be_wrong = || quirks.sizes.may_be_wrong_about(self.announced, &self.body);
+        match self.content {
+            ReplyContent::OtherSize if !may_be_wrong() => TopWeight::NotEnough,
+            _ => TopWeight::Enough,
+        }
+    }
+
+    /// Whether this machine knows other headers of the message than the body has.
+    pub(super) fn has_other_headers(&self, quirks: &Quirks, shared: &Shared) -> bool {
+        let message = self.message();
+        let known = shared.look(|state| state.catalogue.get(message).headers_expected_of_body());
+        let known = match quirks.tops.differ_from_bodies() {
+            true => known.by_body,
+            false => known.by_body.or(known.by_top),
+        };
+        let headers = known.and_then(|_| self.headers());
+        headers.is_some() && headers != known
+    }
+
+    /// Whether it seems to be the body of another message: LIST announced its size for that one, and
+    /// its headers are those of that one. Where LIST speaks against it they need not be known.
+    pub(super) fn is_of_another(&self, shared: &Shared) -> bool {
+        let headers = self.headers();
+        let is_size_right = self.content != ReplyContent::OtherSize;
+        let is_like = |known: Digests| match known.is_known() {
+            true => headers.is_some() && (known.by_top == headers || known.by_body == headers),
+            false => !is_size_right,
+        };
+        shared.look(|state| {
+            let mut listed = state.catalogue.after(0, Standing::Listed);
+            listed.any(|(id, other)| {
+                id != self.message()
+                    && other.announced().is(self.body.len())
+                    && is_like(other.digests())
+            })
+        })
+    }
+
+    /// The digest of its headers, if it has all of them.
+    fn headers(&self) -> Option<HeaderDigest> {
+        let mut headers = Vec::new();
+        let read = self.body.read_at(0, LONGEST_HEADERS, &mut headers);
+        read.ok().and_then(HeaderDigest::of_complete_headers)
     }
 }
 
@@ -89,14 +165,14 @@ impl Suspects {
         self.waiting.len()
     }
 
-    /// The want of the first that is not judged yet.
-    pub(super) fn first(&self) -> Option<Want> {
-        self.waiting.front().map(|suspect| suspect.want)
+    /// The first that is not judged yet.
+    pub(super) fn first(&self) -> Option<&Unconfirmed> {
+        self.waiting.front()
     }
 
-    /// The wants of those that are not judged yet, in order.
-    pub(super) fn wants(&self) -> impl Iterator<Item = Want> {
-        self.waiting.iter().map(|suspect| suspect.want)
+    /// Those that are not judged yet, in order.
+    pub(super) fn to_judge(&self) -> impl Iterator<Item = &Unconfirmed> {
+        self.waiting.iter()
     }
 
     /// Whether none is left to be judged or confirmed.
@@ -121,21 +197,39 @@ impl Suspects {
         all
     }
 
+    /// Whether it was fetched before, and not believed.
+    pub(super) fn was_discarded(&self, want: Want) -> bool {
+        self.discarded.contains_key(&want)
+    }
+
+    /// A body that is believed in the end: the next check confirms it.
+    pub(super) fn bear_out(&mut self, suspect: Unconfirmed) {
+        self.borne_out.push(suspect);
+    }
+
     /// Judges the first by the headers that TOP shows; `None` where TOP shows none.
-    pub(super) fn judge_first(&mut self, headers: Option<&[u8]>) -> Option<Judgement> {
+    pub(super) fn judge_first(
+        &mut self,
+        headers: Option<&[u8]>,
+        weight: TopWeight,
+    ) -> Option<Judgement> {
         let suspect = self.waiting.pop_front()?;
         let want = suspect.want;
         let Ok(octets) = suspect.body.whole() else {
             return Some(Judgement::GiveUp(want));
         };
-        let is_shown = headers.is_some_and(|headers| begins_with_headers(&octets, headers))
-            && !self.is_size_of_another(&suspect);
+        let is_shown = headers.is_some_and(|headers| begins_with_headers(&octets, headers));
+        let is_enough = weight == TopWeight::Enough && !self.is_size_of_another(&suspect);
         let digest = HeaderDigest::of_body(&octets);
         let announced = suspect.announced;
         drop(octets);
         let before = self.discarded.remove(&want);
-        if is_shown || before.is_some_and(|before| before.digest == digest) {
-            self.borne_out.push(suspect);
+        let is_same_again = before.is_some_and(|before| before.digest == digest);
+        if is_same_again && headers.is_some() && !is_shown {
+            return Some(Judgement::Contradicted(suspect));
+        }
+        if is_same_again || is_shown && is_enough {
+            self.bear_out(suspect);
             return Some(Judgement::BorneOut);
         }
         let times = before.map_or(1, |before| before.times + 1);

@@ -23,10 +23,11 @@
 //! * by a body of the size that LIST gives, if the bodies asked for around it have other sizes, or
 //! * by a NOOP that is answered with one line and nothing around it.
 //!
-//! Where LIST gives true sizes no NOOP is sent for bodies. A body of another size is a *suspect*:
-//! it is kept if TOP shows the headers that it has, or if RETR alone gives the same octets again.
-//! Once this has shown that LIST is a guess on this server, a NOOP behind the window is enough. A
-//! reply that breaks the protocol discards what is unconfirmed.
+//! Where LIST gives true sizes no NOOP is sent for bodies. A body of another size, or with other
+//! headers than are known of the message, is a *suspect* (suspects.rs): it is kept if RETR alone
+//! gives the same octets again, or, where that is enough, if TOP shows the headers that it has. Once
+//! this has shown that LIST is a guess on this server, a NOOP behind the window is enough. A reply
+//! that breaks the protocol discards what is unconfirmed.
 //!
 //! What was discarded is asked for again *alone*: while nothing else is in flight or unconfirmed. So
 //! is a command over which a session broke down. If it breaks the next session as well it was the
@@ -52,7 +53,9 @@ use crate::maildrop::engine::outcome::{
     try_again,
 };
 use crate::maildrop::engine::sessions::Sessions;
-use crate::maildrop::engine::suspects::{Judgement, ReplyContent, Suspects, Unconfirmed};
+use crate::maildrop::engine::suspects::{
+    Judgement, ReplyContent, Suspects, TopWeight, Unconfirmed,
+};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::Session;
 use crate::maildrop::shared::Shared;
@@ -204,7 +207,7 @@ impl Transfer {
     fn top_due(&self) -> Option<MessageId> {
         match self.in_flight.first()? {
             InFlight::Fetch(fetch) => (!fetch.is_whole).then_some(fetch.want.message()),
-            InFlight::ShowAgain(_) => self.suspects.first().map(Want::message),
+            InFlight::ShowAgain(_) => self.suspects.first().map(Unconfirmed::message),
             InFlight::Check => None,
         }
     }
@@ -236,21 +239,32 @@ impl Transfer {
     }
 
     /// Judges the first suspects, as far as TOP is not to be sent for them.
-    fn judge_those_without_top(&mut self, sessions: &Sessions, shared: &Shared) {
-        let tops = &sessions.quirks.tops;
-        let is_without_top = |want: Want| tops.avoid(TopOf::Known(want.message()));
-        while self.suspects.first().is_some_and(is_without_top) {
-            self.judge_suspect(None, shared);
+    fn judge_those_without_top(&mut self, sessions: &mut Sessions, shared: &Shared) {
+        while let Some(suspect) = self.suspects.first()
+            && !self.is_to_be_shown(suspect, &sessions.quirks)
+        {
+            self.judge_suspect(None, sessions, shared);
         }
+    }
+
+    /// Whether TOP of a suspect is sent: to bear it out, or before its second coming does.
+    fn is_to_be_shown(&self, suspect: &Unconfirmed, quirks: &Quirks) -> bool {
+        let is_of_use = suspect.top_weight(quirks) == TopWeight::Enough
+            || self.suspects.was_discarded(suspect.want);
+        is_of_use && !quirks.tops.avoid(TopOf::Known(suspect.message()))
     }
 
     fn have_suspects_shown(&mut self, most: usize, sessions: &mut Sessions) -> Result<(), Fault> {
         let Some((session, quirks)) = sessions.current_mut() else {
             return Ok(());
         };
-        let may_ask = |want: &Want| !quirks.tops.avoid(TopOf::Known(want.message()));
-        for want in self.suspects.wants().take(most).take_while(may_ask) {
-            let message = session.number_of(want.message());
+        let suspects = self.suspects.to_judge().take(most);
+        let to_ask: Vec<MessageId> = suspects
+            .take_while(|suspect| self.is_to_be_shown(suspect, quirks))
+            .map(Unconfirmed::message)
+            .collect();
+        for id in to_ask {
+            let message = session.number_of(id);
             let message = message.ok_or(Fault::Departed)?;
             session.link.queue(&Command::Top { message, lines: 0 })?;
             self.in_flight.add_show_again();
@@ -474,7 +488,9 @@ impl Transfer {
                 self.confirm_in_step(sessions, shared);
                 self.keep_borne_out(sessions, shared);
             }
-            Reply::ShownAgain(headers) => self.judge_suspect(headers.as_deref(), shared),
+            Reply::ShownAgain(headers) => {
+                self.judge_suspect(headers.as_deref(), sessions, shared);
+            }
             Reply::Received(fetch) if fetch.is_whole && fetch.is_empty_by_fault() => {
                 give_up(fetch.want, &Fault::EmptyBody, shared);
             }
@@ -540,21 +556,39 @@ impl Transfer {
     }
 
     /// The session has shown that its replies are in step. Bodies of another size than announced
-    /// are still suspects, unless LIST is a guess.
+    /// are still suspects, unless LIST is a guess, and so are bodies with other headers than are
+    /// known.
     fn confirm_in_step(&mut self, sessions: &mut Sessions, shared: &Shared) {
         let is_guessed = sessions.quirks.sizes.is_guessed();
-        for reply in std::mem::take(&mut self.unconfirmed) {
+        for mut reply in std::mem::take(&mut self.unconfirmed) {
             match reply.content {
                 ReplyContent::OtherSize if !is_guessed => self.suspects.push(reply),
+                ReplyContent::Announced | ReplyContent::OtherSize
+                    if reply.has_other_headers(&sessions.quirks, shared) =>
+                {
+                    reply.content = ReplyContent::OtherHeaders;
+                    self.suspects.push(reply);
+                }
                 _ => keep(reply, sessions, shared),
             }
         }
     }
 
     /// Judges the first suspect by the headers that TOP shows.
-    fn judge_suspect(&mut self, headers: Option<&[u8]>, shared: &Shared) {
-        match self.suspects.judge_first(headers) {
+    fn judge_suspect(&mut self, headers: Option<&[u8]>, sessions: &mut Sessions, shared: &Shared) {
+        let Some(suspect) = self.suspects.first() else {
+            return;
+        };
+        let weight = suspect.top_weight(&sessions.quirks);
+        match self.suspects.judge_first(headers, weight) {
             Some(Judgement::BorneOut) | None => {}
+            Some(Judgement::Contradicted(suspect)) if suspect.is_of_another(shared) => {
+                give_up(suspect.want, &Fault::OfAnother, shared);
+            }
+            Some(Judgement::Contradicted(suspect)) => {
+                sessions.quirks.tops.note_unlike_body();
+                self.suspects.bear_out(suspect);
+            }
             Some(Judgement::AskAgain(want)) => {
                 self.to_go_alone.entry(want).or_default();
                 shared.state.lock().wants.put_back(want);
@@ -589,7 +623,7 @@ fn keep(reply: Unconfirmed, sessions: &mut Sessions, shared: &Shared) {
             quirks.tops.note_failure();
             return do_without_top(reply.want, sessions, shared);
         }
-        ReplyContent::Announced => shared.receive_body(id, reply.body),
+        ReplyContent::Announced | ReplyContent::OtherHeaders => shared.receive_body(id, reply.body),
         ReplyContent::OtherSize => {
             quirks.sizes.note_wrong(reply.announced, &reply.body);
             shared.receive_body(id, reply.body)

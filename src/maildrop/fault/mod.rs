@@ -83,6 +83,9 @@ pub enum Fault {
     /// gave a different body.
     #[error("the server sends different content for the message each time: none of it is used")]
     Unconfirmed,
+    /// The server's: it sends the body of one message for another. Its TOP shows other headers.
+    #[error("the server sends another message in place of this one: it is not used")]
+    OfAnother,
     /// The body is too large for memory, and this machine's disk has no room for it.
     #[error("there is no room for the message on this machine ({0})")]
     NoRoom(Arc<std::io::Error>),
@@ -205,7 +208,11 @@ impl Fault {
     /// Whether the server does not give this message, or not as it is. Others may be well.
     pub(crate) fn is_of_the_message(&self) -> bool {
         match self {
-            Self::Refused { .. } | Self::TooLarge | Self::EmptyBody | Self::Unconfirmed => true,
+            Self::Refused { .. }
+            | Self::TooLarge
+            | Self::EmptyBody
+            | Self::Unconfirmed
+            | Self::OfAnother => true,
             fault => fault.passes(),
         }
     }
