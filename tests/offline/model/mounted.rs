@@ -52,6 +52,11 @@ impl Mounted {
         self.maildrop.offline_since()
     }
 
+    /// Whether it fetches, lists or commits anything, for a reader or ahead of one.
+    pub(super) fn is_fetching(&self) -> bool {
+        self.maildrop.has_work()
+    }
+
     /// The messages in the directory.
     pub(super) fn listed(&self) -> BTreeMap<Number, Shown> {
         let mut listed = BTreeMap::new();

@@ -194,7 +194,9 @@ impl Run {
         }
     }
 
-    /// Lists the directory. A mount that has found its server shows what is there.
+    /// Lists the directory. A mount that has found its server fetches a new listing for that,
+    /// unless it is fetching messages: then the directory shows the last listing, and the messages
+    /// may be some that it reads ahead.
     fn look(&mut self) -> Check {
         loop {
             self.mounted().look();
@@ -206,9 +208,10 @@ impl Run {
                 return Ok(());
             }
             // It may find its server between the two questions.
+            let is_fetching = self.mounted().is_fetching();
             self.mounted().look();
             if is_offline == self.mounted().offline_since().is_some() {
-                if !is_offline {
+                if !is_offline && !is_fetching {
                     self.reference.take_listing(self.reference.mailbox.clone());
                 }
                 return Ok(());
@@ -219,6 +222,9 @@ impl Run {
     fn wait_for_server(&self) {
         eventually("the mount to find its server", || {
             self.mounted().offline_since().is_none().then_some(())
+        });
+        eventually("the mount to fetch nothing", || {
+            (!self.mounted().is_fetching()).then_some(())
         });
     }
 

@@ -19,7 +19,7 @@ pub(super) enum Step {
     Restore(Pick),
     /// A user lists the directory.
     Look,
-    /// A user waits until the mount has found its server again.
+    /// A user waits until the mount has found its server again, and fetches nothing.
     Wait,
     Commit(Mishap),
     Remount(Parting),
