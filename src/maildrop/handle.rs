@@ -343,6 +343,8 @@ impl Maildrop {
         if let Err(error) = self.shared.index.flush() {
             log::warn!("{error}");
         }
+        // This process may live on, for programs that still have files open.
+        self.shared.index.release();
         verdict
     }
 }

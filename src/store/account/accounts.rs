@@ -20,13 +20,26 @@ pub struct AccountCache {
     name: String,
 }
 
-/// Keeps a cache from being removed while it lives.
+/// Keeps a cache from being removed until it is released.
 #[derive(Debug)]
 pub(in crate::store) struct InUse {
     /// Who used the cache when this began.
     pub(in crate::store) neighbours: Neighbours,
-    #[allow(dead_code, reason = "closing the file releases the lock")]
     file: File,
+}
+
+impl InUse {
+    /// Ends the use. To close the file would not do: a child process that has not begun its program
+    /// yet has the file open too, and the lock with it.
+    pub(in crate::store) fn release(&self) {
+        let _locked_until_the_process_ends = self.file.unlock();
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.release();
+    }
 }
 
 /// Whether other mounts use a cache.
@@ -199,6 +212,19 @@ mod tests {
         assert!(cache.is_in_use());
         drop(other);
         assert!(!cache.is_in_use());
+    }
+
+    #[test]
+    fn a_child_process_does_not_keep_a_cache_in_use() {
+        let (base, index) = base_with_a_cache();
+        drop(index);
+        let cache = AccountCache::of(base.path(), ACCOUNT).unwrap();
+        let in_use = lock_in_use(&cache.path).unwrap();
+        let of_a_child = in_use.file.try_clone().unwrap();
+        assert!(cache.is_in_use());
+        drop(in_use);
+        assert!(!cache.is_in_use());
+        drop(of_a_child);
     }
 
     #[test]

@@ -183,6 +183,15 @@ impl Index {
         }
     }
 
+    /// Tells other mounts that this one has ended: it remembers no more removals, and the next
+    /// mount has them. What is learnt from now on is still stored.
+    pub fn release(&self) {
+        let in_use = self.file.as_ref().and_then(|open| open.in_use.as_ref());
+        if let Some(in_use) = in_use {
+            in_use.release();
+        }
+    }
+
     /// Waits until all rows so far are on disk.
     ///
     /// # Errors

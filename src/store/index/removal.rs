@@ -148,7 +148,8 @@ mod tests {
         storing.wait().unwrap();
         let second = folder.open();
         assert_eq!(second.removals().unwrap(), []);
-        drop((first, second));
+        drop(second);
+        first.release();
         assert_eq!(folder.open().removals().unwrap().len(), 1);
     }
 }

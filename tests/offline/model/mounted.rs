@@ -17,7 +17,8 @@ use pop3fs::message::{self, DatePreference};
 use pop3fs::net::{Endpoint, Route};
 use pop3fs::store::{Body, CacheFolder, Disk, Index};
 
-use super::provider::{Number, uidl};
+use super::provider::{Number, Provider, uidl};
+use super::steps::Absence;
 use crate::common::{Liar, eventually};
 
 /// How long the server may be silent. A commit tries as long to reach it.
@@ -215,4 +216,18 @@ fn copy(from: &Path, to: &Path) {
     let _nothing_yet = fs::remove_dir_all(to);
     let arguments = ["cp", "-a", "--"].map(Path::new);
     crate::attempt(&[&arguments[..], &[from, to]].concat());
+}
+
+/// Programs that have files open may keep the process of a mount for a while.
+#[test]
+fn the_next_mount_need_not_wait_for_the_process_of_the_last() {
+    let mut provider = Provider::start(3);
+    let base = tempfile::tempdir().expect("a folder");
+    let mounted = Mounted::mount(base.path(), provider.address()).expect("a mount");
+    provider.go(Absence::Stopped);
+    mounted.remove(2);
+    let ended = mounted.maildrop.close(Farewell::Commit(Consent::Given));
+    assert!(ended.is_err(), "{ended:?}");
+    let next = Mounted::mount(base.path(), provider.address()).expect("a mount");
+    assert_eq!(next.pending(), [2]);
 }

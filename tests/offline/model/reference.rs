@@ -36,11 +36,6 @@ impl Reference {
         }
     }
 
-    /// What the directory shows, after the listing of `known`.
-    pub(super) fn listed(&self, known: &Numbers) -> Numbers {
-        known - &self.removed
-    }
-
     /// The mount has taken a listing: what it does not have is pending no more.
     pub(super) fn take_listing(&mut self, listing: Numbers) {
         self.removed.retain(|number| listing.contains(number));

@@ -409,11 +409,7 @@ impl Run {
         if left != self.reference.mailbox {
             return Err(format!("{left:?} are left of {:?}", self.reference.mailbox));
         }
-        self.check_directory()?;
-        let pending: Numbers = self.mounted().pending().into_iter().collect();
-        if pending != self.reference.removed {
-            return Err(format!("{pending:?} pending, {:?}", self.reference.removed));
-        }
+        self.check_listing()?;
         let remembered: Numbers = self.mounted().remembered().into_iter().collect();
         if !self.reference.remembered.is_subset(&remembered) {
             return Err(format!(
@@ -427,18 +423,24 @@ impl Run {
         Ok(())
     }
 
-    /// The directory shows the last listing, or the engine has taken a new one meanwhile.
-    fn check_directory(&mut self) -> Check {
+    /// The directory and the pending removals are those of the last listing, or the engine has
+    /// taken a new one meanwhile.
+    fn check_listing(&mut self) -> Check {
         let listed = self.mounted().listed();
         self.reference.check_attributes(&listed)?;
         let shown: Numbers = listed.into_keys().collect();
-        if shown == self.reference.listed(&self.reference.known) {
+        let pending: Numbers = self.mounted().pending().into_iter().collect();
+        let is_of = |listing: &Numbers| {
+            let removed = &self.reference.removed & listing;
+            shown == listing - &removed && pending == removed
+        };
+        let now = self.reference.mailbox.clone();
+        if is_of(&self.reference.known) {
             return Ok(());
         }
-        let now = self.reference.mailbox.clone();
-        if self.provider.is_away || shown != self.reference.listed(&now) {
+        if self.provider.is_away || !is_of(&now) {
             return Err(format!(
-                "{shown:?} are shown; known {:?}, there {now:?}, removed {:?}",
+                "{shown:?} are shown and {pending:?} pending; known {:?}, there {now:?}, removed {:?}",
                 self.reference.known, self.reference.removed
             ));
         }
