@@ -48,6 +48,6 @@ pub use mailutils::{Mailutils, MailutilsOptions};
 pub use mount::{Ended, Mount, MountBuilder, PROGRAM, Place};
 pub use mpopd::Mpopd;
 pub use output::{assert_failed, assert_says, sentence, stderr, stdout};
-pub use patience::{PATIENCE, eventually};
+pub use patience::{PATIENCE, eventually, eventually_within};
 pub use scripted::{Gate, Peer, Scripted};
 pub use tls::{Certificate, Identity};

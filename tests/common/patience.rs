@@ -11,8 +11,13 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 /// Calls `look` until it returns a value; fails the test after [`PATIENCE`] with "waited … for
 /// `what`".
 pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
-    before(Instant::now() + PATIENCE, look)
-        .unwrap_or_else(|| panic!("waited {} s for {what}", PATIENCE.as_secs()))
+    eventually_within(PATIENCE, what, look)
+}
+
+/// Like [`eventually`], with another limit than [`PATIENCE`].
+pub fn eventually_within<T>(limit: Duration, what: &str, look: impl FnMut() -> Option<T>) -> T {
+    before(Instant::now() + limit, look)
+        .unwrap_or_else(|| panic!("waited {} s for {what}", limit.as_secs()))
 }
 
 /// Calls `look` until it returns a value; `None` if the deadline passes first.

@@ -1,6 +1,7 @@
 //! Runs a sequence and compares the mount with the reference after each step.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pop3fs::maildrop::{Consent, Farewell, Fault, Verdict};
 use tempfile::TempDir;
@@ -9,13 +10,15 @@ use super::mounted::{self, Mounted};
 use super::provider::{Number, Provider};
 use super::reference::{Numbers, Reference};
 use super::steps::{Mishap, Parting, Pick, Step};
-use crate::common::eventually;
+use crate::common::{eventually, eventually_within};
 use crate::message;
 
 /// The error describes what the mount did wrong.
 pub(super) type Check<T = ()> = Result<T, String>;
 
 const MESSAGES: Number = 5;
+/// Limit for the next login of a mount whose server is there again: more than its longest pause.
+const FOUND_AGAIN: Duration = Duration::from_secs(120);
 
 /// Totals over all sequences.
 #[derive(Clone, Copy, Debug, Default)]
@@ -220,7 +223,7 @@ impl Run {
     }
 
     fn wait_for_server(&self) {
-        eventually("the mount to find its server", || {
+        eventually_within(FOUND_AGAIN, "the mount to find its server", || {
             self.mounted().offline_since().is_none().then_some(())
         });
         eventually("the mount to fetch nothing", || {
