@@ -197,15 +197,16 @@ impl Run {
         }
     }
 
-    /// Lists the directory. A mount that has found its server fetches a new listing for that,
-    /// unless it is fetching messages: then the directory shows the last listing, and the messages
-    /// may be some that it reads ahead.
+    /// Lists the directory. A mount that has found its server fetches a new listing for that, and
+    /// so notices that the server has gone. While it fetches messages, perhaps ahead of a reader,
+    /// it does neither, and shows the last listing.
     fn look(&mut self) -> Check {
         loop {
+            let was_fetching = self.mounted().is_fetching();
             self.mounted().look();
             let is_offline = self.mounted().offline_since().is_some();
             if self.provider.is_away {
-                if !is_offline {
+                if !is_offline && !was_fetching {
                     return Err("the mount has not noticed that its server is away".to_owned());
                 }
                 return Ok(());
