@@ -196,9 +196,9 @@ pub(in crate::fs) fn part_inode(part: u16, message: u64) -> u64 {
     PART | message | u64::from(part) << MESSAGE_BITS
 }
 
-/// Whether the inode number of a part is that of a part of this message.
-pub(in crate::fs) fn is_part_of(part: u64, message: u64) -> bool {
-    part & MESSAGE == message
+/// The inode number in the root of the message that a file shows, in a view or in part.
+pub(in crate::fs) fn message_of(inode: u64) -> u64 {
+    inode & MESSAGE
 }
 
 #[cfg(test)]

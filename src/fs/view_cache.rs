@@ -1,5 +1,5 @@
 //! What the views have made of messages. Files and trees are kept as long as there is room, sizes
-//! for the whole mount.
+//! as long as the maildrop knows the message.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -172,6 +172,19 @@ impl ViewCache {
         }
         (1..=last).map(move |part| nodes::part_inode(part, message))
     }
+
+    /// Drops what is kept of messages that the maildrop does not know any more.
+    pub(in crate::fs) fn drop_unknown(&self, messages: &HashSet<u64>) {
+        let is_known = |inode: u64| !messages.contains(&nodes::message_of(inode));
+        let mut cached = self.0.lock();
+        cached.alterations.retain(|&message, _| is_known(message));
+        cached.sizes.retain(|&inode, _| is_known(inode));
+        cached.last_parts.retain(|&message, _| is_known(message));
+        cached.removed.retain(|&part| is_known(part));
+        for &message in messages {
+            cached.remove_tree(message);
+        }
+    }
 }
 
 impl CachedViews {
@@ -203,7 +216,7 @@ impl CachedViews {
 
     fn restore(&mut self, message: u64) {
         self.removed
-            .retain(|&part| !nodes::is_part_of(part, message));
+            .retain(|&part| nodes::message_of(part) != message);
     }
 }
 
@@ -230,6 +243,28 @@ mod tests {
             cache.0.lock().trees_octets,
             (most as usize - 1) * tree.octets()
         );
+    }
+
+    #[test]
+    fn nothing_is_kept_of_messages_that_are_not_known_any_more() {
+        let cache = ViewCache::new();
+        let text = Arc::new(Body::new(b"text".to_vec()));
+        let tree = Arc::new(PartTree::new(b"Subject: parts\r\n\r\ntext\r\n"));
+        let view = ViewId::all().next().unwrap();
+        for message in [MESSAGE, MESSAGE + 1] {
+            cache.forget(message).for_each(drop);
+            let revision = cache.revision(message);
+            cache.keep_file(revision, nodes::in_view_inode(view, message), &text);
+            cache.keep_tree(revision, &tree).unwrap();
+            cache.remove(nodes::part_inode(2, message));
+        }
+        cache.drop_unknown(&HashSet::from([MESSAGE]));
+        let kept = cache.0.lock();
+        assert_eq!((kept.alterations.len(), kept.last_parts.len()), (1, 1));
+        assert_eq!((kept.sizes.len(), kept.removed.len()), (2, 1));
+        assert_eq!((kept.trees.len(), kept.trees_octets), (1, tree.octets()));
+        let in_view = nodes::in_view_inode(view, MESSAGE + 1);
+        assert!(kept.sizes.contains_key(&in_view));
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Kernel {
             Change::Size { inode, .. } | Change::Content { inode } => {
                 self.sizes.remove(inode);
             }
-            Change::Directory | Change::Unlisted { .. } => {}
+            Change::Directory | Change::Unlisted { .. } | Change::Forgotten { .. } => {}
         }
     }
 

@@ -4,7 +4,7 @@
 //! is sent by a thread that answers none. Only the attributes of a file can be invalidated
 //! anywhere: that takes no lock that a request holds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +13,7 @@ use fuser::{INodeNo, Notifier};
 use parking_lot::Mutex;
 
 use crate::fs::kernel_view::{FileVersion, KernelView};
-use crate::fs::nodes::{DELETED, ROOT};
+use crate::fs::nodes::{self, DELETED, ROOT};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::worker::Worker;
 use crate::maildrop::Change;
@@ -72,6 +72,11 @@ impl KernelNotices {
                     .for_each(|version| self.forget_size(version));
             }
             Change::Unlisted { inode } => return self.forget_views(inode),
+            Change::Forgotten { inodes } => {
+                let messages = inodes.into_iter().collect();
+                self.corrections.lock().drop_unknown(&messages);
+                return filesystem.drop_unknown(&messages);
+            }
             Change::Directory => Outdated::Files(vec![ROOT]),
             Change::Gone { name } => Outdated::Name(name),
             // The filesystem forgets at once: nobody may be given what was made of the old content.
@@ -202,6 +207,15 @@ impl Corrections {
         }
     }
 
+    /// Drops what is kept of messages that the maildrop does not know any more, except where
+    /// replies wait.
+    fn drop_unknown(&mut self, messages: &HashSet<u64>) {
+        self.0.retain(|&inode, correction| {
+            matches!(correction.progress, CorrectionProgress::Running(_))
+                || !messages.contains(&nodes::message_of(inode))
+        });
+    }
+
     fn has_begun(&self, version: FileVersion) -> bool {
         self.0
             .get(&version.inode)
@@ -276,6 +290,20 @@ mod tests {
         assert_eq!(corrections.finish(version).len(), 2);
         let after = corrections.join(version, reply());
         assert!(matches!(after, Joined::Corrected(_)));
+    }
+
+    #[test]
+    fn corrections_of_unknown_messages_are_dropped_once_done() {
+        let mut corrections = Corrections::default();
+        let version = version(0, 10);
+        let unknown = HashSet::from([version.inode]);
+        corrections.join(version, reply());
+        corrections.drop_unknown(&unknown);
+        assert_eq!(corrections.finish(version).len(), 1);
+        corrections.drop_unknown(&HashSet::from([version.inode + 1]));
+        assert!(corrections.has_begun(version));
+        corrections.drop_unknown(&unknown);
+        assert!(corrections.0.is_empty());
     }
 
     #[test]

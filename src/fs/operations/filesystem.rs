@@ -1,5 +1,6 @@
 //! The filesystem, and what all of its operations share.
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -145,6 +146,11 @@ impl Filesystem {
         let parts = self.view_cache.forget(message);
         let in_views = ViewId::all().map(move |view| nodes::in_view_inode(view, message));
         std::iter::once(message).chain(in_views).chain(parts)
+    }
+
+    /// Drops what is kept of messages that the maildrop does not know any more.
+    pub(in crate::fs) fn drop_unknown(&self, messages: &HashSet<u64>) {
+        self.view_cache.drop_unknown(messages);
     }
 
     /// What the inode number stands for.

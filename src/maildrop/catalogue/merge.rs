@@ -421,13 +421,20 @@ mod tests {
             };
             (0..3_000).map(entry).collect::<Vec<_>>()
         };
-        let mut first = Vec::new();
+        let (mut first, mut forgotten) = (Vec::new(), 0);
         for session in 0..8 {
             let (order, _) = catalogue.update_all(listing(session));
             first.push(order[0]);
-            catalogue.forget_departed();
+            let inodes = catalogue.forget_departed();
+            assert!(
+                inodes
+                    .iter()
+                    .all(|&inode| catalogue.by_inode(inode).is_none())
+            );
+            forgotten += inodes.len();
             assert_eq!(catalogue.totals().messages, 3_000);
         }
+        assert_eq!(forgotten, 8 * 3_000 - 13_000);
         assert_eq!(catalogue.messages.len(), 13_000);
         assert_eq!(catalogue.by_name.len(), 13_000);
         let inode = catalogue.get(first[6]).inode;

@@ -45,8 +45,8 @@ impl Messages {
     }
 
     /// Forgets the messages that departed first, if there are more departed ones than the index
-    /// keeps. Returns whether there were.
-    pub(super) fn forget_departed(&mut self) -> bool {
+    /// keeps. Returns their inode numbers.
+    pub(super) fn forget_departed(&mut self) -> Vec<u64> {
         let mut departed: Vec<_> = self
             .iter()
             .filter(|(_, message)| message.standing == Standing::Departed)
@@ -60,10 +60,10 @@ impl Messages {
             octets <= DEPARTED_OCTETS_MOST as usize
         });
         let too_many = departed.split_off(kept.count());
-        for (_, id) in &too_many {
-            self.kept.remove(*id);
-        }
-        !too_many.is_empty()
+        let forgotten = too_many.into_iter();
+        forgotten
+            .filter_map(|(_, id)| Some(self.kept.remove(id)?.inode))
+            .collect()
     }
 
     pub(super) fn is_kept(&self, id: MessageId) -> bool {

@@ -541,10 +541,12 @@ impl Catalogue {
     }
 
     /// Forgets the messages that departed first, if too many have departed. Call it when the
-    /// changes of a listing were carried out, since they name such messages.
-    pub(crate) fn forget_departed(&mut self) {
-        if !self.messages.forget_departed() {
-            return;
+    /// changes of a listing were carried out, since they name such messages. Returns the inode
+    /// numbers of those that it forgets.
+    pub(crate) fn forget_departed(&mut self) -> Vec<u64> {
+        let forgotten = self.messages.forget_departed();
+        if forgotten.is_empty() {
+            return forgotten;
         }
         let messages = &self.messages;
         self.by_name.retain(|&id| messages.is_kept(id));
@@ -553,6 +555,7 @@ impl Catalogue {
         self.went_unlinked.retain(|&id| messages.is_kept(id));
         self.by_tag.clear();
         self.untagged = messages.iter().map(|(id, _)| id).collect();
+        forgotten
     }
 
     /// The inode numbers that are free for new messages between these two by name.

@@ -17,6 +17,11 @@ pub enum Change {
         /// The name in the root directory.
         name: String,
     },
+    /// Messages that departed long ago are unknown from now on.
+    Forgotten {
+        /// Their inode numbers, which are never given again.
+        inodes: Vec<u64>,
+    },
     /// The size of a message is different from the size shown before.
     Size {
         /// The inode number of the message.

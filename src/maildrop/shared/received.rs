@@ -371,7 +371,10 @@ impl Shared {
         if changes.change_the_directory() {
             effects.told.push(Change::Directory);
         }
-        state.catalogue.forget_departed();
+        let inodes = state.catalogue.forget_departed();
+        if !inodes.is_empty() {
+            effects.told.push(Change::Forgotten { inodes });
+        }
         effects.listing = Some(state.last_listing());
     }
 
