@@ -76,7 +76,8 @@ impl Maildrop {
         self.shared.state.lock().committing.len() as u64
     }
 
-    /// Cancels a pending deletion, and lists the message again.
+    /// Cancels a pending deletion, and lists the message again. If the index keeps the removal for
+    /// the next mount, this waits until it does not any more.
     ///
     /// # Errors
     /// [`Fault::Departed`] if no deletion is pending, or a commit is carrying it out;

@@ -77,13 +77,14 @@ impl Shared {
         warn_if_lost(storing);
     }
 
-    /// Forgets the removals that are not pending any more.
+    /// Forgets the removals that are not pending any more. Waits for the disk if there are any.
     pub(crate) fn forget_settled(&self) {
         let settled = self.state.lock().take_settled();
         self.index.forget_removals(settled);
     }
 
-    /// Forgets all removals that the index keeps, because the user discards them.
+    /// Forgets all removals that the index keeps, because the user discards them. Waits for the
+    /// disk.
     pub(crate) fn forget_removals(&self) {
         let messages = self.change(|state, _| {
             let remembered = std::mem::take(&mut state.remembered).into_iter();

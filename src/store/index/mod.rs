@@ -162,12 +162,17 @@ impl Index {
         }
     }
 
-    /// Deletes what is stored of these removals, without waiting for the disk.
+    /// Deletes what is stored of these removals. Waits for the disk: a message that its user is
+    /// told to have back must not be removed in the next mount, even if this one is killed now. If
+    /// the disk refuses, the failure is logged.
     pub fn forget_removals(&self, messages: Vec<RemovedMessage>) {
         if let Some(open) = &self.file
             && !messages.is_empty()
         {
-            let _ = open.tasks.send(IndexTask::Forget(messages));
+            let (reply, answer) = mpsc::channel();
+            let _ = open.tasks.send(IndexTask::Forget(messages, reply));
+            // A writer that has ended has logged why.
+            let _ = answer.recv();
         }
     }
 

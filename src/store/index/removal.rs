@@ -133,6 +133,19 @@ mod tests {
     }
 
     #[test]
+    fn a_removal_that_was_forgotten_is_not_on_disk() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
+        let other = Connection::open(folder.file()).unwrap();
+        for ordinal in 1..=20 {
+            let storing = index.remember_removals(vec![removal(b"a", ordinal)]);
+            storing.wait().unwrap();
+            index.forget_removals(vec![(b"a"[..].into(), ordinal)]);
+            assert_eq!(load(&other).unwrap(), []);
+        }
+    }
+
+    #[test]
     fn a_removal_is_not_remembered_without_a_file() {
         let index = Index::in_memory();
         let storing = index.remember_removals(vec![removal(b"a", 1)]);

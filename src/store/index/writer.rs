@@ -48,8 +48,8 @@ pub(super) enum IndexTask {
     LastListing(Sender<Result<Option<LastListing>, StoreError>>),
     /// Store these removals now.
     Remember(Vec<Removal>, Sender<Result<(), StoreError>>),
-    /// Delete these removals.
-    Forget(Vec<RemovedMessage>),
+    /// Delete these removals now, and say when that is done.
+    Forget(Vec<RemovedMessage>, Sender<()>),
     /// Return all removals.
     Removals(Sender<Result<Vec<Removal>, StoreError>>),
     /// Return all rows.
@@ -162,10 +162,11 @@ impl IndexWriter {
                 let stored = removal::remember(&mut self.connection, &removals);
                 let _ = reply.send(stored.map_err(|error| self.fault(error)));
             }
-            IndexTask::Forget(messages) => {
+            IndexTask::Forget(messages, reply) => {
                 if let Err(error) = removal::forget(&mut self.connection, &messages) {
                     log::warn!("{}: removals stay in it ({error})", self.path.display());
                 }
+                let _ = reply.send(());
             }
             IndexTask::Removals(reply) => {
                 let found = removal::load(&self.connection);
