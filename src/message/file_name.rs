@@ -107,8 +107,9 @@ fn split_extension(name: &str) -> (&str, &str) {
 fn extension(media_type: &str) -> &str {
     let (kind, subtype) = media_type.split_once('/').unwrap_or((media_type, ""));
     match (kind, subtype) {
-        ("text", "plain" | "rfc822-headers") | ("message", "delivery-status" | "partial") => "txt",
-        ("message", "rfc822" | "global") => "eml",
+        ("message", "rfc822" | "global" | "news") => "eml",
+        ("message", "external-body") => "bin",
+        ("text", "plain" | "rfc822-headers") | ("message", _) => "txt",
         ("text", "calendar") => "ics",
         ("text", "vcard" | "x-vcard" | "directory") => "vcf",
         ("text", "markdown") => "md",

@@ -5,7 +5,7 @@ use pop3fs::message::{self, DatePreference};
 use super::{file, paths, text, text_file, wire};
 
 /// The text under the headers.
-fn body(message: &[u8]) -> String {
+pub(super) fn body(message: &[u8]) -> String {
     let text = message::text(message);
     let body = text.split_once("\n\n").map(|(_, body)| body);
     body.or_else(|| text.strip_prefix('\n'))
@@ -15,19 +15,19 @@ fn body(message: &[u8]) -> String {
 }
 
 /// A plain text in a charset.
-fn labelled(charset: &str, octets: &[u8]) -> String {
+pub(super) fn labelled(charset: &str, octets: &[u8]) -> String {
     let headers = format!("Subject: x\r\nContent-Type: text/plain; charset={charset}\r\n\r\n");
     body(&[headers.as_bytes(), octets].concat())
 }
 
 /// A message with one part behind a text.
-fn with_part(part: &str) -> Vec<u8> {
+pub(super) fn with_part(part: &str) -> Vec<u8> {
     wire(&format!(
         "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\n{part}\n--b--\n"
     ))
 }
 
-fn dated(date: &str) -> Option<i64> {
+pub(super) fn dated(date: &str) -> Option<i64> {
     message::arrival(
         &wire(&format!("From: a\nDate: {date}\n\nx\n")),
         DatePreference::Date,
@@ -35,7 +35,7 @@ fn dated(date: &str) -> Option<i64> {
 }
 
 /// 2024-05-02 10:00:00 UTC.
-const MAY: i64 = 1_714_644_000;
+pub(super) const MAY: i64 = 1_714_644_000;
 
 #[test]
 fn charsets_go_by_all_of_their_names() {

@@ -7,6 +7,7 @@ mod gathered;
 mod generated;
 mod hostile;
 mod kinds;
+mod labels;
 mod mails;
 mod python;
 #[path = "../fuzz/targets/mod.rs"]

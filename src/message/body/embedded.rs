@@ -101,14 +101,14 @@ fn yenc_name(line: &[u8]) -> Option<String> {
 }
 
 /// Where the file ends: behind the line `end`, or behind the last line that is of it. Where not
-/// even one line is, it is no file.
+/// even one line is, it is no file: no prose has such a line.
 fn uuencoded(text: &[u8], start: usize) -> Result<usize, usize> {
     let mut at = start;
     let mut has_data = false;
     while at < text.len() {
         let line = line_at(text, at);
         let content = without_line_end(line);
-        if content == b"end" {
+        if content.trim_ascii_end() == b"end" {
             return Ok(at + line.len());
         }
         let has_only_end = matches!(content.trim_ascii(), b"" | b"`");
@@ -118,9 +118,7 @@ fn uuencoded(text: &[u8], start: usize) -> Result<usize, usize> {
         has_data |= !has_only_end;
         at += line.len();
     }
-    // A file that was cut has at least a line that no prose has.
-    let is_cut = at == text.len() && has_data;
-    if is_cut { Ok(at) } else { Err(at) }
+    if has_data { Ok(at) } else { Err(at) }
 }
 
 /// The first octet counts the octets that the rest encodes, four characters for three. Spaces at

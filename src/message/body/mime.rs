@@ -213,7 +213,8 @@ impl Media {
 
 /// The first piece begins with the headers of the message that was cut (RFC 2046 section 5.2.2).
 fn class_of_piece(stated: &Parameterized) -> Class {
-    match stated.parameter("number") {
+    let number = stated.parameter("number");
+    match number.map(|number| number.trim_start_matches('0')) {
         None | Some("1") => Class::Message,
         Some(_) => Class::Readable,
     }
@@ -222,11 +223,11 @@ fn class_of_piece(stated: &Parameterized) -> Class {
 impl Class {
     fn of(media_type: &str, default: Self) -> Self {
         match media_type.split_once('/') {
-            Some(("text", "plain")) => Self::Plain,
-            Some(("text", "html")) => Self::Html,
+            Some(("text", "plain" | "*")) => Self::Plain,
+            Some(("text", "html") | ("application", "xhtml+xml")) => Self::Html,
             Some(("multipart", subtype)) => Self::Multipart(Multipart::of(subtype)),
-            // RFC 2046 section 5.2.1, RFC 6532 section 3.7.
-            Some(("message", "rfc822" | "global")) => Self::Message,
+            // RFC 2046 section 5.2.1, RFC 6532 section 3.7, RFC 5537 section 2.3.
+            Some(("message", "rfc822" | "global" | "news")) => Self::Message,
             // Its body is somewhere else.
             Some(("message", "external-body")) => Self::Opaque,
             Some(("text" | "message", _)) => Self::Readable,
@@ -243,6 +244,7 @@ impl Class {
             "text" | "plain" => Self::Plain,
             "html" => Self::Html,
             "multipart" => Self::Multipart(Multipart::Mixed),
+            "message" => Self::Message,
             "image" | "audio" | "video" | "application" => Self::Opaque,
             _ => default,
         }
@@ -293,10 +295,17 @@ impl Reader<'_> {
         if self.charset.is_none() {
             self.charset = entity.media.parameter("charset").map(str::to_owned);
         }
+        if matches!(
+            entity.media.class,
+            Class::Plain | Class::Html | Class::Readable
+        ) {
+            entity.encoding = entity.encoding.of_text(&self.octets[entity.body.clone()]);
+        }
         match entity.media.class {
             Class::Multipart(multipart) => self.divide(&mut entity, multipart, levels),
             Class::Plain | Class::Readable => self.tell_text_from_files(&mut entity, owner),
-            Class::Message | Class::Html | Class::Opaque => (),
+            Class::Opaque => self.tell_text_by_name(&mut entity),
+            Class::Message | Class::Html => (),
         }
         self.charge(&mut entity);
         entity
@@ -315,21 +324,24 @@ impl Reader<'_> {
 
     /// What is called text, or has no type, may be any file; and a text may have files in it.
     fn tell_text_from_files(&mut self, entity: &mut Entity, owner: Owner) {
-        let is_typed = entity
-            .media
-            .stated
-            .as_ref()
-            .is_some_and(|stated| stated.value.contains('/'));
         let is_file =
             entity.is_attached() || (entity.file_name().is_some() && owner == Owner::Part);
-        let may_be_file = is_file || !is_typed;
-        if may_be_file && !entity.media.is_wide() && self.is_binary(entity, is_file) {
+        if !entity.media.is_wide() && self.is_binary(entity, is_file) {
             entity.media.class = Class::Opaque;
         }
         let may_embed = entity.media.class == Class::Plain && entity.encoding == Encoding::Identity;
         if may_embed && !is_file {
             let files = embedded::files(&self.octets[entity.body.clone()]);
             self.embed(entity, files);
+        }
+    }
+
+    /// Many mailers have no type for a text that is attached, only its name.
+    fn tell_text_by_name(&mut self, entity: &mut Entity) {
+        let is_named = entity.file_name().is_some_and(sniff::is_text_name);
+        let may_be_text = sniff::is_type_of_texts(entity.media.name());
+        if is_named && may_be_text && !self.is_binary(entity, true) {
+            entity.media.class = Class::Readable;
         }
     }
 
@@ -340,9 +352,13 @@ impl Reader<'_> {
             .encoding
             .decode(&body[..body.len().min(2 * sniff::SAMPLE)]);
         let start = &start[..start.len().min(sniff::SAMPLE)];
-        match is_file || entity.encoding == Encoding::Base64 {
-            true => sniff::is_binary(start),
-            false => sniff::is_known_file(start),
+        let stated = entity.media.stated.as_ref();
+        let is_typed = stated.is_some_and(|stated| stated.value.contains('/'));
+        match (is_file, is_typed) {
+            (true, _) => sniff::is_binary(start),
+            (false, true) => sniff::is_known_file(start) && sniff::has_controls(start),
+            (false, false) if entity.encoding == Encoding::Base64 => sniff::is_binary(start),
+            (false, false) => sniff::is_known_file(start),
         }
     }
 
@@ -420,9 +436,11 @@ impl Reader<'_> {
             Multipart::Digest => Class::Message,
             _ => Class::Plain,
         };
-        let boundary = entity.media.parameter("boundary").unwrap_or_default();
         let octets = self.octets;
-        for part in parts(&octets[entity.body.clone()], boundary.as_bytes()) {
+        let body = &octets[entity.body.clone()];
+        let stated = entity.media.parameter("boundary").unwrap_or_default();
+        let boundary = boundary_in(body, stated);
+        for part in parts(body, boundary) {
             let part = entity.body.start + part.start..entity.body.start + part.end;
             if self.bounds.parts == 0 {
                 self.rest.get_or_insert(part.start);
@@ -436,6 +454,29 @@ impl Reader<'_> {
             entity.media.class = Class::Plain;
         }
     }
+}
+
+/// The stated boundary as it is in the body. Some mailers put a space behind it (which RFC 2046
+/// section 5.1.1 forbids) or apostrophes around it, and some gateways write quite another one.
+fn boundary_in<'a>(body: &'a [u8], stated: &'a str) -> &'a [u8] {
+    let readings = [stated, stated.trim_end(), stated.trim_matches('\'')];
+    let occurs = |boundary: &&[u8]| delimiters(body, boundary).next().is_some();
+    let mut boundaries = readings.into_iter().map(str::as_bytes);
+    boundaries
+        .find(occurs)
+        .unwrap_or_else(|| apparent_boundary(body))
+}
+
+/// What looks like the boundary of a body in which the stated one is not; empty if nothing does.
+fn apparent_boundary(body: &[u8]) -> &[u8] {
+    let mut lines = body.split(|octet| *octet == b'\n').peekable();
+    let found = std::iter::from_fn(|| {
+        let line = lines.next()?;
+        let next = lines.peek().copied().unwrap_or_default();
+        let is_field = next.len() > 8 && next[..8].eq_ignore_ascii_case(b"content-");
+        Some(line.strip_prefix(b"--").filter(|_| is_field))
+    });
+    found.flatten().next().unwrap_or_default().trim_ascii_end()
 }
 
 /// The parts of a multipart's body (RFC 2046 section 5.1.1): between the delimiter lines. The line

@@ -29,17 +29,43 @@ pub(super) fn is_binary(start: &[u8]) -> bool {
     let has_mark = [&b"\xff\xfe"[..], b"\xfe\xff"]
         .iter()
         .any(|mark| start.starts_with(mark));
+    is_known_file(start) || (!has_mark && has_controls(start))
+}
+
+/// Whether octets have zeros or many control characters.
+pub(super) fn has_controls(start: &[u8]) -> bool {
     let is_control = |octet: &&u8| **octet < b' ' && !OF_TEXT.contains(octet);
-    let has_controls =
-        start.contains(&0) || start.iter().filter(is_control).count() * 20 > start.len();
-    is_known_file(start) || (!has_mark && has_controls)
+    start.contains(&0) || start.iter().filter(is_control).count() * 20 > start.len()
+}
+
+/// Whether mailers give this type to texts, by whatever program the name belongs to. Others say that
+/// the octets are encoded (application/mac-binhex40).
+pub(super) fn is_type_of_texts(media_type: &str) -> bool {
+    const SUBTYPES: [&str; 14] = [
+        "octet-stream",
+        "x-unknown",
+        "text",
+        "plain",
+        "ics",
+        "csv",
+        "json",
+        "xml",
+        "yaml",
+        "x-patch",
+        "x-diff",
+        "x-sh",
+        "x-python",
+        "vnd.ms-excel",
+    ];
+    let subtype = media_type.strip_prefix("application/");
+    subtype.is_some_and(|subtype| SUBTYPES.contains(&subtype))
 }
 
 /// Whether files of that name are text that people read.
 pub(super) fn is_text_name(name: &str) -> bool {
-    const EXTENSIONS: [&str; 22] = [
-        "txt", "text", "csv", "tsv", "log", "md", "patch", "diff", "asc", "ics", "vcf", "json",
-        "xml", "yaml", "yml", "ini", "conf", "c", "h", "py", "sh", "pl",
+    const EXTENSIONS: [&str; 21] = [
+        "txt", "text", "csv", "tsv", "log", "md", "patch", "diff", "ics", "vcf", "json", "xml",
+        "yaml", "yml", "ini", "conf", "c", "h", "py", "sh", "pl",
     ];
     let extension = name
         .rsplit_once('.')

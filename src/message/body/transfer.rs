@@ -4,12 +4,6 @@ use std::borrow::Cow;
 
 use crate::message::base64;
 
-/// No standard has it, so it has many names.
-const UUENCODE: [&str; 4] = ["x-uuencode", "uuencode", "x-uue", "uue"];
-
-/// No standard has this one either.
-const YENC: [&str; 2] = ["x-yenc", "yenc"];
-
 /// How the octets of a part are encoded in the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::message) enum Encoding {
@@ -18,7 +12,8 @@ pub(in crate::message) enum Encoding {
     Identity,
     Base64,
     QuotedPrintable,
-    /// The encoding of uuencode(1), as mailers had it before MIME, and some after.
+    /// The encoding of uuencode(1), as mailers had it before MIME, and some after. No standard has
+    /// it, so it has many names.
     Uuencode,
     /// Base64 between the lines of uuencode(1), with its option `-m`.
     UuBase64,
@@ -27,17 +22,28 @@ pub(in crate::message) enum Encoding {
 }
 
 impl Encoding {
-    /// By the field's value, in any case; what follows the name is ignored.
+    /// By the field's value: its first word in any case, also with other punctuation.
     pub(in crate::message) fn of(field: &str) -> Self {
-        let name = field.split([' ', ';', '(']).find(|word| !word.is_empty());
-        match name {
-            Some(name) if name.eq_ignore_ascii_case("base64") => Self::Base64,
-            Some(name) if name.eq_ignore_ascii_case("quoted-printable") => Self::QuotedPrintable,
-            Some(name) if UUENCODE.iter().any(|uue| name.eq_ignore_ascii_case(uue)) => {
-                Self::Uuencode
-            }
-            Some(name) if YENC.iter().any(|yenc| name.eq_ignore_ascii_case(yenc)) => Self::YEnc,
+        let word = field
+            .split([' ', ';', '('])
+            .find(|word| !word.is_empty())
+            .unwrap_or_default();
+        let letters = word.chars().filter(char::is_ascii_alphanumeric);
+        let name: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+        match name.strip_prefix('x').unwrap_or(&name) {
+            "base64" => Self::Base64,
+            "quotedprintable" => Self::QuotedPrintable,
+            "uuencode" | "uue" => Self::Uuencode,
+            "yenc" => Self::YEnc,
             _ => Self::Identity,
+        }
+    }
+
+    /// The encoding of a text that is said to be encoded so.
+    pub(in crate::message) fn of_text(self, body: &[u8]) -> Self {
+        match self {
+            Self::Base64 if base64::is_prose(body) => Self::Identity,
+            _ => self,
         }
     }
 
@@ -45,7 +51,7 @@ impl Encoding {
     pub(in crate::message) fn decode<'a>(self, octets: &'a [u8]) -> Cow<'a, [u8]> {
         match self {
             Self::Identity => Cow::Borrowed(octets),
-            Self::Base64 => Cow::Owned(base64::decode(base64::sextets(octets).collect())),
+            Self::Base64 => Cow::Owned(base64::decoded(octets)),
             Self::QuotedPrintable => Cow::Owned(quoted_printable(octets)),
             Self::Uuencode => uuencode(octets),
             Self::UuBase64 => Cow::Owned(uu_base64(octets)),
@@ -57,7 +63,7 @@ impl Encoding {
     pub(in crate::message) fn decoded_size(self, octets: &[u8]) -> u64 {
         match self {
             Self::Identity => octets.len() as u64,
-            Self::Base64 => base64::sextets(octets).count() as u64 * 3 / 4,
+            Self::Base64 => base64::decoded_size(octets),
             Self::QuotedPrintable => quoted_printable(octets).len() as u64,
             Self::Uuencode => uuencode(octets).len() as u64,
             Self::UuBase64 => uu_base64(octets).len() as u64,

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::{EUC_JP, EUC_KR, Encoding, GBK, ISO_8859_7, WINDOWS_1252};
+use encoding_rs::{EUC_JP, EUC_KR, Encoding, GBK, ISO_8859_7, SHIFT_JIS, WINDOWS_1252};
 
 const ESCAPE: u8 = 0x1b;
 const SHIFT_OUT: u8 = 0x0e;
@@ -57,6 +57,25 @@ impl Stateful {
             }
         };
         Some(matches!(first, [b'~', b'}'] | [SHIFT_IN] | [ESCAPE, b'(']))
+    }
+
+    /// The text of octets of eight bits, which the charset does not have: mailers put the eight-bit
+    /// form of the same characters under its label. None if that has errors, too, or if they are
+    /// UTF-8.
+    pub(super) fn eight_bit_text(self, octets: &[u8]) -> Option<String> {
+        if octets.is_ascii() || std::str::from_utf8(octets).is_ok() {
+            return None;
+        }
+        let forms: &[&Encoding] = match self {
+            Self::Iso2022 => &[EUC_JP, SHIFT_JIS],
+            Self::Iso2022Kr => &[EUC_KR],
+            Self::Iso2022Cn | Self::Hz => &[GBK],
+        };
+        let texts = forms
+            .iter()
+            .map(|form| form.decode_without_bom_handling(octets));
+        let mut whole = texts.filter(|(_, has_errors)| !has_errors);
+        whole.next().map(|(text, _)| text.into_owned())
     }
 
     /// The octets that return to US-ASCII.
@@ -112,7 +131,9 @@ impl StatefulDecoder {
             shifted: match charset {
                 Stateful::Iso2022Kr => Some(Set::Korean),
                 Stateful::Iso2022Cn => Some(Set::Chinese),
-                Stateful::Iso2022 | Stateful::Hz => None,
+                // JIS X 0201, as mail had it before RFC 1468.
+                Stateful::Iso2022 => Some(Set::Katakana),
+                Stateful::Hz => None,
             },
             single: None,
         }

@@ -110,14 +110,17 @@ fn by_name(key: &str) -> Option<Charset> {
         }
         "utf32le" | "ucs4le" => return Some(Charset::Utf32 { big_endian: false }),
         "utf8n" | "utf8mb4" | "utf8sig" | "xutf8" | "utf8" => UTF_8,
-        "eucjp" | "xeucjp" | "eucjpms" | "eucjpwin" | "eucjpopen" | "ujis" => EUC_JP,
+        "eucjp" | "xeucjp" | "eucjpms" | "eucjpwin" | "eucjpopen" | "ujis" | "eucjisx0213"
+        | "eucjis2004" => EUC_JP,
         "sjis" | "shiftjis" | "xsjis" | "sjiswin" | "sjisopen" | "mskanji" | "pck"
-        | "shiftjis2004" | "sjis2004" | "shiftjisx0213" | "windows31j" => SHIFT_JIS,
-        "euccn" | "xeuccn" | "gbeuc" | "gb231280" | "gb2312" | "xgbk" | "gbk" => GBK,
+        | "shiftjis2004" | "sjis2004" | "shiftjisx0213" | "windows31j" | "xmscp932" | "xsjisjp" => {
+            SHIFT_JIS
+        }
+        "euccn" | "xeuccn" | "gbeuc" | "gb231280" | "gb2312" | "xgbk" | "gbk" | "xgb" | "gb" => GBK,
         "gb180302000" | "gb180302005" | "gb180302022" => GB18030,
         "euckr" | "xeuckr" | "ksc5601" | "uhc" | "ksx1001" | "xwindows949" => EUC_KR,
         "big5hkscs" | "big5eten" | "big5hkscs2004" | "xbig5" => BIG5,
-        "tis6202533" | "tis620" => WINDOWS_874,
+        "tis6202533" | "tis620" | "thai" => WINDOWS_874,
         "koi8" | "koi" | "koi8r" => KOI8_R,
         "koi8ru" | "koi8u" => KOI8_U,
         "macroman" | "xmacroman" | "applemacroman" => MACINTOSH,
@@ -184,7 +187,7 @@ fn by_code_page(key: &str) -> Option<Charset> {
         1201 => UTF_16BE,
         932 | 943 | 942 => SHIFT_JIS,
         936 | 51936 | 20936 | 1386 => GBK,
-        949 | 51949 | 970 => EUC_KR,
+        949 | 20949 | 51949 | 970 => EUC_KR,
         950 | 951 => BIG5,
         54936 => GB18030,
         51932 | 20932 | 33722 => EUC_JP,

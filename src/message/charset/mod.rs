@@ -33,6 +33,11 @@ pub(super) fn decode(label: Option<&str>, octets: &[u8]) -> String {
     }
 }
 
+/// Whether a charset goes by that label.
+pub(super) fn is_known(label: &str) -> bool {
+    Charset::of_label(label).is_some()
+}
+
 /// The text of octets that have no label of their own: UTF-8 if they are that (RFC 6532), else in
 /// the charset of the message. Only escape sequences tell that US-ASCII is something else: an
 /// address may have the plus sign of UTF-7.
@@ -64,9 +69,14 @@ impl Charset {
             Self::UsAscii => guess(octets),
             Self::Utf7 => utf_7(octets),
             Self::Utf32 { big_endian } => utf_32(octets, big_endian),
+            Self::Web(encoding) if encoding == UTF_16LE && is_utf_16_be(octets) => {
+                UTF_16BE.decode(octets).0.into_owned()
+            }
             Self::Web(encoding) => encoding.decode(octets).0.into_owned(),
             Self::Dos(table) => table.decode_string_lossy(octets),
-            Self::Stateful(charset) => charset.decode(octets),
+            Self::Stateful(charset) => charset
+                .eight_bit_text(octets)
+                .unwrap_or_else(|| charset.decode(octets)),
         }
     }
 
@@ -79,15 +89,19 @@ impl Charset {
         match self {
             Self::UsAscii => false,
             Self::Utf32 { .. } => !octets.contains(&0) && str::from_utf8(octets).is_ok(),
-            Self::Utf7 | Self::Stateful(_) => !octets.is_ascii(),
+            Self::Utf7 => !octets.is_ascii(),
+            Self::Stateful(stateful) => {
+                !octets.is_ascii() && stateful.eight_bit_text(octets).is_none()
+            }
             Self::Dos(_) => Utf8::in_(octets).is_some_and(|utf_8| utf_8.characters >= 3),
-            Self::Web(encoding) if encoding == UTF_8 => false,
+            Self::Web(encoding) if encoding == UTF_8 => is_no_utf_8(octets),
             Self::Web(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
                 !octets.contains(&0) && str::from_utf8(octets).is_ok()
             }
-            Self::Web(encoding) => {
-                Utf8::in_(octets).is_some_and(|utf_8| utf_8.contradicts(encoding, octets))
-            }
+            Self::Web(encoding) => match Utf8::in_(octets) {
+                Some(utf_8) => utf_8.contradicts(encoding, octets),
+                None => is_mostly_broken(encoding, octets),
+            },
         }
     }
 }
@@ -122,6 +136,47 @@ impl Utf8 {
     }
 }
 
+/// Whether hardly any octet outside of US-ASCII is of UTF-8. One alone tells only if it is a letter
+/// of western Europe, and the start of a character that was cut off tells nothing.
+fn is_no_utf_8(octets: &[u8]) -> bool {
+    let (valid, invalid) = shares_of_utf_8(octets);
+    let is_letter = |octet: &u8| matches!(octet, 0xc0..=0xfe);
+    match invalid {
+        0 => false,
+        1 => valid == 0 && octets.iter().any(is_letter),
+        2 | 3 if is_cut_in_character(octets) => false,
+        _ => valid * 2 < invalid,
+    }
+}
+
+fn is_cut_in_character(octets: &[u8]) -> bool {
+    let last = octets.utf8_chunks().last();
+    let error = last.and_then(|last| str::from_utf8(last.invalid()).err());
+    error.is_some_and(|error| error.error_len().is_none())
+}
+
+/// Whether half of the octets outside of US-ASCII, or more, are errors in an encoding of several
+/// octets a character.
+fn is_mostly_broken(encoding: &'static Encoding, octets: &[u8]) -> bool {
+    if encoding.is_single_byte() || octets.is_ascii() {
+        return false;
+    }
+    let text = encoding.decode_without_bom_handling(octets).0;
+    let errors = text.matches(char::REPLACEMENT_CHARACTER).count();
+    let outside = octets.iter().filter(|octet| !octet.is_ascii()).count();
+    errors >= 2 && errors * 2 >= outside
+}
+
+/// Whether UTF-16 without a byte order mark begins with the high octets: they are zeros in western
+/// text (RFC 2781 section 4.3 has this order, most mailers have the other one).
+fn is_utf_16_be(octets: &[u8]) -> bool {
+    let zeros = |start: usize| {
+        let every_second = octets.iter().skip(start).step_by(2);
+        every_second.filter(|octet| **octet == 0).count()
+    };
+    Encoding::for_bom(octets).is_none() && zeros(0) > zeros(1)
+}
+
 /// The text of octets without a known charset: UTF-8 if they are that, else what the detector finds
 /// in them, else windows-1252. Seven bits are US-ASCII, or ISO-2022-JP by their escape sequences.
 fn guess(octets: &[u8]) -> String {
@@ -137,16 +192,16 @@ fn guess(octets: &[u8]) -> String {
         return encoding.decode(octets).0.into_owned();
     }
     let (valid, invalid) = shares_of_utf_8(octets);
-    // Text of a legacy charset is UTF-8 by chance in about one character of ten.
-    if valid * 2 >= invalid {
+    let detected = Some(octets)
+        .filter(|_| invalid >= DETECTABLE)
+        .map_or(WINDOWS_1252, detected);
+    // Text of one octet a character is UTF-8 by chance in about one character of ten. In Asian text
+    // it is more, but hardly anything else is without errors in an Asian encoding.
+    let is_asian = !detected.is_single_byte() && !detected.decode_without_bom_handling(octets).1;
+    if valid * 2 >= invalid && !is_asian {
         return mixed(octets);
     }
-    let encoding = if invalid < DETECTABLE {
-        WINDOWS_1252
-    } else {
-        detected(octets)
-    };
-    encoding.decode_without_bom_handling(octets).0.into_owned()
+    detected.decode_without_bom_handling(octets).0.into_owned()
 }
 
 fn detected(octets: &[u8]) -> &'static Encoding {
@@ -242,12 +297,20 @@ fn joined_utf_7(pieces: &[Cow<'_, [u8]>]) -> Vec<u8> {
     joined
 }
 
-/// The charset that an HTML document states in a `meta` element.
+/// The charset that an HTML document states in a `meta` element or an XML declaration.
 pub(super) fn stated_in_html(octets: &[u8]) -> Option<String> {
     let start = octets[..octets.len().min(PRESCAN)].to_ascii_lowercase();
-    let at = memchr::memmem::find(&start, b"charset=")? + b"charset=".len();
-    let value = start[at..].trim_ascii_start();
-    let value = value.strip_prefix(b"\"").unwrap_or(value);
+    let behind = |name: &[u8]| {
+        let at = memchr::memmem::find(&start, name)? + name.len();
+        Some(start[at..].trim_ascii_start())
+    };
+    let is_xml = start.trim_ascii_start().starts_with(b"<?xml");
+    let declared = Some(b"encoding=").filter(|_| is_xml);
+    let value = behind(b"charset=").or_else(|| behind(declared?))?;
+    let value = value
+        .strip_prefix(b"\"")
+        .or_else(|| value.strip_prefix(b"'"))
+        .unwrap_or(value);
     let is_of_label = |octet: &u8| octet.is_ascii_alphanumeric() || b"-_:.".contains(octet);
     let length = value.iter().take_while(|octet| is_of_label(octet)).count();
     String::from_utf8(value[..length].to_vec()).ok()

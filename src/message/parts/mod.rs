@@ -25,7 +25,7 @@ use super::body::contents::{self, PartItem, PartRole};
 use super::body::mime::{Bounds, Entity, MessageTree};
 use super::body::transfer::Encoding;
 use super::headers::block::{Owner, with_lf};
-use super::text::{Plain, html_source};
+use super::text::{Plain, TextCharset};
 use location::Location;
 
 /// The entries of a message or of its attachments, in the order above. Names are unique, safe, and
@@ -68,7 +68,7 @@ enum Content {
     /// The plain texts of the message at the location, one after another.
     Text(Location, Vec<Written<Plain>>),
     /// Its HTML documents, with their charsets.
-    Html(Location, Vec<Written<Option<String>>>),
+    Html(Location, Vec<Written<TextCharset>>),
 }
 
 /// A text as it is written in a message.
@@ -151,11 +151,11 @@ fn plain_text(texts: &[Written<Plain>], octets: &[u8]) -> String {
     )
 }
 
-fn html(documents: &[Written<Option<String>>], octets: &[u8]) -> String {
+fn html(documents: &[Written<TextCharset>], octets: &[u8]) -> String {
     joined(
         documents
             .iter()
-            .map(|document| html_source(document.form.as_deref(), &document.decoded(octets))),
+            .map(|document| document.form.html_source(&document.decoded(octets))),
     )
 }
 
@@ -175,7 +175,11 @@ fn directory(octets: &[u8], owner: Owner, location: &Location, bounds: &mut Boun
     let octets = &*with_lf(octets);
     let message = MessageTree::read(octets, owner, bounds);
     let items = contents::items(&message);
-    let tree = MessageFiles { octets, location };
+    let tree = MessageFiles {
+        octets,
+        location,
+        charset: message.charset.as_deref(),
+    };
     let mut directory = Directory::default();
     directory.add("headers", tree.range(&message.root.header));
     directory.add("message.eml", tree.range(&(0..octets.len())));
@@ -191,17 +195,17 @@ fn directory(octets: &[u8], owner: Owner, location: &Location, bounds: &mut Boun
 struct MessageFiles<'a> {
     octets: &'a [u8],
     location: &'a Location,
+    /// The first that the message states.
+    charset: Option<&'a str>,
 }
 
 impl MessageFiles<'_> {
     fn add_texts(&self, items: &[PartItem<'_>], directory: &mut Directory) {
         let texts: Vec<_> = of_role(items, &PartRole::Text)
-            .map(|entity| Written::new(entity, Plain::of(&entity.media)))
+            .map(|entity| Written::new(entity, Plain::of(&entity.media, self.charset)))
             .collect();
         let documents: Vec<_> = of_role(items, &PartRole::Html)
-            .map(|entity| {
-                Written::new(entity, entity.media.parameter("charset").map(str::to_owned))
-            })
+            .map(|entity| Written::new(entity, TextCharset::of(&entity.media, self.charset)))
             .collect();
         if !texts.is_empty() {
             let size = plain_text(&texts, self.octets).len();

@@ -4,7 +4,7 @@ mod alternatives;
 mod flowed;
 mod html;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::body::contents::{self, PartItem, PartRole};
 use super::body::mime::{Bounds, Class, Entity, Media, MessageTree, Multipart};
@@ -37,32 +37,60 @@ pub fn text(message: &[u8]) -> String {
 /// How plain text is written: all that is needed to read its octets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plain {
-    charset: Option<String>,
+    charset: TextCharset,
     flow: Flow,
 }
 
 impl Plain {
-    pub(super) fn of(media: &Media) -> Self {
+    pub(super) fn of(media: &Media, message: Option<&str>) -> Self {
         Self {
-            charset: media.parameter("charset").map(str::to_owned),
+            charset: TextCharset::of(media, message),
             flow: Flow::of(media),
         }
     }
 
     /// The readable form of the decoded octets.
     pub(super) fn text(&self, octets: &[u8]) -> String {
-        let text = visible::lines(&charset::decode(self.charset.as_deref(), octets));
+        let text = visible::lines(&self.charset.decode(octets));
         self.flow.joined(text)
     }
 }
 
-/// An HTML document as it is, but in UTF-8 and with LF line ends.
-pub(super) fn html_source(charset: Option<&str>, octets: &[u8]) -> String {
-    let stated = || charset::stated_in_html(octets);
-    let label = charset.map(str::to_owned).or_else(stated);
-    let text = charset::decode(label.as_deref(), octets);
-    // As the HTML standard reads line ends.
-    text.replace("\r\n", "\n").replace('\r', "\n")
+/// The charset of a text, as far as a message states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum TextCharset {
+    /// By the text itself.
+    Own(String),
+    /// By another part of the message.
+    OfMessage(Option<String>),
+}
+
+impl TextCharset {
+    pub(super) fn of(media: &Media, message: Option<&str>) -> Self {
+        match media.parameter("charset") {
+            Some(label) => Self::Own(label.to_owned()),
+            None => Self::OfMessage(message.map(str::to_owned)),
+        }
+    }
+
+    fn decode(&self, octets: &[u8]) -> String {
+        match self {
+            Self::Own(label) => charset::decode(Some(label), octets),
+            Self::OfMessage(label) => charset::decode_unlabelled(label.as_deref(), octets),
+        }
+    }
+
+    /// An HTML document as it is, but in UTF-8 and with LF line ends. It may state its charset
+    /// itself.
+    pub(super) fn html_source(&self, octets: &[u8]) -> String {
+        let stated = || charset::stated_in_html(octets).map(Self::Own);
+        let text = match self {
+            Self::OfMessage(_) => stated().as_ref().unwrap_or(self).decode(octets),
+            Self::Own(_) => self.decode(octets),
+        };
+        // As the HTML standard reads line ends.
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    }
 }
 
 struct View {
@@ -75,6 +103,7 @@ struct View {
 /// The message that is being shown.
 struct Shown<'a> {
     octets: &'a [u8],
+    charset: Option<&'a str>,
     /// By where the entity's headers begin.
     roles: BTreeMap<usize, &'a PartRole>,
 }
@@ -94,6 +123,7 @@ impl View {
             .map(|item| (item.entity.header.start, &item.role));
         let shown = Shown {
             octets,
+            charset: message.charset.as_deref(),
             roles: roles.collect(),
         };
         self.entity(&shown, &message.root);
@@ -125,8 +155,8 @@ impl View {
     }
 
     fn entity(&mut self, shown: &Shown<'_>, entity: &Entity) {
-        if let Some(protection) = protection(entity) {
-            self.mark(&protection);
+        if let Some(remark) = remark(entity) {
+            self.mark(&remark);
         }
         match entity.media.class {
             Class::Multipart(Multipart::Alternative) => self.alternatives(shown, entity),
@@ -175,7 +205,8 @@ impl View {
     }
 
     /// Places of the alternatives to show: the plain text if it has any, else HTML, else another
-    /// form of the text; the first of equals. Where plain text and HTML differ, see [`Choice`].
+    /// form of the text. Where plain text and HTML differ, see [`Choice`]. Two texts of one type
+    /// are no alternatives of each other.
     fn chosen(&mut self, shown: &Shown<'_>, parts: &[Entity]) -> Vec<usize> {
         let ranks: Vec<Rank> = parts.iter().map(|part| shown.rank(part)).collect();
         let best = ranks.iter().max().copied().unwrap_or(Rank::None);
@@ -188,14 +219,35 @@ impl View {
         let html =
             (0..parts.len()).rfind(|at| *at != first && shown.has(&parts[*at], &PartRole::Html));
         let (Rank::Plain, Some(html)) = (best, html) else {
-            return vec![first];
+            return self.with_others(shown, parts, first);
         };
         let plain = self.sample(shown, &parts[first], &PartRole::Text);
         match Choice::between(&plain, &self.sample(shown, &parts[html], &PartRole::Html)) {
-            Choice::Plain => vec![first],
+            Choice::Plain => self.with_others(shown, parts, first),
             Choice::Html => vec![html],
             Choice::Both => vec![first, html],
         }
+    }
+
+    /// The part, and the later texts of its type that say something else.
+    fn with_others(&mut self, shown: &Shown<'_>, parts: &[Entity], first: usize) -> Vec<usize> {
+        let mut chosen = vec![first];
+        let Some(role @ (PartRole::Text | PartRole::Html)) = shown.role(&parts[first]) else {
+            return chosen;
+        };
+        let is_same = |at: &usize| shown.role(&parts[*at]) == Some(role);
+        let others: Vec<usize> = (first + 1..parts.len()).filter(is_same).collect();
+        if others.is_empty() {
+            return chosen;
+        }
+        let mut seen = HashSet::from([self.sample(shown, &parts[first], role)]);
+        for other in others {
+            let text = self.sample(shown, &parts[other], role);
+            if !text.trim().is_empty() && seen.insert(text) {
+                chosen.push(other);
+            }
+        }
+        chosen
     }
 
     /// The readable form of the entity's texts of a role, as far as texts may still be compared.
@@ -204,7 +256,7 @@ impl View {
             let left = self.comparable.checked_sub(entity.body.len());
             self.comparable = left.unwrap_or(0);
             return left
-                .and_then(|_| readable(shown.octets, entity))
+                .and_then(|_| shown.readable(entity))
                 .unwrap_or_default();
         }
         let parts = entity.parts.iter();
@@ -215,12 +267,12 @@ impl View {
         match shown.role(entity) {
             Some(PartRole::Message(number)) => self.nested(shown, entity, *number),
             Some(PartRole::Attachment(name)) => {
-                if let Some(text) = readable(shown.octets, entity) {
+                if let Some(text) = shown.readable(entity) {
                     self.mark(&format!("attachment: {name}"));
                     self.paragraph(&text);
                 }
             }
-            _ => self.paragraph(&readable(shown.octets, entity).unwrap_or_default()),
+            _ => self.paragraph(&shown.readable(entity).unwrap_or_default()),
         }
     }
 
@@ -269,19 +321,6 @@ fn attachments(items: &[PartItem<'_>], octets: &[u8]) -> String {
     files.collect::<Vec<_>>().join(", ")
 }
 
-/// The readable form of the part; None if it has none.
-fn readable(octets: &[u8], entity: &Entity) -> Option<String> {
-    let content = || entity.content(octets);
-    match entity.media.class {
-        Class::Plain | Class::Readable => Some(Plain::of(&entity.media).text(&content())),
-        Class::Html => {
-            let source = html_source(entity.media.parameter("charset"), &content());
-            Some(visible::lines(&html::readable(&source)))
-        }
-        _ => None,
-    }
-}
-
 /// How much an alternative is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
@@ -297,6 +336,20 @@ impl Shown<'_> {
         let is_leaf = !matches!(entity.media.class, Class::Multipart(_));
         let role = self.roles.get(&entity.header.start).filter(|_| is_leaf);
         role.copied()
+    }
+
+    /// The readable form of the part; None if it has none.
+    fn readable(&self, entity: &Entity) -> Option<String> {
+        let media = &entity.media;
+        let content = || entity.content(self.octets);
+        match media.class {
+            Class::Plain | Class::Readable => Some(Plain::of(media, self.charset).text(&content())),
+            Class::Html => {
+                let source = TextCharset::of(media, self.charset).html_source(&content());
+                Some(visible::lines(&html::readable(&source)))
+            }
+            _ => None,
+        }
     }
 
     fn rank(&self, entity: &Entity) -> Rank {
@@ -332,8 +385,9 @@ fn is_form_of_text(entity: &Entity) -> bool {
     is_form && !entity.is_attached() && entity.file_name().is_none()
 }
 
-/// How the part is protected (RFC 1847, RFC 8551) according to its type.
-fn protection(entity: &Entity) -> Option<String> {
+/// How the part is protected (RFC 1847, RFC 8551), or where its body is (RFC 2017), according to
+/// its type.
+fn remark(entity: &Entity) -> Option<String> {
     let media = &entity.media;
     let how = match (media.class, media.name()) {
         (Class::Multipart(Multipart::Encrypted), _) => "encrypted",
@@ -341,6 +395,10 @@ fn protection(entity: &Entity) -> Option<String> {
         | (_, "application/pkcs7-signature" | "application/x-pkcs7-signature") => "signed",
         (_, "application/pkcs7-mime" | "application/x-pkcs7-mime") => {
             pkcs7(media.parameter("smime-type"))
+        }
+        (_, "message/external-body") => {
+            let place = media.parameter("url").or_else(|| media.parameter("name"));
+            return Some(format!("external: {}", place?));
         }
         _ => return None,
     };
