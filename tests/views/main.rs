@@ -2,6 +2,7 @@
 //! text and trees out. No mount, no server.
 
 mod attachments;
+mod careless;
 #[path = "../common/gathered.rs"]
 mod gathered;
 mod generated;

@@ -38,18 +38,13 @@ fn received(fields: &Fields<'_>) -> Option<i64> {
 }
 
 fn written(fields: &Fields<'_>) -> Option<i64> {
-    let dates = fields.values("date").map(String::from_utf8_lossy);
-    dates
-        .filter_map(|value| timestamp(date::read(&value)?))
-        .next()
+    fields.dates("date").filter_map(timestamp).next()
 }
 
-/// Some servers leave out the semicolon before the date.
+/// Some servers leave out the semicolon before the date, or write another clause behind it.
 fn date_of(received: &str) -> Option<WrittenDate> {
-    match date_clause(received) {
-        Some(clause) => date::read(clause),
-        None => date::find(received),
-    }
+    let clause = date_clause(received).and_then(date::read);
+    clause.or_else(|| date::find(received))
 }
 
 /// What follows the last `;` outside of comments; the last `;` of all where a parenthesis is not

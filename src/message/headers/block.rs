@@ -8,6 +8,9 @@ use memchr::{memchr, memchr_iter};
 /// How many octets of a header block are read: real ones end long before.
 pub(in crate::message) const HEADERS_MAX: usize = 256 * 1024;
 
+/// Some programs put it before a message that they save as UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What the headers belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::message) enum Owner {
@@ -106,6 +109,10 @@ impl BlockScan {
     /// The length of the headers if they end with this line or before it.
     fn line(&mut self, line: &[u8], start: usize) -> Option<usize> {
         let content = line.strip_suffix(b"\n").unwrap_or(line);
+        let content = match start {
+            0 => content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content),
+            _ => content,
+        };
         let content = content.strip_suffix(b"\r").unwrap_or(content);
         if content.is_empty() {
             let is_leading = self.owner == Owner::Nested && !self.has_fields && self.junk.is_none();
@@ -185,12 +192,15 @@ fn is_envelope(line: &[u8]) -> bool {
     line.starts_with(b"From ") || line.starts_with(b">From ")
 }
 
-/// What stands before the colon if that is a field's name: printable US-ASCII, perhaps with white
-/// space behind it (RFC 5322 section 4.5.8).
+/// What stands before the colon if that is a field's name: printable US-ASCII without brackets,
+/// quotes and the like, which text has, perhaps with white space behind it (RFC 5322 section
+/// 4.5.8).
 pub(super) fn field_name(line: &[u8]) -> Option<&[u8]> {
     let (name, value) = line.split_at(memchr(b':', line)?);
     let word = name.trim_ascii_end();
-    let is_name = !word.is_empty() && word.iter().all(u8::is_ascii_graphic);
+    let is_of_name =
+        |octet: &u8| octet.is_ascii_graphic() && !b"<>()[]{}@,;\"\\/=?".contains(octet);
+    let is_name = !word.is_empty() && word.iter().all(is_of_name);
     let is_link = value.starts_with(b"://");
     (is_name && !is_link).then_some(name)
 }

@@ -5,6 +5,7 @@
 //! and what stands behind the date does not matter. jiff knows the calendar.
 
 use jiff::civil;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
 
 /// A point of time in the zone of its writer.
@@ -36,7 +37,7 @@ const MONTHS: [&str; 12] = [
 
 /// Zones by name, in hours. RFC 5322 section 4.3 has those of North America; the others are as
 /// usual as unambiguous.
-const ZONES: [(&str, i8); 30] = [
+const ZONES: [(&str, i8); 31] = [
     ("ut", 0),
     ("utc", 0),
     ("gmt", 0),
@@ -63,6 +64,7 @@ const ZONES: [(&str, i8); 30] = [
     ("eet", 2),
     ("eest", 3),
     ("msk", 3),
+    ("msd", 4),
     ("jst", 9),
     ("kst", 9),
     ("aest", 10),
@@ -89,14 +91,14 @@ impl WrittenDate {
 /// The date at the start of a text. None if there is none, or if no calendar has the day or the
 /// time.
 pub(super) fn read(text: &str) -> Option<WrittenDate> {
-    let text = without_comments(text)?;
+    let text = without_comments(text);
     let words = words(&text);
     date_of(&words[..words.len().min(WORDS)])
 }
 
 /// The first date within a text.
 pub(super) fn find(text: &str) -> Option<WrittenDate> {
-    let text = without_comments(text)?;
+    let text = without_comments(text);
     let words = words(&text);
     let starts = (0..words.len()).filter(|at| {
         let is_day = day(words[*at]).is_some()
@@ -110,8 +112,9 @@ pub(super) fn find(text: &str) -> Option<WrittenDate> {
         .next()
 }
 
-/// The text without what stands in parentheses (RFC 5322 section 3.2.2); None if one is left open.
-fn without_comments(text: &str) -> Option<String> {
+/// The text without what stands in parentheses (RFC 5322 section 3.2.2). One that is left open ends
+/// the text.
+fn without_comments(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut depth = 0_usize;
     let mut is_quoted = false;
@@ -128,7 +131,7 @@ fn without_comments(text: &str) -> Option<String> {
             _ => (),
         }
     }
-    (depth == 0).then(|| without_space_at_colons(&kept))
+    without_space_at_colons(&kept)
 }
 
 /// `10 : 00` as `10:00`: RFC 5322 section 4.3 allows the space.
@@ -174,6 +177,7 @@ fn date_of(words: &[&str]) -> Option<WrittenDate> {
     }
     while let Some(word) = words.next() {
         if found.is_complete() && found.offset.is_some() {
+            found.take_summer_time(word);
             break;
         }
         if !found.take(word, words.peek().copied()) {
@@ -205,6 +209,8 @@ impl Found {
             self.year = year(word);
         } else if self.time.is_some() && is_half_of_day(word) {
             return true; // `take_time` has looked at it.
+        } else if self.time.is_none() && has_date && is_between(word) {
+            return true;
         } else if self.time.is_some() && self.offset.is_none() {
             self.offset = zone(word);
             return self.offset.is_some();
@@ -231,6 +237,14 @@ impl Found {
         self.time.is_some()
     }
 
+    /// `MET DST`
+    fn take_summer_time(&mut self, word: &str) {
+        if word.eq_ignore_ascii_case("dst") {
+            let seconds = self.offset.map(|offset| offset.seconds() + 3600);
+            self.offset = seconds.and_then(|seconds| Offset::from_seconds(seconds).ok());
+        }
+    }
+
     fn date(self) -> Option<WrittenDate> {
         let date = civil::Date::new(self.year?, self.month?, self.day?).ok()?;
         written(
@@ -249,6 +263,9 @@ fn written(local: civil::DateTime, offset: Offset) -> Option<WrittenDate> {
 /// `2024-05-02T12:00:00Z`, `2024-05-02 12:00:00 +0200`; the time may not be missing.
 fn iso_8601(words: &[&str]) -> Option<WrittenDate> {
     let first = words.first()?;
+    if let Some(date) = iso_8601_basic(first) {
+        return Some(date);
+    }
     let (date, time) = match first.split_once(['T', 't']) {
         Some((date, time)) => (date, time),
         None => (*first, *words.get(1)?),
@@ -258,7 +275,7 @@ fn iso_8601(words: &[&str]) -> Option<WrittenDate> {
     } else {
         2
     };
-    let mut numbers = date.split('-');
+    let mut numbers = date.split(['-', '/']);
     let (year, month, day) = (numbers.next()?, numbers.next()?, numbers.next()?);
     if year.len() != 4 || numbers.next().is_some() {
         return None;
@@ -272,6 +289,15 @@ fn iso_8601(words: &[&str]) -> Option<WrittenDate> {
     let zone_word = words.get(behind).and_then(|word| zone(word));
     let offset = found.offset.or(zone_word).unwrap_or(Offset::UTC);
     written(date.to_datetime(found.time?), offset)
+}
+
+/// `20240502T120000Z`
+fn iso_8601_basic(word: &str) -> Option<WrittenDate> {
+    let date = word.split_once('T').map(|(date, _)| date)?;
+    let is_basic = date.len() == 8 && date.bytes().all(|octet| octet.is_ascii_digit());
+    let pieces = Pieces::parse(word).ok().filter(|_| is_basic)?;
+    let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
+    written(pieces.date().to_datetime(pieces.time()?), offset)
 }
 
 /// By its first three letters or more: `Thu`, `Thurs`, `Thursday.`
@@ -303,7 +329,12 @@ fn month(word: &str) -> Option<i8> {
         .next()
 }
 
+/// `2`, `02`, `2.`, `2nd`
 fn day(word: &str) -> Option<i8> {
+    let word = [".", "st", "nd", "rd", "th"]
+        .iter()
+        .find_map(|ending| word.strip_suffix(ending))
+        .unwrap_or(word);
     let is_number =
         (1..=2).contains(&word.len()) && word.bytes().all(|octet| octet.is_ascii_digit());
     word.parse()
@@ -347,6 +378,11 @@ fn clock_time(clock: &str, half: Option<&str>) -> Option<civil::Time> {
     civil::Time::new(hour, number(minute)?, second, 0).ok()
 }
 
+/// Whether the word stands between the day and the time and says nothing: `at`, `--`.
+fn is_between(word: &str) -> bool {
+    word.eq_ignore_ascii_case("at") || word.bytes().all(|octet| octet == b'-')
+}
+
 fn is_half_of_day(word: &str) -> bool {
     word.eq_ignore_ascii_case("am") || word.eq_ignore_ascii_case("pm")
 }
@@ -381,7 +417,7 @@ fn named_zone(name: &str) -> Option<Offset> {
     Some(Offset::constant(known.map_or(0, |(_, hours)| *hours)))
 }
 
-/// A sign, then `200`, `0200`, `02:00` or `2`.
+/// A sign, then `200`, `0200`, `02:00`, `02:00:00` or `2`.
 fn numeric_zone(word: &str) -> Option<Offset> {
     let (sign, value) = word.split_at(1);
     let digits: String = value
@@ -389,6 +425,11 @@ fn numeric_zone(word: &str) -> Option<Offset> {
         .take_while(|c| c.is_ascii_digit() || *c == ':')
         .filter(char::is_ascii_digit)
         .collect();
+    let digits = match value.len() {
+        // Seconds, which no zone has in our time.
+        8 if digits.len() == 6 => &digits[..4],
+        _ => &digits,
+    };
     let number: i32 = digits.parse().ok().filter(|_| digits.len() <= 4)?;
     let (hours, minutes) = match digits.len() {
         1 | 2 => (number, 0),

@@ -5,7 +5,7 @@ use mail_parser::parsers::MessageStream;
 use mail_parser::{Addr, Address, HeaderValue};
 use memchr::{memchr, memrchr};
 
-use super::block::{HEADERS_MAX, field_name};
+use super::block::{BYTE_ORDER_MARK, HEADERS_MAX, field_name};
 use super::date::{self, WrittenDate};
 use super::encoded_words;
 use super::parameters::Parameterized;
@@ -31,7 +31,7 @@ impl<'a> Fields<'a> {
     /// Content-Type states.
     pub(in crate::message) fn of(block: &'a [u8]) -> Self {
         let mut fields = Self {
-            block: within_limit(block),
+            block: within_limit(block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block)),
             charset: None,
         };
         let is_seven_bit = fields.block.is_ascii() && memchr(0x1b, fields.block).is_none();
@@ -72,10 +72,17 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The first field of the name, if it is a date.
+    /// The first field of the name that has a date.
     pub(in crate::message) fn date(&self, name: &str) -> Option<WrittenDate> {
-        let value = self.values(name).next()?;
-        date::read(&String::from_utf8_lossy(value))
+        self.dates(name).next()
+    }
+
+    /// The dates in the fields of the name. Some mailers encode even those.
+    pub(super) fn dates(&self, name: &str) -> impl Iterator<Item = WrittenDate> {
+        self.values(name).filter_map(|value| {
+            let text = encoded_words::text(value, None);
+            date::read(&text).or_else(|| date::find(&text))
+        })
     }
 
     /// The first field of the name, as a value with parameters.

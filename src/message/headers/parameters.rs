@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::encoded_words;
 use crate::message::charset;
@@ -49,13 +49,8 @@ impl Parameterized {
     /// Of a field's value; None if it is empty. Raw octets of file names are of the charset of the
     /// message.
     pub(in crate::message) fn read(field: &[u8], message: Option<&str>) -> Option<Self> {
-        let (value, mut rest) = split_at_semicolon(field);
-        let value = String::from_utf8_lossy(value).to_ascii_lowercase();
-        let value = value
-            .split(|character: char| {
-                character == '(' || character.is_whitespace() || character.is_control()
-            })
-            .find(|word| !word.is_empty());
+        let (value, mut rest) = split_behind_value(field);
+        let value = value_of(&String::from_utf8_lossy(value));
         let mut sections: BTreeMap<String, Vec<Section>> = BTreeMap::new();
         while !rest.is_empty() {
             let (parameter, behind) = split_at_semicolon(rest);
@@ -69,7 +64,7 @@ impl Parameterized {
             (name, value)
         });
         let read = Self {
-            value: value.unwrap_or_default().to_owned(),
+            value,
             parameters: parameters.filter(|(_, value)| !value.is_empty()).collect(),
         };
         (!read.value.is_empty() || !read.parameters.is_empty()).then_some(read)
@@ -124,6 +119,34 @@ impl WideCharacters {
     }
 }
 
+/// The value, and the parameters behind it. Some mailers forget the semicolon between the two, or
+/// write a comma; some forget the value.
+fn split_behind_value(field: &[u8]) -> (&[u8], &[u8]) {
+    let (value, rest) = split_at_semicolon(field);
+    let start = value.len() - value.trim_ascii_start().len();
+    let is_behind = |octet: &u8| octet.is_ascii_whitespace() || matches!(octet, b',' | b'(');
+    let word = value[start..].iter().position(is_behind);
+    let end = word.map_or(value.len(), |length| start + length);
+    match memchr(b'=', value) {
+        Some(equals) if equals < end => (&[], field),
+        Some(equals) if !value[..equals].contains(&b'(') => {
+            let behind = &field[end..];
+            (&value[..end], behind.strip_prefix(b",").unwrap_or(behind))
+        }
+        _ => (value, rest),
+    }
+}
+
+/// The first word in lower case. Some mailers put it in quotation marks, or white space around the
+/// slash.
+fn value_of(written: &str) -> String {
+    let pieces: Vec<&str> = written.split('/').map(str::trim).collect();
+    let joined = pieces.join("/").to_ascii_lowercase();
+    let is_between = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '(' | '"' | ',');
+    let mut words = joined.split(is_between).filter(|word| !word.is_empty());
+    words.next().unwrap_or_default().to_owned()
+}
+
 /// What stands before the first semicolon outside of quotation marks, and what stands behind it.
 fn split_at_semicolon(field: &[u8]) -> (&[u8], &[u8]) {
     let (mut quoted, mut escaped) = (false, false);
@@ -145,9 +168,10 @@ fn split_at_semicolon(field: &[u8]) -> (&[u8], &[u8]) {
 fn section(parameter: &[u8]) -> Option<(String, Section)> {
     let equals = memchr(b'=', parameter)?;
     let name = String::from_utf8_lossy(parameter[..equals].trim_ascii()).to_ascii_lowercase();
-    let octets = unquoted(parameter[equals + 1..].trim_ascii());
+    let octets = unquoted(without_comment(&name, parameter[equals + 1..].trim_ascii()));
     let (name, form) = match name.strip_suffix('*') {
         Some(name) => (name, Form::Extended),
+        None if is_extended(&name, &octets) => (name.as_str(), Form::Extended),
         None => (name.as_str(), Form::Plain),
     };
     let (name, number) = match name.split_once('*') {
@@ -163,29 +187,49 @@ fn section(parameter: &[u8]) -> Option<(String, Section)> {
 }
 
 /// Without folds, quotation marks, and the backslashes that quote a quotation mark or a backslash;
-/// other backslashes are of a path.
+/// other backslashes are of a path. What follows the closing quotation mark is not of the value.
 fn unquoted(value: &[u8]) -> Vec<u8> {
-    let inner = value
-        .strip_prefix(b"\"")
-        .map(|inner| inner.strip_suffix(b"\"").unwrap_or(inner));
+    let inner = value.strip_prefix(b"\"");
     let mut plain = Vec::with_capacity(value.len());
-    let mut octets = inner.unwrap_or(value).iter().copied().peekable();
+    let mut rest = inner.unwrap_or(value);
     let mut characters = WideCharacters::default();
-    while let Some(octet) = octets.next() {
-        match octet {
+    while let Some((&octet, behind)) = rest.split_first() {
+        rest = behind;
+        match (octet, behind) {
             _ if characters.have(octet) => plain.push(octet),
-            b'\r' | b'\n' => (),
-            b'\\' if inner.is_some() => {
-                plain.push(
-                    octets
-                        .next_if(|next| matches!(next, b'"' | b'\\'))
-                        .unwrap_or(octet),
-                );
+            (b'\r' | b'\n', _) => (),
+            (b'"', _) if inner.is_some() && is_end(behind) => break,
+            (b'\\', [quoted @ (b'"' | b'\\'), behind @ ..]) if inner.is_some() => {
+                plain.push(*quoted);
+                rest = behind;
             }
             _ => plain.push(octet),
         }
     }
     plain
+}
+
+/// Whether at most a comment follows. Some mailers do not quote the quotation marks in a name.
+fn is_end(behind: &[u8]) -> bool {
+    matches!(behind.trim_ascii_start(), [] | [b'(', ..])
+}
+
+/// A word without the comment behind it. File names have parentheses.
+fn without_comment<'a>(name: &str, value: &'a [u8]) -> &'a [u8] {
+    let comment = memmem::find(value, b" (").filter(|_| !NAMES.contains(&name));
+    let is_quoted = value.starts_with(b"\"");
+    match comment {
+        Some(at) if !is_quoted => value[..at].trim_ascii_end(),
+        _ => value,
+    }
+}
+
+/// Whether a file name has the form of RFC 2231 under the name of a plain parameter:
+/// `utf-8''a%20b.pdf`.
+fn is_extended(name: &str, octets: &[u8]) -> bool {
+    let (label, value) = charset_and_value(octets);
+    let is_known = label.is_some_and(|label| charset::is_known(&label));
+    NAMES.contains(&name) && is_known && value.contains(&b'%')
 }
 
 /// The sections in their order. If a number occurs in both forms, the one with the charset counts:
