@@ -13,7 +13,8 @@ pub(super) struct Reference {
     pub(super) mailbox: Numbers,
     /// What the last listing had that the mount has taken.
     pub(super) known: Numbers,
-    /// All listings that the index may have: a killed mount has written one of them.
+    /// All listings that the index may have: what the server had after each step, while it was
+    /// there, since the mount began. A killed mount has written one of them.
     pub(super) listings: Vec<Numbers>,
     /// The pending removals.
     pub(super) removed: Numbers,
