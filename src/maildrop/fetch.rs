@@ -226,7 +226,8 @@ impl Fetch<'_> {
         let mut next_tick = Instant::now();
         loop {
             self.fill_window();
-            if Instant::now() >= next_tick {
+            // A mirror leaves off as soon as there is new mail.
+            if Instant::now() >= next_tick || self.pace == Pace::Considerate {
                 next_tick = Instant::now() + TICK;
                 if going(self.progress).is_break() {
                     return;
@@ -278,8 +279,10 @@ impl Fetch<'_> {
         shared.wake_up.ring();
     }
 
-    /// Leaves the link to others for a while, and until no reader waits.
+    /// Leaves the link to others for a while, and until no reader waits. An old listing is renewed
+    /// meanwhile.
     fn pause(&mut self) {
+        self.maildrop.renew_listing();
         thread::sleep(self.begun.elapsed().min(LONGEST_PAUSE));
         while self.maildrop.is_somebody_waiting() && !self.maildrop.has_ended() {
             thread::sleep(READERS_LOOK);

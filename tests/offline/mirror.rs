@@ -51,6 +51,28 @@ fn a_mirror_fetches_new_mail_as_it_comes() {
 }
 
 #[test]
+fn new_mail_goes_before_what_a_mirror_has_not_fetched_yet() {
+    let provider = Provider::start(120);
+    let (liar, gate) = (provider.liar(), Gate::new());
+    liar.on("RETR 100", Reply::Held(gate.clone()));
+    let mount = provider.mount(&["mirror", "refresh=1s"]);
+    liar.wait_for("RETR 100", 1);
+    liar.add(&message(121));
+    eventually("an old listing", || {
+        let age = mount.status()["listing_age_seconds"].as_u64();
+        age.filter(|&seconds| seconds > 1)
+    });
+    gate.open();
+    await_mirrored(&mount, 121);
+    let order = fetched(liar);
+    let place = |serial| order.iter().position(|&fetched| fetched == serial);
+    assert!(
+        place(121).expect("new mail") < place(1).expect("the oldest"),
+        "{order:?}"
+    );
+}
+
+#[test]
 fn a_mirror_waits_for_its_server() {
     let mut provider = Provider::start(5);
     let mut mount = provider.mount(&["refresh=1s"]);

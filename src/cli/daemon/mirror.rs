@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
@@ -66,17 +66,19 @@ impl Mirror {
             self.maildrop.renew_listing();
             let listing = self.maildrop.changed();
             let is_online = self.maildrop.offline_since().is_none();
-            if is_online && done_for != Some(listing) && self.fetch_missing() {
+            if is_online && done_for != Some(listing) && self.fetch_missing(listing) {
                 done_for = Some(listing);
             }
-            thread::sleep(BETWEEN_LOOKS);
+            if self.maildrop.changed() == listing {
+                thread::sleep(BETWEEN_LOOKS);
+            }
         }
     }
 
-    /// Fetches what is missing. Returns false if that has to be tried again.
-    fn fetch_missing(&self) -> bool {
+    /// Fetches what is missing of this listing. Returns false if that has to be tried again.
+    fn fetch_missing(&self, listing: SystemTime) -> bool {
         for _ in 0..MOST_PASSES {
-            match self.pass() {
+            match self.pass(listing) {
                 Ok(0) => return true,
                 Ok(_fetched) => {}
                 Err(FetchOutcome::Impossible(error)) => {
@@ -89,8 +91,9 @@ impl Mirror {
         true
     }
 
-    /// Returns how many messages were fetched.
-    fn pass(&self) -> Result<u64, FetchOutcome> {
+    /// Returns how many messages were fetched. Ends when there is another listing: new mail goes
+    /// before the messages that are still missing.
+    fn pass(&self, listing: SystemTime) -> Result<u64, FetchOutcome> {
         let mut next_report = Instant::now();
         let fetched = self.maildrop.mirror(&mut |progress| {
             *self.progress.lock() = progress;
@@ -98,7 +101,10 @@ impl Mirror {
                 next_report = Instant::now() + BETWEEN_REPORTS;
                 systemd::mirroring(&self.source, progress);
             }
-            ControlFlow::Continue(())
+            match self.maildrop.changed() == listing {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
         });
         let fetched = fetched.map_err(FetchOutcome::Impossible)?;
         systemd::mirroring(&self.source, self.progress());
@@ -112,7 +118,10 @@ impl Mirror {
         if fetched.fetched > 0 {
             log::info!("{} mirrored", counted(fetched.fetched, "message"));
         }
-        Ok(fetched.fetched)
+        match self.maildrop.changed() == listing {
+            true => Ok(fetched.fetched),
+            false => Err(FetchOutcome::Interrupted),
+        }
     }
 }
 
