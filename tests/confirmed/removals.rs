@@ -29,6 +29,22 @@ fn assert_kept(liar: &Liar, mount: &mut Mount, file: &str) {
     assert_says(&said, &[file]);
 }
 
+/// Some servers number the messages behind a deleted one again at once, and not at QUIT.
+#[test]
+fn the_last_message_is_deleted_first() {
+    let liar = Liar::start(&of_different_sizes(5));
+    let mut mount = mounted(&liar, &["timeout=3s"]);
+    for serial in [2, 4, 3] {
+        remove(&mount, &name(serial));
+    }
+    let (status, said) = umount(&mut mount);
+    assert_eq!(status, Some(0), "{said}");
+    let sent = liar.commands().into_iter();
+    let deleted = sent.filter(|received| received.verb() == "DELE");
+    let deleted: Vec<String> = deleted.map(|received| received.line).collect();
+    assert_eq!(deleted, ["DELE 4", "DELE 3", "DELE 2"]);
+}
+
 #[test]
 fn a_message_whose_unique_id_was_exchanged_is_kept() {
     let (liar, mut mount) = first_removed(&of_equal_size(5));

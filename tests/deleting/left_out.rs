@@ -62,6 +62,20 @@ fn a_removed_message_that_uidl_left_out_once_is_deleted() {
     assert_eq!(liar.left_serials(), [1, 3]);
 }
 
+/// UIDL and LIST both end early; STAT counts what they do not name.
+#[test]
+fn a_removed_message_that_no_listing_named_once_is_deleted() {
+    let liar = liar(3);
+    let mut mount = mounted(&liar.source(), &[RENEWED]);
+    remove(&mount, "liar-2.eml");
+    liar.once("UIDL", Reply::Raw(b"+OK\r\n1 liar-1\r\n.\r\n".to_vec()));
+    liar.once("LIST", Reply::Raw(b"+OK\r\n1 120\r\n.\r\n".to_vec()));
+    list_again(&liar, &mount);
+    list_again(&liar, &mount);
+    assert_eq!(umount(&mut mount), "1 message deleted on the server\n");
+    assert_eq!(liar.left_serials(), [1, 3]);
+}
+
 /// The new message is as long as the removed one, which another client deleted while UIDL was
 /// incomplete.
 #[test]

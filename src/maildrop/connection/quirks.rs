@@ -44,6 +44,8 @@
 //!   takes the size of the body once it has it. (`listed_sizes`, `received`)
 //! - It lists different messages in LIST, UIDL and STAT (some). pop3fs shows a message only if UIDL
 //!   and one of the others include it. (`scan`)
+//! - It ends UIDL and LIST early (some proxies). What STAT counts, and no line names, does not count
+//!   as gone. (`scan`)
 //! - It gives two messages the same unique-id (three of eight servers). pop3fs numbers them.
 //!   (`catalogue`)
 //! - It sends lines in LIST or UIDL that are empty or no numbers (some). pop3fs loses only what
@@ -62,6 +64,8 @@
 //!   again. (`pipelining`, `transfer`, `scan`, `commit`)
 //!
 //! The end of a session:
+//! - It numbers the messages behind a deleted one again at DELE, and not at QUIT (small servers).
+//!   pop3fs deletes the last message first. (`commit`)
 //! - It sends an `-ERR` that no command asked for, and closes (Dovecot, mailutils). pop3fs does not
 //!   take it for the reply to the next command. (`link`)
 //! - It deletes or hides messages that were read, at QUIT (`EXPIRE 0`) (Gmail). pop3fs ends the

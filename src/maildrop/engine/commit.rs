@@ -26,7 +26,8 @@
 //! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the
 //! link alone was at fault, or the server did not tell which message it is: then it stays pending.
 
-use std::time::Instant;
+use std::cmp::Reverse;
+use std::time::{Duration, Instant};
 
 use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
@@ -50,6 +51,9 @@ use crate::pop3::{Command, Event, MessageNumber, ServerText};
 const MOST_LESSONS: u32 = 2;
 /// A server may be silent for so many time-outs while it deletes.
 const QUIT_PATIENCE: u32 = 5;
+
+/// How long to wait for the server to close the connection after it has refused QUIT.
+const AFTER_REFUSAL: Duration = Duration::from_secs(1);
 
 /// Why a message is kept that may be another by now.
 pub(super) const CHANGED: &[u8] =
@@ -204,7 +208,7 @@ impl<'a> Commit<'a> {
             replaced,
             unsure,
         } = Confirmation::ask(to_confirm, session, quirks, self.shared)?;
-        let deleted = delete(&confirmed, session);
+        let deleted = delete(confirmed, session);
         quirks.pipelining.note_pipeline(&session.link, &deleted);
         let mut marked = deleted?;
         let kept = replaced.iter().chain(&unsure);
@@ -234,8 +238,13 @@ impl<'a> Commit<'a> {
                 QuitAnswer::Unknown(QuitDoubt::Over(status.server_text()))
             }
         });
-        if let Ok(QuitAnswer::Committed) = answer {
-            session.link.wait_for_close(Instant::now() + FAREWELL);
+        match &answer {
+            Ok(QuitAnswer::Committed) => session.link.wait_for_close(Instant::now() + FAREWELL),
+            // If replies are out of step this one was for a DELE, and QUIT is yet to be carried out.
+            Ok(QuitAnswer::Unknown(_)) => {
+                session.link.wait_for_close(Instant::now() + AFTER_REFUSAL);
+            }
+            Err(_) => {}
         }
         sessions.drop_current(self.shared);
         answer.unwrap_or_else(|fault| QuitAnswer::Unknown(QuitDoubt::of(&fault)))
@@ -271,11 +280,13 @@ impl Survey {
     }
 }
 
-/// DELE for each, as many ahead as the server lets us pipeline.
+/// DELE for each, as many ahead as the server lets us pipeline. The last message goes first: some
+/// servers number the messages behind a deleted one again at once.
 fn delete(
-    confirmed: &[(MessageId, MessageNumber)],
+    mut confirmed: Vec<(MessageId, MessageNumber)>,
     session: &mut Session,
 ) -> Result<Marked, Fault> {
+    confirmed.sort_unstable_by_key(|&(_, number)| Reverse(number));
     let mut marked = Marked {
         unnamed: session.unnamed,
         ..Marked::default()
@@ -284,7 +295,7 @@ fn delete(
     let dele = |&(_, number): &(MessageId, MessageNumber)| Command::Dele(number);
     session
         .link
-        .pipeline(confirmed, ahead, dele, |&(id, _), event| {
+        .pipeline(&confirmed, ahead, dele, |&(id, _), event| {
             match event {
                 Event::Done(status) if status.is_ok() => marked.accepted.push(id),
                 Event::Done(status) => marked.unmarked.push(Unmarked {
@@ -296,5 +307,6 @@ fn delete(
             }
             Ok(())
         })?;
+    marked.unmarked.reverse();
     Ok(marked)
 }

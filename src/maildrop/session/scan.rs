@@ -144,6 +144,7 @@ impl Scan<'_> {
     fn by_uidl(&mut self, unique_ids: UniqueIds, sizes: &Sizes, count: u32) -> Listing {
         let mut listing = Listing::default();
         let mut sized = 0;
+        let counted = count as usize;
         // A line of LIST that could not be read counted a message, too.
         let count = count.max(u32::try_from(sizes.found.len() + sizes.lost).unwrap_or(u32::MAX));
         for (number, uidl) in unique_ids.found {
@@ -157,7 +158,10 @@ impl Scan<'_> {
             };
             listing.push(number, Entry { uidl, octets }, None);
         }
-        listing.unnamed = unique_ids.lost.max(sizes.found.len() - sized);
+        // A reply may have been cut: what STAT counts, and no line names, need not have gone.
+        let unlisted = counted.saturating_sub(listing.entries.len());
+        let unnamed = unique_ids.lost.max(sizes.found.len() - sized);
+        listing.unnamed = unnamed.max(unlisted);
         if listing.unnamed > 0 {
             self.quirks.tell(Notice::ListingsDisagree);
         }

@@ -90,7 +90,7 @@ impl<'a> LiarSession<'a> {
 
     fn respond(&mut self, line: &str) -> io::Result<AfterReply> {
         let rule = self.shared.state.lock().take_rule(line);
-        match rule {
+        let then = match rule {
             None => {
                 let answer = self.perform(line);
                 self.give(answer)
@@ -100,7 +100,12 @@ impl<'a> LiarSession<'a> {
                 self.perform(line);
                 self.say(reply, line)
             }
-        }
+        }?;
+        // The server closes the connection whatever it answered (RFC 1939 section 6).
+        Ok(match verb(line).as_str() {
+            "QUIT" => AfterReply::End,
+            _ => then,
+        })
     }
 
     fn say(&mut self, reply: Reply, line: &str) -> io::Result<AfterReply> {
