@@ -147,9 +147,9 @@ impl Ends {
     fn look(&self, mount: &Mount) -> LastLook {
         let give_up = Instant::now() + SETTLING;
         loop {
-            match mount.presence() {
-                Ok(Presence::Elsewhere | Presence::Nowhere) => return LastLook::Unmounted,
-                Ok(Presence::Here) => {}
+            match mount.is_in_own_table() {
+                Ok(false) => return LastLook::Unmounted,
+                Ok(true) => {}
                 Err(error) => log::warn!("cannot read the mount table: {error}"),
             }
             if Instant::now() >= give_up {

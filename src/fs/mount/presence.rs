@@ -28,14 +28,21 @@ impl Mount {
     /// # Errors
     /// The mount table cannot be read.
     pub fn presence(&self) -> io::Result<Presence> {
-        let changes = TableChanges::open()?;
-        if self.is_here(&changes)? {
+        if self.is_in_own_table()? {
             return Ok(Presence::Here);
         }
         match self.is_elsewhere()? {
             true => Ok(Presence::Elsewhere),
             false => Ok(Presence::Nowhere),
         }
+    }
+
+    /// Whether the mount is in the mount table of this process.
+    ///
+    /// # Errors
+    /// The mount table cannot be read.
+    pub fn is_in_own_table(&self) -> io::Result<bool> {
+        self.is_here(&TableChanges::open()?)
     }
 
     /// Sleeps until the mount is no longer in the mount table of this process.
