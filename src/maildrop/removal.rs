@@ -58,6 +58,13 @@ impl Maildrop {
             .collect()
     }
 
+    /// How many messages have a pending deletion.
+    #[must_use]
+    pub fn pending_count(&self) -> usize {
+        let state = self.shared.state.lock();
+        state.catalogue.after(0, Standing::Unlinked).count()
+    }
+
     /// The names of the pending deletions that the next mount will know of, whatever happens to
     /// this one; in directory order.
     #[must_use]

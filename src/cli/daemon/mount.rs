@@ -309,7 +309,7 @@ impl MountedMaildrop {
         self.announce(ready, announce);
         let last_look = ends.wait_for_last_commit(&self.mount);
         if ends.is_the_end_near() {
-            systemd::stopping(self.maildrop.pending().len());
+            systemd::stopping(self.maildrop.pending_count());
         }
         let response = self.conclude(&leaver, last_look);
         let status = report(&response);
@@ -356,9 +356,9 @@ impl MountedMaildrop {
     }
 
     fn say_farewell(&self, farewell: Farewell) -> ControlResponse {
-        let before = self.maildrop.pending().len();
+        let before = self.maildrop.pending_count();
         let verdict = self.maildrop.close(farewell);
-        let left = self.maildrop.pending().len();
+        let left = self.maildrop.pending_count();
         let remembered = self.maildrop.remembered();
         let counts = PendingCounts {
             before,
@@ -370,7 +370,7 @@ impl MountedMaildrop {
     }
 
     fn delete_nothing(&self) -> ControlResponse {
-        let before = self.maildrop.pending().len();
+        let before = self.maildrop.pending_count();
         let _a_commit_under_way_is_called_off = self.maildrop.close(Farewell::Abandon);
         let (left, remembered) = (self.maildrop.pending(), self.maildrop.remembered());
         still_mounted_in_words(self.mount.mountpoint(), before, &left, &remembered)

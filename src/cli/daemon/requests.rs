@@ -103,7 +103,7 @@ impl RequestHandler {
         if matches!(farewell, Farewell::Commit(_))
             && let Some(delay) = self.maildrop.commit_delay()
         {
-            return reply.send(&delayed_in_words(delay, self.maildrop.pending().len()));
+            return reply.send(&delayed_in_words(delay, self.maildrop.pending_count()));
         }
         self.leaver
             .leave(farewell, reply, || self.mount.unmount(Unmount::IfIdle));
