@@ -24,8 +24,8 @@ use crate::maildrop::settings::Settings;
 use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 
 /// The most commands of a listing or a commit that may be in flight, whatever the user allows. A
-/// commit of ten thousand deletions waits for little more than one round trip then.
-const MOST_IN_FLIGHT: usize = 8192;
+/// commit of ten thousand deletions waits for one round trip before its QUIT then.
+const MOST_IN_FLIGHT: usize = 32 * 1024;
 /// How often to log in and list until a listing succeeds.
 const MOST_LISTINGS: u32 = 64;
 /// After so many timeouts a listing that fails is not tried again.
