@@ -411,6 +411,7 @@ impl Shared {
     /// Marks messages as departed that a commit has deleted.
     pub(crate) fn retire(&self, deleted: &[MessageId]) {
         self.change(|state, effects| {
+            effects.rows.reserve(deleted.len());
             for &id in deleted {
                 effects.rows.push(state.catalogue.retire(id));
                 state.committing.remove(&id);

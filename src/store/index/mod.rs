@@ -502,6 +502,38 @@ mod tests {
         }
     }
 
+    #[test]
+    fn of_a_deleted_message_only_the_inode_number_stays() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
+        let known = Row {
+            size: Some(7),
+            title: Some("a title".into()),
+            ..row(b"a", 5)
+        };
+        let deleted = |uidl: &[u8], inode, at| Row {
+            twins: None,
+            ..departed(uidl, inode, at)
+        };
+        index.learn(vec![
+            known,
+            deleted(b"a", 5, LATER),
+            deleted(b"b", 7, LATER),
+        ]);
+        // Again, also by a mount that knows the message by another inode number.
+        index.learn(vec![
+            deleted(b"a", 5, LATER + 9),
+            deleted(b"b", 8, LATER + 9),
+        ]);
+        let stored = index.load().unwrap();
+        let of = |stored: &Row| (stored.inode, stored.twins, stored.departed);
+        let facts: Vec<_> = stored.iter().map(of).collect();
+        assert_eq!(facts, [(5, None, Some(LATER)), (7, None, Some(LATER))]);
+        // Other mail has the unique-id now.
+        index.learn(vec![row(b"a", 8)]);
+        assert_eq!(index.load().unwrap()[0], row(b"a", 5));
+    }
+
     /// Far enough in the future that no row is too old.
     const LATER: i64 = 1 << 40;
 

@@ -80,6 +80,10 @@ pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size,
         body_digest = excluded.body_digest
     ON CONFLICT (inode) DO NOTHING";
 
+/// Notes of the message with inode number ?3 that it was deleted, at ?4.
+pub(super) const RETIRE: &str = "UPDATE message SET twins = 0,
+    departed = min(coalesce(departed, ?4), ?4) WHERE uidl = ?1 AND ordinal = ?2 AND inode = ?3";
+
 /// The first free inode number behind ?1, which is taken: another mount may have given it to a
 /// message that this one never saw. It is near ?1, so that inode numbers still sort as names do.
 pub(super) const FREE_INODE: &str = "SELECT inode + 1 FROM message AS taken WHERE inode >= ?1
@@ -94,6 +98,10 @@ pub(super) const WATERMARK: &str = "SELECT inode FROM watermark";
 
 /// Raises the watermark to ?1.
 pub(super) const RAISE_WATERMARK: &str = "UPDATE watermark SET inode = max(inode, ?1)";
+
+/// Whether [`PRUNE`] with the same parameters deletes anything.
+pub(super) const IS_PRUNABLE: &str = "SELECT count(*) > ?2 OR coalesce(sum(length(uidl)), 0) > ?3
+    OR coalesce(min(departed), ?1) < ?1 FROM message WHERE departed IS NOT NULL";
 
 /// Deletes the rows of messages that departed before ?1, and all but the ?2 that departed last and
 /// have ?3 octets of unique-ids. Returns their inode numbers.

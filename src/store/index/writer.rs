@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::schema::{
-    FIND, FREE_INODE, GREATEST_INODE, LOAD, PRUNE, RAISE_WATERMARK, STORE, WATERMARK,
+    FIND, FREE_INODE, GREATEST_INODE, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, RETIRE, STORE,
+    WATERMARK,
 };
 use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
@@ -350,6 +351,9 @@ fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<Sto
 /// Merges the row with the stored one, or gives a new message an inode number that is free and
 /// above `used_up`.
 fn store_one(transaction: &Transaction<'_>, learnt: Row, used_up: i64) -> rusqlite::Result<Row> {
+    if retire(transaction, &learnt)? {
+        return Ok(learnt);
+    }
     if let Some(old) = find(transaction, &learnt)? {
         let row = learnt.over(old);
         put(transaction, &row)?;
@@ -370,20 +374,34 @@ fn store_one(transaction: &Transaction<'_>, learnt: Row, used_up: i64) -> rusqli
     Ok(row)
 }
 
+/// Stores of a deleted message only that it was deleted, since no other fact of its row will count:
+/// to read, merge and write whole rows takes several times as long. Returns false if the message
+/// was not deleted, or the index does not have it with that inode number.
+fn retire(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<bool> {
+    let Some(at) = row.deleted() else {
+        return Ok(false);
+    };
+    let mut statement = transaction.prepare_cached(RETIRE)?;
+    let name = params![&*row.uidl, row.ordinal, row.inode.cast_signed(), at];
+    Ok(statement.execute(name)? > 0)
+}
+
 /// Deletes the rows of messages that departed long ago, and of all but the last to depart. Their
 /// inode numbers are never given again. Returns how many there were.
 fn prune(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let oldest = now.unwrap_or_default().saturating_sub(DEPARTED_KEPT);
+    let limits = params![
+        oldest.as_secs().cast_signed(),
+        DEPARTED_MOST,
+        DEPARTED_OCTETS_MOST
+    ];
+    let mut prunable = transaction.prepare_cached(IS_PRUNABLE)?;
+    if !prunable.query_row(limits, |row| row.get::<_, bool>(0))? {
+        return Ok(0);
+    }
     let mut statement = transaction.prepare_cached(PRUNE)?;
-    let found = statement.query_map(
-        params![
-            oldest.as_secs().cast_signed(),
-            DEPARTED_MOST,
-            DEPARTED_OCTETS_MOST
-        ],
-        |row| row.get::<_, i64>(0),
-    )?;
+    let found = statement.query_map(limits, |row| row.get::<_, i64>(0))?;
     let deleted = found.collect::<rusqlite::Result<Vec<i64>>>()?;
     if let Some(greatest) = deleted.iter().max() {
         transaction.execute(RAISE_WATERMARK, [greatest])?;
