@@ -18,6 +18,7 @@
 //! | readings | which process has read which file to its end |
 //! | process | the process that a thread belongs to |
 //! | kernel_view | what the kernel believes about a file that is opened |
+//! | bursts | whether programs read much now |
 //! | [`mount`] | mount(2), umount2(2), fusermount3 and the mount table |
 //! | error | the table of errnos |
 //! | worker | a thread that runs tasks in turn |
@@ -26,6 +27,7 @@
 //! the maildrop has what it needs.
 
 mod appearance;
+mod bursts;
 mod error;
 mod fuse;
 mod kernel_view;

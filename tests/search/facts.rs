@@ -182,3 +182,20 @@ fn two_mounts_fill_one_index() {
     one.index.flush().expect("a written index");
     assert_eq!(one.found("word").len(), 40);
 }
+
+#[test]
+fn all_is_indexed_though_others_often_go_first() {
+    let base = tempfile::tempdir().expect("a folder");
+    // At every other look somebody needs the processors.
+    let looks = std::sync::atomic::AtomicU32::new(0);
+    let is_busy = move || looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2 == 1;
+    let index = pop3fs::store::SearchIndex::open_yielding(&super::folder(&base), is_busy);
+    let index = index.expect("an index");
+    let account = Account { base, index };
+    for inode in 1..=20 {
+        account.index.feed(entry(inode, &message("", "word")));
+    }
+    account.index.remove(vec![7]);
+    account.index.flush().expect("a written index");
+    assert_eq!(account.found("word").len(), 19);
+}

@@ -68,6 +68,11 @@ impl Adapter {
         }
     }
 
+    fn note_request(&self) {
+        self.poller.note_request();
+        self.filesystem.note_request();
+    }
+
     fn remove(
         &self,
         req: &Request,
@@ -122,7 +127,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn lookup(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        self.poller.note_request();
+        self.note_request();
         let name = match utf8(name) {
             Ok(name) => name,
             Err(error) => return reply.error(errno(&error)),
@@ -146,7 +151,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn getattr(&self, req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        self.poller.note_request();
+        self.note_request();
         let owner = self.owner;
         let reply =
             KernelReply::new(
@@ -160,7 +165,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn open(&self, req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        self.poller.note_request();
+        self.note_request();
         let (notices, disk_flags) = (self.notices.clone(), self.disk_flags);
         let reply =
             KernelReply::new(
@@ -189,7 +194,7 @@ impl fuser::Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        self.poller.note_request();
+        self.note_request();
         let range = match self.filesystem.read(fh.0, offset, size, req.pid()) {
             Ok(range) => range,
             Err(error) => return reply.error(errno(&error)),
@@ -217,7 +222,7 @@ impl fuser::Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.poller.note_request();
+        self.note_request();
         self.filesystem.release(fh.0);
         reply.ok();
     }
@@ -234,7 +239,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn opendir(&self, req: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.poller.note_request();
+        self.note_request();
         let reply =
             KernelReply::new(
                 req.pid(),
@@ -254,7 +259,7 @@ impl fuser::Filesystem for Adapter {
         _flags: OpenFlags,
         reply: ReplyEmpty,
     ) {
-        self.poller.note_request();
+        self.note_request();
         self.filesystem.releasedir(fh.0);
         reply.ok();
     }
@@ -267,7 +272,7 @@ impl fuser::Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
-        self.poller.note_request();
+        self.note_request();
         let list = |entry: &DirectoryEntry<'_>| {
             let attributes = &entry.attributes;
             full(reply.add(
@@ -291,7 +296,7 @@ impl fuser::Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        self.poller.note_request();
+        self.note_request();
         let name_ttl = ttl(self.filesystem.name_validity(ino.0));
         let list = |entry: &DirectoryEntry<'_>| {
             let attributes = &entry.attributes;
@@ -335,7 +340,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.poller.note_request();
+        self.note_request();
         self.remove(req, parent, name, FileKind::File, reply);
     }
 
@@ -473,7 +478,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn getxattr(&self, req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        self.poller.note_request();
+        self.note_request();
         let reply = KernelReply::new(req.pid(), move |result| send_xattr(reply, size, result));
         // No attribute here has a name that is not UTF-8.
         let name = name.to_str().unwrap_or_default();
@@ -481,7 +486,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn listxattr(&self, req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        self.poller.note_request();
+        self.note_request();
         let reply = KernelReply::new(req.pid(), move |result| send_xattr(reply, size, result));
         self.filesystem.listxattr(ino.0, reply);
     }
@@ -505,7 +510,7 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn access(&self, _req: &Request, ino: INodeNo, mask: fuser::AccessFlags, reply: ReplyEmpty) {
-        self.poller.note_request();
+        self.note_request();
         send_empty(reply, self.filesystem.access(ino.0, mask.bits()));
     }
 

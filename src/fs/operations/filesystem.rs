@@ -106,6 +106,13 @@ impl Filesystem {
         }
     }
 
+    /// Notes that the kernel asks for something.
+    pub(in crate::fs) fn note_request(&self) {
+        if let Some(searches) = &self.searches {
+            searches.note_request();
+        }
+    }
+
     /// Whether the engine has nothing to fetch, to list or to commit.
     #[must_use]
     pub fn is_engine_idle(&self) -> bool {

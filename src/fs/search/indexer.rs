@@ -11,11 +11,6 @@ use crate::store::{Indexed, SearchEntry, SearchIndex};
 
 /// How often the index is compared with the listing, if that has changed.
 const BETWEEN_COMPARISONS: Duration = Duration::from_secs(10);
-/// How long messages wait at most while the engine has work: a reader who waits for the server
-/// needs the processors more.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// How often the indexer looks meanwhile whether the engine still has work.
-const LOOKING: Duration = Duration::from_millis(50);
 
 /// Starts the thread. It ends with the maildrop.
 pub(super) fn start(maildrop: &Arc<Maildrop>, index: &Arc<SearchIndex>) -> io::Result<()> {
@@ -42,7 +37,6 @@ struct Indexer {
 impl Indexer {
     fn run(&self, bodies: &Receiver<MessageId>) {
         let mut compared: Option<(SystemTime, Instant)> = None;
-        let mut waiting = None;
         loop {
             let changed = self.maildrop.changed();
             let is_due = compared.is_none_or(|(listing, at)| {
@@ -53,27 +47,11 @@ impl Indexer {
                 compared = Some((changed, Instant::now()));
             }
             match bodies.recv_timeout(BETWEEN_COMPARISONS) {
-                Ok(id) => {
-                    self.wait_for_readers(&mut waiting);
-                    self.feed(id);
-                }
+                Ok(id) => self.feed(id),
                 Err(RecvTimeoutError::Timeout) => (),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-    }
-
-    /// Waits until the engine has no work, or messages have waited too long. `waiting` is since when
-    /// they have.
-    fn wait_for_readers(&self, waiting: &mut Option<Instant>) {
-        let since = *waiting.get_or_insert_with(Instant::now);
-        while self.maildrop.has_work() {
-            if since.elapsed() >= LONGEST_WAIT {
-                return;
-            }
-            thread::sleep(LOOKING);
-        }
-        *waiting = None;
     }
 
     /// Removes departed messages from the index, and adds those that are cached and not in it.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use crate::fs::bursts::RequestBursts;
 use crate::fs::worker::Worker;
 use crate::maildrop::{Maildrop, MessageId, Standing};
 use crate::search::{Clock, Query, QueryError};
@@ -64,6 +65,7 @@ pub struct SearchCoverage {
 pub struct Searches {
     maildrop: Arc<Maildrop>,
     index: Arc<SearchIndex>,
+    bursts: Arc<RequestBursts>,
     pins: Pins,
     /// Asks the index, so that no other request waits for it.
     pub(in crate::fs) worker: Worker,
@@ -88,7 +90,10 @@ impl Searches {
     /// # Errors
     /// When the index cannot be used.
     pub fn start(maildrop: &Arc<Maildrop>, folder: &CacheFolder) -> Result<Self, StoreError> {
-        let index = Arc::new(SearchIndex::open(folder)?);
+        let bursts = Arc::new(RequestBursts::new());
+        let (engine, reading) = (Arc::clone(maildrop), Arc::clone(&bursts));
+        let is_busy = move || engine.has_work() || reading.is_going_on();
+        let index = Arc::new(SearchIndex::open_yielding(folder, is_busy)?);
         let threads = Worker::start("searches")
             .and_then(|worker| indexer::start(maildrop, &index).map(|()| worker));
         let worker = threads.map_err(|source| StoreError::Io {
@@ -99,6 +104,7 @@ impl Searches {
         Ok(Self {
             maildrop: Arc::clone(maildrop),
             index,
+            bursts,
             pins: Pins::of(folder),
             worker,
             known: Mutex::new(KnownSearches {
@@ -122,6 +128,11 @@ impl Searches {
             is_listed.then_some(id)
         });
         Ok(listed.collect())
+    }
+
+    /// Notes that the kernel asks for something.
+    pub(in crate::fs) fn note_request(&self) {
+        self.bursts.note_request();
     }
 
     /// How much of the maildrop can be searched now.

@@ -9,6 +9,7 @@
 mod compile;
 mod entry;
 mod file;
+mod pause;
 mod pins;
 mod room;
 mod writer;
@@ -28,6 +29,7 @@ use rusqlite::{Connection, params_from_iter};
 use crate::search::{Clock, Query};
 use crate::store::{CacheFolder, StoreError};
 use compile::{Compiled, compile};
+use pause::Pause;
 use room::QueueRoom;
 use writer::{SearchOrder, SearchWriter, file_inode, read_indexed};
 
@@ -65,8 +67,21 @@ impl SearchIndex {
     /// # Errors
     /// What the system refuses, and a file of a newer format.
     pub fn open(folder: &CacheFolder) -> Result<Self, StoreError> {
+        Self::open_yielding(folder, || false)
+    }
+
+    /// As [`Self::open`], with a thread that lets others go first, for a limited time, while
+    /// `is_busy` says that they need the processors.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_yielding(
+        folder: &CacheFolder,
+        is_busy: impl Fn() -> bool + Send + 'static,
+    ) -> Result<Self, StoreError> {
         let room = Arc::new(QueueRoom::default());
-        let writer = SearchWriter::new(folder.clone(), Arc::clone(&room))?;
+        let pause = Pause::new(Box::new(is_busy));
+        let writer = SearchWriter::new(folder.clone(), Arc::clone(&room), pause)?;
         let (orders, queue) = mpsc::channel();
         let writer = thread::Builder::new()
             .name("search".into())

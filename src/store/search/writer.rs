@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::entry::{Indexed, SearchEntry};
 use super::file::{is_damage, open, open_anew, path};
+use super::pause::Pause;
 use super::room::QueueRoom;
 use crate::search::{Document, spaced};
 use crate::store::{BodyKey, CacheFolder, StoreError};
@@ -43,6 +44,7 @@ pub(super) enum SearchOrder {
 pub(super) struct SearchWriter {
     folder: CacheFolder,
     room: Arc<QueueRoom>,
+    pause: Pause,
     connection: Connection,
     /// The inode number of the file that is open.
     file: Option<u64>,
@@ -52,12 +54,17 @@ pub(super) struct SearchWriter {
 }
 
 impl SearchWriter {
-    pub(super) fn new(folder: CacheFolder, room: Arc<QueueRoom>) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        folder: CacheFolder,
+        room: Arc<QueueRoom>,
+        pause: Pause,
+    ) -> Result<Self, StoreError> {
         let connection = open(&folder)?;
         let file = file_inode(&folder);
         Ok(Self {
             folder,
             room,
+            pause,
             connection,
             file,
             buffer: Vec::new(),
@@ -83,8 +90,11 @@ impl SearchWriter {
                 change => changes.push(change),
             }
         }
-        if !changes.is_empty() {
-            self.write(&changes);
+        let mut unwritten = &changes[..];
+        while !unwritten.is_empty() {
+            self.pause.wait();
+            let written = self.write(unwritten);
+            unwritten = &unwritten[written..];
         }
         for reply in waiting {
             // Who asked may be gone, and then nobody misses the answer.
@@ -92,19 +102,26 @@ impl SearchWriter {
         }
     }
 
-    /// What cannot be written is dropped: the message is missing from the index, and the mount goes
-    /// on.
-    fn write(&mut self, changes: &[SearchOrder]) {
+    /// Writes changes until others have to go first. Returns how many are done. What cannot be
+    /// written is dropped: the message is missing from the index, and the mount goes on.
+    fn write(&mut self, changes: &[SearchOrder]) -> usize {
         self.reopen_if_replaced();
-        let result = self.try_write(changes);
-        for change in changes {
+        let (done, failure) = match self.try_write(changes) {
+            Ok(written) => (written, None),
+            Err(error) => (changes.len(), Some(error)),
+        };
+        for change in &changes[..done] {
             if let SearchOrder::Index(entry) = change {
                 self.room.leave(entry.body.in_memory());
             }
         }
-        let Err(error) = result else {
-            return;
-        };
+        if let Some(error) = failure {
+            self.note_failure(error);
+        }
+        done
+    }
+
+    fn note_failure(&mut self, error: rusqlite::Error) {
         if is_damage(&error) {
             self.begin_anew();
         }
@@ -120,22 +137,33 @@ impl SearchWriter {
         });
     }
 
-    fn try_write(&mut self, changes: &[SearchOrder]) -> rusqlite::Result<()> {
+    /// Writes at least the first of the changes; returns how many.
+    fn try_write(&mut self, changes: &[SearchOrder]) -> rusqlite::Result<usize> {
+        let Self {
+            connection,
+            buffer,
+            pause,
+            ..
+        } = self;
         // IMMEDIATE waits for another mount's transaction instead of failing in the midst of ours.
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut written = 0;
         for change in changes {
+            if written > 0 && pause.is_called_for() {
+                break;
+            }
             match change {
-                SearchOrder::Index(entry) => index(&transaction, entry, &mut self.buffer)?,
+                SearchOrder::Index(entry) => index(&transaction, entry, buffer)?,
                 SearchOrder::Retain(listed) => retain(&transaction, listed)?,
                 SearchOrder::Remove(inodes) => inodes
                     .iter()
                     .try_for_each(|inode| remove(&transaction, *inode))?,
                 SearchOrder::BeginAnew | SearchOrder::Flush(_) => (),
             }
+            written += 1;
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(written)
     }
 
     /// Another mount, or the user, has removed the file: what is written to it now is lost.
