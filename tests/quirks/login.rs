@@ -105,6 +105,18 @@ fn a_server_that_never_answers_capa_is_asked_once() {
 }
 
 #[test]
+fn a_capa_that_breaks_the_protocol_is_left_out() {
+    let long = [b"+OK\r\n", &[b'X'; 20_000][..], b"\r\n.\r\n"].concat();
+    let two_ends = b"+OK\r\nTOP\r\nUIDL\r\n.\r\n.\r\n".to_vec();
+    let refused = b"-ERR unknown\r\n.\r\n".to_vec();
+    for nonsense in [long, two_ends, refused] {
+        let (liar, messages) = liar();
+        liar.on("CAPA", Reply::Raw(nonsense));
+        assert_works(&liar, &messages);
+    }
+}
+
+#[test]
 fn a_server_that_answers_capa_only_before_the_login_works() {
     let (liar, messages) = liar();
     liar.set_capabilities(Some(&["TOP", "UIDL"]));

@@ -35,6 +35,15 @@ fn stls_is_still_required_where_capa_closes_the_connection() {
 }
 
 #[test]
+fn a_passing_refusal_of_stls_advises_nobody_to_do_without_it() {
+    let liar = liar();
+    liar.on("STLS", Reply::Err("[SYS/TEMP] no certificate now"));
+    let said = refusal(&liar);
+    assert_says(&said, &["no certificate now", "try again in a while"]);
+    assert!(!said.contains("tls=off"), "{said}");
+}
+
+#[test]
 fn a_connection_cut_at_stls_is_not_continued_in_the_clear() {
     for stls in [Reply::Close, Reply::Reset, Reply::Raw(b"+ERR\r\n".to_vec())] {
         let liar = liar();

@@ -1,7 +1,8 @@
-//! Whether to send CAPA. Some servers close the connection on it, or never end their answer.
+//! Whether to send CAPA. Some servers close the connection on it, never end their answer, or answer
+//! with what breaks the protocol.
 //!
-//! A connection that ends once may be the network's fault, so a closed connection counts only if
-//! the login without CAPA succeeded, and CAPA is given up after two of them. Silence costs a whole
+//! A connection that fails once may be the network's fault, so a failure counts only if the login
+//! without CAPA succeeded, and CAPA is given up after two of them. Silence costs a whole
 //! timeout, so once is enough. A server that has ever answered CAPA is always asked again.
 
 use crate::maildrop::fault::Fault;
@@ -87,7 +88,8 @@ impl CapaHistory {
 
     /// Whether this fault, which came while CAPA was to be answered, may be due to CAPA.
     pub(crate) fn may_cause(self, fault: &Fault, time: CapaTime) -> bool {
-        self.trial(time) != CapaTrial::Answered && (is_closed(fault) || fault.is_silence())
+        let is_cause = is_closed(fault) || is_nonsense(fault) || fault.is_silence();
+        self.trial(time) != CapaTrial::Answered && is_cause
     }
 
     /// Notes that this fault came instead of an answer to CAPA, and that the login succeeded
@@ -125,6 +127,10 @@ impl CapaTrial {
 
 fn is_closed(fault: &Fault) -> bool {
     matches!(fault, Fault::Link(error) if matches!(**error, NetError::Closed))
+}
+
+fn is_nonsense(fault: &Fault) -> bool {
+    matches!(fault, Fault::Protocol(_))
 }
 
 #[cfg(test)]

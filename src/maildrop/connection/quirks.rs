@@ -6,7 +6,8 @@
 //!
 //! CAPA and the login:
 //! - It refuses CAPA (old servers). pop3fs tries each command. (`login`)
-//! - It closes the connection on CAPA (old servers), never answers it, or sends +OK without a list.
+//! - It closes the connection on CAPA (old servers), never answers it, sends +OK without a list, or
+//!   a line that is too long or too many.
 //!   pop3fs logs in without CAPA, and in the end never sends it again. Without CAPA it cannot know
 //!   whether QUIT deletes messages that were read, so it sends no QUIT after RETR. (`capa`,
 //!   `login`, `session`)

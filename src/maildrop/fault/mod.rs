@@ -124,6 +124,11 @@ impl Fault {
         Self::with_stated_reason(status).unwrap_or_else(|| Self::LoginRefused(status.server_text()))
     }
 
+    /// The fault for an -ERR to STLS.
+    pub(crate) fn of_stls(status: &Status<'_>) -> Self {
+        Self::with_stated_reason(status).unwrap_or(Self::StlsRefused)
+    }
+
     /// The fault for an -ERR to a command of the session.
     pub(crate) fn of_refusal(command: &'static str, status: &Status<'_>) -> Self {
         Self::with_stated_reason(status).unwrap_or_else(|| Self::Refused {

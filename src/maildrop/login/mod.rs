@@ -31,7 +31,7 @@ use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::fault::Fault;
 use crate::net::{Protection, Route, Stream, Tls};
 use crate::pop3::reply::greeting_timestamp;
-use crate::pop3::{Capabilities, Command, Indicator, Status};
+use crate::pop3::{Capabilities, Command, Status};
 use authentication::Attempt;
 use secret::RefusedSecret;
 
@@ -369,8 +369,13 @@ fn ask_capa(
         found.add(line);
         Ok(())
     });
+    // A dot line too many, for example, must not be taken for the reply to the next command.
+    let answer = match answer {
+        Ok(()) | Err(Fault::Refused { .. }) => link.refuse_what_is_unasked(),
+        Err(fault) => Err(fault),
+    };
     match answer {
-        Ok(()) | Err(Fault::Refused { .. }) => {
+        Ok(()) => {
             quirks.capa.note_answer(time);
             quirks.login_delay = found.login_delay.or(quirks.login_delay);
             Ok(found)
@@ -381,9 +386,9 @@ fn ask_capa(
 
 /// Starts TLS with STLS, or fails. It never continues unencrypted.
 fn start_tls(mut link: Link, tls: &Tls) -> Result<Link, Fault> {
-    let agreed = link.status(&Command::Stls, |status| status.indicator)?;
-    if agreed == Indicator::Err {
-        return Err(Fault::StlsRefused);
-    }
+    link.status(&Command::Stls, |status| match status.is_ok() {
+        true => Ok(()),
+        false => Err(Fault::of_stls(status)),
+    })??;
     link.secure(tls)
 }
