@@ -252,3 +252,35 @@ fn the_date_of_a_server_is_found_among_its_clauses() {
         assert_eq!(arrival, Some(MAY), "{field}");
     }
 }
+
+#[test]
+fn an_encoded_word_within_a_word_is_read() {
+    for (from, shown) in [
+        (
+            "J=?utf-8?Q?=C3=B6?=rg <j@example.org>",
+            "Jörg <j@example.org>",
+        ),
+        (
+            "=?utf-8?Q?J=C3=B6rg?=M <j@example.org>",
+            "JörgM <j@example.org>",
+        ),
+        (
+            "=?utf-8?Q?=C3=B6=2C_b?=<j@example.org>",
+            "ö, b <j@example.org>",
+        ),
+    ] {
+        let message = wire(&format!("From: {from}\n\nx\n"));
+        assert_eq!(message::summary(&message).from.as_deref(), Some(shown));
+    }
+}
+
+#[test]
+fn a_comma_in_a_name_need_not_be_quoted() {
+    let title = |from: &str| message::title(&wire(&format!("From: {from}\n\nx\n")));
+    assert_eq!(title("Smith, Alice <alice@example.org>"), "Smith, Alice");
+    assert_eq!(
+        title("alice@example.org, Bob <b@example.org>"),
+        "alice@example.org"
+    );
+    assert_eq!(title("Alice Smith"), "Alice Smith");
+}

@@ -45,14 +45,23 @@ pub(in crate::message) fn text(value: &[u8], message: Option<&str>) -> String {
 pub(super) fn rewritten(value: &[u8], message: Option<&str>) -> Vec<u8> {
     let value = unfolded(value);
     let mut rewritten = Vec::with_capacity(value.len() + 1);
-    for stretch in stretches(&value) {
+    let mut stretches = stretches(&value).into_iter().peekable();
+    while let Some(stretch) = stretches.next() {
         match stretch {
             Stretch::Plain(octets) => {
                 rewritten.extend_from_slice(charset::decode_unlabelled(message, octets).as_bytes());
             }
             Stretch::Words(words) => {
                 let text = decoded(&words);
-                if !text.is_empty() {
+                let behind = match stretches.peek() {
+                    Some(Stretch::Plain(octets)) => octets.first(),
+                    _ => None,
+                };
+                let is_within_word = is_of_word(rewritten.last()) || is_of_word(behind);
+                if is_within_word && !text.contains(SPECIALS) {
+                    // mail-parser reads no encoded word there.
+                    rewritten.extend_from_slice(text.as_bytes());
+                } else if !text.is_empty() {
                     let word = format!("=?utf-8?B?{}?=", base64::encode(text.as_bytes()));
                     rewritten.extend_from_slice(word.as_bytes());
                 }
@@ -62,6 +71,15 @@ pub(super) fn rewritten(value: &[u8], message: Option<&str>) -> Vec<u8> {
     // mail-parser takes a value without a line end for unfinished.
     rewritten.push(b'\n');
     rewritten
+}
+
+/// Characters that mean something in an address (RFC 5322 section 3.2.3).
+const SPECIALS: [char; 12] = ['(', ')', '<', '>', '[', ']', ':', ';', '@', '\\', ',', '"'];
+
+fn is_of_word(octet: Option<&u8>) -> bool {
+    octet.is_some_and(|octet| {
+        !octet.is_ascii_whitespace() && !SPECIALS.contains(&char::from(*octet))
+    })
 }
 
 /// RFC 5322 section 2.2.3: a fold is the line end before white space.

@@ -61,14 +61,25 @@ impl<'a> Fields<'a> {
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
-    /// The first mailbox in a field of the name.
+    /// The first mailbox in a field of the name. Names without an address belong to the next one:
+    /// some mailers do not quote the comma in `Smith, Alice <alice@example.org>`.
     pub(in crate::message) fn first_mailbox(&self, name: &str) -> Option<Correspondent> {
         self.values(name).find_map(|value| {
             let value = self.rewritten(value);
-            match MessageStream::new(&value).parse_address() {
-                HeaderValue::Address(address) => address.iter().find_map(Correspondent::of),
-                _ => None,
+            let HeaderValue::Address(address) = MessageStream::new(&value).parse_address() else {
+                return None;
+            };
+            let mut first: Option<Correspondent> = None;
+            for next in address.iter().filter_map(Correspondent::of) {
+                first = Some(match first {
+                    Some(before) => before.joined(next),
+                    None => next,
+                });
+                if first.as_ref().is_some_and(|first| first.address.is_some()) {
+                    break;
+                }
             }
+            first
         })
     }
 
@@ -153,6 +164,14 @@ impl Correspondent {
             address: word(addr.address()),
         };
         (correspondent != Self::default()).then_some(correspondent)
+    }
+
+    fn joined(self, next: Self) -> Self {
+        let names: Vec<String> = [self.name, next.name].into_iter().flatten().collect();
+        Self {
+            name: (!names.is_empty()).then(|| names.join(", ")),
+            address: next.address,
+        }
     }
 
     fn line(&self) -> String {
