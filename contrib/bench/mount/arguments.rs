@@ -66,7 +66,7 @@ pub(crate) enum Scenario {
     Listing,
     /// Mount and ls -f of very many messages of the synthetic server
     Million,
-    /// Cold ls -l beside every TOP at once; the second one beside a local folder
+    /// Cold ls -l and grep of .headers beside every TOP at once; ls -l again beside a local folder
     Headers,
     /// grep -rl after a remount, and again, beside the floor, bindfs and a local folder
     Remount,

@@ -120,6 +120,17 @@ impl Place {
         self.run(Command::new("grep").args(["-rl", NEEDLE]).arg(folder))
     }
 
+    /// Seconds of `grep -rl` in a folder of headers, which must find a subject in each message.
+    pub(crate) fn grep_headers(&self, folder: &Path, messages: u32) -> Result<f64> {
+        let finished = self.run(Command::new("grep").args(["-rl", "^Subject:"]).arg(folder))?;
+        ensure!(
+            finished.lines() == messages as usize,
+            "grep found {} instead of {messages} subjects",
+            finished.lines()
+        );
+        Ok(finished.seconds)
+    }
+
     /// Seconds of `ls` with the option, which must show so many messages.
     pub(crate) fn list(&self, option: &str, folder: &Path, messages: u32) -> Result<f64> {
         let finished = self.run(Command::new("ls").arg(option).arg(folder))?;
