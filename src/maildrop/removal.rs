@@ -1,6 +1,6 @@
 //! Removes messages from the directory, restores them, and commits the deletions.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::Standing;
@@ -115,9 +115,7 @@ impl Maildrop {
         if state.has_no_deletions() || matches!(state.connection, Connection::Open(_)) {
             return None;
         }
-        let wait = state
-            .login_allowed_at?
-            .checked_duration_since(Instant::now())?;
+        let wait = state.login_allowed_at?.left();
         (wait > self.shared.commit_patience()).then_some(wait)
     }
 

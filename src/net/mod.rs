@@ -5,6 +5,7 @@
 //! until another thread rings the [`WakeUp`], or until a deadline. This module does not know what
 //! is sent.
 
+mod boot_time;
 mod certificate;
 mod client_certificate;
 mod endpoint;
@@ -19,6 +20,7 @@ mod stream;
 mod tls;
 mod wait;
 
+pub use boot_time::BootTime;
 pub use certificate::{Accepted, Names, ShownCertificate};
 pub use client_certificate::ClientCertificate;
 pub use endpoint::Endpoint;

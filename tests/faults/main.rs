@@ -7,6 +7,7 @@ mod common;
 mod links;
 mod refusals;
 mod silence;
+mod suspend;
 
 use std::io;
 use std::ops::RangeInclusive;

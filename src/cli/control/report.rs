@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::control::sentences::verdict_in_words;
 use crate::cli::control::{
@@ -13,6 +13,7 @@ use crate::cli::failure::Advice;
 use crate::cli::shown::{self, counted, size};
 use crate::fs::Searches;
 use crate::maildrop::{Connection, Fault, Maildrop, Progress, Standing, Verdict};
+use crate::net::BootTime;
 
 /// Collects the state of the mount.
 pub(in crate::cli) fn status(
@@ -92,11 +93,11 @@ fn of_connection(connection: &Connection) -> MountStatus {
 }
 
 /// When the mount tries to log in again.
-fn next_attempt(retry: Option<Instant>) -> String {
+fn next_attempt(retry: Option<BootTime>) -> String {
     let Some(retry) = retry else {
         return "this mount does not log in again".to_owned();
     };
-    match retry.saturating_duration_since(Instant::now()).as_secs() {
+    match retry.left().as_secs() {
         0 => "the next request tries again".to_owned(),
         seconds => format!("the next attempt is in {seconds} s at the earliest"),
     }
@@ -379,9 +380,9 @@ mod tests {
     #[test]
     fn a_failed_login_says_when_the_next_attempt_is() {
         assert_eq!(next_attempt(None), "this mount does not log in again");
-        let now = next_attempt(Some(Instant::now()));
+        let now = next_attempt(Some(BootTime::now()));
         assert_eq!(now, "the next request tries again");
-        let later = next_attempt(Some(Instant::now() + Duration::from_secs(3600)));
+        let later = next_attempt(Some(BootTime::now() + Duration::from_secs(3600)));
         assert!(later.ends_with(" s at the earliest"), "{later}");
     }
 

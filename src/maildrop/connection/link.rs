@@ -10,7 +10,9 @@ use crate::maildrop::connection::last_heard::LastHeard;
 use crate::maildrop::connection::reply_rate::ReplyRate;
 use crate::maildrop::connection::secrets::Secrets;
 use crate::maildrop::fault::Fault;
-use crate::net::{Interest, IoOutcome, NetError, Protection, Ready, Stream, Tls, WakeUp, wait};
+use crate::net::{
+    BootTime, Interest, IoOutcome, NetError, Protection, Ready, Stream, Tls, WakeUp, wait,
+};
 use crate::pop3::{Command, Decoder, Event, ServerText, Status};
 
 /// The most octets that one read takes. A large body needs few system calls then.
@@ -44,6 +46,8 @@ pub(crate) struct Link {
     /// When the server last made progress with its replies, or when the first command was queued
     /// after all replies had come.
     heard: Instant,
+    /// The same moment by the clock that goes on while the machine sleeps.
+    last_used: BootTime,
     /// Octets of a listing or a body received since `heard`.
     progress: usize,
     rate: ReplyRate,
@@ -66,6 +70,7 @@ impl Link {
             timeout,
             patience: timeout,
             heard: Instant::now(),
+            last_used: BootTime::now(),
             progress: 0,
             rate: ReplyRate::begin(),
             last_heard,
@@ -93,6 +98,7 @@ impl Link {
         Ok(Self {
             stream,
             heard: Instant::now(),
+            last_used: BootTime::now(),
             ..self
         })
     }
@@ -112,9 +118,10 @@ impl Link {
         self.had_several && self.owed() > 0
     }
 
-    /// When the server last made progress with its replies.
-    pub(crate) fn heard(&self) -> Instant {
-        self.heard
+    /// When the server last made progress with its replies, or a command was queued after all of
+    /// them had come.
+    pub(crate) fn last_used(&self) -> BootTime {
+        self.last_used
     }
 
     /// Changes how long the server may be silent.
@@ -128,11 +135,11 @@ impl Link {
         log::trace!("C: {command}");
         if self.decoder.owed() == 0 {
             self.refuse_what_is_unasked()?;
-            let now = Instant::now();
-            if now.duration_since(self.heard) >= LONG_IDLE {
+            if self.last_used.elapsed() >= LONG_IDLE {
                 self.patience = self.timeout / 2;
             }
-            self.heard = now;
+            self.heard = Instant::now();
+            self.last_used = BootTime::now();
             self.rate = ReplyRate::begin();
         }
         let begin = self.outgoing.len();
@@ -174,6 +181,7 @@ impl Link {
             self.progress = 0;
             self.patience = self.timeout;
             self.heard = Instant::now();
+            self.last_used = BootTime::now();
             self.last_heard.note();
         }
         Ok(event)

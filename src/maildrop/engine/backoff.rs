@@ -13,11 +13,14 @@
 //! Servers lock accounts after a few refused passwords, so even a refusal that may pass is tried
 //! again slowly. Readers wait for the next attempts during the first `timeout` of an outage.
 //!
+//! All this goes on while the machine sleeps: when it wakes up, the next login is tried at once.
+//!
 //! If the server announces LOGIN-DELAY (RFC 2449 section 6.5), no login is sooner than that.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::maildrop::fault::Fault;
+use crate::net::BootTime;
 
 /// The longest pause while readers wait for the end of an outage.
 const LONGEST_FOR_READERS: Duration = Duration::from_secs(5);
@@ -31,7 +34,7 @@ pub(crate) struct Backoff {
     /// How long after the beginning of an outage readers wait for its end.
     patience: Duration,
     /// The server allows no login before.
-    earliest: Option<Instant>,
+    earliest: Option<BootTime>,
     /// LOGIN-DELAY, once the server has announced it.
     delay: Option<Duration>,
 }
@@ -42,9 +45,9 @@ struct LoginFailure {
     /// The last one.
     fault: Fault,
     /// When the first one was noticed.
-    since: Instant,
+    since: BootTime,
     /// When the pause is over. `None` if it never is.
-    until: Option<Instant>,
+    until: Option<BootTime>,
     /// The length of the pause, without chance.
     wait: Duration,
     pauses: Pauses,
@@ -88,7 +91,7 @@ impl Backoff {
     }
 
     /// The failure because of which no login is tried now.
-    pub(crate) fn standing(&self, now: Instant) -> Option<&Fault> {
+    pub(crate) fn standing(&self, now: BootTime) -> Option<&Fault> {
         let failure = self.failure.as_ref()?;
         failure
             .until
@@ -97,7 +100,7 @@ impl Backoff {
     }
 
     /// The failure because of which not even a commit tries to log in now: a refused login.
-    pub(crate) fn refusal(&self, now: Instant) -> Option<&Fault> {
+    pub(crate) fn refusal(&self, now: BootTime) -> Option<&Fault> {
         let failure = self.failure.as_ref()?;
         match failure.until {
             Some(_) if failure.pauses == Pauses::REFUSAL => self.standing(now),
@@ -107,12 +110,12 @@ impl Backoff {
     }
 
     /// When the pause after a failure ends. `None` without a failure, and after a final one.
-    pub(crate) fn until(&self) -> Option<Instant> {
+    pub(crate) fn until(&self) -> Option<BootTime> {
         self.failure.as_ref()?.until
     }
 
     /// When the next attempt is made, if readers are to wait for it.
-    pub(crate) fn next_for_readers(&self) -> Option<Instant> {
+    pub(crate) fn next_for_readers(&self) -> Option<BootTime> {
         let failure = self.failure.as_ref()?;
         if !failure.fault.is_short_lived() || failure.pauses == Pauses::REFUSAL {
             return None;
@@ -122,7 +125,7 @@ impl Backoff {
     }
 
     /// When the server allows the next login, if that is later than now.
-    pub(crate) fn earliest(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn earliest(&self, now: BootTime) -> Option<BootTime> {
         self.earliest.filter(|&earliest| now < earliest)
     }
 
@@ -137,12 +140,12 @@ impl Backoff {
     }
 
     /// Notes that a login succeeded.
-    pub(crate) fn note_login(&mut self, now: Instant) {
+    pub(crate) fn note_login(&mut self, now: BootTime) {
         self.earliest = self.delay.map(|delay| now + delay);
     }
 
     /// Notes that a login failed. `chance` is from 0 to 1.
-    pub(crate) fn fail(&mut self, fault: &Fault, now: Instant, chance: f64) {
+    pub(crate) fn fail(&mut self, fault: &Fault, now: BootTime, chance: f64) {
         let before = self.failure.take();
         let pauses = Pauses::after(fault, before.as_ref().map(|before| &before.fault));
         let mut wait = before.as_ref().map_or(pauses.first, |before| {
@@ -182,7 +185,7 @@ mod tests {
     /// How long each of `count` failures in a row holds off.
     fn waits(count: u32, chance: f64) -> Vec<Duration> {
         let mut backoff = Backoff::default();
-        let now = Instant::now();
+        let now = BootTime::now();
         (0..count)
             .map(|_| {
                 backoff.fail(&closed(), now, chance);
@@ -207,7 +210,7 @@ mod tests {
     #[test]
     fn a_failure_stands_until_its_wait_is_over() {
         let mut backoff = Backoff::default();
-        let now = Instant::now();
+        let now = BootTime::now();
         backoff.fail(&closed(), now, 0.5);
         assert!(backoff.standing(now).is_some());
         assert!(backoff.standing(now + Pauses::OUTAGE.first).is_none());
@@ -221,7 +224,7 @@ mod tests {
     /// The pauses in seconds after these failures in a row.
     fn pauses(faults: &[Fault]) -> Vec<u64> {
         let mut backoff = Backoff::default();
-        let now = Instant::now();
+        let now = BootTime::now();
         let pause = |fault: &Fault| {
             backoff.fail(fault, now, 0.5);
             (backoff.until().unwrap() - now).as_secs()
@@ -245,7 +248,7 @@ mod tests {
     #[test]
     fn a_commit_does_not_send_a_refused_password_again() {
         let mut backoff = Backoff::default();
-        let now = Instant::now();
+        let now = BootTime::now();
         backoff.fail(&refused().after_acceptance(), now, 0.5);
         assert!(backoff.refusal(now).is_some());
         assert!(backoff.refusal(now + Pauses::REFUSAL.first).is_none());
@@ -257,7 +260,7 @@ mod tests {
     fn readers_wait_for_attempts_until_their_patience_ends() {
         let patience = Duration::from_secs(30);
         let mut backoff = Backoff::new(patience);
-        let begin = Instant::now();
+        let begin = BootTime::now();
         let mut now = begin;
         backoff.fail(&closed(), now, 1.0);
         while let Some(next) = backoff.next_for_readers() {
@@ -275,7 +278,7 @@ mod tests {
         let silence = Fault::from(NetError::Silence(Duration::from_secs(1)));
         for fault in [silence, refused(), refused().after_acceptance()] {
             let mut backoff = Backoff::new(Duration::from_secs(60));
-            backoff.fail(&fault, Instant::now(), 0.0);
+            backoff.fail(&fault, BootTime::now(), 0.0);
             assert_eq!(backoff.next_for_readers(), None, "{fault}");
         }
     }
@@ -286,7 +289,7 @@ mod tests {
         let hour = Duration::from_secs(3600);
         for fault in [Fault::LoginRefused(text.clone()), Fault::ServerFault(text)] {
             let mut backoff = Backoff::default();
-            let now = Instant::now();
+            let now = BootTime::now();
             backoff.fail(&fault, now, 0.5);
             assert!(backoff.standing(now + hour).is_some(), "{fault}");
             assert!(backoff.refusal(now + hour).is_some(), "{fault}");
@@ -296,7 +299,7 @@ mod tests {
     #[test]
     fn a_login_delay_counts_from_the_last_login_and_is_believed_up_to_an_hour() {
         let mut backoff = Backoff::default();
-        let now = Instant::now();
+        let now = BootTime::now();
         backoff.note_login(now);
         assert_eq!(backoff.earliest(now), None);
         backoff.note_delay(10);

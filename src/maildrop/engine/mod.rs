@@ -43,6 +43,7 @@ use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::orders::{CommitOrder, Ending};
 use crate::maildrop::shared::waiter::{Waiter, answer_all};
 use crate::maildrop::shared::wants::{NextWant, Urgency};
+use crate::net::BootTime;
 use commit::Commit;
 use outcome::Relisting;
 use sessions::{Sessions, sleep};
@@ -91,7 +92,7 @@ impl Engine {
         let Some(earliest) = self.sessions.earliest_login() else {
             return Err(fault);
         };
-        let wait = earliest.saturating_duration_since(Instant::now());
+        let wait = earliest.left();
         match (self.shared.settings.at_login_delay)(wait) {
             LoginPatience::Fail => Err(Fault::of_login_delay(wait)),
             LoginPatience::Wait => {
@@ -195,7 +196,7 @@ impl Engine {
         if self.shared.state.lock().wants.is_empty(Urgency::Ahead) {
             return self.sessions.rest(&self.shared);
         }
-        sleep(Some(Instant::now() + DISK_LOOKS), &self.shared);
+        sleep(Some(BootTime::now() + DISK_LOOKS), &self.shared);
     }
 
     fn fetch(&mut self) {
@@ -232,8 +233,8 @@ impl Engine {
 
     /// The server allows no login yet. Keeps those waiting who may wait so long, and fails the
     /// others.
-    fn wait_for_login_delay(&mut self, earliest: Instant) {
-        let wait = earliest.saturating_duration_since(Instant::now());
+    fn wait_for_login_delay(&mut self, earliest: BootTime) {
+        let wait = earliest.left();
         if wait < self.shared.timeout() {
             return self.keep_waiting(earliest);
         }
@@ -241,7 +242,7 @@ impl Engine {
     }
 
     /// Sleeps with all wants queued, except those that the cache has: they need no session.
-    fn keep_waiting(&mut self, until: Instant) {
+    fn keep_waiting(&mut self, until: BootTime) {
         let mut queued: Vec<NextWant> = self.transfer.take_first().into_iter().collect();
         while let Some(next) = self.shared.next_want() {
             queued.push(next);

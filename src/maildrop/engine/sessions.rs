@@ -10,12 +10,15 @@ use crate::maildrop::session::scan::Listing;
 use crate::maildrop::session::terms::Connection;
 use crate::maildrop::session::{OpenReason, Session};
 use crate::maildrop::shared::Shared;
-use crate::net::wait;
+use crate::net::{BootTime, wait};
 use crate::pop3::Command;
 
 /// Back off after this many sessions in a row that fetched nothing. Two readers then have had their
 /// three attempts.
 const MOST_FRUITLESS: u8 = 6;
+
+/// By how much the engine may be late to end an idle session on a busy machine.
+const OVERSLEPT: Duration = Duration::from_secs(30);
 
 /// The current session, and what decides when the next one may be opened.
 #[derive(Debug)]
@@ -71,17 +74,17 @@ impl Sessions {
     }
 
     /// When the server allows the next login (LOGIN-DELAY), if that is later than now.
-    pub(super) fn earliest_login(&self) -> Option<Instant> {
-        self.backoff.earliest(Instant::now())
+    pub(super) fn earliest_login(&self) -> Option<BootTime> {
+        self.backoff.earliest(BootTime::now())
     }
 
     /// When the next login is tried after a failure, if readers are to wait for it.
-    pub(super) fn next_attempt_for_readers(&self) -> Option<Instant> {
+    pub(super) fn next_attempt_for_readers(&self) -> Option<BootTime> {
         self.backoff.next_for_readers()
     }
 
     /// When the next login is due while the server is away. None after a refused login.
-    pub(super) fn retry_at(&self) -> Option<Instant> {
+    pub(super) fn retry_at(&self) -> Option<BootTime> {
         let until = self.backoff.until()?;
         Some(self.earliest_login().map_or(until, |at| at.max(until)))
     }
@@ -89,7 +92,7 @@ impl Sessions {
     /// Whether no session is open, and the pause after the last failure is over.
     pub(super) fn is_retry_due(&self) -> bool {
         let due = self.retry_at();
-        !self.is_open() && due.is_some_and(|due| due <= Instant::now())
+        !self.is_open() && due.is_some_and(|due| due <= BootTime::now())
     }
 
     /// Notes why the next session is opened.
@@ -99,7 +102,9 @@ impl Sessions {
 
     /// Ends the session as the server likes it. Nothing is marked for deletion.
     pub(super) fn leave(&mut self, shared: &Shared) {
-        if let Some(session) = self.current.take() {
+        if self.is_usable(shared)
+            && let Some(session) = self.current.take()
+        {
             session.leave();
             shared.state.lock().connection = Connection::Closed;
         }
@@ -114,22 +119,38 @@ impl Sessions {
     /// Opens a session, unless one is open. Soon after a failure it gives the same failure without
     /// another attempt.
     pub(super) fn ensure(&mut self, shared: &Shared) -> Result<(), Fault> {
-        if self.is_open() {
+        if self.is_usable(shared) {
             return Ok(());
         }
-        if let Some(fault) = self.backoff.standing(Instant::now()) {
+        if let Some(fault) = self.backoff.standing(BootTime::now()) {
             return Err(fault.clone());
         }
         self.open_or_warn(shared)
     }
 
+    /// Whether a session is open. One that was idle for far longer than the engine leaves a session
+    /// is dropped: the machine has slept, and the server has not waited. It would keep its next user
+    /// waiting for a whole timeout.
+    fn is_usable(&mut self, shared: &Shared) -> bool {
+        let Some(session) = &self.current else {
+            return false;
+        };
+        let idle_until = self.idle_until(session.link.last_used(), shared);
+        if idle_until + OVERSLEPT > BootTime::now() {
+            return true;
+        }
+        log::debug!("the idle session is too old");
+        self.drop_current(shared);
+        false
+    }
+
     /// Opens a session for a commit, unless one is open. A user waits for it, so only a refused
     /// login stands in the way, or a LOGIN-DELAY that is longer than [`Shared::commit_patience`].
     pub(super) fn ensure_for_commit(&mut self, shared: &Shared) -> Result<(), Fault> {
-        if self.is_open() {
+        if self.is_usable(shared) {
             return Ok(());
         }
-        let now = Instant::now();
+        let now = BootTime::now();
         if let Some(fault) = self.backoff.refusal(now) {
             return Err(fault.clone());
         }
@@ -161,7 +182,7 @@ impl Sessions {
     ) -> Result<(), Fault> {
         match opened {
             Ok((session, listing)) => {
-                self.backoff.note_login(Instant::now());
+                self.backoff.note_login(BootTime::now());
                 if self.fruitless < MOST_FRUITLESS {
                     self.backoff.succeed();
                 }
@@ -169,7 +190,7 @@ impl Sessions {
                 Ok(())
             }
             Err(fault) => {
-                self.backoff.fail(&fault, Instant::now(), fastrand::f64());
+                self.backoff.fail(&fault, BootTime::now(), fastrand::f64());
                 let mut state = shared.state.lock();
                 state.history.note_fault(&fault);
                 state.connection = Connection::Failed {
@@ -186,8 +207,8 @@ impl Sessions {
     /// Sleeps until another login may be tried; false where that is later than `give_up`.
     pub(super) fn wait_for_retry(&self, give_up: Instant) -> bool {
         match self.backoff.until() {
-            Some(until) if until <= give_up => {
-                std::thread::sleep(until.saturating_duration_since(Instant::now()));
+            Some(until) if until.to_instant() <= give_up => {
+                std::thread::sleep(until.left());
                 true
             }
             Some(_) | None => false,
@@ -203,7 +224,7 @@ impl Sessions {
             false => self.fruitless.saturating_add(1),
         };
         if self.fruitless >= MOST_FRUITLESS {
-            self.backoff.fail(fault, Instant::now(), fastrand::f64());
+            self.backoff.fail(fault, BootTime::now(), fastrand::f64());
         }
     }
 
@@ -211,7 +232,7 @@ impl Sessions {
     /// the server ends it.
     pub(super) fn rest(&mut self, shared: &Shared) {
         let until = self.current.as_ref().map(|session| {
-            let used = session.link.heard();
+            let used = session.link.last_used();
             self.idle_until(used, shared)
         });
         let (Some(session), Some(until)) = (&mut self.current, until) else {
@@ -249,7 +270,7 @@ impl Sessions {
 
     /// When an unused session is closed, or the server hears from us (`keepalive`). A session that
     /// could not be opened again, for LOGIN-DELAY, is kept.
-    fn idle_until(&self, used: Instant, shared: &Shared) -> Instant {
+    fn idle_until(&self, used: BootTime, shared: &Shared) -> BootTime {
         if let Some(keepalive) = shared.settings.keepalive {
             return used + keepalive;
         }
@@ -275,15 +296,16 @@ impl Sessions {
 }
 
 /// Waits without a session until a handler wakes the engine.
-pub(super) fn sleep(until: Option<Instant>, shared: &Shared) {
-    if let Err(error) = wait(None, Some(&shared.wake_up), until) {
+pub(super) fn sleep(until: Option<BootTime>, shared: &Shared) {
+    if let Err(error) = wait(None, Some(&shared.wake_up), until.map(BootTime::to_instant)) {
         log::error!("{error}");
     }
 }
 
 /// Listens to the idle connection: what the server says unasked ends the session.
-fn idle(session: &mut Session, until: Instant, shared: &Shared) -> Idle {
-    match session.link.exchange(Some(&shared.wake_up), Some(until)) {
+fn idle(session: &mut Session, until: BootTime, shared: &Shared) -> Idle {
+    let deadline = Some(until.to_instant());
+    match session.link.exchange(Some(&shared.wake_up), deadline) {
         Ok(ready) if ready.readable => match session.link.next_event() {
             // An empty line, or a line whose end is still to come.
             Ok(None) => Idle::Goes,
@@ -294,7 +316,7 @@ fn idle(session: &mut Session, until: Instant, shared: &Shared) -> Idle {
             }
         },
         Ok(ready) if ready.woken => Idle::Goes,
-        Ok(_) if Instant::now() < until => Idle::Goes,
+        Ok(_) if BootTime::now() < until => Idle::Goes,
         Ok(_) => Idle::TimedOut,
         Err(fault) => {
             log::debug!("the idle session ended: {fault}");
@@ -304,10 +326,10 @@ fn idle(session: &mut Session, until: Instant, shared: &Shared) -> Idle {
 }
 
 /// For the log.
-fn next_attempt(until: Option<Instant>) -> String {
+fn next_attempt(until: Option<BootTime>) -> String {
     let Some(until) = until else {
         return "not tried again before the next mount".to_owned();
     };
-    let wait: Duration = until.saturating_duration_since(Instant::now());
+    let wait: Duration = until.left();
     format!("not tried again for {:.0} s", wait.as_secs_f64().ceil())
 }

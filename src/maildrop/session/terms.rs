@@ -2,10 +2,9 @@
 
 use crate::maildrop::fault::Fault;
 use crate::maildrop::login::mechanism::Method;
-use crate::net::TlsVersion;
+use crate::net::{BootTime, TlsVersion};
 use crate::pop3::Capabilities;
 use std::fmt;
-use std::time::Instant;
 
 /// The state of the connection to the server.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +20,7 @@ pub enum Connection {
         fault: Fault,
         /// The next attempt is made when a request needs it, and not before this. `None` if this
         /// mount tries no more.
-        retry: Option<Instant>,
+        retry: Option<BootTime>,
     },
 }
 

@@ -10,13 +10,14 @@
 //! there. What was known of each message when it was removed is kept with it, so the commit that
 //! deletes it compares the message with that.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crate::maildrop::catalogue::message::unix_now;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::settings::OfflineMode;
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::state::State;
+use crate::net::BootTime;
 use crate::store::{LastListing, RemovedMessage, StoreError, Storing};
 
 impl Shared {
@@ -117,8 +118,7 @@ impl State {
         }
         self.listing_taken = listing.taken;
         let age = u64::try_from(unix_now() - listing.taken).unwrap_or(0);
-        let now = Instant::now();
-        self.listed_at = now.checked_sub(Duration::from_secs(age)).unwrap_or(now);
+        self.listed_at = BootTime::now().before(Duration::from_secs(age));
         true
     }
 

@@ -2,7 +2,6 @@
 //! answers the waiters.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::maildrop::catalogue::changes::Changes;
 use crate::maildrop::catalogue::digest::{HeaderDigest, HeaderSource};
@@ -21,6 +20,7 @@ use crate::maildrop::shared::change::Change;
 use crate::maildrop::shared::effects::{Answer, Effects};
 use crate::maildrop::shared::state::State;
 use crate::maildrop::shared::wants::{NextWant, Urgency, Want};
+use crate::net::BootTime;
 use crate::store::{Body, BodyKey, Disk, FoundBody, Row};
 
 impl Shared {
@@ -318,7 +318,7 @@ impl Shared {
                 }
             }
             state.connection = Connection::Open(terms);
-            state.listed_at = Instant::now();
+            state.listed_at = BootTime::now();
             state.listing_taken = unix_now();
             state.catalogue.order.clone_from(&messages);
             self.take_changes(&changes, state, effects);

@@ -15,6 +15,7 @@ use crate::maildrop::shared::read_ahead::{Beginning, ReadAhead, Schedule};
 use crate::maildrop::shared::size_estimate::SizeEstimate;
 use crate::maildrop::shared::wants::{Want, Wants};
 use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
+use crate::net::BootTime;
 use crate::store::{Bodies, Row};
 
 /// The most octets of headers that are read ahead: one window of commands.
@@ -65,7 +66,7 @@ pub(crate) struct State {
     pub(crate) orders: Orders,
     pub(crate) phase: Phase,
     pub(crate) connection: Connection,
-    pub(crate) listed_at: Instant,
+    pub(crate) listed_at: BootTime,
     /// When the server sent the listing, in Unix seconds.
     pub(crate) listing_taken: i64,
     /// Since when the server is away. None while it is not, and without `OfflineMode::Auto`.
@@ -76,7 +77,7 @@ pub(crate) struct State {
     pub(crate) renewing: Option<Instant>,
     pub(crate) history: History,
     /// The server allows no login before (LOGIN-DELAY).
-    pub(crate) login_allowed_at: Option<Instant>,
+    pub(crate) login_allowed_at: Option<BootTime>,
     /// The messages that the running commit deletes. They can no longer be restored.
     pub(crate) committing: HashSet<MessageId>,
 }
@@ -100,7 +101,7 @@ impl State {
             orders: Orders::default(),
             phase: Phase::Serving,
             connection: Connection::Closed,
-            listed_at: Instant::now(),
+            listed_at: BootTime::now(),
             listing_taken: 0,
             offline: None,
             remembered: HashSet::new(),
