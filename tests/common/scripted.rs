@@ -13,7 +13,7 @@ use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 use parking_lot::{Condvar, Mutex};
 
-use super::patience::PATIENCE;
+use super::patience::{PATIENCE, eventually};
 
 /// Octets per write of a flood.
 const FLOOD: usize = 64 * 1024;
@@ -43,7 +43,8 @@ impl Scripted {
         address: SocketAddrV4,
         handler: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(address).expect("a free address");
+        // A child process of another test has an earlier listener open until it begins its program.
+        let listener = eventually("a free address", || TcpListener::bind(address).ok());
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(ScriptedShared::default());
         let handler: Arc<Handler> = Arc::new(handler);

@@ -89,6 +89,9 @@ impl Run {
         };
         run.mount(Inherited::nothing())?;
         run.check()?;
+        // A first mount that is killed may leave no listing, and then none begins without a server.
+        run.remount(Parting::Discard)?;
+        run.check()?;
         Ok(run)
     }
 
