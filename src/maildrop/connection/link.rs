@@ -46,7 +46,8 @@ pub(crate) struct Link {
     /// When the server last made progress with its replies, or when the first command was queued
     /// after all replies had come.
     heard: Instant,
-    /// The same moment by the clock that goes on while the machine sleeps.
+    /// When the server last sent anything, or that first command was queued; by the clock that goes
+    /// on while the machine sleeps.
     last_used: BootTime,
     /// Octets of a listing or a body received since `heard`.
     progress: usize,
@@ -118,8 +119,7 @@ impl Link {
         self.had_several && self.owed() > 0
     }
 
-    /// When the server last made progress with its replies, or a command was queued after all of
-    /// them had come.
+    /// When the server last sent anything, or a command was queued after all replies had come.
     pub(crate) fn last_used(&self) -> BootTime {
         self.last_used
     }
@@ -181,7 +181,6 @@ impl Link {
             self.progress = 0;
             self.patience = self.timeout;
             self.heard = Instant::now();
-            self.last_used = BootTime::now();
             self.last_heard.note();
         }
         Ok(event)
@@ -392,6 +391,7 @@ impl Link {
         match self.stream.read(&mut self.incoming)? {
             IoOutcome::Moved(octets) => {
                 self.unread = 0..octets;
+                self.last_used = BootTime::now();
                 Ok(true)
             }
             IoOutcome::NotNow => Ok(false),
