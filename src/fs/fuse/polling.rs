@@ -6,9 +6,9 @@
 //! its thread polls, and finds each request as soon as it is there.
 //!
 //! Polling begins after [`BURST`] requests in quick succession. It ends when no request has come
-//! for [`QUIET`], or the engine has work: on a machine with few CPUs both would compete. It begins
-//! only while a CPU is idle, and pauses when more threads want to run than there are CPUs, or when
-//! other programs keep the polling thread from running. On a machine with one CPU it never begins.
+//! for [`QUIET`], or the engine has work: on a machine with few CPUs both would compete. It pauses
+//! when for a while more threads want to run than there are CPUs, or other programs keep the polling
+//! thread from running. On a machine with one CPU it never begins.
 //!
 //! A thread of its own ends it, because the polling thread cannot: nothing but requests brings it
 //! out of fuser. That thread sleeps until polling begins.
@@ -31,10 +31,14 @@ use parking_lot::{Condvar, Mutex};
 const QUIET: Duration = Duration::from_micros(500);
 /// Polling begins after so many requests, each within [`QUIET`] of the one before.
 const BURST: u32 = 8;
-/// How often to check whether other programs need the CPU.
-const WINDOW: Duration = Duration::from_millis(5);
+/// How often to check whether other programs keep the polling thread from running. It takes the
+/// kernel a few milliseconds to move a program that reads to the CPU that is idle.
+const WINDOW: Duration = Duration::from_millis(20);
 /// Other programs need the CPU if the polling thread got less than this percentage of a window.
-const LEAST_SHARE: u32 = 80;
+const LEAST_SHARE: u32 = 60;
+/// Other programs need the CPU if so many looks in a row, with [`QUIET`] between them, find more
+/// threads that want to run than there are CPUs. A few looks find threads that soon have done.
+const HIGH_LOOKS: u32 = 16;
 /// The first pause when other programs need the CPU. Each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -159,11 +163,6 @@ impl PollerState {
     }
 
     fn begin(&self, burst: &mut Burst, now: Duration) {
-        // This thread runs, and at least one CPU must be idle.
-        if self.load.demand_above(self.load.cpus - 1) == CpuDemand::High {
-            burst.paused_until = now + FIRST_PAUSE;
-            return;
-        }
         burst.begin_window(now, ThreadUsage::now());
         self.switch_on();
     }
@@ -191,10 +190,15 @@ impl PollerState {
     }
 
     fn end_each_burst(&self) {
+        let mut high_looks = 0;
         while self.wait_until_on() {
             thread::sleep(QUIET);
-            if self.load.demand_above(self.load.cpus + 1) == CpuDemand::High {
-                // The polling thread, the program that reads and this thread are not the only ones.
+            high_looks = match self.load.demand() {
+                CpuDemand::High => high_looks + 1,
+                CpuDemand::Low => 0,
+            };
+            if high_looks == HIGH_LOOKS {
+                high_looks = 0;
                 self.burst.lock().pause(self.began.elapsed());
                 self.switch_off();
             } else if self.is_quiet() || !(self.is_engine_idle)() {
@@ -243,14 +247,19 @@ impl SystemLoad {
         Ok(Self { file, cpus })
     }
 
-    /// High if more threads than this run or want to run.
-    fn demand_above(&self, threads: usize) -> CpuDemand {
-        let mut buffer = [0; 128];
-        let length = self.file.read_at(&mut buffer, 0).unwrap_or(0);
-        match running_threads(&buffer[..length]) {
-            Some(running) if running > threads => CpuDemand::High,
+    /// High if more threads run or want to run than the polling thread, the program that reads and
+    /// the thread that calls this; with more than two CPUs, one more for each.
+    fn demand(&self) -> CpuDemand {
+        match self.running() {
+            Some(running) if running > self.cpus + 1 => CpuDemand::High,
             _ => CpuDemand::Low,
         }
+    }
+
+    fn running(&self) -> Option<usize> {
+        let mut buffer = [0; 128];
+        let length = self.file.read_at(&mut buffer, 0).ok()?;
+        running_threads(&buffer[..length])
     }
 }
 
@@ -440,9 +449,10 @@ mod tests {
         for broken in [&b""[..], b"0.20 0.18", b"0.2 0.1 0.1 x/9 7", b"\xff"] {
             assert_eq!(running_threads(broken), None);
         }
-        let load = SystemLoad::open(1).unwrap();
-        assert_eq!(load.demand_above(0), CpuDemand::High);
-        assert_eq!(load.demand_above(usize::MAX), CpuDemand::Low);
+        // This thread runs.
+        let load = SystemLoad::open(usize::MAX / 2).unwrap();
+        assert!(load.running() >= Some(1));
+        assert_eq!(load.demand(), CpuDemand::Low);
     }
 
     fn is_nonblocking(device: &File) -> bool {
