@@ -234,12 +234,20 @@ impl Known {
 
     /// The sizes that the mount may show.
     pub(crate) fn sizes(&self) -> Vec<u64> {
-        let exact = self.mail.content.len() as u64;
         // The mount forgets the body once it notices that the message was replaced.
         match self.is_seen && self.former.is_empty() {
-            true => vec![exact],
-            false => vec![exact, self.mail.listed.max(1)],
+            true => vec![self.exact()],
+            false => self.sizes_if_doubted(),
         }
+    }
+
+    /// The sizes that the mount may show if it has dropped what it had learnt.
+    pub(crate) fn sizes_if_doubted(&self) -> Vec<u64> {
+        vec![self.exact(), self.mail.listed.max(1)]
+    }
+
+    fn exact(&self) -> u64 {
+        self.mail.content.len() as u64
     }
 
     /// The recent version of the message with this content.
