@@ -82,21 +82,21 @@ impl Proxy {
         };
         let answer = self.negotiate(&mut wire, server);
         match answer.map_err(|error| wire.fault(error))? {
-            Answer::Connected => Ok(()),
-            Answer::Refused(refusal) => Err(NetError::Proxy {
+            ProxyAnswer::Connected => Ok(()),
+            ProxyAnswer::Refused(refusal) => Err(NetError::Proxy {
                 proxy: self.to_string(),
                 refusal,
             }),
-            Answer::Unreachable(source) => Err(server.does_not_answer(source)),
+            ProxyAnswer::Unreachable(source) => Err(server.does_not_answer(source)),
         }
     }
 
-    fn negotiate(&self, wire: &mut ProxyWire<'_>, server: &Endpoint) -> io::Result<Answer> {
+    fn negotiate(&self, wire: &mut ProxyWire<'_>, server: &Endpoint) -> io::Result<ProxyAnswer> {
         let Some(request) = request(server) else {
-            return Ok(Answer::Refused(ProxyRefusal::NameTooLong));
+            return Ok(ProxyAnswer::Refused(ProxyRefusal::NameTooLong));
         };
         if let Some(refusal) = self.log_in(wire)? {
-            return Ok(Answer::Refused(refusal));
+            return Ok(ProxyAnswer::Refused(refusal));
         }
         wire.write_all(&request)?;
         answer(wire)
@@ -141,7 +141,7 @@ fn prove(
 }
 
 /// What the proxy answered in the end.
-enum Answer {
+enum ProxyAnswer {
     Connected,
     Refused(ProxyRefusal),
     Unreachable(io::Error),
@@ -169,10 +169,10 @@ fn request(server: &Endpoint) -> Option<Vec<u8>> {
 }
 
 /// RFC 1928 section 6.
-fn answer(wire: &mut ProxyWire<'_>) -> io::Result<Answer> {
+fn answer(wire: &mut ProxyWire<'_>) -> io::Result<ProxyAnswer> {
     let [version, reply, _reserved, kind] = wire.octets()?;
     if version != VERSION {
-        return Ok(Answer::Refused(ProxyRefusal::NotSocks5));
+        return Ok(ProxyAnswer::Refused(ProxyRefusal::NotSocks5));
     }
     if let Some(failure) = failure(reply) {
         return Ok(failure);
@@ -187,18 +187,18 @@ fn answer(wire: &mut ProxyWire<'_>) -> io::Result<Answer> {
                 let [_octet] = wire.octets()?;
             }
         }
-        _ => return Ok(Answer::Refused(ProxyRefusal::NotSocks5)),
+        _ => return Ok(ProxyAnswer::Refused(ProxyRefusal::NotSocks5)),
     }
     let [_, _] = wire.octets()?;
-    Ok(Answer::Connected)
+    Ok(ProxyAnswer::Connected)
 }
 
 /// None if the reply says that the connection stands.
-fn failure(reply: u8) -> Option<Answer> {
-    let unreachable = |kind, why| Some(Answer::Unreachable(io::Error::new(kind, why)));
+fn failure(reply: u8) -> Option<ProxyAnswer> {
+    let unreachable = |kind, why| Some(ProxyAnswer::Unreachable(io::Error::new(kind, why)));
     match reply {
         0 => None,
-        2 => Some(Answer::Refused(ProxyRefusal::Forbidden)),
+        2 => Some(ProxyAnswer::Refused(ProxyRefusal::Forbidden)),
         3 => unreachable(
             ErrorKind::NetworkUnreachable,
             "the proxy says: network unreachable",
