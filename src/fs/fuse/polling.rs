@@ -198,12 +198,12 @@ impl PollerState {
                 CpuDemand::Low => 0,
             };
             if high_looks == HIGH_LOOKS {
-                high_looks = 0;
                 self.burst.lock().pause(self.began.elapsed());
-                self.switch_off();
-            } else if self.is_quiet() || !(self.is_engine_idle)() {
-                self.switch_off();
+            } else if !self.is_quiet() && (self.is_engine_idle)() {
+                continue;
             }
+            self.switch_off();
+            high_looks = 0;
         }
     }
 
