@@ -309,6 +309,29 @@ fn a_body_that_is_opened_is_verified_by_its_first_read() {
 }
 
 #[test]
+fn a_short_body_is_verified_by_each_read() {
+    let fixture = Fixture::new();
+    let (short, disk) = (patterned(70_000), fixture.disk(ENOUGH));
+    let crlfs = Body::new(short.clone()).crlfs();
+    disk.keep(key(1), &incoming(&disk, &short));
+    disk.flush();
+    let body = disk.open_small(&key(1), 70_000, crlfs).unwrap();
+    let mut buffer = Vec::new();
+    assert_eq!(body.read_at(0, 70_000, &mut buffer).unwrap(), short);
+    assert_eq!(
+        body.read_at(69_990, 100, &mut buffer).unwrap(),
+        &short[69_990..]
+    );
+    let mut file = fs::read(fixture.file()).unwrap();
+    *file.last_mut().unwrap() ^= 1;
+    fs::write(fixture.file(), file).unwrap();
+    for (at, length) in [(0, 70_000), (0, 10), (69_990, 100)] {
+        let error = body.read_at(at, length, &mut buffer).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+    }
+}
+
+#[test]
 fn a_body_is_not_opened_if_the_index_says_something_else() {
     let fixture = Fixture::new();
     let disk = fixture.disk(ENOUGH);
