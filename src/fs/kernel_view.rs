@@ -5,17 +5,25 @@
 //! made. The kernel learns the right size when it asks for the attributes. mmap(2) and sendfile(2)
 //! never make it ask, so it is told before the open is answered (fuse/notify.rs).
 //!
+//! The content of a small file is given to the kernel before its first open is answered: most
+//! programs that open a file read it, and a request for it would cost more than the content.
+//!
 //! A message can also get other content in this mount. From then on it is opened with direct I/O
 //! and its attributes are never kept, so that programs that still have the old content open cannot
 //! spoil what others see.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::fs::open_files::OpenContent;
+use crate::fs::readings::{FileContent, Readings};
 use crate::fs::view_cache::Revision;
 
 /// The size of a page of the kernel's cache.
 const PAGE: u64 = 4096;
+/// The largest file that the kernel is given whole when it is first opened, in octets: as much as
+/// the kernel reads ahead.
+const GIVEN_WHOLE: u64 = 128 * 1024;
 
 /// One version of a file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +66,7 @@ pub struct KernelView {
     content: OpenContent,
     /// The file shows headers, which need not come from the body.
     is_of_headers: bool,
+    readings: Arc<Readings>,
 }
 
 impl KernelView {
@@ -66,6 +75,7 @@ impl KernelView {
         revision: Revision,
         shown: ShownSize,
         content: OpenContent,
+        readings: Arc<Readings>,
     ) -> Self {
         Self {
             inode,
@@ -73,6 +83,7 @@ impl KernelView {
             shown,
             content,
             is_of_headers: false,
+            readings,
         }
     }
 
@@ -114,40 +125,52 @@ impl KernelView {
         self.pages() == Pages::Outdated || self.shown != ShownSize::Right
     }
 
-    /// The offset and the content of the last page, if the kernel may believe in a smaller size:
-    /// sendfile(2) reads up to the size that the kernel knows, and the kernel extends the file when
-    /// a page behind that is stored. (It corrects a size that is too large at the first short
-    /// read.) None for a message with other content than before: programs that have the old content
-    /// open would read the new page.
-    #[must_use]
-    pub fn missing_tail(&self) -> Option<(u64, Vec<u8>)> {
-        let offset = self.missing_tail_range()?.start;
-        let mut buffer = Vec::new();
-        let page = self
-            .content
-            .read_at(offset, PAGE as usize, &mut buffer)
-            .ok()?;
-        Some((offset, page.to_vec()))
+    /// What the kernel is given of a file that nobody has had open: all of it if it is small and
+    /// the kernel keeps its pages, else what [`KernelView::missing_tail`] says. In octets.
+    pub(in crate::fs) fn first_pages(&self) -> Option<Range<u64>> {
+        let size = self.content.len();
+        let is_kept = self.pages() == Pages::Current && !self.content.has_own_file();
+        if is_kept && self.content.is_ready() && (1..=GIVEN_WHOLE).contains(&size) {
+            return Some(0..size);
+        }
+        self.missing_tail()
     }
 
-    /// Where [`KernelView::missing_tail`] is in the file. None for a file that is yet to be made:
-    /// the kernel was told of its size when it was made before.
-    pub(in crate::fs) fn missing_tail_range(&self) -> Option<Range<u64>> {
-        let (ShownSize::AtLeast(shown), OpenContent::Ready(_)) = (self.shown, &self.content) else {
+    /// The last page, if the kernel may believe in a smaller size: sendfile(2) reads up to the size
+    /// that the kernel knows, and the kernel extends the file when a page behind that is stored.
+    /// (It corrects a size that is too large at the first short read.) None for a message with
+    /// other content than before: programs that have the old content open would read the new page.
+    /// None for a file that is yet to be made: the kernel was told of its size when it was made
+    /// before.
+    pub(in crate::fs) fn missing_tail(&self) -> Option<Range<u64>> {
+        let ShownSize::AtLeast(shown) = self.shown else {
             return None;
         };
         let size = self.content.len();
-        if self.pages() == Pages::Outdated || size <= shown {
+        if !self.content.is_ready() || self.pages() == Pages::Outdated || size <= shown {
             return None;
         }
         Some(size.checked_sub(1)? / PAGE * PAGE..size)
+    }
+
+    /// Passes these octets and their offset to `give`, which gives them to the kernel. What cannot
+    /// be read is not given: the kernel asks for it when a program does.
+    pub(in crate::fs) fn give_pages(&self, range: Range<u64>, give: impl FnOnce(u64, &[u8])) {
+        let mut buffer = Vec::new();
+        let length = (range.end - range.start) as usize;
+        if let Ok(octets) = self.content.read_at(range.start, length, &mut buffer) {
+            give(range.start, octets);
+            let file = FileContent {
+                inode: self.inode,
+                revision: self.revision.number,
+            };
+            self.readings.note_stored(file, range);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::store::{Body, BodyReader};
 
@@ -158,7 +181,7 @@ mod tests {
             message: 1 << 20,
             number: revision,
         };
-        KernelView::new(1 << 20, revision, shown, content)
+        KernelView::new(1 << 20, revision, shown, content, Arc::new(Readings::new()))
     }
 
     #[test]
@@ -170,11 +193,11 @@ mod tests {
     }
 
     #[test]
-    fn the_last_page_is_stored_only_behind_a_size_that_is_too_small() {
+    fn the_last_page_is_missing_only_behind_a_size_that_is_too_small() {
         let tail = view(0, ShownSize::AtLeast(1), 5000).missing_tail();
-        assert_eq!(tail, Some((4096, vec![b'x'; 904])));
+        assert_eq!(tail, Some(4096..5000));
         let whole = view(0, ShownSize::AtLeast(1), 4096).missing_tail();
-        assert_eq!(whole, Some((0, vec![b'x'; 4096])));
+        assert_eq!(whole, Some(0..4096));
         for kept in [
             view(0, ShownSize::AtLeast(9000), 5000),
             view(0, ShownSize::Right, 5000),
@@ -183,5 +206,33 @@ mod tests {
         ] {
             assert_eq!(kept.missing_tail(), None);
         }
+    }
+
+    #[test]
+    fn the_kernel_is_given_all_of_a_small_file_whose_pages_it_keeps() {
+        let small = view(0, ShownSize::Right, 5000);
+        assert_eq!(small.first_pages(), Some(0..5000));
+        let resized = view(0, ShownSize::AtLeast(1), 5000);
+        assert_eq!(resized.first_pages(), Some(0..5000));
+        assert_eq!(resized.of_headers().first_pages(), Some(4096..5000));
+        let large = view(0, ShownSize::AtLeast(1), 128 * 1024 + 1);
+        assert_eq!(large.first_pages(), Some(128 * 1024..128 * 1024 + 1));
+        for not_given in [
+            view(0, ShownSize::Right, 0),
+            view(0, ShownSize::Right, 128 * 1024 + 1),
+            view(1, ShownSize::Right, 5000),
+        ] {
+            assert_eq!(not_given.first_pages(), None);
+        }
+    }
+
+    #[test]
+    fn octets_are_given_with_their_offset() {
+        let view = view(0, ShownSize::Right, 5000);
+        let mut given = Vec::new();
+        view.give_pages(4096..5000, |offset, octets| {
+            given.push((offset, octets.len()))
+        });
+        assert_eq!(given, [(4096, 904)]);
     }
 }

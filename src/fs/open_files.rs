@@ -1,9 +1,10 @@
 //! The open files and directories. Each handle keeps what was opened, so that it can be read to its
 //! end whatever happens to the message.
 //!
-//! A message in the cache on disk is not read when it is opened. The handle keeps the file of the
-//! cache open, so that neither a commit nor an eviction takes the octets away. If they turn out to
-//! be damaged, the message is fetched again (operations/open.rs).
+//! A message in the cache on disk is read when it is opened only to give a small one to the kernel
+//! (kernel_view.rs). The handle keeps the file of the cache open, so that neither a commit nor an
+//! eviction takes the octets away. If they turn out to be damaged, the message is fetched again
+//! (operations/open.rs).
 //!
 //! What a view makes of a message is not made when it is opened, if its size is known: the kernel
 //! may have its pages, and never ask for it.
@@ -68,6 +69,10 @@ impl OpenContent {
             Self::Ready(reader) => reader.len(),
             Self::Unmade(file) => file.size,
         }
+    }
+
+    pub(in crate::fs) fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready(_))
     }
 
     pub(in crate::fs) fn has_own_file(&self) -> bool {

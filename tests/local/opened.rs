@@ -1,5 +1,6 @@
 //! A message that was opened and not read yet: what happens to the cache between the open and the
-//! first read. An open of a cached message reads nothing, so a read finds the damage.
+//! first read. The kernel is made to forget what it was given with the open, so a read finds the
+//! damage.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -7,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 use crate::common::{Liar, Mount, Reply, corpus, stdout_of};
 use crate::{assert_reads, assert_reads_all, errno, mounted, name, umount};
@@ -42,11 +44,16 @@ impl Cached {
         }
     }
 
-    /// Opens every message, in maildrop order.
+    fn open(&self, serial: u64) -> File {
+        File::open(self.mount.join(name(serial))).expect("a message")
+    }
+
+    /// Opens every message, in maildrop order. The kernel has no page of them.
     fn open_all(&self) -> Vec<File> {
-        (1..=self.messages.len() as u64)
-            .map(|serial| File::open(self.mount.join(name(serial))).expect("a message"))
-            .collect()
+        let serials = 1..=self.messages.len() as u64;
+        let files: Vec<File> = serials.map(|serial| self.open(serial)).collect();
+        files.iter().for_each(forget_pages);
+        files
     }
 
     /// The segments of the cache.
@@ -89,6 +96,11 @@ fn read_to_end(mut file: &File) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
+/// Has the kernel forget the pages of the file.
+fn forget_pages(file: &File) {
+    posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).expect("fadvise");
+}
+
 fn flip_a_bit(octets: &mut [u8]) {
     let middle = octets.len() / 2;
     octets[middle] ^= 1;
@@ -100,12 +112,28 @@ fn flip_bits_everywhere(octets: &mut [u8]) {
 }
 
 #[test]
-fn an_open_of_a_cached_message_reads_no_segment() {
+fn an_open_of_a_damaged_message_asks_the_server_for_nothing() {
     let cached = Cached::new();
-    // Whoever read a segment would see the damage and fetch the messages.
     cached.damage(Vec::clear);
     drop(cached.open_all());
     assert_eq!(cached.retrieved(), cached.messages.len());
+}
+
+#[test]
+fn the_kernel_has_a_small_message_once_it_was_opened() {
+    let cached = Cached::new();
+    let before = cached.retrieved();
+    let messages = (1..).zip(&cached.messages);
+    let small: Vec<(File, &Vec<u8>)> = messages
+        .filter(|(_, message)| message.len() <= 128 * 1024)
+        .map(|(serial, message)| (cached.open(serial), message))
+        .collect();
+    assert!(small.len() >= 10);
+    cached.damage(Vec::clear);
+    for (file, message) in small {
+        assert!(read_to_end(&file).expect("a message") == *message);
+    }
+    assert_eq!(cached.retrieved(), before);
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl fuser::Filesystem for Adapter {
                         let flags = open_flags(&opened, disk_flags);
                         let handle = FileHandle(opened.handle);
                         let send = move || reply.opened(handle, flags);
-                        notices.correct_size_then(opened.kernel_view, send);
+                        notices.tell_then(opened.kernel_view, send);
                     }
                     Err(error) => reply.error(errno(&error)),
                 },

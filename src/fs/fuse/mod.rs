@@ -1,6 +1,7 @@
 //! The connection to the kernel. No other module knows fuser.
 
 mod adapter;
+mod first_open;
 mod notify;
 pub(in crate::fs) mod polling;
 pub(in crate::fs) mod session;

@@ -1,19 +1,21 @@
 //! What the kernel is told without a request: changed content, vanished names, corrected sizes.
 //!
 //! A notification may take locks that the kernel holds for a request until that is answered, so it
-//! is sent by a thread that answers none. Only the attributes of a file can be invalidated
-//! anywhere: that takes no lock that a request holds.
+//! is sent by a thread that answers none. Two take no such lock, and any thread sends them: to make
+//! the kernel forget the attributes of a file, and to give it pages of a file that nobody has had
+//! open.
 
-use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use fuser::{INodeNo, Notifier};
 use parking_lot::Mutex;
 
+use crate::fs::fuse::first_open::{Joined, OpenedVersions};
 use crate::fs::kernel_view::{FileVersion, KernelView};
-use crate::fs::nodes::{self, DELETED, ROOT};
+use crate::fs::nodes::{DELETED, ROOT};
 use crate::fs::operations::filesystem::Filesystem;
 use crate::fs::worker::Worker;
 use crate::maildrop::Change;
@@ -37,9 +39,10 @@ pub(super) struct KernelNotices {
     notifier: Arc<OnceLock<Notifier>>,
     /// Sends what may wait for a lock of the kernel.
     worker: Worker,
-    /// Corrects sizes. Apart from the other notices, since opens wait for it.
-    size_worker: Worker,
-    corrections: Arc<Mutex<Corrections>>,
+    /// Stores pages that may have to wait for a program that reads them. Apart from the other
+    /// notices, since opens wait for it.
+    page_worker: Worker,
+    opened: Arc<Mutex<OpenedVersions>>,
 }
 
 impl KernelNotices {
@@ -47,8 +50,8 @@ impl KernelNotices {
         Ok(Self {
             notifier: Arc::default(),
             worker: Worker::start("notices")?,
-            size_worker: Worker::start("sizes")?,
-            corrections: Arc::default(),
+            page_worker: Worker::start("pages")?,
+            opened: Arc::default(),
         })
     }
 
@@ -74,7 +77,7 @@ impl KernelNotices {
             Change::Unlisted { inode } => return self.forget_views(inode),
             Change::Forgotten { inodes } => {
                 let messages = inodes.into_iter().collect();
-                self.corrections.lock().drop_unknown(&messages);
+                self.opened.lock().drop_unknown(&messages);
                 return filesystem.drop_unknown(&messages);
             }
             Change::Directory => Outdated::Files(vec![ROOT]),
@@ -100,135 +103,49 @@ impl KernelNotices {
         }
     }
 
-    /// Runs `reply` once the kernel knows the right size of the file. The kernel is told once for
-    /// each version of a file. If it were told again while a program reads, it would take the end
-    /// of the file for a short read, and show zeros behind it.
-    pub(super) fn correct_size_then(
-        &self,
-        view: KernelView,
-        reply: impl FnOnce() + Send + 'static,
-    ) {
-        if !view.may_be_resized() {
-            return reply();
-        }
-        match self
-            .corrections
-            .lock()
-            .join(view.version(), Box::new(reply))
-        {
+    /// Runs `reply` once the kernel was told of this version of the file.
+    pub(super) fn tell_then(&self, view: KernelView, reply: impl FnOnce() + Send + 'static) {
+        let reply = Box::new(reply);
+        let joined = self.opened.lock().join(view.version(), reply);
+        match joined {
             Joined::Waits => {}
-            Joined::Corrected(reply) => reply(),
-            Joined::First => {
+            Joined::Told(reply) => reply(),
+            Joined::FirstOpen => self.tell_of_version(&view, view.first_pages()),
+            Joined::OtherVersion => {
                 let notices = self.clone();
-                self.size_worker.submit(move || notices.correct_size(&view));
+                self.page_worker
+                    .submit(move || notices.tell_of_version(&view, view.missing_tail()));
             }
         }
     }
 
-    fn correct_size(&self, view: &KernelView) {
+    /// Gives the kernel these octets of the file, and its size.
+    fn tell_of_version(&self, view: &KernelView, given: Option<Range<u64>>) {
         if let Some(notifier) = self.notifier.get() {
-            if let Some((offset, page)) = view.missing_tail() {
-                log_failure(notifier.store(INodeNo(view.inode()), offset, &page));
+            let store = |offset, octets: &[u8]| {
+                log_failure(notifier.store(INodeNo(view.inode()), offset, octets));
+            };
+            if let Some(given) = given {
+                view.give_pages(given, store);
             }
-            forget_attributes(notifier, view.inode());
+            if view.may_be_resized() {
+                forget_attributes(notifier, view.inode());
+            }
         }
-        let replies = self.corrections.lock().finish(view.version());
+        let replies = self.opened.lock().finish(view.version());
         for reply in replies {
             reply();
         }
     }
 
-    /// Makes the kernel ask for the size again, unless an open has had it corrected already.
+    /// Makes the kernel ask for the size again, unless it was told when this version was opened.
     fn forget_size(&self, version: FileVersion) {
-        let corrections = self.corrections.lock();
-        if corrections.has_begun(version) {
+        let opened = self.opened.lock();
+        if opened.has(version) {
             return;
         }
         if let Some(notifier) = self.notifier.get() {
             forget_attributes(notifier, version.inode);
-        }
-    }
-}
-
-type OpenReply = Box<dyn FnOnce() + Send>;
-
-/// The files whose size was corrected, each in its latest version.
-#[derive(Default)]
-struct Corrections(HashMap<u64, Correction>);
-
-struct Correction {
-    version: FileVersion,
-    progress: CorrectionProgress,
-}
-
-enum CorrectionProgress {
-    /// The kernel is being told; these replies wait for that.
-    Running(Vec<OpenReply>),
-    Done,
-}
-
-/// What becomes of the reply to an open.
-enum Joined {
-    /// It waits for the correction that this open must begin.
-    First,
-    /// It waits for a correction that another open has begun.
-    Waits,
-    /// The kernel knows the size.
-    Corrected(OpenReply),
-}
-
-impl Corrections {
-    fn join(&mut self, version: FileVersion, reply: OpenReply) -> Joined {
-        let mut waiting = match self.0.get_mut(&version.inode) {
-            None => Vec::new(),
-            Some(correction) if correction.version == version => {
-                return match &mut correction.progress {
-                    CorrectionProgress::Done => Joined::Corrected(reply),
-                    CorrectionProgress::Running(waiting) => {
-                        waiting.push(reply);
-                        Joined::Waits
-                    }
-                };
-            }
-            Some(correction) => correction.progress.end(),
-        };
-        waiting.push(reply);
-        let progress = CorrectionProgress::Running(waiting);
-        self.0
-            .insert(version.inode, Correction { version, progress });
-        Joined::First
-    }
-
-    /// Gives the replies that have waited. None if a later version has taken them over.
-    fn finish(&mut self, version: FileVersion) -> Vec<OpenReply> {
-        match self.0.get_mut(&version.inode) {
-            Some(correction) if correction.version == version => correction.progress.end(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Drops what is kept of messages that the maildrop does not know any more, except where
-    /// replies wait.
-    fn drop_unknown(&mut self, messages: &HashSet<u64>) {
-        self.0.retain(|&inode, correction| {
-            matches!(correction.progress, CorrectionProgress::Running(_))
-                || !messages.contains(&nodes::message_of(inode))
-        });
-    }
-
-    fn has_begun(&self, version: FileVersion) -> bool {
-        self.0
-            .get(&version.inode)
-            .is_some_and(|correction| correction.version == version)
-    }
-}
-
-impl CorrectionProgress {
-    /// The kernel knows the size now. Returns the replies that waited for that.
-    fn end(&mut self) -> Vec<OpenReply> {
-        match std::mem::replace(self, Self::Done) {
-            Self::Running(waiting) => waiting,
-            Self::Done => Vec::new(),
         }
     }
 }
@@ -258,65 +175,5 @@ fn forget_attributes(notifier: &Notifier, inode: u64) {
 fn log_failure(told: io::Result<()>) {
     if let Err(error) = told {
         log::debug!("the kernel did not take a notification: {error}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fs::view_cache::Revision;
-
-    fn version(number: u32, size: u64) -> FileVersion {
-        let message = 1 << 20;
-        FileVersion {
-            inode: message,
-            revision: Revision { message, number },
-            size,
-        }
-    }
-
-    fn reply() -> OpenReply {
-        Box::new(|| {})
-    }
-
-    #[test]
-    fn a_size_is_corrected_once_and_other_opens_wait_for_it() {
-        let mut corrections = Corrections::default();
-        let version = version(0, 10);
-        assert!(!corrections.has_begun(version));
-        assert!(matches!(corrections.join(version, reply()), Joined::First));
-        assert!(corrections.has_begun(version));
-        assert!(matches!(corrections.join(version, reply()), Joined::Waits));
-        assert_eq!(corrections.finish(version).len(), 2);
-        let after = corrections.join(version, reply());
-        assert!(matches!(after, Joined::Corrected(_)));
-    }
-
-    #[test]
-    fn corrections_of_unknown_messages_are_dropped_once_done() {
-        let mut corrections = Corrections::default();
-        let version = version(0, 10);
-        let unknown = HashSet::from([version.inode]);
-        corrections.join(version, reply());
-        corrections.drop_unknown(&unknown);
-        assert_eq!(corrections.finish(version).len(), 1);
-        corrections.drop_unknown(&HashSet::from([version.inode + 1]));
-        assert!(corrections.has_begun(version));
-        corrections.drop_unknown(&unknown);
-        assert!(corrections.0.is_empty());
-    }
-
-    #[test]
-    fn another_version_is_corrected_again_and_loses_no_reply() {
-        for (old, new) in [
-            (version(0, 10), version(1, 10)),
-            (version(1, 10), version(1, 11)),
-        ] {
-            let mut corrections = Corrections::default();
-            assert!(matches!(corrections.join(old, reply()), Joined::First));
-            assert!(matches!(corrections.join(new, reply()), Joined::First));
-            assert_eq!(corrections.finish(old).len(), 0);
-            assert_eq!(corrections.finish(new).len(), 2);
-        }
     }
 }

@@ -439,7 +439,8 @@ impl Opener {
     }
 
     fn kernel_view(&self, content: &OpenContent, shown: ShownSize) -> KernelView {
-        KernelView::new(self.inode, self.revision, shown, content.clone())
+        let readings = Arc::clone(&self.readings);
+        KernelView::new(self.inode, self.revision, shown, content.clone(), readings)
     }
 
     fn open_as(&self, file: OpenFile, kernel_view: KernelView) -> OpenedFile {
@@ -462,16 +463,13 @@ impl Opener {
             (ContentLocation::OwnFile, Pages::Current) => self.disk_pages,
             (ContentLocation::Shared, Pages::Current) => PageUse::Kept,
         };
-        let version = kernel_view.version();
+        let size = kernel_view.version().size;
         let file = FileContent {
             inode: self.inode,
             revision: self.revision.number,
         };
         self.readings
-            .note_open(handle, self.opener, file, version.size, pages);
-        if let Some(tail) = kernel_view.missing_tail_range() {
-            self.readings.note_stored(file, tail);
-        }
+            .note_open(handle, self.opener, file, size, pages);
     }
 }
 
