@@ -1,5 +1,9 @@
 //! `ls -l` and `grep -r` of `.headers`: cold beside TOP of every message at once, and `ls -l` the
 //! second time beside the same files in a local folder.
+//!
+//! `grep -r` opens and reads each file, which takes the smallest filesystem longer than the server
+//! takes for all TOPs. So its bound is both: TOP of every message, then `grep -r` of the same files
+//! in the floor.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +12,7 @@ use anyhow::Result;
 
 use super::{Link, round_trips, seconds_of};
 use crate::maildrop::Maildrop;
-use crate::place::{Cache, Place};
+use crate::place::{Cache, Place, rsync};
 use crate::raw::RawSession;
 use crate::report::{Demand, Report, Row};
 use crate::samples::Samples;
@@ -17,6 +21,8 @@ use crate::servers::Dovecot;
 /// How often the second listing is measured in a mount: one alone takes too little time to tell
 /// much.
 const LOOKS: u32 = 5;
+/// The folder with a copy of `.headers`.
+const HEADERS: &str = "headers";
 
 pub(super) fn measure(place: &Place, report: &mut Report) -> Result<()> {
     let maildrop = place.realistic()?;
@@ -41,6 +47,8 @@ struct Sides {
     named_again: Samples,
     headers: Samples,
     headers_again: Samples,
+    /// Every TOP at once, then the floor with what TOP gave.
+    raw_and_floor: Samples,
     again: Samples,
     local: Samples,
 }
@@ -58,7 +66,8 @@ impl Sides {
         let mut sides = Self::default();
         for _ in 0..place.arguments.runs {
             let mut session = RawSession::open(link.port())?;
-            sides.raw.push(seconds_of(|| session.headers())?);
+            let raw = seconds_of(|| session.headers())?;
+            sides.raw.push(raw);
             session.quit()?;
             let mount = place.mount(link.port(), Cache::Empty)?;
             sides.cold.push(place.list("-l", mount.path(), messages)?);
@@ -69,6 +78,9 @@ impl Sides {
             mount.umount()?;
             sides.name(place, link.port(), messages)?;
             sides.search(place, link.port(), messages)?;
+            let floor = place.floor(&place.folder(HEADERS)?)?;
+            let in_floor = place.grep_headers(floor.path(), messages)?;
+            sides.raw_and_floor.push(raw + in_floor);
         }
         Ok(sides)
     }
@@ -89,6 +101,7 @@ impl Sides {
         let mount = place.mount(port, Cache::Empty)?;
         let view = mount.path().join(".headers");
         self.headers.push(place.grep_headers(&view, messages)?);
+        place.run(rsync(&view, &place.folder(HEADERS)?).arg("--quiet"))?;
         mount.umount()?;
         let mount = place.mount(port, Cache::Kept)?;
         self.headers_again
@@ -126,8 +139,14 @@ impl Sides {
             what: format!("cold {grep}"),
             ours: self.headers.seconds(),
             beside: Some(("every TOP at once", self.raw.seconds())),
+            demand: Demand::Reported,
+        });
+        report.add(Row {
+            what: format!("cold {grep}"),
+            ours: self.headers.seconds(),
+            beside: Some(("every TOP, then the floor", self.raw_and_floor.seconds())),
             demand: Demand::Within {
-                must: 2.0,
+                must: 1.0,
                 aim: None,
             },
         });
