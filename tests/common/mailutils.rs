@@ -1,4 +1,7 @@
 //! GNU mailutils' POP3 server on loopback, over an mbox.
+//!
+//! A listener starts one server process a session, as inetd does. mailutils can listen itself, but
+//! then version 3.19 never ends an idle session: it ignores `timeout`.
 
 use std::fs;
 use std::path::Path;
@@ -44,6 +47,7 @@ impl Mailutils {
     /// Starts a server whose maildrop holds the messages, which are given with CRLF line ends.
     pub fn start(messages: &[Vec<u8>], options: MailutilsOptions) -> Self {
         let pop3d = program(&["/usr/sbin/pop3d"], "mailutils-pop3d");
+        let listener = program(&["/usr/bin/systemd-socket-activate"], "systemd");
         assert!(
             is_root(),
             "mailutils' pop3d joins the group mail, so the tests need root"
@@ -54,11 +58,14 @@ impl Mailutils {
         give_to_mail_owner(&home);
         let mbox = Mbox::create(home.join("INBOX"), messages);
         add_account(folder.path(), &home);
+        let path = folder.path().join("pop3d.conf");
+        fs::write(&path, configuration(folder.path(), options)).expect("pop3d.conf");
         let launched = launch(&folder.path().join("output"), |port| {
-            let path = folder.path().join("pop3d.conf");
-            fs::write(&path, configuration(folder.path(), port, options)).expect("pop3d.conf");
-            let mut command = Command::new(&pop3d);
+            let mut command = Command::new(&listener);
             command
+                .args(["--accept", "--inetd"])
+                .arg(format!("--listen=127.0.0.1:{port}"))
+                .arg(&pop3d)
                 .arg(format!("--config-file={}", path.display()))
                 .stdin(Stdio::null());
             command
@@ -126,12 +133,11 @@ fn add_account(folder: &Path, home: &Path) {
     fs::write(domains.join(domain), line).expect("a domain's password file");
 }
 
-fn configuration(folder: &Path, port: u16, options: MailutilsOptions) -> String {
+fn configuration(folder: &Path, options: MailutilsOptions) -> String {
     let folder = folder.display();
     let timeout = options.timeout;
     format!(
-        "mode daemon; foreground yes; max-children 50; timeout {timeout}; pidfile \"{folder}/pid\";\n\
-         logging {{ syslog no; }};\ntcp-wrappers {{ enable no; }};\n\
-         virtdomain {{ passwd-dir \"{folder}/domains\"; }};\nserver 127.0.0.1:{port} {{ }};\n"
+        "mode inetd; timeout {timeout};\nlogging {{ syslog no; }};\ntcp-wrappers {{ enable no; }};\n\
+         virtdomain {{ passwd-dir \"{folder}/domains\"; }};\n"
     )
 }
