@@ -14,7 +14,7 @@ use super::patience::before;
 use super::process_group::pid_of;
 
 /// The time limit of [`run`].
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a program with its arguments and returns what it wrote and how it ended; fails the test
 /// after 60 s.

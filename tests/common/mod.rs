@@ -32,6 +32,7 @@ mod output;
 mod patience;
 mod process_group;
 mod scripted;
+mod terminal;
 mod tls;
 pub mod token;
 
@@ -50,4 +51,5 @@ pub use mpopd::Mpopd;
 pub use output::{assert_failed, assert_says, sentence, stderr, stdout};
 pub use patience::{PATIENCE, eventually, eventually_within};
 pub use scripted::{Gate, Peer, Scripted};
+pub use terminal::{SET_SIZE, run_on_a_terminal};
 pub use tls::{Certificate, Identity};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::common::{Liar, Mount, corpus, eventually, run, stdout, stdout_of};
+use super::common::{Liar, Mount, corpus, eventually, run_on_a_terminal, stdout, stdout_of};
 use super::names::with_uidls;
 use super::{in_clear, listed, read};
 
@@ -303,15 +303,10 @@ fn shows_reads_flags_and_deletes(mail_reader: &str) {
     let keys = "push '<first-entry><display-message><exit><flag-message><last-entry><delete-message><quit>'";
     let folder = format!("set folder=\"{}\"", mount.arg());
     let path = maildir(&mount);
-    let shown = run(&[
-        "script",
-        "-qec",
-        &format!(
-            "TERM=xterm {mail_reader} -n -F /dev/null -e '{folder}' -e 'set quit=yes delete=yes move=no' -e \"{keys}\" -f {}",
-            path.display()
-        ),
-        "/dev/null",
-    ]);
+    let shown = run_on_a_terminal(&format!(
+        "{mail_reader} -n -F /dev/null -e '{folder}' -e 'set quit=yes delete=yes move=no' -e \"{keys}\" -f {}",
+        path.display()
+    ));
     assert!(shown.status.success(), "{shown:?}");
     let screen = stdout(&shown);
     for at in 0..5 {

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::common::{Liar, Mount, eventually, run, stderr, stdout, stdout_of};
+use super::common::{Liar, Mount, eventually, run_on_a_terminal, stderr, stdout, stdout_of};
 use super::{in_clear, listed, read};
 
 /// Three messages; the second and the third are about a budget.
@@ -54,11 +54,11 @@ fn mutt_reads_a_result() {
     let mount = searchable(&liar, &[]);
     let folder = result(&mount, "budget review").join(".maildir");
     let line = format!(
-        "TERM=xterm mutt -n -F /dev/null -e 'set folder=\"{}\" quit=yes move=no' -e 'push <exit>' -f '{}'",
+        "mutt -n -F /dev/null -e 'set folder=\"{}\" quit=yes move=no' -e 'push <exit>' -f '{}'",
         mount.arg(),
         folder.display()
     );
-    let mutt = run(&["script", "-qec", &line, "/dev/null"]);
+    let mutt = run_on_a_terminal(&line);
     assert!(mutt.status.success(), "{mutt:?}");
     let screen = stdout(&mutt);
     assert!(

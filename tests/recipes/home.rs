@@ -11,7 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::common::{
-    Certificate, Dovecot, DovecotOptions, PROGRAM, output_within, with_own_control_group,
+    Certificate, Dovecot, DovecotOptions, PROGRAM, SET_SIZE, output_within, with_own_control_group,
 };
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -93,7 +93,8 @@ impl Home {
     pub(crate) fn run_by(&self, shell: &str, block: &str, before: &str, after: &str) -> String {
         self.write_block(block);
         let block = self.path("block").display().to_string();
-        let at_terminal = format!("script --quiet --return --command '{shell} {block}' /dev/null");
+        let at_terminal =
+            format!("script --quiet --return --command '{SET_SIZE} && {shell} {block}' /dev/null");
         let folder = self.folder.path().display();
         let script = format!(r#"as_alice "{folder}" "{before}{at_terminal}; {after}""#);
         succeeded(&self.run_as_root(&script))
