@@ -231,7 +231,7 @@ mod tests {
         let view = view(0, ShownSize::Right, 5000);
         let mut given = Vec::new();
         view.give_pages(4096..5000, |offset, octets| {
-            given.push((offset, octets.len()))
+            given.push((offset, octets.len()));
         });
         assert_eq!(given, [(4096, 904)]);
     }
