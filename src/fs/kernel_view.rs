@@ -127,10 +127,15 @@ impl KernelView {
 
     /// What the kernel is given of a file that nobody has had open: all of it if it is small and
     /// the kernel keeps its pages, else what [`KernelView::missing_tail`] says. In octets.
+    ///
+    /// All of it only if the kernel knows the size. If it believed in more, it would ask for what is
+    /// missing by several reads at once. They would all be short, and of several short reads the
+    /// kernel believes one, and shows zeros for the others.
     pub(in crate::fs) fn first_pages(&self) -> Option<Range<u64>> {
         let size = self.content.len();
         let is_kept = self.pages() == Pages::Current && !self.content.has_own_file();
-        if is_kept && self.content.is_ready() && (1..=GIVEN_WHOLE).contains(&size) {
+        let is_known = self.shown == ShownSize::Right && self.content.is_ready();
+        if is_kept && is_known && (1..=GIVEN_WHOLE).contains(&size) {
             return Some(0..size);
         }
         self.missing_tail()
@@ -209,15 +214,15 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_is_given_all_of_a_small_file_whose_pages_it_keeps() {
+    fn the_kernel_is_given_all_of_a_small_file_that_it_knows() {
         let small = view(0, ShownSize::Right, 5000);
         assert_eq!(small.first_pages(), Some(0..5000));
-        let resized = view(0, ShownSize::AtLeast(1), 5000);
-        assert_eq!(resized.first_pages(), Some(0..5000));
-        assert_eq!(resized.of_headers().first_pages(), Some(4096..5000));
+        let headers = view(0, ShownSize::AtLeast(1), 5000).of_headers();
+        assert_eq!(headers.first_pages(), Some(4096..5000));
         let large = view(0, ShownSize::AtLeast(1), 128 * 1024 + 1);
         assert_eq!(large.first_pages(), Some(128 * 1024..128 * 1024 + 1));
         for not_given in [
+            view(0, ShownSize::AtLeast(9000), 5000),
             view(0, ShownSize::Right, 0),
             view(0, ShownSize::Right, 128 * 1024 + 1),
             view(1, ShownSize::Right, 5000),
