@@ -2,20 +2,22 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 
 use crate::common::{Background, eventually, run, stdout_of};
-use crate::{Ground, LIMIT, assert_says, stderr, stdout, without_a_reader};
+use crate::{Ground, LIMIT, PROGRAM, assert_says, stderr, stdout, without_a_reader};
 
 /// A demo that has printed its suggestions.
 fn started(ground: &Ground, arguments: &[&str]) -> Background {
     let mut command = ground.0.program();
-    command
-        .arg("demo")
-        .args(arguments)
-        .env("TMPDIR", ground.0.folder());
-    let demo = Background::spawn(&mut command);
+    command.arg("demo").args(arguments);
+    started_by(&mut command, ground)
+}
+
+fn started_by(command: &mut Command, ground: &Ground) -> Background {
+    let demo = Background::spawn(command.env("TMPDIR", ground.0.folder()));
     eventually("the demo's last word", || {
         demo.stdout().contains("Ctrl-C").then_some(())
     });
@@ -88,6 +90,24 @@ fn a_demo_without_a_directory_makes_one_and_removes_it() {
     let ended = demo.output_within(LIMIT);
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
     assert!(!dir.exists());
+}
+
+/// Where each user has a group of their own, `su` may set 002.
+#[test]
+fn a_demo_works_under_any_umask() {
+    for umask in ["000", "002", "027", "077"] {
+        let ground = Ground::new();
+        let mut command = ground.0.at_home(Command::new("sh"));
+        let script = "umask \"$0\"; exec \"$@\"";
+        command.args(["-c", script, umask, PROGRAM, "demo", ground.dir()]);
+        let demo = started_by(&mut command, &ground);
+        let found = stdout_of(&["grep", "-rl", "invoice", ground.dir()]);
+        assert_says(&found, &["04-invoice.eml"]);
+        let output = ground.pop3fs(&["umount", ground.dir()]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let ended = demo.output_within(LIMIT);
+        assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    }
 }
 
 #[test]

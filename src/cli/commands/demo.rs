@@ -1,8 +1,12 @@
 //! `pop3fs demo [DIR]`: serves the embedded maildrop on loopback, and mounts it.
 
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 use crate::cli::account::secret::Password;
@@ -32,8 +36,7 @@ fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
     let server = DemoServer::start().map_err(refused("start a server on loopback"))?;
     let mountpoint = DemoDirectory::make(dir).map_err(refused("make the directory of the demo"))?;
     let source: Source = format!("pop://{USER}@{}", server.address()).parse()?;
-    let cache = tempfile::Builder::new().prefix("pop3fs-demo-").tempdir();
-    let cache = cache.map_err(refused("make a folder for the demo's cache"))?;
+    let cache = make_cache_folder().map_err(refused("make a folder for the demo's cache"))?;
     let plan = Plan {
         source: source.with_tls(TlsPolicy::Off),
         options: Options {
@@ -59,6 +62,14 @@ fn begin(dir: Option<&Path>) -> Result<ExitCode, ServeError> {
     Ok(code)
 }
 
+/// A folder of this user alone, whatever the umask: a cache that others may write to is refused.
+fn make_cache_folder() -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("pop3fs-demo-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+}
+
 /// The mount point of the demo. Removed at the end if the demo made it.
 struct DemoDirectory {
     path: PathBuf,
@@ -66,7 +77,7 @@ struct DemoDirectory {
 }
 
 impl DemoDirectory {
-    fn make(dir: Option<&Path>) -> std::io::Result<DemoDirectory> {
+    fn make(dir: Option<&Path>) -> io::Result<Self> {
         let path = match dir {
             Some(dir) => std::path::absolute(dir)?,
             None => std::env::temp_dir().join(format!("pop3fs-demo-{}", std::process::id())),
@@ -75,7 +86,7 @@ impl DemoDirectory {
         if is_ours {
             std::fs::create_dir(&path)?;
         }
-        Ok(DemoDirectory { path, is_ours })
+        Ok(Self { path, is_ours })
     }
 }
 
