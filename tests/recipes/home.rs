@@ -31,7 +31,7 @@ mount -t tmpfs none /home; mount -t tmpfs -o mode=1777 none /tmp; mkdir -p "$1";
 mkdir -m 700 /home/alice /home/alice/.run; echo secret >/home/alice/.mail-password
 printf 'set folder=~/mail\npush <exit>\n' >/home/alice/.muttrc; chmod 600 /home/alice/.mail-password; chown -R alice: /home/alice
 as_alice() {
-    (cd /home/alice; exec env -i HOME=/home/alice USER=alice LANG=C.UTF-8 TERM=xterm PATH=/usr/bin:/bin \
+    (umask 002; cd /home/alice; exec env -i HOME=/home/alice USER=alice LANG=C.UTF-8 TERM=xterm PATH=/usr/bin:/bin \
         XDG_RUNTIME_DIR=/home/alice/.run SSL_CERT_FILE="$1/ca.pem" POP3FS_PASSWORD=secret \
         setpriv --reuid=alice --regid=alice --clear-groups bash -euo pipefail -c "$2" </dev/null)
 }
