@@ -123,6 +123,13 @@ pub(crate) struct Broken {
     pub(crate) silent: usize,
 }
 
+impl Broken {
+    /// How many replies broke off, at the login or later.
+    pub(crate) fn replies(&self) -> usize {
+        self.at_login + self.later
+    }
+}
+
 /// A server with one maildrop.
 pub(crate) struct Server {
     scripted: Scripted,

@@ -65,7 +65,11 @@ impl Run {
             .modified
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
+        // The headers of a message are not asked for again once two sessions broke over them: it has
+        // the date of its first listing then.
+        let is_given_up = self.server.broken().replies() >= before.replies() + 2;
         if known.arrived.is_none()
+            && !is_given_up
             && self.server.misreplied() == 0
             && !known
                 .possible()
