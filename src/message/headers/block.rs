@@ -79,6 +79,11 @@ pub(in crate::message) fn length(octets: &[u8], owner: Owner) -> usize {
     ended.unwrap_or_else(|| scan.without_blank_line(octets.len()))
 }
 
+fn without_final_crs(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|&octet| octet != b'\r');
+    &line[..end.map_or(0, |last| last + 1)]
+}
+
 /// Goes through the lines of a header block.
 struct BlockScan {
     owner: Owner,
@@ -113,7 +118,8 @@ impl BlockScan {
             0 => content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content),
             _ => content,
         };
-        let content = content.strip_suffix(b"\r").unwrap_or(content);
+        // Where lines end in CR CR LF, a reader with LF is shown CR LF.
+        let content = without_final_crs(content);
         if content.is_empty() {
             let is_leading = self.owner == Owner::Nested && !self.has_fields && self.junk.is_none();
             let end = start + line.len();
@@ -302,6 +308,8 @@ mod tests {
             ("\r\n", "A: b\r\n\r\n"),
             ("\n", "\n"),
             ("A: b\r\r\n\r\n", "C: d"),
+            ("A: b\r\r\n\r\r\n", "C: d"),
+            ("A: b\r\n\r\r\r\n", "C: d\r\n\r\n"),
             ("A: b\r\n \r\n\r\n", "C: d"),
             ("A: b\r\r", "C: d\r\r"),
         ] {
