@@ -20,12 +20,12 @@
 //! * **A stat** shows LIST's octets until the body was seen once, and the exact size from then on.
 //!   Its mtime is the arrival that the headers tell, which costs one TOP the first time that a
 //!   `getattr` asks. Its ctime is when this machine first listed the message.
-//! * **An open** wants the body, from memory, disk or the server. One on disk is not read: the open
-//!   keeps its file. Else the engine sends RETR, corrects the size and has the kernel forget the
-//!   old one; then the open is answered. A **read** answers from the body that the open has kept.
-//!   The first one verifies a body on disk; if it is damaged, the read waits until the engine has
-//!   fetched the message again. Bodies are kept with CRLF only; where lines end in LF, the read
-//!   drops the CRs on the way.
+//! * **An open** wants the body, from memory, disk or the server. Of one on disk it keeps the file.
+//!   Else the engine sends RETR, corrects the size and has the kernel forget the old one; then the
+//!   open is answered. Of a small file that is opened for the first time the kernel gets the content
+//!   before the answer. A **read** answers from the body that the open has kept. It verifies a body
+//!   on disk; if it is damaged, the read waits until the engine has fetched the message again.
+//!   Bodies are kept with CRLF only; where lines end in LF, the read drops the CRs on the way.
 //! * **A reply** is believed once the session has shown that its replies are in step
 //!   (`maildrop/engine/transfer.rs`). Until then it reaches neither a reader nor the cache.
 //! * **An unlink** makes the message pending. A commit (`fsync` of the directory, `pop3fs commit`,
@@ -85,6 +85,17 @@
 //! | [`message`] | what a message says: dates, titles, text, parts; octets in, structures out | what is read out of a message |
 //! | [`search`] | the query language, folding, what of a message is found by its words | a new kind of term |
 //! | [`demo`] | a small maildrop of its own, to try the rest on | `pop3fs demo` |
+//!
+//! | a user reports | begin in |
+//! |---|---|
+//! | the server hangs up, refuses or says something odd | `maildrop/connection/quirks.rs`: it names the file for each (`capa.rs` for CAPA) |
+//! | a removed message is there again, or is still on the server | `maildrop/engine/commit.rs`: it shows each way back |
+//! | a message is gone | invariant 1, then the same file |
+//! | the wrong octets | `maildrop/engine/transfer.rs`; from the cache: `store/bodies/record.rs` |
+//! | a wrong date | `message/headers/arrival.rs` chooses the field, `date.rs` reads it |
+//! | an old size, or zeros behind the end | `fs/fuse/notify.rs`: what the kernel is told |
+//! | a text that cannot be read | `message/text/mod.rs` |
+//! | a program that waits | `fs/reply/deferred.rs` |
 //!
 //! Inside each folder files import only what lies below them, and no two files import each other.
 //! In `maildrop` the order is handle, engine, shared, session, login, connection, fault, deletion,

@@ -1,4 +1,4 @@
-//! When a message arrived, according to its headers.
+//! When a message arrived, according to its headers. What was shown once stays: the index keeps it.
 
 use super::block::{header_block, with_lf};
 use super::date::{self, WrittenDate};
