@@ -2,11 +2,12 @@
 //! alone, and the server still gets several commands at a time.
 
 use std::fs;
+use std::thread;
 
 use nix::errno::Errno;
 
 use crate::common::{Liar, Mount, Reply, corpus};
-use crate::{assert_fails, assert_shows, listed, ls_l, mounted, remove, umount};
+use crate::{assert_fails, assert_reads, assert_shows, listed, ls_l, mounted, remove, umount};
 
 const COUNT: usize = 40;
 
@@ -75,6 +76,26 @@ fn assert_tops_pipelined(liar: &Liar, mount: &Mount) {
     assert_eq!(liar.count("PASS"), before + 1);
 }
 
+/// Has messages read at once. The bad ones, which the server never answers, time out, and no others.
+fn assert_only_these_time_out(mount: &Mount, messages: &[Vec<u8>], all: &[usize], bad: &[usize]) {
+    let paths = all
+        .iter()
+        .map(|serial| mount.join(format!("liar-{serial}.eml")));
+    let readers: Vec<_> = paths.map(|path| thread::spawn(|| fs::read(path))).collect();
+    for (serial, reader) in all.iter().zip(readers) {
+        let read = reader.join().expect("a reader");
+        match bad.contains(serial) {
+            true => assert_times_out(read),
+            false => assert!(read.expect("a message") == messages[serial - 1]),
+        }
+    }
+}
+
+fn assert_times_out(read: std::io::Result<Vec<u8>>) {
+    let error = read.expect_err("a time-out").raw_os_error();
+    assert_eq!(error, Some(Errno::ETIMEDOUT as i32));
+}
+
 #[test]
 fn tops_that_end_sessions_leave_the_others_pipelined() {
     for bad in [&[1, 2][..], &[10, 20, 30]] {
@@ -128,6 +149,57 @@ fn a_body_that_ends_sessions_leaves_the_others_pipelined() {
     assert_fails(&mount, "liar-1.eml", Errno::EIO);
     liar.behave("RETR 1");
     assert_bodies_pipelined(&liar, &mount);
+}
+
+#[test]
+fn bodies_without_answer_leave_the_others_pipelined() {
+    for bad in [&[1][..], &[1, 2], &[3, 7], &[1, 20]] {
+        let (liar, messages) = liar();
+        for serial in bad {
+            liar.on(&format!("RETR {serial}"), Reply::Silent);
+        }
+        let mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
+        assert_only_these_time_out(&mount, &messages, &Vec::from_iter(1..=20), bad);
+        for serial in bad {
+            liar.behave(&format!("RETR {serial}"));
+            assert_reads(&mount, &format!("liar-{serial}.eml"), &messages[serial - 1]);
+        }
+        assert_bodies_pipelined(&liar, &mount);
+    }
+}
+
+#[test]
+fn a_body_that_hangs_again_and_again_leaves_others_pipelined() {
+    let (liar, messages) = liar();
+    liar.on("RETR 1", Reply::Silent);
+    let mount = mounted(&liar, &["timeout=1s", "mtime=none"]);
+    for serial in 2..=7 {
+        assert_only_these_time_out(&mount, &messages, &[1, serial], &[1]);
+    }
+    liar.behave("RETR 1");
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    assert_bodies_pipelined(&liar, &mount);
+}
+
+#[test]
+fn bodies_that_hang_far_apart_leave_the_others_pipelined() {
+    let messages = corpus::realistic(39, 3 * COUNT);
+    let liar = Liar::start(&messages);
+    let mount = mounted(&liar, &["timeout=1s", "mtime=none"]);
+    let names = listed(&mount);
+    let bad = [1, 60, 118].map(|place| names[place].as_str());
+    for name in bad {
+        let serial = name.trim_start_matches("liar-").trim_end_matches(".eml");
+        liar.on(&format!("RETR {serial}"), Reply::Silent);
+    }
+    for name in &names {
+        match bad.contains(&name.as_str()) {
+            true => assert_fails(&mount, name, Errno::ETIMEDOUT),
+            false => assert!(messages.contains(&fs::read(mount.join(name)).expect("a message"))),
+        }
+    }
+    let said = mount.stderr();
+    assert!(!said.contains("one command at a time"), "{said}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The time at which the server last sent something.
+//! The time since which readers wait for the server.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
-/// The time at which the server last sent something. The engine notes it. A waiting handler reads
-/// it to decide whether to wait longer.
+/// The time at which the server last sent something, or the engine gave up a silent session and
+/// turned to the next one. The engine notes it. A waiting handler reads it to decide whether to wait
+/// longer.
 #[derive(Clone, Debug)]
 pub(crate) struct LastHeard {
     begin: Instant,
@@ -22,7 +23,7 @@ impl LastHeard {
         }
     }
 
-    /// Notes that the server has sent something now.
+    /// Notes that the server has sent something now, or is asked again in a new session.
     pub(crate) fn note(&self) {
         let since = u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.milliseconds.store(since, Ordering::Relaxed);

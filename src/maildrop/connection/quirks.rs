@@ -83,7 +83,7 @@ use std::fmt;
 use crate::maildrop::catalogue::identity::Identity;
 use crate::maildrop::connection::capa::CapaHistory;
 use crate::maildrop::connection::listed_sizes::ListedSizes;
-use crate::maildrop::connection::pipelining::{Breakdown, Pipelining};
+use crate::maildrop::connection::pipelining::{CountedCut, Pipelining};
 use crate::maildrop::connection::tops::{TopOf, Tops};
 use crate::maildrop::fault::Fault;
 
@@ -139,7 +139,7 @@ impl Quirks {
         &mut self,
         message: TopOf,
         fault: &Fault,
-        counted: Option<Breakdown>,
+        counted: Option<CountedCut>,
     ) {
         if matches!(fault, Fault::TooLarge) {
             return self.tops.note_too_long(message);

@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 
 use crate::maildrop::catalogue::id::MessageId;
-use crate::maildrop::connection::pipelining::Breakdown;
+use crate::maildrop::connection::pipelining::CountedCut;
 use crate::maildrop::fault::unknown_command::speaks_of_an_unknown_command;
 use crate::pop3::{MessageNumber, Status};
 
@@ -34,7 +34,7 @@ pub(crate) struct Tops {
 struct Breaks {
     sessions: u8,
     /// The first one was counted as a failure of pipelining.
-    counted: Option<Breakdown>,
+    counted: Option<CountedCut>,
 }
 
 /// Whether the server has TOP.
@@ -135,8 +135,8 @@ impl Tops {
     pub(crate) fn note_break(
         &mut self,
         message: TopOf,
-        counted: Option<Breakdown>,
-    ) -> Option<Breakdown> {
+        counted: Option<CountedCut>,
+    ) -> Option<CountedCut> {
         let breaks = self.breaks.entry(message).or_default();
         breaks.sessions = breaks.sessions.saturating_add(1);
         if breaks.sessions < MOST_BREAKS {
@@ -220,7 +220,7 @@ mod tests {
     fn top_that_broke_a_session_goes_alone() {
         let mut tops = Tops::default();
         assert!(!tops.is_to_go_alone(message(1)));
-        let counted = Some(Breakdown::Cut);
+        let counted = Some(CountedCut);
         assert_eq!(tops.note_break(message(1), counted), None);
         assert!(tops.is_to_go_alone(message(1)) && !tops.is_to_go_alone(message(2)));
         assert_eq!(tops.note_break(message(1), None), counted);

@@ -105,8 +105,7 @@ fn may_have_gone(sessions: &Sessions, shared: &Shared) -> bool {
     is_for_demand || age >= shared.settings.refresh
 }
 
-/// The silence was theirs too, though another's command had to bear it: the next session would keep
-/// them as long.
+/// The server hangs at whatever it is asked for: the next session would keep them as long.
 pub(super) fn fail_those_kept_waiting(silence: &Fault, shared: &Shared) {
     let Some(begin) = Instant::now().checked_sub(shared.timeout()) else {
         return;

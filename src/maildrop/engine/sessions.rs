@@ -17,6 +17,10 @@ use crate::pop3::Command;
 /// three attempts.
 const MOST_FRUITLESS: u8 = 6;
 
+/// A server that gave nothing in so many sessions in a row hangs at whatever it is asked for, and not
+/// at one message or two.
+const MOST_HUNG: u8 = 3;
+
 /// By how much the engine may be late to end an idle session on a busy machine.
 const OVERSLEPT: Duration = Duration::from_secs(30);
 
@@ -226,6 +230,11 @@ impl Sessions {
         if self.fruitless >= MOST_FRUITLESS {
             self.backoff.fail(fault, BootTime::now(), fastrand::f64());
         }
+    }
+
+    /// Whether so many sessions in a row gave nothing that the next one is not expected to.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.fruitless >= MOST_HUNG
     }
 
     /// Waits until a handler wakes the engine. Closes the session when it was idle for too long, or

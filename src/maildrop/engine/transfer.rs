@@ -37,14 +37,16 @@
 //! fetched for its date, any other has the time of its first listing.
 //!
 //! When the session breaks down, a want that somebody waits for goes back to the front of the queue
-//! and is fetched by the next session; the third loss is final, and so is a silence of a whole
-//! time-out, for all that wait so long.
+//! and is fetched by the next session; the third loss is final. A silence of a whole time-out is
+//! final at once for the want whose reply was due: the server hangs at this message. If somebody
+//! asks again, it goes alone. The wants behind it wait for the next session, unless session after
+//! session falls silent before it fetched anything: then the server hangs at whatever is asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use crate::maildrop::catalogue::id::MessageId;
-use crate::maildrop::connection::pipelining::Breakdown;
+use crate::maildrop::connection::pipelining::CountedCut;
 use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::engine::in_flight::{InFlight, Reply, SentCommands, SentFetch};
@@ -80,7 +82,9 @@ pub(super) struct Transfer {
     too_large: HashMap<MessageId, u64>,
     /// Wants that go alone, and what was counted as a failure of pipelining when the last session
     /// broke down over them.
-    to_go_alone: HashMap<Want, Option<Breakdown>>,
+    to_go_alone: HashMap<Want, Option<CountedCut>>,
+    /// Wants at which the server hung. They go alone until they are answered.
+    hung: HashSet<Want>,
     /// The want that goes alone now.
     alone: Option<Alone>,
 }
@@ -90,7 +94,7 @@ pub(super) struct Transfer {
 struct Alone {
     want: Want,
     /// See [`Transfer::to_go_alone`].
-    counted: Option<Breakdown>,
+    counted: Option<CountedCut>,
 }
 
 impl Transfer {
@@ -154,12 +158,8 @@ impl Transfer {
         sessions.drop_current(shared);
         let (mut front, behind) = self.in_flight.take_lost();
         for want in behind.into_iter().rev() {
-            match fault.is_silence() && broken_top.is_none() {
-                // It may have been asked for a moment ago.
-                true => try_again(want, fault, shared),
-                // The connection broke over the reply in front of it.
-                false => shared.state.lock().wants.put_back(want),
-            }
+            // The session broke down over the reply in front of it.
+            shared.state.lock().wants.put_back(want);
         }
         if let Some(message) = broken_top {
             front = front.or_else(|| self.take_unconfirmed(Want::Headers(message)));
@@ -172,10 +172,30 @@ impl Transfer {
                 .into_iter()
                 .for_each(|want| lose_top(want, sessions, shared));
         }
-        if fault.is_silence() {
-            fail_those_kept_waiting(fault, shared);
+        if let Some(front) = front {
+            self.lose_front(front, counted, alone, fault, sessions, shared);
         }
-        let Some(front) = front else { return };
+        if fault.is_silence() {
+            match sessions.is_hopeless() {
+                true => fail_those_kept_waiting(fault, shared),
+                false => shared.last_heard.note(),
+            }
+        }
+    }
+
+    /// The session broke down over this want.
+    fn lose_front(
+        &mut self,
+        front: Want,
+        counted: Option<CountedCut>,
+        alone: Option<Alone>,
+        fault: &Fault,
+        sessions: &mut Sessions,
+        shared: &Shared,
+    ) {
+        if fault.is_silence() {
+            self.hung.insert(front);
+        }
         if fault.is_silence() || !fault.is_of_the_link() {
             self.note_too_large(front, fault, shared);
             return give_up(front, fault, shared);
@@ -273,7 +293,7 @@ impl Transfer {
     }
 
     /// Returns what is counted as a failure of pipelining.
-    fn note_breakdown(&self, fault: &Fault, sessions: &mut Sessions) -> Option<Breakdown> {
+    fn note_breakdown(&self, fault: &Fault, sessions: &mut Sessions) -> Option<CountedCut> {
         sessions.note_breakdown(fault);
         let nothing_came = self.in_flight.nothing_came_of_first();
         let (session, quirks) = sessions.current_mut()?;
@@ -376,6 +396,7 @@ impl Transfer {
     fn goes_alone(&self, want: Want, sessions: &Sessions) -> bool {
         let is_broken_top = |id| sessions.quirks.tops.is_to_go_alone(TopOf::Known(id));
         self.to_go_alone.contains_key(&want)
+            || self.hung.contains(&want)
             || matches!(want, Want::Headers(id) if is_broken_top(id))
     }
 
@@ -482,6 +503,9 @@ impl Transfer {
         sessions: &mut Sessions,
         shared: &Shared,
     ) -> Result<Relisting, Fault> {
+        if let Reply::Received(fetch) | Reply::Refused(fetch, _) = &reply {
+            self.hung.remove(&fetch.want);
+        }
         match reply {
             Reply::Checked => {
                 refuse_what_follows(sessions)?;

@@ -7,11 +7,16 @@
 //! The three answers may disagree. A message is listed if UIDL and one of the others include it. A
 //! message without a unique-id is not listed, because the next session could not recognize it. A
 //! line that cannot be read loses only what it was to tell.
+//!
+//! Where an earlier session fell silent with several commands in flight, LIST is sent once more, with
+//! NOOPs behind it. A server that loses commands which come behind others does not answer them all.
+//! None of them concerns a message at which the server may hang.
 
 use crate::maildrop::catalogue::identity;
 use crate::maildrop::catalogue::identity::Identity;
 use crate::maildrop::catalogue::listing::{Coverage, Entry};
 use crate::maildrop::connection::link::Link;
+use crate::maildrop::connection::pipelining::TRIAL;
 use crate::maildrop::connection::quirks::{Notice, Quirks};
 use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::fault::Fault;
@@ -75,6 +80,7 @@ impl Scan<'_> {
         let count = self.count()?;
         let unique_ids = self.unique_ids(count)?;
         let sizes = self.sizes(count)?;
+        self.try_several()?;
         match unique_ids {
             Some(unique_ids) => Ok(self.by_uidl(unique_ids, &sizes, count)),
             None => self.by_headers(&sizes.unless_all_are_lost()?),
@@ -137,6 +143,22 @@ impl Scan<'_> {
             Err(Fault::Refused { .. }) if count == 0 => Ok(Sizes::default()),
             answer => answer.map(|()| found.once_each(self.quirks)),
         }
+    }
+
+    /// Tries several commands at once, if it is in doubt whether the server answers them.
+    fn try_several(&mut self) -> Result<(), Fault> {
+        if self.ahead == 1 || !self.quirks.pipelining.is_in_doubt() {
+            return Ok(());
+        }
+        // A long reply and short ones.
+        let mut commands = [Command::Noop; TRIAL];
+        commands[0] = Command::List;
+        let outcome = self
+            .link
+            .pipeline(&commands, self.ahead, |&command| command, |_, _| Ok(()))
+            .and_then(|()| self.link.refuse_what_is_unasked());
+        self.quirks.pipelining.note_trial(self.link, &outcome);
+        outcome
     }
 
     /// Combines the three answers. LIST's sizes are only hints, so a message that is missing from
