@@ -115,6 +115,28 @@ fn swapped_replies_of_equal_size_are_told_by_their_headers() {
     }
 }
 
+/// The mount knows other headers of the message than it has by now. Without TOP the server has to
+/// say so a second time.
+#[test]
+fn without_top_changed_headers_are_believed_the_second_time() {
+    let mut messages = of_equal_size(COUNT);
+    messages.extend(vec![corpus::large(100_000); 30]);
+    for pipeline in ["pipeline=off", "pipeline=auto"] {
+        let liar = Liar::start(&messages);
+        liar.on("TOP", Reply::Err("unknown command"));
+        let options = ["timeout=5s", "cache=off", "memory=1M", pipeline];
+        let mount = mounted(&liar, &options);
+        // The long messages leave no room in memory for the others.
+        assert_all_right(&mount, &messages);
+        let mut changed = message(9_999, "");
+        changed.extend_from_slice(&messages[2][changed.len()..]);
+        liar.on("RETR 3", body_reply(&changed));
+        let before = liar.count("RETR 3");
+        assert!(fs::read(mount.join(name(3))).expect("a message") == changed);
+        assert_eq!(liar.count("RETR 3") - before, 2);
+    }
+}
+
 /// TOP and LIST speak against the body however often the server sends it.
 #[test]
 fn a_body_of_another_message_is_never_given_out() {

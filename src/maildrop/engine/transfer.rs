@@ -117,6 +117,10 @@ impl Transfer {
     ) -> Result<Relisting, Fault> {
         let mut relisting = Relisting::NotNeeded;
         loop {
+            if self.in_flight.is_empty() && self.unconfirmed.is_empty() {
+                // What is asked for again by this goes into the window.
+                self.judge_those_without_top(sessions, shared);
+            }
             if relisting == Relisting::NotNeeded {
                 self.fill_window(sessions, shared)?;
             }
@@ -248,7 +252,6 @@ impl Transfer {
     ) -> Result<(), Fault> {
         let most = self.most_in_flight(sessions, shared);
         if self.unconfirmed.is_empty() {
-            self.judge_those_without_top(sessions, shared);
             self.have_suspects_shown(most, sessions)?;
         }
         let is_nothing_left = self.unconfirmed.is_empty() && self.suspects.is_empty();

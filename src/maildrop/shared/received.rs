@@ -7,7 +7,7 @@ use crate::maildrop::catalogue::changes::Changes;
 use crate::maildrop::catalogue::digest::{HeaderDigest, HeaderSource};
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
-use crate::maildrop::catalogue::learnt::Learnt;
+use crate::maildrop::catalogue::learnt::{HeaderNews, Learnt};
 use crate::maildrop::catalogue::merge::{MergePlan, Numbering};
 use crate::maildrop::catalogue::message::{Extent, Standing, unix_now};
 use crate::maildrop::fault::Fault;
@@ -90,7 +90,7 @@ impl Shared {
             }
             let (readers, of_headers) = state.wants.take(Want::Body(id));
             if !of_headers.is_empty() {
-                effects.rows = state.learn_headers(id, learnt);
+                take_headers(id, learnt, state, effects);
             }
             effects.answers.push(Answer {
                 readers,
@@ -121,7 +121,7 @@ impl Shared {
         };
         let learnt = self.learnt(&body, HeaderSource::Body);
         self.change(|state, effects| {
-            effects.rows = state.learn_headers(id, learnt);
+            take_headers(id, learnt, state, effects);
             effects.answers.push(Answer {
                 readers: Vec::new(),
                 of_headers: state.wants.take_headers(id),
@@ -197,7 +197,7 @@ impl Shared {
             let announced = state.catalogue.get(id).announced();
             state.sizes.note(announced, body.len());
             let resized = state.catalogue.learn_size(id, Some(extent));
-            effects.rows = state.learn_headers(id, learnt);
+            take_headers(id, learnt, state, effects);
             let message = state.catalogue.get(id);
             let (inode, key) = (message.inode, message.body_key());
             let size = |eol| Change::Size { inode, eol };
@@ -237,7 +237,7 @@ impl Shared {
         let learnt = self.learnt(&headers, HeaderSource::Top);
         let shown = learnt.digest;
         self.change(|state, effects| {
-            effects.rows = state.learn_headers(id, learnt);
+            take_headers(id, learnt, state, effects);
             if !headers.is_empty() {
                 let inode = state.catalogue.get(id).inode;
                 state.tops.insert(inode, Arc::clone(&headers));
@@ -252,7 +252,7 @@ impl Shared {
         let none = Arc::new(Body::new(Vec::new()));
         let learnt = self.learnt(&none, HeaderSource::Top);
         self.change(|state, effects| {
-            effects.rows = state.learn_headers(id, learnt);
+            take_headers(id, learnt, state, effects);
             hand_out_headers(id, none, state, effects);
         });
     }
@@ -294,7 +294,7 @@ impl Shared {
             // A listing may have shown in the meantime that the message is another one.
             let is_same = state.catalogue.get(id).exact_size() == Some(body.len());
             if is_same {
-                effects.rows = state.learn_headers(id, learnt);
+                take_headers(id, learnt, state, effects);
             }
             is_same
         })
@@ -481,6 +481,17 @@ fn hand_out_headers(id: MessageId, headers: Arc<Body>, state: &mut State, effect
         of_headers: state.wants.take_headers(id),
         result: Ok(headers),
     });
+}
+
+/// Keeps what was read from headers. If other mail has the message's place by now, what is cached
+/// of the message goes, and the kernel hears of it: else a program would read the old text and
+/// remove the new one.
+fn take_headers(id: MessageId, learnt: Learnt, state: &mut State, effects: &mut Effects) {
+    if state.catalogue.learn_headers(id, learnt) == HeaderNews::OtherMessage {
+        drop_content(id, state, effects);
+        effects.rows.push(state.catalogue.void_row(id));
+    }
+    effects.rows.push(state.catalogue.row_with_outline(id));
 }
 
 /// Drops the cached content of a message.

@@ -5,7 +5,6 @@ use std::time::{Instant, SystemTime};
 
 use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
-use crate::maildrop::catalogue::learnt::{HeaderNews, Learnt};
 use crate::maildrop::catalogue::message::{Message, Standing};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::terms::Connection;
@@ -198,16 +197,6 @@ impl State {
         }
         for id in schedule.ahead {
             self.wants.plan(Want::Headers(id));
-        }
-    }
-
-    /// Keeps what was read from headers. Returns the rows for the index.
-    pub(crate) fn learn_headers(&mut self, id: MessageId, learnt: Learnt) -> Vec<Row> {
-        let news = self.catalogue.learn_headers(id, learnt);
-        let row = self.catalogue.row_with_outline(id);
-        match news {
-            HeaderNews::SameMessage => vec![row],
-            HeaderNews::OtherMessage => vec![self.catalogue.void_row(id), row],
         }
     }
 
