@@ -86,16 +86,8 @@
 //! | [`search`] | the query language, folding, what of a message is found by its words | a new kind of term |
 //! | [`demo`] | a small maildrop of its own, to try the rest on | `pop3fs demo` |
 //!
-//! | a user reports | begin in |
-//! |---|---|
-//! | the server hangs up, refuses or says something odd | `maildrop/connection/quirks.rs`: it names the file for each (`capa.rs` for CAPA) |
-//! | a removed message is there again, or is still on the server | `maildrop/engine/commit.rs`: it shows each way back |
-//! | a message is gone | invariant 1, then the same file |
-//! | the wrong octets | `maildrop/engine/transfer.rs`; from the cache: `store/bodies/record.rs` |
-//! | a wrong date | `message/headers/arrival.rs` chooses the field, `date.rs` reads it |
-//! | an old size, or zeros behind the end | `fs/fuse/notify.rs`: what the kernel is told |
-//! | a text that cannot be read | `message/text/mod.rs` |
-//! | a program that waits | `fs/reply/deferred.rs` |
+//! `contrib/doc/HACKING.md` goes from what somebody saw to the file: a message that came back, a wrong
+//! date, an old size.
 //!
 //! Inside each folder files import only what lies below them, and no two files import each other.
 //! In `maildrop` the order is handle, engine, shared, session, login, connection, fault, deletion,
