@@ -23,15 +23,16 @@
 //! Where the link fails over several DELEs twice, the third attempt sends one at a time
 //! (pipelining.rs).
 //!
-//! A removed message is listed again for one of these reasons:
+//! A removed message is listed again for one of these reasons, here or in the next mount:
 //!
 //! | reason | file |
 //! |---|---|
-//! | it is not, or may not be, what the user removed | confirm.rs |
-//! | the server refused its DELE, or still names it after a QUIT in doubt | reconcile.rs |
+//! | it is not, or may not be, what the user removed | engine/confirm.rs |
+//! | the server refused its DELE, or still names it after a QUIT in doubt | engine/reconcile.rs |
 //! | the number of its twins changed, or a listing after the commit names it | catalogue/mod.rs |
-//! | the commit was held back, and the user was told so | deletion/limit.rs |
+//! | the last commit was held back, and the user was told so | deletion/limit.rs |
 //! | the mount ended without a commit, and the index did not keep the removal | shared/away.rs |
+//! | the index kept the removal, and the maildrop no longer tells which message it was | catalogue/remembered.rs |
 //!
 //! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the
 //! link alone was at fault, or the server did not tell which message it is: then it stays pending.

@@ -1,4 +1,5 @@
-//! When a message arrived, according to its headers. What was shown once stays: the index keeps it.
+//! When a message arrived, according to its headers: which field tells it. What a date says is in
+//! date.rs. A time that was shown once stays (`learn_headers` in the catalogue).
 
 use super::block::{header_block, with_lf};
 use super::date::{self, WrittenDate};
