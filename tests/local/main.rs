@@ -26,7 +26,6 @@ use std::time::Duration;
 
 use common::{Ground, Liar, Mount, PROGRAM, assert_says, corpus, sentence, stderr, stdout};
 use nix::errno::Errno;
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 /// How long one command may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -84,7 +83,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 fn forget_pages(mount: &Mount, count: usize) {
     for serial in 1..=count as u64 {
         let file = File::open(mount.join(name(serial))).expect("a message");
-        posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).expect("fadvise");
+        common::forget_pages(&file);
     }
 }
 

@@ -8,9 +8,8 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use crate::common::{Liar, Mount, Reply, corpus, stdout_of};
+use crate::common::{Liar, Mount, Reply, corpus, forget_pages, stdout_of};
 use crate::{assert_reads, assert_reads_all, errno, mounted, name, umount};
 
 /// Enough for several reads of the kernel.
@@ -94,11 +93,6 @@ fn read_to_end(mut file: &File) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     file.read_to_end(&mut octets)?;
     Ok(octets)
-}
-
-/// Has the kernel forget the pages of the file.
-fn forget_pages(file: &File) {
-    posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).expect("fadvise");
 }
 
 fn flip_a_bit(octets: &mut [u8]) {

@@ -210,8 +210,7 @@ impl Run {
             return Err(format!("{shown} messages are shown of {}", left.len()));
         }
         self.tally.sessions = self.server.listings().0;
-        let broken = self.server.broken();
-        self.tally.breaks = broken.at_login + broken.later;
+        self.tally.breaks = self.server.broken().replies();
         Ok(self.tally)
     }
 

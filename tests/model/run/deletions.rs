@@ -209,10 +209,8 @@ impl Run {
         fault: &Fault,
     ) -> Check {
         let after = self.server.broken();
-        let breaks = after.at_login + after.later + after.by_silence
-            - before.at_login
-            - before.later
-            - before.by_silence;
+        let count = |broken: Broken| broken.replies() + broken.by_silence;
+        let breaks = count(after) - count(before);
         let is_silence = self.is_silent_at_times
             && (fault.is_silence() || matches!(fault, Fault::OutcomeUnknown(_)));
         if breaks < EXCUSE && !is_silence {

@@ -5,9 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
-
-use super::super::common::{Liar, Mount, stdout_of};
+use super::super::common::{Liar, Mount, forget_pages, stdout_of};
 use super::super::{in_clear, read};
 use super::{Attached, noise, wire, with_attachments};
 
@@ -33,11 +31,6 @@ fn maildrop(options: &[&str]) -> (Liar, Mount, Vec<Vec<u8>>) {
         assert!(text == pop3fs::message::text(message).as_bytes());
     }
     (liar, mount, messages)
-}
-
-/// Has the kernel forget the pages of the file.
-fn forget_pages(file: &File) {
-    posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).expect("fadvise");
 }
 
 /// Changes the first of these octets wherever they are in a segment of the cache.
