@@ -18,12 +18,10 @@ use std::sync::Arc;
 use crate::fs::open_files::OpenContent;
 use crate::fs::readings::{FileContent, Readings};
 use crate::fs::view_cache::Revision;
+use crate::store::READ_WHOLE;
 
 /// The size of a page of the kernel's cache.
 const PAGE: u64 = 4096;
-/// The largest file that the kernel is given whole when it is first opened, in octets: as much as
-/// the kernel reads ahead.
-const GIVEN_WHOLE: u64 = 128 * 1024;
 
 /// One version of a file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +123,9 @@ impl KernelView {
         self.pages() == Pages::Outdated || self.shown != ShownSize::Right
     }
 
-    /// What the kernel is given of a file that nobody has had open: all of it if it is small and
-    /// the kernel keeps its pages, else what [`KernelView::missing_tail`] says. In octets.
+    /// What the kernel is given of a file that nobody has had open: all of it if it is no longer
+    /// than [`READ_WHOLE`] and the kernel keeps its pages, else what [`KernelView::missing_tail`]
+    /// says. In octets.
     ///
     /// All of it only if the kernel knows the size. If it believed in more, it would ask for what is
     /// missing by several reads at once. They would all be short, and of several short reads the
@@ -135,7 +134,7 @@ impl KernelView {
         let size = self.content.len();
         let is_kept = self.pages() == Pages::Current && !self.content.has_own_file();
         let is_known = self.shown == ShownSize::Right && self.content.is_ready();
-        if is_kept && is_known && (1..=GIVEN_WHOLE).contains(&size) {
+        if is_kept && is_known && (1..=READ_WHOLE).contains(&size) {
             return Some(0..size);
         }
         self.missing_tail()

@@ -28,7 +28,9 @@ mod index;
 mod search;
 
 pub use account::{AccountCache, CacheFolder};
-pub use bodies::{Bodies, Body, BodyKey, BodyReader, Disk, Eol, FoundBody, Incoming, Usage};
+pub use bodies::{
+    Bodies, Body, BodyKey, BodyReader, Disk, Eol, FoundBody, Incoming, READ_WHOLE, Usage,
+};
 pub use error::StoreError;
 pub use index::{
     DEPARTED_MOST, DEPARTED_OCTETS_MOST, Index, LastListing, Removal, RemovedMessage, Row, Storing,

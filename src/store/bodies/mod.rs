@@ -22,3 +22,4 @@ pub use incoming::Incoming;
 pub use line_ends::Eol;
 pub use memory::{Bodies, FoundBody};
 pub use reader::BodyReader;
+pub use record::READ_WHOLE;
