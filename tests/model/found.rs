@@ -376,3 +376,40 @@ fn a_twin_that_took_a_removed_name_is_not_said_to_be_left() {
         ],
     );
 }
+
+/// The headers that were known are those of other mail, which had this unique-id before. So the
+/// second message that the user removes is kept, and nothing but QUIT's outcome is in doubt.
+#[test]
+fn a_kept_message_without_twins_is_on_the_server() {
+    let without_top = Setting {
+        offers: Offers {
+            pipelining: false,
+            top: false,
+            expire_at_once: false,
+        },
+        ..setting()
+    };
+    for update in [Update::Done, Update::NotDone] {
+        succeeds_with(
+            without_top.clone(),
+            &[MAIL, Draft { octets: 60, ..MAIL }],
+            &[
+                Operation::List,
+                Operation::Unlink(0),
+                Operation::Exchange(0, 1),
+                Operation::Stat(0),
+                Operation::Commit {
+                    refused: 0,
+                    quit: Quit::Refused(Update::NotDone),
+                },
+                Operation::Unlink(0),
+                Operation::Unlink(0),
+                Operation::Stat(0),
+                Operation::Commit {
+                    refused: 0,
+                    quit: Quit::Refused(update),
+                },
+            ],
+        );
+    }
+}

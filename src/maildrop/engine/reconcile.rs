@@ -174,9 +174,9 @@ impl<'a> Reconcile<'a> {
         left.collect()
     }
 
-    /// Where a message is; `None` if the server has no message with its unique-id. Twins take each
-    /// other's names when one has gone, so only their number tells: if it is another than it must
-    /// be, any of them may have gone.
+    /// Where a message is; `None` if the server has no message with its unique-id. One without twins
+    /// is there if its unique-id is. Twins take each other's names when one has gone, so only their
+    /// number tells: if it is another than it must be, any of them may have gone.
     fn find(
         &self,
         message: &Unmarked,
@@ -193,6 +193,7 @@ impl<'a> Reconcile<'a> {
         };
         match twins_in(session, catalogue.first_twin(message.id), catalogue) {
             0 => None,
+            1 if before.listed == 1 => Some(Whereabouts::OnServer),
             listed if are_all_there(listed) && before.tells_apart(message.identity) => {
                 Some(Whereabouts::OnServer)
             }
