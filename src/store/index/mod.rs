@@ -3,6 +3,7 @@
 mod file;
 #[cfg(test)]
 mod fixture;
+mod inodes;
 mod listing;
 mod removal;
 mod row;
@@ -102,15 +103,16 @@ impl Index {
         }
     }
 
-    /// Stores the rows of new messages, and returns them as they are stored, in the same order.
-    /// Waits for the disk.
+    /// Returns the rows of new messages as they are to be stored, in the same order, and stores
+    /// them without waiting for the disk. Waits until it has read the file.
     ///
     /// The inode number of a row is only a wish. If another mount has already stored the message,
     /// the returned row has the number and the facts that it gave; if another message has or had
-    /// the number, it has a free one. So all mounts of the account use the same numbers.
+    /// the number, it has a free one. So all mounts of the account use the same numbers, unless the
+    /// disk refuses the rows: that is logged, and another mount may give other numbers.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// The file cannot be read, or another mount does not let go of it.
     pub fn assign(&self, rows: Vec<Row>) -> Result<Vec<Row>, StoreError> {
         match &self.file {
             None => Ok(rows),

@@ -84,6 +84,9 @@ pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size,
 pub(super) const RETIRE: &str = "UPDATE message SET twins = 0,
     departed = min(coalesce(departed, ?4), ?4) WHERE uidl = ?1 AND ordinal = ?2 AND inode = ?3";
 
+/// Whether a message has the inode number.
+pub(super) const IS_INODE_TAKEN: &str = "SELECT 1 FROM message WHERE inode = ?1";
+
 /// The first free inode number behind ?1, which is taken: another mount may have given it to a
 /// message that this one never saw. It is near ?1, so that inode numbers still sort as names do.
 pub(super) const FREE_INODE: &str = "SELECT inode + 1 FROM message AS taken WHERE inode >= ?1

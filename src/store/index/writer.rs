@@ -2,17 +2,17 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-
-use super::schema::{
-    FIND, FREE_INODE, GREATEST_INODE, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, RETIRE, STORE,
-    WATERMARK,
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params,
 };
+
+use super::inodes::{Inodes, watermark};
+use super::schema::{FIND, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, RETIRE, STORE};
 use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
 
@@ -39,7 +39,7 @@ const IDLE_BEFORE_COMPACTION: Duration = Duration::from_secs(5);
 pub(super) enum IndexTask {
     /// Store these rows.
     Learn(Vec<Row>),
-    /// Store these rows now, and return them as they are stored.
+    /// Return these rows as they are to be stored, and store them now.
     Assign(Vec<Row>, Sender<Result<Vec<Row>, StoreError>>),
     /// Return the inode number up to which none is given again.
     Watermark(Sender<Result<u64, StoreError>>),
@@ -71,13 +71,6 @@ pub(super) struct IndexWriter {
     /// Why rows were dropped since the last flush.
     dropped: Option<StoreError>,
     /// The rows deleted since the file was compacted.
-    deleted: usize,
-}
-
-/// Rows that were stored in one transaction.
-struct StoredBatch {
-    rows: Vec<Row>,
-    /// The rows of departed messages that were deleted.
     deleted: usize,
 }
 
@@ -136,32 +129,28 @@ impl IndexWriter {
         }
     }
 
-    fn store(&mut self, rows: &[Row]) -> rusqlite::Result<Vec<Row>> {
-        let stored = store_all(&mut self.connection, rows)?;
-        self.deleted += stored.deleted;
-        Ok(stored.rows)
+    fn store(&mut self, rows: &[Row]) -> rusqlite::Result<()> {
+        self.deleted += store_all(&mut self.connection, rows)?;
+        Ok(())
     }
 
     fn answer(&mut self, question: IndexTask) {
         // Whoever asked may be gone; then nobody misses the answer.
         match question {
             IndexTask::Learn(rows) => self.write(&rows),
-            IndexTask::Assign(rows, reply) => {
-                let stored = self.store(&rows).map_err(|error| self.fault(error));
-                let _ = reply.send(stored);
-            }
+            IndexTask::Assign(rows, reply) => self.assign(rows, &reply),
             IndexTask::Watermark(reply) => {
                 let found = watermark(&self.connection).map(i64::cast_unsigned);
-                let _ = reply.send(found.map_err(|error| self.fault(error)));
+                let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
             }
             IndexTask::KeepListing(rows, listing) => self.keep_listing(&rows, &listing),
             IndexTask::LastListing(reply) => {
                 let found = listing::load(&self.connection, &self.account);
-                let _ = reply.send(found.map_err(|error| self.fault(error)));
+                let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
             }
             IndexTask::Remember(removals, reply) => {
                 let stored = removal::remember(&mut self.connection, &removals);
-                let _ = reply.send(stored.map_err(|error| self.fault(error)));
+                let _ = reply.send(stored.map_err(|error| fault(&self.path, error)));
             }
             IndexTask::Forget(messages, reply) => {
                 if let Err(error) = removal::forget(&mut self.connection, &messages) {
@@ -171,10 +160,10 @@ impl IndexWriter {
             }
             IndexTask::Removals(reply) => {
                 let found = removal::load(&self.connection);
-                let _ = reply.send(found.map_err(|error| self.fault(error)));
+                let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
             }
             IndexTask::Load(reply) => {
-                let loaded = load(&self.connection).map_err(|error| self.fault(error));
+                let loaded = load(&self.connection).map_err(|error| fault(&self.path, error));
                 let _ = reply.send(loaded);
             }
             IndexTask::Flush(reply) => {
@@ -183,11 +172,27 @@ impl IndexWriter {
         }
     }
 
+    /// Replies before the rows are written, which takes several times as long as to find their
+    /// numbers. The transaction keeps other mounts from giving the same numbers meanwhile.
+    fn assign(&mut self, rows: Vec<Row>, reply: &Sender<Result<Vec<Row>, StoreError>>) {
+        let (transaction, rows) = match begin_assigning(&mut self.connection, rows) {
+            Ok(begun) => begun,
+            Err(error) => {
+                let _ = reply.send(Err(fault(&self.path, error)));
+                return;
+            }
+        };
+        let _ = reply.send(Ok(rows.clone()));
+        if let Err(error) = put_all(transaction, &rows) {
+            self.drop_rows(rows.len(), error);
+        }
+    }
+
     fn flush(&mut self) -> Result<(), StoreError> {
         if let Some(error) = self.dropped.take() {
             return Err(error);
         }
-        checkpoint(&self.connection).map_err(|error| self.fault(error))
+        checkpoint(&self.connection).map_err(|error| fault(&self.path, error))
     }
 
     /// Writes the rows. Rows that cannot be written are dropped: the mount goes on, and the next
@@ -217,14 +222,14 @@ impl IndexWriter {
             );
         }
         log::debug!("{count} rows were not written: {error}");
-        self.dropped = Some(self.fault(error));
+        self.dropped = Some(fault(&self.path, error));
     }
+}
 
-    fn fault(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Sqlite {
-            path: self.path.clone(),
-            source,
-        }
+fn fault(path: &Path, source: rusqlite::Error) -> StoreError {
+    StoreError::Sqlite {
+        path: path.into(),
+        source,
     }
 }
 
@@ -301,13 +306,39 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-/// Stores the rows in one transaction, and returns them as they are stored.
-fn store_all(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<StoredBatch> {
-    // IMMEDIATE waits for another mount's transaction here instead of failing in the middle.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let stored = store_in(&transaction, rows)?;
+/// Stores the rows in one transaction. Returns how many rows of departed messages were deleted.
+fn store_all(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<usize> {
+    let transaction = begin(connection)?;
+    let deleted = store_in(&transaction, rows)?;
     transaction.commit()?;
-    Ok(stored)
+    Ok(deleted)
+}
+
+/// IMMEDIATE waits for another mount's transaction here instead of failing in the middle.
+fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// Finds the numbers of new messages. The rows with them are yet to be stored.
+fn begin_assigning(
+    connection: &mut Connection,
+    rows: Vec<Row>,
+) -> rusqlite::Result<(Transaction<'_>, Vec<Row>)> {
+    let transaction = begin(connection)?;
+    let mut stored = StoredRows::new(&transaction)?;
+    let merged = rows.into_iter().map(|row| stored.merge(row));
+    let merged = merged.collect::<rusqlite::Result<_>>()?;
+    drop(stored);
+    Ok((transaction, merged))
+}
+
+fn put_all(transaction: Transaction<'_>, rows: &[Row]) -> rusqlite::Result<()> {
+    let mut put = transaction.prepare_cached(STORE)?;
+    for row in rows {
+        put_with(&mut put, row)?;
+    }
+    drop(put);
+    transaction.commit()
 }
 
 /// Stores the rows and the listing in one transaction. Returns how many rows of departed messages
@@ -318,60 +349,67 @@ fn keep_listing(
     rows: &[Row],
     last: &LastListing,
 ) -> rusqlite::Result<usize> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let stored = store_in(&transaction, rows)?;
+    let transaction = begin(connection)?;
+    let deleted = store_in(&transaction, rows)?;
     if !listing::store(&transaction, account, last)? {
         log::debug!("the listing is not kept: the index lacks a message of it");
     }
     transaction.commit()?;
-    Ok(stored.deleted)
+    Ok(deleted)
 }
 
 /// Stores the rows. Those of departed messages are pruned before the listed ones behind them are
-/// stored, which then take their space in the file.
-fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<StoredBatch> {
-    let mut stored = StoredBatch {
-        rows: Vec::with_capacity(rows.len()),
-        deleted: 0,
-    };
+/// stored, which then take their space in the file. Returns how many were deleted.
+fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<usize> {
+    let mut deleted = 0;
     for run in rows.chunk_by(|one, next| one.departed.is_some() == next.departed.is_some()) {
-        // Only pruning raises it, behind a run.
-        let used_up = watermark(transaction)?;
+        // Only pruning raises the watermark, behind a run.
+        let mut stored = StoredRows::new(transaction)?;
+        let mut put = transaction.prepare_cached(STORE)?;
         for row in run {
-            let row = store_one(transaction, row.clone(), used_up)?;
-            stored.rows.push(row);
+            if !retire(transaction, row)? {
+                put_with(&mut put, &stored.merge(row.clone())?)?;
+            }
         }
         if run.iter().any(|row| row.departed.is_some()) {
-            stored.deleted += prune(transaction)?;
+            deleted += prune(transaction)?;
         }
     }
-    Ok(stored)
+    Ok(deleted)
 }
 
-/// Merges the row with the stored one, or gives a new message an inode number that is free and
-/// above `used_up`.
-fn store_one(transaction: &Transaction<'_>, learnt: Row, used_up: i64) -> rusqlite::Result<Row> {
-    if retire(transaction, &learnt)? {
-        return Ok(learnt);
+/// The rows of the file, in one transaction.
+struct StoredRows<'t> {
+    find: CachedStatement<'t>,
+    inodes: Inodes<'t>,
+}
+
+impl<'t> StoredRows<'t> {
+    fn new(transaction: &'t Transaction<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            find: transaction.prepare_cached(FIND)?,
+            inodes: Inodes::new(transaction)?,
+        })
     }
-    if let Some(old) = find(transaction, &learnt)? {
-        let row = learnt.over(old);
-        put(transaction, &row)?;
-        return Ok(row);
+
+    /// The row merged with the stored one, or that of a new message with an inode number that is
+    /// free.
+    fn merge(&mut self, learnt: Row) -> rusqlite::Result<Row> {
+        match self.find(&learnt)? {
+            Some(old) => Ok(learnt.over(old)),
+            None => Ok(Row {
+                inode: self.inodes.give(learnt.inode)?,
+                ..learnt
+            }),
+        }
     }
-    let mut row = learnt;
-    // Inode numbers from older versions may have any 64 bits.
-    if (1..=used_up).contains(&row.inode.cast_signed()) {
-        let greatest: i64 = transaction.query_row(GREATEST_INODE, [], |row| row.get(0))?;
-        row.inode = (greatest + 1).cast_unsigned();
+
+    /// The stored row of the same message. One with damaged values is as good as none.
+    fn find(&mut self, row: &Row) -> rusqlite::Result<Option<Row>> {
+        let name = params![&*row.uidl, row.ordinal];
+        let found = self.find.query_row(name, |row| Ok(parse(row).ok()));
+        Ok(found.optional()?.flatten())
     }
-    if put(transaction, &row)? == 0 {
-        let mut free = transaction.prepare_cached(FREE_INODE)?;
-        let free: i64 = free.query_row([row.inode.cast_signed()], |row| row.get(0))?;
-        row.inode = free.cast_unsigned();
-        put(transaction, &row)?;
-    }
-    Ok(row)
 }
 
 /// Stores of a deleted message only that it was deleted, since no other fact of its row will count:
@@ -409,25 +447,9 @@ fn prune(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
     Ok(deleted.len())
 }
 
-/// The inode number up to which none is given again.
-fn watermark(connection: &Connection) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached(WATERMARK)?
-        .query_row([], |row| row.get(0))
-}
-
-/// The stored row of the same message. One with damaged values is as good as none.
-fn find(connection: &Connection, row: &Row) -> rusqlite::Result<Option<Row>> {
-    let mut statement = connection.prepare_cached(FIND)?;
-    let found = statement
-        .query_row(params![&*row.uidl, row.ordinal], |row| Ok(parse(row).ok()))
-        .optional()?;
-    Ok(found.flatten())
-}
-
-/// Returns 0 if another message has the inode number.
-fn put(connection: &Connection, row: &Row) -> rusqlite::Result<usize> {
-    connection.prepare_cached(STORE)?.execute(params![
+/// Stores a row that is merged with the stored one. The statement is [`STORE`].
+fn put_with(statement: &mut CachedStatement<'_>, row: &Row) -> rusqlite::Result<()> {
+    statement.execute(params![
         &*row.uidl,
         row.ordinal,
         row.inode.cast_signed(),
@@ -444,7 +466,8 @@ fn put(connection: &Connection, row: &Row) -> rusqlite::Result<usize> {
         row.departed,
         row.top_digest,
         row.body_digest
-    ])
+    ])?;
+    Ok(())
 }
 
 /// Copies the write-ahead log into the file, as far as no other mount reads the log. With a
