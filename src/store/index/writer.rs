@@ -367,7 +367,7 @@ fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<usi
         let mut stored = StoredRows::new(transaction)?;
         let mut put = transaction.prepare_cached(STORE)?;
         for row in run {
-            if !retire(transaction, row)? {
+            if !stored.retire(row)? {
                 put_with(&mut put, &stored.merge(row.clone())?)?;
             }
         }
@@ -381,6 +381,7 @@ fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<usi
 /// The rows of the file, in one transaction.
 struct StoredRows<'t> {
     find: CachedStatement<'t>,
+    retire: CachedStatement<'t>,
     inodes: Inodes<'t>,
 }
 
@@ -388,6 +389,7 @@ impl<'t> StoredRows<'t> {
     fn new(transaction: &'t Transaction<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             find: transaction.prepare_cached(FIND)?,
+            retire: transaction.prepare_cached(RETIRE)?,
             inodes: Inodes::new(transaction)?,
         })
     }
@@ -404,24 +406,23 @@ impl<'t> StoredRows<'t> {
         }
     }
 
+    /// Stores of a deleted message only that it was deleted, since no other fact of its row will
+    /// count: to read, merge and write whole rows takes several times as long. Returns false if the
+    /// message was not deleted, or the index does not have it with that inode number.
+    fn retire(&mut self, row: &Row) -> rusqlite::Result<bool> {
+        let Some(at) = row.deleted() else {
+            return Ok(false);
+        };
+        let name = params![&*row.uidl, row.ordinal, row.inode.cast_signed(), at];
+        Ok(self.retire.execute(name)? > 0)
+    }
+
     /// The stored row of the same message. One with damaged values is as good as none.
     fn find(&mut self, row: &Row) -> rusqlite::Result<Option<Row>> {
         let name = params![&*row.uidl, row.ordinal];
         let found = self.find.query_row(name, |row| Ok(parse(row).ok()));
         Ok(found.optional()?.flatten())
     }
-}
-
-/// Stores of a deleted message only that it was deleted, since no other fact of its row will count:
-/// to read, merge and write whole rows takes several times as long. Returns false if the message
-/// was not deleted, or the index does not have it with that inode number.
-fn retire(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<bool> {
-    let Some(at) = row.deleted() else {
-        return Ok(false);
-    };
-    let mut statement = transaction.prepare_cached(RETIRE)?;
-    let name = params![&*row.uidl, row.ordinal, row.inode.cast_signed(), at];
-    Ok(statement.execute(name)? > 0)
 }
 
 /// Deletes the rows of messages that departed long ago, and of all but the last to depart. Their
