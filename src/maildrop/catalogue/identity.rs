@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn only_a_unique_id_by_uidl_shows_that_uidl_works() {
         let row = |uidl: &UniqueId| Row {
-            uidl: uidl.as_bytes().into(),
+            uidl: uidl.octets(),
             ordinal: 1,
             inode: 1 << 30,
             size: None,

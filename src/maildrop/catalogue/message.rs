@@ -176,7 +176,7 @@ impl Message {
             by_body: row.body_digest.map(HeaderDigest),
         };
         Self {
-            uidl: UniqueId::from_wire(&row.uidl),
+            uidl: UniqueId::from_octets(&row.uidl),
             ordinal: row.ordinal,
             twins: row.twins.map_or(0, NonZeroU32::get),
             is_replaceable: row.twins.is_none(),
@@ -364,7 +364,7 @@ impl Message {
 
     /// The unique-id and the ordinal, by which the index knows it.
     pub(crate) fn identity(&self) -> RemovedMessage {
-        (self.uidl.as_bytes().into(), self.ordinal)
+        (self.uidl.octets(), self.ordinal)
     }
 
     /// LIST's octets.
@@ -401,7 +401,7 @@ impl Message {
 
     pub(crate) fn row(&self) -> Row {
         Row {
-            uidl: self.uidl.as_bytes().into(),
+            uidl: self.uidl.octets(),
             ordinal: self.ordinal,
             inode: self.inode,
             size: self.exact,

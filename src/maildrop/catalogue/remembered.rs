@@ -89,7 +89,7 @@ impl Catalogue {
     /// Makes the deletion of a message pending that an earlier mount has removed. None if the
     /// message is unknown, or its twins are not the same any more.
     pub(crate) fn resume(&mut self, removal: &Removal) -> Option<MessageId> {
-        let name = file_name(&UniqueId::from_wire(&removal.uidl), removal.ordinal);
+        let name = file_name(&UniqueId::from_octets(&removal.uidl), removal.ordinal);
         let id = self.by_name(&name, Standing::Departed)?;
         let message = self.get(id);
         if message.twins() != removal.twins {

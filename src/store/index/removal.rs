@@ -1,5 +1,7 @@
 //! Removals that are pending across mounts: what a user has removed while the server was away.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, params};
 
 use super::schema::{FORGET, REMEMBER, REMOVALS};
@@ -9,7 +11,7 @@ use super::schema::{FORGET, REMEMBER, REMOVALS};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal {
     /// The unique-id as the server sent it.
-    pub uidl: Box<[u8]>,
+    pub uidl: Arc<[u8]>,
     /// The position among the messages that share the unique-id.
     pub ordinal: u32,
     /// LIST's size.
@@ -29,7 +31,7 @@ pub struct Removal {
 }
 
 /// The message of a removal: its unique-id and its ordinal.
-pub type RemovedMessage = (Box<[u8]>, u32);
+pub type RemovedMessage = (Arc<[u8]>, u32);
 
 /// Stores removals, in one transaction.
 pub(super) fn remember(connection: &mut Connection, removals: &[Removal]) -> rusqlite::Result<()> {

@@ -1,6 +1,7 @@
 //! What the index keeps of one message.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 /// What is known of one message. The unique-id and the ordinal name it.
 ///
@@ -9,7 +10,7 @@ use std::num::NonZeroU32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// The unique-id as the server sent it (RFC 1939 section 7): any octets.
-    pub uidl: Box<[u8]>,
+    pub uidl: Arc<[u8]>,
     /// The position among the messages that share the unique-id, in maildrop order.
     pub ordinal: u32,
     /// The inode number. Once stored it never changes, and no two rows share one.
