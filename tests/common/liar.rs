@@ -266,6 +266,18 @@ impl Liar {
         self.rule(command, Effect::After(reply), None);
     }
 
+    /// Always sends this reply to commands with this verb (`DELE`) for this message, whatever number
+    /// it has in the session, and does not carry them out.
+    pub fn on_message(&self, verb: &str, serial: u64, reply: Reply) {
+        let rule = (verb.to_owned(), serial, reply);
+        self.shared.state.lock().message_rules.push(rule);
+    }
+
+    /// Removes all rules for single messages.
+    pub fn behave_for_messages(&self) {
+        self.shared.state.lock().message_rules.clear();
+    }
+
     /// Removes all rules for the command.
     pub fn behave(&self, command: &str) {
         let mut state = self.shared.state.lock();

@@ -7,6 +7,7 @@ mod common;
 
 mod certainty;
 mod endings;
+mod hanging;
 mod limits;
 mod readers;
 mod removals;

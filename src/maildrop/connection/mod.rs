@@ -1,6 +1,7 @@
 //! One connection to the server, and what this mount has learnt about the server's behaviour.
 
 pub(crate) mod capa;
+pub(crate) mod deletion_breaks;
 pub(crate) mod last_heard;
 pub(crate) mod link;
 pub(crate) mod listed_sizes;

@@ -64,6 +64,10 @@
 //! - It closes the connection (mpopd). pop3fs does the same, and sends the unanswered commands
 //!   again. (`pipelining`, `transfer`, `scan`, `commit`)
 //!
+//! Deletions:
+//! - It hangs at DELE or RETR of single messages, or ends the connection over them. pop3fs deletes
+//!   the others first, and tries those once more. (`deletion_breaks`, `commit`)
+//!
 //! The end of a session:
 //! - It numbers the messages behind a deleted one again at DELE, and not at QUIT (small servers).
 //!   pop3fs deletes the last message first. (`commit`)
@@ -80,8 +84,10 @@
 
 use std::fmt;
 
+use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::identity::Identity;
 use crate::maildrop::connection::capa::CapaHistory;
+use crate::maildrop::connection::deletion_breaks::DeletionBreaks;
 use crate::maildrop::connection::listed_sizes::ListedSizes;
 use crate::maildrop::connection::pipelining::{CountedCut, Pipelining};
 use crate::maildrop::connection::tops::{TopOf, Tops};
@@ -101,6 +107,8 @@ pub(crate) struct Quirks {
     pub(crate) sizes: ListedSizes,
     /// Whether TOP works, and for which messages it does not.
     pub(crate) tops: Tops,
+    /// The messages over whose deletion sessions broke.
+    pub(crate) deletion_breaks: DeletionBreaks,
     /// Whether to send CAPA.
     pub(crate) capa: CapaHistory,
     /// The warnings given in this mount.
@@ -149,6 +157,12 @@ impl Quirks {
         {
             self.pipelining.forgive(innocent);
         }
+    }
+
+    /// Whether a commit deletes this message after the others, since sessions broke over it.
+    pub(crate) fn is_to_be_deleted_last(&self, message: MessageId) -> bool {
+        self.tops.is_to_go_alone(TopOf::Known(message))
+            || self.deletion_breaks.is_to_go_last(message)
     }
 
     /// Whether this mount has given the warning.

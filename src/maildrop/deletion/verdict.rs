@@ -52,6 +52,14 @@ pub enum Whereabouts {
 }
 
 impl Verdict {
+    /// This verdict and another one, of other messages.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.deleted += other.deleted;
+        self.gone += other.gone;
+        self.kept.extend(other.kept);
+        self
+    }
+
     /// Whether no message was kept.
     #[must_use]
     pub fn is_complete(&self) -> bool {

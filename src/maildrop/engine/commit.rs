@@ -20,6 +20,9 @@
 //! The server also refuses a DELE where another session has deleted the message since ours began:
 //! then the next session tells what is left.
 //!
+//! A message over which a session breaks is left out. When the others are deleted, it has a session
+//! of its own. If that breaks too, the message is kept (connection/deletion_breaks.rs).
+//!
 //! Where the link fails over several DELEs twice, the third attempt sends one at a time
 //! (pipelining.rs).
 //!
@@ -29,13 +32,15 @@
 //! |---|---|
 //! | it is not, or may not be, what the user removed | engine/confirm.rs |
 //! | the server refused its DELE, or still names it after a QUIT in doubt | engine/reconcile.rs |
+//! | sessions broke over its DELE, and the others are deleted | engine/reconcile.rs |
 //! | the number of its twins changed, or a listing after the commit names it | catalogue/mod.rs |
 //! | the last commit was held back, and the user was told so | deletion/limit.rs |
 //! | the mount ended without a commit, and the index did not keep the removal | shared/away.rs |
 //! | the index kept the removal, and the maildrop no longer tells which message it was | catalogue/remembered.rs |
 //!
 //! Only QUIT's +OK commits (RFC 1939 section 6). What was kept is listed again, except where the
-//! link alone was at fault, or the server did not tell which message it is: then it stays pending.
+//! link alone was at fault and nothing is deleted, or the server did not tell which message it is:
+//! then it stays pending.
 
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
@@ -46,25 +51,30 @@ use crate::maildrop::catalogue::message::Standing;
 use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::deletion::limit::{self, Consent, Held};
 use crate::maildrop::deletion::verdict::{Farewell, Kept, Verdict, Whereabouts};
+use crate::maildrop::engine::broken::Broken;
 use crate::maildrop::engine::confirm::{Confirmation, ToConfirm};
 use crate::maildrop::engine::quit::{
     ATTEMPTS, Marked, QuitAnswer, QuitDoubt, ShownIdentity, Unmarked,
 };
-use crate::maildrop::engine::reconcile::{Reconcile, twins_in};
+use crate::maildrop::engine::reconcile::{Reconcile, keep_untried, twins_in};
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::{FAREWELL, Session};
 use crate::maildrop::shared::Shared;
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
-/// Besides the other attempts so many may fail over TOP of a message, until that TOP is not sent any
-/// more; or any number, as long as the first timeout lasts.
-const MOST_LESSONS: u32 = 2;
+/// So many attempts may break, if the last one breaks over a message. Those that break over messages
+/// within the first timeout do not count.
+const MOST_HUNG: u32 = 4;
 /// A server may be silent for so many time-outs while it deletes.
 const QUIT_PATIENCE: u32 = 5;
 
 /// How long to wait for the server to close the connection after it has refused QUIT.
 const AFTER_REFUSAL: Duration = Duration::from_secs(1);
+
+/// Why a message is kept over which sessions broke.
+const BREAKS_SESSIONS: &[u8] =
+    b"the connection broke each time that it was to be deleted: remove it again in a later mount";
 
 /// Why a message is kept that may be another by now.
 pub(super) const CHANGED: &[u8] =
@@ -81,8 +91,16 @@ pub(super) struct Commit<'a> {
 #[derive(Default)]
 struct Survey {
     to_confirm: Vec<ToConfirm>,
+    /// Those over which sessions broke too often.
+    given_up: Vec<MessageId>,
     /// Of those that the session does not have.
     verdict: Verdict,
+}
+
+/// How often sessions of a commit may break.
+struct Attempts {
+    broken: u32,
+    give_up: Instant,
 }
 
 impl<'a> Commit<'a> {
@@ -134,29 +152,50 @@ impl<'a> Commit<'a> {
         result
     }
 
+    /// Deletes the messages over which sessions broke after the others.
     fn carry_out(&self, sessions: &mut Sessions) -> Result<Verdict, Fault> {
-        let mut attempt = 1;
-        let mut lessons = 0;
-        let give_up = Instant::now() + self.shared.timeout();
+        let mut attempts = Attempts::begin(self.shared.timeout());
+        let pending = || self.pending.iter().copied();
+        let others = |quirks: &Quirks| {
+            let is_other = |id: &MessageId| !quirks.is_to_be_deleted_last(*id);
+            pending().filter(is_other).collect()
+        };
+        let verdict = self.delete(others, &mut attempts, sessions)?;
+        let is_last = |id: &MessageId| sessions.quirks.is_to_be_deleted_last(*id);
+        let last: Vec<MessageId> = pending().filter(is_last).collect();
+        match (
+            verdict,
+            self.delete(|_| last.clone(), &mut attempts, sessions),
+        ) {
+            (Some(verdict), Ok(of_last)) => Ok(verdict.and(of_last.unwrap_or_default())),
+            (Some(verdict), Err(fault)) => Ok(keep_untried(last, &fault, verdict, self.shared)),
+            (None, of_last) => Ok(of_last?.unwrap_or_default()),
+        }
+    }
+
+    /// Has a session delete what `choose` gives before each attempt. None if that is nothing.
+    fn delete(
+        &self,
+        choose: impl Fn(&Quirks) -> Vec<MessageId>,
+        attempts: &mut Attempts,
+        sessions: &mut Sessions,
+    ) -> Result<Option<Verdict>, Fault> {
         let (marked, verdict) = loop {
             if self.is_called_off() {
                 return Err(Fault::Ending);
             }
-            let breaks = sessions.quirks.tops.breaks();
-            let fault = match self.mark(sessions) {
-                Ok(marked) => break marked,
-                Err(fault) => fault,
-            };
-            let has_learnt = sessions.quirks.tops.breaks() > breaks;
-            if has_learnt && (lessons < MOST_LESSONS || Instant::now() < give_up) {
-                lessons += 1;
-            } else if fault.is_of_the_link() && attempt < ATTEMPTS {
-                sessions.wait_for_retry(give_up);
-                attempt += 1;
-            } else if !fault.passes() || !sessions.wait_for_retry(give_up) {
-                return Err(fault);
+            let chosen = choose(&sessions.quirks);
+            if chosen.is_empty() {
+                return Ok(None);
             }
-            log::warn!("the deletions are tried again: {fault}");
+            let broken = match self.mark(&chosen, sessions) {
+                Ok(marked) => break marked,
+                Err(broken) => broken,
+            };
+            if !attempts.may_go_on(&broken, sessions) {
+                return Err(broken.fault);
+            }
+            log::warn!("the deletions are tried again: {}", broken.fault);
         };
         if self.is_called_off() {
             // Without QUIT the server deletes nothing.
@@ -165,10 +204,11 @@ impl<'a> Commit<'a> {
         }
         let answer = self.quit(&marked, sessions);
         let reconcile = Reconcile::new(self.shared, marked, verdict);
-        match answer {
-            QuitAnswer::Committed => Ok(reconcile.committed(sessions)),
-            QuitAnswer::Unknown(doubt) => reconcile.look(&doubt, sessions),
-        }
+        let verdict = match answer {
+            QuitAnswer::Committed => reconcile.committed(sessions),
+            QuitAnswer::Unknown(doubt) => reconcile.look(&doubt, sessions)?,
+        };
+        Ok(Some(verdict))
     }
 
     /// Whether the mount has ended meanwhile, and leaves the messages on the server.
@@ -178,32 +218,37 @@ impl<'a> Commit<'a> {
         ending.is_some_and(|ending| !matches!(ending.farewell, Farewell::Commit(_)))
     }
 
-    /// Sends DELE for each pending message that the session has and shows again. Without the QUIT
+    /// Sends DELE for each of these messages that the session has and shows again. Without the QUIT
     /// behind it this deletes nothing.
-    fn mark(&self, sessions: &mut Sessions) -> Result<(Marked, Verdict), Fault> {
+    fn mark(
+        &self,
+        messages: &[MessageId],
+        sessions: &mut Sessions,
+    ) -> Result<(Marked, Verdict), Broken> {
         if sessions.current().is_some_and(Session::must_not_quit) {
             // Dropped without QUIT: the server keeps what was read in it.
             sessions.drop_current(self.shared);
         }
         sessions.ensure_for_commit(self.shared)?;
         let Some((session, quirks)) = sessions.current_mut() else {
-            return Err(Fault::Ending);
+            return Err(Fault::Ending.into());
         };
-        let survey = self.survey(session);
-        match self.mark_in(session, quirks, &survey.to_confirm) {
+        let survey = self.survey(messages, session, quirks);
+        match self.mark_in(session, quirks, &survey) {
             Ok(marked) => Ok((marked, survey.verdict)),
-            Err(fault) => {
+            Err(broken) => {
+                broken.note(quirks);
                 sessions.drop_current(self.shared);
-                Err(fault)
+                Err(broken)
             }
         }
     }
 
-    fn survey(&self, session: &Session) -> Survey {
+    fn survey(&self, messages: &[MessageId], session: &Session, quirks: &Quirks) -> Survey {
         let mut survey = Survey::default();
         let state = self.shared.state.lock();
-        for &id in &self.pending {
-            survey.add(id, &state.catalogue, session);
+        for &id in messages {
+            survey.add(id, &state.catalogue, session, quirks);
         }
         survey
     }
@@ -212,21 +257,21 @@ impl<'a> Commit<'a> {
         &self,
         session: &mut Session,
         quirks: &mut Quirks,
-        to_confirm: &[ToConfirm],
-    ) -> Result<Marked, Fault> {
+        survey: &Survey,
+    ) -> Result<Marked, Broken> {
         let Confirmation {
             confirmed,
             replaced,
             unsure,
-        } = Confirmation::ask(to_confirm, session, quirks, self.shared)?;
-        let deleted = delete(confirmed, session);
-        quirks.pipelining.note_pipeline(&session.link, &deleted);
-        let mut marked = deleted?;
+        } = Confirmation::ask(&survey.to_confirm, session, quirks, self.shared)?;
+        let mut marked = send_deletions(confirmed, session, quirks)?;
         let kept = replaced.iter().chain(&unsure);
-        marked.unmarked.extend(kept.map(|&id| Unmarked {
+        let given_up = survey.given_up.iter().map(|id| (id, BREAKS_SESSIONS));
+        let kept = kept.map(|id| (id, CHANGED)).chain(given_up);
+        marked.unmarked.extend(kept.map(|(&id, reason)| Unmarked {
             id,
             identity: ShownIdentity::Doubtful,
-            reason: ServerText::from(CHANGED),
+            reason: ServerText::from(reason),
         }));
         marked.replaced = replaced;
         Ok(marked)
@@ -262,12 +307,42 @@ impl<'a> Commit<'a> {
     }
 }
 
+impl Attempts {
+    fn begin(timeout: Duration) -> Self {
+        Self {
+            broken: 0,
+            give_up: Instant::now() + timeout,
+        }
+    }
+
+    /// Counts a session that broke. Returns whether there may be another, and waits until then.
+    fn may_go_on(&mut self, broken: &Broken, sessions: &Sessions) -> bool {
+        let is_early = Instant::now() < self.give_up;
+        if broken.is_over_a_message() && is_early {
+            return true;
+        }
+        self.broken += 1;
+        if broken.is_over_a_message() {
+            return self.broken < MOST_HUNG;
+        }
+        let fault = &broken.fault;
+        if fault.is_of_the_link() && self.broken < ATTEMPTS {
+            sessions.wait_for_retry(self.give_up);
+            return true;
+        }
+        fault.passes() && sessions.wait_for_retry(self.give_up)
+    }
+}
+
 impl Survey {
-    fn add(&mut self, id: MessageId, catalogue: &Catalogue, session: &Session) {
+    fn add(&mut self, id: MessageId, catalogue: &Catalogue, session: &Session, quirks: &Quirks) {
         // The listing of a new session may have found it altered, and listed it again, or gone.
         let shown = catalogue.pending(id);
         let first = catalogue.first_twin(id);
         let reason: &[u8] = match (session.number_of(id), shown) {
+            (Some(_), Some(_)) if quirks.deletion_breaks.is_given_up(id) => {
+                return self.given_up.push(id);
+            }
             (Some(number), Some(pending)) => {
                 let message = catalogue.get(id);
                 let to_confirm = ToConfirm::new(id, number, pending, message, session);
@@ -293,10 +368,11 @@ impl Survey {
 
 /// DELE for each, as many ahead as the server lets us pipeline. The last message goes first: some
 /// servers number the messages behind a deleted one again at once.
-fn delete(
+fn send_deletions(
     mut confirmed: Vec<(MessageId, MessageNumber)>,
     session: &mut Session,
-) -> Result<Marked, Fault> {
+    quirks: &mut Quirks,
+) -> Result<Marked, Broken> {
     confirmed.sort_unstable_by_key(|&(_, number)| Reverse(number));
     let mut marked = Marked {
         unnamed: session.unnamed,
@@ -304,20 +380,24 @@ fn delete(
     };
     let ahead = session.ahead();
     let dele = |&(_, number): &(MessageId, MessageNumber)| Command::Dele(number);
-    session
-        .link
-        .pipeline(&confirmed, ahead, dele, |&(id, _), event| {
-            match event {
-                Event::Done(status) if status.is_ok() => marked.accepted.push(id),
-                Event::Done(status) => marked.unmarked.push(Unmarked {
-                    id,
-                    identity: ShownIdentity::Same,
-                    reason: status.server_text(),
-                }),
-                _ => {}
-            }
-            Ok(())
-        })?;
+    let mark = |&(id, _): &(MessageId, MessageNumber), event: Event<'_>| {
+        match event {
+            Event::Done(status) if status.is_ok() => marked.accepted.push(id),
+            Event::Done(status) => marked.unmarked.push(Unmarked {
+                id,
+                identity: ShownIdentity::Same,
+                reason: status.server_text(),
+            }),
+            _ => return Ok(()),
+        }
+        quirks.deletion_breaks.note_answered(id);
+        Ok(())
+    };
+    let sent = session.link.pipeline(&confirmed, ahead, dele, mark);
+    quirks.pipelining.note_pipeline(&session.link, &sent);
+    let answered = marked.accepted.len() + marked.unmarked.len();
+    let due = confirmed.get(answered).map(|&(id, _)| id);
+    sent.map_err(|fault| Broken::over_deletion(due, fault))?;
     marked.unmarked.reverse();
     Ok(marked)
 }

@@ -21,6 +21,7 @@ use crate::maildrop::catalogue::message::Message;
 use crate::maildrop::catalogue::pending::{Likeness, PendingDeletion, ShownBefore};
 use crate::maildrop::connection::quirks::Quirks;
 use crate::maildrop::connection::tops::{TopOf, Tops};
+use crate::maildrop::engine::broken::{Broken, BrokenOver};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::Session;
 use crate::maildrop::session::show::{Show, TopReply, TopTarget};
@@ -46,6 +47,15 @@ struct ToShow {
     at: usize,
     id: MessageId,
     number: MessageNumber,
+}
+
+/// A removed message whose body is to tell it from its twins.
+struct ToSettle<'a> {
+    id: MessageId,
+    number: MessageNumber,
+    /// The digest of its body before.
+    before: HeaderDigest,
+    judgement: &'a mut Resemblance,
 }
 
 /// What the session has shown of the removed messages.
@@ -133,6 +143,26 @@ impl TopTarget for ToShow {
     }
 }
 
+impl<'a> ToSettle<'a> {
+    fn of(message: &ToConfirm, judgement: &'a mut Resemblance) -> Option<Self> {
+        let before = message.shown.twin_body?;
+        let is_open = message.is_doubtful_twin && *judgement == Resemblance::Same;
+        is_open.then_some(Self {
+            id: message.id,
+            number: message.number,
+            before,
+            judgement,
+        })
+    }
+
+    fn judge(&mut self, now: HeaderDigest) {
+        *self.judgement = match now == self.before {
+            true => Resemblance::Same,
+            false => Resemblance::Replaced,
+        };
+    }
+}
+
 impl Confirmation {
     /// Has the session show the messages again.
     pub(super) fn ask(
@@ -140,7 +170,7 @@ impl Confirmation {
         session: &mut Session,
         quirks: &mut Quirks,
         shared: &Shared,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, Broken> {
         let digests = ask_top(to_confirm, session, quirks, shared)?;
         let judged = to_confirm.iter().zip(digests);
         let mut judged: Vec<(&ToConfirm, Resemblance)> = judged
@@ -148,9 +178,7 @@ impl Confirmation {
             .collect();
         settle_not_shown(&mut judged, session, shared)?;
         settle_differences(&mut judged, session, shared)?;
-        let settled = settle_twins(&mut judged, session, shared);
-        quirks.pipelining.note_pipeline(&session.link, &settled);
-        settled?;
+        settle_twins(&mut judged, session, quirks, shared)?;
         let mut confirmation = Self::default();
         for (message, judgement) in judged {
             match (judgement, message.likeness) {
@@ -171,7 +199,8 @@ fn ask_top(
     session: &mut Session,
     quirks: &mut Quirks,
     shared: &Shared,
-) -> Result<Vec<Option<HeaderDigest>>, Fault> {
+) -> Result<Vec<Option<HeaderDigest>>, Broken> {
+    let breaks = quirks.tops.breaks();
     let mut digests = vec![None; to_confirm.len()];
     let to_ask: Vec<ToShow> = to_confirm
         .iter()
@@ -191,7 +220,7 @@ fn ask_top(
         ahead,
         max_message: shared.settings.max_message,
     };
-    show.ask(&to_ask, |tops, message, reply| {
+    let shown = show.ask(&to_ask, |tops, message, reply| {
         match reply {
             TopReply::Headers(headers) => {
                 digests[message.at] = HeaderDigest::of_complete_headers(&headers);
@@ -202,8 +231,12 @@ fn ask_top(
             TopReply::Refused(status) => tops.note_refused(&status),
         }
         Ok(())
-    })?;
-    Ok(digests)
+    });
+    match shown {
+        Ok(()) => Ok(digests),
+        Err(fault) if quirks.tops.breaks() > breaks => Err(Broken::over(BrokenOver::Top, fault)),
+        Err(fault) => Err(fault.into()),
+    }
 }
 
 /// Decides of the messages that TOP does not show: their bodies tell. A message whose body does not
@@ -212,12 +245,12 @@ fn settle_not_shown(
     judged: &mut [(&ToConfirm, Resemblance)],
     session: &mut Session,
     shared: &Shared,
-) -> Result<(), Fault> {
+) -> Result<(), Broken> {
     for (message, judgement) in judged {
         if *judgement != Resemblance::NotShown {
             continue;
         }
-        let body = retrieve(message.number, session, shared)?;
+        let body = retrieve(message, session, shared)?;
         let now = body.and_then(|body| HeaderDigest::of_complete_headers(&body));
         let known = message.shown.headers;
         *judgement = match now.is_some() && (now == known.by_body || now == known.by_top) {
@@ -236,7 +269,7 @@ fn settle_differences(
     judged: &mut [(&ToConfirm, Resemblance)],
     session: &mut Session,
     shared: &Shared,
-) -> Result<(), Fault> {
+) -> Result<(), Broken> {
     let is_like = has_same_by_top(judged) || shared.state.lock().catalogue.has_top_like_body();
     let mut top_is_like_body = is_like.then_some(true);
     for (message, judgement) in judged {
@@ -246,7 +279,7 @@ fn settle_differences(
         *judgement = match top_is_like_body {
             Some(true) => Resemblance::Replaced,
             Some(false) => message.judge_by_listing(),
-            None => match retrieve(message.number, session, shared)? {
+            None => match retrieve(message, session, shared)? {
                 Some(body)
                     if HeaderDigest::of_complete_headers(&body)
                         == message.shown.headers.by_body =>
@@ -276,30 +309,28 @@ fn has_same_by_top(judged: &[(&ToConfirm, Resemblance)]) -> bool {
 fn settle_twins(
     judged: &mut [(&ToConfirm, Resemblance)],
     session: &mut Session,
+    quirks: &mut Quirks,
     shared: &Shared,
-) -> Result<(), Fault> {
-    let doubtful = judged.iter_mut().filter_map(|(message, judgement)| {
-        let before = message.shown.twin_body?;
-        let is_open = message.is_doubtful_twin && *judgement == Resemblance::Same;
-        is_open.then_some((message.number, before, judgement))
-    });
-    let (mut numbers, mut settled) = (Vec::new(), Vec::new());
-    for (number, before, judgement) in doubtful {
-        *judgement = Resemblance::Unsure;
-        numbers.push((settled.len(), number));
-        settled.push((before, judgement));
+) -> Result<(), Broken> {
+    let mut twins: Vec<ToSettle<'_>> = judged
+        .iter_mut()
+        .filter_map(|(message, judgement)| ToSettle::of(message, judgement))
+        .collect();
+    for twin in &mut twins {
+        *twin.judgement = Resemblance::Unsure;
     }
-    if session.deletes_what_was_read() || numbers.is_empty() {
+    if session.deletes_what_was_read() || twins.is_empty() {
         return Ok(());
     }
     session.has_retrieved = true;
-    let (mut body, mut received) = (BodyDigest::default(), 0);
+    let numbers: Vec<MessageNumber> = twins.iter().map(|twin| twin.number).collect();
+    let (mut body, mut received, mut answered) = (BodyDigest::default(), 0, 0);
     let max_message = shared.settings.max_message;
-    let retrieve = |&(_, number): &(usize, MessageNumber)| Command::Retr(number);
     let ahead = session.ahead();
-    session
+    let retrieve = |&number: &MessageNumber| Command::Retr(number);
+    let settled = session
         .link
-        .pipeline(&numbers, ahead, retrieve, |&(at, _), event| {
+        .pipeline(&numbers, ahead, retrieve, |_, event| {
             match event {
                 Event::Body(octets) => {
                     received += octets.len() as u64;
@@ -310,25 +341,26 @@ fn settle_twins(
                 }
                 Event::End => {
                     received = 0;
-                    let (before, judgement) = &mut settled[at];
-                    **judgement = match body.finish() == *before {
-                        true => Resemblance::Same,
-                        false => Resemblance::Replaced,
-                    };
+                    twins[answered].judge(body.finish());
+                    answered += 1;
                 }
+                Event::Done(_) => answered += 1,
                 _ => {}
             }
             Ok(())
-        })
+        });
+    quirks.pipelining.note_pipeline(&session.link, &settled);
+    let due = twins.get(answered).map(|twin| twin.id);
+    settled.map_err(|fault| Broken::over_deletion(due, fault))
 }
 
 /// The body as the server has it now. None where it refuses, or where QUIT may delete what was
 /// retrieved (`EXPIRE 0`).
 fn retrieve(
-    number: MessageNumber,
+    message: &ToConfirm,
     session: &mut Session,
     shared: &Shared,
-) -> Result<Option<Vec<u8>>, Fault> {
+) -> Result<Option<Vec<u8>>, Broken> {
     if session.deletes_what_was_read() {
         return Ok(None);
     }
@@ -336,6 +368,9 @@ fn retrieve(
     let mut body = Vec::new();
     let take = |octets: &[u8]| body.extend_from_slice(octets);
     let most = shared.settings.max_message;
-    let answer = session.link.body(&Command::Retr(number), most, take)?;
+    let answer = session
+        .link
+        .body(&Command::Retr(message.number), most, take)
+        .map_err(|fault| Broken::over_deletion(Some(message.id), fault))?;
     Ok(answer.is_ok().then_some(body))
 }

@@ -20,6 +20,7 @@
 //! and answers the waiters.
 
 pub(crate) mod backoff;
+mod broken;
 mod commit;
 mod confirm;
 mod in_flight;

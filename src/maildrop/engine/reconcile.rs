@@ -226,6 +226,37 @@ impl<'a> Reconcile<'a> {
     }
 }
 
+/// Lists messages again that were to be deleted after the others, and were not. The verdict is that
+/// of the others.
+pub(super) fn keep_untried(
+    messages: Vec<MessageId>,
+    fault: &Fault,
+    mut verdict: Verdict,
+    shared: &Shared,
+) -> Verdict {
+    let reason = ServerText::from(fault.to_string().as_bytes());
+    let state = shared.state.lock();
+    let is_gone = |&id: &MessageId| state.catalogue.get(id).standing == Standing::Departed;
+    let (gone, left): (Vec<MessageId>, Vec<MessageId>) = messages.into_iter().partition(is_gone);
+    verdict.gone += gone.len();
+    verdict.kept.extend(left.iter().map(|&id| {
+        let message = state.catalogue.get(id);
+        let whereabouts = match fault {
+            Fault::OutcomeUnknown(_) => Whereabouts::Unknown,
+            _ if message.twins() > 1 => Whereabouts::Unknown,
+            _ => Whereabouts::OnServer,
+        };
+        Kept {
+            name: message.name(),
+            whereabouts,
+            reason: reason.clone(),
+        }
+    }));
+    drop(state);
+    shared.list_again(&left, &[]);
+    verdict
+}
+
 /// A message that is not known to be deleted, and why it is not.
 type LeftBehind = (MessageId, Whereabouts, ServerText);
 

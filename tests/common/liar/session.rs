@@ -90,6 +90,7 @@ impl<'a> LiarSession<'a> {
 
     fn respond(&mut self, line: &str) -> io::Result<AfterReply> {
         let rule = self.shared.state.lock().take_rule(line);
+        let rule = rule.or_else(|| self.message_rule(line));
         let then = match rule {
             None => {
                 let answer = self.perform(line);
@@ -106,6 +107,13 @@ impl<'a> LiarSession<'a> {
             "QUIT" => AfterReply::End,
             _ => then,
         })
+    }
+
+    fn message_rule(&self, line: &str) -> Option<Effect> {
+        let number: usize = line.split(' ').nth(1)?.parse().ok()?;
+        let (_, message) = self.present().find(|(of, _)| *of == number)?;
+        let state = self.shared.state.lock();
+        state.message_rule(&verb(line), message.serial)
     }
 
     fn say(&mut self, reply: Reply, line: &str) -> io::Result<AfterReply> {

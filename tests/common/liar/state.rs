@@ -46,6 +46,8 @@ pub(super) struct LiarState {
     pub(super) last_login: Option<Instant>,
     pub(super) logins_too_soon: usize,
     pub(super) rules: Vec<Rule>,
+    /// Replies to a verb for the message with a serial number.
+    pub(super) message_rules: Vec<(String, u64, Reply)>,
     pub(super) retr_faults: Vec<(u64, RetrFault)>,
     pub(super) received: Vec<Received>,
     added: u64,
@@ -99,6 +101,7 @@ impl Default for LiarState {
             last_login: None,
             logins_too_soon: 0,
             rules: Vec::new(),
+            message_rules: Vec::new(),
             retr_faults: Vec::new(),
             received: Vec::new(),
             added: 0,
@@ -164,6 +167,12 @@ impl LiarState {
             None => {}
         }
         Some(effect)
+    }
+
+    pub(super) fn message_rule(&self, verb: &str, serial: u64) -> Option<Effect> {
+        let mut rules = self.message_rules.iter();
+        let (.., reply) = rules.find(|(of, message, _)| of == verb && *message == serial)?;
+        Some(Effect::Instead(reply.clone()))
     }
 
     pub(super) fn take_retr_fault(&mut self, serial: u64) -> Option<RetrFault> {

@@ -41,6 +41,7 @@ impl Run {
         let mut update = CommitOutcome {
             before: self.reference.last_listing.clone(),
             listed: self.reference.last_listing.clone(),
+            listed_last: self.reference.last_listing.clone(),
             ..CommitOutcome::default()
         };
         for event in self.server.take_events() {
@@ -48,21 +49,14 @@ impl Run {
             match event {
                 Event::Listed(listing) => {
                     self.reference.take_listing(&listing);
-                    update.listings += 1;
-                    match update.has_quit {
-                        true => update.was_looked_at = true,
-                        false => {
-                            update.listed = listing;
-                            update.accepted.clear();
-                        }
-                    }
+                    update.take_listing(listing);
                 }
                 Event::Marked(mail) if self.may_be_deleted(pending, &mail) => {}
                 Event::Marked(mail) => {
                     return Err(format!("DELE was sent for {mail:?}, which is not unlinked"));
                 }
                 Event::Accepted(mail) => update.accepted.push(mail),
-                Event::Quit => update.has_quit = true,
+                Event::Quit => update.quits += 1,
                 Event::Deleted(mails) => update.deleted.extend(mails),
             }
         }
@@ -122,9 +116,13 @@ impl Run {
                 _ => {}
             }
             let is_kept = said.is_some();
-            // If a listing after QUIT still has the name, it is a new message with the unique-id of
-            // the deleted one.
-            let is_new = standing == Standing::Unlinked && !is_kept && update.was_looked_at;
+            // If a listing after its deletion still has the name, it is a new message with the
+            // unique-id of the deleted one.
+            let is_in_listing = !update.has_deleted(&known(&mut self.reference, name)?.mail);
+            let is_new = standing == Standing::Unlinked
+                && !is_kept
+                && update.was_looked_at()
+                && is_in_listing;
             if is_new {
                 known(&mut self.reference, name)?.mark_replaced();
             }
@@ -141,7 +139,7 @@ impl Run {
             return Err(format!("{untold} of {pending:?} left, says {verdict:?}"));
         }
         self.check_what_is_claimed(pending, update, verdict)?;
-        if update.has_quit && !update.was_looked_at {
+        if update.quits > update.quits_before {
             self.reference.take_listing(&update.left());
         }
         Ok(())
@@ -319,16 +317,37 @@ struct CommitOutcome {
     /// What took DELE in the session that was listed last.
     accepted: Vec<Mail>,
     listings: usize,
-    has_quit: bool,
-    /// Whether a session got a complete listing after QUIT.
-    was_looked_at: bool,
+    quits: usize,
+    /// How many QUITs came before the last listing.
+    quits_before: usize,
     /// The last listing before the commit.
     before: Vec<Mail>,
-    /// The last listing before QUIT.
+    /// The last listing before the first QUIT.
     listed: Vec<Mail>,
+    /// The last listing of a session that may have sent QUIT.
+    listed_last: Vec<Mail>,
 }
 
 impl CommitOutcome {
+    fn take_listing(&mut self, listing: Vec<Mail>) {
+        self.listings += 1;
+        self.accepted.clear();
+        self.quits_before = self.quits;
+        if self.quits == 0 {
+            self.listed.clone_from(&listing);
+        }
+        self.listed_last = listing;
+    }
+
+    /// Whether a session got a complete listing after the first QUIT.
+    fn was_looked_at(&self) -> bool {
+        self.quits_before > 0
+    }
+
+    fn has_deleted(&self, mail: &Mail) -> bool {
+        self.deleted.iter().any(|other| other.serial == mail.serial)
+    }
+
     /// Whether another client added or deleted a message with this unique-id since that listing.
     fn is_disturbed(&self, uidl: &str, left: &[Mail]) -> bool {
         let of = |mails: &[Mail]| -> Vec<u32> {
@@ -341,10 +360,10 @@ impl CommitOutcome {
         listed != of(left)
     }
 
-    /// What is left of the last listing before QUIT, as far as the mount knows.
+    /// What is left of the last listing before the last QUIT, as far as the mount knows.
     fn left(&self) -> Vec<Mail> {
         let is_deleted = |mail: &Mail| self.accepted.iter().any(|gone| gone.serial == mail.serial);
-        let listed = self.listed.iter();
+        let listed = self.listed_last.iter();
         listed.filter(|mail| !is_deleted(mail)).cloned().collect()
     }
 }
