@@ -108,9 +108,12 @@ impl<'a> Status<'a> {
         self.indicator == Indicator::Ok
     }
 
-    /// The server's words, safe for a log.
+    /// The server's words, safe for a log. popa3d answers `-ERR` without any.
     pub fn server_text(&self) -> ServerText {
-        ServerText::from(self.text)
+        match self.text {
+            b"" => ServerText::from(&b"no reason given"[..]),
+            text => ServerText::from(text),
+        }
     }
 }
 

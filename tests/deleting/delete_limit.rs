@@ -195,7 +195,7 @@ fn umount_discard_deletes_nothing_and_is_a_success() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(
         stdout(&output),
-        "nothing was deleted: 2 messages removed here stay on the server\n"
+        "nothing was deleted: the server keeps 2 messages removed here\n"
     );
     assert!(mount.wait().status.is_some_and(|status| status.success()));
     assert_eq!(liar.count("DELE"), 0);

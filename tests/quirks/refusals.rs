@@ -44,6 +44,12 @@ fn a_refused_login_is_explained_by_response_code_or_words() {
             "Exceeded the login limit for a 15 minute period",
             "a passing fault of its own",
         ),
+        // solid-pop3d and Courier, if they cannot read the maildrop
+        ("mailbox is damaged", "a passing fault of its own"),
+        (
+            "Maildir invalid (no 'cur' directory)",
+            "a passing fault of its own",
+        ),
         (
             "Too many failed logins, try again later",
             "check the user name",
@@ -52,6 +58,8 @@ fn a_refused_login_is_explained_by_response_code_or_words() {
         ("[AUTH] maildrop locked", "check the user name"),
         ("your account is locked", "check the user name"),
         ("no", "check the user name"),
+        // popa3d, if it cannot read the maildrop
+        ("", "refused the login (no reason given)"),
     ] {
         let liar = liar(1);
         liar.on("PASS", Reply::Err(refused));

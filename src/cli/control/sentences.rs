@@ -132,13 +132,13 @@ pub(in crate::cli) fn farewell_in_words(
     match (farewell, verdict) {
         (Farewell::Discard | Farewell::Abandon, _) if left < before => {
             ControlResponse::done(format!(
-                "a commit was under way: {} deleted on the server, {} removed here stay there",
+                "a commit was under way: {} deleted on the server, which keeps {} removed here",
                 counted(before - left, "message"),
                 counted(left, "message")
             ))
         }
         (Farewell::Discard | Farewell::Abandon, _) if before > 0 => ControlResponse::done(format!(
-            "nothing was deleted: {} removed here stay on the server",
+            "nothing was deleted: the server keeps {} removed here",
             counted(before, "message")
         )),
         (_, Err(Fault::HeldBack(held))) => ControlResponse::failed(

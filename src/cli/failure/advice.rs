@@ -209,7 +209,7 @@ fn advice_at_mounting(fault: &Fault) -> Option<String> {
     let advice = match fault {
         Fault::Link(error) => match **error {
             NetError::Silence(_) => {
-                "is that the port of the scheme (pops:// 995, pop:// 110)? -o timeout= waits longer"
+                "is that the port of the scheme (pops:// 995, pop:// 110), or does another program hold the maildrop? -o timeout= waits longer"
             }
             NetError::Closed | NetError::Broken(_) => {
                 "try again in a while, and see whether the port is that of the scheme (pops:// 995, pop:// 110)"
@@ -433,7 +433,7 @@ mod tests {
         };
         advises(
             NetError::Silence(std::time::Duration::from_secs(1)).into(),
-            "is that the port of the scheme (pops:// 995, pop:// 110)? -o timeout= waits longer",
+            "is that the port of the scheme (pops:// 995, pop:// 110), or does another program hold the maildrop? -o timeout= waits longer",
         );
         advises(
             NetError::Closed.into(),

@@ -18,8 +18,8 @@
 //!   sends UTF8 before it authenticates. (`login`)
 //! - It says only in words that the maildrop is locked (mpopd, Qpopper, popa3d). pop3fs treats the
 //!   words as `[IN-USE]`. (`fault`)
-//! - It says only in words that it cannot serve a login now (nginx, perdition, Courier). pop3fs
-//!   treats the words as `[SYS/TEMP]`. (`fault`)
+//! - It says only in words that it cannot serve a login now (nginx, perdition, Courier), or cannot
+//!   read the maildrop (solid-pop3d, Courier). pop3fs treats the words as `[SYS/TEMP]`. (`fault`)
 //! - It ends the connection on a wrong password, or sends a stray line (Hotmail, AOL, GoDaddy).
 //!   pop3fs sends the password once more, then treats it as refused. (`login`, `backoff`)
 //! - It refuses a password for a while that it accepted before (Exchange). pop3fs tries it again,

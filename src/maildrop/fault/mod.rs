@@ -10,7 +10,9 @@ use std::sync::Arc;
 use crate::maildrop::deletion::limit::Held;
 use crate::maildrop::fault::authentication::AuthenticationError;
 use crate::maildrop::fault::in_use::speaks_of_a_lock;
-use crate::maildrop::fault::passing::speaks_of_passing_trouble;
+use crate::maildrop::fault::passing::{
+    speaks_of_an_unreadable_maildrop, speaks_of_passing_trouble,
+};
 use crate::net::{Endpoint, NetError};
 use crate::pop3::{CommandError, ProtocolError, ResponseCode, ServerText, Status};
 
@@ -121,7 +123,16 @@ impl Fault {
 
     /// The fault for an -ERR to a command of the login.
     pub(crate) fn of_login(status: &Status<'_>) -> Self {
-        Self::with_stated_reason(status).unwrap_or_else(|| Self::LoginRefused(status.server_text()))
+        if let Some(stated) = Self::with_stated_reason(status) {
+            return stated;
+        }
+        let text = status.server_text();
+        let is_of_the_maildrop =
+            status.code.is_none() && speaks_of_an_unreadable_maildrop(text.as_str());
+        match is_of_the_maildrop {
+            true => Self::Passing(text),
+            false => Self::LoginRefused(text),
+        }
     }
 
     /// The fault for an -ERR to STLS.

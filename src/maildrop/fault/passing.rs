@@ -1,7 +1,8 @@
 //! The words in which servers without response codes say that they cannot serve a login now.
 //!
 //! nginx, perdition and Courier report in such words that the server behind them is down.
-//! Providers do so for their login limits.
+//! Providers do so for their login limits, and solid-pop3d and Courier if they cannot read the
+//! maildrop.
 
 /// Words about the machines that serve the login. They count whatever else the text says.
 const OF_THE_SERVER: [&str; 32] = [
@@ -71,6 +72,23 @@ const OF_LIMITS: [&str; 22] = [
     "out of resources",
 ];
 
+/// Words about the maildrop behind a login that the server has accepted.
+const OF_THE_MAILDROP: [&str; 11] = [
+    // solid-pop3d
+    "mailbox is damaged",
+    "message is damaged",
+    "message file is damaged",
+    "mailbox content",
+    "maildir content",
+    "can't open mail",
+    "can't open message",
+    "can't read",
+    // Courier
+    "maildir invalid",
+    "chdir ",
+    "out of memory",
+];
+
 /// Words that find fault with the login. A server may block an account that is tried again.
 const OF_THE_LOGIN: [&str; 14] = [
     "password",
@@ -91,9 +109,19 @@ const OF_THE_LOGIN: [&str; 14] = [
 
 /// Whether the words of an -ERR say that the server has trouble, or a limit, that passes by itself.
 pub(crate) fn speaks_of_passing_trouble(text: &str) -> bool {
+    let says = |phrases: &[&str]| says_one_of(text, phrases);
+    says(&OF_THE_SERVER) || (says(&OF_LIMITS) && !says(&OF_THE_LOGIN))
+}
+
+/// Whether the words of an -ERR to a login say that the server cannot read the maildrop. That
+/// passes when somebody mends it. The password is not at fault.
+pub(crate) fn speaks_of_an_unreadable_maildrop(text: &str) -> bool {
+    says_one_of(text, &OF_THE_MAILDROP)
+}
+
+fn says_one_of(text: &str, phrases: &[&str]) -> bool {
     let text = text.to_ascii_lowercase();
-    let says_one_of = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
-    says_one_of(&OF_THE_SERVER) || (says_one_of(&OF_LIMITS) && !says_one_of(&OF_THE_LOGIN))
+    phrases.iter().any(|phrase| text.contains(phrase))
 }
 
 #[cfg(test)]
@@ -137,6 +165,22 @@ mod tests {
             "unknown user",
         ] {
             assert!(!speaks_of_passing_trouble(text), "{text}");
+            assert!(!speaks_of_an_unreadable_maildrop(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_real_servers_for_an_unreadable_maildrop_are_known() {
+        for text in [
+            "mailbox is damaged",
+            "message is damaged",
+            "maildir content probably has been changed",
+            "can't open mailbox file",
+            "Maildir invalid (no 'cur' directory)",
+            "chdir Maildir failed",
+            "Server out of memory, aborting connection.",
+        ] {
+            assert!(speaks_of_an_unreadable_maildrop(text), "{text}");
         }
     }
 }
