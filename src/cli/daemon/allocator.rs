@@ -17,6 +17,19 @@ pub(super) fn give_back_large_blocks() {
     }
 }
 
+/// Gives back the memory of small blocks that were freed between others that stay. By itself glibc
+/// gives back only what is free at the end of each of its heaps (malloc_trim(3)).
+#[cfg(target_env = "gnu")]
+pub(super) fn give_back_free_blocks() {
+    // SAFETY: malloc_trim(3) may be called at any time; it takes no pointer.
+    #[allow(unsafe_code)]
+    let _whether_there_were_any = unsafe { libc::malloc_trim(0) };
+}
+
 /// Other allocators have no such threshold.
 #[cfg(not(target_env = "gnu"))]
 pub(super) fn give_back_large_blocks() {}
+
+/// Other allocators have no such call.
+#[cfg(not(target_env = "gnu"))]
+pub(super) fn give_back_free_blocks() {}

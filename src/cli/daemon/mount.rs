@@ -384,7 +384,8 @@ fn start_threads(
     tell: Sender<End>,
 ) -> io::Result<control::ControlServing> {
     let mount = handler.mount.clone();
-    handler.maildrop.on_change(serving.change_listener());
+    let listener = serving.change_listener(allocator::give_back_free_blocks);
+    handler.maildrop.on_change(listener);
     let listening = control::Server::listen(handler.mount.device_number())?;
     let control = listening.serve(Arc::new(move |request, reply| {
         handler.handle(request, reply);

@@ -60,10 +60,17 @@ impl KernelSession {
         })
     }
 
-    /// A function that passes the changes of the maildrop on to the kernel.
-    pub fn change_listener(&self) -> impl Fn(Change) + Send + Sync + 'static {
+    /// A function that passes the changes of the maildrop on to the kernel. `forgotten` is called
+    /// after the maildrop has forgotten messages and the kernel knows of all changes before that.
+    pub fn change_listener(&self, forgotten: fn()) -> impl Fn(Change) + Send + Sync + 'static {
         let (filesystem, notices) = (Arc::clone(&self.filesystem), self.notices.clone());
-        move |change| notices.pass_on(change, &filesystem)
+        move |change| {
+            let forgets = matches!(change, Change::Forgotten { .. });
+            notices.pass_on(change, &filesystem);
+            if forgets {
+                notices.submit(forgotten);
+            }
+        }
     }
 
     /// Answers requests from now on, in threads of its own, until the mount is gone. Then, or when

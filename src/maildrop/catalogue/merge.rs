@@ -26,7 +26,15 @@ impl Catalogue {
         coverage: Coverage,
     ) -> (Vec<MessageId>, Changes) {
         let plan = self.plan(listing, coverage);
-        self.merge(plan, Numbering::AsWished)
+        self.carry_out(plan, Numbering::AsWished)
+    }
+
+    /// Carries out a plan. No other listing may come between.
+    fn carry_out(&mut self, plan: MergePlan, numbering: Numbering) -> (Vec<MessageId>, Changes) {
+        let mut changes = Changes::default();
+        self.depart(&plan, &mut changes);
+        let order = self.merge(plan, numbering, &mut changes);
+        (order, changes)
     }
 
     /// Gives the twins of deleted messages the names that the next listing gives them. The server
@@ -90,32 +98,39 @@ impl Catalogue {
             .collect()
     }
 
-    /// Carries out a plan. No other listing may come between. Returns the message of each entry, in
-    /// maildrop order, and the changes.
+    /// Begins to carry out a plan, with the messages that the listing lacks. [`Catalogue::merge`]
+    /// has to follow. What is forgotten between the two leaves its memory to new messages.
+    pub(crate) fn depart(&mut self, plan: &MergePlan, changes: &mut Changes) {
+        self.begin_listing();
+        for step in &plan.steps {
+            if let Step::Missing(id) = step {
+                self.note_missing(*id, plan.coverage, changes);
+            }
+        }
+    }
+
+    /// Carries out the rest of a plan. Returns the message of each entry, in maildrop order.
     pub(crate) fn merge(
         &mut self,
         plan: MergePlan,
         numbering: Numbering,
-    ) -> (Vec<MessageId>, Changes) {
-        self.begin_listing();
+        changes: &mut Changes,
+    ) -> Vec<MessageId> {
         let mut assigned = self.usable(numbering).into_iter();
         let mut order = vec![MessageId::default(); plan.entries];
         let mut by_name = Vec::with_capacity(plan.steps.len());
-        let mut changes = Changes::default();
         for step in plan.steps {
             by_name.push(match step {
                 Step::Known(id, listed) => {
                     order[listed.place] = id;
-                    self.note_listed(id, &listed, &mut changes);
+                    self.note_listed(id, &listed, changes);
                     id
                 }
-                Step::Missing(id) => {
-                    self.note_missing(id, plan.coverage, &mut changes);
-                    id
-                }
+                Step::Missing(id) if self.messages.is_kept(id) => id,
+                Step::Missing(_) => continue,
                 Step::Fresh(listed, wish) => {
                     let place = listed.place;
-                    let id = self.add(listed, wish, assigned.next(), &mut changes);
+                    let id = self.add(listed, wish, assigned.next(), changes);
                     order[place] = id;
                     id
                 }
@@ -124,7 +139,7 @@ impl Catalogue {
         self.by_name = by_name;
         self.sort_by_inode();
         self.unnamed = plan.coverage.unnamed();
-        (order, changes)
+        order
     }
 
     /// Adds a message that the catalogue does not have. `assigned` is its row if the index has
@@ -346,7 +361,7 @@ mod tests {
         rows[0].inode -= 7;
         rows[0].arrived = Some(99);
         let expected: Vec<u64> = rows.iter().map(|row| row.inode).collect();
-        let (order, changes) = catalogue.merge(plan, Numbering::Assigned(rows));
+        let (order, changes) = catalogue.carry_out(plan, Numbering::Assigned(rows));
         let given = [order[0], order[2]].map(|id| catalogue.get(id).inode);
         assert_eq!(given.as_slice(), expected);
         assert_eq!(catalogue.get(order[0]).arrived, Some(99));
@@ -361,7 +376,7 @@ mod tests {
         let plan = catalogue.plan(entries(&[("a", 5), ("b", 1)]), Coverage::Complete);
         let mut rows = plan.new_rows();
         rows[0].inode = catalogue.get(order[0]).inode;
-        let (order, changes) = catalogue.merge(plan, Numbering::Assigned(rows));
+        let (order, changes) = catalogue.carry_out(plan, Numbering::Assigned(rows));
         let [new, known] = [order[0], order[1]].map(|id| catalogue.get(id).inode);
         assert!(new < known);
         assert_eq!(changes.unknown, [order[0]]);

@@ -311,7 +311,11 @@ impl Shared {
         });
         let numbering = self.number(&plan, departing);
         let (messages, serial, was_away) = self.change(|state, effects| {
-            let (messages, changes) = state.catalogue.merge(plan, numbering);
+            let mut changes = Changes::default();
+            state.catalogue.depart(&plan, &mut changes);
+            self.take_changes(&changes, state, effects);
+            let mut changes = Changes::default();
+            let messages = state.catalogue.merge(plan, numbering, &mut changes);
             for (&message, arrived) in messages.iter().zip(listing.arrivals) {
                 if let Some(arrived) = arrived {
                     state.catalogue.learn_arrival(message, arrived);
@@ -322,6 +326,7 @@ impl Shared {
             state.listing_taken = unix_now();
             state.catalogue.order.clone_from(&messages);
             self.take_changes(&changes, state, effects);
+            effects.listing = Some(state.last_listing());
             (
                 messages,
                 state.catalogue.serial(),
@@ -355,7 +360,7 @@ impl Shared {
 
     /// Drops the content that a listing makes void, and notes what it changes outside.
     fn take_changes(&self, changes: &Changes, state: &mut State, effects: &mut Effects) {
-        effects.rows = self.rows_of(changes, state);
+        effects.rows.extend(self.rows_of(changes, state));
         for &id in &changes.altered {
             drop_content(id, state, effects);
         }
@@ -375,7 +380,6 @@ impl Shared {
         if !inodes.is_empty() {
             effects.told.push(Change::Forgotten { inodes });
         }
-        effects.listing = Some(state.last_listing());
     }
 
     /// The rows to write to the index after a listing.
@@ -427,6 +431,7 @@ impl Shared {
         self.change(|state, effects| {
             let changes = state.catalogue.renumber_twins();
             self.take_changes(&changes, state, effects);
+            effects.listing = Some(state.last_listing());
         });
         self.forget_settled();
     }

@@ -32,7 +32,7 @@ pub const DEPARTED_OCTETS_MOST: u32 = 1 << 20;
 /// the room.
 const ROWS_BEFORE_COMPACTION: usize = 10_000;
 /// The file is compacted after the writer had nothing to do for so long, or when it ends.
-const IDLE_BEFORE_COMPACTION: Duration = Duration::from_secs(5);
+const IDLE_BEFORE_COMPACTION: Duration = Duration::from_millis(500);
 
 /// What the writer is asked to do. It does one task after the other, so a load sees what was learnt
 /// before it.
