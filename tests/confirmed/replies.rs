@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crate::common::{Liar, Mount, Reply, corpus, eventually, run};
+use crate::common::{Background, Gate, Liar, Mount, Reply, RetrFault, corpus, eventually, run};
 use crate::{
-    assert_all_right, assert_never_wrong, list_with_dates, listed, message, mounted, name,
+    SOON, assert_all_right, assert_never_wrong, list_with_dates, listed, message, mounted, name,
     of_different_sizes, of_equal_size, reads_right_or_fails, sync, umount,
 };
 
@@ -267,6 +268,42 @@ fn a_duplicate_reply_is_noticed_where_list_is_a_guess() {
     let mut mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
     liar.once("RETR 5", Reply::Duplicated);
     assert_never_wrong(&mount, &messages);
+    assert_all_right(&mount, &messages);
+    mount.remount();
+    assert_all_right(&mount, &messages);
+}
+
+/// The status line of a reply that is out of step looks like that of a NOOP, and its body is late.
+#[test]
+fn a_duplicate_reply_is_noticed_though_a_body_is_late() {
+    let messages = of_different_sizes(2 * COUNT);
+    let liar = Liar::start(&messages[..COUNT]);
+    let set_offset = |serial: usize| liar.set_list_offset(serial as u64, -5 * serial as i64);
+    (1..=COUNT).for_each(set_offset);
+    let options = ["timeout=20s", "mtime=none", "refresh=1s"];
+    let mut mount = mounted(&liar, &options);
+    assert_all_right(&mount, &messages[..COUNT]);
+    messages[COUNT..].iter().for_each(|message| {
+        liar.add(message);
+    });
+    (COUNT + 1..=2 * COUNT).for_each(set_offset);
+    let gate = Gate::new();
+    let last = 2 * COUNT as u64;
+    let held = RetrFault::Hold {
+        after: 0,
+        gate: gate.clone(),
+    };
+    liar.fault_retr(last, held);
+    liar.once(&format!("RETR {}", COUNT + 12), Reply::Duplicated);
+    eventually("the new messages", || {
+        (listed(&mount).len() == 2 * COUNT).then_some(())
+    });
+    let fetch = Background::spawn(&mut mount.subcommand_line(&["fetch", mount.arg()]));
+    liar.wait_for(&format!("RETR {last}"), 1);
+    // A mount that takes the status line for the answer to its NOOP has believed everything by then.
+    thread::sleep(Duration::from_millis(300));
+    gate.open();
+    fetch.output_within(SOON);
     assert_all_right(&mount, &messages);
     mount.remount();
     assert_all_right(&mount, &messages);

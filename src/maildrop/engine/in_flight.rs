@@ -40,6 +40,8 @@ pub(super) enum InFlight {
     Fetch(Box<SentFetch>),
     /// TOP of the first suspect, and what has come of it.
     ShowAgain(HeaderBuffer),
+    /// The first of two NOOPs. What answers it may be the first line of a reply that is out of step.
+    Probe,
     /// NOOP.
     Check,
 }
@@ -67,6 +69,8 @@ pub(super) enum Reply {
     Refused(SentFetch, Fault),
     /// The headers of the first suspect; `None` where the server refuses them.
     ShownAgain(Option<Vec<u8>>),
+    /// The server answered a probe: the check behind it decides.
+    Probed,
     /// The server answered the check.
     Checked,
 }
@@ -99,7 +103,7 @@ impl SentCommands {
     pub(super) fn nothing_came_of_first(&self) -> bool {
         match self.queue.front() {
             Some(InFlight::Fetch(fetch)) => fetch.received.is_empty(),
-            Some(InFlight::ShowAgain(_) | InFlight::Check) | None => true,
+            Some(InFlight::ShowAgain(_) | InFlight::Probe | InFlight::Check) | None => true,
         }
     }
 
@@ -132,6 +136,11 @@ impl SentCommands {
         self.queue.push_back(shown);
     }
 
+    /// Adds the first of two NOOPs.
+    pub(super) fn add_probe(&mut self) {
+        self.queue.push_back(InFlight::Probe);
+    }
+
     /// Adds a NOOP.
     pub(super) fn add_check(&mut self) {
         self.queue.push_back(InFlight::Check);
@@ -141,6 +150,7 @@ impl SentCommands {
     /// Takes the first, whose reply has ended; with `refusal` if it was -ERR.
     pub(super) fn pop(&mut self, refusal: Option<Fault>) -> Option<Reply> {
         let fetch = match self.queue.pop_front()? {
+            InFlight::Probe => return Some(Reply::Probed),
             InFlight::Check => return Some(Reply::Checked),
             InFlight::ShowAgain(headers) => {
                 let shown = refusal.is_none().then_some(headers.kept);
@@ -170,7 +180,7 @@ impl SentCommands {
         let is_fetch_due = matches!(lost.front(), Some(InFlight::Fetch(_)));
         let mut wants = lost.into_iter().filter_map(|sent| match sent {
             InFlight::Fetch(fetch) => Some(fetch.want),
-            InFlight::ShowAgain(_) | InFlight::Check => None,
+            InFlight::ShowAgain(_) | InFlight::Probe | InFlight::Check => None,
         });
         let front = match is_fetch_due {
             true => wants.next(),

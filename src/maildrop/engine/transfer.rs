@@ -23,6 +23,10 @@
 //! * by a body of the size that LIST gives, if the bodies asked for around it have other sizes, or
 //! * by a NOOP that is answered with one line and nothing around it.
 //!
+//! Out of step, what answers the NOOP may be the first line of another reply, and the rest of that
+//! may be late. So where several commands may be in flight, two NOOPs go out at once: the rest
+//! would be the answer to the second one, and break the protocol.
+//!
 //! Where LIST gives true sizes no NOOP is sent for bodies. A body of another size, or with other
 //! headers than are known of the message, is a *suspect* (suspects.rs): it is kept if RETR alone
 //! gives the same octets again, or, where that is enough, if TOP shows the headers that it has. Once
@@ -232,7 +236,7 @@ impl Transfer {
         match self.in_flight.first()? {
             InFlight::Fetch(fetch) => (!fetch.is_whole).then_some(fetch.want.message()),
             InFlight::ShowAgain(_) => self.suspects.first().map(Unconfirmed::message),
-            InFlight::Check => None,
+            InFlight::Probe | InFlight::Check => None,
         }
     }
 
@@ -258,7 +262,7 @@ impl Transfer {
         if is_nothing_left || self.in_flight.len() >= most {
             return Ok(());
         }
-        self.send_check(sessions)
+        self.send_check(most, sessions)
     }
 
     /// Judges the first suspects, as far as TOP is not to be sent for them.
@@ -357,7 +361,7 @@ impl Transfer {
             }
             self.send_or_settle(next, sessions, shared)?;
             if most > 1 && self.in_flight.are_many_unchecked() {
-                self.send_check(sessions)?;
+                self.send_check(most, sessions)?;
             }
         }
         Ok(())
@@ -414,13 +418,17 @@ impl Transfer {
     fn check_behind_the_last(&mut self, most: usize, sessions: &mut Sessions) -> Result<(), Fault> {
         let is_check_needed = !self.in_flight.is_empty() && self.in_flight.needs_check();
         if is_check_needed && most > self.in_flight.len() {
-            return self.send_check(sessions);
+            return self.send_check(most, sessions);
         }
         Ok(())
     }
 
-    fn send_check(&mut self, sessions: &mut Sessions) -> Result<(), Fault> {
+    fn send_check(&mut self, most: usize, sessions: &mut Sessions) -> Result<(), Fault> {
         if let Some((session, _)) = sessions.current_mut() {
+            if self.in_flight.len() + 2 <= most {
+                session.link.queue(&Command::Noop)?;
+                self.in_flight.add_probe();
+            }
             session.link.queue(&Command::Noop)?;
             self.in_flight.add_check();
         }
@@ -510,6 +518,7 @@ impl Transfer {
             self.hung.remove(&fetch.want);
         }
         match reply {
+            Reply::Probed => {}
             Reply::Checked => {
                 refuse_what_follows(sessions)?;
                 self.confirm_in_step(sessions, shared);

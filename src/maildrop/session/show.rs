@@ -2,7 +2,8 @@
 //! broke.
 //!
 //! A NOOP behind the last TOP shows that the replies are in step: it is answered with one line, and
-//! nothing else comes. Of replies that are out of step the cause is known only where commands go
+//! nothing else comes. Where several commands may be in flight there are two, since the rest of a
+//! reply whose first line has answered the NOOP may be late. Of replies that are out of step the cause is known only where commands go
 //! one at a time: the TOP that was answered last.
 
 use crate::maildrop::connection::link::Link;
@@ -71,6 +72,9 @@ impl Show<'_> {
         let mut commands: Vec<ShowCommand<'_, T>> =
             messages.iter().copied().map(ShowCommand::Top).collect();
         commands.push(ShowCommand::Check);
+        if ahead > 1 {
+            commands.push(ShowCommand::Check);
+        }
         let mut answered = 0;
         let mut headers = HeaderBuffer::default();
         let (tops, max_message) = (&mut self.quirks.tops, self.max_message);
