@@ -215,9 +215,10 @@ fn a_commit_that_breaks_off_leaves_its_removals_to_the_next_mount() {
     remove(&mount, 2);
     provider.restart(0);
     await_server(&mount);
-    provider.liar().on("DELE 2", Reply::Close);
+    provider.liar().on("STAT", Reply::Close);
+    provider.liar().server().cut_all();
     umount_in_vain(&mut mount);
-    provider.liar().behave("DELE 2");
+    provider.liar().behave("STAT");
     mount.remount();
     assert_eq!(pending(&mount), [name(2)]);
     umount(&mut mount);
