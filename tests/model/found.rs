@@ -413,3 +413,28 @@ fn a_kept_message_without_twins_is_on_the_server() {
         );
     }
 }
+
+/// The server gives a message another unique-id while a session is open. The session deletes it
+/// under the one that it has listed.
+#[test]
+fn a_session_deletes_a_message_under_its_listed_name() {
+    let without_top = Setting {
+        offers: Offers {
+            pipelining: false,
+            top: false,
+            expire_at_once: false,
+        },
+        ..setting()
+    };
+    succeeds_with(
+        without_top,
+        &[MAIL, MAIL],
+        &[
+            Operation::Reuse(1),
+            Operation::Expunge(0),
+            Operation::Unlink(1),
+            Operation::Walk,
+            Operation::Recase(0),
+        ],
+    );
+}

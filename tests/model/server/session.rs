@@ -287,7 +287,13 @@ impl<'a> ModelSession<'a> {
             .into_iter()
             .partition(|mail| gone.contains(&mail.serial));
         state.mailbox = left;
-        let deleted: Vec<Mail> = deleted;
+        // A message that has another unique-id by now is named as this session has listed it.
+        let as_listed = |mail: Mail| {
+            let mut marked = self.marked.iter();
+            let listed = marked.find(|listed| listed.serial == mail.serial);
+            listed.cloned().unwrap_or(mail)
+        };
+        let deleted: Vec<Mail> = deleted.into_iter().map(as_listed).collect();
         if !deleted.is_empty() {
             state.events.push(Event::Deleted(deleted));
         }
