@@ -1,7 +1,7 @@
 //! EXPIRE: what the server may do to messages that were only read (RFC 2449 section 6.7).
 
-use crate::common::{Liar, Reply, corpus};
-use crate::{assert_reads, mounted};
+use crate::common::{Liar, Received, Reply, corpus};
+use crate::{assert_reads, mounted, remove, umount};
 
 /// Reads one message in each of two sessions. Returns the log and how many sessions ended with
 /// QUIT.
@@ -69,4 +69,30 @@ fn a_capa_that_was_cut_off_prevents_quit_after_reading() {
     assert_reads(&mount, "liar-1.eml", &messages[0]);
     liar.server().wait_until_idle();
     assert_eq!(liar.count("QUIT"), 0);
+}
+
+/// solid-pop3d does this with `ReadExpire 0`: it announces nothing, and deletes what was read.
+#[test]
+fn a_refused_capa_prevents_quit_after_reading() {
+    let messages = corpus::realistic(39, 3);
+    let liar = Liar::start(&messages);
+    liar.set_capabilities(None);
+    let mut mount = mounted(&liar, &["idle_timeout=1s"]);
+    assert_reads(&mount, "liar-1.eml", &messages[0]);
+    liar.server().wait_until_idle();
+    assert_eq!(liar.count("QUIT"), 0);
+    assert_reads(&mount, "liar-2.eml", &messages[1]);
+    remove(&mount, "liar-1.eml");
+    let deleted = "1 message deleted on the server\n".to_owned();
+    assert_eq!(umount(&mut mount), (Some(0), deleted));
+    let since_login = |verb: &str| {
+        let verbs: Vec<String> = liar.commands().iter().map(Received::verb).collect();
+        let login = verbs.iter().rposition(|sent| sent == "PASS");
+        verbs[login.expect("a login")..]
+            .iter()
+            .filter(|sent| *sent == verb)
+            .count()
+    };
+    assert_eq!(["RETR", "DELE", "QUIT"].map(since_login), [0, 1, 1]);
+    assert_eq!(liar.left_serials(), [2, 3]);
 }

@@ -5,7 +5,7 @@
 //! which modules of maildrop/ (`scan` is session/scan.rs).
 //!
 //! CAPA and the login:
-//! - It refuses CAPA (old servers). pop3fs tries each command. (`login`)
+//! - It refuses CAPA (popa3d, solid-pop3d). pop3fs tries each command. (`login`)
 //! - It closes the connection on CAPA (old servers), never answers it, sends +OK without a list, or
 //!   a line that is too long or too many.
 //!   pop3fs logs in without CAPA, and in the end never sends it again. Without CAPA it cannot know
@@ -73,10 +73,13 @@
 //!   pop3fs deletes the last message first. (`commit`)
 //! - It sends an `-ERR` that no command asked for, and closes (Dovecot, mailutils). pop3fs does not
 //!   take it for the reply to the next command. (`link`)
-//! - It deletes or hides messages that were read, at QUIT (`EXPIRE 0`) (Gmail). pop3fs ends the
-//!   session without QUIT. (`session`)
+//! - It deletes or hides messages that were read, at QUIT (`EXPIRE 0`) (Gmail; solid-pop3d, which
+//!   announces nothing). pop3fs ends the session without QUIT, also where CAPA is refused.
+//!   (`session`)
 //! - It answers QUIT before it deletes (mpopd). pop3fs waits until the server closes the
 //!   connection. (`commit`)
+//! - It refuses QUIT, or closes the connection, and deletes nothing, if another client has changed
+//!   the maildrop (popa3d, solid-pop3d). pop3fs deletes once more in a new session. (`commit`)
 //! - It closes the connection instead of answering QUIT (some). pop3fs looks in a new session which
 //!   messages are left. (`commit`)
 //! - It is silent for a long time after QUIT, while it deletes (some). pop3fs waits longer.

@@ -79,6 +79,9 @@ enum Retention {
     /// Unknown, because CAPA is not sent: an earlier connection ended on it, perhaps because of the
     /// network.
     Unknown,
+    /// Not told: the server has no CAPA. Most such servers keep them. solid-pop3d with `ReadExpire
+    /// 0` deletes them.
+    Untold,
 }
 
 impl Session {
@@ -192,20 +195,20 @@ impl Session {
         }
     }
 
-    /// Whether QUIT may delete messages that were only retrieved.
+    /// Whether QUIT is likely to delete messages that were only retrieved.
     pub(crate) fn deletes_what_was_read(&self) -> bool {
-        self.retention != Retention::Kept
+        matches!(self.retention, Retention::Deleted | Retention::Unknown)
     }
 
     /// Whether QUIT may delete messages that this session retrieved.
     pub(crate) fn must_not_quit(&self) -> bool {
-        self.has_retrieved && self.deletes_what_was_read()
+        self.has_retrieved && self.retention != Retention::Kept
     }
 
     /// Ends a session in which nothing is marked for deletion.
     ///
     /// QUIT releases the server's lock. But with `EXPIRE 0` (RFC 2449 section 6.7) QUIT may delete
-    /// the messages that were retrieved, and Gmail may hide them. If that is so or unknown, this
+    /// the messages that were retrieved, and Gmail may hide them. If that is so or not told, this
     /// closes the connection without QUIT. RFC 1939 section 6 promises that the server then removes
     /// nothing.
     pub(crate) fn leave(mut self) {
@@ -235,6 +238,7 @@ impl Retention {
             // CAPA before the login does not count: its answer may differ for this user.
             _ if !has_sent_capa => Self::Unknown,
             None if quirks.has_told(Notice::DeletesWhatWasRead) => Self::Deleted,
+            _ if capabilities.is_empty() => Self::Untold,
             _ => Self::Kept,
         }
     }
