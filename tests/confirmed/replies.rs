@@ -152,6 +152,25 @@ fn a_body_of_another_message_is_never_given_out() {
     assert_all_right(&mount, &messages);
 }
 
+/// Dovecot counts no line end behind a last line that has none, and sends one. By chance LIST gives
+/// the real size for another message.
+#[test]
+fn a_message_of_headers_is_read_though_list_is_wrong() {
+    for line_end in ["", "\r\n"] {
+        let mut messages = of_different_sizes(COUNT);
+        let headers = format!("Subject: nothing but headers\r\nFrom: a@b.example\r\n{line_end}");
+        messages[3] = headers.into_bytes();
+        let filling = "x".repeat(messages[3].len() - "Subject: \r\n".len());
+        messages[4] = format!("Subject: {filling}\r\n").into_bytes();
+        let liar = Liar::start(&messages);
+        liar.set_list_offset(4, -2);
+        let mut mount = mounted(&liar, &[]);
+        assert_all_right(&mount, &messages);
+        mount.remount();
+        assert_all_right(&mount, &messages);
+    }
+}
+
 #[test]
 fn a_duplicate_reply_is_harmless_without_a_pipeline() {
     for serial in [2, 3, 10] {

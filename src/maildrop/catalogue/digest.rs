@@ -46,6 +46,12 @@ impl HeaderDigest {
         }
     }
 
+    /// The digest of the fields, except fields that servers add, whether the empty line ends them or
+    /// the octets do.
+    pub(crate) fn of_fields(octets: &[u8]) -> Self {
+        Self::from_sha256(digest_of_fields(octets).0)
+    }
+
     /// The digest of all these octets.
     pub(crate) fn of_body(octets: &[u8]) -> Self {
         Self::from_sha256(Sha256::new_with_prefix(octets))

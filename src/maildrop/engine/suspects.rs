@@ -219,13 +219,14 @@ impl Suspects {
             return Some(Judgement::GiveUp(want));
         };
         let is_shown = headers.is_some_and(|headers| begins_with_headers(&octets, headers));
+        let is_other = headers.is_some_and(|headers| shows_other_headers(&octets, headers));
         let is_enough = weight == TopWeight::Enough && !self.is_size_of_another(&suspect);
         let digest = HeaderDigest::of_body(&octets);
         let announced = suspect.announced;
         drop(octets);
         let before = self.discarded.remove(&want);
         let is_same_again = before.is_some_and(|before| before.digest == digest);
-        if is_same_again && headers.is_some() && !is_shown {
+        if is_same_again && is_other {
             return Some(Judgement::Contradicted(suspect));
         }
         if is_same_again || is_shown && is_enough {
@@ -261,4 +262,10 @@ fn begins_with_headers(body: &[u8], headers: &[u8]) -> bool {
     shown.is_some()
         && shown == HeaderDigest::of_complete_headers(body)
         && body.len() > headers.len()
+}
+
+/// Whether TOP shows other headers than the body has. A message may be nothing but headers, without
+/// the empty line that ends them.
+fn shows_other_headers(body: &[u8], headers: &[u8]) -> bool {
+    HeaderDigest::of_fields(headers) != HeaderDigest::of_fields(body)
 }
