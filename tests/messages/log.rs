@@ -59,10 +59,6 @@ fn an_unconfirmed_quit_is_logged_with_what_came_of_it() {
     let said = log_of_a_commit(close);
     assert_logs(&said, "QUIT was not confirmed (");
     assert_logs(&said, "): asking the server what it still has");
-    assert_logs(
-        &said,
-        "the messages that QUIT has left are deleted once more",
-    );
     let said = log_of_a_commit(|liar| {
         close(liar);
         liar.on("PASS", Reply::Err("[SYS/PERM] moved"));

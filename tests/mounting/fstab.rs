@@ -147,7 +147,7 @@ fn a_mount_unit_waits_for_the_verdict() {
 #[test]
 fn a_mount_unit_fails_where_the_commit_does() {
     let (ground, liar) = (ground(), liar(3));
-    liar.on("QUIT", Reply::Err("cannot write the maildrop"));
+    liar.once("QUIT", Reply::Err("cannot write the maildrop"));
     let output = unmounted_by(&ground, &liar.source(), UNIT);
     assert_failed(&output, Failure::Uncommitted);
     assert_says(&stderr(&output), &["liar-2.eml is still on the server"]);
@@ -214,7 +214,7 @@ fn root_waits_for_the_verdict_on_what_another_user_removed() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stdout(&output), "1 message deleted on the server\n");
     let strict = liar(2);
-    strict.on("QUIT", Reply::Err("cannot write the maildrop"));
+    strict.once("QUIT", Reply::Err("cannot write the maildrop"));
     let output = of_another(script, &strict.source());
     assert_failed(&output, Failure::Uncommitted);
     assert_says(&stderr(&output), &["liar-2.eml is still on the server"]);

@@ -184,7 +184,7 @@ fn a_commit_that_fails_after_a_plain_umount_is_in_the_log() {
         .daemon()
         .mount();
     fs::remove_file(mount.join("liar-2.eml")).expect("to remove a file");
-    liar.on("QUIT", Reply::Err("cannot write the maildrop"));
+    liar.once("QUIT", Reply::Err("cannot write the maildrop"));
     stdout_of(&["umount", mount.arg()]);
     mount.wait();
     let said = fs::read_to_string(&log).expect("a log");

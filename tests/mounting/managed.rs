@@ -46,7 +46,7 @@ fn a_failed_commit_is_the_last_status_and_the_exit_code() {
     let (ground, liar) = (Ground::new(), liar(3));
     let (socket, mut mount) = managed(&ground, &liar.source());
     std::fs::remove_file(mount.join("liar-2.eml")).expect("to remove a file");
-    liar.on("QUIT", Reply::Err("cannot write the maildrop"));
+    liar.once("QUIT", Reply::Err("cannot write the maildrop"));
     mount.umount();
     let status = mount.wait().status.expect("our child");
     assert_eq!(status.code(), Some(Failure::Uncommitted.status().into()));

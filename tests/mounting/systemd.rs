@@ -85,7 +85,7 @@ fn the_unit_mounts_reports_its_status_and_commits_at_stop() {
 fn a_unit_whose_commit_fails_has_failed_and_says_why() {
     let (ground, liar) = (Ground::new(), liar(3));
     install(&ground, &liar.source());
-    liar.on("QUIT", Reply::Err("cannot write the maildrop"));
+    liar.once("QUIT", Reply::Err("cannot write the maildrop"));
     let output = run(&ground, LIFE);
     assert_succeeded(&output);
     assert_says(

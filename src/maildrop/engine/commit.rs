@@ -7,15 +7,11 @@
 //!                  ▲           │ no: kept      │ -ERR: that one is kept                             │
 //!                  │                           │ the link fails: nothing is deleted,                │ -ERR, closed, silent:
 //!                  └───────────────────────────┘ once more                                          ▼ who knows?
-//!                                                       another session: what UIDL still names is deleted once more, then kept
+//!                                                       another session: what UIDL still names is kept, the rest deleted
 //! ```
 //!
 //! The session that deletes first shows each message again (confirm.rs), and a DELE goes out only
 //! for what is the message that the user removed.
-//!
-//! A server with mbox files refuses QUIT, or closes the connection, if another client has changed
-//! the maildrop since the session began (popa3d, solid-pop3d). So what such a QUIT has certainly left
-//! is deleted once more in the next session, unless other messages share its unique-id.
 //!
 //! A server may take its time to delete thousands of messages before it answers QUIT. Where it is
 //! silent for longer than even that may take, what the other session names stays pending: the
@@ -58,7 +54,7 @@ use crate::maildrop::deletion::verdict::{Farewell, Kept, Verdict, Whereabouts};
 use crate::maildrop::engine::broken::Broken;
 use crate::maildrop::engine::confirm::{Confirmation, ToConfirm};
 use crate::maildrop::engine::quit::{
-    ATTEMPTS, Leftovers, Marked, QuitAnswer, QuitDoubt, ShownIdentity, Unmarked,
+    ATTEMPTS, Marked, QuitAnswer, QuitDoubt, ShownIdentity, Unmarked,
 };
 use crate::maildrop::engine::reconcile::{Reconcile, keep_untried, twins_in};
 use crate::maildrop::engine::sessions::Sessions;
@@ -70,8 +66,6 @@ use crate::pop3::{Command, Event, MessageNumber, ServerText};
 /// So many attempts may break, if the last one breaks over a message. Those that break over messages
 /// within the first timeout do not count.
 const MOST_HUNG: u32 = 4;
-/// A commit is over after so many QUITs that were not confirmed.
-const MOST_UNCONFIRMED_QUITS: u32 = 2;
 /// A server may be silent for so many time-outs while it deletes.
 const QUIT_PATIENCE: u32 = 5;
 
@@ -103,10 +97,9 @@ struct Survey {
     verdict: Verdict,
 }
 
-/// How often sessions of a commit may break, and how often their QUIT may fail.
+/// How often sessions of a commit may break.
 struct Attempts {
     broken: u32,
-    unconfirmed_quits: u32,
     give_up: Instant,
 }
 
@@ -213,32 +206,9 @@ impl<'a> Commit<'a> {
         let reconcile = Reconcile::new(self.shared, marked, verdict);
         let verdict = match answer {
             QuitAnswer::Committed => reconcile.committed(sessions),
-            QuitAnswer::Unknown(doubt) => {
-                let leftovers = attempts.count_unconfirmed_quit();
-                let (verdict, left) = reconcile.look(&doubt, leftovers, sessions)?;
-                self.delete_again(left, verdict, attempts, sessions)
-            }
+            QuitAnswer::Unknown(doubt) => reconcile.look(&doubt, sessions)?,
         };
         Ok(Some(verdict))
-    }
-
-    /// Deletes what a QUIT has left on the server, in the session that found it there. `verdict` is
-    /// that of the other messages.
-    fn delete_again(
-        &self,
-        left: Vec<MessageId>,
-        verdict: Verdict,
-        attempts: &mut Attempts,
-        sessions: &mut Sessions,
-    ) -> Verdict {
-        if left.is_empty() {
-            return verdict;
-        }
-        log::info!("the messages that QUIT has left are deleted once more");
-        match self.delete(|_| left.clone(), attempts, sessions) {
-            Ok(of_left) => verdict.and(of_left.unwrap_or_default()),
-            Err(fault) => keep_untried(left, &fault, verdict, self.shared),
-        }
     }
 
     /// Whether the mount has ended meanwhile, and leaves the messages on the server.
@@ -341,17 +311,7 @@ impl Attempts {
     fn begin(timeout: Duration) -> Self {
         Self {
             broken: 0,
-            unconfirmed_quits: 0,
             give_up: Instant::now() + timeout,
-        }
-    }
-
-    /// Counts a QUIT that was not confirmed. Returns what becomes of the messages that it has left.
-    fn count_unconfirmed_quit(&mut self) -> Leftovers {
-        self.unconfirmed_quits += 1;
-        match self.unconfirmed_quits < MOST_UNCONFIRMED_QUITS {
-            true => Leftovers::DeleteAgain,
-            false => Leftovers::ListAgain,
         }
     }
 

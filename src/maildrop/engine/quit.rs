@@ -38,15 +38,6 @@ impl QuitDoubt {
     }
 }
 
-/// What becomes of messages that are certainly left on the server after a QUIT in doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leftovers {
-    /// Another session deletes them.
-    DeleteAgain,
-    /// They are listed again.
-    ListAgain,
-}
-
 /// What DELE did in a session, before its QUIT.
 #[derive(Default)]
 pub(super) struct Marked {

@@ -9,7 +9,7 @@ use crate::maildrop::catalogue::message::Standing;
 use crate::maildrop::catalogue::pending::Likeness;
 use crate::maildrop::deletion::verdict::{Kept, Verdict, Whereabouts};
 use crate::maildrop::engine::quit::{
-    ATTEMPTS, Leftovers, Marked, QuitDoubt, ShownIdentity, TwinsBefore, Unmarked,
+    ATTEMPTS, Marked, QuitDoubt, ShownIdentity, TwinsBefore, Unmarked,
 };
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
@@ -70,14 +70,12 @@ impl<'a> Reconcile<'a> {
         self.keep(left)
     }
 
-    /// Asks a new session which of the messages are still there. Returns the verdict, and which
-    /// messages are to be deleted once more.
+    /// Asks a new session which of the messages are still there.
     pub(super) fn look(
         mut self,
         doubt: &QuitDoubt,
-        leftovers: Leftovers,
         sessions: &mut Sessions,
-    ) -> Result<(Verdict, Vec<MessageId>), Fault> {
+    ) -> Result<Verdict, Fault> {
         let reason = doubt.reason();
         log::warn!("QUIT was not confirmed ({reason}): asking the server what it still has");
         self.open_session_to_look(doubt, sessions)?;
@@ -102,26 +100,11 @@ impl<'a> Reconcile<'a> {
                 "{reason}; the server may still be deleting them"
             )));
         }
-        let again = match leftovers {
-            Leftovers::DeleteAgain => self.take_unmistakable(&mut left),
-            Leftovers::ListAgain => Vec::new(),
-        };
         let unmarked = std::mem::take(&mut self.marked.unmarked);
         let (unmarked, gone) = self.look_for(unmarked, Update::Unknown, sessions);
         self.verdict.gone += gone.len();
         left.extend(unmarked);
-        Ok((self.keep(left), again))
-    }
-
-    /// Takes out the messages that are certainly left: no other message has their unique-id.
-    fn take_unmistakable(&self, left: &mut Vec<LeftBehind>) -> Vec<MessageId> {
-        let state = self.shared.state.lock();
-        let is_unmistakable = |(id, whereabouts, _): &mut LeftBehind| {
-            let before = self.before_of(*id, &state.catalogue);
-            *whereabouts == Whereabouts::OnServer && before.listed == 1
-        };
-        let taken = left.extract_if(.., is_unmistakable);
-        taken.map(|(id, ..)| id).collect()
+        Ok(self.keep(left))
     }
 
     fn open_session_to_look(
