@@ -438,3 +438,32 @@ fn a_session_deletes_a_message_under_its_listed_name() {
         ],
     );
 }
+
+/// QUIT deletes the message and is refused all the same. Another client has brought a copy with its
+/// unique-id, which nobody has removed.
+#[test]
+fn what_a_refused_quit_has_left_is_not_deleted_again() {
+    let without_top = Setting {
+        offers: Offers {
+            pipelining: true,
+            top: false,
+            expire_at_once: false,
+        },
+        ..setting()
+    };
+    let refused = Operation::Commit {
+        refused: 0,
+        quit: Quit::Refused(Update::Done),
+    };
+    succeeds_with(
+        without_top,
+        &[MAIL, MAIL],
+        &[
+            Operation::Unlink(0),
+            refused.clone(),
+            Operation::Unlink(0),
+            Operation::Copy(0),
+            refused,
+        ],
+    );
+}
