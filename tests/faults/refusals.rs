@@ -47,6 +47,23 @@ fn a_message_that_the_server_refuses_gives_eio_alone() {
     assert_reads(&mount, "liar-3.eml", &messages[2]);
 }
 
+/// A limit on commands: the server refuses one RETR, and closes the connection.
+#[test]
+fn a_refusal_that_ends_the_session_loses_no_message() {
+    let messages = corpus::realistic(15, 30);
+    for pipeline in ["pipeline=auto", "pipeline=off"] {
+        let liar = Liar::start(&messages);
+        let mount = mounted(&liar.source(), &["mtime=none", pipeline]);
+        for serial in (2..=30).step_by(3) {
+            let refusal = b"-ERR too many commands, closing\r\n".to_vec();
+            liar.once(&format!("RETR {serial}"), Reply::RawThenClose(refusal));
+        }
+        for (serial, message) in (1..).zip(&messages) {
+            assert_reads(&mount, &format!("liar-{serial}.eml"), message);
+        }
+    }
+}
+
 #[test]
 fn a_message_over_max_message_gives_efbig() {
     let messages = [corpus::large(5000), corpus::with_body(b"small\r\n")];

@@ -79,24 +79,20 @@ pub(super) fn give_up(want: Want, fault: &Fault, shared: &Shared) {
     shared.fail(want, fault);
 }
 
-pub(super) fn refused(
-    want: Want,
-    fault: &Fault,
-    sessions: &Sessions,
-    shared: &Shared,
-) -> Relisting {
-    match shared.put_back(want) {
-        // It was only read ahead.
-        0 => {}
-        1 if !fault.passes() && may_have_gone(sessions, shared) => return Relisting::Needed,
-        _ => give_up(want, fault, shared),
+/// The server refuses a message for the first time. Either it has gone, which a new session tells,
+/// or it is asked for once more: a server that is about to close the connection refuses whatever is
+/// asked.
+pub(super) fn refused_once(want: Want, sessions: &Sessions, shared: &Shared) -> Relisting {
+    shared.state.lock().wants.put_back(want);
+    match may_have_gone(sessions, shared) {
+        true => Relisting::Needed,
+        false => Relisting::NotNeeded,
     }
-    Relisting::NotNeeded
 }
 
 /// Whether a message that is refused may no longer be there. A session that was opened after a
-/// refusal has looked a moment ago; else each message that the server refuses for reasons of its
-/// own would cost a login.
+/// refusal has looked then; else each message that the server refuses for reasons of its own would
+/// cost a login.
 fn may_have_gone(sessions: &Sessions, shared: &Shared) -> bool {
     let is_for_demand = sessions
         .current()

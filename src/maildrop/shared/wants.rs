@@ -366,7 +366,8 @@ impl Wants {
         }
     }
 
-    fn is_waited_for(&self, want: Want) -> bool {
+    /// Whether somebody waits for it.
+    pub(crate) fn is_waited_for(&self, want: Want) -> bool {
         match want {
             Want::Body(id) => {
                 let mut readers = self.body_waiters.get(&id).into_iter().flatten();
