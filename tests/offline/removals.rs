@@ -211,16 +211,18 @@ fn an_aborted_mount_forgets_no_removal_of_an_earlier_one() {
 
 #[test]
 fn a_commit_that_breaks_off_leaves_its_removals_to_the_next_mount() {
-    let (mut provider, mut mount) = offline(6);
-    remove(&mount, 2);
-    provider.restart(0);
-    await_server(&mount);
-    provider.liar().on("STAT", Reply::Close);
-    provider.liar().server().cut_all();
-    umount_in_vain(&mut mount);
-    provider.liar().behave("STAT");
-    mount.remount();
-    assert_eq!(pending(&mount), [name(2)]);
-    umount(&mut mount);
-    assert_eq!(provider.liar().left_serials(), all_but(6, &[2]));
+    for command in ["STAT", "DELE 2"] {
+        let (mut provider, mut mount) = offline(6);
+        remove(&mount, 2);
+        provider.restart(0);
+        await_server(&mount);
+        provider.liar().on(command, Reply::Close);
+        provider.liar().server().cut_all();
+        umount_in_vain(&mut mount);
+        provider.liar().behave(command);
+        mount.remount();
+        assert_eq!(pending(&mount), [name(2)]);
+        umount(&mut mount);
+        assert_eq!(provider.liar().left_serials(), all_but(6, &[2]));
+    }
 }

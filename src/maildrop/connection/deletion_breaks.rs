@@ -4,14 +4,14 @@
 //! is to show which message it is. Such a message must not keep the others on the server. So the
 //! commit goes on without it and deletes it afterwards, in another session: the first time the
 //! network may have been the cause, or the other commands in flight. If that breaks too, the message
-//! is kept, and this mount does not try again. TOP has a memory of its own (tops.rs).
+//! is kept. A later commit tries it once, after the others. TOP has a memory of its own (tops.rs).
 
 use std::collections::HashMap;
 
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::fault::Fault;
 
-/// A message is kept after so many sessions that broke over its deletion.
+/// A commit keeps a message after so many sessions that broke over its deletion.
 const MOST_BREAKS: u8 = 2;
 
 /// How many sessions broke over the deletion of each message.
@@ -21,6 +21,14 @@ pub(crate) struct DeletionBreaks {
 }
 
 impl DeletionBreaks {
+    /// Has the messages that were given up tried once more.
+    pub(crate) fn begin_commit(&mut self) {
+        let most = MOST_BREAKS - 1;
+        self.sessions
+            .values_mut()
+            .for_each(|sessions| *sessions = most.min(*sessions));
+    }
+
     /// Notes that a session ended with this fault while the reply to DELE or RETR of the message was
     /// due. A message that is too large is too large each time.
     pub(crate) fn note(&mut self, message: MessageId, fault: &Fault) {
@@ -69,6 +77,8 @@ mod tests {
         breaks.note(message, &Fault::Ending);
         assert!(!breaks.is_to_go_last(message) && breaks.is_given_up(message));
         assert!(!breaks.is_to_go_last(other) && !breaks.is_given_up(other));
+        breaks.begin_commit();
+        assert!(breaks.is_to_go_last(message) && !breaks.is_to_go_last(other));
     }
 
     #[test]

@@ -21,7 +21,8 @@
 //! then the next session tells what is left.
 //!
 //! A message over which a session breaks is left out. When the others are deleted, it has a session
-//! of its own. If that breaks too, the message is kept (connection/deletion_breaks.rs).
+//! of its own. If that breaks too, the message is kept (connection/deletion_breaks.rs). Where there
+//! are no others, the link is at fault.
 //!
 //! Where the link fails over several DELEs twice, the third attempt sends one at a time
 //! (pipelining.rs).
@@ -43,6 +44,7 @@
 //! then it stays pending.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::maildrop::catalogue::Catalogue;
@@ -56,16 +58,17 @@ use crate::maildrop::engine::confirm::{Confirmation, ToConfirm};
 use crate::maildrop::engine::quit::{
     ATTEMPTS, Marked, QuitAnswer, QuitDoubt, ShownIdentity, Unmarked,
 };
-use crate::maildrop::engine::reconcile::{Reconcile, keep_untried, twins_in};
+use crate::maildrop::engine::reconcile::{MessagesLeft, Reconcile, keep_untried, twins_in};
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::{FAREWELL, Session};
 use crate::maildrop::shared::Shared;
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
-/// So many attempts may break, if the last one breaks over a message. Those that break over messages
-/// within the first timeout do not count.
+/// So many attempts may break, if the last one breaks over a message.
 const MOST_HUNG: u32 = 4;
+/// So many attempts that break over messages within the first timeout do not count.
+const MOST_EARLY: u32 = 32;
 /// A server may be silent for so many time-outs while it deletes.
 const QUIT_PATIENCE: u32 = 5;
 
@@ -74,7 +77,7 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(1);
 
 /// Why a message is kept over which sessions broke.
 const BREAKS_SESSIONS: &[u8] =
-    b"the connection broke each time that it was to be deleted: remove it again in a later mount";
+    b"the connection broke each time that it was to be deleted: remove it again to have it tried again";
 
 /// Why a message is kept that may be another by now.
 pub(super) const CHANGED: &[u8] =
@@ -91,16 +94,17 @@ pub(super) struct Commit<'a> {
 #[derive(Default)]
 struct Survey {
     to_confirm: Vec<ToConfirm>,
-    /// Those over which sessions broke too often.
-    given_up: Vec<MessageId>,
     /// Of those that the session does not have.
     verdict: Verdict,
 }
 
 /// How often sessions of a commit may break.
 struct Attempts {
+    early: u32,
     broken: u32,
     give_up: Instant,
+    /// Why the last one broke.
+    fault: Option<Fault>,
 }
 
 impl<'a> Commit<'a> {
@@ -154,48 +158,62 @@ impl<'a> Commit<'a> {
 
     /// Deletes the messages over which sessions broke after the others.
     fn carry_out(&self, sessions: &mut Sessions) -> Result<Verdict, Fault> {
+        sessions.quirks.deletion_breaks.begin_commit();
         let mut attempts = Attempts::begin(self.shared.timeout());
-        let pending = || self.pending.iter().copied();
-        let others = |quirks: &Quirks| {
-            let is_other = |id: &MessageId| !quirks.is_to_be_deleted_last(*id);
-            pending().filter(is_other).collect()
-        };
-        let verdict = self.delete(others, &mut attempts, sessions)?;
-        let is_last = |id: &MessageId| sessions.quirks.is_to_be_deleted_last(*id);
-        let last: Vec<MessageId> = pending().filter(is_last).collect();
+        let is_other = |id, quirks: &Quirks| !quirks.is_to_be_deleted_last(id);
+        let others = self.delete(is_other, &mut attempts, sessions)?;
+        // Sessions that break from here on may have shown one of the others.
+        let (tried, others) = others.unzip();
+        let tried: HashSet<MessageId> = tried.into_iter().flatten().collect();
+        let is_last = |id: MessageId| !tried.contains(&id);
         match (
-            verdict,
-            self.delete(|_| last.clone(), &mut attempts, sessions),
+            others,
+            self.delete(|id, _| is_last(id), &mut attempts, sessions),
         ) {
-            (Some(verdict), Ok(of_last)) => Ok(verdict.and(of_last.unwrap_or_default())),
-            (Some(verdict), Err(fault)) => Ok(keep_untried(last, &fault, verdict, self.shared)),
-            (None, of_last) => Ok(of_last?.unwrap_or_default()),
+            (None, Err(fault)) => Err(fault),
+            (None, Ok(None)) => attempts.fault.map_or_else(|| Ok(Verdict::default()), Err),
+            (others, Ok(of_last)) => {
+                let of_last = of_last.map(|(_, verdict)| verdict).unwrap_or_default();
+                let verdict = others.unwrap_or_default().and(of_last);
+                Ok(self.keep_given_up(is_last, verdict, &sessions.quirks))
+            }
+            (Some(verdict), Err(fault)) => Ok(self.keep_after(&fault, is_last, verdict)),
         }
     }
 
-    /// Has a session delete what `choose` gives before each attempt. None if that is nothing.
+    fn pending_of(&self, is_chosen: impl Fn(MessageId) -> bool) -> Vec<MessageId> {
+        let pending = self.pending.iter().copied();
+        pending.filter(|&id| is_chosen(id)).collect()
+    }
+
+    /// Has a session delete the pending messages that `is_chosen` gives before each attempt, and
+    /// that are not given up. Returns those of the last attempt, and what became of them. None if
+    /// there are none.
     fn delete(
         &self,
-        choose: impl Fn(&Quirks) -> Vec<MessageId>,
+        is_chosen: impl Fn(MessageId, &Quirks) -> bool,
         attempts: &mut Attempts,
         sessions: &mut Sessions,
-    ) -> Result<Option<Verdict>, Fault> {
-        let (marked, verdict) = loop {
+    ) -> Result<Option<(Vec<MessageId>, Verdict)>, Fault> {
+        let (chosen, (marked, verdict)) = loop {
             if self.is_called_off() {
                 return Err(Fault::Ending);
             }
-            let chosen = choose(&sessions.quirks);
+            let quirks = &sessions.quirks;
+            let is_tried = |id| is_chosen(id, quirks) && !quirks.deletion_breaks.is_given_up(id);
+            let chosen = self.pending_of(is_tried);
             if chosen.is_empty() {
                 return Ok(None);
             }
             let broken = match self.mark(&chosen, sessions) {
-                Ok(marked) => break marked,
+                Ok(marked) => break (chosen, marked),
                 Err(broken) => broken,
             };
             if !attempts.may_go_on(&broken, sessions) {
                 return Err(broken.fault);
             }
             log::warn!("the deletions are tried again: {}", broken.fault);
+            attempts.fault = Some(broken.fault);
         };
         if self.is_called_off() {
             // Without QUIT the server deletes nothing.
@@ -208,7 +226,37 @@ impl<'a> Commit<'a> {
             QuitAnswer::Committed => reconcile.committed(sessions),
             QuitAnswer::Unknown(doubt) => reconcile.look(&doubt, sessions)?,
         };
-        Ok(Some(verdict))
+        Ok(Some((chosen, verdict)))
+    }
+
+    /// Lists those of these messages again over which sessions broke too often. `verdict` is that of
+    /// the others.
+    fn keep_given_up(
+        &self,
+        is_one: impl Fn(MessageId) -> bool,
+        verdict: Verdict,
+        quirks: &Quirks,
+    ) -> Verdict {
+        let left = self.pending_of(|id| is_one(id) && quirks.deletion_breaks.is_given_up(id));
+        let reason = ServerText::from(BREAKS_SESSIONS);
+        keep_untried(MessagesLeft::OnServer(left), &reason, verdict, self.shared)
+    }
+
+    /// Lists these messages again, which were not deleted for this fault. `verdict` is that of the
+    /// others.
+    fn keep_after(
+        &self,
+        fault: &Fault,
+        is_one: impl Fn(MessageId) -> bool,
+        verdict: Verdict,
+    ) -> Verdict {
+        let left = self.pending_of(is_one);
+        let left = match fault {
+            Fault::OutcomeUnknown(_) => MessagesLeft::Unknown(left),
+            _ => MessagesLeft::OnServer(left),
+        };
+        let reason = ServerText::from(fault.to_string().as_bytes());
+        keep_untried(left, &reason, verdict, self.shared)
     }
 
     /// Whether the mount has ended meanwhile, and leaves the messages on the server.
@@ -233,8 +281,8 @@ impl<'a> Commit<'a> {
         let Some((session, quirks)) = sessions.current_mut() else {
             return Err(Fault::Ending.into());
         };
-        let survey = self.survey(messages, session, quirks);
-        match self.mark_in(session, quirks, &survey) {
+        let survey = self.survey(messages, session);
+        match self.mark_in(session, quirks, &survey.to_confirm) {
             Ok(marked) => Ok((marked, survey.verdict)),
             Err(broken) => {
                 broken.note(quirks);
@@ -244,11 +292,11 @@ impl<'a> Commit<'a> {
         }
     }
 
-    fn survey(&self, messages: &[MessageId], session: &Session, quirks: &Quirks) -> Survey {
+    fn survey(&self, messages: &[MessageId], session: &Session) -> Survey {
         let mut survey = Survey::default();
         let state = self.shared.state.lock();
         for &id in messages {
-            survey.add(id, &state.catalogue, session, quirks);
+            survey.add(id, &state.catalogue, session);
         }
         survey
     }
@@ -257,21 +305,19 @@ impl<'a> Commit<'a> {
         &self,
         session: &mut Session,
         quirks: &mut Quirks,
-        survey: &Survey,
+        to_confirm: &[ToConfirm],
     ) -> Result<Marked, Broken> {
         let Confirmation {
             confirmed,
             replaced,
             unsure,
-        } = Confirmation::ask(&survey.to_confirm, session, quirks, self.shared)?;
+        } = Confirmation::ask(to_confirm, session, quirks, self.shared)?;
         let mut marked = send_deletions(confirmed, session, quirks)?;
         let kept = replaced.iter().chain(&unsure);
-        let given_up = survey.given_up.iter().map(|id| (id, BREAKS_SESSIONS));
-        let kept = kept.map(|id| (id, CHANGED)).chain(given_up);
-        marked.unmarked.extend(kept.map(|(&id, reason)| Unmarked {
+        marked.unmarked.extend(kept.map(|&id| Unmarked {
             id,
             identity: ShownIdentity::Doubtful,
-            reason: ServerText::from(reason),
+            reason: ServerText::from(CHANGED),
         }));
         marked.replaced = replaced;
         Ok(marked)
@@ -310,15 +356,18 @@ impl<'a> Commit<'a> {
 impl Attempts {
     fn begin(timeout: Duration) -> Self {
         Self {
+            early: 0,
             broken: 0,
             give_up: Instant::now() + timeout,
+            fault: None,
         }
     }
 
     /// Counts a session that broke. Returns whether there may be another, and waits until then.
     fn may_go_on(&mut self, broken: &Broken, sessions: &Sessions) -> bool {
         let is_early = Instant::now() < self.give_up;
-        if broken.is_over_a_message() && is_early {
+        if broken.is_over_a_message() && is_early && self.early < MOST_EARLY {
+            self.early += 1;
             return true;
         }
         self.broken += 1;
@@ -335,14 +384,11 @@ impl Attempts {
 }
 
 impl Survey {
-    fn add(&mut self, id: MessageId, catalogue: &Catalogue, session: &Session, quirks: &Quirks) {
+    fn add(&mut self, id: MessageId, catalogue: &Catalogue, session: &Session) {
         // The listing of a new session may have found it altered, and listed it again, or gone.
         let shown = catalogue.pending(id);
         let first = catalogue.first_twin(id);
         let reason: &[u8] = match (session.number_of(id), shown) {
-            (Some(_), Some(_)) if quirks.deletion_breaks.is_given_up(id) => {
-                return self.given_up.push(id);
-            }
             (Some(number), Some(pending)) => {
                 let message = catalogue.get(id);
                 let to_confirm = ToConfirm::new(id, number, pending, message, session);

@@ -226,25 +226,37 @@ impl<'a> Reconcile<'a> {
     }
 }
 
-/// Lists messages again that were to be deleted after the others, and were not. The verdict is that
-/// of the others.
+/// Messages that were to be deleted after the others, and were not.
+pub(super) enum MessagesLeft {
+    /// They took no DELE.
+    OnServer(Vec<MessageId>),
+    /// Their QUIT is in doubt.
+    Unknown(Vec<MessageId>),
+}
+
+/// Lists such messages again. The verdict is that of the others.
 pub(super) fn keep_untried(
-    messages: Vec<MessageId>,
-    fault: &Fault,
+    messages: MessagesLeft,
+    reason: &ServerText,
     mut verdict: Verdict,
     shared: &Shared,
 ) -> Verdict {
-    let reason = ServerText::from(fault.to_string().as_bytes());
+    let (messages, alone) = match messages {
+        MessagesLeft::OnServer(messages) => (messages, Whereabouts::OnServer),
+        MessagesLeft::Unknown(messages) => (messages, Whereabouts::Unknown),
+    };
+    if messages.is_empty() {
+        return verdict;
+    }
     let state = shared.state.lock();
     let is_gone = |&id: &MessageId| state.catalogue.get(id).standing == Standing::Departed;
     let (gone, left): (Vec<MessageId>, Vec<MessageId>) = messages.into_iter().partition(is_gone);
     verdict.gone += gone.len();
     verdict.kept.extend(left.iter().map(|&id| {
         let message = state.catalogue.get(id);
-        let whereabouts = match fault {
-            Fault::OutcomeUnknown(_) => Whereabouts::Unknown,
-            _ if message.twins() > 1 => Whereabouts::Unknown,
-            _ => Whereabouts::OnServer,
+        let whereabouts = match message.twins() {
+            0..=1 => alone,
+            _ => Whereabouts::Unknown,
         };
         Kept {
             name: message.name(),

@@ -56,7 +56,7 @@ impl Run {
                     return Err(format!("DELE was sent for {mail:?}, which is not unlinked"));
                 }
                 Event::Accepted(mail) => update.accepted.push(mail),
-                Event::Quit => update.quits += 1,
+                Event::Quit => update.note_quit(),
                 Event::Deleted(mails) => update.deleted.extend(mails),
             }
         }
@@ -109,7 +109,9 @@ impl Run {
                 // A listing at the start of the commit may have shown that it changed.
                 (Some(true), None) if standing != Standing::Unlinked => untold += 1,
                 (_, Some(Whereabouts::Unknown))
-                    if standing != Standing::Unlinked || self.has_been_a_twin(mail, update) => {}
+                    if standing != Standing::Unlinked
+                        || self.has_been_a_twin(mail, update)
+                        || self.is_silent_at_times && update.is_of_the_last_quit(mail) => {}
                 (Some(is), said) if is != (said == Some(Whereabouts::OnServer)) => {
                     return Err(format!("{name}, {mail:?}: kept is {is}, says {verdict:?}"));
                 }
@@ -322,6 +324,8 @@ struct CommitOutcome {
     quits_before: usize,
     /// The last listing before the commit.
     before: Vec<Mail>,
+    /// What the last QUIT was to delete.
+    of_last_quit: Vec<Mail>,
     /// The last listing before the first QUIT.
     listed: Vec<Mail>,
     /// The last listing of a session that may have sent QUIT.
@@ -342,6 +346,18 @@ impl CommitOutcome {
     /// Whether a session got a complete listing after the first QUIT.
     fn was_looked_at(&self) -> bool {
         self.quits_before > 0
+    }
+
+    fn note_quit(&mut self) {
+        self.quits += 1;
+        self.of_last_quit.clone_from(&self.accepted);
+    }
+
+    /// Whether the commit has deleted other messages before the last QUIT, which was to delete this
+    /// one. If the server is silent then, nobody knows what it did.
+    fn is_of_the_last_quit(&self, mail: &Mail) -> bool {
+        let mut of_last = self.of_last_quit.iter();
+        self.quits > 1 && of_last.any(|other| other.serial == mail.serial)
     }
 
     fn has_deleted(&self, mail: &Mail) -> bool {
