@@ -32,6 +32,7 @@ mod identity;
 mod link;
 mod listing;
 mod login;
+mod oddities;
 mod refusals;
 mod replies;
 mod security;

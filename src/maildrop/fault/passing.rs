@@ -47,7 +47,7 @@ const OF_THE_SERVER: [&str; 32] = [
 
 /// Words that ask the client to wait. They do not count if the text also finds fault with the
 /// login.
-const OF_LIMITS: [&str; 22] = [
+const OF_LIMITS: [&str; 35] = [
     "try again",
     "try later",
     "try tomorrow",
@@ -68,8 +68,21 @@ const OF_LIMITS: [&str; 22] = [
     "rate limit",
     "too often",
     "too frequent",
+    "too many requests",
+    "maximum number of connections",
+    "maximum connections",
+    "connections exceeded",
+    "throttl",
+    "slow down",
     "overload",
     "out of resources",
+    "temporarily",
+    "being migrated",
+    "being moved",
+    "come back later",
+    "timed out",
+    "unreachable",
+    "no route to host",
 ];
 
 /// Words about the maildrop behind a login that the server has accepted.
@@ -144,6 +157,11 @@ mod tests {
             "You are logging in too often",
             "The server is under maintenance",
             "Download exceeds the limit, try tomorrow",
+            "Maximum number of connections from user+IP exceeded",
+            "Request is throttled. Suggested backoff time: 60000 milliseconds",
+            "Mailbox is being migrated, come back later",
+            "authentication server timed out",
+            "no route to host",
         ] {
             assert!(speaks_of_passing_trouble(text), "{text}");
         }
@@ -162,6 +180,9 @@ mod tests {
             "Too many failed logins, try again later",
             "Account locked: wait a few minutes",
             "Your access is blocked, please wait 30 minutes",
+            "Account temporarily disabled",
+            "temporarily blocked: too many requests",
+            "Password expired while the mailbox is being moved",
             "unknown user",
         ] {
             assert!(!speaks_of_passing_trouble(text), "{text}");
