@@ -112,23 +112,34 @@ pub(super) fn find(text: &str) -> Option<WrittenDate> {
         .next()
 }
 
-/// The text without what stands in parentheses (RFC 5322 section 3.2.2). One that is left open ends
-/// the text.
+/// The text without what stands in parentheses (RFC 5322 section 3.2.2), except a zone behind the
+/// time. One that is left open ends the text.
 fn without_comments(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
+    let mut comment = String::new();
     let mut depth = 0_usize;
-    let mut is_quoted = false;
+    let (mut is_quoted, mut has_time) = (false, false);
     for character in text.chars() {
         match character {
             _ if is_quoted => is_quoted = false,
             '\\' => is_quoted = true,
-            '(' => depth += 1,
+            '(' => {
+                depth += 1;
+                comment.clear();
+            }
             ')' => {
+                if depth == 1 && has_time && is_sure_zone(comment.trim()) {
+                    kept.push(' ');
+                    kept.push_str(comment.trim());
+                }
                 depth = depth.saturating_sub(1);
                 kept.push(' ');
             }
-            _ if depth == 0 => kept.push(character),
-            _ => (),
+            _ if depth == 0 => {
+                has_time |= character == ':';
+                kept.push(character);
+            }
+            _ => comment.push(character),
         }
     }
     without_space_at_colons(&kept)
@@ -181,6 +192,10 @@ fn date_of(words: &[&str]) -> Option<WrittenDate> {
             break;
         }
         if !found.take(word, words.peek().copied()) {
+            // No zone is 30 hours ahead. A comment behind it may name the zone.
+            if found.is_complete() && is_like_offset(word) {
+                continue;
+            }
             // Behind the time only a zone or a year is of the date.
             if found.is_complete() {
                 break;
@@ -409,12 +424,26 @@ fn zone(word: &str) -> Option<Offset> {
 }
 
 fn named_zone(name: &str) -> Option<Offset> {
-    if !(1..=5).contains(&name.len()) {
-        return None;
-    }
-    let name = name.to_ascii_lowercase();
-    let known = ZONES.iter().find(|(zone, _)| *zone == name);
-    Some(Offset::constant(known.map_or(0, |(_, hours)| *hours)))
+    let is_name = (1..=5).contains(&name.len());
+    is_name.then(|| known_zone(name).unwrap_or(Offset::UTC))
+}
+
+fn known_zone(name: &str) -> Option<Offset> {
+    let known = ZONES
+        .iter()
+        .find(|(zone, _)| zone.eq_ignore_ascii_case(name));
+    known.map(|(_, hours)| Offset::constant(*hours))
+}
+
+/// Whether a comment is nothing but a zone: `CST`, `GMT+1`.
+fn is_sure_zone(comment: &str) -> bool {
+    let has_sign = comment.contains(['+', '-']);
+    known_zone(comment).is_some() || (has_sign && zone(comment).is_some())
+}
+
+fn is_like_offset(word: &str) -> bool {
+    let digits = word.strip_prefix(['+', '-']);
+    digits.is_some_and(|digits| digits.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// A sign, then `200`, `0200`, `02:00`, `02:00:00` or `2`.
@@ -498,6 +527,27 @@ mod tests {
             september.map(WrittenDate::iso).as_deref(),
             Some("2024-09-02T10:00:00+00:00")
         );
+    }
+
+    #[test]
+    fn a_comment_tells_a_zone_that_is_missing_or_impossible() {
+        for (text, zone) in [
+            ("2 May 2024 12:00:00 -3000 (CST)", "-06:00"),
+            ("2 May 2024 12:00:00 +2460 (JST)", "+09:00"),
+            ("2 May 2024 12:00:00 (MESZ)", "+02:00"),
+            ("2 May 2024 12:00:00 ( GMT+5 )", "+05:00"),
+            ("Thu May 2 12:00:00 (PDT) 2024", "-07:00"),
+            ("2024-05-02 12:00:00 (+0530)", "+05:30"),
+            ("2 May 2024 12:00:00 -3000", "+00:00"),
+            ("2 May 2024 12:00:00 +0100 (CST)", "+01:00"),
+            ("2 May 2024 12:00:00 -0000 (CST)", "+00:00"),
+            ("2 May 2024 (CST) 12:00:00 (of the clock)", "+00:00"),
+            ("2 May 2024 12:00:00 (the (EST) time)", "+00:00"),
+            ("2 May 2024 12:00:00 (a)", "+00:00"),
+        ] {
+            let expected = format!("2024-05-02T12:00:00{zone}");
+            assert_eq!(iso(text), Some(expected), "{text}");
+        }
     }
 
     #[test]
