@@ -197,11 +197,35 @@ fn guess(octets: &[u8]) -> String {
         .map_or(WINDOWS_1252, detected);
     // Text of one octet a character is UTF-8 by chance in about one character of ten. In Asian text
     // it is more, but hardly anything else is without errors in an Asian encoding.
-    let is_asian = !detected.is_single_byte() && !detected.decode_without_bom_handling(octets).1;
-    if valid * 2 >= invalid && !is_asian {
+    let is_utf_8 = if detected == WINDOWS_1252 {
+        valid >= invalid * 4 || is_western_utf_8(octets) || has_word_of_utf_8(octets)
+    } else {
+        valid * 2 >= invalid
+            && (detected.is_single_byte() || detected.decode_without_bom_handling(octets).1)
+    };
+    if is_utf_8 {
         return mixed(octets);
     }
     detected.decode_without_bom_handling(octets).0.into_owned()
+}
+
+/// Whether UTF-8 stands in the octets, and all of it is letters and marks of western Europe. In
+/// windows-1252 these octets are a capital letter and a sign (`Ã³`, `â€™`), which no word has.
+fn is_western_utf_8(octets: &[u8]) -> bool {
+    let valid = octets.utf8_chunks().flat_map(|chunk| chunk.valid().chars());
+    let mut outside = valid.filter(|character| !character.is_ascii()).peekable();
+    let is_western =
+        |character| matches!(character, '\u{a1}'..='\u{ff}' | '\u{2010}'..='\u{203a}' | '\u{feff}');
+    outside.peek().is_some() && outside.all(is_western)
+}
+
+/// Whether three characters of UTF-8 outside of US-ASCII follow one another. By chance French in
+/// windows-1252 has single ones: an accented letter, a space that breaks no line, and a guillemet.
+fn has_word_of_utf_8(octets: &[u8]) -> bool {
+    octets.utf8_chunks().any(|chunk| {
+        let mut words = chunk.valid().split(|character: char| character.is_ascii());
+        words.any(|word| word.chars().nth(2).is_some())
+    })
 }
 
 fn detected(octets: &[u8]) -> &'static Encoding {
@@ -359,6 +383,44 @@ mod tests {
                 decode(label, b"\xef\xbb\xbfcaf\xc3\xa9 caf\xe9"),
                 "café café"
             );
+        }
+    }
+
+    #[test]
+    fn utf_8_and_windows_1252_in_one_text_are_both_read() {
+        let portuguese = &b"Atenci\xc3\xb3n: n\xe3o s\xe3o informa\xe7\xf5es v\xe1lidas"[..];
+        let read = "Atención: não são informações válidas";
+        assert_eq!(decode(Some("utf-8"), portuguese), read);
+        for (octets, text) in [
+            (portuguese, read),
+            (
+                b"it\xe2\x80\x99s f\xfcr \xd6l \xe4\xe4\xe4",
+                "it’s für Öl äää",
+            ),
+            (b"\xe9t\xe9, no\xebl, d\xc3\xa9j\xc3\xa0", "été, noël, déjà"),
+            ("Привет".as_bytes(), "Привет"),
+            (
+                b"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e \xe9\xe9\xe9\xe9",
+                "日本語 éééé",
+            ),
+        ] {
+            assert_eq!(decode(None, octets), text);
+            assert_eq!(decode(Some("us-ascii"), octets), text);
+        }
+    }
+
+    #[test]
+    fn french_is_no_utf_8_where_single_characters_could_be() {
+        for text in [
+            "«CAFÉ» été LIBERTÉ\u{a0}!",
+            "«\u{a0}Il a été\u{a0}» dit-elle",
+            "É» É\u{a0}: déjà à l’été\u{a0}»",
+            "là-bas, «\u{a0}l’ÉTÉ\u{a0}» ÎLE",
+        ] {
+            let octets = WINDOWS_1252.encode(text).0;
+            assert!(str::from_utf8(&octets).is_err(), "{text}");
+            assert_eq!(decode(None, &octets), text);
+            assert_eq!(decode(Some("iso-8859-1"), &octets), text);
         }
     }
 
