@@ -96,3 +96,16 @@ fn a_refused_capa_prevents_quit_after_reading() {
     assert_eq!(["RETR", "DELE", "QUIT"].map(since_login), [0, 1, 1]);
     assert_eq!(liar.left_serials(), [2, 3]);
 }
+
+/// popa3d and solid-pop3d refuse QUIT if another client has changed the mbox since the login.
+#[test]
+fn a_server_without_capa_deletes_in_a_session_of_its_own() {
+    let liar = Liar::start(&corpus::realistic(39, 3));
+    liar.set_capabilities(None);
+    let mut mount = mounted(&liar, &[]);
+    remove(&mount, "liar-1.eml");
+    let logins = liar.count("PASS");
+    let deleted = "1 message deleted on the server\n".to_owned();
+    assert_eq!(umount(&mut mount), (Some(0), deleted));
+    assert_eq!(liar.count("PASS"), logins + 1);
+}

@@ -79,7 +79,8 @@
 //! - It answers QUIT before it deletes (mpopd). pop3fs waits until the server closes the
 //!   connection. (`commit`)
 //! - It refuses QUIT, or closes the connection, and deletes nothing, if another client has changed
-//!   the maildrop (popa3d, solid-pop3d). pop3fs lists them again. (`commit`)
+//!   the maildrop (popa3d, solid-pop3d). pop3fs logs in again to delete, where CAPA is refused.
+//!   (`session`, `commit`)
 //! - It closes the connection instead of answering QUIT (some). pop3fs looks in a new session which
 //!   messages are left. (`commit`)
 //! - It is silent for a long time after QUIT, while it deletes (some). pop3fs waits longer.

@@ -273,9 +273,8 @@ impl<'a> Commit<'a> {
         messages: &[MessageId],
         sessions: &mut Sessions,
     ) -> Result<(Marked, Verdict), Broken> {
-        if sessions.current().is_some_and(Session::must_not_quit) {
-            // Dropped without QUIT: the server keeps what was read in it.
-            sessions.drop_current(self.shared);
+        if sessions.current().is_some_and(Session::must_not_commit) {
+            sessions.leave(self.shared);
         }
         sessions.ensure_for_commit(self.shared)?;
         let Some((session, quirks)) = sessions.current_mut() else {

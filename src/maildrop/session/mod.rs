@@ -205,6 +205,13 @@ impl Session {
         self.has_retrieved && self.retention != Retention::Kept
     }
 
+    /// Whether deletions need another session. QUIT may delete what this one retrieved, or the server
+    /// may refuse it if another client has changed the maildrop since the login. popa3d and
+    /// solid-pop3d do so, and have no CAPA.
+    pub(crate) fn must_not_commit(&self) -> bool {
+        self.retention == Retention::Untold || self.must_not_quit()
+    }
+
     /// Ends a session in which nothing is marked for deletion.
     ///
     /// QUIT releases the server's lock. But with `EXPIRE 0` (RFC 2449 section 6.7) QUIT may delete
