@@ -552,6 +552,7 @@ mod tests {
         let wished = vec![row(b"b", 100), row(b"a", 200), row(b"c", 300)];
         let expected = [row(b"b", 101), known, row(b"c", 300)];
         assert_eq!(other.assign(wished).unwrap(), expected);
+        other.flush().unwrap();
         assert_eq!(one.load().unwrap().len(), 3);
         let alone = Index::in_memory();
         let wished = alone.assign(vec![row(b"a", 7)]).unwrap();
