@@ -229,3 +229,52 @@ fn what_a_server_hangs_at_altogether_stays_pending() {
     let (left, said) = commit.run(&liar, &mut mount);
     assert_eq!(left, [2, 6], "{said}");
 }
+
+/// The bodies of messages that share a unique-id are to tell which of them was removed.
+#[test]
+fn a_hanging_body_of_a_twin_keeps_no_other_message() {
+    for hangs in [1, 2] {
+        let liar = Liar::start(&of_different_sizes(4));
+        for serial in [1, 2] {
+            liar.set_uidl(serial, b"same");
+        }
+        let mut mount = mounted(&liar, &["timeout=2s"]);
+        list_with_dates(&mount);
+        for twin in ["same.eml", "same~2.eml"] {
+            std::fs::read(mount.join(twin)).expect("a twin");
+            crate::remove(&mount, twin);
+        }
+        crate::remove(&mount, &name(3));
+        end_session(&liar);
+        liar.on_message("RETR", hangs, Reply::Silent);
+        let (status, said) = crate::umount(&mut mount);
+        assert_eq!(status, crate::uncommitted(), "{said}");
+        let left = liar.left_serials();
+        assert!(
+            !left.contains(&3) && left.contains(&hangs),
+            "{left:?} {said}"
+        );
+        let deleted = 4 - left.len();
+        assert!(
+            said.contains(&format!("{deleted} message")),
+            "{left:?} {said}"
+        );
+        assert!(said.contains("still on the server"), "{said}");
+    }
+}
+
+/// TOP alone hangs: the body tells that the message is the one that was removed.
+#[test]
+fn a_hanging_top_keeps_no_message() {
+    for pipeline in ["pipeline=auto", "pipeline=off"] {
+        let commit = HangingCommit {
+            commands: &["TOP"],
+            bad: &[5],
+            pipeline,
+            asked: Asked::Umount,
+        };
+        let (liar, mut mount) = commit.begin();
+        let (left, said) = commit.run(&liar, &mut mount);
+        assert_eq!(left, [2, 6], "{said}");
+    }
+}
