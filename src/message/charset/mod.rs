@@ -136,8 +136,8 @@ impl Utf8 {
     }
 }
 
-/// Whether hardly any octet outside of US-ASCII is of UTF-8. One alone tells only if it is a letter
-/// of western Europe, and the start of a character that was cut off tells nothing.
+/// Whether half of the octets outside of US-ASCII, or more, are of no UTF-8. One alone tells only if
+/// it is a letter of western Europe, and the start of a character that was cut off tells nothing.
 fn is_no_utf_8(octets: &[u8]) -> bool {
     let (valid, invalid) = shares_of_utf_8(octets);
     let is_letter = |octet: &u8| matches!(octet, 0xc0..=0xfe);
@@ -145,7 +145,7 @@ fn is_no_utf_8(octets: &[u8]) -> bool {
         0 => false,
         1 => valid == 0 && octets.iter().any(is_letter),
         2 | 3 if is_cut_in_character(octets) => false,
-        _ => valid * 2 < invalid,
+        _ => valid <= invalid,
     }
 }
 
@@ -388,11 +388,11 @@ mod tests {
 
     #[test]
     fn utf_8_and_windows_1252_in_one_text_are_both_read() {
-        let portuguese = &b"Atenci\xc3\xb3n: n\xe3o s\xe3o informa\xe7\xf5es v\xe1lidas"[..];
-        let read = "Atención: não são informações válidas";
-        assert_eq!(decode(Some("utf-8"), portuguese), read);
         for (octets, text) in [
-            (portuguese, read),
+            (
+                &b"Atenci\xc3\xb3n: n\xe3o s\xe3o informa\xe7\xf5es v\xe1lidas"[..],
+                "Atención: não são informações válidas",
+            ),
             (
                 b"it\xe2\x80\x99s f\xfcr \xd6l \xe4\xe4\xe4",
                 "it’s für Öl äää",
@@ -410,6 +410,20 @@ mod tests {
     }
 
     #[test]
+    fn damaged_utf_8_is_not_read_as_another_charset() {
+        for (octets, text) in [
+            (&b"za\xc5 \xc3\xb3\xc5\x82\xc4\x87"[..], "za\u{fffd} ółć"),
+            (
+                b"\xd0\x9f\xd1 \xd1\x80\xd0 \xd0\xb2",
+                "П\u{fffd} р\u{fffd} в",
+            ),
+            (b"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa", "日本\u{fffd}"),
+        ] {
+            assert_eq!(decode(Some("utf-8"), octets), text);
+        }
+    }
+
+    #[test]
     fn french_is_no_utf_8_where_single_characters_could_be() {
         for text in [
             "«CAFÉ» été LIBERTÉ\u{a0}!",
@@ -422,6 +436,11 @@ mod tests {
             assert_eq!(decode(None, &octets), text);
             assert_eq!(decode(Some("iso-8859-1"), &octets), text);
         }
+        let french = b"\xab\xa0Il a \xe9t\xe9\xa0\xbb dit-elle";
+        assert_eq!(
+            decode(Some("utf-8"), french),
+            "«\u{a0}Il a été\u{a0}» dit-elle"
+        );
     }
 
     #[test]
