@@ -35,8 +35,8 @@ use crate::cli::daemon::logging::{Log, LogError};
 use crate::cli::daemon::mirror::Mirror;
 use crate::cli::daemon::requests::{Leaver, RequestHandler};
 use crate::cli::daemon::setup::{
-    NewCache, SetupError, appearance, cache_folder, login_without_password, maildrop_settings,
-    owner, searches, store,
+    NewCache, SetupError, appearance, begin_indexing, cache_folder, login_without_password,
+    maildrop_settings, owner, searches, store,
 };
 use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::daemon::systemd;
@@ -261,6 +261,7 @@ impl MountedMaildrop {
             Ok((mount, serving)) => {
                 let mirror = (options.mirroring == Mirroring::All)
                     .then(|| Mirror::start(&maildrop, source.to_string()));
+                begin_indexing(&options, searches.as_deref(), &maildrop);
                 let mounted = MountedMaildrop {
                     source,
                     maildrop,

@@ -134,15 +134,29 @@ pub(in crate::cli) fn searches(
         return None;
     }
     let folder = CacheFolder::open(&options.cache_folder()?, &source.account());
-    let searches = folder.and_then(|folder| Searches::start(maildrop, &folder));
-    // A mirror fetches all of them anyway.
-    if options.index == Indexing::Full && options.mirroring == Mirroring::Off {
-        fetch_all(Arc::clone(maildrop));
-    }
-    searches
+    folder
+        .and_then(|folder| Searches::open(maildrop, &folder))
         .inspect_err(|error| log::warn!("there is no .search: {}", error.sentence()))
         .ok()
         .map(Arc::new)
+}
+
+/// Begins what a mount does in the background for its searches.
+pub(in crate::cli) fn begin_indexing(
+    options: &Options,
+    searches: Option<&Searches>,
+    maildrop: &Arc<Maildrop>,
+) {
+    if let Some(searches) = searches {
+        searches.begin_feeding();
+    }
+    // A mirror fetches all of them anyway.
+    if options.cache == Caching::On
+        && options.index == Indexing::Full
+        && options.mirroring == Mirroring::Off
+    {
+        fetch_all(Arc::clone(maildrop));
+    }
 }
 
 /// Fetches what is missing in the cache, now and whenever the listing has changed, behind all that

@@ -2,7 +2,7 @@
 //! earlier mount has cached. It fetches none.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 use std::{io, thread};
 
@@ -12,9 +12,11 @@ use crate::store::{Indexed, SearchEntry, SearchIndex};
 /// How often the index is compared with the listing, if that has changed.
 const BETWEEN_COMPARISONS: Duration = Duration::from_secs(10);
 
-/// Starts the thread. It ends with the maildrop.
-pub(super) fn start(maildrop: &Arc<Maildrop>, index: &Arc<SearchIndex>) -> io::Result<()> {
+/// Starts the thread, which waits until it is sent something or the sender is gone. It ends with the
+/// maildrop.
+pub(super) fn start(maildrop: &Arc<Maildrop>, index: &Arc<SearchIndex>) -> io::Result<Sender<()>> {
     let (came, bodies) = channel();
+    let (go, gone) = channel();
     maildrop.on_body(move |id| {
         // The thread ends only with the process.
         let _received = came.send(id);
@@ -25,8 +27,12 @@ pub(super) fn start(maildrop: &Arc<Maildrop>, index: &Arc<SearchIndex>) -> io::R
     };
     thread::Builder::new()
         .name("indexer".to_owned())
-        .spawn(move || indexer.run(&bodies))
-        .map(drop)
+        .spawn(move || {
+            if gone.recv().is_ok() {
+                indexer.run(&bodies);
+            }
+        })?;
+    Ok(go)
 }
 
 struct Indexer {

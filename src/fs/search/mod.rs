@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -69,6 +70,8 @@ pub struct Searches {
     pins: Pins,
     /// Asks the index, so that no other request waits for it.
     pub(in crate::fs) worker: Worker,
+    /// Has the indexer begin.
+    feed: Sender<()>,
     known: Mutex<KnownSearches>,
 }
 
@@ -85,18 +88,18 @@ struct KnownSearch {
 }
 
 impl Searches {
-    /// Opens the index of the account and begins to feed it.
+    /// Opens the index of the account.
     ///
     /// # Errors
     /// When the index cannot be used.
-    pub fn start(maildrop: &Arc<Maildrop>, folder: &CacheFolder) -> Result<Self, StoreError> {
+    pub fn open(maildrop: &Arc<Maildrop>, folder: &CacheFolder) -> Result<Self, StoreError> {
         let bursts = Arc::new(RequestBursts::new());
         let (engine, reading) = (Arc::clone(maildrop), Arc::clone(&bursts));
         let is_busy = move || engine.has_work() || reading.is_going_on();
         let index = Arc::new(SearchIndex::open_yielding(folder, is_busy)?);
         let threads = Worker::start("searches")
-            .and_then(|worker| indexer::start(maildrop, &index).map(|()| worker));
-        let worker = threads.map_err(|source| StoreError::Io {
+            .and_then(|worker| Ok((worker, indexer::start(maildrop, &index)?)));
+        let (worker, feed) = threads.map_err(|source| StoreError::Io {
             doing: "start the threads of",
             path: folder.path().into(),
             source,
@@ -107,12 +110,19 @@ impl Searches {
             bursts,
             pins: Pins::of(folder),
             worker,
+            feed,
             known: Mutex::new(KnownSearches {
                 searches: Vec::new(),
                 by_name: HashMap::new(),
                 results: LruCache::new(RESULTS_KEPT),
             }),
         })
+    }
+
+    /// Begins to feed the index, in a thread. Not before the mount works: a mount that is refused
+    /// removes its cache.
+    pub fn begin_feeding(&self) {
+        let _the_thread_waits_for_it = self.feed.send(());
     }
 
     /// The listed messages that a query finds, in directory order.
