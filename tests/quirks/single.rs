@@ -6,7 +6,7 @@ use std::thread;
 
 use nix::errno::Errno;
 
-use crate::common::{Liar, Mount, Reply, corpus};
+use crate::common::{Liar, Mount, Reply, corpus, eventually};
 use crate::{assert_fails, assert_reads, assert_shows, listed, ls_l, mounted, remove, umount};
 
 const COUNT: usize = 40;
@@ -62,6 +62,19 @@ fn assert_bodies_pipelined(liar: &Liar, mount: &Mount) {
         fs::read(mount.join(&name)).expect("a message that is asked for with others");
     }
     assert!(liar.count("RETR 30") > 0);
+}
+
+/// Gives all messages other unique-ids, so that none of them is cached. The mount refreshes its
+/// listing every second.
+fn replace_all(liar: &Liar, mount: &Mount) {
+    for serial in 1..=COUNT as u64 {
+        liar.set_uidl(serial, format!("new-{serial}").as_bytes());
+    }
+    eventually("the new listing", || {
+        listed(mount)
+            .contains(&"new-1.eml".to_owned())
+            .then_some(())
+    });
 }
 
 /// Has another session list the maildrop, in which the server answers one TOP only once others have
@@ -145,9 +158,10 @@ fn without_uidl_tops_without_answer_leave_the_others_pipelined() {
 fn a_body_that_ends_sessions_leaves_the_others_pipelined() {
     let (liar, _) = liar();
     liar.on("RETR 1", Reply::Close);
-    let mount = mounted(&liar, &["timeout=3s", "mtime=none"]);
+    let mount = mounted(&liar, &["timeout=3s", "refresh=1s", "mtime=none"]);
     assert_fails(&mount, "liar-1.eml", Errno::EIO);
     liar.behave("RETR 1");
+    replace_all(&liar, &mount);
     assert_bodies_pipelined(&liar, &mount);
 }
 
@@ -158,12 +172,13 @@ fn bodies_without_answer_leave_the_others_pipelined() {
         for serial in bad {
             liar.on(&format!("RETR {serial}"), Reply::Silent);
         }
-        let mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
+        let mount = mounted(&liar, &["timeout=2s", "refresh=1s", "mtime=none"]);
         assert_only_these_time_out(&mount, &messages, &Vec::from_iter(1..=20), bad);
         for serial in bad {
             liar.behave(&format!("RETR {serial}"));
             assert_reads(&mount, &format!("liar-{serial}.eml"), &messages[serial - 1]);
         }
+        replace_all(&liar, &mount);
         assert_bodies_pipelined(&liar, &mount);
     }
 }
@@ -172,12 +187,13 @@ fn bodies_without_answer_leave_the_others_pipelined() {
 fn a_body_that_hangs_again_and_again_leaves_others_pipelined() {
     let (liar, messages) = liar();
     liar.on("RETR 1", Reply::Silent);
-    let mount = mounted(&liar, &["timeout=1s", "mtime=none"]);
+    let mount = mounted(&liar, &["timeout=1s", "refresh=1s", "mtime=none"]);
     for serial in 2..=7 {
         assert_only_these_time_out(&mount, &messages, &[1, serial], &[1]);
     }
     liar.behave("RETR 1");
     assert_reads(&mount, "liar-1.eml", &messages[0]);
+    replace_all(&liar, &mount);
     assert_bodies_pipelined(&liar, &mount);
 }
 
