@@ -3,8 +3,8 @@
 //!
 //! A NOOP behind the last TOP shows that the replies are in step: it is answered with one line, and
 //! nothing else comes. Where several commands may be in flight there are two, since the rest of a
-//! reply whose first line has answered the NOOP may be late. Of replies that are out of step the cause is known only where commands go
-//! one at a time: the TOP that was answered last.
+//! reply whose first line has answered the NOOP may be late. Of replies that are out of step the
+//! cause is known only where commands go one at a time: the TOP that was answered last.
 
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::quirks::Quirks;
