@@ -1,6 +1,7 @@
 //! A thousand readers while the server does not answer, many open messages, and a server whose LIST
 //! makes large messages look small: memory and disk stay bounded.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::common::{
     Dovecot, DovecotOptions, Liar, Mount, Reply, corpus, eventually, output_within, readers,
     retr_all, stdout_of,
 };
-use crate::{AT_ONCE, errno, messages, mounted, resident, stderr};
+use crate::{AT_ONCE, errno, listed, messages, mounted, resident, stderr};
 
 const READERS: usize = 1000;
 /// The most memory that the readers may cost, in octets, however many they are.
@@ -146,4 +147,25 @@ fn a_thousand_readers_of_a_silent_server_all_time_out() {
     assert!(resident(&mount) < before + MOST_MEMORY);
     liar.behave("RETR");
     crate::assert_reads_all(mount.path(), &messages);
+}
+
+/// The index keeps 10,000 messages that the server no longer lists. A mount that begins does not know
+/// yet which of all those that it remembers are listed.
+#[test]
+fn a_remount_shows_each_of_twelve_thousand_messages() {
+    let messages = vec![corpus::with_body(b"short\r\n"); 12_000];
+    let liar = Liar::start(&messages);
+    let mut mount = mounted(&liar.source(), &["mtime=none"]);
+    let names = |mount: &Mount| HashSet::<String>::from_iter(listed(mount.path()));
+    let before = names(&mount);
+    assert_eq!(before.len(), messages.len());
+    liar.add(&messages[0]);
+    for _ in 0..2 {
+        assert!(mount.umount().status.success());
+        mount.wait();
+        mount.remount();
+        let after = names(&mount);
+        assert_eq!(after.len(), before.len() + 1);
+        assert!(before.is_subset(&after));
+    }
 }

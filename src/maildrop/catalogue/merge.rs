@@ -32,7 +32,7 @@ impl Catalogue {
     /// Carries out a plan. No other listing may come between.
     fn carry_out(&mut self, plan: MergePlan, numbering: Numbering) -> (Vec<MessageId>, Changes) {
         let mut changes = Changes::default();
-        self.depart(&plan, &mut changes);
+        self.update_known(&plan, &mut changes);
         let order = self.merge(plan, numbering, &mut changes);
         (order, changes)
     }
@@ -98,18 +98,21 @@ impl Catalogue {
             .collect()
     }
 
-    /// Begins to carry out a plan, with the messages that the listing lacks. [`Catalogue::merge`]
-    /// has to follow. What is forgotten between the two leaves its memory to new messages.
-    pub(crate) fn depart(&mut self, plan: &MergePlan, changes: &mut Changes) {
+    /// Begins to carry out a plan, with all messages that the catalogue has. [`Catalogue::merge`] has
+    /// to follow. What is forgotten between the two leaves its memory to new messages. Until here
+    /// the messages of earlier mounts count as departed, whether the server lists them or not.
+    pub(crate) fn update_known(&mut self, plan: &MergePlan, changes: &mut Changes) {
         self.begin_listing();
         for step in &plan.steps {
-            if let Step::Missing(id) = step {
-                self.note_missing(*id, plan.coverage, changes);
+            match step {
+                Step::Known(id, listed) => self.note_listed(*id, listed, changes),
+                Step::Missing(id) => self.note_missing(*id, plan.coverage, changes),
+                Step::Fresh(..) => {}
             }
         }
     }
 
-    /// Carries out the rest of a plan. Returns the message of each entry, in maildrop order.
+    /// Carries out the rest of a plan, with the new messages. Returns the message of each entry, in maildrop order.
     pub(crate) fn merge(
         &mut self,
         plan: MergePlan,
@@ -123,7 +126,6 @@ impl Catalogue {
             by_name.push(match step {
                 Step::Known(id, listed) => {
                     order[listed.place] = id;
-                    self.note_listed(id, &listed, changes);
                     id
                 }
                 Step::Missing(id) if self.messages.is_kept(id) => id,
@@ -459,6 +461,28 @@ mod tests {
         assert_eq!((forgotten.inode, forgotten.row().departed), (0, Some(0)));
         catalogue.update_all(listing(6));
         assert_eq!(catalogue.get(first[6]).standing, Standing::Listed);
+    }
+
+    #[test]
+    fn what_the_server_lists_still_is_not_forgotten() {
+        let listing = |messages: u32| {
+            let entry = |number| Entry {
+                uidl: UniqueId::from_wire(format!("{number:05}").as_bytes()),
+                octets: 5,
+            };
+            (0..messages).map(entry).collect::<Vec<_>>()
+        };
+        let mut before = Catalogue::remembered(&[]);
+        let (order, _) = before.update_all(listing(11_000));
+        let rows: Vec<Row> = order.iter().map(|&id| before.get(id).row()).collect();
+        let mut catalogue = Catalogue::remembered(&rows);
+        let plan = catalogue.plan(listing(11_001), Coverage::Complete);
+        let mut changes = Changes::default();
+        catalogue.update_known(&plan, &mut changes);
+        assert!(catalogue.forget_departed().is_empty());
+        catalogue.merge(plan, Numbering::AsWished, &mut changes);
+        assert_eq!(catalogue.totals().messages, 11_001);
+        assert!(changes.left.is_empty() && changes.vanished.is_empty());
     }
 
     #[test]

@@ -312,7 +312,7 @@ impl Shared {
         let numbering = self.number(&plan, departing);
         let (messages, serial, was_away) = self.change(|state, effects| {
             let mut changes = Changes::default();
-            state.catalogue.depart(&plan, &mut changes);
+            state.catalogue.update_known(&plan, &mut changes);
             self.take_changes(&changes, state, effects);
             let mut changes = Changes::default();
             let messages = state.catalogue.merge(plan, numbering, &mut changes);
