@@ -37,6 +37,14 @@ struct HangingCommit<'a> {
     asked: Asked,
 }
 
+/// The server answers, unless the test has it hang by other rules.
+const COMMIT: HangingCommit<'_> = HangingCommit {
+    commands: &[],
+    bad: &[],
+    pipeline: "pipeline=auto",
+    asked: Asked::Commit,
+};
+
 impl HangingCommit<'_> {
     fn begin(self) -> (Liar, Mount) {
         let liar = Liar::start(&of_different_sizes(9));
@@ -197,12 +205,7 @@ fn what_was_kept_is_deleted_once_the_server_answers() {
 #[test]
 fn a_dele_that_hangs_once_is_sent_again() {
     for hangs in ["DELE 9", "DELE 4"] {
-        let commit = HangingCommit {
-            commands: &[],
-            bad: &[],
-            pipeline: "pipeline=auto",
-            asked: Asked::Commit,
-        };
+        let commit = COMMIT;
         let (liar, mut mount) = commit.begin();
         liar.once(hangs, Reply::Silent);
         let (left, said) = commit.run(&liar, &mut mount);
@@ -213,12 +216,7 @@ fn a_dele_that_hangs_once_is_sent_again() {
 /// A server that hangs at every message has trouble of its own: nothing is listed again.
 #[test]
 fn what_a_server_hangs_at_altogether_stays_pending() {
-    let commit = HangingCommit {
-        commands: &[],
-        bad: &[],
-        pipeline: "pipeline=auto",
-        asked: Asked::Commit,
-    };
+    let commit = COMMIT;
     let (liar, mut mount) = commit.begin();
     liar.on("DELE", Reply::Silent);
     let (status, said) = commit.ask(&mount, &["commit", mount.arg()]);

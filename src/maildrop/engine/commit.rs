@@ -58,7 +58,7 @@ use crate::maildrop::engine::confirm::{Confirmation, ToConfirm};
 use crate::maildrop::engine::quit::{
     ATTEMPTS, Marked, QuitAnswer, QuitDoubt, ShownIdentity, Unmarked,
 };
-use crate::maildrop::engine::reconcile::{MessagesLeft, Reconcile, keep_untried, twins_in};
+use crate::maildrop::engine::reconcile::{Reconcile, keep_untried, twins_in};
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::{FAREWELL, Session};
@@ -239,7 +239,7 @@ impl<'a> Commit<'a> {
     ) -> Verdict {
         let left = self.pending_of(|id| is_one(id) && quirks.deletion_breaks.is_given_up(id));
         let reason = ServerText::from(BREAKS_SESSIONS);
-        keep_untried(MessagesLeft::OnServer(left), &reason, verdict, self.shared)
+        keep_untried(left, Whereabouts::OnServer, &reason, verdict, self.shared)
     }
 
     /// Lists these messages again, which were not deleted for this fault. `verdict` is that of the
@@ -251,12 +251,12 @@ impl<'a> Commit<'a> {
         verdict: Verdict,
     ) -> Verdict {
         let left = self.pending_of(is_one);
-        let left = match fault {
-            Fault::OutcomeUnknown(_) => MessagesLeft::Unknown(left),
-            _ => MessagesLeft::OnServer(left),
+        let whereabouts = match fault {
+            Fault::OutcomeUnknown(_) => Whereabouts::Unknown,
+            _ => Whereabouts::OnServer,
         };
         let reason = ServerText::from(fault.to_string().as_bytes());
-        keep_untried(left, &reason, verdict, self.shared)
+        keep_untried(left, whereabouts, &reason, verdict, self.shared)
     }
 
     /// Whether the mount has ended meanwhile, and leaves the messages on the server.

@@ -226,25 +226,15 @@ impl<'a> Reconcile<'a> {
     }
 }
 
-/// Messages that were to be deleted after the others, and were not.
-pub(super) enum MessagesLeft {
-    /// They took no DELE.
-    OnServer(Vec<MessageId>),
-    /// Their QUIT is in doubt.
-    Unknown(Vec<MessageId>),
-}
-
-/// Lists such messages again. The verdict is that of the others.
+/// Lists messages again that were to be deleted after the others, and were not. `whereabouts` holds
+/// for those without twins. The verdict is that of the others.
 pub(super) fn keep_untried(
-    messages: MessagesLeft,
+    messages: Vec<MessageId>,
+    whereabouts: Whereabouts,
     reason: &ServerText,
     mut verdict: Verdict,
     shared: &Shared,
 ) -> Verdict {
-    let (messages, alone) = match messages {
-        MessagesLeft::OnServer(messages) => (messages, Whereabouts::OnServer),
-        MessagesLeft::Unknown(messages) => (messages, Whereabouts::Unknown),
-    };
     if messages.is_empty() {
         return verdict;
     }
@@ -255,7 +245,7 @@ pub(super) fn keep_untried(
     verdict.kept.extend(left.iter().map(|&id| {
         let message = state.catalogue.get(id);
         let whereabouts = match message.twins() {
-            0..=1 => alone,
+            0..=1 => whereabouts,
             _ => Whereabouts::Unknown,
         };
         Kept {
