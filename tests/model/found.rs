@@ -34,6 +34,17 @@ fn setting() -> Setting {
     }
 }
 
+fn without_top(pipelining: bool) -> Setting {
+    Setting {
+        offers: Offers {
+            pipelining,
+            top: false,
+            expire_at_once: false,
+        },
+        ..setting()
+    }
+}
+
 fn succeeds_with(setting: Setting, mails: &[Draft], operations: &[Operation]) {
     let sequence = Sequence {
         setting,
@@ -344,14 +355,6 @@ fn a_twin_that_took_a_removed_name_is_not_said_to_be_left() {
         uidl: UidlForm::Hostile,
         ..MAIL
     };
-    let without_top = Setting {
-        offers: Offers {
-            pipelining: false,
-            top: false,
-            expire_at_once: false,
-        },
-        ..setting()
-    };
     let close = Fault {
         how: Break::Close,
         after: 0,
@@ -359,7 +362,7 @@ fn a_twin_that_took_a_removed_name_is_not_said_to_be_left() {
     };
     let mails = [MAIL, MAIL, hostile, MAIL, MAIL, MAIL, MAIL, MAIL, MAIL];
     succeeds_with(
-        without_top,
+        without_top(false),
         &mails,
         &[
             Operation::Copy(47),
@@ -381,17 +384,9 @@ fn a_twin_that_took_a_removed_name_is_not_said_to_be_left() {
 /// second message that the user removes is kept, and nothing but QUIT's outcome is in doubt.
 #[test]
 fn a_kept_message_without_twins_is_on_the_server() {
-    let without_top = Setting {
-        offers: Offers {
-            pipelining: false,
-            top: false,
-            expire_at_once: false,
-        },
-        ..setting()
-    };
     for update in [Update::Done, Update::NotDone] {
         succeeds_with(
-            without_top.clone(),
+            without_top(false),
             &[MAIL, Draft { octets: 60, ..MAIL }],
             &[
                 Operation::List,
@@ -418,16 +413,8 @@ fn a_kept_message_without_twins_is_on_the_server() {
 /// under the one that it has listed.
 #[test]
 fn a_session_deletes_a_message_under_its_listed_name() {
-    let without_top = Setting {
-        offers: Offers {
-            pipelining: false,
-            top: false,
-            expire_at_once: false,
-        },
-        ..setting()
-    };
     succeeds_with(
-        without_top,
+        without_top(false),
         &[MAIL, MAIL],
         &[
             Operation::Reuse(1),
@@ -443,20 +430,12 @@ fn a_session_deletes_a_message_under_its_listed_name() {
 /// unique-id, which nobody has removed.
 #[test]
 fn what_a_refused_quit_has_left_is_not_deleted_again() {
-    let without_top = Setting {
-        offers: Offers {
-            pipelining: true,
-            top: false,
-            expire_at_once: false,
-        },
-        ..setting()
-    };
     let refused = Operation::Commit {
         refused: 0,
         quit: Quit::Refused(Update::Done),
     };
     succeeds_with(
-        without_top,
+        without_top(true),
         &[MAIL, MAIL],
         &[
             Operation::Unlink(0),
