@@ -66,8 +66,8 @@ pub(super) const FIND: &str = "SELECT uidl, ordinal, inode, size, arrived, liste
     body_digest FROM message
     WHERE uidl = ?1 AND ordinal = ?2";
 
-/// Stores a row with the columns of [`LOAD`]. It changes nothing if another message has the inode
-/// number; then [`FREE_INODE`] finds one that is free.
+/// Stores a row with the columns of [`LOAD`], whose inode number no other message has: in the same
+/// transaction, the row of a new message got one that is free.
 pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed,
     twins, read, title, mark, crlfs, outline, first_listed, departed, top_digest,
     body_digest)
