@@ -112,7 +112,8 @@ impl Catalogue {
         }
     }
 
-    /// Carries out the rest of a plan, with the new messages. Returns the message of each entry, in maildrop order.
+    /// Carries out the rest of a plan, with the new messages. Returns the message of each entry, in
+    /// maildrop order.
     pub(crate) fn merge(
         &mut self,
         plan: MergePlan,

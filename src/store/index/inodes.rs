@@ -15,8 +15,8 @@ pub(super) struct Inodes<'t> {
     used_up: i64,
     /// The numbers given so far.
     given: HashSet<i64>,
-    /// The greatest of them.
-    greatest_given: i64,
+    /// The greatest number that a row has or had, or that was given.
+    greatest: i64,
 }
 
 impl<'t> Inodes<'t> {
@@ -26,35 +26,34 @@ impl<'t> Inodes<'t> {
             is_stored: transaction.prepare_cached(IS_INODE_TAKEN)?,
             used_up: watermark(transaction)?,
             given: HashSet::new(),
-            greatest_given: 0,
+            greatest: greatest(transaction)?,
         })
     }
 
     /// Gives the number that is wished for, or one near it if a message has or had that one.
     pub(super) fn give(&mut self, wish: u64) -> rusqlite::Result<u64> {
-        let mut inode = self.wish_above_watermark(wish.cast_signed())?;
-        loop {
+        let mut inode = self.above_watermark(wish.cast_signed());
+        while inode <= self.greatest {
             if self.is_stored.exists([inode])? {
                 inode = self.next_not_stored(inode)?;
             }
-            if self.given.insert(inode) {
+            if !self.given.contains(&inode) {
                 break;
             }
             inode = inode.wrapping_add(1);
         }
-        self.greatest_given = self.greatest_given.max(inode);
+        self.given.insert(inode);
+        self.greatest = self.greatest.max(inode);
         Ok(inode.cast_unsigned())
     }
 
     /// A number that was given to a message whose row is deleted is replaced by the one behind the
     /// greatest. Inode numbers from older versions may have any 64 bits.
-    fn wish_above_watermark(&self, wish: i64) -> rusqlite::Result<i64> {
-        if !(1..=self.used_up).contains(&wish) {
-            return Ok(wish);
+    fn above_watermark(&self, wish: i64) -> i64 {
+        match (1..=self.used_up).contains(&wish) {
+            true => self.greatest.wrapping_add(1),
+            false => wish,
         }
-        let mut stored = self.transaction.prepare_cached(GREATEST_INODE)?;
-        let stored: i64 = stored.query_row([], |row| row.get(0))?;
-        Ok(stored.max(self.greatest_given).wrapping_add(1))
     }
 
     /// The first number behind a stored one that no row has.
@@ -62,6 +61,13 @@ impl<'t> Inodes<'t> {
         let mut free = self.transaction.prepare_cached(FREE_INODE)?;
         free.query_row([stored], |row| row.get(0))
     }
+}
+
+/// The greatest number that a row has or had.
+fn greatest(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(GREATEST_INODE)?
+        .query_row([], |row| row.get(0))
 }
 
 /// The inode number up to which none is given again.

@@ -66,6 +66,9 @@ pub(super) const FIND: &str = "SELECT uidl, ordinal, inode, size, arrived, liste
     body_digest FROM message
     WHERE uidl = ?1 AND ordinal = ?2";
 
+/// Whether the index has no messages.
+pub(super) const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT 1 FROM message)";
+
 /// Stores a row with the columns of [`LOAD`], whose inode number no other message has: in the same
 /// transaction, the row of a new message got one that is free.
 pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed,

@@ -12,7 +12,7 @@ use rusqlite::{
 };
 
 use super::inodes::{Inodes, watermark};
-use super::schema::{FIND, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, RETIRE, STORE};
+use super::schema::{FIND, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, RETIRE, STORE};
 use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
 
@@ -365,10 +365,9 @@ fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<usi
     for run in rows.chunk_by(|one, next| one.departed.is_some() == next.departed.is_some()) {
         // Only pruning raises the watermark, behind a run.
         let mut stored = StoredRows::new(transaction)?;
-        let mut put = transaction.prepare_cached(STORE)?;
         for row in run {
             if !stored.retire(row)? {
-                put_with(&mut put, &stored.merge(row.clone())?)?;
+                stored.learn(row.clone())?;
             }
         }
         if run.iter().any(|row| row.departed.is_some()) {
@@ -382,7 +381,10 @@ fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<usi
 struct StoredRows<'t> {
     find: CachedStatement<'t>,
     retire: CachedStatement<'t>,
+    put: CachedStatement<'t>,
     inodes: Inodes<'t>,
+    /// Whether there is none, as in a new index, in which 100,000 messages need not be looked for.
+    is_empty: bool,
 }
 
 impl<'t> StoredRows<'t> {
@@ -390,8 +392,17 @@ impl<'t> StoredRows<'t> {
         Ok(Self {
             find: transaction.prepare_cached(FIND)?,
             retire: transaction.prepare_cached(RETIRE)?,
+            put: transaction.prepare_cached(STORE)?,
             inodes: Inodes::new(transaction)?,
+            is_empty: transaction.query_row(IS_EMPTY, [], |row| row.get(0))?,
         })
+    }
+
+    /// Stores what was learnt of a message.
+    fn learn(&mut self, learnt: Row) -> rusqlite::Result<()> {
+        let row = self.merge(learnt)?;
+        self.is_empty = false;
+        put_with(&mut self.put, &row)
     }
 
     /// The row merged with the stored one, or that of a new message with an inode number that is
@@ -419,6 +430,9 @@ impl<'t> StoredRows<'t> {
 
     /// The stored row of the same message. One with damaged values is as good as none.
     fn find(&mut self, row: &Row) -> rusqlite::Result<Option<Row>> {
+        if self.is_empty {
+            return Ok(None);
+        }
         let name = params![&*row.uidl, row.ordinal];
         let found = self.find.query_row(name, |row| Ok(parse(row).ok()));
         Ok(found.optional()?.flatten())
