@@ -79,15 +79,27 @@ pub(super) fn give_up(want: Want, fault: &Fault, shared: &Shared) {
     shared.fail(want, fault);
 }
 
-/// The server refuses a message for the first time. Either it has gone, which a new session tells,
-/// or it is asked for once more: a server that is about to close the connection refuses whatever is
-/// asked.
-pub(super) fn refused_once(want: Want, sessions: &Sessions, shared: &Shared) -> Relisting {
-    shared.state.lock().wants.put_back(want);
-    match may_have_gone(sessions, shared) {
-        true => Relisting::Needed,
-        false => Relisting::NotNeeded,
+/// The server refuses a message. The first time it may have gone, which a new session tells, or it is
+/// asked for once more: a server that is about to close the connection refuses whatever is asked.
+pub(super) fn take_refusal(
+    want: Want,
+    fault: &Fault,
+    sessions: &Sessions,
+    shared: &Shared,
+) -> Relisting {
+    let mut state = shared.state.lock();
+    let was_read_ahead = !state.wants.is_waited_for(want);
+    if was_read_ahead || !fault.passes() && state.wants.note_refusal(want) {
+        state.wants.put_back(want);
+        drop(state);
+        return match !was_read_ahead && may_have_gone(sessions, shared) {
+            true => Relisting::Needed,
+            false => Relisting::NotNeeded,
+        };
     }
+    drop(state);
+    give_up(want, fault, shared);
+    Relisting::NotNeeded
 }
 
 /// Whether a message that is refused may no longer be there. A session that was opened after a

@@ -56,7 +56,7 @@ use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::engine::in_flight::{InFlight, Reply, SentCommands, SentFetch};
 use crate::maildrop::engine::outcome::{
     Relisting, do_without_top, fail_those_kept_waiting, give_up, is_too_dear, lose_top,
-    refused_once, try_again,
+    take_refusal, try_again,
 };
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::engine::suspects::{
@@ -91,8 +91,6 @@ pub(super) struct Transfer {
     hung: HashSet<Want>,
     /// The want that goes alone now.
     alone: Option<Alone>,
-    /// Wants that the server has refused once since it last closed a connection.
-    refused: HashSet<Want>,
 }
 
 /// A want that is in flight or unconfirmed alone.
@@ -166,7 +164,7 @@ impl Transfer {
         let alone = self.alone.take();
         let broken_top = self.top_to_blame(alone, fault, sessions);
         sessions.drop_current(shared);
-        self.refused.clear();
+        shared.state.lock().wants.forget_refusals();
         let (mut front, behind) = self.in_flight.take_lost();
         for want in behind.into_iter().rev() {
             // The session broke down over the reply in front of it.
@@ -539,32 +537,12 @@ impl Transfer {
                     session.made_progress = true;
                 }
                 if fetch.is_whole {
-                    return Ok(self.take_refusal(fetch.want, &fault, sessions, shared));
+                    return Ok(take_refusal(fetch.want, &fault, sessions, shared));
                 }
                 do_without_top(fetch.want, sessions, shared);
             }
         }
         Ok(Relisting::NotNeeded)
-    }
-
-    fn take_refusal(
-        &mut self,
-        want: Want,
-        fault: &Fault,
-        sessions: &Sessions,
-        shared: &Shared,
-    ) -> Relisting {
-        if !shared.look(|state| state.wants.is_waited_for(want)) {
-            // It was only read ahead.
-            shared.state.lock().wants.put_back(want);
-            return Relisting::NotNeeded;
-        }
-        if !fault.passes() && self.refused.insert(want) {
-            return refused_once(want, sessions, shared);
-        }
-        self.refused.remove(&want);
-        give_up(want, fault, shared);
-        Relisting::NotNeeded
     }
 
     fn take_received(

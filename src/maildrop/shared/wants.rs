@@ -80,6 +80,8 @@ struct WantState {
     asked: Option<Instant>,
     /// How often it has failed and was queued again.
     losses: u8,
+    /// Whether the server has refused it since it last closed a connection.
+    was_refused: bool,
 }
 
 impl WantState {
@@ -88,6 +90,7 @@ impl WantState {
             stage: Stage::Queued(Urgency::Ahead),
             asked: None,
             losses: 0,
+            was_refused: false,
         }
     }
 }
@@ -273,6 +276,20 @@ impl Wants {
         };
         state.losses = state.losses.saturating_add(1);
         state.losses
+    }
+
+    /// Notes that the server has refused a want. Returns whether it had not done so before, since
+    /// somebody wants it.
+    pub(crate) fn note_refusal(&mut self, want: Want) -> bool {
+        let state = self.states.get_mut(&want);
+        state.is_some_and(|state| !std::mem::replace(&mut state.was_refused, true))
+    }
+
+    /// The server has closed the connection: it may have refused everything because of that.
+    pub(crate) fn forget_refusals(&mut self) {
+        for state in self.states.values_mut() {
+            state.was_refused = false;
+        }
     }
 
     /// Wants the body in place of the headers, for the waiters of the headers.

@@ -85,3 +85,20 @@ fn octets_are_awaited_until_their_caller_leaves() {
     caller.leave();
     assert!(!wants.are_octets_awaited(message()));
 }
+
+#[test]
+fn a_refusal_is_forgotten_with_its_want() {
+    let caller = Caller::default();
+    let want = Want::Body(message());
+    let mut wants = Wants::default();
+    let ask = |wants: &mut Wants| wants.body(message(), caller.waiter());
+    ask(&mut wants);
+    assert!(wants.note_refusal(want));
+    assert!(!wants.note_refusal(want));
+    wants.forget_refusals();
+    assert!(wants.note_refusal(want));
+    wants.take_body(message());
+    assert!(!wants.note_refusal(want));
+    ask(&mut wants);
+    assert!(wants.note_refusal(want));
+}
