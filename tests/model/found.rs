@@ -446,3 +446,29 @@ fn what_a_refused_quit_has_left_is_not_deleted_again() {
         ],
     );
 }
+
+/// The session is over when the commit begins, and the engine may not have noticed. Then a reply
+/// breaks off once.
+#[test]
+fn an_idle_session_that_ended_costs_a_commit_no_attempt() {
+    let close = Fault {
+        how: Break::Close,
+        after: 0,
+        within: Within::Transfers,
+    };
+    for _race in 0..20 {
+        succeeds(
+            &[MAIL, MAIL],
+            &[
+                Operation::List,
+                Operation::Unlink(0),
+                Operation::Fault(close),
+                Operation::Restart,
+                Operation::Commit {
+                    refused: 0,
+                    quit: Quit::Confirmed,
+                },
+            ],
+        );
+    }
+}

@@ -132,20 +132,35 @@ impl Sessions {
         self.open_or_warn(shared)
     }
 
-    /// Whether a session is open. One that was idle for far longer than the engine leaves a session
-    /// is dropped: the machine has slept, and the server has not waited. It would keep its next user
-    /// waiting for a whole timeout.
+    /// Whether a session is open. One that the server has ended meanwhile is dropped: a break there
+    /// would tell nothing of the message that is asked for next.
     fn is_usable(&mut self, shared: &Shared) -> bool {
-        let Some(session) = &self.current else {
+        if self.is_overslept(shared) {
+            log::debug!("the idle session is too old");
+            self.drop_current(shared);
+        }
+        let Some(session) = &mut self.current else {
             return false;
         };
-        let idle_until = self.idle_until(session.link.last_used(), shared);
-        if idle_until + OVERSLEPT > BootTime::now() {
+        if session.link.owed() > 0 {
             return true;
         }
-        log::debug!("the idle session is too old");
+        let Err(fault) = session.link.refuse_what_is_unasked() else {
+            return true;
+        };
+        log::debug!("the idle session ended: {fault}");
         self.drop_current(shared);
         false
+    }
+
+    /// Whether the session was idle for far longer than the engine leaves one: the machine has
+    /// slept, and the server has not waited. It would keep its next user waiting for a whole
+    /// timeout.
+    fn is_overslept(&self, shared: &Shared) -> bool {
+        self.current.as_ref().is_some_and(|session| {
+            let idle_until = self.idle_until(session.link.last_used(), shared);
+            idle_until + OVERSLEPT <= BootTime::now()
+        })
     }
 
     /// Opens a session for a commit, unless one is open. A user waits for it, so only a refused
