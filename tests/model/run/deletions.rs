@@ -111,7 +111,9 @@ impl Run {
                 (_, Some(Whereabouts::Unknown))
                     if standing != Standing::Unlinked
                         || self.has_been_a_twin(mail, update)
-                        || self.is_silent_at_times && update.is_of_the_last_quit(mail) => {}
+                        || self.is_silent_at_times
+                            && pending.len() > 1
+                            && update.is_of_the_last_quit(mail) => {}
                 (Some(is), said) if is != (said == Some(Whereabouts::OnServer)) => {
                     return Err(format!("{name}, {mail:?}: kept is {is}, says {verdict:?}"));
                 }
@@ -353,11 +355,12 @@ impl CommitOutcome {
         self.of_last_quit.clone_from(&self.accepted);
     }
 
-    /// Whether the commit has deleted other messages before the last QUIT, which was to delete this
-    /// one. If the server is silent then, nobody knows what it did.
+    /// Whether the last QUIT was to delete this message. If the server is silent then, nobody knows
+    /// what it did. The verdict says so where it also tells what became of others: a QUIT before
+    /// deleted them, or they were gone.
     fn is_of_the_last_quit(&self, mail: &Mail) -> bool {
         let mut of_last = self.of_last_quit.iter();
-        self.quits > 1 && of_last.any(|other| other.serial == mail.serial)
+        of_last.any(|other| other.serial == mail.serial)
     }
 
     fn has_deleted(&self, mail: &Mail) -> bool {
