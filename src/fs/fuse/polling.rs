@@ -11,7 +11,7 @@
 //! thread from running. On a machine with one CPU it never begins.
 //!
 //! A thread of its own ends it, because the polling thread cannot: nothing but requests brings it
-//! out of fuser. That thread sleeps until polling begins.
+//! out of fuser. That thread sleeps until polling begins, and then looks from time to time.
 
 use std::fs::File;
 use std::io;
@@ -29,6 +29,9 @@ use parking_lot::{Condvar, Mutex};
 
 /// Polling ends when no request has come for so long.
 const QUIET: Duration = Duration::from_micros(500);
+/// How often to look whether requests still come and CPUs are free. Each look takes a CPU from the
+/// program that reads or from the polling thread.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 /// Polling begins after so many requests, each within [`QUIET`] of the one before.
 const BURST: u32 = 8;
 /// How often to check whether other programs keep the polling thread from running. It takes the
@@ -36,9 +39,9 @@ const BURST: u32 = 8;
 const WINDOW: Duration = Duration::from_millis(20);
 /// Other programs need the CPU if the polling thread got less than this percentage of a window.
 const LEAST_SHARE: u32 = 60;
-/// Other programs need the CPU if so many looks in a row, with [`QUIET`] between them, find more
-/// threads that want to run than there are CPUs. A few looks find threads that soon have done.
-const HIGH_LOOKS: u32 = 16;
+/// Other programs need the CPU if so many looks in a row find more threads that want to run than
+/// there are CPUs. A few looks find threads that soon have done.
+const HIGH_LOOKS: u32 = 4;
 /// The first pause when other programs need the CPU. Each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -192,7 +195,7 @@ impl PollerState {
     fn end_each_burst(&self) {
         let mut high_looks = 0;
         while self.wait_until_on() {
-            thread::sleep(QUIET);
+            thread::sleep(LOOK_INTERVAL);
             high_looks = match self.load.demand() {
                 CpuDemand::High => high_looks + 1,
                 CpuDemand::Low => 0,
@@ -481,7 +484,7 @@ mod tests {
         assert!(!is_nonblocking(&device));
         request_until(&poller, || is_nonblocking(&device));
         while is_nonblocking(&device) {
-            thread::sleep(QUIET);
+            thread::sleep(LOOK_INTERVAL);
         }
     }
 
