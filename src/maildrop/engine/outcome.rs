@@ -88,18 +88,22 @@ pub(super) fn take_refusal(
     shared: &Shared,
 ) -> Relisting {
     let mut state = shared.state.lock();
-    let was_read_ahead = !state.wants.is_waited_for(want);
-    if was_read_ahead || !fault.passes() && state.wants.note_refusal(want) {
+    if !state.wants.is_waited_for(want) {
+        // It was only read ahead.
         state.wants.put_back(want);
-        drop(state);
-        return match !was_read_ahead && may_have_gone(sessions, shared) {
-            true => Relisting::Needed,
-            false => Relisting::NotNeeded,
-        };
+        return Relisting::NotNeeded;
     }
+    if fault.passes() || !state.wants.note_refusal(want) {
+        drop(state);
+        give_up(want, fault, shared);
+        return Relisting::NotNeeded;
+    }
+    state.wants.put_back(want);
     drop(state);
-    give_up(want, fault, shared);
-    Relisting::NotNeeded
+    match may_have_gone(sessions, shared) {
+        true => Relisting::Needed,
+        false => Relisting::NotNeeded,
+    }
 }
 
 /// Whether a message that is refused may no longer be there. A session that was opened after a

@@ -278,8 +278,8 @@ impl Wants {
         state.losses
     }
 
-    /// Notes that the server has refused a want. Returns whether it had not done so before, since
-    /// somebody wants it.
+    /// Notes that the server has refused a want. Returns whether that is the first time since
+    /// somebody wants it, or since the server closed a connection.
     pub(crate) fn note_refusal(&mut self, want: Want) -> bool {
         let state = self.states.get_mut(&want);
         state.is_some_and(|state| !std::mem::replace(&mut state.was_refused, true))
