@@ -291,6 +291,17 @@ fn a_duplicate_before_a_refused_quit_makes_no_verdict_false() {
     });
 }
 
+/// The reply to the last DELE comes when QUIT is sent, so it seems to be that to QUIT.
+#[test]
+fn a_late_reply_to_dele_is_no_answer_to_quit() {
+    assert_true_with(|liar| {
+        let behind = "QUIT\r\n".len();
+        liar.once("DELE 5", Reply::Duplicated);
+        liar.once("DELE 2", Reply::HeldUntil { behind });
+        liar.once("QUIT", Reply::Err("[SYS/TEMP] nothing was deleted"));
+    });
+}
+
 #[test]
 fn an_exchange_of_unique_ids_in_a_sync_is_reported() {
     let liar = Liar::start(&of_equal_size(3));

@@ -349,13 +349,18 @@ impl Link {
 
     /// Waits until the server closes the connection, at most until `until`. mpopd answers QUIT
     /// first, then deletes the messages, and then closes.
-    pub(crate) fn wait_for_close(mut self, until: Instant) {
+    ///
+    /// # Errors
+    /// The server says something more: what was taken for the answer to QUIT was that to an earlier
+    /// command.
+    pub(crate) fn wait_for_close(mut self, until: Instant) -> Result<(), Fault> {
         while Instant::now() < until {
-            self.unread = 0..0;
+            self.next_event()?;
             if self.exchange(None, Some(until)).is_err() {
-                return;
+                return Ok(());
             }
         }
+        Ok(())
     }
 
     /// Fails if the server has sent something that no command asked for. It could be mistaken for

@@ -339,14 +339,17 @@ impl<'a> Commit<'a> {
                 QuitAnswer::Unknown(QuitDoubt::Over(status.server_text()))
             }
         });
-        match &answer {
-            Ok(QuitAnswer::Committed) => session.link.wait_for_close(Instant::now() + FAREWELL),
-            // If replies are out of step this one was for a DELE, and QUIT is yet to be carried out.
-            Ok(QuitAnswer::Unknown(_)) => {
-                session.link.wait_for_close(Instant::now() + AFTER_REFUSAL);
+        let answer = answer.and_then(|answer| match answer {
+            QuitAnswer::Committed => {
+                let closed = session.link.wait_for_close(Instant::now() + FAREWELL);
+                closed.map(|()| answer)
             }
-            Err(_) => {}
-        }
+            // If replies are out of step this one was for a DELE, and QUIT is yet to be carried out.
+            QuitAnswer::Unknown(_) => {
+                let _more = session.link.wait_for_close(Instant::now() + AFTER_REFUSAL);
+                Ok(answer)
+            }
+        });
         sessions.drop_current(self.shared);
         answer.unwrap_or_else(|fault| QuitAnswer::Unknown(QuitDoubt::of(&fault)))
     }

@@ -232,7 +232,7 @@ impl Session {
             log::debug!("QUIT: {fault}");
             return;
         }
-        self.link.wait_for_close(Instant::now() + FAREWELL);
+        let _more = self.link.wait_for_close(Instant::now() + FAREWELL);
     }
 }
 
