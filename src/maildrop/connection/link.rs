@@ -351,16 +351,18 @@ impl Link {
     /// first, then deletes the messages, and then closes.
     ///
     /// # Errors
-    /// The server says something more: what was taken for the answer to QUIT was that to an earlier
-    /// command.
+    /// The server has said something more: what was taken for the answer to QUIT was that to an
+    /// earlier command.
     pub(crate) fn wait_for_close(mut self, until: Instant) -> Result<(), Fault> {
+        let mut heard = Ok(());
         while Instant::now() < until {
-            self.next_event()?;
+            heard = heard.and(self.next_event().map(drop));
+            self.unread = 0..0;
             if self.exchange(None, Some(until)).is_err() {
-                return Ok(());
+                break;
             }
         }
-        Ok(())
+        heard
     }
 
     /// Fails if the server has sent something that no command asked for. It could be mistaken for
