@@ -33,6 +33,7 @@ pub use bodies::{
 };
 pub use error::StoreError;
 pub use index::{
-    DEPARTED_MOST, DEPARTED_OCTETS_MOST, Index, LastListing, Removal, RemovedMessage, Row, Storing,
+    DEPARTED_MOST, DEPARTED_OCTETS_MOST, Deletions, Index, LastListing, Removal, RemovedMessage,
+    Row, Storing,
 };
 pub use search::{FoundMessage, Indexed, Offer, Pins, SearchEntry, SearchIndex};

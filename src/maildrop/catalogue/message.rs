@@ -4,11 +4,11 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::maildrop::catalogue::digest::{ContentSince, Digests, HeaderDigest};
-use crate::maildrop::catalogue::id::Tag;
+use crate::maildrop::catalogue::id::{ListingSerial, Tag};
 use crate::maildrop::catalogue::identity;
 use crate::maildrop::catalogue::listing::{Entry, Group, Listed};
 use crate::maildrop::catalogue::name::file_name;
-use crate::maildrop::catalogue::pending::ShownBefore;
+use crate::maildrop::catalogue::pending::{PendingDeletion, ShownBefore};
 use crate::pop3::UniqueId;
 use crate::store::{Body, BodyKey, Eol, RemovedMessage, Row};
 
@@ -116,6 +116,10 @@ pub struct Message {
     pub mark: Option<Box<str>>,
     /// Whether it is on the server and in the directory.
     pub standing: Standing,
+    /// While it is unlinked.
+    pub(super) pending: Option<Box<PendingDeletion>>,
+    /// It departed while its deletion was pending.
+    pub(super) has_gone_unlinked: bool,
     /// The sizes shown before, by line ends.
     pub(super) sizes_before: [Option<NonZeroU64>; 2],
 }
@@ -161,6 +165,8 @@ impl Message {
             title: None,
             mark: None,
             standing: Standing::Departed,
+            pending: None,
+            has_gone_unlinked: false,
             sizes_before: [None; 2],
         }
     }
@@ -197,6 +203,8 @@ impl Message {
             title: row.title.clone(),
             mark: row.mark.clone(),
             standing: Standing::Departed,
+            pending: None,
+            has_gone_unlinked: false,
             sizes_before: [None; 2],
         }
     }
@@ -319,9 +327,15 @@ impl Message {
         self.departed.is_some() && self.standing != Standing::Departed
     }
 
-    /// Sets the standing, and returns the one before.
-    pub(super) fn set_standing(&mut self, standing: Standing) -> Standing {
+    /// Sets the standing, and returns the one before. `serial` is that of the last listing.
+    pub(super) fn set_standing(&mut self, standing: Standing, serial: ListingSerial) -> Standing {
         let before = std::mem::replace(&mut self.standing, standing);
+        if standing != Standing::Unlinked {
+            self.pending = None;
+        } else if before != Standing::Unlinked {
+            let pending = PendingDeletion::new(serial, self.shown());
+            self.pending = Some(Box::new(pending));
+        }
         if before != Standing::Departed && standing == Standing::Departed {
             self.departed = Some(unix_now());
         }

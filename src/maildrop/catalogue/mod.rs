@@ -52,7 +52,7 @@ pub(crate) mod name;
 pub(crate) mod pending;
 mod remembered;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::time::SystemTime;
 
@@ -93,16 +93,12 @@ pub(crate) struct Catalogue {
     /// later.
     pub(crate) marked: SystemTime,
     listed: Totals,
-    /// The pending deletion of each unlinked message.
-    pending: HashMap<MessageId, PendingDeletion>,
     /// The serial of the last listing.
     serial: ListingSerial,
     /// How many messages the last listing did not identify.
     pub(crate) unnamed: usize,
     /// The messages of the last session's listing, in maildrop order.
     pub(crate) order: Vec<MessageId>,
-    /// Messages that departed while their deletion was pending.
-    went_unlinked: HashSet<MessageId>,
 }
 
 /// What STAT would say of the messages in the directory. Unlinked messages are not counted.
@@ -137,11 +133,9 @@ impl Catalogue {
             changed: SystemTime::now(),
             marked: SystemTime::UNIX_EPOCH,
             listed: Totals::default(),
-            pending: HashMap::new(),
             serial: ListingSerial::default(),
             unnamed: 0,
             order: Vec::new(),
-            went_unlinked: HashSet::new(),
         };
         catalogue.sort_by_inode();
         catalogue
@@ -218,14 +212,10 @@ impl Catalogue {
 
     /// Sets the standing of a message. Returns whether that changes the directory.
     pub(crate) fn set_standing(&mut self, id: MessageId, standing: Standing) -> bool {
-        let before = self.messages[id].set_standing(standing);
-        if standing != Standing::Unlinked {
-            self.pending.remove(&id);
-        } else if before != Standing::Unlinked {
-            let pending = PendingDeletion::new(self.serial, self.get(id).shown());
-            self.pending.insert(id, pending);
-        }
-        let size = self.get(id).size();
+        let serial = self.serial;
+        let message = &mut self.messages[id];
+        let before = message.set_standing(standing, serial);
+        let size = message.size();
         match (before == Standing::Listed, standing == Standing::Listed) {
             (true, false) => {
                 self.listed.messages -= 1;
@@ -242,12 +232,12 @@ impl Catalogue {
     }
 
     /// Notes that a commit has deleted the message. From now on its unique-id stands for other
-    /// mail, if a listing has it again. Returns the row for the index.
-    pub(crate) fn retire(&mut self, id: MessageId) -> Row {
+    /// mail, if a listing has it again.
+    pub(crate) fn retire(&mut self, id: MessageId) {
         self.set_standing(id, Standing::Departed);
-        self.went_unlinked.remove(&id);
-        self.messages[id].is_replaceable = true;
-        self.get(id).row()
+        let message = &mut self.messages[id];
+        message.has_gone_unlinked = false;
+        message.is_replaceable = true;
     }
 
     /// Sets or clears the exact size. Returns the line ends with which the shown size has changed.
@@ -315,7 +305,7 @@ impl Catalogue {
             self.outlines.insert(id, outline.into_boxed_str());
         }
         let digests = message.digests;
-        if let Some(pending) = self.pending.get_mut(&id) {
+        if let Some(pending) = &mut message.pending {
             match news {
                 HeaderNews::SameMessage => pending.add_evidence(digests),
                 HeaderNews::OtherMessage => pending.note_likeness(Likeness::Shifted),
@@ -379,7 +369,8 @@ impl Catalogue {
         let is_regrouped = message.twins != listed.twins || message.is_replaceable;
         let may_be_another = is_regrouped || listed.group == Group::Shifted;
         let is_resized = message.listed != listed.octets;
-        if let Some(pending) = self.pending.get_mut(&id) {
+        let message = &mut self.messages[id];
+        if let Some(pending) = &mut message.pending {
             pending.absence = Absence::Named;
             pending.note_likeness(match listed.group {
                 Group::Shifted => Likeness::Shifted,
@@ -387,7 +378,6 @@ impl Catalogue {
                 Group::Steady => Likeness::Same,
             });
         }
-        let message = &mut self.messages[id];
         message.twins = listed.twins;
         message.is_replaceable = false;
         if may_be_another || is_resized {
@@ -402,7 +392,10 @@ impl Catalogue {
         match self.get(id).standing {
             Standing::Departed => {
                 changes.appeared.push(id);
-                changes.returned.extend(self.went_unlinked.take(&id));
+                let gone_unlinked = &mut self.messages[id].has_gone_unlinked;
+                changes
+                    .returned
+                    .extend(std::mem::take(gone_unlinked).then_some(id));
             }
             Standing::Unlinked if is_regrouped => changes.reprieved.push(id),
             Standing::Listed | Standing::Unlinked => return,
@@ -427,7 +420,7 @@ impl Catalogue {
 
     /// Keeps whether the program that removed a message had read it.
     pub(crate) fn note_remover(&mut self, id: MessageId, remover: Remover) {
-        if let Some(pending) = self.pending.get_mut(&id) {
+        if let Some(pending) = &mut self.messages[id].pending {
             pending.remover = remover;
         }
     }
@@ -449,7 +442,7 @@ impl Catalogue {
 
     /// The pending deletion of a message, if it is unlinked.
     pub(crate) fn pending(&self, id: MessageId) -> Option<&PendingDeletion> {
-        self.pending.get(&id)
+        self.get(id).pending.as_deref()
     }
 
     /// The serial of the last listing.
@@ -473,8 +466,9 @@ impl Catalogue {
         match standing {
             Standing::Unlinked if self.mark_left_out(id, coverage) => return,
             Standing::Unlinked => {
-                self.went_unlinked.insert(id);
-                self.messages[id].is_replaceable = true;
+                let message = &mut self.messages[id];
+                message.has_gone_unlinked = true;
+                message.is_replaceable = true;
                 changes.gone.push(id);
             }
             Standing::Listed => changes.vanished.push(id),
@@ -495,7 +489,7 @@ impl Catalogue {
     /// are more of them now than when the message was named itself.
     fn mark_left_out(&mut self, id: MessageId, coverage: Coverage) -> bool {
         let unnamed = self.unnamed;
-        let Some(pending) = self.pending.get_mut(&id) else {
+        let Some(pending) = &mut self.messages[id].pending else {
             return false;
         };
         let before = match pending.absence {
@@ -552,7 +546,6 @@ impl Catalogue {
         self.by_name.retain(|&id| messages.is_kept(id));
         self.by_inode.retain(|&id| messages.is_kept(id));
         self.outlines.retain(|&id, _| messages.is_kept(id));
-        self.went_unlinked.retain(|&id| messages.is_kept(id));
         self.by_tag.clear();
         self.untagged = messages.iter().map(|(id, _)| id).collect();
         forgotten

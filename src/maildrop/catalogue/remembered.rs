@@ -114,7 +114,7 @@ impl Catalogue {
             true => Remover::HasReadIt,
             false => Remover::HasNot,
         };
-        self.pending.insert(id, pending);
+        self.messages[id].pending = Some(Box::new(pending));
         Some(id)
     }
 }

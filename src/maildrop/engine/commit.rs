@@ -44,8 +44,9 @@
 //! then it stays pending.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
+
+use slotmap::SecondaryMap;
 
 use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
@@ -134,7 +135,7 @@ impl<'a> Commit<'a> {
         limit::check(&state.catalogue, max_delete, self.consent)?;
         let pending = state.catalogue.after(0, Standing::Unlinked);
         self.pending = pending.map(|(id, _)| id).collect();
-        state.committing = self.pending.iter().copied().collect();
+        state.committing = self.pending.iter().map(|&id| (id, ())).collect();
         Ok(())
     }
 
@@ -164,8 +165,9 @@ impl<'a> Commit<'a> {
         let others = self.delete(is_other, &mut attempts, sessions)?;
         // Sessions that break from here on may have shown one of the others.
         let (tried, others) = others.unzip();
-        let tried: HashSet<MessageId> = tried.into_iter().flatten().collect();
-        let is_last = |id: MessageId| !tried.contains(&id);
+        let tried = tried.into_iter().flatten().map(|id| (id, ()));
+        let tried: SecondaryMap<MessageId, ()> = tried.collect();
+        let is_last = |id: MessageId| !tried.contains_key(id);
         match (
             others,
             self.delete(|id, _| is_last(id), &mut attempts, sessions),

@@ -68,7 +68,7 @@ pub(super) enum ShownIdentity {
 }
 
 /// Messages that share a unique-id in the session that deletes.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct TwinsBefore {
     /// How many the session listed.
     pub(super) listed: usize,
@@ -77,6 +77,12 @@ pub(super) struct TwinsBefore {
 }
 
 impl TwinsBefore {
+    /// Of a message that shares its unique-id with no other, and was not marked.
+    pub(super) const NO_TWINS: Self = Self {
+        listed: 1,
+        accepted: 0,
+    };
+
     /// Whether a message that was not marked is none of those that took DELE. A twin that may be
     /// another by now may be one of them.
     pub(super) fn tells_apart(self, identity: ShownIdentity) -> bool {

@@ -21,7 +21,7 @@ use crate::pop3::ServerText;
 pub(super) struct Reconcile<'a> {
     shared: &'a Shared,
     marked: Marked,
-    /// The twins of each message that was to be deleted, by the first of them.
+    /// The twins of each message that was to be deleted and had some, by the first of them.
     before: HashMap<MessageId, TwinsBefore>,
     verdict: Verdict,
 }
@@ -52,7 +52,7 @@ impl<'a> Reconcile<'a> {
     pub(super) fn committed(mut self, sessions: &mut Sessions) -> Verdict {
         self.shared.retire(&self.marked.accepted);
         self.verdict.deleted = self.marked.accepted.len();
-        if self.before.values().any(|twins| twins.listed > 1) {
+        if !self.before.is_empty() {
             self.shared.renumber_twins();
         }
         if self.marked.unmarked.is_empty() {
@@ -203,7 +203,7 @@ impl<'a> Reconcile<'a> {
 
     fn before_of(&self, id: MessageId, catalogue: &Catalogue) -> TwinsBefore {
         let before = self.before.get(&catalogue.first_twin(id));
-        before.copied().unwrap_or_default()
+        before.copied().unwrap_or(TwinsBefore::NO_TWINS)
     }
 
     /// Lists again what the server kept, unless a listing since has told otherwise.
@@ -267,9 +267,17 @@ fn twins_before(marked: &Marked, catalogue: &Catalogue) -> HashMap<MessageId, Tw
     let accepted = marked.accepted.iter().map(|&id| (id, 1));
     let unmarked = marked.unmarked.iter().map(|message| (message.id, 0));
     for (id, accepted) in accepted.chain(unmarked) {
-        let twins = before.entry(catalogue.first_twin(id)).or_default();
-        twins.listed = catalogue.get(id).twins() as usize;
-        twins.accepted += accepted;
+        let listed = catalogue.get(id).twins() as usize;
+        if listed > 1 {
+            let first = catalogue.first_twin(id);
+            before
+                .entry(first)
+                .or_insert(TwinsBefore {
+                    listed,
+                    accepted: 0,
+                })
+                .accepted += accepted;
+        }
     }
     before
 }

@@ -21,7 +21,7 @@ use crate::maildrop::shared::effects::{Answer, Effects};
 use crate::maildrop::shared::state::State;
 use crate::maildrop::shared::wants::{NextWant, Urgency, Want};
 use crate::net::BootTime;
-use crate::store::{Body, BodyKey, Disk, FoundBody, Row};
+use crate::store::{Body, BodyKey, Deletions, Disk, FoundBody, Row};
 
 impl Shared {
     /// The least urgency to fetch now. While the disk cache is behind with writing, the engine
@@ -414,14 +414,19 @@ impl Shared {
 
     /// Marks messages as departed that a commit has deleted.
     pub(crate) fn retire(&self, deleted: &[MessageId]) {
-        self.change(|state, effects| {
-            effects.rows.reserve(deleted.len());
+        let deletions = self.change(|state, _| {
             for &id in deleted {
-                effects.rows.push(state.catalogue.retire(id));
-                state.committing.remove(&id);
+                state.catalogue.retire(id);
+                state.committing.remove(id);
             }
-            effects.listing = Some(state.last_listing());
+            let identity = |&id| state.catalogue.get(id).identity();
+            Deletions {
+                messages: deleted.iter().map(identity).collect(),
+                at: unix_now(),
+                left: state.last_listing(),
+            }
         });
+        self.index.retire(deletions);
         self.forget_settled();
     }
 
@@ -449,7 +454,7 @@ impl Shared {
             let mut has_changed = false;
             for &id in pending {
                 has_changed |= state.catalogue.set_standing(id, Standing::Listed);
-                state.committing.remove(&id);
+                state.committing.remove(id);
             }
             if has_changed {
                 effects.told.push(Change::Directory);

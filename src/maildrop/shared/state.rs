@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::time::{Instant, SystemTime};
 
+use slotmap::SecondaryMap;
+
 use crate::maildrop::catalogue::Catalogue;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::{Message, Standing};
@@ -78,7 +80,7 @@ pub(crate) struct State {
     /// The server allows no login before (LOGIN-DELAY).
     pub(crate) login_allowed_at: Option<BootTime>,
     /// The messages that the running commit deletes. They can no longer be restored.
-    pub(crate) committing: HashSet<MessageId>,
+    pub(crate) committing: SecondaryMap<MessageId, ()>,
 }
 
 impl State {
@@ -107,7 +109,7 @@ impl State {
             renewing: None,
             history: History::default(),
             login_allowed_at: None,
-            committing: HashSet::new(),
+            committing: SecondaryMap::new(),
         }
     }
 
@@ -232,7 +234,7 @@ impl State {
         to: Standing,
     ) -> Result<(), Fault> {
         self.check_serving()?;
-        if self.catalogue.get(id).standing != from || self.committing.contains(&id) {
+        if self.catalogue.get(id).standing != from || self.committing.contains_key(id) {
             return Err(Fault::Departed);
         }
         self.catalogue.set_standing(id, to);
@@ -242,6 +244,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use slotmap::SlotMap;
+
     use super::*;
     use crate::maildrop::shared::orders::CommitOrder;
     use crate::maildrop::shared::waiter::Waiter;
@@ -252,13 +256,13 @@ mod tests {
 
     #[test]
     fn the_engine_has_work_while_it_fetches_lists_or_commits() {
-        let id = MessageId::default();
+        let id = SlotMap::with_key().insert(());
         assert!(!state().has_work());
         for work in [
             (|state, id| state.wants.plan(Want::Body(id))) as fn(&mut State, MessageId),
             |state, _| state.orders.refresh.push(Waiter::new(|| true, |_| {})),
             |state, _| state.orders.commit = Some(CommitOrder::default()),
-            |state, id| state.committing.extend([id]),
+            |state, id| state.committing.extend([(id, ())]),
             |state, _| state.renewing = Some(Instant::now()),
             |state, _| state.phase = Phase::Ending,
         ] {

@@ -32,6 +32,17 @@ pub struct Index {
     file: Option<OpenIndex>,
 }
 
+/// Messages that a commit has deleted.
+#[derive(Debug)]
+pub struct Deletions {
+    /// Their unique-ids and ordinals.
+    pub messages: Vec<RemovedMessage>,
+    /// When they were deleted, in Unix seconds.
+    pub at: i64,
+    /// The last listing without them.
+    pub left: LastListing,
+}
+
 #[derive(Debug)]
 struct OpenIndex {
     path: PathBuf,
@@ -137,6 +148,13 @@ impl Index {
     pub fn keep_listing(&self, rows: Vec<Row>, listing: LastListing) {
         if let Some(open) = &self.file {
             let _ = open.tasks.send(IndexTask::KeepListing(rows, listing));
+        }
+    }
+
+    /// Notes that messages were deleted, without waiting for the disk.
+    pub fn retire(&self, deletions: Deletions) {
+        if let Some(open) = &self.file {
+            let _ = open.tasks.send(IndexTask::Retire(deletions));
         }
     }
 
@@ -504,6 +522,22 @@ mod tests {
         }
     }
 
+    fn deletions(uidls: &[&[u8]], at: i64, left: &[u64]) -> Deletions {
+        Deletions {
+            messages: uidls.iter().map(|&uidl| (uidl.into(), 0)).collect(),
+            at,
+            left: listing(left),
+        }
+    }
+
+    fn listing(inodes: &[u64]) -> LastListing {
+        LastListing {
+            taken: 1,
+            unnamed: 0,
+            inodes: inodes.to_vec(),
+        }
+    }
+
     #[test]
     fn of_a_deleted_message_only_the_inode_number_stays() {
         let folder = IndexFolder::new();
@@ -513,20 +547,14 @@ mod tests {
             title: Some("a title".into()),
             ..row(b"a", 5)
         };
-        let deleted = |uidl: &[u8], inode, at| Row {
+        index.learn(vec![known, row(b"b", 7)]);
+        index.retire(deletions(&[b"a", b"b", b"never stored"], LATER, &[]));
+        index.retire(deletions(&[b"a"], LATER + 9, &[]));
+        // By a mount that knows the message by another inode number.
+        index.learn(vec![Row {
             twins: None,
-            ..departed(uidl, inode, at)
-        };
-        index.learn(vec![
-            known,
-            deleted(b"a", 5, LATER),
-            deleted(b"b", 7, LATER),
-        ]);
-        // Again, also by a mount that knows the message by another inode number.
-        index.learn(vec![
-            deleted(b"a", 5, LATER + 9),
-            deleted(b"b", 8, LATER + 9),
-        ]);
+            ..departed(b"b", 8, LATER + 9)
+        }]);
         let stored = index.load().unwrap();
         let of = |stored: &Row| (stored.inode, stored.twins, stored.departed);
         let facts: Vec<_> = stored.iter().map(of).collect();
@@ -534,6 +562,20 @@ mod tests {
         // Other mail has the unique-id now.
         index.learn(vec![row(b"a", 8)]);
         assert_eq!(index.load().unwrap()[0], row(b"a", 5));
+    }
+
+    #[test]
+    fn deleted_messages_are_missing_from_the_stored_listing() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
+        let listed = vec![row(b"a", 5), row(b"b", 6), row(b"c", 7)];
+        index.keep_listing(listed, listing(&[5, 6, 7]));
+        index.retire(deletions(&[b"b"], LATER, &[5, 7]));
+        assert_eq!(index.last_listing().unwrap(), Some(listing(&[5, 7])));
+        // The row of this one is not kept.
+        index.retire(deletions(&[b"c"], 1, &[5]));
+        assert_eq!(index.load().unwrap().len(), 2);
+        assert_eq!(index.last_listing().unwrap(), Some(listing(&[5])));
     }
 
     /// Far enough in the future that no row is too old.

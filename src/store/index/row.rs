@@ -59,12 +59,6 @@ enum Continuity {
 }
 
 impl Row {
-    /// When the message departed, if it was deleted: if its unique-id is listed again, that is other
-    /// mail, of which the facts of this row say nothing.
-    pub(super) fn deleted(&self) -> Option<i64> {
-        self.departed.filter(|_| self.twins.is_none())
-    }
-
     /// This row as it is stored over `old`, the row of the same name that the index has.
     pub(super) fn over(self, old: Self) -> Self {
         let inode = old.inode;

@@ -83,9 +83,9 @@ pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size,
         body_digest = excluded.body_digest
     ON CONFLICT (inode) DO NOTHING";
 
-/// Notes of the message with inode number ?3 that it was deleted, at ?4.
-pub(super) const RETIRE: &str = "UPDATE message SET twins = 0,
-    departed = min(coalesce(departed, ?4), ?4) WHERE uidl = ?1 AND ordinal = ?2 AND inode = ?3";
+/// Notes of a message that it was deleted, at ?3.
+pub(super) const RETIRE: &str = "UPDATE message SET twins = 0, departed = coalesce(departed, ?3)
+    WHERE uidl = ?1 AND ordinal = ?2";
 
 /// Whether a message has the inode number.
 pub(super) const IS_INODE_TAKEN: &str = "SELECT 1 FROM message WHERE inode = ?1";

@@ -13,7 +13,7 @@ use rusqlite::{
 
 use super::inodes::{Inodes, watermark};
 use super::schema::{FIND, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, RETIRE, STORE};
-use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
+use super::{Deletions, LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
 
 /// How long a row may wait for others to be written with it.
@@ -45,6 +45,8 @@ pub(super) enum IndexTask {
     Watermark(Sender<Result<u64, StoreError>>),
     /// Store these rows and this listing.
     KeepListing(Vec<Row>, LastListing),
+    /// Note that these messages were deleted.
+    Retire(Deletions),
     /// Return the last listing.
     LastListing(Sender<Result<Option<LastListing>, StoreError>>),
     /// Store these removals now.
@@ -144,6 +146,7 @@ impl IndexWriter {
                 let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
             }
             IndexTask::KeepListing(rows, listing) => self.keep_listing(&rows, &listing),
+            IndexTask::Retire(deletions) => self.retire(&deletions),
             IndexTask::LastListing(reply) => {
                 let found = listing::load(&self.connection, &self.account);
                 let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
@@ -211,6 +214,13 @@ impl IndexWriter {
         match kept {
             Ok(deleted) => self.deleted += deleted,
             Err(error) => self.drop_rows(rows.len(), error),
+        }
+    }
+
+    fn retire(&mut self, deletions: &Deletions) {
+        match retire_all(&mut self.connection, &self.account, deletions) {
+            Ok(deleted) => self.deleted += deleted,
+            Err(error) => self.drop_rows(deletions.messages.len(), error),
         }
     }
 
@@ -366,9 +376,7 @@ fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<usi
         // Only pruning raises the watermark, behind a run.
         let mut stored = StoredRows::new(transaction)?;
         for row in run {
-            if !stored.retire(row)? {
-                stored.learn(row.clone())?;
-            }
+            stored.learn(row.clone())?;
         }
         if run.iter().any(|row| row.departed.is_some()) {
             deleted += prune(transaction)?;
@@ -380,7 +388,6 @@ fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<usi
 /// The rows of the file, in one transaction.
 struct StoredRows<'t> {
     find: CachedStatement<'t>,
-    retire: CachedStatement<'t>,
     put: CachedStatement<'t>,
     inodes: Inodes<'t>,
     /// Whether there is none, as in a new index, in which 100,000 messages need not be looked for.
@@ -391,7 +398,6 @@ impl<'t> StoredRows<'t> {
     fn new(transaction: &'t Transaction<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             find: transaction.prepare_cached(FIND)?,
-            retire: transaction.prepare_cached(RETIRE)?,
             put: transaction.prepare_cached(STORE)?,
             inodes: Inodes::new(transaction)?,
             is_empty: transaction.query_row(IS_EMPTY, [], |row| row.get(0))?,
@@ -417,17 +423,6 @@ impl<'t> StoredRows<'t> {
         }
     }
 
-    /// Stores of a deleted message only that it was deleted, since no other fact of its row will
-    /// count: to read, merge and write whole rows takes several times as long. Returns false if the
-    /// message was not deleted, or the index does not have it with that inode number.
-    fn retire(&mut self, row: &Row) -> rusqlite::Result<bool> {
-        let Some(at) = row.deleted() else {
-            return Ok(false);
-        };
-        let name = params![&*row.uidl, row.ordinal, row.inode.cast_signed(), at];
-        Ok(self.retire.execute(name)? > 0)
-    }
-
     /// The stored row of the same message. One with damaged values is as good as none.
     fn find(&mut self, row: &Row) -> rusqlite::Result<Option<Row>> {
         if self.is_empty {
@@ -437,6 +432,28 @@ impl<'t> StoredRows<'t> {
         let found = self.find.query_row(name, |row| Ok(parse(row).ok()));
         Ok(found.optional()?.flatten())
     }
+}
+
+/// Notes in the rows of deleted messages that they were deleted, since no other fact of them counts
+/// any more. A stored listing is read without them, but it needs their rows: if some are deleted, it
+/// is stored anew. Returns how many were.
+fn retire_all(
+    connection: &mut Connection,
+    account: &str,
+    deletions: &Deletions,
+) -> rusqlite::Result<usize> {
+    let transaction = begin(connection)?;
+    let mut retire = transaction.prepare_cached(RETIRE)?;
+    for (uidl, ordinal) in &deletions.messages {
+        retire.execute(params![&**uidl, ordinal, deletions.at])?;
+    }
+    drop(retire);
+    let deleted = prune(&transaction)?;
+    if deleted > 0 {
+        listing::store(&transaction, account, &deletions.left)?;
+    }
+    transaction.commit()?;
+    Ok(deleted)
 }
 
 /// Deletes the rows of messages that departed long ago, and of all but the last to depart. Their
