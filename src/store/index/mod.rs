@@ -1,5 +1,6 @@
 //! What was learnt of each message, kept across mounts.
 
+mod deletions;
 mod file;
 #[cfg(test)]
 mod fixture;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
+pub use deletions::Deletions;
 pub use listing::LastListing;
 pub use removal::{Removal, RemovedMessage};
 pub use row::Row;
@@ -30,17 +32,6 @@ use writer::{IndexTask, IndexWriter};
 #[derive(Debug)]
 pub struct Index {
     file: Option<OpenIndex>,
-}
-
-/// Messages that a commit has deleted.
-#[derive(Debug)]
-pub struct Deletions {
-    /// Their unique-ids and ordinals.
-    pub messages: Vec<RemovedMessage>,
-    /// When they were deleted, in Unix seconds.
-    pub at: i64,
-    /// The last listing without them.
-    pub left: LastListing,
 }
 
 #[derive(Debug)]

@@ -11,9 +11,10 @@ use rusqlite::{
     CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 
+use super::deletions::Deletions;
 use super::inodes::{Inodes, watermark};
 use super::schema::{FIND, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, RETIRE, STORE};
-use super::{Deletions, LastListing, Removal, RemovedMessage, Row, listing, removal};
+use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
 
 /// How long a row may wait for others to be written with it.
