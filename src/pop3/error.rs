@@ -35,6 +35,10 @@ pub enum ProtocolError {
         /// The limit in octets.
         limit: usize,
     },
+    /// Of two NOOPs the server has refused one, or refused them in different words: one of the
+    /// answers is that to another command.
+    #[error("the server's answers to two NOOPs differ: {0}")]
+    NoopsDiffer(ServerText),
     /// The text after STAT's `+OK` is not two numbers.
     #[error("the server's answer to STAT is not a count and a size: {0}")]
     BadStat(ServerText),
@@ -53,6 +57,7 @@ impl ProtocolError {
             Self::Unsolicited(text)
             | Self::NotAStatus(text)
             | Self::LineTooLong { text, .. }
+            | Self::NoopsDiffer(text)
             | Self::BadStat(text)
             | Self::BadListing(text)
             | Self::BadUniqueIdListing(text) => Some(text),

@@ -59,6 +59,9 @@ pub enum Reply {
     Missing,
     /// The right reply to another command line. Two such rules swap two replies.
     AnswerTo(String),
+    /// The right reply to another command line, and after this pause the right one: the other reply
+    /// came twice, the second time late.
+    BehindAnswerTo(String, Duration),
 }
 
 /// What goes wrong within the body of one RETR.
@@ -177,6 +180,11 @@ impl Liar {
     /// Sends these octets when a client connects, in place of `+OK ready` and CRLF.
     pub fn set_greeting(&self, octets: &[u8]) {
         self.shared.state.lock().greeting = octets.to_vec();
+    }
+
+    /// Takes so long for each command.
+    pub fn set_pause(&self, pause: Duration) {
+        self.shared.state.lock().pause = pause;
     }
 
     /// Sends everything in pieces of `size` octets.

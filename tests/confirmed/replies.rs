@@ -6,13 +6,17 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crate::common::{Background, Gate, Liar, Mount, Reply, RetrFault, corpus, eventually, run};
+use crate::common::{
+    Background, Gate, Liar, Mount, Reply, RetrFault, corpus, eventually, output_within, run,
+};
 use crate::{
     SOON, assert_all_right, assert_never_wrong, list_with_dates, listed, message, mounted, name,
     of_different_sizes, of_equal_size, reads_right_or_fails, sync, umount,
 };
 
 const COUNT: usize = 20;
+/// How late a right reply is behind a surplus one.
+const LATE: Duration = Duration::from_millis(300);
 
 /// Reads everything while the server has this fault, then mounts again with a server that is right.
 fn assert_right_now_and_in_the_next_mount(
@@ -177,6 +181,59 @@ fn a_duplicate_reply_is_harmless_without_a_pipeline() {
         assert_right_with(&["mtime=none", "pipeline=off"], |liar| {
             liar.once(&format!("RETR {serial}"), Reply::Duplicated);
         });
+    }
+}
+
+/// Out of step, the refusal of the last message answers the NOOP.
+#[test]
+fn a_duplicate_reply_before_a_refusal_gives_no_file_another_content() {
+    let messages = of_equal_size(COUNT);
+    for serial in [3, 10] {
+        let liar = Liar::start(&messages);
+        let mut mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
+        liar.once(&format!("RETR {serial}"), Reply::Duplicated);
+        // The last in the order of the names.
+        liar.once("RETR 9", Reply::Err("no such message"));
+        liar.set_pause(Duration::from_millis(20));
+        let _may_fail = output_within(SOON, &mut mount.subcommand_line(&["fetch", mount.arg()]));
+        liar.set_pause(Duration::ZERO);
+        assert_never_wrong(&mount, &messages);
+        mount.remount();
+        assert_all_right(&mount, &messages);
+    }
+}
+
+/// Without a pipeline nothing but its content tells that a reply is that to the command before.
+#[test]
+fn a_late_duplicate_reply_gives_no_file_another_content() {
+    let messages = of_equal_size(COUNT);
+    let late = |serial| Reply::BehindAnswerTo(format!("RETR {serial}"), LATE);
+    assert_right_now_and_in_the_next_mount(&messages, &["mtime=none", "pipeline=off"], |liar| {
+        liar.once("RETR 4", late(3));
+        liar.once("RETR 12", late(11));
+    });
+}
+
+#[test]
+fn a_late_duplicate_reply_to_top_gives_no_file_other_headers() {
+    let messages = of_equal_size(COUNT);
+    let liar = Liar::start(&messages);
+    let mut mount = mounted(&liar, &["timeout=2s", "pipeline=off"]);
+    // The mount asks in the order of the names.
+    for serial in [11, 5] {
+        let late = Reply::BehindAnswerTo(format!("TOP {serial} 0"), LATE);
+        liar.once(&format!("TOP {} 0", serial + 1), late);
+    }
+    list_with_dates(&mount);
+    for _ in 0..2 {
+        for serial in 1..=COUNT {
+            let file = mount.join(format!(".headers/liar-{serial}.txt"));
+            let shown = fs::read_to_string(file).expect("headers");
+            let subject = format!("Subject: message {:04}", serial - 1);
+            assert!(shown.contains(&subject), "{serial}: {shown}");
+        }
+        assert_dates(&mount);
+        mount.remount();
     }
 }
 

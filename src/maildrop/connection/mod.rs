@@ -9,4 +9,5 @@ pub(crate) mod pipelining;
 pub(crate) mod quirks;
 pub(crate) mod reply_rate;
 mod secrets;
+pub(crate) mod step_check;
 pub(crate) mod tops;

@@ -58,6 +58,11 @@
 //! - It sends a body that was cut or has grown on the way, or that of another message (proxies).
 //!   LIST or the headers tell, and pop3fs fetches it again, alone. (`suspects`)
 //!
+//! - It answers a command twice, the second time when the next one is asked (a few). pop3fs does not
+//!   believe a reply that is like the one before until two NOOPs have shown that nothing else is
+//!   behind it. (`transfer`)
+//! - It refuses NOOP (small servers). Then pop3fs compares its words. (`step_check`)
+//!
 //! Pipelined commands:
 //! - It loses or mixes up replies (a few). pop3fs sends one command at a time from then on.
 //!   (`pipelining`)
@@ -67,6 +72,10 @@
 //! Deletions:
 //! - It hangs at DELE or RETR of single messages, or ends the connection over them. pop3fs deletes
 //!   the others first, and tries those once more. (`deletion_breaks`, `commit`)
+//! - It answers a DELE twice (a few). The surplus would pass for the answer to QUIT, so pop3fs sends
+//!   STAT before that. (`commit`)
+//! - It gives all messages other unique-ids when the maildrop was rebuilt, or in each session
+//!   (some). Then nothing tells which messages have gone, and removals stay pending. (`merge`)
 //!
 //! The end of a session:
 //! - It numbers the messages behind a deleted one again at DELE, and not at QUIT (small servers).
@@ -107,6 +116,8 @@ pub(crate) struct Quirks {
     pub(crate) login_delay: Option<u32>,
     /// Whether the server handles several commands at once.
     pub(crate) pipelining: Pipelining,
+    /// Whether STAT has been answered by two numbers.
+    pub(crate) has_plain_stat: bool,
     /// How the sizes in LIST relate to those of the bodies.
     pub(crate) sizes: ListedSizes,
     /// Whether TOP works, and for which messages it does not.

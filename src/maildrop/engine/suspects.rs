@@ -25,6 +25,9 @@ use crate::store::Body;
 
 /// A body that is another each time is given up after so many.
 const MOST_DISCARDED: u8 = 3;
+/// How many octets at the beginning of a reply are compared with the one before.
+const COMPARED: usize = 4096;
+
 /// The suspects of a transfer.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
@@ -58,6 +61,14 @@ pub(super) struct Unconfirmed {
     pub(super) body: Body,
 }
 
+/// How a reply begins, and its octets. A server that answers a command twice sends both alike; two
+/// messages hardly ever are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Beginning {
+    digest: HeaderDigest,
+    octets: u64,
+}
+
 /// What came for a want that was not believed.
 #[derive(Clone, Copy, Debug)]
 struct Discarded {
@@ -88,6 +99,18 @@ pub(super) enum ReplyContent {
     OtherSize,
     /// A body with other headers than are known of the message, of a size that raises no doubt.
     OtherHeaders,
+}
+
+impl Beginning {
+    pub(super) fn of(body: &Body) -> Self {
+        let mut buffer = Vec::new();
+        // Where the disk cannot be read, the octets alone count.
+        let beginning = body.read_at(0, COMPARED, &mut buffer).unwrap_or_default();
+        Self {
+            digest: HeaderDigest::of_body(beginning),
+            octets: body.len(),
+        }
+    }
 }
 
 impl ReplyContent {

@@ -20,12 +20,12 @@
 //! and reaches neither a reader nor the cache, until the session has shown that its replies are in
 //! step. It shows that
 //!
-//! * by a body of the size that LIST gives, if the bodies asked for around it have other sizes, or
-//! * by a NOOP that is answered with one line and nothing around it.
+//! * by a body of the size that LIST gives, if the bodies asked for around it have other sizes,
+//! * by a NOOP that is answered with one line and nothing around it, or
+//! * where commands go one at a time, by a reply behind which nothing comes, if the reply before it
+//!   was another.
 //!
-//! Out of step, what answers the NOOP may be the first line of another reply, and the rest of that
-//! may be late. So where several commands may be in flight, two NOOPs go out at once: the rest
-//! would be the answer to the second one, and break the protocol.
+//! Where several commands may be in flight, two NOOPs go out at once (connection/step_check.rs).
 //!
 //! Where LIST gives true sizes no NOOP is sent for bodies. A body of another size, or with other
 //! headers than are known of the message, is a *suspect* (suspects.rs): it is kept if RETR alone
@@ -52,6 +52,7 @@ use std::time::Instant;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::connection::pipelining::CountedCut;
 use crate::maildrop::connection::quirks::Quirks;
+use crate::maildrop::connection::step_check::StepCheck;
 use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::engine::in_flight::{InFlight, Reply, SentCommands, SentFetch};
 use crate::maildrop::engine::outcome::{
@@ -60,7 +61,7 @@ use crate::maildrop::engine::outcome::{
 };
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::engine::suspects::{
-    Judgement, ReplyContent, Suspects, TopWeight, Unconfirmed,
+    Beginning, Judgement, ReplyContent, Suspects, TopWeight, Unconfirmed,
 };
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::Session;
@@ -80,6 +81,12 @@ pub(super) struct Transfer {
     first: Option<NextWant>,
     /// Complete replies that may yet prove to be another command's, in order.
     unconfirmed: Vec<Unconfirmed>,
+    /// How the last reply of the session begins.
+    last: Option<Beginning>,
+    /// It is like the one before it, so a probe goes before the check also where commands go one at
+    /// a time.
+    is_repeated: bool,
+    step_check: StepCheck,
     /// Complete bodies of another size than announced.
     suspects: Suspects,
     /// LIST's octets of messages that proved to be larger than `max_message`.
@@ -164,6 +171,9 @@ impl Transfer {
         let alone = self.alone.take();
         let broken_top = self.top_to_blame(alone, fault, sessions);
         sessions.drop_current(shared);
+        self.last = None;
+        self.is_repeated = false;
+        self.step_check.clear();
         shared.state.lock().wants.forget_refusals();
         let (mut front, behind) = self.in_flight.take_lost();
         for want in behind.into_iter().rev() {
@@ -426,12 +436,16 @@ impl Transfer {
 
     fn send_check(&mut self, most: usize, sessions: &mut Sessions) -> Result<(), Fault> {
         if let Some((session, _)) = sessions.current_mut() {
-            if self.in_flight.len() + 2 <= most {
+            let has_room = self.in_flight.len() + 2 <= most;
+            let must_probe = std::mem::take(&mut self.is_repeated);
+            if has_room || must_probe {
                 session.link.queue(&Command::Noop)?;
                 self.in_flight.add_probe();
             }
-            session.link.queue(&Command::Noop)?;
-            self.in_flight.add_check();
+            if has_room || !must_probe {
+                session.link.queue(&Command::Noop)?;
+                self.in_flight.add_check();
+            }
         }
         Ok(())
     }
@@ -484,6 +498,9 @@ impl Transfer {
             {
                 quirks.tops.note_refused(status);
             }
+            if let InFlight::Probe | InFlight::Check = current {
+                self.step_check.take(&event)?;
+            }
             let refusal = match (event, current) {
                 (Event::Body(octets), InFlight::Fetch(fetch)) => {
                     fetch.take(octets, shared.settings.max_message)?;
@@ -521,6 +538,7 @@ impl Transfer {
         match reply {
             Reply::Probed => {}
             Reply::Checked => {
+                self.step_check.clear();
                 refuse_what_follows(sessions)?;
                 self.confirm_in_step(sessions, shared);
                 self.keep_borne_out(sessions, shared);
@@ -563,12 +581,16 @@ impl Transfer {
         let Some((session, quirks)) = sessions.current_mut() else {
             return Err(Fault::Ending);
         };
+        let beginning = Beginning::of(&body);
+        self.is_repeated |= self.last.replace(beginning) == Some(beginning);
         let has_announced_size = is_whole && quirks.sizes.compare(announced, &body);
         let is_trusted = has_announced_size && quirks.sizes.is_trusted();
         let proves_step = is_trusted && is_distinct;
-        // Where commands go one at a time nothing else can have been answered, if nothing follows.
+        // Where commands go one at a time nothing else can have been answered, if nothing follows:
+        // but for the command before, once more.
         let was_alone = self.in_flight.is_empty()
             && !session.link.had_several()
+            && !self.is_repeated
             && !quirks.pipelining.is_out_of_step()
             && (is_trusted || !is_whole);
         let content = match (is_whole, has_announced_size) {

@@ -1,13 +1,13 @@
 //! Has the session show the headers of several messages by TOP, and finds out over which message it
 //! broke.
 //!
-//! A NOOP behind the last TOP shows that the replies are in step: it is answered with one line, and
-//! nothing else comes. Where several commands may be in flight there are two, since the rest of a
-//! reply whose first line has answered the NOOP may be late. Of replies that are out of step the
-//! cause is known only where commands go one at a time: the TOP that was answered last.
+//! Two NOOPs behind the last TOP show that the replies are in step (step_check.rs). Of replies that
+//! are out of step the cause is known only where commands go one at a time: the TOP that was
+//! answered last.
 
 use crate::maildrop::connection::link::Link;
 use crate::maildrop::connection::quirks::Quirks;
+use crate::maildrop::connection::step_check::StepCheck;
 use crate::maildrop::connection::tops::{TopOf, Tops};
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::headers::HeaderBuffer;
@@ -71,16 +71,14 @@ impl Show<'_> {
         }
         let mut commands: Vec<ShowCommand<'_, T>> =
             messages.iter().copied().map(ShowCommand::Top).collect();
-        commands.push(ShowCommand::Check);
-        if ahead > 1 {
-            commands.push(ShowCommand::Check);
-        }
+        commands.extend([ShowCommand::Check, ShowCommand::Check]);
+        let mut check = StepCheck::default();
         let mut answered = 0;
         let mut headers = HeaderBuffer::default();
         let (tops, max_message) = (&mut self.quirks.tops, self.max_message);
         let take_event = |command: &ShowCommand<'_, T>, event: Event<'_>| {
             let ShowCommand::Top(message) = command else {
-                return Ok(());
+                return check.take(&event);
             };
             let reply = match event {
                 Event::Body(octets) => return headers.take(octets, max_message),

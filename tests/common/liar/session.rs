@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::thread;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -68,6 +69,8 @@ impl<'a> LiarSession<'a> {
             if self.shared.state.lock().loses_what_is_pipelined {
                 self.peer.lose_octets_behind()?;
             }
+            let pause = self.shared.state.lock().pause;
+            thread::sleep(pause);
             if self.respond(&line)? == AfterReply::End {
                 break;
             }
@@ -158,6 +161,13 @@ impl<'a> LiarSession<'a> {
             Reply::Missing => Ok(self.perform(line).then),
             Reply::AnswerTo(other) => {
                 let answer = self.perform(&other);
+                self.give(answer)
+            }
+            Reply::BehindAnswerTo(other, pause) => {
+                let surplus = self.perform(&other);
+                self.send(&surplus.octets)?;
+                thread::sleep(pause);
+                let answer = self.perform(line);
                 self.give(answer)
             }
             Reply::Held(gate) => {

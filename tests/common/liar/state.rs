@@ -36,6 +36,8 @@ pub(super) struct LiarState {
     pub(super) capabilities: Option<Vec<String>>,
     pub(super) capabilities_after_login: Option<Vec<String>>,
     pub(super) chunk_size: Option<usize>,
+    /// Before each reply.
+    pub(super) pause: Duration,
     pub(super) locking: bool,
     pub(super) locked_by: Option<usize>,
     pub(super) loses_what_follows_pass: bool,
@@ -91,6 +93,7 @@ impl Default for LiarState {
             capabilities: Some(capabilities.clone()),
             capabilities_after_login: Some(capabilities),
             chunk_size: None,
+            pause: Duration::ZERO,
             locking: false,
             locked_by: None,
             loses_what_follows_pass: false,
