@@ -13,6 +13,9 @@
 //! The session that deletes first shows each message again (confirm.rs), and a DELE goes out only
 //! for what is the message that the user removed.
 //!
+//! A server may answer a command twice, and the surplus would pass for QUIT's answer. So a STAT goes
+//! behind the last DELE: two numbers show that each answer belongs to its command.
+//!
 //! A server may take its time to delete thousands of messages before it answers QUIT. Where it is
 //! silent for longer than even that may take, what the other session names stays pending: the
 //! server may be deleting it yet.
@@ -64,14 +67,16 @@ use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::{FAREWELL, Session};
 use crate::maildrop::shared::Shared;
+use crate::pop3::reply::stat;
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
 /// So many attempts may break, if the last one breaks over a message.
 const MOST_HUNG: u32 = 4;
 /// So many attempts that break over messages within the first timeout do not count.
 const MOST_EARLY: u32 = 32;
-/// A server may be silent for so many time-outs while it deletes.
-const QUIT_PATIENCE: u32 = 5;
+/// A server may be silent for so many time-outs while it deletes, less those that it was silent for
+/// before: with the one of the session that looks what is left, a mount ends within five.
+const QUIT_PATIENCE: u32 = 3;
 
 /// How long to wait for the server to close the connection after it has refused QUIT.
 const AFTER_REFUSAL: Duration = Duration::from_secs(1);
@@ -97,6 +102,13 @@ struct Survey {
     to_confirm: Vec<ToConfirm>,
     /// Of those that the session does not have.
     verdict: Verdict,
+}
+
+/// A command of the pipeline that marks messages.
+enum MarkCommand {
+    Dele((MessageId, MessageNumber)),
+    /// STAT. It is answered by two numbers, and no DELE is.
+    Check,
 }
 
 /// How often sessions of a commit may break.
@@ -222,7 +234,7 @@ impl<'a> Commit<'a> {
             sessions.drop_current(self.shared);
             return Err(Fault::Ending);
         }
-        let answer = self.quit(&marked, sessions);
+        let answer = self.quit(&marked, attempts, sessions);
         let reconcile = Reconcile::new(self.shared, marked, verdict);
         let verdict = match answer {
             QuitAnswer::Committed => reconcile.committed(sessions),
@@ -325,17 +337,16 @@ impl<'a> Commit<'a> {
     }
 
     /// Enters UPDATE state. The session is over either way.
-    fn quit(&self, marked: &Marked, sessions: &mut Sessions) -> QuitAnswer {
+    fn quit(&self, marked: &Marked, attempts: &Attempts, sessions: &mut Sessions) -> QuitAnswer {
         let Some(mut session) = sessions.take() else {
             return QuitAnswer::Unknown(QuitDoubt::Over(ServerText::default()));
         };
         if !marked.accepted.is_empty() {
-            session
-                .link
-                .allow_silence(self.shared.timeout() * QUIT_PATIENCE);
+            let patience = QUIT_PATIENCE.saturating_sub(attempts.broken).max(1);
+            session.link.allow_silence(self.shared.timeout() * patience);
         }
         let answer = session.link.status(&Command::Quit, |status| {
-            if status.is_ok() {
+            if status.is_ok() && stat(status.text).is_err() {
                 QuitAnswer::Committed
             } else {
                 QuitAnswer::Unknown(QuitDoubt::Over(status.server_text()))
@@ -416,6 +427,26 @@ impl Survey {
     }
 }
 
+impl MarkCommand {
+    fn written(&self) -> Command<'static> {
+        match self {
+            Self::Dele((_, number)) => Command::Dele(*number),
+            Self::Check => Command::Stat,
+        }
+    }
+
+    /// Fails if this is no answer to the check. A refusal proves nothing.
+    fn check(&self, event: &Event<'_>) -> Result<(), Fault> {
+        match (self, event) {
+            (Self::Check, Event::Done(status)) if status.is_ok() => {
+                stat(status.text)?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// DELE for each, as many ahead as the server lets us pipeline. The last message goes first: some
 /// servers number the messages behind a deleted one again at once.
 fn send_deletions(
@@ -425,26 +456,37 @@ fn send_deletions(
 ) -> Result<Marked, Broken> {
     confirmed.sort_unstable_by_key(|&(_, number)| Reverse(number));
     let mut marked = Marked {
-        unnamed: session.unnamed,
+        unnamed: session.unnamed(),
         ..Marked::default()
     };
     let ahead = session.ahead();
-    let dele = |&(_, number): &(MessageId, MessageNumber)| Command::Dele(number);
-    let mark = |&(id, _): &(MessageId, MessageNumber), event: Event<'_>| {
-        match event {
-            Event::Done(status) if status.is_ok() => marked.accepted.push(id),
-            Event::Done(status) => marked.unmarked.push(Unmarked {
-                id,
+    let deletions = confirmed.iter().copied();
+    let mut commands: Vec<MarkCommand> = deletions.map(MarkCommand::Dele).collect();
+    if !commands.is_empty() && quirks.has_plain_stat {
+        commands.push(MarkCommand::Check);
+    }
+    let mark = |command: &MarkCommand, event: Event<'_>| {
+        let (MarkCommand::Dele((id, _)), Event::Done(status)) = (command, &event) else {
+            return command.check(&event);
+        };
+        match status.is_ok() {
+            true => marked.accepted.push(*id),
+            false => marked.unmarked.push(Unmarked {
+                id: *id,
                 identity: ShownIdentity::Same,
                 reason: status.server_text(),
             }),
-            _ => return Ok(()),
         }
-        quirks.deletion_breaks.note_answered(id);
+        quirks.deletion_breaks.note_answered(*id);
         Ok(())
     };
-    let sent = session.link.pipeline(&confirmed, ahead, dele, mark);
+    let sent = session
+        .link
+        .pipeline(&commands, ahead, MarkCommand::written, mark);
     quirks.pipelining.note_pipeline(&session.link, &sent);
+    if let Err(Fault::Protocol(_)) = &sent {
+        quirks.pipelining.note_out_of_step();
+    }
     let answered = marked.accepted.len() + marked.unmarked.len();
     let due = confirmed.get(answered).map(|&(id, _)| id);
     sent.map_err(|fault| Broken::over_deletion(due, fault))?;

@@ -119,7 +119,7 @@ impl<'a> Reconcile<'a> {
             if sessions.wait_for_retry(give_up) && fault.passes() {
                 continue;
             }
-            if attempt == ATTEMPTS {
+            if attempt == ATTEMPTS || Instant::now() >= give_up {
                 let reason = doubt.reason();
                 return Err(Fault::OutcomeUnknown(format!(
                     "{reason}; then it could not be asked what it still has: {fault}"
@@ -135,7 +135,7 @@ impl<'a> Reconcile<'a> {
     fn names_as_many(&self, sessions: &Sessions) -> bool {
         sessions
             .current()
-            .is_some_and(|session| session.unnamed <= self.marked.unnamed)
+            .is_some_and(|session| session.unnamed() <= self.marked.unnamed)
     }
 
     /// Sorts messages by what the open session shows: those that the server still has or may have,

@@ -89,9 +89,12 @@ impl Scan<'_> {
 
     /// The number of messages in STAT. 0 also if it cannot be parsed; then LIST decides.
     fn count(&mut self) -> Result<u32, Fault> {
+        let has_plain_stat = &mut self.quirks.has_plain_stat;
         self.link.status(&Command::Stat, |status| {
             if status.is_ok() {
-                Ok(stat(status.text).map_or(0, |stat| stat.count))
+                let stat = stat(status.text);
+                *has_plain_stat = stat.is_ok();
+                Ok(stat.map_or(0, |stat| stat.count))
             } else {
                 Err(Fault::of_refusal("STAT", status))
             }
