@@ -291,6 +291,62 @@ fn a_duplicate_before_a_refused_quit_makes_no_verdict_false() {
     });
 }
 
+/// The reply to the last DELE would pass for that to QUIT, behind which the server says nothing.
+#[test]
+fn a_duplicate_before_a_quit_that_only_closes_makes_no_verdict_false() {
+    for serial in [4, 5] {
+        assert_true_with(|liar| {
+            let behind = "QUIT\r\n".len();
+            liar.once(&format!("DELE {serial}"), Reply::Duplicated);
+            liar.once("DELE 2", Reply::HeldUntil { behind });
+            liar.once("QUIT", Reply::Close);
+        });
+    }
+}
+
+#[test]
+fn a_server_that_answers_stat_with_words_still_deletes() {
+    let liar = Liar::start(&of_different_sizes(6));
+    liar.on("STAT", Reply::Ok("six messages"));
+    let mut mount = mounted(&liar, &["timeout=2s"]);
+    remove(&mount, &name(2));
+    let (status, said) = umount(&mut mount);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(liar.left_serials(), [1, 3, 4, 5, 6]);
+}
+
+/// QUIT deletes nothing, and the next session gives every message another unique-id.
+#[test]
+fn messages_with_other_unique_ids_after_a_failed_quit_are_not_said_to_be_deleted() {
+    for quit in [Reply::Close, Reply::Err("[SYS/TEMP] nothing was deleted")] {
+        let liar = Liar::start(&of_different_sizes(6));
+        let mut mount = mounted(&liar, &["timeout=2s"]);
+        list_with_dates(&mount);
+        remove(&mount, &name(2));
+        remove(&mount, &name(5));
+        liar.once("QUIT", quit);
+        (1..=6).for_each(|serial| liar.set_uidl(serial, format!("LIAR-{serial}").as_bytes()));
+        let (status, said) = umount(&mut mount);
+        assert_ne!(status, Some(0), "{said}");
+        assert!(!said.contains("messages deleted"), "{said}");
+        assert_eq!(liar.left_serials().len(), 6);
+    }
+}
+
+#[test]
+fn messages_with_other_unique_ids_in_a_new_session_are_not_said_to_have_gone() {
+    let liar = Liar::start(&of_different_sizes(6));
+    let mut mount = mounted(&liar, &["timeout=2s"]);
+    list_with_dates(&mount);
+    remove(&mount, &name(2));
+    end_session(&liar);
+    (1..=6).for_each(|serial| liar.set_uidl(serial, format!("LIAR-{serial}").as_bytes()));
+    let (status, said) = umount(&mut mount);
+    assert_ne!(status, Some(0), "{said}");
+    assert!(!said.contains("already gone"), "{said}");
+    assert_eq!(liar.left_serials().len(), 6);
+}
+
 /// The reply to the last DELE comes when QUIT is sent, so it seems to be that to QUIT.
 #[test]
 fn a_late_reply_to_dele_is_no_answer_to_quit() {

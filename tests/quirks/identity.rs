@@ -1,6 +1,7 @@
 //! A server without UIDL: messages are identified by their headers.
 
 use std::fs;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -52,6 +53,42 @@ fn every_message_has_a_name_and_its_own_content() {
             .strip_prefix("headers-")
             .and_then(|name| name.strip_suffix(".eml"));
         assert_eq!(digest.map(str::len), Some(32), "{name}");
+    }
+}
+
+/// The name of a message says which headers its body has.
+#[test]
+fn a_body_of_another_message_is_not_shown() {
+    let message = |index: usize| format!("Subject: message {index}\r\n\r\ntext {index}\r\n");
+    let messages: Vec<Vec<u8>> = (1..=8).map(|index| message(index).into_bytes()).collect();
+    let liar = without_uidl(&messages);
+    let mut mount = mounted(&liar, &["mtime=none"]);
+    liar.once("RETR 3", Reply::AnswerTo("RETR 5".to_owned()));
+    liar.once("RETR 6", Reply::AnswerTo("RETR 5".to_owned()));
+    assert_shows(&mount, &messages);
+    mount.remount();
+    assert_shows(&mount, &messages);
+}
+
+/// Out of step, the refusal of the last message answers the NOOP behind the listing.
+#[test]
+fn a_duplicate_reply_in_the_listing_of_a_commit_deletes_no_other_message() {
+    let date = |minute: usize| format!("Date: Mon, 15 Jan 2024 00:{minute:02}:00 +0000");
+    let message = |index: usize| format!("{}\r\n\r\ntext\r\n", date(index));
+    let messages: Vec<Vec<u8>> = (1..=8).map(|index| message(index).into_bytes()).collect();
+    let liar = without_uidl(&messages);
+    let name = name_of(&files(&mounted(&liar, &[])), &messages[4]);
+    let mut mount = mounted(&liar, &["timeout=2s"]);
+    remove(&mount, &name);
+    liar.server().cut_all();
+    liar.server().wait_until_idle();
+    liar.once("TOP 3 0", Reply::Duplicated);
+    liar.once("TOP 8 0", Reply::Err("no such message"));
+    liar.set_pause(Duration::from_millis(20));
+    let said = umount(&mut mount);
+    let left = liar.left_serials();
+    for serial in [1, 2, 3, 4, 6, 7, 8] {
+        assert!(left.contains(&serial), "{left:?} {said:?}");
     }
 }
 

@@ -41,6 +41,14 @@ pub(crate) fn of_headers(message: &[u8]) -> UniqueId {
     UniqueId::from_wire(format!("{PREFIX}{digest}").as_bytes())
 }
 
+/// The digest of the headers by which a message is identified. None where UIDL identifies it.
+pub(crate) fn digest_in(unique_id: &UniqueId) -> Option<[u8; DIGEST_OCTETS]> {
+    let digits = unique_id.as_bytes().strip_prefix(PREFIX.as_bytes())?;
+    let mut digest = [0; DIGEST_OCTETS];
+    hex::decode_to_slice(digits, &mut digest).ok()?;
+    Some(digest)
+}
+
 /// How the headers of a message end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderEnd {

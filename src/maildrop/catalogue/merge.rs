@@ -1,5 +1,4 @@
 //! Merges a session's listing into the catalogue. Both are sorted by name, so one walk is enough.
-
 //!
 //! The numbers of new messages come from the index, so that all mounts of the account use the same.
 //! The index may have to wait for the disk, which nobody does with the catalogue locked. So the
@@ -76,11 +75,37 @@ impl Catalogue {
             fresh: Vec::new(),
             greatest: self.greatest,
         };
+        let entries = listed.len();
+        let steps = walk.run(listed);
+        let coverage = match self.may_be_renamed(entries, &steps) {
+            true => Coverage::Partial(entries + coverage.unnamed()),
+            false => coverage,
+        };
         MergePlan {
-            entries: listed.len(),
-            steps: walk.run(listed),
+            entries,
+            steps,
             coverage,
         }
+    }
+
+    /// Whether the listing names none of the messages that the server had, but may have them all:
+    /// some servers give other unique-ids in each session, or after the maildrop was rebuilt. Then
+    /// nothing tells which messages have gone.
+    fn may_be_renamed(&self, entries: usize, steps: &[Step]) -> bool {
+        let mut before = 0;
+        let mut was_any_listed = false;
+        for step in steps {
+            match step {
+                Step::Known(..) => return false,
+                Step::Missing(id) => {
+                    let standing = self.get(*id).standing;
+                    before += usize::from(standing != Standing::Departed);
+                    was_any_listed |= standing == Standing::Listed;
+                }
+                Step::Fresh(..) => {}
+            }
+        }
+        entries > 0 && before > 0 && (was_any_listed || entries >= before)
     }
 
     /// The rows of listed messages that the plan finds missing.
@@ -610,6 +635,36 @@ mod tests {
         catalogue.renumber_twins();
         assert_eq!(names(&catalogue, Standing::Listed), ["x.eml"]);
         assert_eq!(names(&catalogue, Standing::Unlinked), ["y.eml"]);
+    }
+
+    #[test]
+    fn removals_stay_pending_where_all_messages_may_have_other_unique_ids() {
+        // The listing before, how many of it are removed, the next one, and how many stay pending.
+        for (before, removed, after, pending) in [
+            ("a b c", 1, "A B C", 1),
+            ("a b c", 2, "d", 2),
+            ("a b", 2, "A B", 2),
+            ("a b", 2, "A B c", 2),
+            // Fewer messages than were removed cannot all be they.
+            ("a b", 2, "d", 0),
+            // A message that is still named shows that unique-ids last.
+            ("a b c", 1, "c d e", 0),
+            ("a b c", 1, "", 0),
+        ] {
+            let listing = |names: &str| {
+                let names: Vec<(&str, u64)> =
+                    names.split_whitespace().map(|name| (name, 5)).collect();
+                entries(&names)
+            };
+            let mut catalogue = Catalogue::remembered(&[]);
+            let (order, _) = catalogue.update_all(listing(before));
+            for &id in &order[..removed] {
+                catalogue.set_standing(id, Standing::Unlinked);
+            }
+            catalogue.update_all(listing(after));
+            let left = names(&catalogue, Standing::Unlinked).len();
+            assert_eq!(left, pending, "{before} -> {after}");
+        }
     }
 
     #[test]

@@ -405,11 +405,16 @@ impl Message {
     }
 
     /// The digests of the headers that the body must have, unless the server changes the message.
-    /// None where LIST has already shown that it did.
+    /// Where LIST has already shown that it did, only those that the message is named by.
     pub(crate) fn headers_expected_of_body(&self) -> Digests {
-        match self.content {
+        let known = match self.content {
             ContentSince::Unchanged => self.digests,
             ContentSince::Altered => Digests::default(),
+        };
+        let named_by = || identity::digest_in(&self.uidl).map(HeaderDigest);
+        Digests {
+            by_top: known.by_top.or_else(named_by),
+            ..known
         }
     }
 

@@ -46,9 +46,6 @@ pub(crate) struct Session {
     /// The client has sent RETR.
     pub(crate) has_retrieved: bool,
     retention: Retention,
-    /// How many messages are in the maildrop but have no entry in `numbers`, because the server did
-    /// not identify them.
-    pub(crate) unnamed: usize,
     /// The server's replies were out of step in an earlier session.
     is_one_at_a_time: bool,
     /// How many commands of a listing or a commit may be in flight.
@@ -156,7 +153,6 @@ impl Session {
             shown: ShownHeaders::default(),
             has_retrieved: false,
             retention,
-            unnamed: listing.unnamed,
             is_one_at_a_time: quirks.pipelining.is_out_of_step(),
             ahead,
             reason: OpenReason::Demand,
@@ -178,6 +174,12 @@ impl Session {
     /// The serial number of this session's listing.
     pub(crate) fn serial(&self) -> ListingSerial {
         self.numbers.serial
+    }
+
+    /// How many messages the maildrop has that this session has no number for, because the server
+    /// did not identify them.
+    pub(crate) fn unnamed(&self) -> usize {
+        self.numbers.unnamed
     }
 
     /// How many commands of a listing or a commit may be in flight.
