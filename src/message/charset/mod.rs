@@ -1,15 +1,16 @@
 //! Octets of a charset as text. The crates that decode and guess charsets are used only here.
 
+mod detect;
 mod iso_2022;
 mod label;
 
 use std::borrow::Cow;
 use std::str;
 
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use charset::UTF_7;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
+use detect::detected;
 use iso_2022::Stateful;
 use label::Charset;
 
@@ -19,8 +20,6 @@ const PRESCAN: usize = 1024;
 const UTF_7_PIECE: usize = 4096;
 /// Fewer octets outside of US-ASCII than this are too few for the detector.
 const DETECTABLE: usize = 12;
-/// How many octets the detector looks at.
-const DETECTED: usize = 256 * 1024;
 
 /// The text in the charset of that label. A character that cannot be decoded becomes U+FFFD.
 ///
@@ -226,12 +225,6 @@ fn has_word_of_utf_8(octets: &[u8]) -> bool {
         let mut words = chunk.valid().split(|character: char| character.is_ascii());
         words.any(|word| word.chars().nth(2).is_some())
     })
-}
-
-fn detected(octets: &[u8]) -> &'static Encoding {
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(&octets[..octets.len().min(DETECTED)], true);
-    detector.guess(None, Utf8Detection::Deny)
 }
 
 /// How many octets outside of US-ASCII are of UTF-8 characters, and how many are not.
