@@ -102,6 +102,25 @@ fn an_xml_declaration_states_the_charset_of_html() {
 }
 
 #[test]
+fn html_tells_its_charset_where_the_header_tells_none() {
+    let html = |label: &str, html: &[u8]| {
+        let header = format!("Subject: x\r\nContent-Type: text/html; charset={label}\r\n\r\n");
+        body(&[header.as_bytes(), html].concat())
+    };
+    let russian = b"<meta charset=windows-1251><p>\xd1\xf7\xb8\xf2";
+    let japanese = b"<meta charset=Shift_JIS><p>\x89\xef\x8bc\x82\xcc\x8e\x91\x97\xbf";
+    let unicode = b"<meta charset=unicode><p>caf\xe9";
+    for label in ["us-ascii", "utf-8", "unknown-8bit"] {
+        assert_eq!(html(label, russian), "Счёт", "{label}");
+        assert_eq!(html(label, japanese), "会議の資料", "{label}");
+        assert_eq!(html(label, unicode), "café", "{label}");
+        let utf_8 = "<meta charset=windows-1251><p>Счёт".as_bytes();
+        assert_eq!(html(label, utf_8), "Счёт", "{label}");
+    }
+    assert_eq!(html("koi8-r", b"<meta charset=big5><p>\xf0\xd2"), "Пр");
+}
+
+#[test]
 fn transfer_encodings_go_by_careless_names() {
     for name in [
         "\"quoted-printable\"",

@@ -32,6 +32,11 @@ pub(super) fn decode(label: Option<&str>, octets: &[u8]) -> String {
     }
 }
 
+/// Whether the text in the charset of that label is not guessed.
+pub(super) fn is_followed(label: &str, octets: &[u8]) -> bool {
+    Charset::of_label(label).is_some_and(|charset| !charset.is_contradicted(octets))
+}
+
 /// Whether a charset goes by that label.
 pub(super) fn is_known(label: &str) -> bool {
     Charset::of_label(label).is_some()
@@ -83,12 +88,19 @@ impl Charset {
         matches!(self, Self::Web(encoding) if encoding == UTF_8)
     }
 
+    fn is_wide(self) -> bool {
+        match self {
+            Self::Utf32 { .. } => true,
+            Self::Web(encoding) => encoding == UTF_16LE || encoding == UTF_16BE,
+            _ => false,
+        }
+    }
+
     /// Whether the octets cannot be what the label says.
     fn is_contradicted(self, octets: &[u8]) -> bool {
         match self {
-            Self::UsAscii => false,
             Self::Utf32 { .. } => !octets.contains(&0) && str::from_utf8(octets).is_ok(),
-            Self::Utf7 => !octets.is_ascii(),
+            Self::UsAscii | Self::Utf7 => !octets.is_ascii(),
             Self::Stateful(stateful) => {
                 !octets.is_ascii() && stateful.eight_bit_text(octets).is_none()
             }
@@ -314,7 +326,8 @@ fn joined_utf_7(pieces: &[Cow<'_, [u8]>]) -> Vec<u8> {
     joined
 }
 
-/// The charset that an HTML document states in a `meta` element or an XML declaration.
+/// The charset that an HTML document states in a `meta` element or an XML declaration. It is none of
+/// two octets a character, in which the statement could not be found; Outlook writes `unicode`.
 pub(super) fn stated_in_html(octets: &[u8]) -> Option<String> {
     let start = octets[..octets.len().min(PRESCAN)].to_ascii_lowercase();
     let behind = |name: &[u8]| {
@@ -330,7 +343,9 @@ pub(super) fn stated_in_html(octets: &[u8]) -> Option<String> {
         .unwrap_or(value);
     let is_of_label = |octet: &u8| octet.is_ascii_alphanumeric() || b"-_:.".contains(octet);
     let length = value.iter().take_while(|octet| is_of_label(octet)).count();
-    String::from_utf8(value[..length].to_vec()).ok()
+    let label = String::from_utf8(value[..length].to_vec()).ok()?;
+    let is_wide = Charset::of_label(&label).is_some_and(Charset::is_wide);
+    (!is_wide).then_some(label)
 }
 
 #[cfg(test)]
@@ -457,6 +472,7 @@ mod tests {
                 "<META content='text/html; charset= windows-1251'>",
                 Some("windows-1251"),
             ),
+            ("<meta charset=unicode>", None),
             ("<p>a</p>", None),
         ] {
             assert_eq!(stated_in_html(html.as_bytes()).as_deref(), label, "{html}");

@@ -81,12 +81,12 @@ impl TextCharset {
     }
 
     /// An HTML document as it is, but in UTF-8 and with LF line ends. It may state its charset
-    /// itself.
+    /// itself, which counts where the header tells none.
     pub(super) fn html_source(&self, octets: &[u8]) -> String {
         let stated = || charset::stated_in_html(octets).map(Self::Own);
         let text = match self {
-            Self::OfMessage(_) => stated().as_ref().unwrap_or(self).decode(octets),
-            Self::Own(_) => self.decode(octets),
+            Self::Own(label) if charset::is_followed(label, octets) => self.decode(octets),
+            _ => stated().as_ref().unwrap_or(self).decode(octets),
         };
         // As the HTML standard reads line ends.
         text.replace("\r\n", "\n").replace('\r', "\n")
