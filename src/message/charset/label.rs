@@ -119,7 +119,7 @@ fn by_name(key: &str) -> Option<Charset> {
         "euccn" | "xeuccn" | "gbeuc" | "gb231280" | "gb2312" | "xgbk" | "gbk" | "xgb" | "gb" => GBK,
         "gb180302000" | "gb180302005" | "gb180302022" => GB18030,
         "euckr" | "xeuckr" | "ksc5601" | "uhc" | "ksx1001" | "xwindows949" => EUC_KR,
-        "big5hkscs" | "big5eten" | "big5hkscs2004" | "xbig5" => BIG5,
+        "chinesebig5" | "bigfive" | "big5hkscs" | "big5eten" | "big5hkscs2004" | "xbig5" => BIG5,
         "tis6202533" | "tis620" | "thai" => WINDOWS_874,
         "koi8" | "koi" | "koi8r" => KOI8_R,
         "koi8ru" | "koi8u" => KOI8_U,
@@ -252,7 +252,10 @@ mod tests {
                 "euc-kr ks_c_5601-1987 cp949 ksc5601 windows-949 uhc",
                 "euc-kr",
             ),
-            ("big5 cp950 big5-hkscs cn-big5 x-x-big5", "big5"),
+            (
+                "big5 cp950 big5-hkscs cn-big5 x-x-big5 BIG-FIVE CHINESEBIG5",
+                "big5",
+            ),
             ("tis-620 windows-874 cp874 iso-8859-11", "windows-874"),
             (
                 "cp437 ibm437 850 IBM850 cp850 cp-852 csIBM850 ibm858",

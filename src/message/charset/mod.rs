@@ -23,8 +23,8 @@ const DETECTABLE: usize = 12;
 
 /// The text in the charset of that label. A character that cannot be decoded becomes U+FFFD.
 ///
-/// The octets win over the label where they contradict it: UTF-8 is not shown as another charset,
-/// and eight bits are not read in a charset of seven. Without a known label the charset is guessed.
+/// The octets win over the label where they contradict it: UTF-8 and ISO-2022-JP are not shown as
+/// another charset, and eight bits are not read in a charset of seven. Without a known label the charset is guessed.
 pub(super) fn decode(label: Option<&str>, octets: &[u8]) -> String {
     match label.and_then(Charset::of_label) {
         Some(charset) if !charset.is_contradicted(octets) => charset.decode(octets),
@@ -98,6 +98,9 @@ impl Charset {
 
     /// Whether the octets cannot be what the label says.
     fn is_contradicted(self, octets: &[u8]) -> bool {
+        if octets.is_ascii() && iso_2022::is_japanese(octets) {
+            return !matches!(self, Self::Stateful(_));
+        }
         match self {
             Self::Utf32 { .. } => !octets.contains(&0) && str::from_utf8(octets).is_ok(),
             Self::UsAscii | Self::Utf7 => !octets.is_ascii(),
@@ -376,6 +379,27 @@ mod tests {
         ] {
             assert_eq!(decode(Some(label), octets), text, "{label}");
         }
+    }
+
+    #[test]
+    fn escape_sequences_of_iso_2022_jp_contradict_other_labels() {
+        for label in [
+            "utf-8",
+            "iso-8859-1",
+            "shift_jis",
+            "euc-jp",
+            "us-ascii",
+            "ibm850",
+            "utf-7",
+            "x",
+        ] {
+            assert_eq!(decode(Some(label), b"\x1b$B%F%9\x1b(B"), "テス", "{label}");
+            assert_eq!(
+                decode(Some(label), b"\x1b[1mbold\x1b[m"),
+                "\x1b[1mbold\x1b[m"
+            );
+        }
+        assert_eq!(decode(Some("utf-8"), b"\xc3\xa9 \x1b$B"), "é \x1b$B");
     }
 
     #[test]
