@@ -37,6 +37,16 @@ pub(super) fn is_followed(label: &str, octets: &[u8]) -> bool {
     Charset::of_label(label).is_some_and(|charset| !charset.is_contradicted(octets))
 }
 
+/// Whether a character may be cut between texts of the two labels: `utf8` and `UTF-8` are one.
+pub(super) fn are_of_one(one: &str, other: &str) -> bool {
+    let encoding = |label| match Charset::of_label(label) {
+        Some(Charset::Web(encoding)) => Some(encoding),
+        _ => None,
+    };
+    one.eq_ignore_ascii_case(other)
+        || encoding(one).is_some_and(|encoding_of_one| encoding(other) == Some(encoding_of_one))
+}
+
 /// Whether a charset goes by that label.
 pub(super) fn is_known(label: &str) -> bool {
     Charset::of_label(label).is_some()

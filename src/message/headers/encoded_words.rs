@@ -109,7 +109,7 @@ fn stretches(value: &[u8]) -> Vec<Stretch<'_>> {
         };
         let gap = &value[plain..at];
         let follows = !words.is_empty() && gap.trim_ascii().is_empty();
-        if !(follows && words[0].charset.eq_ignore_ascii_case(word.charset)) {
+        if !(follows && charset::are_of_one(words[0].charset, word.charset)) {
             end_run(&mut words, &mut stretches);
             if !follows && !gap.is_empty() {
                 stretches.push(Stretch::Plain(gap));
@@ -266,6 +266,8 @@ mod tests {
         for (value, expected) in [
             ("=?utf-8?q?a=C3?= =?UTF-8?Q?=A9b?=", "aéb"),
             ("=?utf-8?q?a=C3?= =?UTF-8?b?qWI=?=", "aéb"),
+            ("=?utf8?q?a=C3?= =?UTF-8?q?=A9b?=", "aéb"),
+            ("=?gb2312?q?=C4=E3=BA?= =?GBK?q?=C3?=", "你好"),
             ("=?utf-8?b?w6Q=?=\r\n\t=?utf-8?b?w7Y=?= x", "äö x"),
             ("=?gb2312?b?xOM=?= =?gb2312?b?usM=?=", "你好"),
             ("=?gb2312?q?=C4=E3=BA?= =?gb2312?q?=C3?=", "你好"),

@@ -168,7 +168,8 @@ fn split_at_semicolon(field: &[u8]) -> (&[u8], &[u8]) {
 fn section(parameter: &[u8]) -> Option<(String, Section)> {
     let equals = memchr(b'=', parameter)?;
     let name = String::from_utf8_lossy(parameter[..equals].trim_ascii()).to_ascii_lowercase();
-    let octets = unquoted(without_comment(&name, parameter[equals + 1..].trim_ascii()));
+    let value = without_comment(&name, parameter[equals + 1..].trim_ascii());
+    let octets = unquoted(without_encoded_equals(value));
     let (name, form) = match name.strip_suffix('*') {
         Some(name) => (name, Form::Extended),
         None if is_extended(&name, &octets) => (name.as_str(), Form::Extended),
@@ -212,6 +213,14 @@ fn unquoted(value: &[u8]) -> Vec<u8> {
 /// Whether at most a comment follows. Some mailers do not quote the quotation marks in a name.
 fn is_end(behind: &[u8]) -> bool {
     matches!(behind.trim_ascii_start(), [] | [b'(', ..])
+}
+
+/// Some mailers encode the whole header as quoted-printable: `=3D"` is `="`.
+fn without_encoded_equals(value: &[u8]) -> &[u8] {
+    let quoted = value.strip_prefix(b"3D");
+    quoted
+        .filter(|quoted| quoted.starts_with(b"\""))
+        .unwrap_or(value)
 }
 
 /// A word without the comment behind it. File names have parentheses.
@@ -338,6 +347,8 @@ mod tests {
             ("filename=\"a;\\\"b\\\".pdf\"; size=3", "a;\"b\".pdf"),
             ("filename=\"C:\\dir\\a.pdf\"", "C:\\dir\\a.pdf"),
             ("filename=\"unfinished", "unfinished"),
+            ("filename=3D\"a.pdf\"; size=3D3", "a.pdf"),
+            ("filename=3D.pdf", "3D.pdf"),
             ("filename=\"folded\r\n name.pdf\"", "folded name.pdf"),
             ("filename=caf\u{e9}.txt", "café.txt"),
             ("x=y;; =; filename=a", "a"),
