@@ -196,6 +196,34 @@ fn a_plain_text_that_says_nothing_gives_way_to_html() {
 }
 
 #[test]
+fn short_html_is_shown_if_the_plain_text_lacks_it() {
+    let message = |plain: &str, html: &str| {
+        wire(&format!(
+            "Subject: x\nContent-Type: multipart/alternative; boundary=b\n\n\
+             --b\nContent-Type: text/plain; charset=utf-8\n\n{plain}\n\
+             --b\nContent-Type: text/html\n\n{html}\n--b--\n"
+        ))
+    };
+    let viewer = "To view the message, please use an HTML compatible email viewer!";
+    for (html, shown) in [
+        ("<p>Your code: 482913", "Your code: 482913"),
+        (
+            "<a href='https://a.example/reset'><img src=cid:x></a>",
+            "<https://a.example/reset>",
+        ),
+    ] {
+        assert_eq!(body(&message(viewer, html)), format!("{viewer}\n\n{shown}"));
+    }
+    for blank in ["\u{a0}", "\u{200b}", "&nbsp;&nbsp;", "&zwnj;"] {
+        let html = "<p>The code of your parcel is 482913";
+        assert!(
+            body(&message(blank, html)).ends_with("is 482913"),
+            "{blank}"
+        );
+    }
+}
+
+#[test]
 fn headers_end_where_the_text_begins() {
     for (headers, shown) in [
         ("Subject: x\n \nwhite space before\n", "white space before"),

@@ -18,8 +18,8 @@ use flowed::Flow;
 
 /// The message in UTF-8 with LF line ends: From, To, Cc, Date (ISO 8601 in the writer's zone),
 /// Subject and Attachments if they are there, decoded and each on one line; a blank line; the text.
-/// Of alternatives the plain text is shown, or the HTML if the plain text does not say the same, or
-/// both if both say different things; of HTML what can be read. Lines in brackets mark what is not
+/// Of alternatives the plain text is shown, or the HTML if that says more, or both if each says
+/// something of its own; of HTML what can be read. Lines in brackets mark what is not
 /// text: `[signed: application/pgp-signature]`, `[attachment: notes.txt]` before the text of an
 /// attachment, `[message-1: minutes.eml]` before the headers of a nested message. Control
 /// characters are shown as pictures (U+2400), octets that cannot be decoded as U+FFFD. Never fails;
