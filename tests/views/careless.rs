@@ -221,6 +221,44 @@ fn a_uuencoded_file_may_lose_its_end() {
 }
 
 #[test]
+fn a_uuencoded_file_may_lose_the_spaces_at_its_line_ends() {
+    // uuencode with spaces for zeros, of 45 octets: a few, and none.
+    let encoded = "begin 644 a.bin\nM1TE&.#EA\nM\n#:&5L\n`\nend\n";
+    let message = wire(&format!("Subject: x\n\nwords\n\n{encoded}bye\n"));
+    let zeros = [0; 45 - 6 + 45];
+    let octets = [b"GIF89a", &zeros[..], b"hel"].concat();
+    assert_eq!(file(&message, "attachments/a.bin"), octets);
+    assert_eq!(body(&message), "words\n\nbye");
+}
+
+#[test]
+fn a_uuencoded_file_has_a_name_in_the_charset_of_its_text() {
+    for (headers, written, name) in [
+        (
+            "Content-Type: text/plain; charset=iso-8859-1",
+            &b"r\xe9sum\xe9.txt"[..],
+            "résumé.txt",
+        ),
+        (
+            "Content-Type: text/plain; charset=koi8-r",
+            b"\xf0\xd2\xc9\xd7\xc5\xd4.txt",
+            "Привет.txt",
+        ),
+        ("Subject: x", "résumé.txt".as_bytes(), "résumé.txt"),
+    ] {
+        let message = [
+            headers.as_bytes(),
+            b"\r\n\r\nwords\r\nbegin 644 ",
+            written,
+            b"\r\n,:&5L;&\\@=V]R;&0*\r\n`\r\nend\r\n",
+        ]
+        .concat();
+        let path = format!("attachments/{name}");
+        assert_eq!(file(&message, &path), b"hello world\n", "{headers}");
+    }
+}
+
+#[test]
 fn dates_with_more_words_than_they_need_are_read() {
     for date in [
         "Thu, 2 May 2024 12:00:00 +0200 (GMT+02:00",

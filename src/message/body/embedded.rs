@@ -13,8 +13,8 @@ pub(super) struct EmbeddedFile {
     /// All of its lines.
     pub(super) range: Range<usize>,
     pub(super) encoding: Encoding,
-    /// As its first line has it; any characters.
-    pub(super) name: String,
+    /// As its first line has it, in the charset of the text.
+    pub(super) name: Vec<u8>,
 }
 
 /// All files in a text, in its order. Takes one pass over the octets.
@@ -63,7 +63,7 @@ fn file_at(text: &[u8], start: usize) -> Result<EmbeddedFile, usize> {
     Ok(EmbeddedFile {
         range: start..end?,
         encoding,
-        name,
+        name: name.to_vec(),
     })
 }
 
@@ -74,65 +74,84 @@ fn line_at(text: &[u8], start: usize) -> &[u8] {
 }
 
 /// `begin 644 name`, `begin-base64 644 name`
-fn uu_header(line: &[u8]) -> Option<(Encoding, String)> {
-    let line = String::from_utf8_lossy(line);
-    let mut words = line.trim_end().splitn(3, ' ');
+fn uu_header(line: &[u8]) -> Option<(Encoding, &[u8])> {
+    let mut words = line.trim_ascii_end().splitn(3, |octet| *octet == b' ');
     let encoding = match words.next()? {
-        "begin" => Encoding::Uuencode,
-        "begin-base64" => Encoding::UuBase64,
+        b"begin" => Encoding::Uuencode,
+        b"begin-base64" => Encoding::UuBase64,
         _ => return None,
     };
     let mode = words.next()?;
     let is_mode =
-        (3..=4).contains(&mode.len()) && mode.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+        (3..=4).contains(&mode.len()) && mode.iter().all(|digit| matches!(digit, b'0'..=b'7'));
     let name = words
         .next()
-        .map(str::trim)
+        .map(<[u8]>::trim_ascii)
         .filter(|name| is_mode && !name.is_empty())?;
-    Some((encoding, name.to_owned()))
+    Some((encoding, name))
 }
 
 /// `=ybegin line=128 size=123 name=a.bin`: the name comes last and may have spaces.
-fn yenc_name(line: &[u8]) -> Option<String> {
-    let line = String::from_utf8_lossy(line.strip_prefix(b"=ybegin ")?);
-    let (parameters, name) = line.trim_end().split_once("name=")?;
-    let name = name.trim().trim_matches('"');
-    (parameters.contains("size=") && !name.is_empty()).then(|| name.to_owned())
+fn yenc_name(line: &[u8]) -> Option<&[u8]> {
+    let line = line.strip_prefix(b"=ybegin ")?;
+    let at = memmem::find(line, b"name=")?;
+    let name = line[at + b"name=".len()..].trim_ascii();
+    let name = name.strip_prefix(b"\"").unwrap_or(name);
+    let name = name.strip_suffix(b"\"").unwrap_or(name);
+    (memmem::find(&line[..at], b"size=").is_some() && !name.is_empty()).then_some(name)
 }
 
-/// Where the file ends: behind the line `end`, or behind the last line that is of it. Where not
-/// even one line is, it is no file: no prose has such a line.
+/// Where the file ends: behind the line `end`, or behind the last line that is surely of it. Where
+/// not even one line is, it is no file: no prose has such a line.
 fn uuencoded(text: &[u8], start: usize) -> Result<usize, usize> {
     let mut at = start;
     let mut has_data = false;
+    // Where the lines begin that are of the file only if it has an end.
+    let mut doubtful = None;
     while at < text.len() {
         let line = line_at(text, at);
         let content = without_line_end(line);
         if content.trim_ascii_end() == b"end" {
             return Ok(at + line.len());
         }
-        let has_only_end = matches!(content.trim_ascii(), b"" | b"`");
-        if !has_only_end && !is_uuencoded(content) {
-            break;
+        if !matches!(content.trim_ascii(), b"" | b"`") {
+            match UuLine::of(content) {
+                Some(UuLine::Whole) => has_data |= doubtful.is_none(),
+                Some(UuLine::Stripped) => _ = doubtful.get_or_insert(at),
+                None => break,
+            }
         }
-        has_data |= !has_only_end;
         at += line.len();
     }
-    if has_data { Ok(at) } else { Err(at) }
+    let end = doubtful.unwrap_or(at);
+    if has_data { Ok(end) } else { Err(at) }
 }
 
-/// The first octet counts the octets that the rest encodes, four characters for three. Spaces at
-/// the end may be lost, and some encoders add a checksum.
-fn is_uuencoded(line: &[u8]) -> bool {
-    let Some((length, sextets)) = line.split_first() else {
-        return false;
-    };
-    let groups = usize::from(length.wrapping_sub(b' ') & 63).div_ceil(3);
-    let is_sextet = |octet: &u8| (b' '..=b'`').contains(octet);
-    let is_length = is_sextet(length) && groups > 0;
-    let is_padded = sextets.len() >= groups * 4 && sextets.len() <= groups * 4 + 2;
-    let is_stripped = sextets.len() < groups * 4 && sextets.len() + 8 >= groups * 4;
-    is_length && (is_padded || is_stripped) && sextets.iter().all(is_sextet)
+/// A line of data.
+enum UuLine {
+    /// It has all of its characters, or nearly.
+    Whole,
+    /// It lacks so many that it may be prose in capitals.
+    Stripped,
+}
+
+impl UuLine {
+    /// The first octet counts the octets that the rest encodes, four characters for three. Spaces
+    /// at the end may be lost, and some encoders add a checksum.
+    fn of(line: &[u8]) -> Option<Self> {
+        let (length, sextets) = line.split_first()?;
+        let groups = usize::from(length.wrapping_sub(b' ') & 63).div_ceil(3);
+        let is_sextet = |octet: &u8| (b' '..=b'`').contains(octet);
+        let is_line = is_sextet(length)
+            && groups > 0
+            && sextets.len() <= groups * 4 + 2
+            && sextets.iter().all(is_sextet);
+        match sextets.len() + 8 >= groups * 4 {
+            _ if !is_line => None,
+            true => Some(Self::Whole),
+            false => Some(Self::Stripped),
+        }
+    }
 }
 
 /// Up to the line of four padding signs.
@@ -175,7 +194,8 @@ mod tests {
 
     fn found(text: &str) -> Vec<(String, &str)> {
         let files = files(text.as_bytes()).into_iter();
-        files.map(|file| (file.name, &text[file.range])).collect()
+        let named = |file: EmbeddedFile| (String::from_utf8(file.name).unwrap(), &text[file.range]);
+        files.map(named).collect()
     }
 
     #[test]
@@ -194,6 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_a_file_may_lack_the_spaces_at_their_end() {
+        let file = "begin 644 zeros.bin\n*86\nM\n#:&5L\nM_P\n`\nend\n";
+        let text = format!("hello\n{file}bye\n");
+        assert_eq!(found(&text), [("zeros.bin".to_owned(), file)]);
+        let cut = "begin 644 cut.bin\n#:&5L\nMORE THAN DATA\n";
+        let data = &cut[..cut.len() - "MORE THAN DATA\n".len()];
+        assert_eq!(found(cut), [("cut.bin".to_owned(), data)]);
+    }
+
+    #[test]
     fn yencoded_files_are_found() {
         let file = "=ybegin line=128 size=3 name=a b.bin\r\n\u{8b}\r\n=yend size=3\r\n";
         let text = format!("text\r\n{file}more");
@@ -205,6 +235,7 @@ mod tests {
         for text in [
             "begin with a cup of tea\n",
             "begin 644 x\nthis is prose\nend\n",
+            "begin 644 x\nTHIS IS PROSE\n",
             "begin 644\n",
             "beginning\n",
             "begin-base64 644 x\nnot base64\n",

@@ -13,6 +13,7 @@ use memchr::{memchr, memmem};
 use super::embedded::{self, EmbeddedFile};
 use super::sniff;
 use super::transfer::Encoding;
+use crate::message::charset;
 use crate::message::headers::block::{self, Owner};
 use crate::message::headers::fields::Fields;
 use crate::message::headers::parameters::Parameterized;
@@ -374,7 +375,7 @@ impl Reader<'_> {
             let range = base + file.range.start..base + file.range.end;
             self.embed_text(entity, at..range.start);
             at = range.end;
-            self.embed_file(entity, range, file);
+            self.embed_file(entity, range, &file);
         }
         self.embed_text(entity, at..entity.body.end);
         entity.media.class = Class::Multipart(Multipart::Mixed);
@@ -387,8 +388,9 @@ impl Reader<'_> {
         }
     }
 
-    fn embed_file(&mut self, entity: &mut Entity, range: Range<usize>, file: EmbeddedFile) {
-        let class = if sniff::is_text_name(&file.name) {
+    fn embed_file(&mut self, entity: &mut Entity, range: Range<usize>, file: &EmbeddedFile) {
+        let name = self.name_within(&entity.media, &file.name);
+        let class = if sniff::is_text_name(&name) {
             Class::Plain
         } else {
             Class::Opaque
@@ -397,8 +399,16 @@ impl Reader<'_> {
             class,
             stated: None,
         };
-        let disposition = Parameterized::new("attachment", "filename", file.name);
+        let disposition = Parameterized::new("attachment", "filename", name);
         self.embed_part(entity, range, media, file.encoding, Some(disposition));
+    }
+
+    /// A name that stands within a text has the charset of the text.
+    fn name_within(&self, text: &Media, name: &[u8]) -> String {
+        match text.parameter("charset") {
+            Some(label) => charset::decode(Some(label), name),
+            None => charset::decode_unlabelled(self.charset.as_deref(), name),
+        }
     }
 
     fn embed_part(

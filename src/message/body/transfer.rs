@@ -4,6 +4,11 @@ use std::borrow::Cow;
 
 use crate::message::base64;
 
+/// How many zeros are filled in for lost spaces of uuencode at most, and how many for each octet of
+/// the file. One octet of a hostile file may stand for 63 of them.
+const FILLED: usize = 16 * 1024 * 1024;
+const FILLED_FOR_OCTET: usize = 4;
+
 /// How the octets of a part are encoded in the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::message) enum Encoding {
@@ -150,12 +155,23 @@ fn hexadecimal(escape: &[u8]) -> Option<u8> {
 
 /// The lines between `begin` and `end`; all octets unchanged if there is no `begin`.
 fn uuencode(octets: &[u8]) -> Cow<'_, [u8]> {
-    let mut lines = octets.split(|octet| *octet == b'\n');
+    let mut lines = octets.split_inclusive(|octet| *octet == b'\n');
     if !lines.any(|line| line.starts_with(b"begin ")) {
         return Cow::Borrowed(octets);
     }
-    let encoded = lines.take_while(|line| line.trim_ascii() != b"end");
-    Cow::Owned(encoded.flat_map(uuencoded_line).collect())
+    let mut decoded = Vec::new();
+    let mut fillable = FILLED.min(octets.len() * FILLED_FOR_OCTET);
+    for line in lines.take_while(|line| line.trim_ascii() != b"end") {
+        let (octets, lost) = uuencoded_line(line);
+        decoded.extend(octets);
+        // A line without a line end was cut off.
+        if line.ends_with(b"\n") {
+            let zeros = lost.min(fillable);
+            fillable -= zeros;
+            decoded.resize(decoded.len() + zeros, 0);
+        }
+    }
+    Cow::Owned(decoded)
 }
 
 /// The lines between `begin-base64` and `====`.
@@ -193,21 +209,26 @@ fn yenc(octets: &[u8]) -> Vec<u8> {
 }
 
 /// `length *sextet`: a sextet is counted from the space; some encoders write a grave accent for
-/// zero. The length does not count what fills up the last group.
-fn uuencoded_line(line: &[u8]) -> impl Iterator<Item = u8> {
+/// zero. The length does not count what fills up the last group. Returns the octets of the groups
+/// that are there, and how many the length counts behind them: zeros, whose spaces at the end of the
+/// line were lost.
+fn uuencoded_line(line: &[u8]) -> (impl Iterator<Item = u8>, usize) {
     let sextet = |octet: &u8| octet.wrapping_sub(b' ') & 63;
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
     let (length, sextets) = line
         .strip_suffix(b"\r")
         .unwrap_or(line)
         .split_first()
         .unwrap_or((&b' ', &[]));
+    let length = usize::from(sextet(length));
     let octets = sextets.chunks(4).flat_map(move |group| {
         let bits = (0..4).fold(0, |bits, at| {
             bits << 6 | u32::from(group.get(at).map_or(0, sextet))
         });
         bits.to_be_bytes().into_iter().skip(1)
     });
-    octets.take(usize::from(sextet(length)))
+    let lost = length.saturating_sub(sextets.len().div_ceil(4) * 3);
+    (octets.take(length), lost)
 }
 
 #[cfg(test)]
@@ -278,12 +299,28 @@ mod tests {
             ),
             (b"begin 644 a\n#:&5L\n#;&", b"hell`\0"),
             (b"begin 644 zeros\r\n&````    \r\n#", b"\0\0\0\0\0\0"),
+            (
+                b"begin 644 stripped\r\n*86\r\n#:&5L\r\n#\r\n`\r\nend\r\n",
+                b"a`\0\0\0\0\0\0\0\0hel\0\0\0",
+            ),
             (b"begin", b"begin"),
             (b"", b""),
         ] {
             let shown = octets.escape_ascii();
             assert_eq!(&*Uuencode.decode(octets), decoded, "{shown}");
         }
+    }
+
+    #[test]
+    fn zeros_of_lost_spaces_are_bounded() {
+        let hostile = |lines| format!("begin 644 a\n{}", "_\n".repeat(lines));
+        for lines in [1000, 100_000] {
+            let octets = hostile(lines);
+            let size = octets.len() * FILLED_FOR_OCTET;
+            assert_eq!(Uuencode.decoded_size(octets.as_bytes()), size as u64);
+        }
+        let octets = hostile(3_000_000);
+        assert_eq!(Uuencode.decoded_size(octets.as_bytes()), FILLED as u64);
     }
 
     #[test]
