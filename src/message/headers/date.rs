@@ -36,8 +36,8 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// Zones by name, in hours. RFC 5322 section 4.3 has those of North America; the others are as
-/// usual as unambiguous.
-const ZONES: [(&str, i8); 31] = [
+/// usual as unambiguous. AST is none of them: it is of Arabia or of the Atlantic.
+const ZONES: [(&str, i8); 41] = [
     ("ut", 0),
     ("utc", 0),
     ("gmt", 0),
@@ -55,6 +55,7 @@ const ZONES: [(&str, i8); 31] = [
     ("akdt", -8),
     ("hst", -10),
     ("west", 1),
+    ("bst", 1),
     ("cet", 1),
     ("met", 1),
     ("mez", 1),
@@ -62,13 +63,22 @@ const ZONES: [(&str, i8); 31] = [
     ("mest", 2),
     ("mesz", 2),
     ("eet", 2),
+    ("sast", 2),
     ("eest", 3),
+    ("idt", 3),
+    ("eat", 3),
     ("msk", 3),
     ("msd", 4),
+    ("gst", 4),
+    ("ict", 7),
+    ("hkt", 8),
+    ("sgt", 8),
     ("jst", 9),
     ("kst", 9),
     ("aest", 10),
     ("aedt", 11),
+    ("nzst", 12),
+    ("nzdt", 13),
 ];
 
 impl WrittenDate {
@@ -153,9 +163,10 @@ fn without_space_at_colons(text: &str) -> String {
 
 /// The words, without quotation marks; those of `2-May-2024` one by one.
 fn words(text: &str) -> Vec<&str> {
-    let is_between = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | '"' | ';');
+    let is_between = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | ';');
     let mut words = Vec::new();
-    for word in text.split(is_between).filter(|word| !word.is_empty()) {
+    let written = text.split(is_between).flat_map(at_commas);
+    for word in written.filter(|word| !word.is_empty()) {
         let pieces: Vec<&str> = word.splitn(4, '-').collect();
         match pieces.as_slice() {
             [first, name, year] if month(name).is_some() && !first.is_empty() => {
@@ -165,6 +176,19 @@ fn words(text: &str) -> Vec<&str> {
         }
     }
     words
+}
+
+/// The pieces between commas. In `12:00:00,250` the comma is that of ISO 8601: a year, which may
+/// stand there, has four digits.
+fn at_commas(text: &str) -> Vec<&str> {
+    let is_fraction = |time: &str, behind: &str| {
+        let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+        time.matches(':').count() == 2 && !matches!(digits, 0 | 4)
+    };
+    match text.split_once(',') {
+        Some((time, behind)) if is_fraction(time, behind) => vec![text],
+        _ => text.split(',').collect(),
+    }
 }
 
 /// What was read of a date so far.
@@ -237,7 +261,7 @@ impl Found {
 
     /// `10:00`, `10:00:00`, `10:00:00.250`, perhaps with the zone or `PM` right behind it.
     fn take_time(&mut self, word: &str, next: Option<&&str>) -> bool {
-        let end = word.find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.')));
+        let end = word.find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.' | ',')));
         let (clock, behind) = word.split_at(end.unwrap_or(word.len()));
         let half = if behind.is_empty() {
             next.copied()
@@ -369,12 +393,13 @@ fn year(word: &str) -> Option<i16> {
     })
 }
 
-/// A leap second is the second before.
+/// A leap second is the second before. A fraction of the seconds may stand behind any mark.
 fn clock_time(clock: &str, half: Option<&str>) -> Option<civil::Time> {
     let mut numbers = clock.split(':');
     let (hour, minute, second) = (numbers.next()?, numbers.next()?, numbers.next());
-    let second = second.unwrap_or("0").split('.').next()?;
-    if numbers.next().is_some() || minute.contains('.') || hour.contains('.') {
+    let second = second.unwrap_or("0").split(['.', ',']).next()?;
+    let _fraction = numbers.next();
+    if numbers.next().is_some() {
         return None;
     }
     let number = |digits: &str| digits.parse::<i8>().ok().filter(|_| digits.len() <= 2);
@@ -416,11 +441,20 @@ fn zone(word: &str) -> Option<Offset> {
         {
             numeric_zone(behind)
         }
+        Some('0'..='9') if name.is_empty() && is_bare_offset(behind) => {
+            numeric_zone(&format!("+{behind}"))
+        }
         // A word with a hyphen in it is no zone.
         Some('+' | '-' | '_' | '.' | '0'..='9' | '@' | '/') | None if name.is_empty() => None,
         None | Some('.' | ')' | ']') => named_zone(name),
         Some(_) => None,
     }
+}
+
+/// `0200`, of the times that zones have.
+fn is_bare_offset(word: &str) -> bool {
+    let is_number = word.len() == 4 && word.bytes().all(|octet| octet.is_ascii_digit());
+    is_number && matches!(&word[2..], "00" | "30" | "45") && word[..2] <= *"14"
 }
 
 fn named_zone(name: &str) -> Option<Offset> {
@@ -518,6 +552,16 @@ mod tests {
             "2024-05-02t20:00:00z",
             "2 May 2024 20:00:00 +0000 (UTC)",
             "2 May 2024 08:00 PM",
+            "Thu, 2 May 2024 20:00:00:123 +0000",
+            "2024-05-02T12:00:00,123-08:00",
+            "2024-05-02 12:00:00,123456 -0800",
+            "Thu, 2 May 2024 22:00:00 0200",
+            "2024-05-03 01:45:00 0545",
+            "Thu May 2 20:00:00,2024",
+            "May 2,2024 20:00:00",
+            "Thu, 2 May 2024 21:00:00 BST",
+            "Fri, 3 May 2024 08:00:00 NZST",
+            "Fri, 3 May 2024 04:00:00 HKT",
         ] {
             let date = read(text).and_then(WrittenDate::timestamp);
             assert_eq!(date, Some(1_714_680_000), "{text}");
@@ -527,6 +571,22 @@ mod tests {
             september.map(WrittenDate::iso).as_deref(),
             Some("2024-09-02T10:00:00+00:00")
         );
+    }
+
+    #[test]
+    fn a_number_that_no_zone_has_is_no_zone() {
+        for text in [
+            "2 May 2024 12:00:00 2024",
+            "2 May 2024 12:00:00 0210",
+            "2 May 2024 12:00:00 02",
+            "2 May 2024 12:00:00 AST",
+        ] {
+            assert_eq!(
+                iso(text).as_deref(),
+                Some("2024-05-02T12:00:00+00:00"),
+                "{text}"
+            );
+        }
     }
 
     #[test]
@@ -559,6 +619,7 @@ mod tests {
             "2024-05-02",
             "2024-13-02T10:00:00Z",
             "2 May 2024",
+            "2 May 2024 10:00:00:12:34:56",
         ] {
             assert_eq!(iso(text), None, "{text}");
         }
