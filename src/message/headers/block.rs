@@ -149,9 +149,12 @@ impl BlockScan {
         None
     }
 
-    /// Before the first field, a line of words between dashes is junk.
+    /// A line of nothing but dashes is junk. Before the first field, so is a line of words between
+    /// dashes.
     fn is_boundary(&self, line: &[u8]) -> bool {
-        line.starts_with(b"--") && (self.has_fields || !line.contains(&b' '))
+        line.starts_with(b"--")
+            && line.iter().any(|octet| *octet != b'-')
+            && (self.has_fields || !line.contains(&b' '))
     }
 
     /// An indented line goes on with the field above it.
@@ -340,6 +343,7 @@ mod tests {
             ),
             ("A: b\r\n c\r\n", "text\r\n"),
             ("A: b\r\n", "http://a.example/\r\n"),
+            ("A: b\r\n", "-----\r\ntext\r\n"),
             (
                 "A: b\r\n",
                 "--boundary\r\nContent-Type: text/plain\r\n\r\ntext",
@@ -380,6 +384,7 @@ mod tests {
         for block in [
             "Received: from a\r\nby b\r\nSubject: c\r\nReceived: from d\r\nby e;\r\nMon\r\n\r\n",
             "A: b\r\njunk\r\nSubject: c\r\n\r\n",
+            "A: b\r\n-----\r\nSubject: c\r\n\r\n",
             "A: b\r\n \r\nSubject: c\r\n\r\n",
             "   \r\nSubject: c\r\n\r\n",
             "junk\r\nSubject: c\r\n\r\n",
