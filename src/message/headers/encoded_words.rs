@@ -138,14 +138,15 @@ impl<'a> Word<'a> {
         let inner = octets.strip_prefix(b"=?")?;
         let mut pieces = inner.splitn(3, |octet| *octet == b'?');
         let (charset, encoding, text) = (pieces.next()?, pieces.next()?, pieces.next()?);
-        let is_token = charset.iter().all(u8::is_ascii_graphic);
+        let name = charset.trim_ascii();
+        let is_token = name.iter().all(u8::is_ascii_graphic);
         let is_base64 = match encoding {
             [b'b' | b'B'] => true,
             [b'q' | b'Q'] => false,
             _ => return None,
         };
         let text = &text[..memmem::find(&text[..text.len().min(LOOK)], b"?=")?];
-        let label = std::str::from_utf8(charset).ok().filter(|_| is_token)?;
+        let label = std::str::from_utf8(name).ok().filter(|_| is_token)?;
         let word = Self {
             charset: label.split('*').next().unwrap_or_default(),
             is_base64,
@@ -352,6 +353,7 @@ mod tests {
             ("=?utf-8?q?two\r\n words?=", "two words"),
             ("=?us-ascii*en?q?Keith_Moore?=", "Keith Moore"),
             ("=??q?caf=C3=A9?=", "café"),
+            ("=?utf-8 ?q?caf=C3=A9?= x", "café x"),
             ("=?x-unknown?q?caf=E9?=", "café"),
             ("=?utf-8?q?a=ZZ?=", "a=ZZ"),
         ] {
