@@ -172,7 +172,6 @@ fn section(parameter: &[u8]) -> Option<(String, Section)> {
     let octets = unquoted(without_encoded_equals(value));
     let (name, form) = match name.strip_suffix('*') {
         Some(name) => (name, Form::Extended),
-        None if is_extended(&name, &octets) => (name.as_str(), Form::Extended),
         None => (name.as_str(), Form::Plain),
     };
     let (name, number) = match name.split_once('*') {
@@ -233,12 +232,12 @@ fn without_comment<'a>(name: &str, value: &'a [u8]) -> &'a [u8] {
     }
 }
 
-/// Whether a file name has the form of RFC 2231 under the name of a plain parameter:
-/// `utf-8''a%20b.pdf`.
-fn is_extended(name: &str, octets: &[u8]) -> bool {
+/// Whether the value of a plain parameter has the form of RFC 2231: `utf-8''a%20b.pdf`. Some mailers
+/// forget the asterisk.
+fn is_extended(octets: &[u8]) -> bool {
     let (label, value) = charset_and_value(octets);
     let is_known = label.is_some_and(|label| charset::is_known(&label));
-    NAMES.contains(&name) && is_known && value.contains(&b'%')
+    is_known && value.contains(&b'%')
 }
 
 /// The sections in their order. If a number occurs in both forms, the one with the charset counts:
@@ -251,11 +250,17 @@ fn joined(name: &str, mut sections: Vec<Section>, message: Option<&str>) -> Stri
             .into_iter()
             .flat_map(|section| section.octets)
             .collect();
-        return if NAMES.contains(&name) {
-            encoded_words::text(&octets, message)
-        } else {
-            String::from_utf8_lossy(&octets).into_owned()
-        };
+        if !NAMES.contains(&name) {
+            return String::from_utf8_lossy(&octets).into_owned();
+        }
+        if !is_extended(&octets) {
+            return encoded_words::text(&octets, message);
+        }
+        sections = vec![Section {
+            number: 0,
+            form: Form::Extended,
+            octets,
+        }];
     }
     let mut label = None;
     let mut octets = Vec::new();
@@ -405,6 +410,14 @@ mod tests {
             (
                 "filename*0*=koi8-r''%F0; filename*1*=%D2; filename*2=.txt",
                 "Пр.txt",
+            ),
+            (
+                "filename*0=UTF-8''caf%C3; filename*1=%A9%20; filename*2=b.pdf",
+                "café b.pdf",
+            ),
+            (
+                "filename*0=\"100%\"; filename*1=\" 50%.pdf\"",
+                "100% 50%.pdf",
             ),
         ] {
             assert_eq!(
