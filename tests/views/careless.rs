@@ -115,11 +115,22 @@ fn messages_of_other_types_are_messages() {
 
 #[test]
 fn a_body_that_is_elsewhere_has_its_place_shown() {
-    let message = with_part(
-        "Content-Type: message/external-body; access-type=URL;\n URL=\"https://example.org/a\"\n\n\
-         Content-Type: text/plain\n\n",
-    );
-    assert_eq!(body(&message), "hello\n\n[external: https://example.org/a]");
+    for (access, place) in [
+        (
+            "URL;\n URL=\"https://example.org/a\"",
+            "https://example.org/a",
+        ),
+        (
+            "mail-server;\n server=\"mailserv@example.org\"",
+            "mailserv@example.org",
+        ),
+    ] {
+        let message = with_part(&format!(
+            "Content-Type: message/external-body; access-type={access}\n\n\
+             Content-Type: text/plain\n\n",
+        ));
+        assert_eq!(body(&message), format!("hello\n\n[external: {place}]"));
+    }
 }
 
 #[test]

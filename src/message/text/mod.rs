@@ -385,8 +385,8 @@ fn is_form_of_text(entity: &Entity) -> bool {
     is_form && !entity.is_attached() && entity.file_name().is_none()
 }
 
-/// How the part is protected (RFC 1847, RFC 8551), or where its body is (RFC 2017), according to
-/// its type.
+/// How the part is protected (RFC 1847, RFC 8551), or where its body is (RFC 2017, RFC 2046 section
+/// 5.2.3), according to its type.
 fn remark(entity: &Entity) -> Option<String> {
     let media = &entity.media;
     let how = match (media.class, media.name()) {
@@ -397,8 +397,9 @@ fn remark(entity: &Entity) -> Option<String> {
             pkcs7(media.parameter("smime-type"))
         }
         (_, "message/external-body") => {
-            let place = media.parameter("url").or_else(|| media.parameter("name"));
-            return Some(format!("external: {}", place?));
+            let places = ["url", "name", "server"];
+            let mut stated = places.iter().filter_map(|place| media.parameter(place));
+            return Some(format!("external: {}", stated.next()?));
         }
         _ => return None,
     };
