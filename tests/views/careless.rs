@@ -134,6 +134,17 @@ fn a_body_that_is_elsewhere_has_its_place_shown() {
 }
 
 #[test]
+fn a_file_has_its_name_before_its_resource_fork() {
+    let message = with_part(
+        "Content-Type: multipart/appledouble; boundary=AD\n\n\
+         --AD\nContent-Type: application/applefile; name=photo.jpg\n\nfork\n\
+         --AD\nContent-Type: image/jpeg; name=photo.jpg\n\npicture\n--AD--\n",
+    );
+    assert_eq!(file(&message, "attachments/photo.jpg"), b"picture");
+    assert_eq!(file(&message, "attachments/photo (2).jpg"), b"fork");
+}
+
+#[test]
 fn an_attached_text_is_shown_whatever_its_type() {
     for (media_type, name) in [
         ("application/octet-stream", "notes.txt"),

@@ -22,26 +22,29 @@ pub(in crate::message) enum PartRole {
     Message(usize),
 }
 
-/// All items in the message's order. Every view gives the parts the same names.
-pub(in crate::message) fn items(message: &MessageTree) -> Vec<PartItem<'_>> {
+/// All items in the message's order. Every view gives the parts the same names: of two of one name
+/// the first one has it, but a file before its resource fork.
+pub(in crate::message) fn items<'m>(message: &'m MessageTree) -> Vec<PartItem<'m>> {
     let mut entities = Vec::new();
     collect(&message.root, &mut entities);
     let (mut names, mut messages) = (GivenNames::default(), 0);
-    let role = |(at, entity): (usize, &'_ Entity)| match entity.media.class {
-        Class::Message => {
-            messages += 1;
-            PartRole::Message(messages)
-        }
-        Class::Plain if is_text(entity, message) => PartRole::Text,
-        Class::Html if is_text(entity, message) => PartRole::Html,
-        _ => PartRole::Attachment(names.give(&name(entity, at + 1))),
+    let item = |(at, entity): (usize, &'m Entity)| {
+        let role = match entity.media.class {
+            Class::Message => {
+                messages += 1;
+                PartRole::Message(messages)
+            }
+            Class::Plain if is_text(entity, message) => PartRole::Text,
+            Class::Html if is_text(entity, message) => PartRole::Html,
+            _ => PartRole::Attachment(names.give(&name(entity, at + 1))),
+        };
+        (at, PartItem { entity, role })
     };
-    let roles: Vec<PartRole> = entities.iter().copied().enumerate().map(role).collect();
-    entities
-        .into_iter()
-        .zip(roles)
-        .map(|(entity, role)| PartItem { entity, role })
-        .collect()
+    let mut in_turn: Vec<_> = entities.into_iter().enumerate().collect();
+    in_turn.sort_by_key(|(_, entity)| is_resource_fork(entity));
+    let mut items: Vec<_> = in_turn.into_iter().map(item).collect();
+    items.sort_by_key(|(at, _)| *at);
+    items.into_iter().map(|(_, item)| item).collect()
 }
 
 /// The depth is limited by [`MessageTree::read`].
@@ -50,6 +53,12 @@ fn collect<'m>(entity: &'m Entity, entities: &mut Vec<&'m Entity>) {
         Class::Multipart(_) => entity.parts.iter().for_each(|part| collect(part, entities)),
         _ => entities.push(entity),
     }
+}
+
+/// What a Mac keeps of a file besides its octets. It has the name of the file, which is the next
+/// part (RFC 1740).
+fn is_resource_fork(entity: &Entity) -> bool {
+    entity.media.name() == "application/applefile"
 }
 
 /// A part with a file name is a file, unless it is the whole message: some mailers name the message
