@@ -126,6 +126,10 @@ fn of_the_protocol() {
             "the server sent a listing of more than 9 octets",
         ),
         (
+            ProtocolError::NoopsDiffer(words()),
+            "the server's answers to two NOOPs differ: no",
+        ),
+        (
             ProtocolError::BadStat(words()),
             "the server's answer to STAT is not a count and a size: no",
         ),
