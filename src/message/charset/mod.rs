@@ -24,7 +24,8 @@ const DETECTABLE: usize = 12;
 /// The text in the charset of that label. A character that cannot be decoded becomes U+FFFD.
 ///
 /// The octets win over the label where they contradict it: UTF-8 and ISO-2022-JP are not shown as
-/// another charset, and eight bits are not read in a charset of seven. Without a known label the charset is guessed.
+/// another charset, and eight bits are not read in a charset of seven. Without a known label the
+/// charset is guessed.
 pub(super) fn decode(label: Option<&str>, octets: &[u8]) -> String {
     match label.and_then(Charset::of_label) {
         Some(charset) if !charset.is_contradicted(octets) => charset.decode(octets),
