@@ -333,20 +333,6 @@ fn messages_with_other_unique_ids_after_a_failed_quit_are_not_said_to_be_deleted
     }
 }
 
-#[test]
-fn messages_with_other_unique_ids_in_a_new_session_are_not_said_to_have_gone() {
-    let liar = Liar::start(&of_different_sizes(6));
-    let mut mount = mounted(&liar, &["timeout=2s"]);
-    list_with_dates(&mount);
-    remove(&mount, &name(2));
-    end_session(&liar);
-    (1..=6).for_each(|serial| liar.set_uidl(serial, format!("LIAR-{serial}").as_bytes()));
-    let (status, said) = umount(&mut mount);
-    assert_ne!(status, Some(0), "{said}");
-    assert!(!said.contains("already gone"), "{said}");
-    assert_eq!(liar.left_serials().len(), 6);
-}
-
 /// The reply to the last DELE comes when QUIT is sent, so it seems to be that to QUIT.
 #[test]
 fn a_late_reply_to_dele_is_no_answer_to_quit() {

@@ -75,7 +75,8 @@
 //! - It answers a DELE twice (a few). The surplus would pass for the answer to QUIT, so pop3fs sends
 //!   STAT before that. (`commit`)
 //! - It gives all messages other unique-ids when the maildrop was rebuilt, or in each session
-//!   (some). Then nothing tells which messages have gone, and removals stay pending. (`merge`)
+//!   (some). After a failed QUIT this must not pass for a deletion: if the sizes are the same, it is
+//!   not known what QUIT did. (`merge`, `reconcile`)
 //!
 //! The end of a session:
 //! - It numbers the messages behind a deleted one again at DELE, and not at QUIT (small servers).

@@ -456,7 +456,7 @@ fn send_deletions(
 ) -> Result<Marked, Broken> {
     confirmed.sort_unstable_by_key(|&(_, number)| Reverse(number));
     let mut marked = Marked {
-        unnamed: session.unnamed(),
+        unidentified: session.unidentified(),
         ..Marked::default()
     };
     let ahead = session.ahead();

@@ -135,7 +135,7 @@ impl<'a> Reconcile<'a> {
     fn names_as_many(&self, sessions: &Sessions) -> bool {
         sessions
             .current()
-            .is_some_and(|session| session.unnamed() <= self.marked.unnamed)
+            .is_some_and(|session| session.unidentified() <= self.marked.unidentified)
     }
 
     /// Sorts messages by what the open session shows: those that the server still has or may have,

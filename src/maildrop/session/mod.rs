@@ -176,10 +176,9 @@ impl Session {
         self.numbers.serial
     }
 
-    /// How many messages the maildrop has that this session has no number for, because the server
-    /// did not identify them.
-    pub(crate) fn unnamed(&self) -> usize {
-        self.numbers.unnamed
+    /// How many messages of the maildrop the server did not identify in this session.
+    pub(crate) fn unidentified(&self) -> usize {
+        self.numbers.unidentified
     }
 
     /// How many commands of a listing or a commit may be in flight.

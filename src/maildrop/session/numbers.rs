@@ -12,7 +12,7 @@ pub(crate) struct Numbers {
     /// The serial number of the listing that they come from.
     pub(crate) serial: ListingSerial,
     /// How many messages that listing did not identify.
-    pub(crate) unnamed: usize,
+    pub(crate) unidentified: usize,
     by_message: SecondaryMap<MessageId, MessageNumber>,
 }
 
@@ -20,14 +20,14 @@ impl Numbers {
     /// Takes the numbers of these messages, in the same order.
     pub(crate) fn new(
         serial: ListingSerial,
-        unnamed: usize,
+        unidentified: usize,
         messages: &[MessageId],
         numbers: &[MessageNumber],
     ) -> Self {
         let numbered = messages.iter().copied().zip(numbers.iter().copied());
         Self {
             serial,
-            unnamed,
+            unidentified,
             by_message: numbered.collect(),
         }
     }

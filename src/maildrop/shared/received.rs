@@ -310,7 +310,8 @@ impl Shared {
             (plan, departing)
         });
         let numbering = self.number(&plan, departing);
-        let (messages, serial, unnamed, was_away) = self.change(|state, effects| {
+        let unidentified = plan.unidentified();
+        let (messages, serial, was_away) = self.change(|state, effects| {
             let mut changes = Changes::default();
             state.catalogue.update_known(&plan, &mut changes);
             self.take_changes(&changes, state, effects);
@@ -330,7 +331,6 @@ impl Shared {
             (
                 messages,
                 state.catalogue.serial(),
-                state.catalogue.unnamed,
                 state.offline.take().is_some(),
             )
         });
@@ -338,7 +338,7 @@ impl Shared {
             log::info!("the server is there again");
         }
         self.forget_settled();
-        Numbers::new(serial, unnamed, &messages, &listing.numbers)
+        Numbers::new(serial, unidentified, &messages, &listing.numbers)
     }
 
     /// Has the index number the new messages of a listing, which take the space of those that
