@@ -261,6 +261,30 @@ fn a_hanging_body_of_a_twin_keeps_no_other_message() {
     }
 }
 
+/// When its twin is deleted, it takes the name of that one.
+#[test]
+fn a_twin_that_is_kept_is_not_said_to_have_gone() {
+    let liar = Liar::start(&of_different_sizes(4));
+    for serial in [1, 2] {
+        liar.set_uidl(serial, b"same");
+    }
+    let mut mount = mounted(&liar, &["timeout=2s"]);
+    list_with_dates(&mount);
+    for removed in ["same.eml", "same~2.eml", &name(3)] {
+        crate::remove(&mount, removed);
+    }
+    // So both are deleted after the others, and the second one is given up.
+    liar.once("DELE 1", Reply::Close);
+    liar.on_message("DELE", 2, Reply::Close);
+    let (status, said) = crate::umount(&mut mount);
+    assert_eq!(liar.left_serials(), [2, 4], "{said}");
+    assert_eq!(status, crate::uncommitted(), "{said}");
+    assert!(said.contains("2 messages deleted"), "{said}");
+    assert!(!said.contains("already gone"), "{said}");
+    mount.remount();
+    assert_eq!(crate::listed(&mount), [name(4), "same.eml".to_owned()]);
+}
+
 /// TOP alone hangs: the body tells that the message is the one that was removed.
 #[test]
 fn a_hanging_top_keeps_no_message() {

@@ -239,7 +239,9 @@ pub(super) fn keep_untried(
         return verdict;
     }
     let state = shared.state.lock();
-    let is_gone = |&id: &MessageId| state.catalogue.get(id).standing == Standing::Departed;
+    // One that has a name of a twin by now is not shown any more, and has not gone.
+    let is_shown = |id: MessageId| state.catalogue.get(id).standing != Standing::Departed;
+    let is_gone = |&id: &MessageId| !is_shown(id) && !is_shown(state.catalogue.first_twin(id));
     let (gone, left): (Vec<MessageId>, Vec<MessageId>) = messages.into_iter().partition(is_gone);
     verdict.gone += gone.len();
     verdict.kept.extend(left.iter().map(|&id| {
@@ -254,8 +256,9 @@ pub(super) fn keep_untried(
             reason: reason.clone(),
         }
     }));
+    let pending: Vec<MessageId> = left.into_iter().filter(|&id| is_shown(id)).collect();
     drop(state);
-    shared.list_again(&left, &[]);
+    shared.list_again(&pending, &[]);
     verdict
 }
 
