@@ -10,8 +10,8 @@ use crate::common::{
     Background, Gate, Liar, Mount, Reply, RetrFault, corpus, eventually, output_within, run,
 };
 use crate::{
-    SOON, assert_all_right, assert_never_wrong, list_with_dates, listed, message, mounted, name,
-    of_different_sizes, of_equal_size, reads_right_or_fails, sync, umount,
+    SOON, assert_all_right, assert_never_wrong, end_session, list_with_dates, listed, message,
+    mounted, name, of_different_sizes, of_equal_size, reads_right_or_fails, sync, umount,
 };
 
 const COUNT: usize = 20;
@@ -181,6 +181,33 @@ fn a_duplicate_reply_is_harmless_without_a_pipeline() {
         assert_right_with(&["mtime=none", "pipeline=off"], |liar| {
             liar.once(&format!("RETR {serial}"), Reply::Duplicated);
         });
+    }
+}
+
+/// The session in which a message is fetched has announced another size than the one before.
+#[test]
+fn a_cut_body_of_the_size_of_an_earlier_listing_is_not_kept() {
+    let messages = of_different_sizes(3);
+    let liar = Liar::start(&messages);
+    let mut mount = mounted(&liar, &["timeout=2s", "mtime=none"]);
+    // LIST is right on this server.
+    for serial in [2, 3] {
+        assert!(reads_right_or_fails(&mount, serial, &messages));
+    }
+    end_session(&liar);
+    liar.remove(1);
+    let longer = message(7, &"a longer text\r\n".repeat(90));
+    let serial = liar.add(&longer);
+    liar.set_uidl(serial, b"liar-1");
+    let cut = [b"+OK\r\n", &longer[..messages[0].len() - 2], b"\r\n.\r\n"].concat();
+    liar.once("RETR 3", Reply::Raw(cut));
+    for _ in 0..2 {
+        eventually("the whole message", || {
+            let octets = fs::read(mount.join(name(1))).ok()?;
+            assert!(octets == longer, "{} octets", octets.len());
+            Some(())
+        });
+        mount.remount();
     }
 }
 

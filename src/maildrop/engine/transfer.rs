@@ -359,7 +359,8 @@ impl Transfer {
         }
         let most = self.most_in_flight(sessions, shared);
         while self.alone.is_none() && self.has_room(most) {
-            let Some(next) = self.first.take().or_else(|| shared.next_want()) else {
+            let first = self.first.take().map(|first| shared.announce_again(first));
+            let Some(next) = first.or_else(|| shared.next_want()) else {
                 return self.check_behind_the_last(most, sessions);
             };
             if self.goes_alone(next.want, sessions) {

@@ -71,6 +71,19 @@ impl Shared {
         }
     }
 
+    /// The want as the last listing announces its message: a session may have begun since the want
+    /// was chosen.
+    pub(crate) fn announce_again(&self, next: NextWant) -> NextWant {
+        self.look(|state| {
+            let announced = state.catalogue.get(next.want.message()).announced();
+            NextWant {
+                want: next.want,
+                announced,
+                expected: state.sizes.octets(announced),
+            }
+        })
+    }
+
     /// Answers the waiters of a body from memory or disk. Returns false if it is in neither.
     fn answer_from_cache(&self, id: MessageId) -> bool {
         let in_memory = |state: &mut State, _: &mut Effects| {
