@@ -61,11 +61,11 @@ pub(super) struct Unconfirmed {
     pub(super) body: Body,
 }
 
-/// How a reply begins, and its octets. A server that answers a command twice sends both alike; two
+/// How a reply begins, and its length. A server that answers a command twice sends both alike; two
 /// messages hardly ever are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Beginning {
-    digest: HeaderDigest,
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ReplyStart {
+    beginning: Vec<u8>,
     octets: u64,
 }
 
@@ -101,13 +101,13 @@ pub(super) enum ReplyContent {
     OtherHeaders,
 }
 
-impl Beginning {
+impl ReplyStart {
     pub(super) fn of(body: &Body) -> Self {
         let mut buffer = Vec::new();
-        // Where the disk cannot be read, the octets alone count.
+        // Where the disk cannot be read, the length alone counts.
         let beginning = body.read_at(0, COMPARED, &mut buffer).unwrap_or_default();
         Self {
-            digest: HeaderDigest::of_body(beginning),
+            beginning: beginning.to_vec(),
             octets: body.len(),
         }
     }

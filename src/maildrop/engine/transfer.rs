@@ -61,7 +61,7 @@ use crate::maildrop::engine::outcome::{
 };
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::engine::suspects::{
-    Beginning, Judgement, ReplyContent, Suspects, TopWeight, Unconfirmed,
+    Judgement, ReplyContent, ReplyStart, Suspects, TopWeight, Unconfirmed,
 };
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::Session;
@@ -82,7 +82,7 @@ pub(super) struct Transfer {
     /// Complete replies that may yet prove to be another command's, in order.
     unconfirmed: Vec<Unconfirmed>,
     /// How the last reply of the session begins.
-    last: Option<Beginning>,
+    last: Option<ReplyStart>,
     /// It is like the one before it, so a probe goes before the check also where commands go one at
     /// a time.
     is_repeated: bool,
@@ -359,7 +359,7 @@ impl Transfer {
         }
         let most = self.most_in_flight(sessions, shared);
         while self.alone.is_none() && self.has_room(most) {
-            let first = self.first.take().map(|first| shared.announce_again(first));
+            let first = self.first.take().map(|first| shared.announce(first.want));
             let Some(next) = first.or_else(|| shared.next_want()) else {
                 return self.check_behind_the_last(most, sessions);
             };
@@ -582,8 +582,9 @@ impl Transfer {
         let Some((session, quirks)) = sessions.current_mut() else {
             return Err(Fault::Ending);
         };
-        let beginning = Beginning::of(&body);
-        self.is_repeated |= self.last.replace(beginning) == Some(beginning);
+        let start = Some(ReplyStart::of(&body));
+        self.is_repeated |= self.last == start;
+        self.last = start;
         let has_announced_size = is_whole && quirks.sizes.compare(announced, &body);
         let is_trusted = has_announced_size && quirks.sizes.is_trusted();
         let proves_step = is_trusted && is_distinct;

@@ -44,20 +44,14 @@ impl Shared {
                 return None;
             }
             let (want, urgency) = state.wants.next(self.least_urgency())?;
-            let announced = state.catalogue.get(want.message()).announced();
-            let is_too_large = announced.octets() > self.settings.max_message;
+            let next = state.announce(want);
+            let is_too_large = next.announced.octets() > self.settings.max_message;
             if is_too_large && urgency == Urgency::Ahead && matches!(want, Want::Body(_)) {
                 // Only a reader makes the engine try whether LIST is right.
                 state.wants.put_back(want);
                 continue;
             }
-            let expected = state.sizes.octets(announced);
             drop(state);
-            let next = NextWant {
-                want,
-                announced,
-                expected,
-            };
             let is_here = match (want, urgency) {
                 (Want::Body(id), Urgency::Asked) => self.answer_from_cache(id),
                 (Want::Body(id), Urgency::Ahead) => self.is_cached(id),
@@ -71,17 +65,10 @@ impl Shared {
         }
     }
 
-    /// The want as the last listing announces its message: a session may have begun since the want
-    /// was chosen.
-    pub(crate) fn announce_again(&self, next: NextWant) -> NextWant {
-        self.look(|state| {
-            let announced = state.catalogue.get(next.want.message()).announced();
-            NextWant {
-                want: next.want,
-                announced,
-                expected: state.sizes.octets(announced),
-            }
-        })
+    /// A want that was chosen before, with what the last listing announces: a session may have
+    /// begun since.
+    pub(crate) fn announce(&self, want: Want) -> NextWant {
+        self.look(|state| state.announce(want))
     }
 
     /// Answers the waiters of a body from memory or disk. Returns false if it is in neither.
@@ -475,6 +462,18 @@ impl Shared {
             }
         });
         self.forget_settled();
+    }
+}
+
+impl State {
+    /// The want, with what the last listing announces of its message.
+    fn announce(&self, want: Want) -> NextWant {
+        let announced = self.catalogue.get(want.message()).announced();
+        NextWant {
+            want,
+            announced,
+            expected: self.sizes.octets(announced),
+        }
     }
 }
 

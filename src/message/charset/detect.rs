@@ -43,7 +43,7 @@ fn has_neighbours(octets: &[u8]) -> bool {
 }
 
 /// One octet.
-struct Reading {
+struct OctetReading {
     detected: char,
     western: char,
 }
@@ -54,8 +54,8 @@ fn gives_words(encoding: &'static Encoding, octets: &[u8]) -> bool {
     let detected = encoding.decode_without_bom_handling(octets).0;
     let western = WINDOWS_1252.decode_without_bom_handling(octets).0;
     let characters = detected.chars().zip(western.chars());
-    let readings: Vec<Reading> = characters
-        .map(|(detected, western)| Reading { detected, western })
+    let readings: Vec<OctetReading> = characters
+        .map(|(detected, western)| OctetReading { detected, western })
         .collect();
     let (mut letters, mut signs) = (0, 0);
     for word in readings.chunk_by(|one, next| one.script() == next.script()) {
@@ -72,8 +72,8 @@ fn gives_words(encoding: &'static Encoding, octets: &[u8]) -> bool {
 }
 
 /// The word without what windows-1252 reads as signs at its ends.
-fn without_signs(word: &[Reading]) -> &[Reading] {
-    let is_letter = |reading: &Reading| !reading.is_western_sign();
+fn without_signs(word: &[OctetReading]) -> &[OctetReading] {
+    let is_letter = |reading: &OctetReading| !reading.is_western_sign();
     let start = word.iter().position(is_letter).unwrap_or(word.len());
     let end = word.iter().rposition(is_letter);
     &word[start..end.map_or(start, |at| at + 1)]
@@ -85,7 +85,7 @@ enum Script {
     Other,
 }
 
-impl Reading {
+impl OctetReading {
     /// The script of a letter, or of an accent of Vietnamese.
     fn script(&self) -> Option<Script> {
         match self.detected {

@@ -36,7 +36,7 @@ impl Choice {
             return Self::Html;
         }
         let hasher = RandomState::new();
-        let (plain, html) = (Content::of(plain, &hasher), Content::of(html, &hasher));
+        let (plain, html) = (Wording::of(plain, &hasher), Wording::of(html, &hasher));
         let shared = html.words.intersection(&plain.words).count();
         if plain.stands_for_html(&html, shared) {
             Self::Plain
@@ -55,7 +55,7 @@ fn is_blank(text: &str) -> bool {
 
 /// What a text says.
 #[derive(Default)]
-struct Content {
+struct Wording {
     /// The different words, as hashes. Links are none, since two forms of a text seldom have the
     /// same; words of one letter tell nothing.
     words: HashSet<u64>,
@@ -64,7 +64,7 @@ struct Content {
     has_link: bool,
 }
 
-impl Content {
+impl Wording {
     fn of(text: &str, hasher: &RandomState) -> Self {
         let mut content = Self::default();
         for word in prefix(text, COMPARED).split_whitespace() {
