@@ -5,7 +5,7 @@ use std::fs;
 
 use super::super::common::{Liar, Mount, corpus, eventually};
 use super::super::renewal::list_until;
-use super::super::{in_clear, listed, read};
+use super::super::{in_clear, listed, read, read_beside_others};
 use super::{Attached, dovecot, names, noise, with_attachments};
 
 /// Octets of a message whose text takes longer to make than a listing takes to be renewed.
@@ -142,7 +142,12 @@ fn views_asked_for_before_an_alteration_show_the_new_content() {
         eventually("a view to be made", || {
             is_making_views(&mount).then_some(())
         });
-        scope.spawn(|| read(&mount.join(".text/same.txt")));
+        // The listing may be renewed between the open and fstat(2), which shows the new content then.
+        scope.spawn(|| {
+            let text = read_beside_others(&mount.join(".text/same.txt"));
+            let texts = [&before, &after].map(|message| pop3fs::message::text(message));
+            assert!(texts.iter().any(|known| known.as_bytes() == text));
+        });
         scope.spawn(|| names(&mount.join(".parts/same")));
         replace(&liar, &mount, &after);
     });
