@@ -13,9 +13,12 @@ pub(super) struct Reference {
     pub(super) mailbox: Numbers,
     /// What the last listing had that the mount has taken.
     pub(super) known: Numbers,
-    /// All listings that the index may have: what the server had after each step, while it was
-    /// there, since the mount began. A killed mount has written one of them.
+    /// All listings that the index may have at the end of the mount: what the server had after each
+    /// step, while it was there, since the mount began.
     pub(super) listings: Vec<Numbers>,
+    /// The listings that the mount has found in the index, perhaps. If it is killed at once, it has
+    /// stored none of its own.
+    pub(super) inherited_listings: Vec<Numbers>,
     /// The pending removals.
     pub(super) removed: Numbers,
     /// Those that the index keeps, at least.
@@ -43,6 +46,20 @@ impl Reference {
         self.remembered.retain(|number| listing.contains(number));
         self.listings.push(listing.clone());
         self.known = listing;
+    }
+
+    /// A mount has begun with what the server had.
+    pub(super) fn begin_with_server(&mut self) {
+        let inherited = std::mem::replace(&mut self.listings, vec![self.mailbox.clone()]);
+        self.inherited_listings = inherited;
+        self.known = self.mailbox.clone();
+    }
+
+    /// A mount has begun with the listing of an earlier one.
+    pub(super) fn begin_offline(&mut self, known: Numbers) {
+        self.inherited_listings.clear();
+        self.listings = vec![known.clone()];
+        self.known = known;
     }
 
     /// Checks what the directory shows of each message, and notes it.
@@ -73,5 +90,6 @@ impl Reference {
     pub(super) fn forget_what_may_be_lost(&mut self) {
         self.cached.clear();
         self.inodes.clear();
+        self.listings.append(&mut self.inherited_listings);
     }
 }

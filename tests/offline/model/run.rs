@@ -390,24 +390,19 @@ impl Run {
         self.reference.remembered = pending;
         let known: Numbers = mounted.listed().into_keys().collect();
         let known = &known | &self.reference.removed;
-        match is_offline {
-            false => self.reference.listings = vec![self.reference.mailbox.clone()],
-            true => {
-                self.tally.offline_mounts += 1;
-                if !self.reference.listings.contains(&known) {
-                    return Err(format!(
-                        "{known:?} are known; the server told {:?}",
-                        self.reference.listings
-                    ));
-                }
-                self.reference.listings = vec![known.clone()];
-            }
-        }
-        self.reference.known = match is_offline {
-            true => known,
-            false => self.reference.mailbox.clone(),
-        };
         self.mounted = Some(mounted);
+        if !is_offline {
+            self.reference.begin_with_server();
+            return Ok(());
+        }
+        self.tally.offline_mounts += 1;
+        if !self.reference.listings.contains(&known) {
+            return Err(format!(
+                "{known:?} are known; the server told {:?}",
+                self.reference.listings
+            ));
+        }
+        self.reference.begin_offline(known);
         Ok(())
     }
 
