@@ -424,7 +424,6 @@ impl Shared {
             Deletions {
                 messages: deleted.iter().map(identity).collect(),
                 at: unix_now(),
-                left: state.last_listing(),
             }
         });
         self.index.retire(deletions);

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::schema::{APPLICATION, CREATE, FORMAT, LISTING, LOAD, REMOVALS, WATERMARK, steps_from};
+use super::schema::{
+    APPLICATION, CREATE, DELETIONS, FORMAT, LISTING, LOAD, REMOVALS, WATERMARK, steps_from,
+};
 use crate::store::account::{INDEX_FILE, refuse_other_owner};
 use crate::store::{CacheFolder, StoreError};
 
@@ -197,7 +199,7 @@ fn check_content(connection: &Connection, path: &Path) -> Result<(), OpenFailure
         return Err(OpenFailure::Damaged(verdict));
     }
     let watermark = connection.query_row(WATERMARK, [], |row| row.get::<_, i64>(0));
-    let tables = [LOAD, LISTING, REMOVALS];
+    let tables = [LOAD, LISTING, REMOVALS, DELETIONS];
     let columns = tables
         .iter()
         .try_for_each(|table| connection.prepare(table).map(drop));
@@ -237,7 +239,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::super::fixture::{IndexFolder, row};
-    use super::super::{Index, LastListing, Row};
+    use super::super::{Deletions, Index, LastListing, Row};
     use super::*;
 
     /// Format 1 as it was written: never to be changed.
@@ -385,15 +387,15 @@ mod tests {
         let folder = IndexFolder::new();
         folder.open().learn(vec![row(b"a", 2)]);
         let outside = Connection::open(folder.file()).unwrap();
-        outside.pragma_update(None, "user_version", 6).unwrap();
+        outside.pragma_update(None, "user_version", 7).unwrap();
         drop(outside);
         let error = Index::open(&folder.folder).unwrap_err();
         assert!(
             matches!(
                 error,
                 StoreError::NewerFormat {
-                    found: 6,
-                    known: 5,
+                    found: 7,
+                    known: 6,
                     ..
                 }
             ),
@@ -690,12 +692,46 @@ mod tests {
         );
     }
 
+    /// Format 6 has one more table than format 5: never to be changed.
+    const DELETION: &str =
+        "CREATE TABLE deletion (at INTEGER NOT NULL, messages BLOB NOT NULL) STRICT";
+
     #[test]
-    fn a_new_index_has_format_5() {
+    fn format_5_is_upgraded_and_then_keeps_deletions() {
+        let folder = IndexFolder::new();
+        let outside = Connection::open(folder.file()).unwrap();
+        for (_, table) in FORMAT_5 {
+            outside.execute_batch(table).unwrap();
+        }
+        outside
+            .execute_batch(
+                "CREATE TABLE watermark (inode INTEGER NOT NULL) STRICT;
+                INSERT INTO watermark VALUES (3);
+                PRAGMA application_id = 1886351411; PRAGMA user_version = 5;
+                INSERT INTO message (uidl, ordinal, inode, listed, twins)
+                VALUES (x'61', 0, 17, 0, 1);",
+            )
+            .unwrap();
+        drop(outside);
+        assert_eq!(folder.rows(), [row(b"a", 17)]);
+        folder.open().retire(Deletions {
+            messages: vec![(b"a"[..].into(), 0)],
+            at: 5,
+        });
+        let deleted = Row {
+            twins: None,
+            departed: Some(5),
+            ..row(b"a", 17)
+        };
+        assert_eq!(folder.rows(), [deleted]);
+    }
+
+    #[test]
+    fn a_new_index_has_format_6() {
         let folder = IndexFolder::new();
         drop(folder.open());
         let outside = Connection::open(folder.file()).unwrap();
-        for (table, expected) in FORMAT_5 {
+        for (table, expected) in FORMAT_5.into_iter().chain([("deletion", DELETION)]) {
             let written: String = outside
                 .query_row(
                     "SELECT sql FROM sqlite_schema WHERE name = ?1",
@@ -711,6 +747,6 @@ mod tests {
         let version: i32 = outside
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap();
-        assert_eq!(version, 5);
+        assert_eq!(version, 6);
     }
 }

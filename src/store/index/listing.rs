@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
+use super::deletions::NotedDeletions;
 use super::schema::{DROP_LISTING, IDENTITIES, LISTING, RENEW_LISTING, STORE_LISTING};
 
 /// The octets of one inode number in the file.
@@ -98,6 +99,7 @@ fn sign(connection: &Connection, account: &str, inodes: &[u8]) -> rusqlite::Resu
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     }
+    let deletions = NotedDeletions::load(connection)?;
     let (mut identified, mut departed) = (0, HashSet::new());
     let mut statement = connection.prepare_cached(IDENTITIES)?;
     let mut found = statement.query([])?;
@@ -106,13 +108,14 @@ fn sign(connection: &Connection, account: &str, inodes: &[u8]) -> rusqlite::Resu
         if !listed.contains(&inode) {
             continue;
         }
-        let uidl = row.get_ref(1)?.as_blob()?;
+        let (uidl, ordinal) = (row.get_ref(1)?.as_blob()?, row.get::<_, u32>(2)?);
         identified += 1;
         digest.update(inode.to_le_bytes());
         digest.update((uidl.len() as u64).to_le_bytes());
         digest.update(uidl);
-        digest.update(row.get::<_, u32>(2)?.to_le_bytes());
-        if row.get::<_, Option<i64>>(3)?.is_some() {
+        digest.update(ordinal.to_le_bytes());
+        let has_departed = row.get::<_, Option<i64>>(3)?.is_some();
+        if has_departed || deletions.of(uidl, ordinal).is_some() {
             departed.insert(inode);
         }
     }

@@ -513,11 +513,10 @@ mod tests {
         }
     }
 
-    fn deletions(uidls: &[&[u8]], at: i64, left: &[u64]) -> Deletions {
+    fn deletions(uidls: &[&[u8]], at: i64) -> Deletions {
         Deletions {
             messages: uidls.iter().map(|&uidl| (uidl.into(), 0)).collect(),
             at,
-            left: listing(left),
         }
     }
 
@@ -539,8 +538,8 @@ mod tests {
             ..row(b"a", 5)
         };
         index.learn(vec![known, row(b"b", 7)]);
-        index.retire(deletions(&[b"a", b"b", b"never stored"], LATER, &[]));
-        index.retire(deletions(&[b"a"], LATER + 9, &[]));
+        index.retire(deletions(&[b"a", b"b", b"never stored"], LATER));
+        index.retire(deletions(&[b"a"], LATER + 9));
         // By a mount that knows the message by another inode number.
         index.learn(vec![Row {
             twins: None,
@@ -561,12 +560,53 @@ mod tests {
         let index = folder.open();
         let listed = vec![row(b"a", 5), row(b"b", 6), row(b"c", 7)];
         index.keep_listing(listed, listing(&[5, 6, 7]));
-        index.retire(deletions(&[b"b"], LATER, &[5, 7]));
+        index.retire(deletions(&[b"b"], LATER));
         assert_eq!(index.last_listing().unwrap(), Some(listing(&[5, 7])));
         // The row of this one is not kept.
-        index.retire(deletions(&[b"c"], 1, &[5]));
+        index.retire(deletions(&[b"c"], 1));
+        assert_eq!(index.last_listing().unwrap(), Some(listing(&[5])));
+        index.learn(vec![row(b"a", 5)]);
         assert_eq!(index.load().unwrap().len(), 2);
         assert_eq!(index.last_listing().unwrap(), Some(listing(&[5])));
+    }
+
+    #[test]
+    fn the_next_mount_knows_of_deletions_that_no_row_tells_of() {
+        let folder = IndexFolder::new();
+        folder
+            .open()
+            .learn(vec![row(b"a", 5), row(b"", 6), row(b"c", 7)]);
+        let gone = [&b"a"[..], b""];
+        folder.open().retire(deletions(&gone, LATER));
+        let outside = Connection::open(folder.file()).unwrap();
+        let untold: i64 = outside
+            .query_row("SELECT count(*) FROM message WHERE twins = 1", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(untold, 3);
+        let departures = |rows: Vec<Row>| -> Vec<_> {
+            let facts = rows.iter().map(|row| (row.inode, row.twins, row.departed));
+            facts.collect()
+        };
+        let (once, later) = (NonZeroU32::new(1), Some(LATER));
+        let expected = [(6, None, later), (5, None, later), (7, once, None)];
+        assert_eq!(departures(folder.rows()), expected);
+        // The first mount that writes a row tells the others.
+        let other_mail = Row {
+            listed: 9,
+            ..row(b"a", 50)
+        };
+        assert_eq!(
+            folder.open().assign(vec![other_mail.clone()]).unwrap()[0].inode,
+            5
+        );
+        let expected = [(6, None, later), (5, once, None), (7, once, None)];
+        assert_eq!(departures(folder.rows()), expected);
+        let noted: i64 = outside
+            .query_row("SELECT count(*) FROM deletion", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(noted, 0);
     }
 
     /// Far enough in the future that no row is too old.

@@ -4,7 +4,7 @@
 pub(super) const APPLICATION: i32 = 0x706f_7033;
 /// The format that this program reads and writes, stored as `user_version`. It grows with every
 /// change of [`CREATE`].
-pub(super) const FORMAT: i32 = 5;
+pub(super) const FORMAT: i32 = 6;
 
 /// `message` has one row for each message. `inode` is UNIQUE because two mounts may give out the
 /// same number at the same time. `twins` is 0 after the message was deleted. The only row of
@@ -53,7 +53,8 @@ CREATE TABLE removal (
     body_digest BLOB,
     twin_digest BLOB,
     PRIMARY KEY (uidl, ordinal)
-) WITHOUT ROWID, STRICT";
+) WITHOUT ROWID, STRICT;
+CREATE TABLE deletion (at INTEGER NOT NULL, messages BLOB NOT NULL) STRICT";
 
 /// All rows. `inode`, `size`, `listed` and `crlfs` are the bits of a u64.
 pub(super) const LOAD: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read,
@@ -86,6 +87,15 @@ pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size,
 /// Notes of a message that it was deleted, at ?3.
 pub(super) const RETIRE: &str = "UPDATE message SET twins = 0, departed = coalesce(departed, ?3)
     WHERE uidl = ?1 AND ordinal = ?2";
+
+/// The deletions that are noted, in the order in which they were made.
+pub(super) const DELETIONS: &str = "SELECT at, messages FROM deletion ORDER BY rowid";
+
+/// Notes the deletions of one commit.
+pub(super) const NOTE_DELETIONS: &str = "INSERT INTO deletion (at, messages) VALUES (?1, ?2)";
+
+/// Forgets the deletions that are noted.
+pub(super) const DROP_DELETIONS: &str = "DELETE FROM deletion";
 
 /// Whether a message has the inode number.
 pub(super) const IS_INODE_TAKEN: &str = "SELECT 1 FROM message WHERE inode = ?1";
@@ -197,14 +207,21 @@ const FROM_FORMAT_4: &str = "BEGIN IMMEDIATE;
     PRAGMA user_version = 5;
     COMMIT";
 
+/// Format 5 noted a deletion in the row of its message only.
+const FROM_FORMAT_5: &str = "BEGIN IMMEDIATE;
+    CREATE TABLE deletion (at INTEGER NOT NULL, messages BLOB NOT NULL) STRICT;
+    PRAGMA user_version = 6;
+    COMMIT";
+
 /// The steps from an older format to the current one; none if no such format ever existed.
 pub(super) fn steps_from(format: i32) -> Option<&'static [&'static str]> {
-    match format {
-        1 => Some(&[FROM_FORMAT_1, FROM_FORMAT_2, FROM_FORMAT_3, FROM_FORMAT_4]),
-        2 => Some(&[FROM_FORMAT_2, FROM_FORMAT_3, FROM_FORMAT_4]),
-        3 => Some(&[FROM_FORMAT_3, FROM_FORMAT_4]),
-        4 => Some(&[FROM_FORMAT_4]),
-        FORMAT => Some(&[]),
-        _ => None,
-    }
+    static STEPS: [&str; 5] = [
+        FROM_FORMAT_1,
+        FROM_FORMAT_2,
+        FROM_FORMAT_3,
+        FROM_FORMAT_4,
+        FROM_FORMAT_5,
+    ];
+    let missed = usize::try_from(format).ok()?.checked_sub(1)?;
+    STEPS.get(missed..)
 }

@@ -11,9 +11,9 @@ use rusqlite::{
     CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 
-use super::deletions::Deletions;
+use super::deletions::{self, Deletions, NotedDeletions};
 use super::inodes::{Inodes, watermark};
-use super::schema::{FIND, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, RETIRE, STORE};
+use super::schema::{FIND, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, STORE};
 use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
 
@@ -133,7 +133,7 @@ impl IndexWriter {
     }
 
     fn store(&mut self, rows: &[Row]) -> rusqlite::Result<()> {
-        self.deleted += store_all(&mut self.connection, rows)?;
+        self.deleted += store_all(&mut self.connection, &self.account, rows)?;
         Ok(())
     }
 
@@ -149,7 +149,7 @@ impl IndexWriter {
             IndexTask::KeepListing(rows, listing) => self.keep_listing(&rows, &listing),
             IndexTask::Retire(deletions) => self.retire(&deletions),
             IndexTask::LastListing(reply) => {
-                let found = listing::load(&self.connection, &self.account);
+                let found = last_listing(&mut self.connection, &self.account);
                 let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
             }
             IndexTask::Remember(removals, reply) => {
@@ -167,7 +167,7 @@ impl IndexWriter {
                 let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
             }
             IndexTask::Load(reply) => {
-                let loaded = load(&self.connection).map_err(|error| fault(&self.path, error));
+                let loaded = load(&mut self.connection).map_err(|error| fault(&self.path, error));
                 let _ = reply.send(loaded);
             }
             IndexTask::Flush(reply) => {
@@ -179,7 +179,7 @@ impl IndexWriter {
     /// Replies before the rows are written, which takes several times as long as to find their
     /// numbers. The transaction keeps other mounts from giving the same numbers meanwhile.
     fn assign(&mut self, rows: Vec<Row>, reply: &Sender<Result<Vec<Row>, StoreError>>) {
-        let (transaction, rows) = match begin_assigning(&mut self.connection, rows) {
+        let (transaction, rows) = match begin_assigning(&mut self.connection, &self.account, rows) {
             Ok(begun) => begun,
             Err(error) => {
                 let _ = reply.send(Err(fault(&self.path, error)));
@@ -187,8 +187,9 @@ impl IndexWriter {
             }
         };
         let _ = reply.send(Ok(rows.clone()));
-        if let Err(error) = put_all(transaction, &rows) {
-            self.drop_rows(rows.len(), error);
+        match transaction.put_and_commit(&rows) {
+            Ok(deleted) => self.deleted += deleted,
+            Err(error) => self.drop_rows(rows.len(), error),
         }
     }
 
@@ -219,9 +220,8 @@ impl IndexWriter {
     }
 
     fn retire(&mut self, deletions: &Deletions) {
-        match retire_all(&mut self.connection, &self.account, deletions) {
-            Ok(deleted) => self.deleted += deleted,
-            Err(error) => self.drop_rows(deletions.messages.len(), error),
+        if let Err(error) = deletions::note(&self.connection, deletions) {
+            self.drop_rows(deletions.messages.len(), error);
         }
     }
 
@@ -273,13 +273,15 @@ fn next_task(tasks: &Receiver<IndexTask>, until: Instant) -> Option<IndexTask> {
 /// All valid rows. Damage that SQLite does not notice can leave values that no row may have, or
 /// give two messages one inode number, so that a reader would get the wrong message. Such a message
 /// is left out, and learnt again.
-fn load(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
-    let mut statement = connection.prepare_cached(LOAD)?;
+fn load(connection: &mut Connection) -> rusqlite::Result<Vec<Row>> {
+    let snapshot = connection.transaction()?;
+    let deletions = NotedDeletions::load(&snapshot)?;
+    let mut statement = snapshot.prepare_cached(LOAD)?;
     let mut found = statement.query([])?;
     let (mut rows, mut inodes) = (Vec::new(), HashSet::new());
     while let Some(row) = found.next()? {
         match parse(row) {
-            Ok(row) if inodes.insert(row.inode) => rows.push(row),
+            Ok(row) if inodes.insert(row.inode) => rows.push(deletions.told_to(row)),
             Ok(row) => log::warn!("the index has inode number {} twice", row.inode),
             Err(error) => log::warn!("a row of the index is damaged: {error}"),
         }
@@ -317,38 +319,89 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-/// Stores the rows in one transaction. Returns how many rows of departed messages were deleted.
-fn store_all(connection: &mut Connection, rows: &[Row]) -> rusqlite::Result<usize> {
-    let transaction = begin(connection)?;
-    let deleted = store_in(&transaction, rows)?;
-    transaction.commit()?;
-    Ok(deleted)
+/// The stored listing, in one transaction.
+fn last_listing(
+    connection: &mut Connection,
+    account: &str,
+) -> rusqlite::Result<Option<LastListing>> {
+    let snapshot = connection.transaction()?;
+    listing::load(&snapshot, account)
 }
 
-/// IMMEDIATE waits for another mount's transaction here instead of failing in the middle.
-fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+/// A transaction that writes rows. It has applied the deletions that were noted.
+struct RowsTransaction<'c> {
+    transaction: Transaction<'c>,
+    /// How many rows of departed messages it has deleted.
+    deleted: usize,
+}
+
+impl<'c> RowsTransaction<'c> {
+    /// IMMEDIATE waits for another mount's transaction here instead of failing in the middle.
+    fn begin(connection: &'c mut Connection, account: &str) -> rusqlite::Result<Self> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = connection.transaction_with_behavior(immediate)?;
+        let deletions = NotedDeletions::load(&transaction)?;
+        let deleted = match deletions.apply(&transaction)? {
+            true => prune_and_keep_listing(&transaction, account)?,
+            false => 0,
+        };
+        Ok(Self {
+            transaction,
+            deleted,
+        })
+    }
+
+    /// Returns how many rows of departed messages were deleted.
+    fn commit(self) -> rusqlite::Result<usize> {
+        self.transaction.commit()?;
+        Ok(self.deleted)
+    }
+
+    /// Stores the rows. Those of departed messages are pruned before the listed ones behind them
+    /// are stored, which then take their space in the file.
+    fn store(&mut self, rows: &[Row]) -> rusqlite::Result<()> {
+        for run in rows.chunk_by(|one, next| one.departed.is_some() == next.departed.is_some()) {
+            // Only pruning raises the watermark, behind a run.
+            let mut stored = StoredRows::new(&self.transaction)?;
+            for row in run {
+                stored.learn(row.clone())?;
+            }
+            if run.iter().any(|row| row.departed.is_some()) {
+                self.deleted += prune(&self.transaction)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores rows that are merged with the stored ones, and commits.
+    fn put_and_commit(self, rows: &[Row]) -> rusqlite::Result<usize> {
+        let mut put = self.transaction.prepare_cached(STORE)?;
+        for row in rows {
+            put_with(&mut put, row)?;
+        }
+        drop(put);
+        self.commit()
+    }
 }
 
 /// Finds the numbers of new messages. The rows with them are yet to be stored.
-fn begin_assigning(
-    connection: &mut Connection,
+fn begin_assigning<'c>(
+    connection: &'c mut Connection,
+    account: &str,
     rows: Vec<Row>,
-) -> rusqlite::Result<(Transaction<'_>, Vec<Row>)> {
-    let transaction = begin(connection)?;
-    let mut stored = StoredRows::new(&transaction)?;
+) -> rusqlite::Result<(RowsTransaction<'c>, Vec<Row>)> {
+    let begun = RowsTransaction::begin(connection, account)?;
+    let mut stored = StoredRows::new(&begun.transaction)?;
     let merged = rows.into_iter().map(|row| stored.merge(row));
     let merged = merged.collect::<rusqlite::Result<_>>()?;
     drop(stored);
-    Ok((transaction, merged))
+    Ok((begun, merged))
 }
 
-fn put_all(transaction: Transaction<'_>, rows: &[Row]) -> rusqlite::Result<()> {
-    let mut put = transaction.prepare_cached(STORE)?;
-    for row in rows {
-        put_with(&mut put, row)?;
-    }
-    drop(put);
+/// Stores the rows in one transaction. Returns how many rows of departed messages were deleted.
+fn store_all(connection: &mut Connection, account: &str, rows: &[Row]) -> rusqlite::Result<usize> {
+    let mut transaction = RowsTransaction::begin(connection, account)?;
+    transaction.store(rows)?;
     transaction.commit()
 }
 
@@ -360,30 +413,12 @@ fn keep_listing(
     rows: &[Row],
     last: &LastListing,
 ) -> rusqlite::Result<usize> {
-    let transaction = begin(connection)?;
-    let deleted = store_in(&transaction, rows)?;
-    if !listing::store(&transaction, account, last)? {
+    let mut begun = RowsTransaction::begin(connection, account)?;
+    begun.store(rows)?;
+    if !listing::store(&begun.transaction, account, last)? {
         log::debug!("the listing is not kept: the index lacks a message of it");
     }
-    transaction.commit()?;
-    Ok(deleted)
-}
-
-/// Stores the rows. Those of departed messages are pruned before the listed ones behind them are
-/// stored, which then take their space in the file. Returns how many were deleted.
-fn store_in(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<usize> {
-    let mut deleted = 0;
-    for run in rows.chunk_by(|one, next| one.departed.is_some() == next.departed.is_some()) {
-        // Only pruning raises the watermark, behind a run.
-        let mut stored = StoredRows::new(transaction)?;
-        for row in run {
-            stored.learn(row.clone())?;
-        }
-        if run.iter().any(|row| row.departed.is_some()) {
-            deleted += prune(transaction)?;
-        }
-    }
-    Ok(deleted)
+    begun.commit()
 }
 
 /// The rows of the file, in one transaction.
@@ -435,25 +470,16 @@ impl<'t> StoredRows<'t> {
     }
 }
 
-/// Notes in the rows of deleted messages that they were deleted, since no other fact of them counts
-/// any more. A stored listing is read without them, but it needs their rows: if some are deleted, it
-/// is stored anew. Returns how many were.
-fn retire_all(
-    connection: &mut Connection,
-    account: &str,
-    deletions: &Deletions,
-) -> rusqlite::Result<usize> {
-    let transaction = begin(connection)?;
-    let mut retire = transaction.prepare_cached(RETIRE)?;
-    for (uidl, ordinal) in &deletions.messages {
-        retire.execute(params![&**uidl, ordinal, deletions.at])?;
+/// Prunes. The stored listing needs the rows of its messages, also of those that departed since: it
+/// is stored anew without them. Returns how many rows were deleted.
+fn prune_and_keep_listing(transaction: &Transaction<'_>, account: &str) -> rusqlite::Result<usize> {
+    let left = listing::load(transaction, account)?;
+    let deleted = prune(transaction)?;
+    if let Some(left) = left
+        && deleted > 0
+    {
+        listing::store(transaction, account, &left)?;
     }
-    drop(retire);
-    let deleted = prune(&transaction)?;
-    if deleted > 0 {
-        listing::store(&transaction, account, &deletions.left)?;
-    }
-    transaction.commit()?;
     Ok(deleted)
 }
 
