@@ -263,9 +263,10 @@ impl Known {
     }
 
     /// Whether the mount may show this date, as Unix time, in place of the one that it has shown.
+    /// Until it sees the headers of the message, that is the date of those that it has seen last.
     pub(crate) fn may_arrive(&self, seconds: u64) -> bool {
         let is_it = |mail: &Mail| mail.arrived() as u64 == seconds;
-        self.may_redate && self.possible().any(is_it)
+        self.may_redate && self.possible().chain(&self.shown).any(is_it)
     }
 
     /// Whether the user can have meant this message when they removed the name: what the mount

@@ -154,6 +154,8 @@ struct ModelState {
     misreplies: VecDeque<Misreply>,
     /// How many wrong replies to RETR were sent.
     misreplied: usize,
+    /// The messages that TOP or RETR asked for after they had gone.
+    asked_in_vain: HashSet<u32>,
     /// Lengths of all contents, if every message gets a length of its own.
     lengths: Option<HashSet<usize>>,
     /// Whether LIST has given the exact size of every message. If not, no client can notice two
@@ -277,6 +279,12 @@ impl Server {
     /// How many wrong replies to RETR were sent.
     pub(crate) fn misreplied(&self) -> usize {
         self.shared.state.lock().misreplied
+    }
+
+    /// Whether a reply could make the mount doubt what it knows of a message.
+    pub(crate) fn has_raised_doubt(&self, mail: &Mail) -> bool {
+        let state = self.shared.state.lock();
+        state.misreplied > 0 || state.asked_in_vain.contains(&mail.serial)
     }
 
     /// Makes the next RETR of a message get this reply; after the earlier ones.

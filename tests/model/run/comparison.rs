@@ -103,9 +103,10 @@ impl Run {
         }
         let known = known(&mut self.reference, name)?;
         // The mount drops what it has learnt, the size as well, if a reply made it doubt a removal.
-        let sizes = match self.server.misreplied() {
-            0 => known.sizes(),
-            _ => known.sizes_if_doubted(),
+        let is_doubted = self.server.has_raised_doubt(&known.mail);
+        let sizes = match is_doubted {
+            false => known.sizes(),
+            true => known.sizes_if_doubted(),
         };
         if !sizes.contains(&shown.size) {
             return Err(format!(
@@ -119,7 +120,7 @@ impl Run {
             known.inode.get_or_insert(shown.inode),
         )?;
         // The date may change once the mount notices that a reply was wrong.
-        if shown.modified == UNIX_EPOCH || self.server.misreplied() > 0 {
+        if shown.modified == UNIX_EPOCH || is_doubted {
             return Ok(());
         }
         let since = shown.modified.duration_since(UNIX_EPOCH);

@@ -146,7 +146,12 @@ impl<'a> ModelSession<'a> {
 
     fn message(&self, number: usize) -> Option<&Mail> {
         let mail = self.messages.get(number.checked_sub(1)?)?;
-        self.shared.state.lock().has(mail).then_some(mail)
+        let mut state = self.shared.state.lock();
+        let is_there = state.has(mail);
+        if !is_there {
+            state.asked_in_vain.insert(mail.serial);
+        }
+        is_there.then_some(mail)
     }
 
     fn retrieve(&mut self, number: usize) -> WireReply {
