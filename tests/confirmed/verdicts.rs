@@ -333,6 +333,23 @@ fn messages_with_other_unique_ids_after_a_failed_quit_are_not_said_to_be_deleted
     }
 }
 
+/// Dovecot does that when the index of a Maildir was rebuilt and its UIDVALIDITY is another.
+#[test]
+fn messages_with_other_unique_ids_at_a_commit_are_not_said_to_be_gone() {
+    let liar = Liar::start(&of_different_sizes(6));
+    let mut mount = mounted(&liar, &[]);
+    list_with_dates(&mount);
+    remove(&mount, &name(2));
+    remove(&mount, &name(5));
+    (1..=6).for_each(|serial| liar.set_uidl(serial, format!("LIAR-{serial}").as_bytes()));
+    liar.server().cut_all();
+    let (status, said) = umount(&mut mount);
+    assert_eq!(status, crate::uncommitted(), "{said}");
+    assert!(said.contains("other unique-ids"), "{said}");
+    assert!(!said.contains("already gone"), "{said}");
+    assert_eq!(liar.left_serials().len(), 6);
+}
+
 /// The reply to the last DELE comes when QUIT is sent, so it seems to be that to QUIT.
 #[test]
 fn a_late_reply_to_dele_is_no_answer_to_quit() {
