@@ -260,6 +260,7 @@ fn downgrade(index: &Path) {
              ALTER TABLE message DROP COLUMN top_digest;
              ALTER TABLE message DROP COLUMN body_digest;
             DROP TABLE watermark; DROP TABLE listing; DROP TABLE removal;
+            DROP TABLE deletion;
             PRAGMA user_version = 2;",
         )
         .expect("an older index");
