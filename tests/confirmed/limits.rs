@@ -29,10 +29,15 @@ fn short() -> [&'static str; 2] {
 
 /// Message 1 trickles for ever to a reader, and message 3 was removed.
 fn trickling_body() -> (Liar, Mount, Background) {
+    read_while(|liar| liar.on("RETR 1", trickle("+OK\r\n")))
+}
+
+/// A program reads message 1, of which the server sends something else, and message 3 was removed.
+fn read_while(misbehave: impl Fn(&Liar)) -> (Liar, Mount, Background) {
     let liar = liar(3);
     let mount = mounted(&liar, &short());
     list_with_dates(&mount);
-    liar.on("RETR 1", trickle("+OK\r\n"));
+    misbehave(&liar);
     let reader = Background::start(&[Path::new("cat"), &mount.join(name(1))]);
     liar.wait_for("RETR 1", 1);
     remove(&mount, &name(3));
@@ -194,6 +199,19 @@ fn assert_ends_truly(liar: &Liar, mount: &Mount, command: &str) {
 fn a_commit_ends_while_a_body_trickles() {
     let (liar, mount, _reader) = trickling_body();
     assert_ends_truly(&liar, &mount, "commit");
+}
+
+#[test]
+fn a_body_that_keeps_a_commit_waiting_is_fetched_again_after_it() {
+    let (liar, mount, reader) = read_while(|liar| liar.once("RETR 1", trickle("+OK\r\n")));
+    let first = liar.left()[0].clone();
+    let mut commit = mount.subcommand_line(&["commit", mount.arg()]);
+    let (status, said) = said(&output_within(IN_TIME, &mut commit));
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(liar.left_serials(), [1, 2]);
+    let read = reader.output_within(IN_TIME);
+    assert!(read.status.success(), "{read:?}");
+    assert!(read.stdout == first);
 }
 
 #[test]

@@ -46,7 +46,7 @@ use crate::maildrop::shared::waiter::{Waiter, answer_all};
 use crate::maildrop::shared::wants::{NextWant, Urgency};
 use crate::net::BootTime;
 use commit::Commit;
-use outcome::Relisting;
+use outcome::{Relisting, TransferEnd};
 use sessions::{Sessions, sleep};
 use transfer::Transfer;
 
@@ -215,11 +215,12 @@ impl Engine {
             return self.wait_or_fail(&fault);
         }
         match self.transfer.run(&mut self.sessions, &self.shared) {
-            Ok(Relisting::Needed) => {
+            Ok(TransferEnd::Complete(Relisting::Needed)) => {
                 self.sessions.leave(&self.shared);
                 self.sessions.reopen_because(OpenReason::Refusal);
             }
-            Ok(Relisting::NotNeeded) => {}
+            Ok(TransferEnd::Complete(Relisting::NotNeeded)) => {}
+            Ok(TransferEnd::GaveWay) => self.transfer.give_way(&mut self.sessions, &self.shared),
             Err(fault) => self.transfer.lose(&fault, &mut self.sessions, &self.shared),
         }
     }

@@ -16,6 +16,15 @@ const MOST_LOSSES: u8 = 3;
 /// what headers cost.
 const MOST_FOR_A_DATE: u64 = 64 * 1024;
 
+/// Why fetching has ended, with a session that works.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum TransferEnd {
+    /// Nothing is in flight any more.
+    Complete(Relisting),
+    /// A commit, or the end of the mount, has waited long enough for what is in flight.
+    GaveWay,
+}
+
 /// Whether a new session must look at what is in the maildrop.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relisting {

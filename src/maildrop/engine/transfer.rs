@@ -56,7 +56,7 @@ use crate::maildrop::connection::step_check::StepCheck;
 use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::engine::in_flight::{InFlight, Reply, SentCommands, SentFetch};
 use crate::maildrop::engine::outcome::{
-    Relisting, do_without_top, fail_those_kept_waiting, give_up, is_too_dear, lose_top,
+    Relisting, TransferEnd, do_without_top, fail_those_kept_waiting, give_up, is_too_dear, lose_top,
     take_refusal, try_again,
 };
 use crate::maildrop::engine::sessions::Sessions;
@@ -119,13 +119,13 @@ impl Transfer {
         self.first.take()
     }
 
-    /// Fetches until nothing is in flight and nothing is to be sent, or an order has waited for
-    /// what was in flight.
+    /// Fetches until nothing is in flight and nothing is to be sent, or until a commit has waited
+    /// for one timeout.
     pub(super) fn run(
         &mut self,
         sessions: &mut Sessions,
         shared: &Shared,
-    ) -> Result<Relisting, Fault> {
+    ) -> Result<TransferEnd, Fault> {
         let mut relisting = Relisting::NotNeeded;
         loop {
             if self.in_flight.is_empty() && self.unconfirmed.is_empty() {
@@ -141,7 +141,7 @@ impl Transfer {
             if self.in_flight.is_empty() {
                 self.to_go_alone.clear();
                 self.suspects.forget_discarded();
-                return Ok(relisting);
+                return Ok(TransferEnd::Complete(relisting));
             }
             if let Some((session, _)) = sessions.current_mut() {
                 let until = shared
@@ -151,7 +151,7 @@ impl Transfer {
                     .give_up_fetching(shared.timeout());
                 session.link.exchange(Some(&shared.wake_up), until)?;
                 if until.is_some_and(|until| Instant::now() >= until) {
-                    return Err(Fault::Ending);
+                    return Ok(TransferEnd::GaveWay);
                 }
             }
             while let Some(reply) = self.absorb(sessions, shared)? {
@@ -162,6 +162,32 @@ impl Transfer {
         }
     }
 
+    /// Closes the session for the sake of a commit. What was in flight or unconfirmed is fetched
+    /// again after it: whoever reads only waits longer.
+    pub(super) fn give_way(&mut self, sessions: &mut Sessions, shared: &Shared) {
+        log::info!("what was being fetched is asked for again after the commit");
+        self.alone = None;
+        let (front, behind) = self.in_flight.take_lost();
+        let mut unconfirmed = std::mem::take(&mut self.unconfirmed);
+        unconfirmed.append(&mut self.suspects.take_all());
+        let unconfirmed = unconfirmed.iter().map(|reply| reply.want);
+        let wants: Vec<Want> = unconfirmed.chain(front).chain(behind).collect();
+        self.close_session(sessions, shared);
+        let mut state = shared.state.lock();
+        for want in wants.into_iter().rev() {
+            state.wants.put_back(want);
+        }
+    }
+
+    /// Closes the session, and forgets what its replies have shown so far.
+    fn close_session(&mut self, sessions: &mut Sessions, shared: &Shared) {
+        sessions.drop_current(shared);
+        self.last = None;
+        self.is_repeated = false;
+        self.step_check.clear();
+        shared.state.lock().wants.forget_refusals();
+    }
+
     /// The session broke down. What was in flight or unconfirmed is fetched again, or fails with
     /// the fault.
     pub(super) fn lose(&mut self, fault: &Fault, sessions: &mut Sessions, shared: &Shared) {
@@ -170,11 +196,7 @@ impl Transfer {
         let counted = self.note_breakdown(fault, sessions);
         let alone = self.alone.take();
         let broken_top = self.top_to_blame(alone, fault, sessions);
-        sessions.drop_current(shared);
-        self.last = None;
-        self.is_repeated = false;
-        self.step_check.clear();
-        shared.state.lock().wants.forget_refusals();
+        self.close_session(sessions, shared);
         let (mut front, behind) = self.in_flight.take_lost();
         for want in behind.into_iter().rev() {
             // The session broke down over the reply in front of it.
