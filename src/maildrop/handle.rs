@@ -281,11 +281,11 @@ impl Maildrop {
     /// # Errors
     /// [`Fault::Ending`] if the mount is ending, so that they would be lost.
     pub fn mark(&self, id: MessageId, mark: String) -> Result<(), Fault> {
-        let mut state = self.shared.state.lock();
-        state.check_serving()?;
-        let row = state.catalogue.mark(id, mark);
-        self.shared.index.learn(vec![row]);
-        Ok(())
+        self.shared.change(|state, effects| {
+            state.check_serving()?;
+            effects.rows.push(state.catalogue.mark(id, mark));
+            Ok(())
+        })
     }
 
     /// The number of bodies in memory, and their octets.

@@ -149,10 +149,11 @@ impl Filesystem {
                 let message = self.maildrop.message(id);
                 let contents = self.contents(from);
                 let remover = remover(&self.readings, &self.view_cache, contents, &message, thread);
-                self.view_cache.restore(message.inode);
                 self.maildrop
                     .unlink_shown(id, remover)
-                    .map_err(removal_error)
+                    .map_err(removal_error)?;
+                self.view_cache.restore(message.inode);
+                Ok(())
             }
             (FixedDirectory::Deleted, FileNode::Fixed(FixedDirectory::Root)) => {
                 self.maildrop.restore(id).map_err(removal_error)

@@ -157,11 +157,11 @@ impl Searches {
 
     /// The search of that name, which is a query.
     pub(in crate::fs) fn enter(&self, name: &str) -> Result<QueryId, QueryError> {
-        if let Some(&id) = self.known.lock().by_name.get(name) {
+        let mut known = self.known.lock();
+        if let Some(&id) = known.by_name.get(name) {
             return Ok(id);
         }
         let query = Arc::new(Query::from_name(name.as_ref())?);
-        let mut known = self.known.lock();
         let number = known.searches.len();
         if number >= QUERIES_MAX {
             log::warn!("more than {QUERIES_MAX} searches in one mount");

@@ -203,7 +203,8 @@ pub(crate) struct MergePlan {
     /// Sorted by name.
     steps: Vec<Step>,
     coverage: Coverage,
-    may_be_renamed: bool,
+    /// Whether all messages may be those of the listing before, under other unique-ids.
+    pub(crate) may_be_renamed: bool,
 }
 
 /// What happens to one message.

@@ -287,11 +287,9 @@ impl Catalogue {
                 .digests
                 .learn(learnt.source, digest, message.content)
         {
-            let digests = message.digests;
             message.arrived = None;
             message.mark = None;
             message.title = None;
-            message.digests = digests;
             news = HeaderNews::OtherMessage;
         }
         let first_listed = message.first_listed;

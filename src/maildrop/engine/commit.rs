@@ -91,7 +91,7 @@ pub(super) const CHANGED: &[u8] =
 
 /// Why a message may be kept that the server does not name any more.
 const RENAMED: &[u8] =
-    b"the server has given its messages other unique-ids: if it is listed under another name, remove it again";
+    b"the server may have given its messages other unique-ids: if it is listed under another name, remove it again";
 
 /// One commit: all that is pending when it begins.
 pub(super) struct Commit<'a> {
@@ -418,7 +418,7 @@ impl Survey {
             (None, None) if twins_in(session, first, catalogue) > 0 => {
                 b"of those with its unique-id some are gone: it may have another name now"
             }
-            (None, None) if session.unidentified() > 0 => RENAMED,
+            (None, None) if session.may_be_renamed() => RENAMED,
             (None, None) => {
                 self.verdict.gone += 1;
                 return;

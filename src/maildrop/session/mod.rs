@@ -181,6 +181,11 @@ impl Session {
         self.numbers.unidentified
     }
 
+    /// Whether all messages of this session may be those of the one before, under other unique-ids.
+    pub(crate) fn may_be_renamed(&self) -> bool {
+        self.numbers.may_be_renamed
+    }
+
     /// How many commands of a listing or a commit may be in flight.
     pub(crate) fn ahead(&self) -> usize {
         self.ahead

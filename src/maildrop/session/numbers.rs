@@ -13,23 +13,16 @@ pub(crate) struct Numbers {
     pub(crate) serial: ListingSerial,
     /// How many messages that listing did not identify.
     pub(crate) unidentified: usize,
+    /// Whether all its messages may be those of the listing before, under other unique-ids.
+    pub(crate) may_be_renamed: bool,
     by_message: SecondaryMap<MessageId, MessageNumber>,
 }
 
 impl Numbers {
-    /// Takes the numbers of these messages, in the same order.
-    pub(crate) fn new(
-        serial: ListingSerial,
-        unidentified: usize,
-        messages: &[MessageId],
-        numbers: &[MessageNumber],
-    ) -> Self {
+    /// Notes the numbers of these messages, in the same order.
+    pub(crate) fn note(&mut self, messages: &[MessageId], numbers: &[MessageNumber]) {
         let numbered = messages.iter().copied().zip(numbers.iter().copied());
-        Self {
-            serial,
-            unidentified,
-            by_message: numbered.collect(),
-        }
+        self.by_message = numbered.collect();
     }
 
     /// The number of a message. `None` if the session's listing did not have it.

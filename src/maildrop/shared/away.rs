@@ -117,7 +117,7 @@ impl State {
             return false;
         }
         self.listing_taken = listing.taken;
-        let age = u64::try_from(unix_now() - listing.taken).unwrap_or(0);
+        let age = u64::try_from(unix_now().saturating_sub(listing.taken)).unwrap_or(0);
         self.listed_at = BootTime::now().before(Duration::from_secs(age));
         true
     }

@@ -192,8 +192,11 @@ impl Shared {
         let body = Arc::new(body);
         let (learnt, extent) = (self.learnt(&body, HeaderSource::Body), Extent::of(&body));
         let shown = learnt.digest;
+        let twin_body = self.digest_of_twin(id, &body);
         self.change(|state, effects| {
-            note_twin_body(id, &body, state);
+            if let Some(digest) = twin_body {
+                state.catalogue.learn_twin_body(id, digest);
+            }
             let announced = state.catalogue.get(id).announced();
             state.sizes.note(announced, body.len());
             let resized = state.catalogue.learn_size(id, Some(extent));
@@ -220,6 +223,14 @@ impl Shared {
             tell(id);
         }
         shown
+    }
+
+    /// The digest of a body that only its content tells from those with the same unique-id. It may
+    /// have to be read from the disk.
+    fn digest_of_twin(&self, id: MessageId, body: &Body) -> Option<HeaderDigest> {
+        let is_twin = self.look(|state| state.catalogue.get(id).twins() > 1);
+        let octets = is_twin.then(|| body.whole().ok()).flatten()?;
+        Some(HeaderDigest::of_body(&octets))
     }
 
     /// Whether TOP has shown all headers of a message: up to the empty line, or more than are kept.
@@ -310,7 +321,9 @@ impl Shared {
             (plan, departing)
         });
         let numbering = self.number(&plan, departing);
-        let unidentified = plan.unidentified();
+        let mut numbers = Numbers::default();
+        numbers.unidentified = plan.unidentified();
+        numbers.may_be_renamed = plan.may_be_renamed;
         let (messages, serial, was_away) = self.change(|state, effects| {
             let mut changes = Changes::default();
             state.catalogue.update_known(&plan, &mut changes);
@@ -338,7 +351,9 @@ impl Shared {
             log::info!("the server is there again");
         }
         self.forget_settled();
-        Numbers::new(serial, unidentified, &messages, &listing.numbers)
+        numbers.serial = serial;
+        numbers.note(&messages, &listing.numbers);
+        numbers
     }
 
     /// Has the index number the new messages of a listing, which take the space of those that
@@ -415,6 +430,9 @@ impl Shared {
 
     /// Marks messages as departed that a commit has deleted.
     pub(crate) fn retire(&self, deleted: &[MessageId]) {
+        if deleted.is_empty() {
+            return;
+        }
         let deletions = self.change(|state, _| {
             for &id in deleted {
                 state.catalogue.retire(id);
@@ -442,7 +460,8 @@ impl Shared {
     }
 
     /// Lists messages again that a commit has not deleted. `replaced` are those of them in whose
-    /// place the server has shown other mail. Everything known of these is dropped.
+    /// place the server has shown other mail, or nothing by which to recognize them. Everything
+    /// known of these is dropped.
     pub(crate) fn list_again(&self, pending: &[MessageId], replaced: &[MessageId]) {
         self.change(|state, effects| {
             for &id in replaced {
@@ -476,16 +495,6 @@ impl State {
     }
 }
 
-/// Keeps the digest of a body that only its content tells from those with the same unique-id.
-fn note_twin_body(id: MessageId, body: &Body, state: &mut State) {
-    if state.catalogue.get(id).twins() > 1
-        && let Ok(octets) = body.whole()
-    {
-        let digest = HeaderDigest::of_body(&octets);
-        state.catalogue.learn_twin_body(id, digest);
-    }
-}
-
 /// Answers those who wait for headers. If somebody waits for their octets they go to the disk as
 /// well: most callers only need what the headers tell, and that is in the index. If there are no
 /// octets, whoever waits for them waits for the body from now on.
@@ -516,12 +525,12 @@ fn take_headers(id: MessageId, learnt: Learnt, state: &mut State, effects: &mut 
     effects.rows.push(state.catalogue.row_with_outline(id));
 }
 
-/// Drops the cached content of a message.
+/// Drops the cached body and headers of a message.
 fn drop_content(id: MessageId, state: &mut State, effects: &mut Effects) {
     let message = state.catalogue.get(id);
-    let (inode, key) = (message.inode, message.body_key());
+    let (inode, keys) = (message.inode, [message.body_key(), message.headers_key()]);
     state.bodies.remove(inode);
     state.tops.remove(inode);
-    effects.void.push(key);
+    effects.void.extend(keys);
     effects.told.push(Change::Content { inode });
 }
