@@ -56,8 +56,8 @@ use crate::maildrop::connection::step_check::StepCheck;
 use crate::maildrop::connection::tops::TopOf;
 use crate::maildrop::engine::in_flight::{InFlight, Reply, SentCommands, SentFetch};
 use crate::maildrop::engine::outcome::{
-    Relisting, TransferEnd, do_without_top, fail_those_kept_waiting, give_up, is_too_dear, lose_top,
-    take_refusal, try_again,
+    Relisting, TransferEnd, do_without_top, fail_those_kept_waiting, give_up, is_too_dear,
+    lose_top, take_refusal, try_again,
 };
 use crate::maildrop::engine::sessions::Sessions;
 use crate::maildrop::engine::suspects::{

@@ -108,7 +108,10 @@ impl SharedContents {
         let mut contents = self.lock();
         if contents.is_waiting(&key, body) {
             contents.locations.put(key, location);
-        } else if let BodyLocation::Large(path) = location {
+            return;
+        }
+        drop(contents);
+        if let BodyLocation::Large(path) = location {
             remove_file(&path);
         }
     }

@@ -1,8 +1,8 @@
-//! Deletions that a commit has made, noted before the rows of their messages say so.
+//! Deletions that a commit has made, and that the rows of the messages do not show yet.
 //!
-//! A user waits for the commit, and to write to each row takes many times as long as to store the
-//! list of messages. So the list is stored at once, and whoever writes rows next applies it first,
-//! in the same transaction. Until then rows are read with the list applied.
+//! To update each row takes much longer than to store one list, and the user waits for the commit.
+//! So the commit stores the list. The next transaction that writes rows, of this mount or of another
+//! one, applies it first. Until then readers apply it to the rows that they load.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl NotedDeletions {
     }
 
     /// The row as it will be when they are applied.
-    pub(super) fn told_to(&self, row: Row) -> Row {
+    pub(super) fn apply_to_row(&self, row: Row) -> Row {
         match self.of(&row.uidl, row.ordinal) {
             Some(at) => Row {
                 twins: None,
@@ -59,17 +59,15 @@ impl NotedDeletions {
         self.0.get(&(uidl.into(), ordinal)).copied()
     }
 
-    /// Notes them in the rows of their messages. Returns whether there were any.
+    /// Marks the rows of their messages as deleted. Returns whether there were any.
     pub(super) fn apply(self, transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
-        if self.0.is_empty() {
-            return Ok(false);
-        }
+        let has_any = !self.0.is_empty();
         let mut retire = transaction.prepare_cached(RETIRE)?;
         for ((uidl, ordinal), at) in self.0 {
             retire.execute(params![&*uidl, ordinal, at])?;
         }
-        transaction.execute(DROP_DELETIONS, [])?;
-        Ok(true)
+        transaction.prepare_cached(DROP_DELETIONS)?.execute([])?;
+        Ok(has_any)
     }
 }
 
@@ -81,12 +79,16 @@ pub(super) fn note(connection: &Connection, deletions: &Deletions) -> rusqlite::
     Ok(())
 }
 
-/// Each message is its ordinal, the length of its unique-id, both in 4 octets, and its unique-id.
+/// Each message is its ordinal, the length of its unique-id, both in 4 octets, and its unique-id. A
+/// unique-id whose length needs more is left out.
 fn octets_of(messages: &[RemovedMessage]) -> Vec<u8> {
     let mut octets = Vec::new();
     for (uidl, ordinal) in messages {
+        let Ok(length) = u32::try_from(uidl.len()) else {
+            continue;
+        };
         octets.extend(ordinal.to_le_bytes());
-        octets.extend((uidl.len() as u32).to_le_bytes());
+        octets.extend(length.to_le_bytes());
         octets.extend(&**uidl);
     }
     octets

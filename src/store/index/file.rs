@@ -610,6 +610,7 @@ mod tests {
             "DELETE FROM watermark",
             "DROP TABLE listing",
             "DROP TABLE removal",
+            "DROP TABLE deletion",
         ] {
             let folder = IndexFolder::new();
             drop(folder.open());

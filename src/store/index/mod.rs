@@ -571,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_mount_knows_of_deletions_that_no_row_tells_of() {
+    fn the_next_mount_knows_deletions_that_are_not_in_the_rows_yet() {
         let folder = IndexFolder::new();
         folder
             .open()
@@ -579,12 +579,12 @@ mod tests {
         let gone = [&b"a"[..], b""];
         folder.open().retire(deletions(&gone, LATER));
         let outside = Connection::open(folder.file()).unwrap();
-        let untold: i64 = outside
+        let unmarked: i64 = outside
             .query_row("SELECT count(*) FROM message WHERE twins = 1", [], |row| {
                 row.get(0)
             })
             .unwrap();
-        assert_eq!(untold, 3);
+        assert_eq!(unmarked, 3);
         let departures = |rows: Vec<Row>| -> Vec<_> {
             let facts = rows.iter().map(|row| (row.inode, row.twins, row.departed));
             facts.collect()
@@ -592,7 +592,7 @@ mod tests {
         let (once, later) = (NonZeroU32::new(1), Some(LATER));
         let expected = [(6, None, later), (5, None, later), (7, once, None)];
         assert_eq!(departures(folder.rows()), expected);
-        // The first mount that writes a row tells the others.
+        // The first mount that writes a row applies them.
         let other_mail = Row {
             listed: 9,
             ..row(b"a", 50)

@@ -38,8 +38,8 @@ pub struct Row {
     /// When this machine first listed the message, in Unix seconds. Once stored it never changes;
     /// rows of older versions have none.
     pub first_listed: Option<i64>,
-    /// When a listing first lacked the message, in Unix seconds; none while it is listed. The index
-    /// deletes such a row after a while.
+    /// When a listing first lacked the message, or a commit deleted it, in Unix seconds; none while
+    /// it is listed. The index deletes such a row after a while.
     pub departed: Option<i64>,
     /// A digest of the headers as TOP showed them last.
     pub top_digest: Option<[u8; 16]>,

@@ -14,7 +14,8 @@ pub(super) const FORMAT: i32 = 6;
 /// The only row of `listing`, if there is one, is the last complete listing: `inodes` are its
 /// messages in maildrop order, 8 octets each, and `digest` shows whether it and the rows of its
 /// messages are undamaged. `removal` has a row for each message whose deletion is pending across
-/// mounts.
+/// mounts. `deletion` has a row for each commit whose deletions `message` does not show yet: when it
+/// was, and the unique-ids and ordinals of the messages.
 pub(super) const CREATE: &str = "CREATE TABLE message (
     uidl BLOB NOT NULL,
     ordinal INTEGER NOT NULL,
@@ -84,7 +85,7 @@ pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size,
         body_digest = excluded.body_digest
     ON CONFLICT (inode) DO NOTHING";
 
-/// Notes of a message that it was deleted, at ?3.
+/// Marks a message as deleted at ?3. A departure that is recorded already stays.
 pub(super) const RETIRE: &str = "UPDATE message SET twins = 0, departed = coalesce(departed, ?3)
     WHERE uidl = ?1 AND ordinal = ?2";
 

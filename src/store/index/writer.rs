@@ -13,26 +13,28 @@ use rusqlite::{
 
 use super::deletions::{self, Deletions, NotedDeletions};
 use super::inodes::{Inodes, watermark};
-use super::schema::{FIND, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, STORE};
+use super::schema::{
+    DROP_LISTING, FIND, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, STORE,
+};
 use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
 
 /// How long a row may wait for others to be written with it.
 const GATHERING: Duration = Duration::from_millis(500);
-/// How often the writer looks at its queue meanwhile. Whoever puts a row into the queue then does
-/// not have to wake the writer, which would cost more than everything else.
+/// How often the writer looks at its queue meanwhile. A handler that queues a row then need not wake
+/// the writer; waking it would cost more than everything else.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// The row of a departed message is kept for so long, in case the server lists the message again.
+/// The row of a departed message is kept for this long, in case the server lists the message again.
 const DEPARTED_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The most rows of departed messages that are kept. Some servers give every message a new
 /// unique-id in each session.
 pub const DEPARTED_MOST: u32 = 10_000;
 /// The most octets of the unique-ids of departed messages that are kept.
 pub const DEPARTED_OCTETS_MOST: u32 = 1 << 20;
-/// After so many rows were deleted, the file is compacted: B-trees with many gaps would take twice
+/// The file is compacted after this many rows were deleted: B-trees with many gaps would take twice
 /// the room.
 const ROWS_BEFORE_COMPACTION: usize = 10_000;
-/// The file is compacted after the writer had nothing to do for so long, or when it ends.
+/// The file is compacted after the writer had nothing to do for this long, or when it ends.
 const IDLE_BEFORE_COMPACTION: Duration = Duration::from_millis(500);
 
 /// What the writer is asked to do. It does one task after the other, so a load sees what was learnt
@@ -281,7 +283,7 @@ fn load(connection: &mut Connection) -> rusqlite::Result<Vec<Row>> {
     let (mut rows, mut inodes) = (Vec::new(), HashSet::new());
     while let Some(row) = found.next()? {
         match parse(row) {
-            Ok(row) if inodes.insert(row.inode) => rows.push(deletions.told_to(row)),
+            Ok(row) if inodes.insert(row.inode) => rows.push(deletions.apply_to_row(row)),
             Ok(row) => log::warn!("the index has inode number {} twice", row.inode),
             Err(error) => log::warn!("a row of the index is damaged: {error}"),
         }
@@ -319,13 +321,25 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-/// The stored listing, in one transaction.
+/// The stored listing, in one transaction. A damaged one is deleted: [`listing::store`] would only
+/// renew it.
 fn last_listing(
     connection: &mut Connection,
     account: &str,
 ) -> rusqlite::Result<Option<LastListing>> {
-    let snapshot = connection.transaction()?;
-    listing::load(&snapshot, account)
+    let transaction = connection.transaction()?;
+    let listing = listing::load(&transaction, account)?;
+    if listing.is_none()
+        && let Err(error) = drop_listing(transaction)
+    {
+        log::debug!("a damaged listing stays in the index: {error}");
+    }
+    Ok(listing)
+}
+
+fn drop_listing(transaction: Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute(DROP_LISTING, [])?;
+    transaction.commit()
 }
 
 /// A transaction that writes rows. It has applied the deletions that were noted.
@@ -426,7 +440,8 @@ struct StoredRows<'t> {
     find: CachedStatement<'t>,
     put: CachedStatement<'t>,
     inodes: Inodes<'t>,
-    /// Whether there is none, as in a new index, in which 100,000 messages need not be looked for.
+    /// Whether there was none when the transaction began, as in a new index. Then none is looked for,
+    /// which saves 100,000 lookups.
     is_empty: bool,
 }
 
@@ -470,8 +485,8 @@ impl<'t> StoredRows<'t> {
     }
 }
 
-/// Prunes. The stored listing needs the rows of its messages, also of those that departed since: it
-/// is stored anew without them. Returns how many rows were deleted.
+/// Prunes, and stores the listing again without the departed messages, since it needs the rows of
+/// all its messages. Returns how many rows were deleted.
 fn prune_and_keep_listing(transaction: &Transaction<'_>, account: &str) -> rusqlite::Result<usize> {
     let left = listing::load(transaction, account)?;
     let deleted = prune(transaction)?;
