@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 /// Requests are in quick succession if each comes within this time of the one before.
 const GAP: Duration = Duration::from_millis(10);
-/// So many make a burst. A program that only looks whether something has changed sends fewer.
+/// This many make a burst. A program that only looks whether something has changed sends fewer.
 const BURST: u32 = 64;
-/// A burst may go on for so long after its last request.
+/// A burst may go on for this long after its last request.
 const LASTING: Duration = Duration::from_millis(100);
 
 /// The requests of the kernel. One thread notes them; any thread may ask.

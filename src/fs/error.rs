@@ -10,7 +10,7 @@ pub enum Error {
     /// The maildrop failed: the server, the connection or the disk.
     #[error(transparent)]
     Maildrop(#[from] Fault),
-    /// The server kept so many of the messages that the commit was to delete. They are listed
+    /// The server kept this many of the messages that the commit was to delete. They are listed
     /// again.
     #[error("the server kept {0} of the messages that were to be deleted")]
     Kept(usize),

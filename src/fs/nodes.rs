@@ -8,7 +8,7 @@
 //!       │ 0│       0      │ 16: .text, 17: .parts…               │
 //!       │ 0│       0      │ 64: .search                          │
 //!       │ 0│       0      │ 1024…: a query, 64 numbers for each  │
-//!       │ 0│       0      │ a message (maildrop/inode.rs)        │
+//!       │ 0│       0      │ a message (catalogue/inode.rs)       │
 //!       │ 0│ view, from 1 │ a message, as that view shows it     │
 //!       │ 1│ part, from 1 │ a message: one part of it            │
 //!       └──┴──────────────┴──────────────────────────────────────┘

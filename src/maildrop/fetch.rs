@@ -36,9 +36,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const READERS_LOOK: Duration = Duration::from_millis(20);
 /// The most octets wanted at a time. A connection of 600 Mbit/s carries this much in 100 ms. It is
 /// also less than the backlog at which the disk cache stops keeping bodies.
-const WINDOW_OCTETS: u64 = 8 * 1024 * 1024;
+const FETCH_OCTETS: u64 = 8 * 1024 * 1024;
 /// The most messages wanted at a time.
-const WINDOW_MESSAGES: usize = 512;
+const FETCH_MESSAGES: usize = 512;
 /// How often the progress is reported.
 const TICK: Duration = Duration::from_millis(200);
 /// How many messages are examined before the lock is released.
@@ -255,7 +255,7 @@ impl Fetch<'_> {
     /// Wants more messages, up to the limits.
     fn fill_window(&mut self) {
         let (most_octets, most_messages) = match self.pace {
-            Pace::Full => (WINDOW_OCTETS, WINDOW_MESSAGES),
+            Pace::Full => (FETCH_OCTETS, FETCH_MESSAGES),
             Pace::Considerate if !self.in_flight.is_empty() => return,
             Pace::Considerate => (MIRROR_OCTETS, MIRROR_MESSAGES),
         };

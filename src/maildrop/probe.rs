@@ -27,7 +27,7 @@ const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The check fetches no message of more octets than this.
 const MOST_FETCHED: u64 = 1024 * 1024;
-/// So many messages of different sizes show whether LIST is right.
+/// This many messages of different sizes show whether LIST is right.
 const MOST_COMPARED: usize = 5;
 
 /// The result of one step.

@@ -36,7 +36,7 @@ impl BootTime {
         self - Self::now()
     }
 
-    /// The moment so long before.
+    /// The moment this long before.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self {

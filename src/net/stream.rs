@@ -12,7 +12,7 @@ use socket2::{SockRef, TcpKeepalive};
 use super::recording::RecordingSocket;
 use super::{Accepted, Endpoint, NetError, Refusal, Route, Tls, TlsVersion};
 
-/// The kernel probes a connection that was idle for so long.
+/// The kernel probes a connection that was idle for this long.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 /// The time between two probes without an answer.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ pub enum Protection {
 /// The outcome of one read or write on a non-blocking stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoOutcome {
-    /// So many octets were moved; never 0.
+    /// This many octets were moved; never 0.
     Moved(usize),
     /// Nothing can be moved now.
     NotNow,

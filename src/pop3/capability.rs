@@ -33,8 +33,8 @@ pub struct Capabilities {
 pub enum Expire {
     /// Until a client deletes it.
     Never,
-    /// At least so many days. With 0 days the server may delete a retrieved message at QUIT without
-    /// a DELE.
+    /// At least this many days. With 0 days the server may delete a retrieved message at QUIT
+    /// without a DELE.
     Days(u32),
 }
 

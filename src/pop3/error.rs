@@ -29,7 +29,7 @@ pub enum ProtocolError {
         /// The limit in lines.
         limit: usize,
     },
-    /// A listing has more octets than the unique-ids of so many messages may take.
+    /// A listing has more octets than the unique-ids of this many messages may take.
     #[error("the server sent a listing of more than {limit} octets")]
     ListingTooLarge {
         /// The limit in octets.

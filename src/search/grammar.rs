@@ -33,7 +33,8 @@ const NAMES: [NamedTerm; 12] = [
     ("is", TermName::Is),
 ];
 
-/// So many words can be given by their beginnings: each is looked for in a part of the whole index.
+/// The most words that can be given by their beginnings. Each is looked for in a large part of the
+/// index.
 const BEGINNINGS_MAX: usize = 8;
 
 /// A term as it was written.

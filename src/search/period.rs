@@ -26,7 +26,7 @@ pub(super) enum Relation {
 pub(super) enum Time {
     /// A year, a month or a day: from its first day to the first one behind it.
     Days(Date, Date),
-    /// So long ago.
+    /// This long ago.
     Ago(i32, Unit),
 }
 
@@ -109,7 +109,7 @@ impl Unit {
     }
 }
 
-/// Digits and nothing else, at most so many.
+/// Digits and nothing else, at most this many.
 fn number(text: &str, digits: usize) -> Option<i32> {
     let is_number = (1..=digits).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit());
     is_number.then(|| text.parse().ok()).flatten()

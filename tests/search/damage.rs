@@ -45,7 +45,7 @@ fn only_the_owner_may_read_the_files_of_the_index() {
 }
 
 #[test]
-fn a_file_that_is_no_index_is_made_anew() {
+fn a_file_that_is_no_index_is_made_again() {
     for octets in [
         &b"no database at all, and long enough to be looked at"[..],
         &[0; 8192],
@@ -59,7 +59,7 @@ fn a_file_that_is_no_index_is_made_anew() {
 }
 
 #[test]
-fn an_older_format_and_a_missing_table_are_made_anew() {
+fn an_older_format_and_a_missing_table_are_made_again() {
     for change in [
         "PRAGMA user_version = 0",
         "PRAGMA application_id = 7",
@@ -102,14 +102,14 @@ fn a_link_is_not_followed() {
 }
 
 #[test]
-fn an_index_that_breaks_under_a_mount_is_made_anew() {
+fn an_index_that_breaks_under_a_mount_is_made_again() {
     let account = written().remounted_after(|file| {
         let mut octets = fs::read(file).expect("the index");
         // All but the first page, which tells what is in the file.
         octets[4096..].fill(0xa5);
         fs::write(file, octets).expect("a write");
     });
-    // Whoever meets the damage first has the index made anew: opening it, a query, or what is
+    // Whoever meets the damage first has the index made again: opening it, a query, or what is
     // written.
     let _ = account.index.search(
         &Query::parse("word").expect("a query"),

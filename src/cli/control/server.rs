@@ -227,7 +227,7 @@ impl ControlReply {
         }
     }
 
-    /// Waits so long, or until the client leaves. Returns whether it has.
+    /// Waits this long, or until the client leaves. Returns whether it has.
     pub(in crate::cli) fn has_left_within(&self, time: Duration) -> bool {
         let Some(client) = &self.0 else {
             return true;

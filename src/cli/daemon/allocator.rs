@@ -1,6 +1,6 @@
 //! The memory allocator of the C library.
 
-/// Blocks of at least so many octets go back to the system when they are freed.
+/// Blocks of at least this many octets go back to the system when they are freed.
 #[cfg(target_env = "gnu")]
 const LARGE_BLOCK: i32 = 128 * 1024;
 

@@ -81,6 +81,7 @@ impl Adapter {
         kind: FileKind,
         reply: ReplyEmpty,
     ) {
+        self.note_request();
         match utf8(name) {
             Ok(name) => {
                 let reply = self.removal_reply(req, parent, reply);
@@ -340,7 +341,6 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.note_request();
         self.remove(req, parent, name, FileKind::File, reply);
     }
 
@@ -358,6 +358,7 @@ impl fuser::Filesystem for Adapter {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
+        self.note_request();
         if flags.contains(RenameFlags::RENAME_EXCHANGE) {
             return reply.error(Errno::EINVAL);
         }

@@ -27,25 +27,25 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use parking_lot::{Condvar, Mutex};
 
-/// Polling ends when no request has come for so long.
+/// Polling ends after this long without a request.
 const QUIET: Duration = Duration::from_micros(500);
 /// How often to look whether requests still come and CPUs are free. Each look takes a CPU from the
 /// program that reads or from the polling thread.
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
-/// Polling begins after so many requests, each within [`QUIET`] of the one before.
+/// Polling begins after this many requests, each within [`QUIET`] of the one before.
 const BURST: u32 = 8;
 /// How often to check whether other programs keep the polling thread from running. It takes the
 /// kernel a few milliseconds to move a program that reads to the CPU that is idle.
 const WINDOW: Duration = Duration::from_millis(20);
 /// Other programs need the CPU if the polling thread got less than this percentage of a window.
 const LEAST_SHARE: u32 = 60;
-/// Other programs need the CPU if so many looks in a row find more threads that want to run than
+/// Other programs need the CPU if this many looks in a row find more threads that want to run than
 /// there are CPUs. A few looks find threads that soon have done.
 const HIGH_LOOKS: u32 = 4;
 /// The first pause when other programs need the CPU. Each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A pause is forgotten after so many times its length.
+/// A pause is forgotten after this many times its length.
 const PAUSES_FORGOTTEN: u32 = 4;
 
 /// Whether the device is polled.

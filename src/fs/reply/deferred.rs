@@ -38,9 +38,9 @@ struct ReplySlot<T> {
 /// How long a reply may be deferred.
 #[derive(Debug)]
 pub enum WaitLimit<T> {
-    /// Until the server has been silent for so long. Then the reply is [`Error::TimedOut`].
+    /// Until the server has been silent for this long. Then the reply is [`Error::TimedOut`].
     Silence(Duration),
-    /// For so long. Then this is the reply; the log tells an error.
+    /// For this long. Then this is the reply; the log tells an error.
     Total(Duration, Result<T, Error>),
 }
 

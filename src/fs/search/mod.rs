@@ -18,9 +18,9 @@ use crate::maildrop::{Maildrop, MessageId, Standing};
 use crate::search::{Clock, Query, QueryError};
 use crate::store::{CacheFolder, Pins, SearchIndex, StoreError};
 
-/// So many searches have inode numbers in one mount; a further name is not found.
+/// This many searches have inode numbers in one mount; a further name is not found.
 const QUERIES_MAX: usize = 10_000;
-/// The results of so many searches are kept.
+/// The results of this many searches are kept.
 const RESULTS_KEPT: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 /// How long a result is new: a program that lists a directory asks several times.
 const FRESH: Duration = Duration::from_secs(1);

@@ -32,7 +32,7 @@ impl MessageView for HeadersView {
     }
 }
 
-/// The size that is shown for the headers of a message of so many octets until they were read.
+/// The size that is shown for the headers of a message of this many octets until they were read.
 pub(in crate::fs) fn expected_headers(message: u64) -> u64 {
     message.min(TYPICAL)
 }

@@ -17,8 +17,8 @@ use crate::pop3::UniqueId;
 use crate::store::Row;
 
 impl Catalogue {
-    /// Takes in a listing that has no messages of which another mount may know. Returns the message
-    /// of each entry, in maildrop order, and the changes.
+    /// Takes in a listing without asking the index for inode numbers. Returns the message of each
+    /// entry, in maildrop order, and the changes.
     pub(crate) fn update(
         &mut self,
         listing: Vec<Entry>,
@@ -113,7 +113,7 @@ impl Catalogue {
     }
 
     /// Begins to carry out a plan, with all messages that the catalogue has. [`Catalogue::merge`] has
-    /// to follow. What is forgotten between the two leaves its memory to new messages. Until here
+    /// to follow. The caller may forget departed messages between the two, which makes room for the new ones. Until here
     /// the messages of earlier mounts count as departed, whether the server lists them or not.
     pub(crate) fn update_known(&mut self, plan: &MergePlan, changes: &mut Changes) {
         self.begin_listing();

@@ -41,7 +41,7 @@ pub(crate) struct CapaHistory {
 enum CapaTrial {
     /// The server answered +OK or -ERR.
     Answered,
-    /// In so many logins the server did not answer, and the login without CAPA succeeded.
+    /// In this many logins the server did not answer, and the login without CAPA succeeded.
     Unanswered { failures: u8 },
 }
 

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::fault::Fault;
 
-/// A commit keeps a message after so many sessions that broke over its deletion.
+/// A commit keeps a message after this many sessions that broke over its deletion.
 const MOST_BREAKS: u8 = 2;
 
 /// How many sessions broke over the deletion of each message.

@@ -20,7 +20,7 @@ const READ_OCTETS: usize = 256 * 1024;
 /// A server that sends fewer octets of a listing or a body within the timeout counts as silent.
 /// Otherwise a server that sends one octet a second would make readers wait for ever.
 const LEAST_PROGRESS: usize = 64;
-/// A connection that was idle for so long may be dead without our knowing: the server or a router
+/// A connection that was idle for this long may be dead without our knowing: the server or a router
 /// may have dropped it. The next command waits only half the timeout, which leaves time for a new
 /// connection.
 const LONG_IDLE: Duration = Duration::from_secs(5);

@@ -17,7 +17,7 @@ use crate::pop3::{MessageNumber, Status};
 
 /// The server lacks TOP if TOP failed so often and never worked.
 const MOST_FAILURES: u8 = 3;
-/// TOP of a message is given up after so many sessions that broke over it.
+/// TOP of a message is given up after this many sessions that broke over it.
 const MOST_BREAKS: u8 = 2;
 
 /// What this mount has learnt about TOP.
@@ -40,7 +40,7 @@ struct Breaks {
 /// Whether the server has TOP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TopSupport {
-    /// Unknown. TOP has failed for so many messages.
+    /// Unknown. TOP has failed for this many messages.
     Untried {
         failures: u8,
     },

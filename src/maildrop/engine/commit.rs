@@ -70,12 +70,12 @@ use crate::maildrop::shared::Shared;
 use crate::pop3::reply::stat;
 use crate::pop3::{Command, Event, MessageNumber, ServerText};
 
-/// So many attempts may break, if the last one breaks over a message.
+/// A commit gives up after this many attempts that broke, if the last one broke over a message.
 const MOST_HUNG: u32 = 4;
-/// So many attempts that break over messages within the first timeout do not count.
+/// Up to this many attempts that break over a message within the first timeout are not counted.
 const MOST_EARLY: u32 = 32;
-/// A server may be silent for so many time-outs while it deletes, less those that it was silent for
-/// before: with the one of the session that looks what is left, a mount ends within five.
+/// How many timeouts the server may take to answer QUIT, less one for each attempt that broke. The
+/// session that looks what is left needs the rest: a mount ends within five timeouts.
 const QUIT_PATIENCE: u32 = 3;
 
 /// How long to wait for the server to close the connection after it has refused QUIT.
@@ -104,7 +104,7 @@ pub(super) struct Commit<'a> {
 #[derive(Default)]
 struct Survey {
     to_confirm: Vec<ToConfirm>,
-    /// Of those that the session does not have.
+    /// The verdict on the pending messages that this session cannot delete.
     verdict: Verdict,
 }
 
@@ -115,7 +115,14 @@ enum MarkCommand {
     Check,
 }
 
-/// How often sessions of a commit may break.
+/// Whether a commit goes on in another session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NextAttempt {
+    Allowed,
+    NotAllowed,
+}
+
+/// How many attempts of this commit have broken, and until when more are made.
 struct Attempts {
     early: u32,
     broken: u32,
@@ -227,7 +234,7 @@ impl<'a> Commit<'a> {
                 Ok(marked) => break (chosen, marked),
                 Err(broken) => broken,
             };
-            if !attempts.may_go_on(&broken, sessions) {
+            if attempts.count_and_wait(&broken, sessions) == NextAttempt::NotAllowed {
                 return Err(broken.fault);
             }
             log::warn!("the deletions are tried again: {}", broken.fault);
@@ -382,23 +389,32 @@ impl Attempts {
         }
     }
 
-    /// Counts a session that broke. Returns whether there may be another, and waits until then.
-    fn may_go_on(&mut self, broken: &Broken, sessions: &Sessions) -> bool {
+    /// Counts a session that broke, and waits until there may be another.
+    fn count_and_wait(&mut self, broken: &Broken, sessions: &Sessions) -> NextAttempt {
         let is_early = Instant::now() < self.give_up;
         if broken.is_over_a_message() && is_early && self.early < MOST_EARLY {
             self.early += 1;
-            return true;
+            return NextAttempt::Allowed;
         }
         self.broken += 1;
         if broken.is_over_a_message() {
-            return self.broken < MOST_HUNG;
+            return NextAttempt::allowed_if(self.broken < MOST_HUNG);
         }
         let fault = &broken.fault;
         if fault.is_of_the_link() && self.broken < ATTEMPTS {
             sessions.wait_for_retry(self.give_up);
-            return true;
+            return NextAttempt::Allowed;
         }
-        fault.passes() && sessions.wait_for_retry(self.give_up)
+        NextAttempt::allowed_if(fault.passes() && sessions.wait_for_retry(self.give_up))
+    }
+}
+
+impl NextAttempt {
+    fn allowed_if(condition: bool) -> Self {
+        match condition {
+            true => Self::Allowed,
+            false => Self::NotAllowed,
+        }
     }
 }
 

@@ -239,8 +239,8 @@ fn ask_top(
     }
 }
 
-/// Decides of the messages that TOP does not show: their bodies tell. A message whose body does not
-/// come either may be any, so the next removal begins without what was known of this one.
+/// Decides of the messages that TOP does not show: their bodies tell. If RETR gives no body either,
+/// the message counts as replaced: it is kept, and what was known of it is dropped.
 fn settle_not_shown(
     judged: &mut [(&ToConfirm, Resemblance)],
     session: &mut Session,

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 
 use crate::maildrop::catalogue::identity::LONGEST_HEADERS;
 use crate::maildrop::catalogue::message::Announced;
+use crate::maildrop::connection::listed_sizes::ListedSizes;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::session::headers::HeaderBuffer;
 use crate::maildrop::shared::wants::Want;
 use crate::maildrop::shared::window::{CHECK_COMMANDS, CHECK_OCTETS};
 use crate::store::Incoming;
 
-/// A reply out of step shows the size of one of so many neighbours on either side.
+/// A reply out of step shows the size of one of this many neighbours on either side.
 const NEIGHBOURS: usize = 4;
 
 /// The commands that the server has not answered, in order.
@@ -120,13 +121,13 @@ impl SentCommands {
         self.needs_check() && (commands >= CHECK_COMMANDS || octets >= CHECK_OCTETS)
     }
 
-    /// Adds a RETR or TOP. `are_sizes_trusted`: LIST gives true sizes on this server.
-    pub(super) fn add_fetch(&mut self, mut fetch: SentFetch, are_sizes_trusted: bool) {
+    /// Adds a RETR or TOP. `sizes` is what the sizes of this server's LIST are worth.
+    pub(super) fn add_fetch(&mut self, mut fetch: SentFetch, sizes: ListedSizes) {
         self.tell_from_neighbours(&mut fetch);
         self.expected += fetch.expected;
         self.unchecked.commands += 1;
         self.unchecked.octets += fetch.expected;
-        self.unchecked.needs_check |= !fetch.is_whole || !are_sizes_trusted;
+        self.unchecked.needs_check |= !fetch.is_whole || !sizes.is_trusted();
         self.queue.push_back(InFlight::Fetch(Box::new(fetch)));
     }
 

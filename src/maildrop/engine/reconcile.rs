@@ -60,7 +60,7 @@ impl<'a> Reconcile<'a> {
         }
         let unmarked = std::mem::take(&mut self.marked.unmarked);
         let left = match sessions.ensure_for_commit(self.shared) {
-            Ok(()) if self.names_as_many(sessions) => {
+            Ok(()) if self.does_absence_prove_departure(sessions) => {
                 let (left, gone) = self.look_for(unmarked, Update::Done, sessions);
                 self.verdict.gone += gone.len();
                 left
@@ -79,7 +79,7 @@ impl<'a> Reconcile<'a> {
         let reason = doubt.reason();
         log::warn!("QUIT was not confirmed ({reason}): asking the server what it still has");
         self.open_session_to_look(doubt, sessions)?;
-        if !self.names_as_many(sessions) {
+        if !self.does_absence_prove_departure(sessions) {
             return Err(Fault::OutcomeUnknown(format!(
                 "{reason}; then the server did not name all messages that it has"
             )));
@@ -130,9 +130,9 @@ impl<'a> Reconcile<'a> {
         Ok(())
     }
 
-    /// Whether a message that the open session does not name is not there: the session that deleted
-    /// named it, and had as many unnamed.
-    fn names_as_many(&self, sessions: &Sessions) -> bool {
+    /// Whether a missing name proves that the message is gone: the open session leaves no more
+    /// messages unidentified than the one that sent DELE.
+    fn does_absence_prove_departure(&self, sessions: &Sessions) -> bool {
         sessions
             .current()
             .is_some_and(|session| session.unidentified() <= self.marked.unidentified)
@@ -239,7 +239,8 @@ pub(super) fn keep_untried(
         return verdict;
     }
     let state = shared.state.lock();
-    // One that has a name of a twin by now is not shown any more, and has not gone.
+    // Twins were renamed: a message may have departed under its old name and still be on the server
+    // under a twin's name.
     let is_shown = |id: MessageId| state.catalogue.get(id).standing != Standing::Departed;
     let is_gone = |&id: &MessageId| !is_shown(id) && !is_shown(state.catalogue.first_twin(id));
     let (gone, left): (Vec<MessageId>, Vec<MessageId>) = messages.into_iter().partition(is_gone);

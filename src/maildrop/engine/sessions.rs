@@ -17,8 +17,8 @@ use crate::pop3::Command;
 /// three attempts.
 const MOST_FRUITLESS: u8 = 6;
 
-/// A server that gave nothing in so many sessions in a row hangs at whatever it is asked for, and not
-/// at one message or two.
+/// A server that gave nothing in this many sessions in a row hangs at whatever it is asked for, and
+/// not at one message or two.
 const MOST_HUNG: u8 = 3;
 
 /// By how much the engine may be late to end an idle session on a busy machine.
@@ -106,9 +106,8 @@ impl Sessions {
 
     /// Ends the session as the server likes it. Nothing is marked for deletion.
     pub(super) fn leave(&mut self, shared: &Shared) {
-        if self.is_usable(shared)
-            && let Some(session) = self.current.take()
-        {
+        self.drop_if_ended(shared);
+        if let Some(session) = self.current.take() {
             session.leave();
             shared.state.lock().connection = Connection::Closed;
         }
@@ -123,7 +122,8 @@ impl Sessions {
     /// Opens a session, unless one is open. Soon after a failure it gives the same failure without
     /// another attempt.
     pub(super) fn ensure(&mut self, shared: &Shared) -> Result<(), Fault> {
-        if self.is_usable(shared) {
+        self.drop_if_ended(shared);
+        if self.is_open() {
             return Ok(());
         }
         if let Some(fault) = self.backoff.standing(BootTime::now()) {
@@ -132,25 +132,23 @@ impl Sessions {
         self.open_or_warn(shared)
     }
 
-    /// Whether a session is open. One that the server has ended meanwhile is dropped: a break there
-    /// would tell nothing of the message that is asked for next.
-    fn is_usable(&mut self, shared: &Shared) -> bool {
+    /// Drops a session that the server has ended meanwhile: a break there would tell nothing of the
+    /// message that is asked for next.
+    fn drop_if_ended(&mut self, shared: &Shared) {
         if self.is_overslept(shared) {
             log::debug!("the idle session is too old");
             self.drop_current(shared);
         }
         let Some(session) = &mut self.current else {
-            return false;
+            return;
         };
         if session.link.owed() > 0 {
-            return true;
+            return;
         }
-        let Err(fault) = session.link.refuse_what_is_unasked() else {
-            return true;
-        };
-        log::debug!("the idle session ended: {fault}");
-        self.drop_current(shared);
-        false
+        if let Err(fault) = session.link.refuse_what_is_unasked() {
+            log::debug!("the idle session ended: {fault}");
+            self.drop_current(shared);
+        }
     }
 
     /// Whether the session was idle for far longer than the engine leaves one: the machine has
@@ -166,7 +164,8 @@ impl Sessions {
     /// Opens a session for a commit, unless one is open. A user waits for it, so only a refused
     /// login stands in the way, or a LOGIN-DELAY that is longer than [`Shared::commit_patience`].
     pub(super) fn ensure_for_commit(&mut self, shared: &Shared) -> Result<(), Fault> {
-        if self.is_usable(shared) {
+        self.drop_if_ended(shared);
+        if self.is_open() {
             return Ok(());
         }
         let now = BootTime::now();
@@ -247,7 +246,7 @@ impl Sessions {
         }
     }
 
-    /// Whether so many sessions in a row gave nothing that the next one is not expected to.
+    /// Whether this many sessions in a row gave nothing that the next one is not expected to.
     pub(super) fn is_hopeless(&self) -> bool {
         self.fruitless >= MOST_HUNG
     }

@@ -23,7 +23,7 @@ use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::wants::Want;
 use crate::store::Body;
 
-/// A body that is another each time is given up after so many.
+/// A message is given up after this many bodies that all differ.
 const MOST_DISCARDED: u8 = 3;
 /// How many octets at the beginning of a reply are compared with the one before.
 const COMPARED: usize = 4096;

@@ -70,7 +70,7 @@ use crate::maildrop::shared::wants::{NextWant, Want};
 use crate::maildrop::shared::window::{HEADER_OCTETS, WINDOW_COMMANDS, WINDOW_OCTETS};
 use crate::pop3::{Command, Event};
 
-/// No command is sent while so many bodies of another size wait to be shown again.
+/// No command is sent while this many bodies of another size wait to be shown again.
 const MOST_SUSPECTS: usize = 16;
 
 /// What the server was asked for and has not answered, and what it has answered and not confirmed.
@@ -83,8 +83,8 @@ pub(super) struct Transfer {
     unconfirmed: Vec<Unconfirmed>,
     /// How the last reply of the session begins.
     last: Option<ReplyStart>,
-    /// It is like the one before it, so a probe goes before the check also where commands go one at
-    /// a time.
+    /// The last reply repeats the one before it, so the server may have answered a command twice. The
+    /// next check sends a probe first, even if commands go one at a time.
     is_repeated: bool,
     step_check: StepCheck,
     /// Complete bodies of another size than announced.
@@ -129,7 +129,7 @@ impl Transfer {
         let mut relisting = Relisting::NotNeeded;
         loop {
             if self.in_flight.is_empty() && self.unconfirmed.is_empty() {
-                // What is asked for again by this goes into the window.
+                // This may queue wants again; the window is filled with them next.
                 self.judge_those_without_top(sessions, shared);
             }
             if relisting == Relisting::NotNeeded {
@@ -307,7 +307,8 @@ impl Transfer {
         }
     }
 
-    /// Whether TOP of a suspect is sent: to bear it out, or before its second coming does.
+    /// Whether TOP is sent for a suspect: if TOP alone can confirm it, or if the suspect was fetched
+    /// twice and TOP can contradict it.
     fn is_to_be_shown(&self, suspect: &Unconfirmed, quirks: &Quirks) -> bool {
         let is_of_use = suspect.top_weight(quirks) == TopWeight::Enough
             || self.suspects.was_discarded(suspect.want);
@@ -493,7 +494,7 @@ impl Transfer {
         }
         match send(&next, session, quirks, shared) {
             Ok(fetch) => {
-                self.in_flight.add_fetch(fetch, quirks.sizes.is_trusted());
+                self.in_flight.add_fetch(fetch, quirks.sizes);
                 Ok(())
             }
             Err(fault) if fault.is_of_the_link() => {

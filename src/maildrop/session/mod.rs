@@ -28,7 +28,7 @@ use crate::pop3::{Capabilities, Command, Expire, MessageNumber};
 const MOST_IN_FLIGHT: usize = 32 * 1024;
 /// How often to log in and list until a listing succeeds.
 const MOST_LISTINGS: u32 = 64;
-/// After so many timeouts a listing that fails is not tried again.
+/// After this many timeouts a listing that fails is not tried again.
 const MOST_TIMEOUTS: u32 = 8;
 /// How long to wait for the server to close the connection after QUIT.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);

@@ -30,7 +30,7 @@ use crate::pop3::{Command, MessageNumber, ProtocolError, Status, UniqueId};
 /// messages does not overflow.
 const MOST_OCTETS: u64 = 1 << 40;
 
-/// After so many refusals, and no headers, nothing is asked for any more.
+/// After this many refusals, and no headers, nothing is asked for any more.
 const MOST_REFUSED: usize = 64;
 
 /// The messages that a session lists, in maildrop order.
@@ -352,7 +352,8 @@ impl Sizes {
     }
 }
 
-/// Whether the server refuses the headers of every message: it has refused so many, and shown none.
+/// Whether the server refuses the headers of every message: it has refused this many, and shown
+/// none.
 fn is_hopeless(refused: usize, status: &Status<'_>) -> bool {
     refused >= MOST_REFUSED || speaks_of_an_unknown_command(status.server_text().as_str())
 }

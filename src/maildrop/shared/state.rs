@@ -24,7 +24,7 @@ const MOST_HEADERS_AHEAD: u64 = WINDOW_COMMANDS as u64 * HEADER_OCTETS;
 
 /// The most octets of headers that are kept in memory.
 const MOST_HEADERS_KEPT: u64 = 16 * 1024 * 1024;
-/// Real headers may be so many times as large as a TOP is expected to be, and what was read ahead
+/// Real headers may be this many times as large as a TOP is expected to be, and what was read ahead
 /// is still in memory when its reader comes.
 const HEADER_RESERVE: u64 = 4;
 

@@ -236,7 +236,7 @@ impl Set {
     }
 }
 
-/// Each character of so many octets with the high bit set and the prefix before it.
+/// Each character of this many octets with the high bit set and the prefix before it.
 fn with_prefix(encoding: &'static Encoding, prefix: &[u8], run: &[u8], octets: usize) -> String {
     let mut eight_bit = Vec::with_capacity(run.len() * 2);
     for character in run.chunks(octets.max(1)) {

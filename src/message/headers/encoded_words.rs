@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_a_stateful_charset_begins_anew() {
+    fn a_word_of_a_stateful_charset_begins_in_its_first_state() {
         for (value, expected) in [
             (
                 "=?ISO-2022-JP?B?GyRCJUYlOSVIGyhC?=\r\n =?ISO-2022-JP?B?GyRCJUYlOSVIGyhC?=",

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A body of more octets goes through a file, however much memory is left.
 const MOST_IN_MEMORY: usize = 4 * 1024 * 1024;
-/// A body of at most so many octets stays in memory even if none is left. Files for all the small
+/// A body of at most this many octets stays in memory even if none is left. Files for all the small
 /// ones would take more descriptors than there are.
 const SMALL: usize = 64 * 1024;
 
@@ -31,7 +31,7 @@ pub(super) struct MemoryShare {
 }
 
 impl MemoryBudget {
-    /// A budget of so many octets.
+    /// A budget of this many octets.
     pub(super) fn new(limit: u64) -> Self {
         Self(Arc::new(BudgetState {
             limit,
@@ -57,7 +57,7 @@ impl MemoryBudget {
 }
 
 impl MemoryShare {
-    /// The body takes so many octets from now on.
+    /// The body takes this many octets from now on.
     pub(super) fn resize(&mut self, octets: u64) {
         let taken = &self.budget.0.taken;
         if octets > self.octets {

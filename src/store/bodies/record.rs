@@ -12,8 +12,8 @@ use super::line_ends::LineEnds;
 
 /// The octets that a check of a whole body reads at once.
 const CHUNK: usize = 256 * 1024;
-/// A body of at most so many octets is read and verified as a whole for each read: the kernel reads
-/// as much ahead.
+/// A body of at most this many octets is read and verified as a whole for each read: the kernel
+/// reads as much ahead.
 pub const READ_WHOLE: u64 = 128 * 1024;
 
 /// A body in an open segment. The first read verifies all of it, and of a short one each read does;

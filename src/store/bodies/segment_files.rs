@@ -10,7 +10,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-/// The most segments that are kept open. A cache that is full has about so many, but each mount
+/// The most segments that are kept open. A cache that is full has about that many, but each mount
 /// begins one, and the descriptors of many would run out.
 const MOST_OPEN: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 

@@ -168,7 +168,7 @@ impl DiskWriter {
         })
     }
 
-    /// A segment with room for a record of so many octets.
+    /// A segment with room for a record of this many octets.
     fn segment_for(&mut self, record: u64) -> io::Result<&mut OpenSegment> {
         let full = full(self.limit);
         self.open

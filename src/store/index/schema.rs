@@ -57,25 +57,34 @@ CREATE TABLE removal (
 ) WITHOUT ROWID, STRICT;
 CREATE TABLE deletion (at INTEGER NOT NULL, messages BLOB NOT NULL) STRICT";
 
-/// All rows. `inode`, `size`, `listed` and `crlfs` are the bits of a u64.
-pub(super) const LOAD: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read,
-    title, mark, crlfs, outline, first_listed, departed, top_digest,
-    body_digest FROM message";
+/// The columns of a row, in the order in which the writer reads and stores them. `inode`, `size`,
+/// `listed` and `crlfs` are the bits of a u64.
+macro_rules! columns {
+    () => {
+        "uidl, ordinal, inode, size, arrived, listed, twins, read, title, mark, crlfs, outline,
+        first_listed, departed, top_digest, body_digest"
+    };
+}
+
+/// All rows.
+pub(super) const LOAD: &str = concat!("SELECT ", columns!(), " FROM message");
 
 /// The row of one message, with the columns of [`LOAD`].
-pub(super) const FIND: &str = "SELECT uidl, ordinal, inode, size, arrived, listed, twins, read,
-    title, mark, crlfs, outline, first_listed, departed, top_digest,
-    body_digest FROM message
-    WHERE uidl = ?1 AND ordinal = ?2";
+pub(super) const FIND: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM message WHERE uidl = ?1 AND ordinal = ?2"
+);
 
 /// Whether the index has no messages.
 pub(super) const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT 1 FROM message)";
 
 /// Stores a row with the columns of [`LOAD`], whose inode number no other message has: in the same
 /// transaction, the row of a new message got one that is free.
-pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size, arrived, listed,
-    twins, read, title, mark, crlfs, outline, first_listed, departed, top_digest,
-    body_digest)
+pub(super) const STORE: &str = concat!(
+    "INSERT INTO message (",
+    columns!(),
+    ")
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT (uidl, ordinal) DO UPDATE SET size = excluded.size, arrived = excluded.arrived,
         listed = excluded.listed, twins = excluded.twins, read = excluded.read,
@@ -83,7 +92,8 @@ pub(super) const STORE: &str = "INSERT INTO message (uidl, ordinal, inode, size,
         outline = excluded.outline, first_listed = excluded.first_listed,
         departed = excluded.departed, top_digest = excluded.top_digest,
         body_digest = excluded.body_digest
-    ON CONFLICT (inode) DO NOTHING";
+    ON CONFLICT (inode) DO NOTHING"
+);
 
 /// Marks a message as deleted at ?3. A departure that is recorded already stays.
 pub(super) const RETIRE: &str = "UPDATE message SET twins = 0, departed = coalesce(departed, ?3)

@@ -114,10 +114,10 @@ impl IndexWriter {
     }
 
     fn perform(&mut self, first: IndexTask, tasks: &Receiver<IndexTask>) {
-        let (batch, question) = gather(first, tasks);
+        let (batch, next) = gather(first, tasks);
         self.write(&batch);
-        if let Some(question) = question {
-            self.answer(question);
+        if let Some(next) = next {
+            self.carry_out(next);
         }
     }
 
@@ -139,9 +139,9 @@ impl IndexWriter {
         Ok(())
     }
 
-    fn answer(&mut self, question: IndexTask) {
+    fn carry_out(&mut self, task: IndexTask) {
         // Whoever asked may be gone; then nobody misses the answer.
-        match question {
+        match task {
             IndexTask::Learn(rows) => self.write(&rows),
             IndexTask::Assign(rows, reply) => self.assign(rows, &reply),
             IndexTask::Watermark(reply) => {
@@ -246,7 +246,8 @@ fn fault(path: &Path, source: rusqlite::Error) -> StoreError {
     }
 }
 
-/// Gathers rows for about [`GATHERING`], or until the next question.
+/// Gathers rows for about [`GATHERING`], or until the first task that is not [`IndexTask::Learn`],
+/// which is returned with them.
 fn gather(first: IndexTask, tasks: &Receiver<IndexTask>) -> (Vec<Row>, Option<IndexTask>) {
     let until = Instant::now() + GATHERING;
     let mut batch = Vec::new();

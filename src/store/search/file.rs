@@ -49,13 +49,13 @@ pub(super) const FILE: &str = "search.sqlite";
 /// What may be done with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// Everything; a file that is damaged or of an older format is made anew.
+    /// Everything; a file that is damaged or of an older format is made again.
     Write,
     /// Only reading.
     Read,
 }
 
-/// Opens the file, and makes it anew where it cannot be used.
+/// Opens the file, and makes it again where it cannot be used.
 ///
 /// # Errors
 /// What the system refuses, and a file of a newer pop3fs.
@@ -83,7 +83,7 @@ pub(super) fn open(folder: &CacheFolder) -> Result<Connection, StoreError> {
 
 /// Removes the file, as a damaged one, and begins it again. All that it had can be made of the
 /// cached messages.
-pub(super) fn open_anew(folder: &CacheFolder) -> Result<Connection, StoreError> {
+pub(super) fn recreate(folder: &CacheFolder) -> Result<Connection, StoreError> {
     let _alone = lock(folder.path())?;
     renew(&path(folder))
 }

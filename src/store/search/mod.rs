@@ -137,7 +137,7 @@ impl SearchIndex {
     /// not know; it is asked only for a query with `is:`.
     ///
     /// # Errors
-    /// What the disk refuses. A damaged file is made anew.
+    /// What the disk refuses. A damaged file is made again.
     pub fn search(
         &self,
         query: &Query,
@@ -191,7 +191,7 @@ impl SearchIndex {
         ask(connection).map_err(|source| {
             if file::is_damage(&source) {
                 reader.connection = None;
-                self.order(SearchOrder::BeginAnew);
+                self.order(SearchOrder::BeginAgain);
             }
             let path = self.path();
             StoreError::Sqlite { path, source }

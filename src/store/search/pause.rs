@@ -28,13 +28,13 @@ impl Pause {
 
     /// Waits until nobody else needs the processors, or messages have waited too long.
     pub(super) fn wait(&mut self) {
-        while self.is_called_for() {
+        while self.must_wait() {
             thread::sleep(LOOKING);
         }
     }
 
-    /// Whether others go first now.
-    pub(super) fn is_called_for(&mut self) -> bool {
+    /// Looks whether others need the processors, and since when. Returns whether they go first now.
+    pub(super) fn must_wait(&mut self) -> bool {
         if !(self.is_busy)() {
             self.since = None;
             return false;
@@ -58,14 +58,14 @@ mod tests {
         let mut pause = Pause::new(Box::new(move || looked.fetch_add(1, Ordering::Relaxed) < 2));
         pause.wait();
         assert_eq!(looks.load(Ordering::Relaxed), 3);
-        assert!(!pause.is_called_for());
+        assert!(!pause.must_wait());
     }
 
     #[test]
     fn messages_do_not_wait_for_ever() {
         let mut pause = Pause::new(Box::new(|| true));
-        assert!(pause.is_called_for());
+        assert!(pause.must_wait());
         pause.since = Instant::now().checked_sub(LONGEST_WAIT);
-        assert!(!pause.is_called_for());
+        assert!(!pause.must_wait());
     }
 }

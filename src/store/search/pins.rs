@@ -1,5 +1,5 @@
 //! The searches that a user has pinned, kept across mounts: a file of JSON beside the index, which
-//! can be made anew without them.
+//! can be made again without them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::store::{CacheFolder, StoreError};
 
 /// Its name in the folder of an account.
 const FILE: &str = "searches.json";
-/// So many names are listed at most.
+/// This many names are listed at most.
 const PINS_MAX: usize = 1000;
 
 /// The names, as they were given to mkdir(2).

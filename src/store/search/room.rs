@@ -21,7 +21,7 @@ struct Taken {
 }
 
 impl QueueRoom {
-    /// Takes room for a message that keeps so many octets in memory; false where there is none.
+    /// Takes room for a message that keeps this many octets in memory; false where there is none.
     pub(super) fn take(&self, octets: u64) -> bool {
         self.taken.lock().take(octets)
     }

@@ -11,7 +11,7 @@ use std::{fs, io, thread};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::entry::{Indexed, SearchEntry};
-use super::file::{is_damage, open, open_anew, path};
+use super::file::{is_damage, open, path, recreate};
 use super::pause::Pause;
 use super::room::QueueRoom;
 use crate::search::{Document, spaced};
@@ -21,7 +21,7 @@ use crate::store::{BodyKey, CacheFolder, StoreError};
 const GATHERING: Duration = Duration::from_millis(500);
 /// How often the queue is looked at meanwhile.
 const LOOKING: Duration = Duration::from_millis(20);
-/// The most messages of one transaction: another mount waits so long at most.
+/// The most messages of one transaction. Another mount waits for one transaction at most.
 const BATCH: usize = 128;
 /// The octets of a message that are read; what is behind them is not indexed.
 const OCTETS_MAX: usize = 8 << 20;
@@ -35,7 +35,7 @@ pub(super) enum SearchOrder {
     Retain(HashSet<Indexed>),
     Remove(Vec<u64>),
     /// The file was found to be damaged.
-    BeginAnew,
+    BeginAgain,
     /// Say when all before this is written, or why some of it is not.
     Flush(Sender<Result<(), StoreError>>),
 }
@@ -86,7 +86,7 @@ impl SearchWriter {
         for order in batch {
             match order {
                 SearchOrder::Flush(reply) => waiting.push(reply),
-                SearchOrder::BeginAnew => self.begin_anew(),
+                SearchOrder::BeginAgain => self.begin_again(),
                 change => changes.push(change),
             }
         }
@@ -123,7 +123,7 @@ impl SearchWriter {
 
     fn note_failure(&mut self, error: rusqlite::Error) {
         if is_damage(&error) {
-            self.begin_anew();
+            self.begin_again();
         }
         if self.dropped.is_none() {
             log::warn!(
@@ -149,7 +149,7 @@ impl SearchWriter {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut written = 0;
         for change in changes {
-            if written > 0 && pause.is_called_for() {
+            if written > 0 && pause.must_wait() {
                 break;
             }
             match change {
@@ -158,7 +158,7 @@ impl SearchWriter {
                 SearchOrder::Remove(inodes) => inodes
                     .iter()
                     .try_for_each(|inode| remove(&transaction, *inode))?,
-                SearchOrder::BeginAnew | SearchOrder::Flush(_) => (),
+                SearchOrder::BeginAgain | SearchOrder::Flush(_) => (),
             }
             written += 1;
         }
@@ -177,9 +177,9 @@ impl SearchWriter {
         }
     }
 
-    fn begin_anew(&mut self) {
+    fn begin_again(&mut self) {
         log::warn!("{} is damaged; it is made again", self.path().display());
-        match open_anew(&self.folder) {
+        match recreate(&self.folder) {
             Ok(connection) => self.use_connection(connection),
             Err(error) => log::warn!("{error}"),
         }
