@@ -206,6 +206,7 @@ impl Engine {
             return;
         };
         self.transfer.put_first(first);
+        self.sessions.drop_if_ended(&self.shared);
         if !self.sessions.is_open()
             && let Some(earliest) = self.sessions.earliest_login()
         {

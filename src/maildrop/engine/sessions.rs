@@ -120,11 +120,14 @@ impl Sessions {
     }
 
     /// Opens a session, unless one is open. Soon after a failure it gives the same failure without
-    /// another attempt.
+    /// another attempt. No login goes out before the server allows it (LOGIN-DELAY).
     pub(super) fn ensure(&mut self, shared: &Shared) -> Result<(), Fault> {
         self.drop_if_ended(shared);
         if self.is_open() {
             return Ok(());
+        }
+        if let Some(earliest) = self.earliest_login() {
+            return Err(Fault::of_login_delay(earliest.left()));
         }
         if let Some(fault) = self.backoff.standing(BootTime::now()) {
             return Err(fault.clone());
@@ -134,7 +137,7 @@ impl Sessions {
 
     /// Drops a session that the server has ended meanwhile: a break there would tell nothing of the
     /// message that is asked for next.
-    fn drop_if_ended(&mut self, shared: &Shared) {
+    pub(super) fn drop_if_ended(&mut self, shared: &Shared) {
         if self.is_overslept(shared) {
             log::debug!("the idle session is too old");
             self.drop_current(shared);
