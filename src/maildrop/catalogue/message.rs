@@ -342,6 +342,13 @@ impl Message {
         before
     }
 
+    /// Notes that other mail has the unique-id of a deleted message. The index takes it for other mail
+    /// because it was first listed after the deletion, also within the same second.
+    pub(super) fn begin_again(&mut self) {
+        let earliest = self.departed.map_or(0, |at| at.saturating_add(1));
+        self.first_listed = Some(unix_now().max(earliest));
+    }
+
     /// Notes that a listing lacks a message that counts as departed. Returns whether that is new:
     /// an earlier mount listed it.
     pub(super) fn note_absence(&mut self) -> bool {

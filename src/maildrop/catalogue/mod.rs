@@ -377,7 +377,9 @@ impl Catalogue {
             });
         }
         message.twins = listed.twins;
-        message.is_replaceable = false;
+        if std::mem::take(&mut message.is_replaceable) {
+            message.begin_again();
+        }
         if may_be_another || is_resized {
             changes.altered.push(id);
             self.forget_content(id);

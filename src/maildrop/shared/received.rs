@@ -428,24 +428,41 @@ impl Shared {
         voided.chain(known).collect()
     }
 
-    /// Marks messages as departed that a commit has deleted.
+    /// Marks messages as departed that a commit has deleted. Waits for the disk: the user is told of
+    /// the deletions after that.
     pub(crate) fn retire(&self, deleted: &[MessageId]) {
         if deleted.is_empty() {
             return;
         }
-        let deletions = self.change(|state, _| {
+        let at = unix_now();
+        let messages = self.change(|state, _| {
             for &id in deleted {
                 state.catalogue.retire(id);
                 state.committing.remove(id);
             }
             let identity = |&id| state.catalogue.get(id).identity();
-            Deletions {
-                messages: deleted.iter().map(identity).collect(),
-                at: unix_now(),
-            }
+            deleted.iter().map(identity).collect()
         });
-        self.index.retire(deletions);
+        if let Err(error) = self.index.retire(Deletions { messages, at }) {
+            log::warn!("{error}; the bodies of the deleted messages leave the cache");
+            self.forget_bodies(deleted);
+        }
         self.forget_settled();
+    }
+
+    /// Drops cached bodies, so that no later mount takes them for other mail with the same
+    /// unique-ids.
+    fn forget_bodies(&self, messages: &[MessageId]) {
+        let keys: Vec<BodyKey> = self.look(|state| {
+            let keys = messages.iter().map(|&id| {
+                let message = state.catalogue.get(id);
+                [message.body_key(), message.headers_key()]
+            });
+            keys.flatten().collect()
+        });
+        for key in &keys {
+            self.disk.forget(key);
+        }
     }
 
     /// Gives the twins of messages that a commit has deleted their new names, so that a reader who

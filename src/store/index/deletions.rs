@@ -11,7 +11,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::removal::RemovedMessage;
 use super::row::Row;
-use super::schema::{DELETIONS, DROP_DELETIONS, NOTE_DELETIONS, RETIRE};
+use super::schema::{DELETIONS, DROP_DELETIONS, FORGET, NOTE_DELETIONS, RETIRE};
 
 /// Messages that a commit has deleted.
 #[derive(Debug)]
@@ -59,12 +59,15 @@ impl NotedDeletions {
         self.0.get(&(uidl.into(), ordinal)).copied()
     }
 
-    /// Marks the rows of their messages as deleted. Returns whether there were any.
+    /// Marks the rows of their messages as deleted. Removals of these messages that are pending across
+    /// mounts end with that. Returns whether there were any.
     pub(super) fn apply(self, transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
         let has_any = !self.0.is_empty();
         let mut retire = transaction.prepare_cached(RETIRE)?;
+        let mut forget = transaction.prepare_cached(FORGET)?;
         for ((uidl, ordinal), at) in self.0 {
             retire.execute(params![&*uidl, ordinal, at])?;
+            forget.execute(params![&*uidl, ordinal])?;
         }
         transaction.prepare_cached(DROP_DELETIONS)?.execute([])?;
         Ok(has_any)

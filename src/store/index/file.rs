@@ -715,10 +715,11 @@ mod tests {
             .unwrap();
         drop(outside);
         assert_eq!(folder.rows(), [row(b"a", 17)]);
-        folder.open().retire(Deletions {
+        let deletions = Deletions {
             messages: vec![(b"a"[..].into(), 0)],
             at: 5,
-        });
+        };
+        folder.open().retire(deletions).unwrap();
         let deleted = Row {
             twins: None,
             departed: Some(5),

@@ -142,11 +142,15 @@ impl Index {
         }
     }
 
-    /// Notes that messages were deleted, without waiting for the disk.
-    pub fn retire(&self, deletions: Deletions) {
-        if let Some(open) = &self.file {
-            let _ = open.tasks.send(IndexTask::Retire(deletions));
-        }
+    /// Notes that messages were deleted. Waits for the disk: other mail that gets one of their
+    /// unique-ids must not be taken for them, even if this mount is killed now.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn retire(&self, deletions: Deletions) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), |open| {
+            open.ask(|reply| IndexTask::Retire(deletions, reply))
+        })
     }
 
     /// The last complete listing of this account. None if there is none or it is damaged. Waits
@@ -538,8 +542,10 @@ mod tests {
             ..row(b"a", 5)
         };
         index.learn(vec![known, row(b"b", 7)]);
-        index.retire(deletions(&[b"a", b"b", b"never stored"], LATER));
-        index.retire(deletions(&[b"a"], LATER + 9));
+        index
+            .retire(deletions(&[b"a", b"b", b"never stored"], LATER))
+            .unwrap();
+        index.retire(deletions(&[b"a"], LATER + 9)).unwrap();
         // By a mount that knows the message by another inode number.
         index.learn(vec![Row {
             twins: None,
@@ -550,8 +556,49 @@ mod tests {
         let facts: Vec<_> = stored.iter().map(of).collect();
         assert_eq!(facts, [(5, None, Some(LATER)), (7, None, Some(LATER))]);
         // Other mail has the unique-id now.
-        index.learn(vec![row(b"a", 8)]);
-        assert_eq!(index.load().unwrap()[0], row(b"a", 5));
+        index.learn(vec![listed_after_deletion(b"a", 8)]);
+        assert_eq!(index.load().unwrap()[0], listed_after_deletion(b"a", 5));
+    }
+
+    fn listed_after_deletion(uidl: &[u8], inode: u64) -> Row {
+        Row {
+            first_listed: Some(LATER + 1),
+            ..row(uidl, inode)
+        }
+    }
+
+    #[test]
+    fn a_mount_that_does_not_know_of_a_deletion_does_not_undo_it() {
+        let folder = IndexFolder::new();
+        let listed = Row {
+            first_listed: Some(LATER - 1),
+            size: Some(9),
+            ..row(b"a", 5)
+        };
+        let (index, other) = (folder.open(), folder.open());
+        index.learn(vec![listed.clone()]);
+        index.retire(deletions(&[b"a"], LATER)).unwrap();
+        let deleted = Row {
+            twins: None,
+            departed: Some(LATER),
+            ..listed.clone()
+        };
+        let read = Row {
+            read: true,
+            ..listed.clone()
+        };
+        let voided = Row {
+            twins: None,
+            ..listed.clone()
+        };
+        let missing = departed(b"a", 5, LATER + 5);
+        for row in [listed, read, voided, missing] {
+            other.learn(vec![row]);
+            assert_eq!(other.load().unwrap(), std::slice::from_ref(&deleted));
+        }
+        let new = other.assign(vec![listed_after_deletion(b"a", 8)]).unwrap();
+        assert_eq!(new, [listed_after_deletion(b"a", 5)]);
+        assert_eq!(index.load().unwrap().len(), 1);
     }
 
     #[test]
@@ -560,10 +607,10 @@ mod tests {
         let index = folder.open();
         let listed = vec![row(b"a", 5), row(b"b", 6), row(b"c", 7)];
         index.keep_listing(listed, listing(&[5, 6, 7]));
-        index.retire(deletions(&[b"b"], LATER));
+        index.retire(deletions(&[b"b"], LATER)).unwrap();
         assert_eq!(index.last_listing().unwrap(), Some(listing(&[5, 7])));
         // The row of this one is not kept.
-        index.retire(deletions(&[b"c"], 1));
+        index.retire(deletions(&[b"c"], 1)).unwrap();
         assert_eq!(index.last_listing().unwrap(), Some(listing(&[5])));
         index.learn(vec![row(b"a", 5)]);
         assert_eq!(index.load().unwrap().len(), 2);
@@ -577,7 +624,7 @@ mod tests {
             .open()
             .learn(vec![row(b"a", 5), row(b"", 6), row(b"c", 7)]);
         let gone = [&b"a"[..], b""];
-        folder.open().retire(deletions(&gone, LATER));
+        folder.open().retire(deletions(&gone, LATER)).unwrap();
         let outside = Connection::open(folder.file()).unwrap();
         let unmarked: i64 = outside
             .query_row("SELECT count(*) FROM message WHERE twins = 1", [], |row| {
@@ -593,14 +640,8 @@ mod tests {
         let expected = [(6, None, later), (5, None, later), (7, once, None)];
         assert_eq!(departures(folder.rows()), expected);
         // The first mount that writes a row applies them.
-        let other_mail = Row {
-            listed: 9,
-            ..row(b"a", 50)
-        };
-        assert_eq!(
-            folder.open().assign(vec![other_mail.clone()]).unwrap()[0].inode,
-            5
-        );
+        let other_mail = listed_after_deletion(b"a", 50);
+        assert_eq!(folder.open().assign(vec![other_mail]).unwrap()[0].inode, 5);
         let expected = [(6, None, later), (5, once, None), (7, once, None)];
         assert_eq!(departures(folder.rows()), expected);
         let noted: i64 = outside

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
+use super::deletions::NotedDeletions;
 use super::schema::{FORGET, REMEMBER, REMOVALS};
 
 /// A message that the user has removed, and what was known of it then. The server has to show the
@@ -33,10 +34,9 @@ pub struct Removal {
 /// The message of a removal: its unique-id and its ordinal.
 pub type RemovedMessage = (Arc<[u8]>, u32);
 
-/// Stores removals, in one transaction.
-pub(super) fn remember(connection: &mut Connection, removals: &[Removal]) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    let mut statement = transaction.prepare_cached(REMEMBER)?;
+/// Stores removals.
+pub(super) fn remember(connection: &Connection, removals: &[Removal]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(REMEMBER)?;
     for removal in removals {
         statement.execute(params![
             &*removal.uidl,
@@ -50,8 +50,7 @@ pub(super) fn remember(connection: &mut Connection, removals: &[Removal]) -> rus
             removal.twin_digest
         ])?;
     }
-    drop(statement);
-    transaction.commit()
+    Ok(())
 }
 
 /// Deletes the removals of these messages, in one transaction.
@@ -68,13 +67,16 @@ pub(super) fn forget(
     transaction.commit()
 }
 
-/// All removals. One with damaged values is left out: its message then stays on the server.
+/// All removals, but for those of messages that were deleted since. One with damaged values is left
+/// out: its message then stays on the server.
 pub(super) fn load(connection: &Connection) -> rusqlite::Result<Vec<Removal>> {
+    let deletions = NotedDeletions::load(connection)?;
     let mut statement = connection.prepare_cached(REMOVALS)?;
     let mut found = statement.query([])?;
     let mut removals = Vec::new();
     while let Some(row) = found.next()? {
         match parse(row) {
+            Ok(removal) if deletions.of(&removal.uidl, removal.ordinal).is_some() => {}
             Ok(removal) => removals.push(removal),
             Err(error) => log::warn!("a removal in the index is damaged: {error}"),
         }
@@ -98,8 +100,8 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Removal> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Index;
-    use super::super::fixture::IndexFolder;
+    use super::super::fixture::{IndexFolder, row};
+    use super::super::{Deletions, Index, Row};
     use super::*;
 
     fn removal(uidl: &[u8], ordinal: u32) -> Removal {
@@ -144,6 +146,38 @@ mod tests {
             storing.wait().unwrap();
             index.forget_removals(vec![(b"a"[..].into(), ordinal)]);
             assert_eq!(load(&other).unwrap(), []);
+        }
+    }
+
+    /// Another mount has the server, and finds that the message has gone, or deletes it itself.
+    #[test]
+    fn a_removal_ends_with_its_message() {
+        type End = fn(&Index);
+        let ends: [End; 2] = [
+            |index| {
+                let messages = vec![(b"a"[..].into(), 1)];
+                index.retire(Deletions { messages, at: 5 }).unwrap();
+            },
+            |index| {
+                index.learn(vec![Row {
+                    ordinal: 1,
+                    departed: Some(i64::MAX),
+                    ..row(b"a", 7)
+                }]);
+            },
+        ];
+        for end in ends {
+            let folder = IndexFolder::new();
+            let removals = vec![removal(b"a", 1), removal(b"b", 1)];
+            folder.open().remember_removals(removals).wait().unwrap();
+            let other = folder.open();
+            end(&other);
+            drop(other);
+            assert_eq!(folder.open().removals().unwrap(), [removal(b"b", 1)]);
+            // Other mail has the unique-id, and is removed.
+            let again = vec![removal(b"a", 1)];
+            folder.open().remember_removals(again).wait().unwrap();
+            assert_eq!(folder.open().removals().unwrap().len(), 2);
         }
     }
 

@@ -36,7 +36,8 @@ pub struct Row {
     /// A summary of the headers, once a user has asked for it.
     pub outline: Option<Box<str>>,
     /// When this machine first listed the message, in Unix seconds. Once stored it never changes;
-    /// rows of older versions have none.
+    /// rows of older versions have none. It is later than the deletion of a message that had the same
+    /// unique-id before.
     pub first_listed: Option<i64>,
     /// When a listing first lacked the message, or a commit deleted it, in Unix seconds; none while
     /// it is listed. The index deletes such a row after a while.
@@ -61,6 +62,9 @@ enum Continuity {
 impl Row {
     /// This row as it is stored over `old`, the row of the same name that the index has.
     pub(super) fn over(self, old: Self) -> Self {
+        if self.is_outlived_by_deletion(&old) {
+            return old;
+        }
         let inode = old.inode;
         let departed = self.departed.map(|at| old.departed.unwrap_or(at).min(at));
         match self.continuity(&old) {
@@ -96,6 +100,13 @@ impl Row {
                 ..self
             },
         }
+    }
+
+    /// Whether `old` says that the message was deleted, and this row comes from a mount that does not
+    /// know: it has listed the message before. Mail that has the unique-id now was listed later.
+    fn is_outlived_by_deletion(&self, old: &Self) -> bool {
+        let deleted = old.departed.filter(|_| old.twins.is_none());
+        deleted.is_some_and(|at| self.first_listed.is_none_or(|first| first <= at))
     }
 
     fn continuity(&self, old: &Self) -> Continuity {

@@ -14,7 +14,7 @@ use rusqlite::{
 use super::deletions::{self, Deletions, NotedDeletions};
 use super::inodes::{Inodes, watermark};
 use super::schema::{
-    DROP_LISTING, FIND, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, STORE,
+    DROP_LISTING, FIND, FORGET, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, STORE,
 };
 use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
@@ -48,8 +48,8 @@ pub(super) enum IndexTask {
     Watermark(Sender<Result<u64, StoreError>>),
     /// Store these rows and this listing.
     KeepListing(Vec<Row>, LastListing),
-    /// Note that these messages were deleted.
-    Retire(Deletions),
+    /// Note now that these messages were deleted.
+    Retire(Deletions, Sender<Result<(), StoreError>>),
     /// Return the last listing.
     LastListing(Sender<Result<Option<LastListing>, StoreError>>),
     /// Store these removals now.
@@ -149,13 +149,17 @@ impl IndexWriter {
                 let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
             }
             IndexTask::KeepListing(rows, listing) => self.keep_listing(&rows, &listing),
-            IndexTask::Retire(deletions) => self.retire(&deletions),
+            IndexTask::Retire(deletions, reply) => {
+                let noted = deletions::note(&self.connection, &deletions);
+                let _ = reply.send(noted.map_err(|error| fault(&self.path, error)));
+            }
             IndexTask::LastListing(reply) => {
                 let found = last_listing(&mut self.connection, &self.account);
                 let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
             }
             IndexTask::Remember(removals, reply) => {
-                let stored = removal::remember(&mut self.connection, &removals);
+                let stored = remember(&mut self.connection, &self.account, &removals);
+                let stored = stored.map(|deleted| self.deleted += deleted);
                 let _ = reply.send(stored.map_err(|error| fault(&self.path, error)));
             }
             IndexTask::Forget(messages, reply) => {
@@ -218,12 +222,6 @@ impl IndexWriter {
         match kept {
             Ok(deleted) => self.deleted += deleted,
             Err(error) => self.drop_rows(rows.len(), error),
-        }
-    }
-
-    fn retire(&mut self, deletions: &Deletions) {
-        if let Err(error) = deletions::note(&self.connection, deletions) {
-            self.drop_rows(deletions.messages.len(), error);
         }
     }
 
@@ -420,6 +418,18 @@ fn store_all(connection: &mut Connection, account: &str, rows: &[Row]) -> rusqli
     transaction.commit()
 }
 
+/// Stores removals in one transaction. They come after the deletions that were noted, which have
+/// ended those before them.
+fn remember(
+    connection: &mut Connection,
+    account: &str,
+    removals: &[Removal],
+) -> rusqlite::Result<usize> {
+    let begun = RowsTransaction::begin(connection, account)?;
+    removal::remember(&begun.transaction, removals)?;
+    begun.commit()
+}
+
 /// Stores the rows and the listing in one transaction. Returns how many rows of departed messages
 /// were deleted.
 fn keep_listing(
@@ -440,6 +450,7 @@ fn keep_listing(
 struct StoredRows<'t> {
     find: CachedStatement<'t>,
     put: CachedStatement<'t>,
+    forget: CachedStatement<'t>,
     inodes: Inodes<'t>,
     /// Whether there was none when the transaction began, as in a new index. Then none is looked for,
     /// which saves 100,000 lookups.
@@ -451,15 +462,19 @@ impl<'t> StoredRows<'t> {
         Ok(Self {
             find: transaction.prepare_cached(FIND)?,
             put: transaction.prepare_cached(STORE)?,
+            forget: transaction.prepare_cached(FORGET)?,
             inodes: Inodes::new(transaction)?,
             is_empty: transaction.query_row(IS_EMPTY, [], |row| row.get(0))?,
         })
     }
 
-    /// Stores what was learnt of a message.
+    /// Stores what was learnt of a message. If it has departed, its removal is not pending any more.
     fn learn(&mut self, learnt: Row) -> rusqlite::Result<()> {
         let row = self.merge(learnt)?;
         self.is_empty = false;
+        if row.departed.is_some() {
+            self.forget.execute(params![&*row.uidl, row.ordinal])?;
+        }
         put_with(&mut self.put, &row)
     }
 
