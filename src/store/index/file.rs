@@ -1,10 +1,11 @@
 //! How the index file is opened, and what happens to one that cannot be read.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -14,8 +15,10 @@ use super::schema::{
 use crate::store::account::{INDEX_FILE, refuse_other_owner};
 use crate::store::{CacheFolder, StoreError};
 
-/// How long SQLite waits for another mount's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a mount waits for another one that has the file or the folder locked.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it looks whether the folder is free.
+const LOCK_LOOKS: Duration = Duration::from_millis(10);
 /// How long a file in WAL mode may keep the mount waiting before it is used as it is.
 const LEAVE_WAL_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -74,9 +77,26 @@ impl OpenFailure {
 }
 
 /// Keeps other mounts from beginning or removing a file of the folder, until the lock is dropped.
+///
+/// # Errors
+/// Another process has it locked for longer than [`BUSY_TIMEOUT`]; it may be stopped.
 pub(in crate::store) fn lock(folder: &Path) -> Result<File, StoreError> {
-    let locked = File::open(folder).and_then(|file| file.lock().map(|()| file));
-    locked.map_err(StoreError::io("lock", folder))
+    let failed = StoreError::io("lock", folder);
+    let file = File::open(folder).map_err(&failed)?;
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOCK_LOOKS),
+            Err(TryLockError::WouldBlock) => return Err(failed(another_has_it())),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
+}
+
+fn another_has_it() -> io::Error {
+    let why = "another pop3fs is beginning or ending with it, or was stopped there";
+    io::Error::new(ErrorKind::TimedOut, why)
 }
 
 /// Makes sure that an index is a file of the effective user that only they may read. SQLite gives

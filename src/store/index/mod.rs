@@ -279,6 +279,7 @@ impl OpenIndex {
 mod tests {
     use std::fs;
     use std::num::NonZeroU32;
+    use std::time::Instant;
 
     use rusqlite::Connection;
 
@@ -652,6 +653,22 @@ mod tests {
 
     /// Far enough in the future that no row is too old.
     const LATER: i64 = 1 << 40;
+
+    /// Another mount may be stopped within a transaction. The end of this one waits for each task.
+    #[test]
+    fn only_the_first_task_waits_long_for_a_locked_file() {
+        let folder = IndexFolder::new();
+        let index = folder.open();
+        let other = Connection::open(folder.file()).unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let begin = Instant::now();
+        for inode in 2..22 {
+            index.assign(vec![row(b"a", inode)]).unwrap_err();
+        }
+        assert!(begin.elapsed() < file::BUSY_TIMEOUT * 4);
+        other.execute_batch("COMMIT").unwrap();
+        index.assign(vec![row(b"a", 5)]).unwrap();
+    }
 
     #[test]
     fn two_mounts_give_a_new_message_the_same_inode_number() {

@@ -2,16 +2,18 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{
-    CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params,
+    CachedStatement, Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior,
+    params,
 };
 
 use super::deletions::{self, Deletions, NotedDeletions};
+use super::file::BUSY_TIMEOUT;
 use super::inodes::{Inodes, watermark};
 use super::schema::{
     DROP_LISTING, FIND, FORGET, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, STORE,
@@ -19,6 +21,8 @@ use super::schema::{
 use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
 
+/// How long SQLite waits for another mount that has kept the file locked for long already.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(50);
 /// How long a row may wait for others to be written with it.
 const GATHERING: Duration = Duration::from_millis(500);
 /// How often the writer looks at its queue meanwhile. A handler that queues a row then need not wake
@@ -77,6 +81,8 @@ pub(super) struct IndexWriter {
     dropped: Option<StoreError>,
     /// The rows deleted since the file was compacted.
     deleted: usize,
+    /// How many tasks have failed because another mount kept the file locked.
+    lockouts: usize,
 }
 
 impl IndexWriter {
@@ -88,6 +94,7 @@ impl IndexWriter {
             has_warned: false,
             dropped: None,
             deleted: 0,
+            lockouts: 0,
         }
     }
 
@@ -114,10 +121,21 @@ impl IndexWriter {
     }
 
     fn perform(&mut self, first: IndexTask, tasks: &Receiver<IndexTask>) {
+        let lockouts = self.lockouts;
         let (batch, next) = gather(first, tasks);
         self.write(&batch);
         if let Some(next) = next {
             self.carry_out(next);
+        }
+        if self.lockouts == lockouts {
+            self.set_patience(BUSY_TIMEOUT);
+        }
+    }
+
+    /// Sets how long SQLite waits for the transaction of another mount.
+    fn set_patience(&self, patience: Duration) {
+        if let Err(error) = self.connection.busy_timeout(patience) {
+            log::debug!("{}: {error}", self.path.display());
         }
     }
 
@@ -146,21 +164,21 @@ impl IndexWriter {
             IndexTask::Assign(rows, reply) => self.assign(rows, &reply),
             IndexTask::Watermark(reply) => {
                 let found = watermark(&self.connection).map(i64::cast_unsigned);
-                let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
+                let _ = reply.send(found.map_err(|error| self.fault(error)));
             }
             IndexTask::KeepListing(rows, listing) => self.keep_listing(&rows, &listing),
             IndexTask::Retire(deletions, reply) => {
                 let noted = deletions::note(&self.connection, &deletions);
-                let _ = reply.send(noted.map_err(|error| fault(&self.path, error)));
+                let _ = reply.send(noted.map_err(|error| self.fault(error)));
             }
             IndexTask::LastListing(reply) => {
                 let found = last_listing(&mut self.connection, &self.account);
-                let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
+                let _ = reply.send(found.map_err(|error| self.fault(error)));
             }
             IndexTask::Remember(removals, reply) => {
                 let stored = remember(&mut self.connection, &self.account, &removals);
                 let stored = stored.map(|deleted| self.deleted += deleted);
-                let _ = reply.send(stored.map_err(|error| fault(&self.path, error)));
+                let _ = reply.send(stored.map_err(|error| self.fault(error)));
             }
             IndexTask::Forget(messages, reply) => {
                 if let Err(error) = removal::forget(&mut self.connection, &messages) {
@@ -170,10 +188,10 @@ impl IndexWriter {
             }
             IndexTask::Removals(reply) => {
                 let found = removal::load(&self.connection);
-                let _ = reply.send(found.map_err(|error| fault(&self.path, error)));
+                let _ = reply.send(found.map_err(|error| self.fault(error)));
             }
             IndexTask::Load(reply) => {
-                let loaded = load(&mut self.connection).map_err(|error| fault(&self.path, error));
+                let loaded = load(&mut self.connection).map_err(|error| self.fault(error));
                 let _ = reply.send(loaded);
             }
             IndexTask::Flush(reply) => {
@@ -182,20 +200,13 @@ impl IndexWriter {
         }
     }
 
-    /// Replies before the rows are written, which takes several times as long as to find their
-    /// numbers. The transaction keeps other mounts from giving the same numbers meanwhile.
     fn assign(&mut self, rows: Vec<Row>, reply: &Sender<Result<Vec<Row>, StoreError>>) {
-        let (transaction, rows) = match begin_assigning(&mut self.connection, &self.account, rows) {
-            Ok(begun) => begun,
-            Err(error) => {
-                let _ = reply.send(Err(fault(&self.path, error)));
-                return;
-            }
-        };
-        let _ = reply.send(Ok(rows.clone()));
-        match transaction.put_and_commit(&rows) {
+        match assign(&mut self.connection, &self.account, rows, reply) {
             Ok(deleted) => self.deleted += deleted,
-            Err(error) => self.drop_rows(rows.len(), error),
+            Err(AssignError::NoNumbers(error)) => {
+                let _ = reply.send(Err(self.fault(error)));
+            }
+            Err(AssignError::NotWritten { rows, error }) => self.drop_rows(rows, error),
         }
     }
 
@@ -203,7 +214,7 @@ impl IndexWriter {
         if let Some(error) = self.dropped.take() {
             return Err(error);
         }
-        checkpoint(&self.connection).map_err(|error| fault(&self.path, error))
+        checkpoint(&self.connection).map_err(|error| self.fault(error))
     }
 
     /// Writes the rows. Rows that cannot be written are dropped: the mount goes on, and the next
@@ -225,6 +236,20 @@ impl IndexWriter {
         }
     }
 
+    /// The error for whoever asked. After another mount has kept the file locked for all of
+    /// [`BUSY_TIMEOUT`], it may be stopped: the next tasks hardly wait for it, since the end of this
+    /// mount waits for all of them.
+    fn fault(&mut self, source: rusqlite::Error) -> StoreError {
+        if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) {
+            self.lockouts += 1;
+            self.set_patience(LITTLE_PATIENCE);
+        }
+        StoreError::Sqlite {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
     fn drop_rows(&mut self, count: usize, error: rusqlite::Error) {
         if !std::mem::replace(&mut self.has_warned, true) {
             log::warn!(
@@ -233,14 +258,7 @@ impl IndexWriter {
             );
         }
         log::debug!("{count} rows were not written: {error}");
-        self.dropped = Some(fault(&self.path, error));
-    }
-}
-
-fn fault(path: &Path, source: rusqlite::Error) -> StoreError {
-    StoreError::Sqlite {
-        path: path.into(),
-        source,
+        self.dropped = Some(self.fault(error));
     }
 }
 
@@ -395,6 +413,33 @@ impl<'c> RowsTransaction<'c> {
         drop(put);
         self.commit()
     }
+}
+
+/// Why new messages have no rows.
+enum AssignError {
+    /// No numbers were found, and nobody has a reply.
+    NoNumbers(rusqlite::Error),
+    /// This many rows have numbers and could not be written.
+    NotWritten { rows: usize, error: rusqlite::Error },
+}
+
+/// Replies before the rows are written, which takes several times as long as to find their numbers.
+/// The transaction keeps other mounts from giving the same numbers meanwhile. Returns how many rows
+/// of departed messages were deleted.
+fn assign(
+    connection: &mut Connection,
+    account: &str,
+    rows: Vec<Row>,
+    reply: &Sender<Result<Vec<Row>, StoreError>>,
+) -> Result<usize, AssignError> {
+    let (transaction, rows) =
+        begin_assigning(connection, account, rows).map_err(AssignError::NoNumbers)?;
+    let _ = reply.send(Ok(rows.clone()));
+    let written = transaction.put_and_commit(&rows);
+    written.map_err(|error| AssignError::NotWritten {
+        rows: rows.len(),
+        error,
+    })
 }
 
 /// Finds the numbers of new messages. The rows with them are yet to be stored.
