@@ -24,6 +24,7 @@ use crate::store::{Body, BodyReader};
 /// An open file.
 #[derive(Clone, Debug)]
 pub(in crate::fs) struct OpenFile {
+    pub(in crate::fs) inode: u64,
     pub(in crate::fs) content: OpenContent,
     pub(in crate::fs) source: ContentSource,
 }
@@ -133,6 +134,14 @@ impl OpenHandles {
 
     pub(in crate::fs) fn file(&self, handle: u64) -> Option<OpenFile> {
         self.files.lock().get(&handle).cloned()
+    }
+
+    /// The length of the longest content that is open of a file, in octets; 0 if none is. A listing
+    /// may have given its message other content since.
+    pub(in crate::fs) fn longest(&self, inode: u64) -> u64 {
+        let files = self.files.lock();
+        let of_file = files.values().filter(|file| file.inode == inode);
+        of_file.map(|file| file.content.len()).max().unwrap_or(0)
     }
 
     /// Has later reads take the same octets from here, if the file is still open.

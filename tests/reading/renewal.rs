@@ -5,7 +5,9 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 
-use super::common::{Dovecot, DovecotOptions, Liar, Mount, ReferenceClient, corpus, eventually};
+use super::common::{
+    Dovecot, DovecotOptions, Liar, Mount, ReferenceClient, corpus, eventually, stdout_of,
+};
 use super::identity::{assert_sorted, inodes};
 use super::{in_clear, listed, read};
 
@@ -170,4 +172,41 @@ fn a_young_listing_is_not_renewed() {
         assert_eq!(listed(&mount), ["a.eml"]);
     }
     assert_eq!(liar.count("LIST"), 1);
+}
+
+/// A program has read half of a message when a listing is renewed, and others look at the file.
+fn assert_read_to_its_end(alter: impl Fn(&Liar)) {
+    let message = corpus::large(3_000_000);
+    let liar = Liar::start(std::slice::from_ref(&message));
+    liar.set_uidl(1, b"same");
+    let mount = in_clear(&liar.source(), &["refresh=1s"]);
+    let mut open = File::open(mount.join("same.eml")).expect("a message");
+    let mut octets = vec![0; message.len() / 2];
+    open.read_exact(&mut octets).expect("the first half");
+    alter(&liar);
+    let listings = liar.count("LIST");
+    list_until(&mount, "a new listing", |_| liar.count("LIST") > listings);
+    stdout_of(&["ls", "-l", mount.arg()]);
+    open.read_to_end(&mut octets).expect("the second half");
+    assert!(octets == message, "{} octets", octets.len());
+    // Nobody has the old content open any more.
+    drop(open);
+    let now = fs::read(mount.join("same.eml")).expect("a message");
+    assert!(now == liar.left()[0]);
+    let size = fs::metadata(mount.join("same.eml")).expect("stat").len();
+    assert_eq!(size, now.len() as u64);
+}
+
+#[test]
+fn an_open_message_is_read_to_its_end_though_list_says_less_now() {
+    assert_read_to_its_end(|liar| liar.set_list_offset(1, -1000));
+}
+
+#[test]
+fn an_open_message_is_read_to_its_end_though_a_shorter_one_has_its_place() {
+    assert_read_to_its_end(|liar| {
+        liar.remove(1);
+        let serial = liar.add(&corpus::large(1_000_000));
+        liar.set_uidl(serial, b"same");
+    });
 }

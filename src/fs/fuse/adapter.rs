@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fuser::{
-    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation, INodeNo,
-    InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
-    ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyXattr,
-    Request, TimeOrNow,
+    BsdFileFlags, Errno, FileHandle, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig,
+    LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyXattr, Request,
+    TimeOrNow,
 };
 
 use crate::fs::appearance::FileOwner;
 use crate::fs::error::Error;
+use crate::fs::fuse::attributes::{BLOCK, KernelAttributes, file_type};
 use crate::fs::fuse::notify::{KernelNotices, NAMES_KEPT};
 use crate::fs::fuse::polling::DevicePoller;
 use crate::fs::kernel_view::Pages;
@@ -31,10 +32,6 @@ const LASTING: Duration = Duration::from_secs(3600);
 /// How long the kernel may keep a name that may change, and of whose change it is not told: long
 /// enough for `ls -l` to use what a listing has shown.
 const BRIEF: Duration = Duration::from_secs(1);
-/// The block size of stat(2) and df(1).
-const BLOCK: u32 = 512;
-/// How much programs should read at once, in octets.
-const READ_SIZE: u32 = 128 * 1024;
 
 thread_local! {
     /// What is not in memory is read into this buffer.
@@ -43,7 +40,7 @@ thread_local! {
 
 pub(super) struct Adapter {
     filesystem: Arc<Filesystem>,
-    owner: FileOwner,
+    attributes: KernelAttributes,
     notices: KernelNotices,
     poller: DevicePoller,
     /// How a body in a file of its own is opened. With direct I/O the kernel does not keep a second
@@ -59,9 +56,10 @@ impl Adapter {
         notices: KernelNotices,
         poller: DevicePoller,
     ) -> Self {
+        let attributes = KernelAttributes::new(owner, Arc::clone(&filesystem.open_files));
         Self {
             filesystem,
-            owner,
+            attributes,
             notices,
             poller,
             disk_flags: FopenFlags::empty(),
@@ -133,7 +131,7 @@ impl fuser::Filesystem for Adapter {
             Ok(name) => name,
             Err(error) => return reply.error(errno(&error)),
         };
-        let owner = self.owner;
+        let kernel = self.attributes.clone();
         let name_ttl = ttl(self.filesystem.name_validity(parent.0));
         let reply =
             KernelReply::new(
@@ -142,7 +140,7 @@ impl fuser::Filesystem for Adapter {
                     Ok(found) => reply.entry_with_ttls(
                         &ttl(found.validity),
                         &name_ttl,
-                        &file_attr(&found, owner),
+                        &kernel.of(&found),
                         Generation(0),
                     ),
                     Err(error) => reply.error(errno(&error)),
@@ -153,12 +151,12 @@ impl fuser::Filesystem for Adapter {
 
     fn getattr(&self, req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
         self.note_request();
-        let owner = self.owner;
+        let kernel = self.attributes.clone();
         let reply =
             KernelReply::new(
                 req.pid(),
                 move |result: Result<Attributes, Error>| match result {
-                    Ok(found) => reply.attr(&ttl(found.validity), &file_attr(&found, owner)),
+                    Ok(found) => reply.attr(&ttl(found.validity), &kernel.of(&found)),
                     Err(error) => reply.error(errno(&error)),
                 },
             );
@@ -302,7 +300,7 @@ impl fuser::Filesystem for Adapter {
         let list = |entry: &DirectoryEntry<'_>| {
             let attributes = &entry.attributes;
             let ttl = ttl(attributes.validity).min(name_ttl);
-            let attr = file_attr(attributes, self.owner);
+            let attr = self.attributes.of(attributes);
             full(reply.add(
                 INodeNo(attributes.inode),
                 entry.cookie,
@@ -413,7 +411,7 @@ impl fuser::Filesystem for Adapter {
             return reply.error(self.write_refusal());
         }
         match self.filesystem.touch(ino.0) {
-            Ok(touched) => reply.attr(&ttl(touched.validity), &file_attr(&touched, self.owner)),
+            Ok(touched) => reply.attr(&ttl(touched.validity), &self.attributes.of(&touched)),
             Err(error) => reply.error(errno(&error)),
         }
     }
@@ -626,32 +624,5 @@ fn ttl(validity: Validity) -> Duration {
         Validity::Lasting => LASTING,
         Validity::Brief => BRIEF,
         Validity::Provisional => Duration::ZERO,
-    }
-}
-
-fn file_type(kind: FileKind) -> FileType {
-    match kind {
-        FileKind::Directory => FileType::Directory,
-        FileKind::File => FileType::RegularFile,
-    }
-}
-
-fn file_attr(attributes: &Attributes, owner: FileOwner) -> FileAttr {
-    FileAttr {
-        ino: INodeNo(attributes.inode),
-        size: attributes.size,
-        blocks: attributes.size.div_ceil(u64::from(BLOCK)),
-        atime: attributes.modified,
-        mtime: attributes.modified,
-        ctime: attributes.changed,
-        crtime: attributes.changed,
-        kind: file_type(attributes.kind),
-        perm: attributes.permissions(),
-        nlink: attributes.links(),
-        uid: owner.uid,
-        gid: owner.gid,
-        rdev: 0,
-        blksize: READ_SIZE,
-        flags: 0,
     }
 }

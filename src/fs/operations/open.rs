@@ -389,13 +389,13 @@ impl Opener {
     fn open_message(&self, id: MessageId, content: BodyReader, shown: ShownSize) -> OpenedFile {
         let source = ContentSource::Message(id, self.revision);
         let content = OpenContent::Ready(content);
-        self.open(OpenFile { content, source }, shown)
+        self.open(self.file(content, source), shown)
     }
 
     fn open_view(&self, file: Arc<Body>, shown: ShownSize) -> OpenedFile {
         let content = OpenContent::Ready(BodyReader::as_it_is(file));
         let source = ContentSource::View;
-        self.open(OpenFile { content, source }, shown)
+        self.open(self.file(content, source), shown)
     }
 
     /// The file of that size that is made of the body when it is read.
@@ -422,7 +422,7 @@ impl Opener {
         self.check()?;
         let content = OpenContent::Unmade(file);
         let source = ContentSource::View;
-        Ok(self.open(OpenFile { content, source }, shown))
+        Ok(self.open(self.file(content, source), shown))
     }
 
     /// Opens a file that shows headers.
@@ -430,7 +430,15 @@ impl Opener {
         let content = OpenContent::Ready(content);
         let kernel_view = self.kernel_view(&content, shown).of_headers();
         let source = ContentSource::View;
-        self.open_as(OpenFile { content, source }, kernel_view)
+        self.open_as(self.file(content, source), kernel_view)
+    }
+
+    fn file(&self, content: OpenContent, source: ContentSource) -> OpenFile {
+        OpenFile {
+            inode: self.inode,
+            content,
+            source,
+        }
     }
 
     fn open(&self, file: OpenFile, shown: ShownSize) -> OpenedFile {

@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::removal::RemovedMessage;
-use super::row::Row;
+use super::row::{RemovedMessage, Row};
 use super::schema::{DELETIONS, DROP_DELETIONS, FORGET, NOTE_DELETIONS, RETIRE};
 
 /// Messages that a commit has deleted.

@@ -19,8 +19,8 @@ use std::thread::{self, JoinHandle};
 
 pub use deletions::Deletions;
 pub use listing::LastListing;
-pub use removal::{Removal, RemovedMessage};
-pub use row::Row;
+pub use removal::Removal;
+pub use row::{RemovedMessage, Row};
 pub use writer::{DEPARTED_MOST, DEPARTED_OCTETS_MOST};
 
 use crate::store::account::{InUse, Neighbours, lock_in_use};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::deletions::NotedDeletions;
+use super::row::RemovedMessage;
 use super::schema::{FORGET, REMEMBER, REMOVALS};
 
 /// A message that the user has removed, and what was known of it then. The server has to show the
@@ -30,9 +31,6 @@ pub struct Removal {
     /// A digest of the whole body, if it shared its unique-id.
     pub twin_digest: Option<[u8; 16]>,
 }
-
-/// The message of a removal: its unique-id and its ordinal.
-pub type RemovedMessage = (Arc<[u8]>, u32);
 
 /// Stores removals.
 pub(super) fn remember(connection: &Connection, removals: &[Removal]) -> rusqlite::Result<()> {

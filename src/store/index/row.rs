@@ -48,6 +48,9 @@ pub struct Row {
     pub body_digest: Option<[u8; 16]>,
 }
 
+/// A message that was removed or deleted: its unique-id and its ordinal.
+pub type RemovedMessage = (Arc<[u8]>, u32);
+
 /// How the message of a new row relates to the stored one of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Continuity {
