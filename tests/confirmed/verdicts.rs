@@ -315,39 +315,74 @@ fn a_server_that_answers_stat_with_words_still_deletes() {
     assert_eq!(liar.left_serials(), [1, 3, 4, 5, 6]);
 }
 
-/// QUIT deletes nothing, and the next session gives every message another unique-id.
-#[test]
-fn messages_with_other_unique_ids_after_a_failed_quit_are_not_said_to_be_deleted() {
-    for quit in [Reply::Close, Reply::Err("[SYS/TEMP] nothing was deleted")] {
-        let liar = Liar::start(&of_different_sizes(6));
-        let mut mount = mounted(&liar, &["timeout=2s"]);
-        list_with_dates(&mount);
-        remove(&mount, &name(2));
-        remove(&mount, &name(5));
-        liar.once("QUIT", quit);
-        (1..=6).for_each(|serial| liar.set_uidl(serial, format!("LIAR-{serial}").as_bytes()));
-        let (status, said) = umount(&mut mount);
-        assert_ne!(status, Some(0), "{said}");
-        assert!(!said.contains("messages deleted"), "{said}");
-        assert_eq!(liar.left_serials().len(), 6);
+/// Gives messages other unique-ids.
+fn rename(liar: &Liar, serials: impl IntoIterator<Item = u64>) {
+    for serial in serials {
+        liar.set_uidl(serial, format!("LIAR-{serial}").as_bytes());
     }
 }
 
-/// Dovecot does that when the index of a Maildir was rebuilt and its UIDVALIDITY is another.
+/// What may happen to six messages of which 2 and 5 are removed. Dovecot gives all of them other
+/// unique-ids when the index of a Maildir was rebuilt and its UIDVALIDITY is another.
+const RENAMINGS: [fn(&Liar); 5] = [
+    |liar| rename(liar, 1..=6),
+    |liar| rename(liar, [2, 5]),
+    |liar| rename(liar, 2..=6),
+    |liar| {
+        liar.remove(1);
+        rename(liar, 2..=6);
+    },
+    |liar| {
+        rename(liar, 1..=6);
+        liar.add(&of_different_sizes(7)[6]);
+    },
+];
+
+/// QUIT deletes nothing, and the next session gives messages other unique-ids.
+#[test]
+fn messages_with_other_unique_ids_after_a_failed_quit_are_not_said_to_be_deleted() {
+    for quit in [Reply::Close, Reply::Err("[SYS/TEMP] nothing was deleted")] {
+        for renaming in RENAMINGS {
+            let liar = Liar::start(&of_different_sizes(6));
+            let mut mount = mounted(&liar, &["timeout=2s"]);
+            list_with_dates(&mount);
+            remove(&mount, &name(2));
+            remove(&mount, &name(5));
+            liar.once("QUIT", quit.clone());
+            renaming(&liar);
+            let (status, said) = umount(&mut mount);
+            assert_eq!(status, crate::uncommitted(), "{said}");
+            assert!(said.contains("0 messages deleted"), "{said}");
+            assert!(!said.contains("already gone"), "{said}");
+            assert!(
+                [2, 5]
+                    .iter()
+                    .all(|serial| liar.left_serials().contains(serial))
+            );
+        }
+    }
+}
+
 #[test]
 fn messages_with_other_unique_ids_at_a_commit_are_not_said_to_be_gone() {
-    let liar = Liar::start(&of_different_sizes(6));
-    let mut mount = mounted(&liar, &[]);
-    list_with_dates(&mount);
-    remove(&mount, &name(2));
-    remove(&mount, &name(5));
-    (1..=6).for_each(|serial| liar.set_uidl(serial, format!("LIAR-{serial}").as_bytes()));
-    liar.server().cut_all();
-    let (status, said) = umount(&mut mount);
-    assert_eq!(status, crate::uncommitted(), "{said}");
-    assert!(said.contains("other unique-ids"), "{said}");
-    assert!(!said.contains("already gone"), "{said}");
-    assert_eq!(liar.left_serials().len(), 6);
+    for renaming in RENAMINGS {
+        let liar = Liar::start(&of_different_sizes(6));
+        let mut mount = mounted(&liar, &[]);
+        list_with_dates(&mount);
+        remove(&mount, &name(2));
+        remove(&mount, &name(5));
+        renaming(&liar);
+        liar.server().cut_all();
+        let (status, said) = umount(&mut mount);
+        assert_eq!(status, crate::uncommitted(), "{said}");
+        assert!(said.contains("other unique-ids"), "{said}");
+        assert!(!said.contains("already gone"), "{said}");
+        assert!(
+            [2, 5]
+                .iter()
+                .all(|serial| liar.left_serials().contains(serial))
+        );
+    }
 }
 
 /// The reply to the last DELE comes when QUIT is sent, so it seems to be that to QUIT.

@@ -10,7 +10,7 @@ use crate::maildrop::catalogue::changes::Changes;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::inode::Room;
 use crate::maildrop::catalogue::listing::{Coverage, Entry, Group, Listed, listed_by_name};
-use crate::maildrop::catalogue::message::{Message, Standing, unix_now};
+use crate::maildrop::catalogue::message::{Message, MissingBy, Standing, unix_now};
 use crate::maildrop::catalogue::pending::Absence;
 use crate::maildrop::catalogue::{Catalogue, inode};
 use crate::pop3::UniqueId;
@@ -66,7 +66,6 @@ impl Catalogue {
 
     /// Compares a session's listing with the catalogue, and changes nothing.
     pub(crate) fn plan(&self, listing: Vec<Entry>, coverage: Coverage) -> MergePlan {
-        let sizes: Vec<u64> = listing.iter().map(|entry| entry.octets).collect();
         let mut listed = listed_by_name(listing);
         find_shifted(self, &mut listed);
         let walk = MergeWalk {
@@ -77,30 +76,39 @@ impl Catalogue {
             greatest: self.greatest,
         };
         let entries = listed.len();
-        let steps = walk.run(listed);
-        let may_be_renamed = self.may_be_renamed(&sizes, &steps);
+        let mut steps = walk.run(listed);
+        self.find_renamed(&mut steps);
         MergePlan {
             entries,
             steps,
             coverage,
-            may_be_renamed,
         }
     }
 
-    /// Whether the listing names none of the messages that the server had, and begins with messages
-    /// of the same sizes.
-    fn may_be_renamed(&self, sizes: &[u64], steps: &[Step]) -> bool {
-        let is_known = |step: &Step| matches!(step, Step::Known(..));
-        let before = self.order.iter().map(|&id| self.get(id));
-        let before = before.filter(|message| message.standing != Standing::Departed);
-        let before: Vec<u64> = before.map(Message::listed_octets).collect();
-        !before.is_empty() && sizes.starts_with(&before) && !steps.iter().any(is_known)
+    /// Finds the missing messages that the listing may have under other unique-ids: one that is new
+    /// has the same size. Some servers give other unique-ids in each session, or after the maildrop
+    /// was rebuilt.
+    fn find_renamed(&self, steps: &mut [Step]) {
+        let is_left = |id| self.get(id).standing != Standing::Departed;
+        let is_missing = |step: &Step| matches!(step, Step::Missing(id, _) if is_left(*id));
+        if !steps.iter().any(is_missing) {
+            return;
+        }
+        let fresh: HashSet<u64> = steps.iter().filter_map(Step::fresh_octets).collect();
+        for step in steps {
+            if let Step::Missing(id, by) = step
+                && is_left(*id)
+                && fresh.contains(&self.get(*id).listed_octets())
+            {
+                *by = MissingBy::OtherName;
+            }
+        }
     }
 
     /// The rows of listed messages that the plan finds missing.
     pub(crate) fn departing(&self, plan: &MergePlan) -> Vec<Row> {
         let missing = plan.steps.iter().filter_map(|step| match step {
-            Step::Missing(id) => Some(self.get(*id)),
+            Step::Missing(id, _) => Some(self.get(*id)),
             Step::Known(..) | Step::Fresh(..) => None,
         });
         missing
@@ -120,7 +128,7 @@ impl Catalogue {
         for step in &plan.steps {
             match step {
                 Step::Known(id, listed) => self.note_listed(*id, listed, changes),
-                Step::Missing(id) => self.note_missing(*id, plan.coverage, changes),
+                Step::Missing(id, by) => self.note_missing(*id, *by, plan.coverage, changes),
                 Step::Fresh(..) => {}
             }
         }
@@ -143,8 +151,8 @@ impl Catalogue {
                     order[listed.place] = id;
                     id
                 }
-                Step::Missing(id) if self.messages.is_kept(id) => id,
-                Step::Missing(_) => continue,
+                Step::Missing(id, _) if self.messages.is_kept(id) => id,
+                Step::Missing(..) => continue,
                 Step::Fresh(listed, wish) => {
                     let place = listed.place;
                     let id = self.add(listed, wish, assigned.next(), changes);
@@ -203,17 +211,25 @@ pub(crate) struct MergePlan {
     /// Sorted by name.
     steps: Vec<Step>,
     coverage: Coverage,
-    /// Whether all messages may be those of the listing before, under other unique-ids.
-    pub(crate) may_be_renamed: bool,
 }
 
 /// What happens to one message.
 #[derive(Debug)]
 enum Step {
     Known(MessageId, Listed),
-    Missing(MessageId),
+    Missing(MessageId, MissingBy),
     /// With the inode number that it should have.
     Fresh(Listed, u64),
+}
+
+impl Step {
+    /// LIST's octets of a new message.
+    fn fresh_octets(&self) -> Option<u64> {
+        match self {
+            Self::Fresh(listed, _) => Some(listed.octets),
+            Self::Known(..) | Self::Missing(..) => None,
+        }
+    }
 }
 
 /// The inode numbers of new messages.
@@ -226,17 +242,6 @@ pub(crate) enum Numbering {
 }
 
 impl MergePlan {
-    /// How many messages the listing does not identify as what they were before: those that it
-    /// leaves out, and all if they may be the same ones under other unique-ids. Some servers give
-    /// other ones in each session, or after the maildrop was rebuilt.
-    pub(crate) fn unidentified(&self) -> usize {
-        self.coverage.unnamed()
-            + match self.may_be_renamed {
-                true => self.entries,
-                false => 0,
-            }
-    }
-
     /// The rows of messages that are new here, with the inode numbers that they should have.
     pub(crate) fn new_rows(&self) -> Vec<Row> {
         let fresh = self.steps.iter().filter_map(|step| match step {
@@ -245,7 +250,7 @@ impl MergePlan {
                 message.standing = Standing::Listed;
                 Some(message.row())
             }
-            Step::Known(..) | Step::Missing(_) => None,
+            Step::Known(..) | Step::Missing(..) => None,
         });
         fresh.collect()
     }
@@ -292,7 +297,7 @@ impl MergeWalk<'_> {
             self.steps
                 .push(match listed.next_if(|next| next.name == name) {
                     Some(known) => Step::Known(id, known),
-                    None => Step::Missing(id),
+                    None => Step::Missing(id, MissingBy::Absence),
                 });
             self.last_known = Some(id);
         }
@@ -640,22 +645,28 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_the_same_sizes_may_have_other_unique_ids() {
-        let before = [("a", 5), ("b", 6)];
-        for (after, unidentified) in [
-            (&[("A", 5), ("B", 6)][..], 2),
-            (&[("A", 5), ("B", 6), ("c", 7)], 3),
-            (&[("A", 6), ("B", 5)], 0),
-            (&[("A", 5)], 0),
-            // A message that is still named shows that unique-ids last.
-            (&[("A", 5), ("b", 6)], 0),
-            (&[], 0),
+    fn a_missing_message_may_have_the_name_of_a_new_one_of_its_size() {
+        let before = [("a", 5), ("b", 6), ("c", 7)];
+        for (after, renamed) in [
+            (&[("A", 5), ("B", 6), ("C", 7)][..], &["a", "b", "c"][..]),
+            (&[("C", 7), ("A", 5)], &["a", "c"]),
+            (&[("A", 5), ("b", 6), ("c", 7)], &["a"]),
+            (&[("b", 6), ("c", 7), ("d", 8)], &[]),
+            (&[("a", 5), ("b", 6), ("c", 7), ("d", 5)], &[]),
+            (&[], &[]),
         ] {
             let mut catalogue = Catalogue::remembered(&[]);
             let (order, _) = catalogue.update_all(entries(&before));
-            catalogue.order = order;
-            let plan = catalogue.plan(entries(after), Coverage::Complete);
-            assert_eq!(plan.unidentified(), unidentified, "{after:?}");
+            catalogue.update_all(entries(after));
+            let may_be = order.iter().map(|&id| catalogue.get(id));
+            let may_be = may_be.filter(|message| message.may_be_renamed());
+            let names: Vec<String> = may_be.map(Message::name).collect();
+            let expected: Vec<String> = renamed.iter().map(|name| format!("{name}.eml")).collect();
+            assert_eq!(names, expected, "{after:?}");
+            // What is named again is not missing.
+            catalogue.update_all(entries(&before));
+            let is_renamed = |&id: &MessageId| catalogue.get(id).may_be_renamed();
+            assert!(!order.iter().any(is_renamed));
         }
     }
 

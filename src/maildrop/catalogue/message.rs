@@ -75,6 +75,16 @@ impl Extent {
     }
 }
 
+/// Why a listing does not name a message that it was expected in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum MissingBy {
+    /// The server does not have it any more.
+    #[default]
+    Absence,
+    /// The same, or the server gives it another unique-id: the listing has a new message of its size.
+    OtherName,
+}
+
 /// What is known of one message.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -120,6 +130,8 @@ pub struct Message {
     pub(super) pending: Option<Box<PendingDeletion>>,
     /// It departed while its deletion was pending.
     pub(super) has_gone_unlinked: bool,
+    /// Why the last listing that it was expected in has not named it.
+    pub(super) missing_by: MissingBy,
     /// The sizes shown before, by line ends.
     pub(super) sizes_before: [Option<NonZeroU64>; 2],
 }
@@ -167,6 +179,7 @@ impl Message {
             standing: Standing::Departed,
             pending: None,
             has_gone_unlinked: false,
+            missing_by: MissingBy::default(),
             sizes_before: [None; 2],
         }
     }
@@ -205,6 +218,7 @@ impl Message {
             standing: Standing::Departed,
             pending: None,
             has_gone_unlinked: false,
+            missing_by: MissingBy::default(),
             sizes_before: [None; 2],
         }
     }
@@ -327,9 +341,18 @@ impl Message {
         self.departed.is_some() && self.standing != Standing::Departed
     }
 
+    /// Whether the server may have it under another unique-id, since a listing has a new message of
+    /// its size in place of it.
+    pub(crate) fn may_be_renamed(&self) -> bool {
+        self.missing_by == MissingBy::OtherName
+    }
+
     /// Sets the standing, and returns the one before. `serial` is that of the last listing.
     pub(super) fn set_standing(&mut self, standing: Standing, serial: ListingSerial) -> Standing {
         let before = std::mem::replace(&mut self.standing, standing);
+        if standing == Standing::Listed {
+            self.missing_by = MissingBy::Absence;
+        }
         if standing != Standing::Unlinked {
             self.pending = None;
         } else if before != Standing::Unlinked {

@@ -434,7 +434,7 @@ impl Survey {
             (None, None) if twins_in(session, first, catalogue) > 0 => {
                 b"of those with its unique-id some are gone: it may have another name now"
             }
-            (None, None) if session.may_be_renamed() => RENAMED,
+            (None, None) if catalogue.get(id).may_be_renamed() => RENAMED,
             (None, None) => {
                 self.verdict.gone += 1;
                 return;
@@ -477,7 +477,7 @@ fn send_deletions(
 ) -> Result<Marked, Broken> {
     confirmed.sort_unstable_by_key(|&(_, number)| Reverse(number));
     let mut marked = Marked {
-        unidentified: session.unidentified(),
+        unnamed: session.unnamed(),
         ..Marked::default()
     };
     let ahead = session.ahead();

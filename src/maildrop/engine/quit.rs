@@ -46,8 +46,8 @@ pub(super) struct Marked {
     pub(super) unmarked: Vec<Unmarked>,
     /// Messages that are not the ones that were removed: other mail has their place now.
     pub(super) replaced: Vec<MessageId>,
-    /// How many messages the server did not identify in the session.
-    pub(super) unidentified: usize,
+    /// How many messages the server did not name in the session.
+    pub(super) unnamed: usize,
 }
 
 /// A message that is not marked.

@@ -60,7 +60,7 @@ impl<'a> Reconcile<'a> {
         }
         let unmarked = std::mem::take(&mut self.marked.unmarked);
         let left = match sessions.ensure_for_commit(self.shared) {
-            Ok(()) if self.does_absence_prove_departure(sessions) => {
+            Ok(()) if self.names_as_many(sessions) => {
                 let (left, gone) = self.look_for(unmarked, Update::Done, sessions);
                 self.verdict.gone += gone.len();
                 left
@@ -79,7 +79,7 @@ impl<'a> Reconcile<'a> {
         let reason = doubt.reason();
         log::warn!("QUIT was not confirmed ({reason}): asking the server what it still has");
         self.open_session_to_look(doubt, sessions)?;
-        if !self.does_absence_prove_departure(sessions) {
+        if !self.names_as_many(sessions) {
             return Err(Fault::OutcomeUnknown(format!(
                 "{reason}; then the server did not name all messages that it has"
             )));
@@ -130,12 +130,12 @@ impl<'a> Reconcile<'a> {
         Ok(())
     }
 
-    /// Whether a missing name proves that the message is gone: the open session leaves no more
-    /// messages unidentified than the one that sent DELE.
-    fn does_absence_prove_departure(&self, sessions: &Sessions) -> bool {
+    /// Whether a missing name shows that the message is gone: the open session leaves no more messages
+    /// unnamed than the one that sent DELE.
+    fn names_as_many(&self, sessions: &Sessions) -> bool {
         sessions
             .current()
-            .is_some_and(|session| session.unidentified() <= self.marked.unidentified)
+            .is_some_and(|session| session.unnamed() <= self.marked.unnamed)
     }
 
     /// Sorts messages by what the open session shows: those that the server still has or may have,
@@ -174,7 +174,8 @@ impl<'a> Reconcile<'a> {
         left.collect()
     }
 
-    /// Where a message is; `None` if the server has no message with its unique-id. One without twins
+    /// Where a message is; `None` if the server has no message with its unique-id, and none that may
+    /// be it under another one. One without twins
     /// is there if its unique-id is. Twins take each other's names when one has gone, so only their
     /// number tells: if it is another than it must be, any of them may have gone.
     fn find(
@@ -192,6 +193,7 @@ impl<'a> Reconcile<'a> {
             Update::Unknown => listed == before.listed && !is_shifted,
         };
         match twins_in(session, catalogue.first_twin(message.id), catalogue) {
+            0 if catalogue.get(message.id).may_be_renamed() => Some(Whereabouts::Unknown),
             0 => None,
             1 if before.listed == 1 => Some(Whereabouts::OnServer),
             listed if are_all_there(listed) && before.tells_apart(message.identity) => {

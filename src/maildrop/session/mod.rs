@@ -176,14 +176,9 @@ impl Session {
         self.numbers.serial
     }
 
-    /// How many messages of the maildrop the server did not identify in this session.
-    pub(crate) fn unidentified(&self) -> usize {
-        self.numbers.unidentified
-    }
-
-    /// Whether all messages of this session may be those of the one before, under other unique-ids.
-    pub(crate) fn may_be_renamed(&self) -> bool {
-        self.numbers.may_be_renamed
+    /// How many messages of the maildrop the server did not name in this session.
+    pub(crate) fn unnamed(&self) -> usize {
+        self.numbers.unnamed
     }
 
     /// How many commands of a listing or a commit may be in flight.

@@ -11,10 +11,8 @@ use crate::pop3::MessageNumber;
 pub(crate) struct Numbers {
     /// The serial number of the listing that they come from.
     pub(crate) serial: ListingSerial,
-    /// How many messages that listing did not identify.
-    pub(crate) unidentified: usize,
-    /// Whether all its messages may be those of the listing before, under other unique-ids.
-    pub(crate) may_be_renamed: bool,
+    /// How many messages that listing did not name.
+    pub(crate) unnamed: usize,
     by_message: SecondaryMap<MessageId, MessageNumber>,
 }
 

@@ -322,8 +322,7 @@ impl Shared {
         });
         let numbering = self.number(&plan, departing);
         let mut numbers = Numbers::default();
-        numbers.unidentified = plan.unidentified();
-        numbers.may_be_renamed = plan.may_be_renamed;
+        numbers.unnamed = coverage.unnamed();
         let (messages, serial, was_away) = self.change(|state, effects| {
             let mut changes = Changes::default();
             state.catalogue.update_known(&plan, &mut changes);

@@ -215,9 +215,7 @@ impl Run {
         let breaks = count(after) - count(before);
         let is_silence = self.is_silent_at_times
             && (fault.is_silence() || matches!(fault, Fault::OutcomeUnknown(_)));
-        let is_renamed = matches!(fault, Fault::OutcomeUnknown(_))
-            && update.may_be_renamed(&self.reference.mailbox);
-        if breaks < EXCUSE && !is_silence && !is_renamed {
+        if breaks < EXCUSE && !is_silence {
             return Err(format!("the commit failed: {fault}"));
         }
         if !update.deleted.is_empty() && !matches!(fault, Fault::OutcomeUnknown(_)) {
@@ -379,17 +377,6 @@ impl CommitOutcome {
         let mut listed = of(&self.listed);
         listed.retain(|serial| !ours.contains(serial));
         listed != of(left)
-    }
-
-    /// Whether the server names none of the messages that it named before the first QUIT, but
-    /// others. They may be the same ones under other unique-ids.
-    fn may_be_renamed(&self, left: &[Mail]) -> bool {
-        let before = match self.listed.is_empty() {
-            true => &self.before,
-            false => &self.listed,
-        };
-        let is_named = |mail: &Mail| before.iter().any(|other| other.uidl == mail.uidl);
-        !left.is_empty() && !left.iter().any(is_named)
     }
 
     /// What is left of the last listing before the last QUIT, as far as the mount knows.
