@@ -244,13 +244,16 @@ pub(super) fn keep_untried(
     // Twins were renamed: a message may have departed under its old name and still be on the server
     // under a twin's name.
     let is_shown = |id: MessageId| state.catalogue.get(id).standing != Standing::Departed;
-    let is_gone = |&id: &MessageId| !is_shown(id) && !is_shown(state.catalogue.first_twin(id));
+    let is_gone = |&id: &MessageId| {
+        let may_be_renamed = state.catalogue.get(id).may_be_renamed();
+        !is_shown(id) && !is_shown(state.catalogue.first_twin(id)) && !may_be_renamed
+    };
     let (gone, left): (Vec<MessageId>, Vec<MessageId>) = messages.into_iter().partition(is_gone);
     verdict.gone += gone.len();
     verdict.kept.extend(left.iter().map(|&id| {
         let message = state.catalogue.get(id);
         let whereabouts = match message.twins() {
-            0..=1 => whereabouts,
+            0..=1 if !message.may_be_renamed() => whereabouts,
             _ => Whereabouts::Unknown,
         };
         Kept {
