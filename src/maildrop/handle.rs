@@ -86,6 +86,7 @@ impl Maildrop {
             wake_up,
             last_heard: LastHeard::new(),
             state: Mutex::new(state),
+            remembered: Mutex::default(),
             on_change: OnceLock::new(),
             on_body: OnceLock::new(),
             disk: disk.with_memory(settings.memory.saturating_add(MEMORY_OF_READERS)),

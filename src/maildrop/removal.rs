@@ -66,13 +66,14 @@ impl Maildrop {
     }
 
     /// The names of the pending deletions that the next mount will know of, whatever happens to
-    /// this one; in directory order.
+    /// this one; in directory order. Waits for those that are being stored.
     #[must_use]
     pub fn remembered(&self) -> Vec<String> {
+        let remembered = self.shared.remembered.lock();
         let state = self.shared.state.lock();
         let unlinked = state.catalogue.unlinked().into_iter();
         unlinked
-            .filter(|id| state.remembered.contains(id))
+            .filter(|id| remembered.contains(id))
             .map(|id| state.catalogue.get(id).name())
             .collect()
     }

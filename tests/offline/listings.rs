@@ -2,13 +2,13 @@
 //! loses what the server has.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::common::{Mount, assert_failed, stdout_of};
-use crate::{Provider, listed, name, read, remove, umount, umount_in_vain};
+use crate::{Provider, account_folder, listed, name, read, remove, umount, umount_in_vain};
 use pop3fs::cli::Failure;
 
 /// A mount that has ended, of a server that has stopped.
@@ -20,17 +20,6 @@ fn ended(count: u64) -> (Provider, Mount) {
     umount(&mut mount);
     provider.stop();
     (provider, mount)
-}
-
-/// The folder of the account in the cache.
-fn account_folder(mount: &Mount) -> PathBuf {
-    let base = mount.cache_dir().join("pop3fs");
-    let mut folders = fs::read_dir(base).expect("a cache");
-    folders
-        .next()
-        .expect("an account")
-        .expect("a folder")
-        .path()
 }
 
 #[test]

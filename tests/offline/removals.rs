@@ -4,10 +4,12 @@
 use std::fs;
 use std::path::Path;
 
+use rusqlite::Connection;
+
 use crate::common::{Mount, Reply, assert_failed, assert_says, stderr};
 use crate::{
-    Provider, all_but, await_server, listed, message, name, pending, read, remove, umount,
-    umount_in_vain,
+    Provider, account_folder, all_but, await_server, listed, message, name, pending, read, remove,
+    umount, umount_in_vain,
 };
 use pop3fs::cli::Failure;
 
@@ -70,6 +72,53 @@ fn what_an_offline_umount_could_not_delete_is_pending_in_the_next_mount() {
     assert_eq!(provider.liar().left_serials(), all_but(8, &[2]));
     mount.remount();
     assert!(pending(&mount).is_empty());
+}
+
+/// Has the disk refuse to store any further removal, until the trigger is dropped.
+fn refuse_removals(mount: &Mount) -> Connection {
+    let index = account_folder(mount).join("index.sqlite");
+    let index = Connection::open(index).expect("the index");
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON removal
+        BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    index.execute_batch(refuse).expect("a trigger");
+    index
+}
+
+fn accept_removals(index: &Connection) {
+    let accept = index.execute_batch("DROP TRIGGER refuse");
+    accept.expect("to drop the trigger");
+}
+
+#[test]
+fn a_removal_that_the_disk_refused_is_not_said_to_be_pending_in_the_next_mount() {
+    let (mut provider, mut mount) = offline(8);
+    remove(&mount, 2);
+    let index = refuse_removals(&mount);
+    remove(&mount, 7);
+    let said = umount_in_vain(&mut mount);
+    let stored = format!("1 removal is pending again in the next mount: {}", name(2));
+    assert_says(&said, &["is shown at the next mount unless", &stored]);
+    assert!(!said.contains(&name(7)), "{said}");
+    accept_removals(&index);
+    mount.remount();
+    assert_eq!(pending(&mount), [name(2)]);
+    assert!(listed(&mount, "").contains(&name(7)));
+    provider.restart(0);
+    await_server(&mount);
+    umount(&mut mount);
+    assert_eq!(provider.liar().left_serials(), all_but(8, &[2]));
+}
+
+#[test]
+fn a_removal_that_the_disk_refused_at_first_is_stored_at_the_end() {
+    let (_provider, mut mount) = offline(8);
+    let index = refuse_removals(&mount);
+    remove(&mount, 7);
+    accept_removals(&index);
+    let said = umount_in_vain(&mut mount);
+    assert_says(&said, &["1 removal is pending again", &name(7)]);
+    mount.remount();
+    assert_eq!(pending(&mount), [name(7)]);
 }
 
 #[test]

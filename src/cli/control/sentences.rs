@@ -95,6 +95,8 @@ enum AfterFailure {
     Forgotten,
     /// The mount is over, and the next one knows of the removals.
     Remembered,
+    /// The mount is over, and the next one knows of some of the removals.
+    PartlyRemembered,
 }
 
 impl AfterFailure {
@@ -105,6 +107,9 @@ impl AfterFailure {
             }
             Self::Remembered => {
                 "what the server still has stays removed: the end of the next mount deletes it, `pop3fs restore` there takes it back"
+            }
+            Self::PartlyRemembered => {
+                "what was removed here may still be on the server, and is shown at the next mount unless it is pending again there"
             }
             Self::Forgotten => {
                 "what was removed here may still be on the server, and is shown at the next mount"
@@ -125,9 +130,10 @@ pub(in crate::cli) fn farewell_in_words(
         left,
         remembered,
     } = pending;
-    let after_failure = match remembered > 0 && remembered == left {
-        true => AfterFailure::Remembered,
-        false => AfterFailure::Forgotten,
+    let after_failure = match remembered {
+        0 => AfterFailure::Forgotten,
+        all if all == left => AfterFailure::Remembered,
+        _ => AfterFailure::PartlyRemembered,
     };
     match (farewell, verdict) {
         (Farewell::Discard | Farewell::Abandon, _) if left < before => {
@@ -366,6 +372,10 @@ mod tests {
             (
                 unmounted(2),
                 "what the server still has stays removed: the end of the next mount deletes it, `pop3fs restore` there takes it back",
+            ),
+            (
+                unmounted(1),
+                "what was removed here may still be on the server, and is shown at the next mount unless it is pending again there",
             ),
             (
                 unmounted(0),

@@ -10,15 +10,17 @@
 //! there. What was known of each message when it was removed is kept with it, so the commit that
 //! deletes it compares the message with that.
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
+use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::message::unix_now;
 use crate::maildrop::fault::Fault;
 use crate::maildrop::settings::OfflineMode;
 use crate::maildrop::shared::Shared;
 use crate::maildrop::shared::state::State;
 use crate::net::BootTime;
-use crate::store::{LastListing, RemovedMessage, StoreError, Storing};
+use crate::store::{LastListing, Removal, RemovedMessage, StoreError};
 
 impl Shared {
     /// Shows the last listing of an earlier mount. Returns false if the index has none.
@@ -41,12 +43,13 @@ impl Shared {
     /// The index cannot be read.
     pub(crate) fn resume_removals(&self) -> Result<(), StoreError> {
         let removals = self.index.removals()?;
+        let mut remembered = self.remembered.lock();
         let outdated = self.change(|state, _| {
             let mut outdated: Vec<RemovedMessage> = Vec::new();
             for removal in removals {
                 match state.catalogue.resume(&removal) {
                     Some(id) => {
-                        state.remembered.insert(id);
+                        remembered.insert(id);
                     }
                     None => outdated.push((removal.uidl, removal.ordinal)),
                 }
@@ -72,25 +75,33 @@ impl Shared {
         }
     }
 
-    /// Has the index keep all pending removals for the next mount. Waits for the disk.
+    /// Has the index keep all pending removals for the next mount. Waits for the disk. A removal
+    /// that cannot be stored is not remembered, and the next call tries to store it again.
     pub(crate) fn remember_pending(&self) {
-        let storing = self.state.lock().remember_pending(&self.index);
-        warn_if_lost(storing);
+        let mut remembered = self.remembered.lock();
+        let (ids, removals) = self.state.lock().pending_but(&remembered);
+        match self.index.remember_removals(removals).wait() {
+            Ok(()) => remembered.extend(ids),
+            Err(error) => log::warn!(
+                "{error}; if the mount ends without its server, the removal is forgotten"
+            ),
+        }
     }
 
     /// Forgets the removals that are not pending any more. Waits for the disk if there are any.
     pub(crate) fn forget_settled(&self) {
-        let settled = self.state.lock().take_settled();
+        let mut remembered = self.remembered.lock();
+        let settled = self.state.lock().take_settled(&mut remembered);
         self.index.forget_removals(settled);
     }
 
     /// Forgets all removals that the index keeps, because the user discards them. Waits for the
     /// disk.
     pub(crate) fn forget_removals(&self) {
-        let messages = self.change(|state, _| {
-            let remembered = std::mem::take(&mut state.remembered).into_iter();
+        let mut remembered = self.remembered.lock();
+        let messages = self.look(|state| {
             let identity = |id| state.catalogue.get(id).identity();
-            remembered.map(identity).collect()
+            remembered.drain().map(identity).collect()
         });
         self.index.forget_removals(messages);
     }
@@ -122,32 +133,21 @@ impl State {
         true
     }
 
-    /// Has the index keep the pending removals that it does not have.
-    fn remember_pending(&mut self, index: &crate::store::Index) -> Storing {
-        let pending = self.catalogue.unlinked();
-        let new: Vec<_> = pending
-            .into_iter()
-            .filter(|id| !self.remembered.contains(id))
+    /// The pending removals, except those that are remembered.
+    fn pending_but(&self, remembered: &HashSet<MessageId>) -> (Vec<MessageId>, Vec<Removal>) {
+        let unlinked = self.catalogue.unlinked().into_iter();
+        unlinked
+            .filter(|id| !remembered.contains(id))
             .filter_map(|id| Some((id, self.catalogue.removal(id)?)))
-            .collect();
-        self.remembered.extend(new.iter().map(|&(id, _)| id));
-        let new = new.into_iter().map(|(_, removal)| removal).collect();
-        index.remember_removals(new)
+            .unzip()
     }
 
     /// The remembered removals that are not pending any more. They count as forgotten from now on.
-    fn take_settled(&mut self) -> Vec<RemovedMessage> {
-        let catalogue = &self.catalogue;
-        let settled = self
-            .remembered
-            .extract_if(|&id| catalogue.pending(id).is_none());
-        settled.map(|id| catalogue.get(id).identity()).collect()
-    }
-}
-
-/// Waits until removals are stored. If they cannot be, only this mount knows of them.
-pub(crate) fn warn_if_lost(storing: Storing) {
-    if let Err(error) = storing.wait() {
-        log::warn!("{error}; if the mount ends without its server, the removal is forgotten");
+    fn take_settled(&self, remembered: &mut HashSet<MessageId>) -> Vec<RemovedMessage> {
+        let is_settled = |id: &MessageId| self.catalogue.pending(*id).is_none();
+        let settled = remembered.extract_if(is_settled);
+        settled
+            .map(|id| self.catalogue.get(id).identity())
+            .collect()
     }
 }

@@ -25,6 +25,7 @@ use crate::store::Disk;
 use crate::store::Index;
 use parking_lot::Mutex;
 use parking_lot::MutexGuard;
+use std::collections::HashSet;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ pub(crate) struct Shared {
     pub(crate) disk: Disk,
     pub(crate) wake_up: WakeUp,
     pub(crate) state: Mutex<State>,
+    /// The unlinked messages whose removal the index keeps for the next mount. It is locked before
+    /// the state, and until the disk has what the index is told to keep or to forget.
+    pub(crate) remembered: Mutex<HashSet<MessageId>>,
     pub(crate) last_heard: LastHeard,
     pub(crate) on_change: OnceLock<Box<dyn Fn(Change) + Send + Sync>>,
     pub(crate) on_body: OnceLock<Box<dyn Fn(MessageId) + Send + Sync>>,

@@ -1,6 +1,5 @@
 //! The state that the handlers and the engine share, behind one lock.
 
-use std::collections::HashSet;
 use std::time::{Instant, SystemTime};
 
 use slotmap::SecondaryMap;
@@ -72,8 +71,6 @@ pub(crate) struct State {
     pub(crate) listing_taken: i64,
     /// Since when the server is away. None while it is not, and without `OfflineMode::Auto`.
     pub(crate) offline: Option<SystemTime>,
-    /// The unlinked messages whose removal the index keeps for the next mount.
-    pub(crate) remembered: HashSet<MessageId>,
     /// Since when the engine has been fetching a new listing.
     pub(crate) renewing: Option<Instant>,
     pub(crate) history: History,
@@ -105,7 +102,6 @@ impl State {
             listed_at: BootTime::now(),
             listing_taken: 0,
             offline: None,
-            remembered: HashSet::new(),
             renewing: None,
             history: History::default(),
             login_allowed_at: None,
