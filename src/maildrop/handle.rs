@@ -32,6 +32,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::time::Instant;
 use std::time::SystemTime;
 
 /// The maildrop.
@@ -305,6 +306,19 @@ impl Maildrop {
     /// # Errors
     /// Why the pending deletions were not committed. None of them is known to be deleted then.
     pub fn close(&self, farewell: Farewell) -> Result<Verdict, Fault> {
+        self.close_noting(farewell, |_| {})
+    }
+
+    /// As [`Maildrop::close`]. Passes the verdict to `note` as soon as it is known: what follows
+    /// may take long, because it waits for the server to end the session and for the disk.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn close_noting(
+        &self,
+        farewell: Farewell,
+        note: impl FnOnce(&Result<Verdict, Fault>),
+    ) -> Result<Verdict, Fault> {
         let Some(engine) = self.engine.lock().take() else {
             return Err(Fault::Ending);
         };
@@ -318,17 +332,24 @@ impl Maildrop {
         // Requests for files that are still open are answered until the process ends.
         state.phase = Phase::Ending;
         self.shared.wake_engine(state);
-        let verdict = if nothing_to_do {
-            // The engine may be blocked in a connect. There is nothing to commit, so do not wait
-            // for it.
-            told.recv_timeout(FAREWELL)
-                .unwrap_or(Ok(Verdict::default()))
-        } else {
-            let verdict = told.recv().unwrap_or(Err(Fault::Ending));
-            let _ended = engine.join();
-            verdict
+        let verdict = match nothing_to_do {
+            true => Ok(Verdict::default()),
+            false => told.recv().unwrap_or(Err(Fault::Ending)),
         };
-        match (farewell, &verdict) {
+        note(&verdict);
+        if nothing_to_do {
+            // The engine may be blocked in a connect.
+            wait_for_hangup(&told, FAREWELL);
+        } else {
+            let _ended = engine.join();
+        }
+        self.write_out(farewell, &verdict);
+        verdict
+    }
+
+    /// Writes what the next mount has to know. Waits for the disk.
+    fn write_out(&self, farewell: Farewell, verdict: &Result<Verdict, Fault>) {
+        match (farewell, verdict) {
             (Farewell::Commit(_), Err(_)) if self.shared.settings.offline == OfflineMode::Auto => {
                 self.shared.remember_pending();
             }
@@ -346,6 +367,12 @@ impl Maildrop {
         }
         // This process may live on, for programs that still have files open.
         self.shared.index.release();
-        verdict
     }
+}
+
+/// Waits until the sender is gone, but no longer than this.
+fn wait_for_hangup<T>(receiver: &mpsc::Receiver<T>, patience: Duration) {
+    let until = Instant::now() + patience;
+    let left = || until.saturating_duration_since(Instant::now());
+    while receiver.recv_timeout(left()).is_ok() {}
 }

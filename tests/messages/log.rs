@@ -270,6 +270,25 @@ fn a_second_signal_is_logged_with_what_it_cut_off() {
 }
 
 #[test]
+fn a_second_signal_after_the_commit_does_not_wait_for_the_disk_and_is_no_failure() {
+    let liar = liar(2);
+    let mut mount = mounted(&liar, &["timeout=30s"]);
+    remove(&mount, 1);
+    let index = account_folder(&mount).join("index.sqlite");
+    let index = Connection::open(index).expect("the index");
+    let lock = index.execute_batch("BEGIN IMMEDIATE");
+    lock.expect("to keep the mount from writing");
+    mount.signal(Signal::SIGTERM);
+    await_line(&mount, "committed: 1 deleted");
+    mount.signal(Signal::SIGTERM);
+    let ended = mount.wait();
+    let is_success = ended.status.is_some_and(|status| status.success());
+    assert!(is_success, "{ended:?}");
+    assert!(!ended.stderr.contains("had not confirmed"), "{ended:?}");
+    assert_eq!(liar.left_serials(), [2]);
+}
+
+#[test]
 fn the_return_of_the_server_is_logged() {
     let messages = corpus::realistic(78, 2);
     let liar = Liar::start(&messages);

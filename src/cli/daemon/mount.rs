@@ -44,7 +44,7 @@ use crate::cli::failure::{Advice, Failure, refuse};
 use crate::cli::options::{Caching, Mirroring, Options};
 use crate::fs::mount::{self, Mount, MountError, MountOptions, Mounted, RemountError};
 use crate::fs::{Filesystem, KernelSession, Searches};
-use crate::maildrop::{Farewell, Maildrop, OfflineMode, OpenError, reach};
+use crate::maildrop::{Farewell, Fault, Maildrop, OfflineMode, OpenError, Verdict, reach};
 
 /// Everything that a mount needs to begin.
 #[derive(Debug)]
@@ -350,7 +350,6 @@ impl MountedMaildrop {
             LastLook::Unmounted => self.say_farewell(leaver.farewell()),
             LastLook::StillMounted => self.delete_nothing(),
         };
-        self.stake.note_verdict(response.failure());
         systemd::ended(&response);
         leaver.tell(&response);
         response
@@ -358,23 +357,36 @@ impl MountedMaildrop {
 
     fn say_farewell(&self, farewell: Farewell) -> ControlResponse {
         let before = self.maildrop.pending_count();
-        let verdict = self.maildrop.close(farewell);
-        let left = self.maildrop.pending_count();
-        let remembered = self.maildrop.remembered();
-        let counts = PendingCounts {
-            before,
-            left,
-            remembered: remembered.len(),
+        let in_words = |verdict, remembered: &[String]| {
+            let counts = PendingCounts {
+                before,
+                left: self.maildrop.pending_count(),
+                remembered: remembered.len(),
+            };
+            let response = farewell_in_words(farewell, self.mount.mountpoint(), counts, verdict);
+            remembered_in_words(response, remembered)
         };
-        let response = farewell_in_words(farewell, self.mount.mountpoint(), counts, verdict);
-        remembered_in_words(response, &remembered)
+        let note = |verdict: &Result<Verdict, Fault>| {
+            self.note_verdict(&in_words(verdict.clone(), &[]));
+        };
+        let verdict = self.maildrop.close_noting(farewell, note);
+        in_words(verdict, &self.maildrop.remembered())
     }
 
     fn delete_nothing(&self) -> ControlResponse {
         let before = self.maildrop.pending_count();
-        let _a_commit_under_way_is_called_off = self.maildrop.close(Farewell::Abandon);
-        let (left, remembered) = (self.maildrop.pending(), self.maildrop.remembered());
-        still_mounted_in_words(self.mount.mountpoint(), before, &left, &remembered)
+        let in_words = |remembered: &[String]| {
+            let left = self.maildrop.pending();
+            still_mounted_in_words(self.mount.mountpoint(), before, &left, remembered)
+        };
+        let note = |_: &_| self.note_verdict(&in_words(&[]));
+        let _a_commit_under_way_is_called_off = self.maildrop.close_noting(Farewell::Abandon, note);
+        in_words(&self.maildrop.remembered())
+    }
+
+    /// Notes the exit status, which does not depend on what the next mount will know of.
+    fn note_verdict(&self, response: &ControlResponse) {
+        self.stake.note_verdict(response.failure());
     }
 }
 

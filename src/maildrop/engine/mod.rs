@@ -168,8 +168,8 @@ impl Engine {
             Farewell::Discard | Farewell::Abandon => (Ok(Verdict::default()), Err(Fault::Ending)),
         };
         answer_all(waiters, &told);
-        self.sessions.leave(&self.shared);
         let _nobody_listens = ending.tell.send(verdict);
+        self.sessions.leave(&self.shared);
     }
 
     /// Lists again in a new session. The listing stays as it is where the server allows no login

@@ -55,5 +55,6 @@ impl CommitOrder {
 #[derive(Debug)]
 pub(crate) struct Ending {
     pub(crate) farewell: Farewell,
+    /// Gets the verdict, and is dropped when the engine has ended.
     pub(crate) tell: mpsc::Sender<Result<Verdict, Fault>>,
 }
