@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
 use super::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus, retr_all, stdout_of};
 use super::maildir::{self, flag_first};
 use super::renewal::list_until;
@@ -324,6 +326,42 @@ fn who_still_reads_the_old_octets_gives_none_of_them_to_others() {
         assert_shows(&mount, NAME, &after);
         assert_shows(&mount, NAME, &after);
     }
+}
+
+/// The server gives another body of the same size, with the same headers, when it is fetched again
+/// for another program: nothing else tells that it has changed.
+#[test]
+fn who_has_read_a_half_of_a_body_does_not_get_the_other_half_of_another() {
+    let headers = dated(JUNE, "");
+    let [before, after] = [b'a', b'b'].map(|octet| {
+        let line = [vec![octet; 70], b"\r\n".to_vec()].concat();
+        [headers.clone(), line.repeat(4000)].concat()
+    });
+    let (liar, mount) = read_once(&before, &["refresh=1s", "cache=off", "memory=1M"]);
+    let half = before.len() / 2;
+    let old = File::open(mount.join(NAME)).expect("open");
+    assert_reads_at(&old, 0, &before[..half]);
+    replace(&liar, &after);
+    (0..20).for_each(|_| _ = liar.add(&corpus::large(100_000)));
+    list_until(&mount, "the other messages", |names| names.len() == 21);
+    let others = listed(&mount).into_iter().filter(|name| name != NAME);
+    others.for_each(|name| _ = read(&mount.join(name)));
+    forget_pages(&old);
+    assert_shows(&mount, NAME, &after);
+    assert_reads_at(&old, half, &before[half..]);
+    assert_shows(&mount, NAME, &after);
+}
+
+fn assert_reads_at(file: &File, at: usize, expected: &[u8]) {
+    let mut octets = vec![0; expected.len()];
+    file.read_exact_at(&mut octets, at as u64).expect("read");
+    assert!(octets == expected, "{} octets at {at}", octets.len());
+}
+
+/// The kernel forgets the pages of a file, as it does when it needs memory.
+fn forget_pages(file: &File) {
+    let forget = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+    posix_fadvise(file, 0, 0, forget).expect("to forget the pages");
 }
 
 /// Reads the old content up to `end`, or to the end that the message has now.

@@ -193,6 +193,7 @@ impl Shared {
         let (learnt, extent) = (self.learnt(&body, HeaderSource::Body), Extent::of(&body));
         let shown = learnt.digest;
         let twin_body = self.digest_of_twin(id, &body);
+        let checksum = body.checksum();
         self.change(|state, effects| {
             if let Some(digest) = twin_body {
                 state.catalogue.learn_twin_body(id, digest);
@@ -201,6 +202,9 @@ impl Shared {
             state.sizes.note(announced, body.len());
             let resized = state.catalogue.learn_size(id, Some(extent));
             take_headers(id, learnt, state, effects);
+            if let Some(checksum) = checksum {
+                take_checksum(id, checksum, state, effects);
+            }
             let message = state.catalogue.get(id);
             let (inode, key) = (message.inode, message.body_key());
             let size = |eol| Change::Size { inode, eol };
@@ -541,12 +545,22 @@ fn take_headers(id: MessageId, learnt: Learnt, state: &mut State, effects: &mut 
     effects.rows.push(state.catalogue.row_with_outline(id));
 }
 
+/// Keeps the checksum of a body. If the server has sent another body before, everything made of that
+/// one goes: a program that has read a part of it must not get the rest of this one.
+fn take_checksum(id: MessageId, checksum: u32, state: &mut State, effects: &mut Effects) {
+    if state.has_sent_other(id, checksum) {
+        drop_content(id, state, effects);
+    }
+    state.note_sent(id, checksum);
+}
+
 /// Drops the cached body and headers of a message.
 fn drop_content(id: MessageId, state: &mut State, effects: &mut Effects) {
     let message = state.catalogue.get(id);
     let (inode, keys) = (message.inode, [message.body_key(), message.headers_key()]);
     state.bodies.remove(inode);
     state.tops.remove(inode);
+    state.forget_sent(id);
     effects.void.extend(keys);
     effects.told.push(Change::Content { inode });
 }

@@ -59,6 +59,9 @@ pub(crate) struct State {
     /// Separate from the others, because these readers need the headers themselves.
     top_walks: ReadAhead,
     pub(crate) bodies: Bodies,
+    /// The checksum of the body that the server has sent last of a message, as long as its content
+    /// counts as the same.
+    sent: SecondaryMap<MessageId, u32>,
     /// What TOP has shown, by inode number.
     pub(crate) tops: Bodies,
     pub(crate) sizes: SizeEstimate,
@@ -93,6 +96,7 @@ impl State {
             outline_walks: ReadAhead::new(Beginning::FirstMessage, MOST_HEADERS_AHEAD),
             top_walks: ReadAhead::new(Beginning::FirstMessage, tops.limit() / HEADER_RESERVE),
             bodies,
+            sent: SecondaryMap::new(),
             tops,
             sizes: SizeEstimate::default(),
             wants: Wants::default(),
@@ -107,6 +111,21 @@ impl State {
             login_allowed_at: None,
             committing: SecondaryMap::new(),
         }
+    }
+
+    /// Whether the server has sent another body of the message before. It may change a body and
+    /// neither its size nor its headers.
+    pub(crate) fn has_sent_other(&self, id: MessageId, checksum: u32) -> bool {
+        self.sent.get(id).is_some_and(|&before| before != checksum)
+    }
+
+    pub(crate) fn note_sent(&mut self, id: MessageId, checksum: u32) {
+        self.sent.insert(id, checksum);
+    }
+
+    /// The next body of the message may be any.
+    pub(crate) fn forget_sent(&mut self, id: MessageId) {
+        self.sent.remove(id);
     }
 
     /// Notes an access to a body that was read ahead or is not in memory. Returns whether more

@@ -23,6 +23,8 @@ enum Storage {
         octets: Box<[u8]>,
         /// Counted at the first use.
         line_ends: OnceLock<LineEnds>,
+        /// Computed at the first use.
+        checksum: OnceLock<u32>,
         /// Gives the memory back. None for a body that no budget counts.
         _share: Option<MemoryShare>,
     },
@@ -56,6 +58,7 @@ impl Body {
         Self(Storage::Memory {
             octets: octets.into(),
             line_ends: OnceLock::new(),
+            checksum: OnceLock::new(),
             _share: None,
         })
     }
@@ -66,6 +69,7 @@ impl Body {
         Self(Storage::Memory {
             octets: octets.into(),
             line_ends: OnceLock::new(),
+            checksum: OnceLock::new(),
             _share: Some(share),
         })
     }
@@ -101,6 +105,17 @@ impl Body {
     /// Whether it has no octets.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The CRC-32 of its octets. None for one in a segment, which would have to be read.
+    pub fn checksum(&self) -> Option<u32> {
+        match &self.0 {
+            Storage::Memory {
+                octets, checksum, ..
+            } => Some(*checksum.get_or_init(|| crc32fast::hash(octets))),
+            Storage::File(file) => Some(file.checksum),
+            Storage::Segment(_) => None,
+        }
     }
 
     /// The octets of memory that it takes.

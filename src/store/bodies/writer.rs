@@ -126,7 +126,8 @@ impl DiskWriter {
     fn write(&mut self, key: BodyKey, body: &Body) -> io::Result<BodyLocation> {
         match body.octets() {
             Ok(octets) => {
-                let (length, checksum) = (octets.len() as u64, crc32fast::hash(octets));
+                let length = octets.len() as u64;
+                let checksum = body.checksum().unwrap_or_else(|| crc32fast::hash(octets));
                 self.append(key, RecordContent::Body { length, checksum }, octets)
             }
             Err(OnDisk::File(file)) => self.move_into_cache(key, file),
