@@ -65,6 +65,15 @@ impl Maildrop {
         state.catalogue.after(0, Standing::Unlinked).count()
     }
 
+    /// Whether the server may still have a message that was removed here, or a commit has listed one
+    /// again and its verdict is yet to come. What follows the server's last word may take long: the
+    /// disk has to learn of the deletions.
+    #[must_use]
+    pub fn has_unconfirmed(&self) -> bool {
+        let state = self.shared.state.lock();
+        !state.has_no_deletions() || state.history.listed_again > 0
+    }
+
     /// The names of the pending deletions that the next mount will know of, whatever happens to
     /// this one; in directory order. Waits for those that are being stored.
     #[must_use]

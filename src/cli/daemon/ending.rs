@@ -3,7 +3,7 @@
 use std::panic;
 use std::process;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use crate::cli::daemon::ends::End;
 use crate::cli::daemon::signals::EndingSignals;
 use crate::cli::failure::Failure;
 use crate::fs::mount::{Mount, MountError, Mounted, Unmount, UnmountError};
+use crate::maildrop::Maildrop;
 
 /// How long a panic waits for the lock of the mount: the thread that mounts may be the one that
 /// panics. Also how long to retry fusermount3 at the user's limit of processes: a thread of ours
@@ -34,6 +35,8 @@ struct StakeState {
     mounted: Mutex<Option<Mount>>,
     /// The exit status, once the last commit is over: none if it was successful.
     verdict: OnceLock<Option<Failure>>,
+    /// Knows what is pending until then.
+    maildrop: OnceLock<Weak<Maildrop>>,
 }
 
 impl Stake {
@@ -47,6 +50,22 @@ impl Stake {
         let made = mount()?;
         *mounted = Some(made.mount.clone());
         Ok(made)
+    }
+
+    /// From now on removals in this maildrop are at stake.
+    pub(in crate::cli) fn watch(&self, maildrop: &Arc<Maildrop>) {
+        let _only_the_first = self.0.maildrop.set(Arc::downgrade(maildrop));
+    }
+
+    /// The exit status of a process that ends now. None if the server has not confirmed all
+    /// deletions.
+    fn status(&self) -> Option<u8> {
+        let Some(verdict) = self.0.verdict.get() else {
+            let maildrop = self.0.maildrop.get().and_then(Weak::upgrade);
+            let is_at_stake = maildrop.is_some_and(|maildrop| maildrop.has_unconfirmed());
+            return (!is_at_stake).then_some(0);
+        };
+        Some(verdict.map_or(0, Failure::status))
     }
 
     /// Notes how the last commit has ended.
@@ -119,16 +138,12 @@ pub(in crate::cli) fn end_at_signals(
 /// Ends the process. The kernel closes the connection without QUIT, so the server deletes nothing
 /// more.
 fn end_at_once(signal: Signal, mount: &Mount, stake: &Stake) -> ! {
-    let status = match stake.0.verdict.get() {
-        Some(None) => 0,
-        Some(Some(failure)) => failure.status(),
-        None => {
-            log::error!(
-                "{signal} again: ended at once, although the server had not confirmed the deletions"
-            );
-            Failure::Uncommitted.status()
-        }
-    };
+    let status = stake.status().unwrap_or_else(|| {
+        log::error!(
+            "{signal} again: ended at once, although the server had not confirmed the deletions"
+        );
+        Failure::Uncommitted.status()
+    });
     if let Err(error) = mount.unmount(Unmount::Detach) {
         log::debug!("{error}");
     }

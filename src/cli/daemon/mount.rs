@@ -252,6 +252,7 @@ impl MountedMaildrop {
         let settings = maildrop_settings(&source, &options, &access, password)?;
         let maildrop = Maildrop::open(settings, index, disk)?;
         let maildrop = Arc::new(maildrop);
+        stake.watch(&maildrop);
         let searches = searches(&options, &source, &maildrop);
         let filesystem = FilesystemParts {
             maildrop: &maildrop,

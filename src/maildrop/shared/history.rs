@@ -15,6 +15,8 @@ pub struct History {
     pub last_commit: Option<(SystemTime, Result<Verdict, Fault>)>,
     /// When the last fault occurred, and which.
     pub last_fault: Option<(SystemTime, Fault)>,
+    /// How many messages the commit that is running has listed again.
+    pub(crate) listed_again: usize,
 }
 
 /// Whether an open found the body in memory or on disk.
@@ -31,6 +33,7 @@ impl History {
     }
 
     pub(crate) fn note_commit(&mut self, result: &Result<Verdict, Fault>) {
+        self.listed_again = 0;
         self.last_commit = Some((SystemTime::now(), result.clone()));
     }
 

@@ -493,7 +493,8 @@ impl Shared {
             let mut has_changed = false;
             for &id in pending {
                 has_changed |= state.catalogue.set_standing(id, Standing::Listed);
-                state.committing.remove(id);
+                let is_of_commit = state.committing.remove(id).is_some();
+                state.history.listed_again += usize::from(is_of_commit);
             }
             if has_changed {
                 effects.told.push(Change::Directory);
