@@ -8,7 +8,7 @@ use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use super::common::{Liar, Mailutils, MailutilsOptions, Mount, corpus, retr_all, stdout_of};
 use super::maildir::{self, flag_first};
 use super::renewal::list_until;
-use super::{assert_same, by_identity, in_clear, listed, read, read_all};
+use super::{assert_same, by_identity, in_clear, listed, read, read_all, read_beside_others};
 
 const NAME: &str = "same.eml";
 
@@ -305,24 +305,26 @@ fn the_unique_id_of_a_removed_message_that_went_can_be_reused() {
     assert_shows_what_came_in_june(&mount, &after);
 }
 
-/// A program opens the file before the content changes and reads it after that. The kernel keeps
-/// the pages of both contents under one inode number.
+/// A program opens the file before the content changes and reads it after that, to its end. The
+/// kernel has both contents under one inode number, and one size: not below that of what is open.
 #[test]
 fn who_still_reads_the_old_octets_gives_none_of_them_to_others() {
     for (before, after) in [(short(), long()), (long(), short())] {
         let (liar, mount) = read_once(&before, &["refresh=1s"]);
         let old = File::open(mount.join(NAME)).expect("open");
         replace(&liar, &after);
-        let (inode, expected) = (mount.join(NAME), after.len() as u64);
-        list_until(&mount, "another size", |_| {
-            fs::metadata(&inode).expect("stat").len() == expected
-        });
-        read_at(&old, &before, before.len().min(after.len()));
-        assert_shows(&mount, NAME, &after);
-        // Up to its end. If the message is longer now, the kernel believes in this end.
-        read_at(&old, &before, before.len());
-        assert_shows(&mount, NAME, &after);
+        let size = || fs::metadata(mount.join(NAME)).expect("stat").len();
+        let listings = liar.count("LIST");
+        list_until(&mount, "a new listing", |_| liar.count("LIST") > listings);
+        let half = before.len().min(after.len()) / 2;
+        assert_reads_at(&old, 0, &before[..half]);
+        let octets = || read_beside_others(&mount.join(NAME));
+        assert!(octets() == after);
+        assert_eq!(size(), before.len().max(after.len()) as u64);
+        assert_reads_at(&old, half, &before[half..]);
+        assert!(octets() == after);
         drop(old);
+        list_until(&mount, "the other size", |_| size() == after.len() as u64);
         assert_shows(&mount, NAME, &after);
         assert_shows(&mount, NAME, &after);
     }
@@ -362,20 +364,4 @@ fn assert_reads_at(file: &File, at: usize, expected: &[u8]) {
 fn forget_pages(file: &File) {
     let forget = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
     posix_fadvise(file, 0, 0, forget).expect("to forget the pages");
-}
-
-/// Reads the old content up to `end`, or to the end that the message has now.
-fn read_at(old: &File, before: &[u8], end: usize) {
-    let mut octets = vec![0; end];
-    let mut length = 0;
-    while length < end {
-        match old
-            .read_at(&mut octets[length..], length as u64)
-            .expect("read")
-        {
-            0 => break,
-            count => length += count,
-        }
-    }
-    assert!(octets[..length] == before[..length], "{length} of {end}");
 }
