@@ -10,7 +10,7 @@ use crate::maildrop::catalogue::changes::Changes;
 use crate::maildrop::catalogue::id::MessageId;
 use crate::maildrop::catalogue::inode::Room;
 use crate::maildrop::catalogue::listing::{Coverage, Entry, Group, Listed, listed_by_name};
-use crate::maildrop::catalogue::message::{Message, MissingBy, Standing, unix_now};
+use crate::maildrop::catalogue::message::{Message, Standing, WhyMissing, unix_now};
 use crate::maildrop::catalogue::pending::Absence;
 use crate::maildrop::catalogue::{Catalogue, inode};
 use crate::pop3::UniqueId;
@@ -96,11 +96,11 @@ impl Catalogue {
         }
         let fresh: HashSet<u64> = steps.iter().filter_map(Step::fresh_octets).collect();
         for step in steps {
-            if let Step::Missing(id, by) = step
+            if let Step::Missing(id, why) = step
                 && is_left(*id)
                 && fresh.contains(&self.get(*id).listed_octets())
             {
-                *by = MissingBy::OtherName;
+                *why = WhyMissing::PerhapsRenamed;
             }
         }
     }
@@ -121,14 +121,15 @@ impl Catalogue {
     }
 
     /// Begins to carry out a plan, with all messages that the catalogue has. [`Catalogue::merge`] has
-    /// to follow. The caller may forget departed messages between the two, which makes room for the new ones. Until here
-    /// the messages of earlier mounts count as departed, whether the server lists them or not.
+    /// to follow. The caller may forget departed messages between the two, which makes room for the
+    /// new ones. Until here the messages of earlier mounts count as departed, whether the server
+    /// lists them or not.
     pub(crate) fn update_known(&mut self, plan: &MergePlan, changes: &mut Changes) {
         self.begin_listing();
         for step in &plan.steps {
             match step {
                 Step::Known(id, listed) => self.note_listed(*id, listed, changes),
-                Step::Missing(id, by) => self.note_missing(*id, *by, plan.coverage, changes),
+                Step::Missing(id, why) => self.note_missing(*id, *why, plan.coverage, changes),
                 Step::Fresh(..) => {}
             }
         }
@@ -217,7 +218,7 @@ pub(crate) struct MergePlan {
 #[derive(Debug)]
 enum Step {
     Known(MessageId, Listed),
-    Missing(MessageId, MissingBy),
+    Missing(MessageId, WhyMissing),
     /// With the inode number that it should have.
     Fresh(Listed, u64),
 }
@@ -297,7 +298,7 @@ impl MergeWalk<'_> {
             self.steps
                 .push(match listed.next_if(|next| next.name == name) {
                     Some(known) => Step::Known(id, known),
-                    None => Step::Missing(id, MissingBy::Absence),
+                    None => Step::Missing(id, WhyMissing::Gone),
                 });
             self.last_known = Some(id);
         }

@@ -77,12 +77,12 @@ impl Extent {
 
 /// Why a listing does not name a message that it was expected in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum MissingBy {
+pub(crate) enum WhyMissing {
     /// The server does not have it any more.
     #[default]
-    Absence,
+    Gone,
     /// The same, or the server gives it another unique-id: the listing has a new message of its size.
-    OtherName,
+    PerhapsRenamed,
 }
 
 /// What is known of one message.
@@ -131,7 +131,7 @@ pub struct Message {
     /// It departed while its deletion was pending.
     pub(super) has_gone_unlinked: bool,
     /// Why the last listing that it was expected in has not named it.
-    pub(super) missing_by: MissingBy,
+    pub(super) why_missing: WhyMissing,
     /// The sizes shown before, by line ends.
     pub(super) sizes_before: [Option<NonZeroU64>; 2],
 }
@@ -179,7 +179,7 @@ impl Message {
             standing: Standing::Departed,
             pending: None,
             has_gone_unlinked: false,
-            missing_by: MissingBy::default(),
+            why_missing: WhyMissing::default(),
             sizes_before: [None; 2],
         }
     }
@@ -218,7 +218,7 @@ impl Message {
             standing: Standing::Departed,
             pending: None,
             has_gone_unlinked: false,
-            missing_by: MissingBy::default(),
+            why_missing: WhyMissing::default(),
             sizes_before: [None; 2],
         }
     }
@@ -344,14 +344,14 @@ impl Message {
     /// Whether the server may have it under another unique-id, since a listing has a new message of
     /// its size in place of it.
     pub(crate) fn may_be_renamed(&self) -> bool {
-        self.missing_by == MissingBy::OtherName
+        self.why_missing == WhyMissing::PerhapsRenamed
     }
 
     /// Sets the standing, and returns the one before. `serial` is that of the last listing.
     pub(super) fn set_standing(&mut self, standing: Standing, serial: ListingSerial) -> Standing {
         let before = std::mem::replace(&mut self.standing, standing);
         if standing == Standing::Listed {
-            self.missing_by = MissingBy::Absence;
+            self.why_missing = WhyMissing::Gone;
         }
         if standing != Standing::Unlinked {
             self.pending = None;

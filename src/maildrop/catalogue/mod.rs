@@ -62,7 +62,7 @@ use crate::maildrop::catalogue::id::{ListingSerial, MessageId, Tag};
 use crate::maildrop::catalogue::inode::Room;
 use crate::maildrop::catalogue::learnt::{HeaderNews, Learnt};
 use crate::maildrop::catalogue::listing::{Coverage, Group, Listed};
-use crate::maildrop::catalogue::message::{Extent, Message, MissingBy, Standing, unix_now};
+use crate::maildrop::catalogue::message::{Extent, Message, Standing, WhyMissing, unix_now};
 use crate::maildrop::catalogue::messages::Messages;
 use crate::maildrop::catalogue::name::file_name;
 use crate::maildrop::catalogue::pending::{Absence, Likeness, PendingDeletion, Remover};
@@ -459,13 +459,13 @@ impl Catalogue {
     pub(crate) fn note_missing(
         &mut self,
         id: MessageId,
-        by: MissingBy,
+        why: WhyMissing,
         coverage: Coverage,
         changes: &mut Changes,
     ) {
         let standing = self.get(id).standing;
         if standing != Standing::Departed {
-            self.messages[id].missing_by = by;
+            self.messages[id].why_missing = why;
         }
         match standing {
             Standing::Unlinked if self.mark_left_out(id, coverage) => return,

@@ -1,9 +1,8 @@
 //! NOOPs that show whether the server's replies are in step with our commands.
 //!
 //! Out of step, what answers a NOOP is the reply to an earlier command: a refusal, or the first line
-//! of a long reply, whose rest may be late. So two NOOPs go out. Both are
-//! accepted, or both are refused in the same words (some servers have no NOOP), and nothing follows
-//! them.
+//! of a long reply, whose rest may be late. So two NOOPs go out. Both are accepted, or both are
+//! refused in the same words (some servers have no NOOP), and nothing follows them.
 
 use crate::maildrop::fault::Fault;
 use crate::pop3::{Event, ProtocolError, ServerText};
