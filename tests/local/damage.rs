@@ -22,6 +22,16 @@ struct Filled {
 }
 
 impl Filled {
+    /// What a mount with this cache says that is refused.
+    fn refusal(&self) -> String {
+        let cache = self.mount.cache_dir().join("pop3fs");
+        let output = MountBuilder::new(&self.liar.source())
+            .option("tls=off")
+            .option(&format!("cache_dir={}", cache.display()))
+            .refused();
+        sentence(&output)
+    }
+
     fn new() -> Self {
         let messages = messages(20);
         let liar = Liar::start(&messages);
@@ -242,21 +252,28 @@ fn an_index_of_a_newer_version_is_refused_and_kept() {
         .expect("a newer version");
     drop(outside);
     let before = fs::read(filled.index()).expect("the index");
-    let output = MountBuilder::new(&filled.liar.source())
-        .option("tls=off")
-        .option(&format!(
-            "cache_dir={}",
-            filled.mount.cache_dir().join("pop3fs").display()
-        ))
-        .refused();
     assert_says(
-        &sentence(&output),
+        &filled.refusal(),
         &[
             "has format 1000",
             "use the newer pop3fs, or remove the file",
         ],
     );
     assert!(fs::read(filled.index()).expect("the index") == before);
+}
+
+/// A mount that is stopped while it begins keeps the lock.
+#[test]
+fn a_mount_says_that_another_one_keeps_its_folder_locked() {
+    let filled = Filled::new();
+    let index = filled.index();
+    let folder = index.parent().expect("a folder");
+    let lock = fs::File::open(folder).expect("the folder");
+    lock.lock().expect("a lock");
+    assert_says(
+        &filled.refusal(),
+        &["another pop3fs is beginning or ending with it, or was stopped there"],
+    );
 }
 
 #[test]
