@@ -63,6 +63,11 @@ impl Mail {
         self.serial == other.serial && self.uidl == other.uidl
     }
 
+    /// Whether it has the unique-id and the octets of the other one.
+    pub(crate) fn is_copy_of(&self, other: &Mail) -> bool {
+        self.uidl == other.uidl && self.content == other.content
+    }
+
     /// The headers with the empty line.
     pub(crate) fn headers(&self) -> &[u8] {
         headers(&self.content)
