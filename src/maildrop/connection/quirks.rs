@@ -74,9 +74,9 @@
 //!   the others first, and tries those once more. (`deletion_breaks`, `commit`)
 //! - It answers a DELE twice (a few). The surplus would pass for the answer to QUIT, so pop3fs sends
 //!   STAT before that. (`commit`)
-//! - It gives all messages other unique-ids when the maildrop was rebuilt, or in each session
-//!   (some). After a failed QUIT this must not pass for a deletion: if the sizes are the same, it is
-//!   not known what QUIT did. (`merge`, `reconcile`)
+//! - It gives all or some messages other unique-ids: when the index of a Maildir was rebuilt
+//!   (Dovecot), or in each session (some). A removed message that is missing may then be a new one
+//!   of the same size, and counts neither as deleted nor as gone. (`merge`, `reconcile`, `commit`)
 //!
 //! The end of a session:
 //! - It numbers the messages behind a deleted one again at DELE, and not at QUIT (small servers).
