@@ -120,6 +120,7 @@ fn fault_errno(fault: &Fault) -> i32 {
         | Fault::Unconfirmed
         | Fault::OfAnother
         | Fault::OutcomeUnknown(_)
+        | Fault::Unforgotten(_)
         | Fault::Ending => libc::EIO,
     }
 }

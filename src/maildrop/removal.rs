@@ -1,5 +1,6 @@
 //! Removes messages from the directory, restores them, and commits the deletions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::maildrop::catalogue::id::MessageId;
@@ -98,13 +99,14 @@ impl Maildrop {
     ///
     /// # Errors
     /// [`Fault::Departed`] if no deletion is pending, or a commit is carrying it out;
-    /// [`Fault::Ending`] if the mount is ending.
+    /// [`Fault::Ending`] if the mount is ending; [`Fault::Unforgotten`] if the index keeps it.
     pub fn restore(&self, id: MessageId) -> Result<(), Fault> {
+        let forgotten = self.shared.forget_removal(id);
+        forgotten.map_err(|error| Fault::Unforgotten(Arc::new(error)))?;
         self.shared
             .state
             .lock()
             .change_standing(id, Standing::Unlinked, Standing::Listed)?;
-        self.shared.forget_settled();
         self.shared.tell(Change::Directory);
         Ok(())
     }

@@ -62,10 +62,6 @@ const NOT_BROUGHT_ABOUT: &[(&str, &str)] = &[
         "the index writes what it could read before",
     ),
     (
-        "{}: removals stay in it ({error})",
-        "the index writes what it could read before",
-    ),
-    (
         "searches miss what comes from now on: {}: {error}",
         "the search index writes what it could read before",
     ),

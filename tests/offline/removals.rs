@@ -76,11 +76,18 @@ fn what_an_offline_umount_could_not_delete_is_pending_in_the_next_mount() {
 
 /// Has the disk refuse to store any further removal, until the trigger is dropped.
 fn refuse_removals(mount: &Mount) -> Connection {
+    refuse(mount, "INSERT")
+}
+
+/// Has the disk refuse such a change of the removals.
+fn refuse(mount: &Mount, change: &str) -> Connection {
     let index = account_folder(mount).join("index.sqlite");
     let index = Connection::open(index).expect("the index");
-    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON removal
-        BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
-    index.execute_batch(refuse).expect("a trigger");
+    let refuse = format!(
+        "CREATE TRIGGER refuse BEFORE {change} ON removal
+        BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+    );
+    index.execute_batch(&refuse).expect("a trigger");
     index
 }
 
@@ -274,4 +281,46 @@ fn a_commit_that_breaks_off_leaves_its_removals_to_the_next_mount() {
         umount(&mut mount);
         assert_eq!(provider.liar().left_serials(), all_but(6, &[2]));
     }
+}
+
+/// The next mount would delete a message that its user has taken back.
+#[test]
+fn a_removal_that_the_disk_does_not_forget_is_not_taken_back() {
+    let (mut provider, mut mount) = offline(8);
+    remove(&mount, 2);
+    let index = refuse(&mount, "DELETE");
+    let restore = |mount: &Mount| mount.subcommand(&["restore", mount.arg(), &name(2)]);
+    let refused = restore(&mount);
+    assert!(!refused.status.success(), "{refused:?}");
+    assert_says(
+        &stderr(&refused),
+        &["cannot be taken back", "the disk is full"],
+    );
+    let there = mount.join(".deleted").join(name(2));
+    let moved = fs::rename(&there, mount.join(name(2))).expect_err("a refusal");
+    assert_eq!(moved.raw_os_error(), Some(nix::libc::EIO));
+    assert_eq!(pending(&mount), [name(2)]);
+    accept_removals(&index);
+    let restored = restore(&mount);
+    assert!(restored.status.success(), "{restored:?}");
+    umount(&mut mount);
+    mount.remount();
+    assert!(pending(&mount).is_empty());
+    provider.restart(0);
+    await_server(&mount);
+    umount(&mut mount);
+    assert_eq!(provider.liar().left_serials(), all_but(8, &[]));
+}
+
+#[test]
+fn a_discarded_removal_that_the_disk_does_not_forget_is_told_of() {
+    let (_provider, mut mount) = offline(8);
+    remove(&mount, 2);
+    let index = refuse(&mount, "DELETE");
+    mount.subcommand(&["umount", "--discard", mount.arg()]);
+    let told = "removals stay in it, and may be pending again in the next mount";
+    assert_says(&mount.wait().stderr, &["the disk is full", told]);
+    accept_removals(&index);
+    mount.remount();
+    assert_eq!(pending(&mount), [name(2)]);
 }

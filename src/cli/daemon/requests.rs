@@ -143,6 +143,10 @@ impl RequestHandler {
             let found = self.maildrop.by_name(&name, Standing::Unlinked);
             match found.map(|id| self.maildrop.restore(id)) {
                 Some(Ok(())) => response.lines.push(format!("{name} is back")),
+                Some(Err(fault @ Fault::Unforgotten(_))) => {
+                    response.outcome = RequestOutcome::Failed(Failure::from(&fault));
+                    response.lines.push(format!("{name}: {fault}"));
+                }
                 None | Some(Err(_)) => {
                     response.outcome = RequestOutcome::Failed(Failure::Usage);
                     response

@@ -74,7 +74,7 @@ impl From<&Fault> for Failure {
             | Fault::NoLongerAccepted(_)
             | Fault::Authentication(_) => Failure::LoginRefused,
             Fault::Busy(_) | Fault::TooSoon(_) | Fault::Passing(_) => Failure::Busy,
-            Fault::NoRoom(_) => Failure::System,
+            Fault::NoRoom(_) | Fault::Unforgotten(_) => Failure::System,
             Fault::OutcomeUnknown(_) => Failure::Uncommitted,
             Fault::HeldBack(_) => Failure::HeldBack,
             Fault::ServerFault(_)

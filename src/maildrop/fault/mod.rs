@@ -15,6 +15,7 @@ use crate::maildrop::fault::passing::{
 };
 use crate::net::{Endpoint, NetError};
 use crate::pop3::{CommandError, ProtocolError, ResponseCode, ServerText, Status};
+use crate::store::StoreError;
 
 /// Why a request failed. It is cheap to clone, because one failed connection fails every request
 /// that waits for it.
@@ -91,6 +92,9 @@ pub enum Fault {
     /// The body is too large for memory, and this machine's disk has no room for it.
     #[error("there is no room for the message on this machine ({0})")]
     NoRoom(Arc<std::io::Error>),
+    /// This machine's: the disk does not forget a removal, so the next mount would delete the message.
+    #[error("the removal cannot be taken back, since the next mount would have it again: {0}")]
+    Unforgotten(Arc<StoreError>),
     /// The server did not confirm QUIT, and no later session has shown whether the messages are
     /// deleted.
     #[error("the server did not confirm the deletions ({0})")]

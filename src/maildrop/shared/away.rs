@@ -56,7 +56,7 @@ impl Shared {
             }
             outdated
         });
-        self.index.forget_removals(outdated);
+        warn_if_kept(self.index.forget_removals(outdated));
         Ok(())
     }
 
@@ -88,11 +88,31 @@ impl Shared {
         }
     }
 
-    /// Forgets the removals that are not pending any more. Waits for the disk if there are any.
+    /// Forgets the removals that are not pending any more. Waits for the disk if there are any. The
+    /// next call tries again to forget one that the disk keeps.
     pub(crate) fn forget_settled(&self) {
         let mut remembered = self.remembered.lock();
-        let settled = self.state.lock().take_settled(&mut remembered);
-        self.index.forget_removals(settled);
+        let (ids, settled) = self.state.lock().settled(&remembered);
+        let forgotten = self.index.forget_removals(settled);
+        if forgotten.is_ok() {
+            remembered.retain(|id| !ids.contains(id));
+        }
+        warn_if_kept(forgotten);
+    }
+
+    /// Forgets the removal of a message that its user takes back. Waits for the disk.
+    ///
+    /// # Errors
+    /// The disk keeps it, so the next mount would have it.
+    pub(crate) fn forget_removal(&self, id: MessageId) -> Result<(), StoreError> {
+        let mut remembered = self.remembered.lock();
+        if !remembered.contains(&id) {
+            return Ok(());
+        }
+        let message = self.look(|state| state.catalogue.get(id).identity());
+        self.index.forget_removals(vec![message])?;
+        remembered.remove(&id);
+        Ok(())
     }
 
     /// Forgets all removals that the index keeps, because the user discards them. Waits for the
@@ -103,7 +123,7 @@ impl Shared {
             let identity = |id| state.catalogue.get(id).identity();
             remembered.drain().map(identity).collect()
         });
-        self.index.forget_removals(messages);
+        warn_if_kept(self.index.forget_removals(messages));
     }
 }
 
@@ -142,12 +162,18 @@ impl State {
             .unzip()
     }
 
-    /// The remembered removals that are not pending any more. They count as forgotten from now on.
-    fn take_settled(&self, remembered: &mut HashSet<MessageId>) -> Vec<RemovedMessage> {
+    /// The remembered removals that are not pending any more.
+    fn settled(&self, remembered: &HashSet<MessageId>) -> (Vec<MessageId>, Vec<RemovedMessage>) {
         let is_settled = |id: &MessageId| self.catalogue.pending(*id).is_none();
-        let settled = remembered.extract_if(is_settled);
+        let settled = remembered.iter().copied().filter(is_settled);
         settled
-            .map(|id| self.catalogue.get(id).identity())
-            .collect()
+            .map(|id| (id, self.catalogue.get(id).identity()))
+            .unzip()
+    }
+}
+
+fn warn_if_kept(forgotten: Result<(), StoreError>) {
+    if let Err(error) = forgotten {
+        log::warn!("{error}; removals stay in it, and may be pending again in the next mount");
     }
 }

@@ -178,16 +178,16 @@ impl Index {
     }
 
     /// Deletes what is stored of these removals. Waits for the disk: a message that its user is
-    /// told to have back must not be removed in the next mount, even if this one is killed now. If
-    /// the disk refuses, the failure is logged.
-    pub fn forget_removals(&self, messages: Vec<RemovedMessage>) {
-        if let Some(open) = &self.file
-            && !messages.is_empty()
-        {
-            let (reply, answer) = mpsc::channel();
-            let _ = open.tasks.send(IndexTask::Forget(messages, reply));
-            // A writer that has ended has logged why.
-            let _ = answer.recv();
+    /// told to have back must not be removed in the next mount, even if this one is killed now.
+    ///
+    /// # Errors
+    /// The disk refuses, and the next mount has them.
+    pub fn forget_removals(&self, messages: Vec<RemovedMessage>) -> Result<(), StoreError> {
+        match &self.file {
+            Some(open) if !messages.is_empty() => {
+                open.ask(|reply| IndexTask::Forget(messages, reply))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -130,7 +130,8 @@ mod tests {
         );
         folder
             .open()
-            .forget_removals(vec![(one.uidl, one.ordinal), (b"b"[..].into(), 1)]);
+            .forget_removals(vec![(one.uidl, one.ordinal), (b"b"[..].into(), 1)])
+            .unwrap();
         assert_eq!(folder.open().removals().unwrap(), [other]);
     }
 
@@ -142,7 +143,8 @@ mod tests {
         for ordinal in 1..=20 {
             let storing = index.remember_removals(vec![removal(b"a", ordinal)]);
             storing.wait().unwrap();
-            index.forget_removals(vec![(b"a"[..].into(), ordinal)]);
+            let message = (b"a"[..].into(), ordinal);
+            index.forget_removals(vec![message]).unwrap();
             assert_eq!(load(&other).unwrap(), []);
         }
     }

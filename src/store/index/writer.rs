@@ -59,7 +59,7 @@ pub(super) enum IndexTask {
     /// Store these removals now.
     Remember(Vec<Removal>, Sender<Result<(), StoreError>>),
     /// Delete these removals now, and say when that is done.
-    Forget(Vec<RemovedMessage>, Sender<()>),
+    Forget(Vec<RemovedMessage>, Sender<Result<(), StoreError>>),
     /// Return all removals.
     Removals(Sender<Result<Vec<Removal>, StoreError>>),
     /// Return all rows.
@@ -181,10 +181,8 @@ impl IndexWriter {
                 let _ = reply.send(stored.map_err(|error| self.fault(error)));
             }
             IndexTask::Forget(messages, reply) => {
-                if let Err(error) = removal::forget(&mut self.connection, &messages) {
-                    log::warn!("{}: removals stay in it ({error})", self.path.display());
-                }
-                let _ = reply.send(());
+                let forgotten = removal::forget(&mut self.connection, &messages);
+                let _ = reply.send(forgotten.map_err(|error| self.fault(error)));
             }
             IndexTask::Removals(reply) => {
                 let found = removal::load(&self.connection);
