@@ -34,6 +34,6 @@ pub use bodies::{
 pub use error::StoreError;
 pub use index::{
     DEPARTED_MOST, DEPARTED_OCTETS_MOST, Deletions, Index, LastListing, Removal, RemovedMessage,
-    Row, Storing,
+    Row,
 };
 pub use search::{FoundMessage, Indexed, Offer, Pins, SearchEntry, SearchIndex};

@@ -350,9 +350,6 @@ impl Message {
     /// Sets the standing, and returns the one before. `serial` is that of the last listing.
     pub(super) fn set_standing(&mut self, standing: Standing, serial: ListingSerial) -> Standing {
         let before = std::mem::replace(&mut self.standing, standing);
-        if standing == Standing::Listed {
-            self.why_missing = WhyMissing::Gone;
-        }
         if standing != Standing::Unlinked {
             self.pending = None;
         } else if before != Standing::Unlinked {

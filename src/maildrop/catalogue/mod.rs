@@ -376,6 +376,7 @@ impl Catalogue {
                 Group::Steady => Likeness::Same,
             });
         }
+        message.why_missing = WhyMissing::Gone;
         message.twins = listed.twins;
         if std::mem::take(&mut message.is_replaceable) {
             message.begin_again();

@@ -206,10 +206,7 @@ impl Engine {
             return;
         };
         self.transfer.put_first(first);
-        self.sessions.drop_if_ended(&self.shared);
-        if !self.sessions.is_open()
-            && let Some(earliest) = self.sessions.earliest_login()
-        {
+        if let Some(earliest) = self.sessions.login_delayed_until(&self.shared) {
             return self.wait_for_login_delay(earliest);
         }
         if let Err(fault) = self.sessions.ensure(&self.shared) {

@@ -175,9 +175,9 @@ impl<'a> Reconcile<'a> {
     }
 
     /// Where a message is; `None` if the server has no message with its unique-id, and none that may
-    /// be it under another one. One without twins
-    /// is there if its unique-id is. Twins take each other's names when one has gone, so only their
-    /// number tells: if it is another than it must be, any of them may have gone.
+    /// be it under another one. One without twins is there if its unique-id is. Twins take each
+    /// other's names when one has gone, so only their number tells: if it is another than it must be,
+    /// any of them may have gone.
     fn find(
         &self,
         message: &Unmarked,

@@ -122,12 +122,11 @@ impl Sessions {
     /// Opens a session, unless one is open. Soon after a failure it gives the same failure without
     /// another attempt. No login goes out before the server allows it (LOGIN-DELAY).
     pub(super) fn ensure(&mut self, shared: &Shared) -> Result<(), Fault> {
-        self.drop_if_ended(shared);
+        if let Some(earliest) = self.login_delayed_until(shared) {
+            return Err(Fault::of_login_delay(earliest.left()));
+        }
         if self.is_open() {
             return Ok(());
-        }
-        if let Some(earliest) = self.earliest_login() {
-            return Err(Fault::of_login_delay(earliest.left()));
         }
         if let Some(fault) = self.backoff.standing(BootTime::now()) {
             return Err(fault.clone());
@@ -135,9 +134,18 @@ impl Sessions {
         self.open_or_warn(shared)
     }
 
+    /// When a session can be opened, if none is open and the server does not allow a login yet.
+    pub(super) fn login_delayed_until(&mut self, shared: &Shared) -> Option<BootTime> {
+        self.drop_if_ended(shared);
+        match self.is_open() {
+            true => None,
+            false => self.earliest_login(),
+        }
+    }
+
     /// Drops a session that the server has ended meanwhile: a break there would tell nothing of the
     /// message that is asked for next.
-    pub(super) fn drop_if_ended(&mut self, shared: &Shared) {
+    fn drop_if_ended(&mut self, shared: &Shared) {
         if self.is_overslept(shared) {
             log::debug!("the idle session is too old");
             self.drop_current(shared);

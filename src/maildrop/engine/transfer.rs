@@ -168,8 +168,7 @@ impl Transfer {
         log::info!("what was being fetched is asked for again after the commit");
         self.alone = None;
         let (front, behind) = self.in_flight.take_lost();
-        let mut unconfirmed = std::mem::take(&mut self.unconfirmed);
-        unconfirmed.append(&mut self.suspects.take_all());
+        let unconfirmed = self.take_all_unconfirmed();
         let unconfirmed = unconfirmed.iter().map(|reply| reply.want);
         let wants: Vec<Want> = unconfirmed.chain(front).chain(behind).collect();
         self.close_session(sessions, shared);
@@ -349,8 +348,7 @@ impl Transfer {
     /// What was received since the last confirmation is not believed. It is fetched again, each
     /// alone.
     fn give_back_unconfirmed(&mut self, fault: &Fault, shared: &Shared) {
-        let mut discarded = std::mem::take(&mut self.unconfirmed);
-        discarded.append(&mut self.suspects.take_all());
+        let discarded = self.take_all_unconfirmed();
         if discarded.is_empty() {
             return;
         }
@@ -362,6 +360,13 @@ impl Transfer {
             self.to_go_alone.entry(reply.want).or_default();
             try_again(reply.want, fault, shared);
         }
+    }
+
+    /// Takes the replies that nothing has confirmed, suspects and all, in order.
+    fn take_all_unconfirmed(&mut self) -> Vec<Unconfirmed> {
+        let mut unconfirmed = std::mem::take(&mut self.unconfirmed);
+        unconfirmed.append(&mut self.suspects.take_all());
+        unconfirmed
     }
 
     /// Takes a want back whose reply nothing has confirmed.

@@ -17,10 +17,19 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// Notes the numbers of these messages, in the same order.
-    pub(crate) fn note(&mut self, messages: &[MessageId], numbers: &[MessageNumber]) {
+    /// Takes the numbers of these messages, in the same order.
+    pub(crate) fn new(
+        serial: ListingSerial,
+        unnamed: usize,
+        messages: &[MessageId],
+        numbers: &[MessageNumber],
+    ) -> Self {
         let numbered = messages.iter().copied().zip(numbers.iter().copied());
-        self.by_message = numbered.collect();
+        Self {
+            serial,
+            unnamed,
+            by_message: numbered.collect(),
+        }
     }
 
     /// The number of a message. `None` if the session's listing did not have it.

@@ -80,7 +80,7 @@ impl Shared {
     pub(crate) fn remember_pending(&self) {
         let mut remembered = self.remembered.lock();
         let (ids, removals) = self.state.lock().pending_but(&remembered);
-        match self.index.remember_removals(removals).wait() {
+        match self.index.remember_removals(removals) {
             Ok(()) => remembered.extend(ids),
             Err(error) => log::warn!(
                 "{error}; if the mount ends without its server, the removal is forgotten"
@@ -95,7 +95,9 @@ impl Shared {
         let (ids, settled) = self.state.lock().settled(&remembered);
         let forgotten = self.index.forget_removals(settled);
         if forgotten.is_ok() {
-            remembered.retain(|id| !ids.contains(id));
+            for id in &ids {
+                remembered.remove(id);
+            }
         }
         warn_if_kept(forgotten);
     }

@@ -325,8 +325,6 @@ impl Shared {
             (plan, departing)
         });
         let numbering = self.number(&plan, departing);
-        let mut numbers = Numbers::default();
-        numbers.unnamed = coverage.unnamed();
         let (messages, serial, was_away) = self.change(|state, effects| {
             let mut changes = Changes::default();
             state.catalogue.update_known(&plan, &mut changes);
@@ -354,9 +352,7 @@ impl Shared {
             log::info!("the server is there again");
         }
         self.forget_settled();
-        numbers.serial = serial;
-        numbers.note(&messages, &listing.numbers);
-        numbers
+        Numbers::new(serial, coverage.unnamed(), &messages, &listing.numbers)
     }
 
     /// Has the index number the new messages of a listing, which take the space of those that

@@ -682,22 +682,31 @@ mod tests {
         ),
     ];
 
-    #[test]
-    fn format_4_is_upgraded_and_then_keeps_listings() {
+    /// An index of format 4 or 5 with one message, which the present format has, too.
+    fn written_as(format: i32, tables: &[&str]) -> IndexFolder {
         let folder = IndexFolder::new();
         let outside = Connection::open(folder.file()).unwrap();
-        outside.execute_batch(FORMAT_4).unwrap();
+        for table in tables {
+            outside.execute_batch(table).unwrap();
+        }
         outside
             .execute_batch(
                 "CREATE TABLE watermark (inode INTEGER NOT NULL) STRICT;
                 INSERT INTO watermark VALUES (3);
-                PRAGMA application_id = 1886351411; PRAGMA user_version = 4;
+                PRAGMA application_id = 1886351411;
                 INSERT INTO message (uidl, ordinal, inode, listed, twins)
                 VALUES (x'61', 0, 17, 0, 1);",
             )
             .unwrap();
+        outside.pragma_update(None, "user_version", format).unwrap();
         drop(outside);
         assert_eq!(folder.rows(), [row(b"a", 17)]);
+        folder
+    }
+
+    #[test]
+    fn format_4_is_upgraded_and_then_keeps_listings() {
+        let folder = written_as(4, &[FORMAT_4]);
         let index = folder.open();
         assert_eq!(index.last_listing().unwrap(), None);
         let listing = LastListing {
@@ -719,22 +728,7 @@ mod tests {
 
     #[test]
     fn format_5_is_upgraded_and_then_keeps_deletions() {
-        let folder = IndexFolder::new();
-        let outside = Connection::open(folder.file()).unwrap();
-        for (_, table) in FORMAT_5 {
-            outside.execute_batch(table).unwrap();
-        }
-        outside
-            .execute_batch(
-                "CREATE TABLE watermark (inode INTEGER NOT NULL) STRICT;
-                INSERT INTO watermark VALUES (3);
-                PRAGMA application_id = 1886351411; PRAGMA user_version = 5;
-                INSERT INTO message (uidl, ordinal, inode, listed, twins)
-                VALUES (x'61', 0, 17, 0, 1);",
-            )
-            .unwrap();
-        drop(outside);
-        assert_eq!(folder.rows(), [row(b"a", 17)]);
+        let folder = written_as(5, &FORMAT_5.map(|(_, table)| table));
         let deletions = Deletions {
             messages: vec![(b"a"[..].into(), 0)],
             at: 5,

@@ -55,12 +55,13 @@ pub(super) fn store(
 }
 
 /// The stored listing, without the messages that have departed since. None if there is none, or if
-/// it or a row of it is damaged.
+/// it or a row of it is damaged. A damaged one is deleted, as far as the disk lets it: [`store`] would
+/// only renew it.
 pub(super) fn load(
-    connection: &Connection,
+    transaction: &Transaction<'_>,
     account: &str,
 ) -> rusqlite::Result<Option<LastListing>> {
-    let found = connection
+    let found = transaction
         .query_row(LISTING, [], |row| {
             let inodes: Vec<u8> = row.get(2)?;
             let digest: [u8; 32] = row.get(3)?;
@@ -70,10 +71,13 @@ pub(super) fn load(
     let Some((taken, unnamed, octets, digest)) = found else {
         return Ok(None);
     };
-    let signed = sign(connection, account, &octets)?;
+    let signed = sign(transaction, account, &octets)?;
     let mut inodes = inodes_in(&octets);
     if signed.digest != digest || signed.identified != inodes.len() {
         log::warn!("the listing in the index is damaged: it is not used");
+        if let Err(error) = transaction.execute(DROP_LISTING, []) {
+            log::debug!("a damaged listing stays in the index: {error}");
+        }
         return Ok(None);
     }
     inodes.retain(|inode| !signed.departed.contains(inode));

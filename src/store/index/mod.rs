@@ -14,7 +14,7 @@ mod writer;
 pub(super) use file::{lock, make_private_file};
 
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
 pub use deletions::Deletions;
@@ -164,16 +164,16 @@ impl Index {
             .map_or(Ok(None), |open| open.ask(IndexTask::LastListing))
     }
 
-    /// Stores removals for the next mount, behind everything that was asked before. They are on
-    /// disk when [`Storing::wait`] returns.
-    pub fn remember_removals(&self, removals: Vec<Removal>) -> Storing {
+    /// Stores removals for the next mount. Waits for the disk.
+    ///
+    /// # Errors
+    /// The disk refuses, and the next mount has none of them.
+    pub fn remember_removals(&self, removals: Vec<Removal>) -> Result<(), StoreError> {
         match &self.file {
             Some(open) if !removals.is_empty() => {
-                let (reply, answer) = mpsc::channel();
-                let _ = open.tasks.send(IndexTask::Remember(removals, reply));
-                Storing(Some((answer, open.path.clone())))
+                open.ask(|reply| IndexTask::Remember(removals, reply))
             }
-            Some(_) | None => Storing(None),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -220,24 +220,6 @@ impl Index {
         self.file
             .as_ref()
             .map_or(Ok(()), |open| open.ask(IndexTask::Flush))
-    }
-}
-
-/// Removals that are being stored. None where there is nothing to store.
-#[derive(Debug)]
-#[must_use = "they are on disk after the wait"]
-pub struct Storing(Option<(Receiver<Result<(), StoreError>>, PathBuf)>);
-
-impl Storing {
-    /// Waits until they are on disk.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn wait(self) -> Result<(), StoreError> {
-        let Some((answer, path)) = self.0 else {
-            return Ok(());
-        };
-        answer.recv().unwrap_or(Err(StoreError::NoWriter { path }))
     }
 }
 

@@ -121,8 +121,8 @@ mod tests {
         let folder = IndexFolder::new();
         let (one, other) = (removal(b"a\0", 1), removal(b"a\0", 2));
         let index = folder.open();
-        let storing = index.remember_removals(vec![one.clone(), other.clone()]);
-        storing.wait().unwrap();
+        let removals = vec![one.clone(), other.clone()];
+        index.remember_removals(removals).unwrap();
         drop(index);
         assert_eq!(
             folder.open().removals().unwrap(),
@@ -141,8 +141,8 @@ mod tests {
         let index = folder.open();
         let other = Connection::open(folder.file()).unwrap();
         for ordinal in 1..=20 {
-            let storing = index.remember_removals(vec![removal(b"a", ordinal)]);
-            storing.wait().unwrap();
+            let removals = vec![removal(b"a", ordinal)];
+            index.remember_removals(removals).unwrap();
             let message = (b"a"[..].into(), ordinal);
             index.forget_removals(vec![message]).unwrap();
             assert_eq!(load(&other).unwrap(), []);
@@ -169,14 +169,14 @@ mod tests {
         for end in ends {
             let folder = IndexFolder::new();
             let removals = vec![removal(b"a", 1), removal(b"b", 1)];
-            folder.open().remember_removals(removals).wait().unwrap();
+            folder.open().remember_removals(removals).unwrap();
             let other = folder.open();
             end(&other);
             drop(other);
             assert_eq!(folder.open().removals().unwrap(), [removal(b"b", 1)]);
             // Other mail has the unique-id, and is removed.
             let again = vec![removal(b"a", 1)];
-            folder.open().remember_removals(again).wait().unwrap();
+            folder.open().remember_removals(again).unwrap();
             assert_eq!(folder.open().removals().unwrap().len(), 2);
         }
     }
@@ -184,8 +184,7 @@ mod tests {
     #[test]
     fn a_removal_is_not_remembered_without_a_file() {
         let index = Index::in_memory();
-        let storing = index.remember_removals(vec![removal(b"a", 1)]);
-        storing.wait().unwrap();
+        index.remember_removals(vec![removal(b"a", 1)]).unwrap();
         assert_eq!(index.removals().unwrap(), []);
     }
 
@@ -193,8 +192,7 @@ mod tests {
     fn only_a_mount_that_is_alone_has_the_removals() {
         let folder = IndexFolder::new();
         let first = folder.open();
-        let storing = first.remember_removals(vec![removal(b"a", 1)]);
-        storing.wait().unwrap();
+        first.remember_removals(vec![removal(b"a", 1)]).unwrap();
         let second = folder.open();
         assert_eq!(second.removals().unwrap(), []);
         drop(second);

@@ -15,9 +15,7 @@ use rusqlite::{
 use super::deletions::{self, Deletions, NotedDeletions};
 use super::file::BUSY_TIMEOUT;
 use super::inodes::{Inodes, watermark};
-use super::schema::{
-    DROP_LISTING, FIND, FORGET, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, STORE,
-};
+use super::schema::{FIND, FORGET, IS_EMPTY, IS_PRUNABLE, LOAD, PRUNE, RAISE_WATERMARK, STORE};
 use super::{LastListing, Removal, RemovedMessage, Row, listing, removal};
 use crate::store::StoreError;
 
@@ -336,25 +334,17 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-/// The stored listing, in one transaction. A damaged one is deleted: [`listing::store`] would only
-/// renew it.
+/// The stored listing, in one transaction.
 fn last_listing(
     connection: &mut Connection,
     account: &str,
 ) -> rusqlite::Result<Option<LastListing>> {
     let transaction = connection.transaction()?;
     let listing = listing::load(&transaction, account)?;
-    if listing.is_none()
-        && let Err(error) = drop_listing(transaction)
-    {
+    if let Err(error) = transaction.commit() {
         log::debug!("a damaged listing stays in the index: {error}");
     }
     Ok(listing)
-}
-
-fn drop_listing(transaction: Transaction<'_>) -> rusqlite::Result<()> {
-    transaction.execute(DROP_LISTING, [])?;
-    transaction.commit()
 }
 
 /// A transaction that writes rows. It has applied the deletions that were noted.
