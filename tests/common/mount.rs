@@ -188,6 +188,13 @@ impl Mount {
         self.place.folder.path().join("cache")
     }
 
+    /// The folder of its account in the cache.
+    pub fn account_folder(&self) -> PathBuf {
+        let folders = fs::read_dir(self.cache_dir().join("pop3fs")).expect("a cache");
+        let mut folders = folders.map(|entry| entry.expect("an entry").path());
+        folders.find(|path| path.is_dir()).expect("an account")
+    }
+
     /// The process that serves the mount. Panics after [`Mount::wait`].
     pub fn pid(&self) -> Pid {
         self.process.as_ref().expect("a running mount").pid

@@ -2,14 +2,14 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::PathBuf;
-use std::thread;
-use std::time::Duration;
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
 
-use crate::common::{Liar, Mount, MountBuilder, Reply, RetrFault, corpus, eventually, stderr};
+use crate::common::{
+    Ended, Liar, Mount, MountBuilder, Reply, RetrFault, corpus, eventually, stderr,
+};
 
 fn liar(count: usize) -> Liar {
     Liar::start(&corpus::realistic(77, count))
@@ -182,7 +182,7 @@ fn a_pending_message_that_is_not_named_is_kept_and_told_of() {
 fn damaged_indexes_are_told_of() {
     let liar = liar(2);
     let mut mount = mounted(&liar, &["mtime=none"]);
-    let account = account_folder(&mount);
+    let account = mount.account_folder();
     mount.umount();
     mount.wait();
     for (file, version) in [("index.sqlite", -1), ("search.sqlite", 0)] {
@@ -201,13 +201,6 @@ fn damaged_indexes_are_told_of() {
     fs::create_dir(account.join("search.sqlite")).expect("a folder");
     mount.remount();
     assert_logs(&mount.stderr(), "there is no .search: ");
-}
-
-/// The folder of the only account in the cache.
-fn account_folder(mount: &Mount) -> PathBuf {
-    let folders = fs::read_dir(mount.cache_dir().join("pop3fs")).expect("a cache");
-    let mut folders = folders.map(|entry| entry.expect("an entry").path());
-    folders.find(|path| path.is_dir()).expect("an account")
 }
 
 #[test]
@@ -276,7 +269,7 @@ fn a_second_signal_after_the_commit_does_not_wait_for_the_disk_and_is_no_failure
     let liar = liar(2);
     let mut mount = mounted(&liar, &["timeout=30s"]);
     remove(&mount, 1);
-    let index = account_folder(&mount).join("index.sqlite");
+    let index = mount.account_folder().join("index.sqlite");
     let index = Connection::open(index).expect("the index");
     let lock = index.execute_batch("BEGIN IMMEDIATE");
     lock.expect("to keep the mount from writing");
@@ -284,14 +277,30 @@ fn a_second_signal_after_the_commit_does_not_wait_for_the_disk_and_is_no_failure
     eventually("the deletion", || {
         (liar.left_serials() == [2]).then_some(())
     });
-    // The answer to QUIT is on its way. The lock lasts longer.
-    thread::sleep(Duration::from_millis(300));
+    await_engine_at_the_index(&mount);
     mount.signal(Signal::SIGTERM);
-    let ended = mount.wait();
+    assert_all_confirmed(&mount.wait());
+    assert_eq!(liar.left_serials(), [2]);
+}
+
+/// Waits until the engine has the answer to QUIT. It waits for the thread of the index then.
+fn await_engine_at_the_index(mount: &Mount) {
+    eventually("the engine to wait for the index", || {
+        let threads = fs::read_dir(format!("/proc/{}/task", mount.pid())).expect("the threads");
+        let of = |folder: &Path, file| fs::read_to_string(folder.join(file)).unwrap_or_default();
+        let mut folders = threads.map(|thread| thread.expect("a thread").path());
+        folders
+            .any(|folder| {
+                of(&folder, "comm") == "engine\n" && of(&folder, "wchan").contains("futex")
+            })
+            .then_some(())
+    });
+}
+
+fn assert_all_confirmed(ended: &Ended) {
     let is_success = ended.status.is_some_and(|status| status.success());
     assert!(is_success, "{ended:?}");
     assert!(!ended.stderr.contains("had not confirmed"), "{ended:?}");
-    assert_eq!(liar.left_serials(), [2]);
 }
 
 #[test]
@@ -301,13 +310,10 @@ fn a_second_signal_is_no_failure_if_nothing_was_removed() {
     let open = File::open(mount.join("liar-1.eml")).expect("a file");
     mount.signal(Signal::SIGTERM);
     await_line(&mount, "SIGTERM: unmounting");
-    thread::sleep(Duration::from_millis(300));
     mount.signal(Signal::SIGTERM);
     let ended = mount.wait();
     drop(open);
-    let is_success = ended.status.is_some_and(|status| status.success());
-    assert!(is_success, "{ended:?}");
-    assert!(!ended.stderr.contains("had not confirmed"), "{ended:?}");
+    assert_all_confirmed(&ended);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::common::{Mount, assert_failed, stdout_of};
-use crate::{Provider, account_folder, listed, name, read, remove, umount, umount_in_vain};
+use crate::{Provider, listed, name, read, remove, umount, umount_in_vain};
 use pop3fs::cli::Failure;
 
 /// A mount that has ended, of a server that has stopped.
@@ -56,7 +56,7 @@ fn a_damaged_index_is_never_mounted_offline() {
         "DELETE FROM listing",
     ] {
         let (provider, mount) = ended(4);
-        let file = account_folder(&mount).join("index.sqlite");
+        let file = mount.account_folder().join("index.sqlite");
         let index = Connection::open(&file).expect("an index");
         index.execute_batch(damage).expect("to damage it");
         drop(index);
@@ -69,7 +69,7 @@ fn a_damaged_index_is_never_mounted_offline() {
 fn a_cut_index_is_never_mounted_offline() {
     for part in [0, 1, 2] {
         let (provider, mount) = ended(40);
-        let file = account_folder(&mount).join("index.sqlite");
+        let file = mount.account_folder().join("index.sqlite");
         let octets = fs::read(&file).expect("an index");
         fs::write(&file, &octets[..octets.len() * part / 3]).expect("to cut it");
         let output = provider.refused(&mount, &[]);
@@ -84,8 +84,8 @@ fn the_index_of_another_account_is_never_mounted_offline() {
     let mut its_mount = other.mount(&[]);
     umount(&mut its_mount);
     other.stop();
-    let from = account_folder(&mount).join("index.sqlite");
-    fs::copy(from, account_folder(&its_mount).join("index.sqlite")).expect("to copy it");
+    let from = mount.account_folder().join("index.sqlite");
+    fs::copy(from, its_mount.account_folder().join("index.sqlite")).expect("to copy it");
     let output = other.refused(&its_mount, &[]);
     assert_failed(&output, Failure::Unreachable);
     drop(provider);

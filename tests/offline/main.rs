@@ -17,7 +17,7 @@ mod watch;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::{Liar, Mount, MountBuilder, assert_failed, run, stderr, stdout, stdout_of};
 use pop3fs::cli::Failure;
@@ -77,17 +77,6 @@ impl Provider {
             .fold(builder, |builder, option| builder.option(option))
             .refused()
     }
-}
-
-/// The folder of the account in the cache.
-fn account_folder(mount: &Mount) -> PathBuf {
-    let base = mount.cache_dir().join("pop3fs");
-    let mut folders = fs::read_dir(base).expect("a cache");
-    folders
-        .next()
-        .expect("an account")
-        .expect("a folder")
-        .path()
 }
 
 /// The options of every mount here.

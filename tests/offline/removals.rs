@@ -8,8 +8,8 @@ use rusqlite::Connection;
 
 use crate::common::{Mount, Reply, assert_failed, assert_says, stderr};
 use crate::{
-    Provider, account_folder, all_but, await_server, listed, message, name, pending, read, remove,
-    umount, umount_in_vain,
+    Provider, all_but, await_server, listed, message, name, pending, read, remove, umount,
+    umount_in_vain,
 };
 use pop3fs::cli::Failure;
 
@@ -81,7 +81,7 @@ fn refuse_removals(mount: &Mount) -> Connection {
 
 /// Has the disk refuse such a change of the removals.
 fn refuse(mount: &Mount, change: &str) -> Connection {
-    let index = account_folder(mount).join("index.sqlite");
+    let index = mount.account_folder().join("index.sqlite");
     let index = Connection::open(index).expect("the index");
     let refuse = format!(
         "CREATE TRIGGER refuse BEFORE {change} ON removal

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -243,13 +243,6 @@ print(size)
     assert_eq!(liar.count("RETR"), 1);
 }
 
-/// The index of the only account.
-fn index(mount: &Mount) -> PathBuf {
-    let accounts = fs::read_dir(mount.cache_dir().join("pop3fs")).expect("the cache");
-    let mut paths = accounts.map(|entry| entry.expect("an entry").path().join("index.sqlite"));
-    paths.find(|path| path.exists()).expect("an index")
-}
-
 /// Turns the index into one of an older version, which did not count lines.
 fn downgrade(index: &Path) {
     let outside = Connection::open(index).expect("the index");
@@ -283,7 +276,7 @@ fn an_older_index_keeps_its_facts_and_learns_sizes_unfetched() {
     }
     mount.umount();
     mount.wait();
-    downgrade(&index(&mount));
+    downgrade(&mount.account_folder().join("index.sqlite"));
     let retrieved = liar.count("RETR");
     mount.remount_with(&["eol=lf"]);
     assert_eq!(seen(&mount), before);
